@@ -1,0 +1,58 @@
+//! The shipped configuration, run by a real nats-server.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use xtask::nats_server::NatsServer;
+
+/// The first line that the server sends to a client, if it comes in time.
+async fn greeting(server: &NatsServer) -> Option<String> {
+    let patience = Duration::from_millis(500);
+    let stream = TcpStream::connect(server.address()).await.ok()?;
+    let mut line = String::new();
+    let read = timeout(patience, BufReader::new(stream).read_line(&mut line)).await;
+    read.ok()?.ok()?;
+    Some(line)
+}
+
+#[tokio::test]
+async fn it_greets_clients_with_jetstream_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = NatsServer::start(dir.path()).await.unwrap();
+    let greeting = greeting(&server).await.unwrap();
+    assert!(greeting.starts_with("INFO "), "{greeting}");
+    assert!(greeting.contains(r#""jetstream":true"#), "{greeting}");
+}
+
+#[tokio::test]
+async fn a_directory_with_blanks_in_its_name_is_its_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let blank = dir.path().join("the store");
+    let _server = NatsServer::start(&blank).await.unwrap();
+    assert!(blank.join("jetstream").is_dir());
+}
+
+#[tokio::test]
+async fn a_restart_keeps_the_port_and_changes_the_process() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = NatsServer::start(dir.path()).await.unwrap();
+    let (port, pid) = (server.port(), server.pid());
+    server.kill().await.unwrap();
+    assert_eq!(greeting(&server).await, None);
+    server.restart().await.unwrap();
+    assert!(greeting(&server).await.is_some());
+    assert_eq!(server.port(), port);
+    assert_ne!(server.pid(), pid);
+}
+
+#[tokio::test]
+async fn a_suspended_server_is_silent_until_it_resumes() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = NatsServer::start(dir.path()).await.unwrap();
+    server.suspend().unwrap();
+    assert_eq!(greeting(&server).await, None);
+    server.resume().unwrap();
+    assert!(greeting(&server).await.is_some());
+}
