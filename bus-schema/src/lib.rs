@@ -1,1 +1,34 @@
+//! The contract between the aggregator and the agents: names, subjects, requests, replies, faults and the durations that
+//! both sides must agree on. No I/O: this crate knows neither NATS nor Kubernetes nor a runtime.
+//!
+//! The protocol is versioned by tolerance: unknown fields are ignored, unknown values of an enumeration become its catch-all,
+//! and a verb that an agent does not know is answered with [`FaultCode::UnknownVerb`] or by nobody at all.
+#![deny(missing_docs)]
 
+mod fault;
+mod guard;
+mod health;
+mod heartbeat;
+mod instant;
+mod log_stream;
+mod name;
+mod page;
+mod request;
+pub mod subject;
+pub mod timing;
+pub mod verb;
+
+pub use fault::{Fault, FaultCode};
+pub use guard::{Guard, OperationId};
+pub use health::Health;
+pub use heartbeat::{
+    AgentState, Condition, ConditionType, Counts, Heartbeat, HeartbeatAck, InstanceId, RollCall,
+};
+pub use instant::whole_seconds;
+pub use log_stream::{LogChunk, LogCredit, LogLine, StreamEnd};
+pub use name::{
+    ClusterName, ContainerName, DeploymentName, NameError, Namespace, PodName, StreamId,
+};
+pub use page::{DEFAULT_LIMIT, MAX_LIMIT, PAGE_BYTES, Page};
+pub use request::{Access, Request, Right, Verb, Write};
+pub use verb::VERBS;

@@ -1,0 +1,158 @@
+//! How a request fails. On the wire: the headers of the NATS services convention (ADR-32) and this as the JSON body.
+
+use serde::{Deserialize, Serialize};
+
+/// A failure with a code for programs and a message for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Fault {
+    /// What failed; stable.
+    pub code: FaultCode,
+    /// Names what is wrong and what would be right. May change; not for programs.
+    pub message: String,
+}
+
+impl Fault {
+    /// A fault of this code with this message.
+    #[must_use]
+    pub fn new(code: FaultCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+        }
+    }
+
+    /// The message fit for a header: one line of visible characters, at most 200 bytes. A line break in a header is refused by
+    /// every NATS client, some of them with a panic.
+    #[must_use]
+    pub fn header(&self) -> String {
+        let mut line = String::new();
+        for c in self.message.chars() {
+            let c = if c.is_control() { ' ' } else { c };
+            if line.len() + c.len_utf8() > 200 {
+                break;
+            }
+            line.push(c);
+        }
+        line
+    }
+}
+
+macro_rules! fault_codes {
+    ($($(#[$doc:meta])* $variant:ident = $code:literal, $status:literal;)*) => {
+        /// What failed. Unknown codes of a newer agent are kept as they are.
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(from = "String", into = "String")]
+        pub enum FaultCode {
+            $($(#[$doc])* $variant,)*
+            /// A code that this version does not know.
+            Other(String),
+        }
+
+        impl FaultCode {
+            /// Every code that this version knows.
+            pub const ALL: &'static [FaultCode] = &[$(FaultCode::$variant,)*];
+
+            /// The stable text of the code.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$variant => $code,)*
+                    Self::Other(code) => code,
+                }
+            }
+
+            /// The number in the header `Nats-Service-Error-Code`, in the sense of HTTP statuses.
+            #[must_use]
+            pub fn status(&self) -> u16 {
+                match self {
+                    $(Self::$variant => $status,)*
+                    Self::Other(_) => 500,
+                }
+            }
+        }
+
+        impl From<FaultCode> for String {
+            fn from(code: FaultCode) -> Self {
+                code.as_str().to_owned()
+            }
+        }
+
+        impl From<String> for FaultCode {
+            fn from(code: String) -> Self {
+                match code.as_str() {
+                    $($code => Self::$variant,)*
+                    _ => Self::Other(code),
+                }
+            }
+        }
+    };
+}
+
+fault_codes! {
+    /// The payload is not what the verb takes; the message names the field.
+    InvalidRequest = "invalid_request", 400;
+    /// The namespace, deployment, pod or container does not exist.
+    NotFound = "not_found", 404;
+    /// The agent's ServiceAccount may not do it: its RBAC forbids it.
+    Forbidden = "forbidden", 403;
+    /// The API server does not accept the agent's token.
+    Unauthorized = "unauthorized", 401;
+    /// The deployment is paused; resume it first.
+    Paused = "paused", 409;
+    /// A newer restart has been made already.
+    Superseded = "superseded", 409;
+    /// Another cluster than the one that was meant answers to this name.
+    IdentityConflict = "identity_conflict", 409;
+    /// The object kept changing while it was written.
+    Conflict = "conflict", 409;
+    /// The deadline had passed before anything was done; nothing was done.
+    Expired = "expired", 408;
+    /// The write was sent to the API server and its outcome is not known.
+    OutcomeUnknown = "outcome_unknown", 504;
+    /// The page token is too old or of another list; start again.
+    ContinueExpired = "continue_expired", 410;
+    /// A single item is larger than a reply may be.
+    TooLarge = "too_large", 413;
+    /// The API server asks to slow down.
+    RateLimited = "rate_limited", 429;
+    /// The agent has as many requests in hand as it takes.
+    Busy = "busy", 503;
+    /// The agent is leaving; another one of the cluster may answer.
+    Leaving = "leaving", 503;
+    /// The agent has not read the cluster's state yet.
+    NotReady = "not_ready", 503;
+    /// The API server cannot be reached or answers with errors.
+    KubernetesUnavailable = "kubernetes_unavailable", 502;
+    /// The API server did not answer in time.
+    KubernetesTimeout = "kubernetes_timeout", 504;
+    /// The agent does not know the verb.
+    UnknownVerb = "unknown_verb", 501;
+    /// A defect of the agent.
+    Internal = "internal", 500;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_come_back_from_their_text_and_unknown_ones_are_kept() {
+        for code in FaultCode::ALL {
+            assert_eq!(&FaultCode::from(code.as_str().to_owned()), code);
+        }
+        let newer: FaultCode = serde_json::from_str("\"brand_new\"").unwrap();
+        assert_eq!(serde_json::to_string(&newer).unwrap(), "\"brand_new\"");
+    }
+
+    #[test]
+    fn a_header_is_one_short_line() {
+        let fault = Fault::new(
+            FaultCode::Internal,
+            format!("a\r\nb\u{1b}[31m{}", "é".repeat(300)),
+        );
+        let header = fault.header();
+        assert!(header.len() <= 200);
+        assert!(!header.chars().any(char::is_control), "{header:?}");
+    }
+}

@@ -1,0 +1,67 @@
+//! A followed log: chunks one way, credit the other.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{ContainerName, PodName};
+
+/// One line of one container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LogLine {
+    /// The pod that wrote it.
+    pub pod: PodName,
+    /// The container that wrote it.
+    pub container: ContainerName,
+    /// When the container runtime took it, as the API server reports it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<Timestamp>,
+    /// The line without its end; at most 16 kB, cut at a character's edge.
+    pub text: String,
+}
+
+/// What flows on `agent.<name>.stream.<id>`. Nothing flows before the first credit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LogChunk {
+    /// Counts the chunks of this stream from 1, so that a lost one is seen.
+    pub sequence: u64,
+    /// The lines, in order within each container.
+    #[serde(default)]
+    pub lines: Vec<LogLine>,
+    /// Lines that were dropped since the last chunk because the reader was too slow.
+    #[serde(default)]
+    pub dropped: u64,
+    /// Present in the last chunk: why the stream ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<StreamEnd>,
+}
+
+/// Why a followed log ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum StreamEnd {
+    /// The reader closed it.
+    Closed,
+    /// The reader granted no credit for [`crate::timing::CREDIT_LEASE`].
+    Idle,
+    /// The agent is leaving.
+    Leaving,
+    /// The deployment is gone.
+    Gone,
+    /// The API server failed for too long, or a reason that this version does not know.
+    #[serde(other)]
+    Failed,
+}
+
+/// Published by the reader on `cluster.<name>.credit.<id>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogCredit {
+    /// How many more lines the reader takes.
+    #[serde(default)]
+    pub lines: u32,
+    /// Ends the stream.
+    #[serde(default)]
+    pub close: bool,
+}

@@ -1,0 +1,120 @@
+//! Every NATS subject of the system, built and parsed here and nowhere else. The first token is the direction: `cluster.` and
+//! `fleet.` go to agents, `agent.` comes from them.
+
+use std::str::FromStr;
+
+use crate::{ClusterName, InstanceId, StreamId};
+
+/// The pattern of everything that agents publish.
+pub const FROM_AGENTS: &str = "agent.>";
+
+/// The pattern of all heartbeats.
+pub const HEARTBEATS: &str = "agent.*.heartbeat";
+
+/// Asks every agent for a heartbeat now: `fleet.roll-call`, a [`crate::RollCall`].
+pub const ROLL_CALL: &str = "fleet.roll-call";
+
+/// Where a cluster's agents answer a verb: `cluster.<name>.<verb>`.
+#[must_use]
+pub fn request(cluster: &ClusterName, verb: &str) -> String {
+    format!("cluster.{cluster}.{verb}")
+}
+
+/// The queue group in which all agents of a cluster share its requests.
+#[must_use]
+pub fn queue_group(cluster: &ClusterName) -> String {
+    cluster.to_string()
+}
+
+/// Where an agent says that it lives: `agent.<name>.heartbeat`, a [`crate::Heartbeat`].
+#[must_use]
+pub fn heartbeat(cluster: &ClusterName) -> String {
+    format!("agent.{cluster}.heartbeat")
+}
+
+/// Where a heartbeat is answered, for its sender alone: `cluster.<name>.clock.<instance>`, a [`crate::HeartbeatAck`].
+#[must_use]
+pub fn clock(cluster: &ClusterName, instance: &InstanceId) -> String {
+    format!("cluster.{cluster}.clock.{instance}")
+}
+
+/// Where the lines of a followed log flow: `agent.<name>.stream.<id>`, a [`crate::LogChunk`] each.
+#[must_use]
+pub fn stream(cluster: &ClusterName, id: &StreamId) -> String {
+    format!("agent.{cluster}.stream.{id}")
+}
+
+/// Where the reader of a followed log grants credit: `cluster.<name>.credit.<id>`, a [`crate::LogCredit`].
+#[must_use]
+pub fn credit(cluster: &ClusterName, id: &StreamId) -> String {
+    format!("cluster.{cluster}.credit.{id}")
+}
+
+/// What an agent published, read from the subject alone: the broker vouches for the subject, nobody for the body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FromAgent {
+    /// `agent.<name>.heartbeat`
+    Heartbeat(ClusterName),
+    /// `agent.<name>.stream.<id>`
+    Stream(ClusterName, StreamId),
+}
+
+/// Reads the subject of a message that an agent published; `None` for a subject that this version does not know.
+#[must_use]
+pub fn parse(subject: &str) -> Option<FromAgent> {
+    let mut tokens = subject.split('.');
+    if tokens.next()? != "agent" {
+        return None;
+    }
+    let cluster = ClusterName::from_str(tokens.next()?).ok()?;
+    let parsed = match tokens.next()? {
+        "heartbeat" => FromAgent::Heartbeat(cluster),
+        "stream" => FromAgent::Stream(cluster, StreamId::from_str(tokens.next()?).ok()?),
+        _ => return None,
+    };
+    tokens.next().is_none().then_some(parsed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn subjects_read_as_documented() {
+        let cluster = ClusterName::from_str("cluster-a").unwrap();
+        assert_eq!(request(&cluster, "restart"), "cluster.cluster-a.restart");
+        assert_eq!(heartbeat(&cluster), "agent.cluster-a.heartbeat");
+    }
+
+    #[test]
+    fn foreign_subjects_are_not_parsed() {
+        for subject in [
+            "",
+            "agent",
+            "agent..heartbeat",
+            "agent.*.heartbeat",
+            "agent.a.heartbeat.x",
+            "cluster.a.restart",
+            "agent.a.stream",
+            "agent.A.heartbeat",
+        ] {
+            assert_eq!(parse(subject), None, "{subject}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_built_is_parsed_back(name in "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", id in "[a-z0-9]{1,20}") {
+            let cluster = ClusterName::from_str(&name).unwrap();
+            let id = StreamId::from_str(&id).unwrap();
+            prop_assert_eq!(parse(&heartbeat(&cluster)), Some(FromAgent::Heartbeat(cluster.clone())));
+            prop_assert_eq!(parse(&stream(&cluster, &id)), Some(FromAgent::Stream(cluster, id)));
+        }
+
+        #[test]
+        fn no_text_makes_the_parser_panic(subject in "\\PC{0,80}") {
+            let _ = parse(&subject);
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Durations on which both sides must agree; those that depend on one another stand side by side.
+
+use std::time::Duration;
+
+/// How often an agent says that it lives, spread by jitter of a tenth.
+pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
+
+/// Silence after which a cluster is shown as stale and gets no more writes: one and a half heartbeats.
+pub const STALE_AFTER: Duration = Duration::from_millis(HEARTBEAT_EVERY.as_millis() as u64 * 3 / 2);
+
+/// Silence after which a cluster is shown as offline: three heartbeats.
+pub const LOST_AFTER: Duration = Duration::from_secs(HEARTBEAT_EVERY.as_secs() * 3);
+
+/// A clock that is further off than this is shown as a condition of the cluster.
+pub const CLOCK_SKEW_SHOWN: Duration = Duration::from_secs(2);
+
+/// A heartbeat's answer that took longer than this says too little about the clocks and is not used.
+pub const CLOCK_ROUND_TRIP: Duration = Duration::from_secs(1);
+
+/// How long a write may be carried out after it was ordered: the agent refuses it afterwards.
+pub const WRITE_WITHIN: Duration = Duration::from_secs(8);
+
+/// How much longer than [`WRITE_WITHIN`] the asker waits, so that an answer given just in time still arrives.
+pub const REPLY_MARGIN: Duration = Duration::from_secs(1);
+
+/// A followed log whose reader grants no credit for this long is ended by the agent.
+pub const CREDIT_LEASE: Duration = Duration::from_secs(30);
+
+/// How long an agent that was told to stop goes on answering what it has begun.
+pub const DRAIN_WITHIN: Duration = Duration::from_secs(20);

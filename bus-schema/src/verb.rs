@@ -1,0 +1,33 @@
+//! The verbs: one file each, and the list of them.
+
+mod deployments;
+mod events;
+mod info;
+mod log;
+mod namespaces;
+mod pods;
+mod restart;
+mod rollout;
+
+pub use deployments::{DeploymentSummary, ListDeployments};
+pub use events::{EventSummary, ListEvents};
+pub use info::{ClusterInfo, GetInfo};
+pub use log::{LogReply, LogSource, ReadLog, SourceProblem};
+pub use namespaces::{ListNamespaces, NamespaceSummary};
+pub use pods::{ContainerSummary, ListPods, PodSummary};
+pub use restart::{RestartDeployment, Restarted};
+pub use rollout::{GetRollout, PodProblem, Rollout, RolloutState};
+
+use crate::Verb;
+
+/// Every verb of the protocol. A verb that is missing here, in the agent's router or in the aggregator's routes fails a test.
+pub const VERBS: &[Verb] = &[
+    Verb::of::<GetInfo>(),
+    Verb::of::<ListNamespaces>(),
+    Verb::of::<ListDeployments>(),
+    Verb::of::<RestartDeployment>(),
+    Verb::of::<GetRollout>(),
+    Verb::of::<ReadLog>(),
+    Verb::of::<ListPods>(),
+    Verb::of::<ListEvents>(),
+];

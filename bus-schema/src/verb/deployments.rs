@@ -1,0 +1,79 @@
+//! `cluster.<name>.deployments`: the deployments of a cluster, filtered and paged.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{Access, DeploymentName, Health, Namespace, Page, Request, Right};
+
+/// Asks for deployments, ordered by namespace and name. All filters that are given must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListDeployments {
+    /// Only those of this namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<Namespace>,
+    /// Only those whose labels match this Kubernetes label selector, equality or set based.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_selector: Option<String>,
+    /// Only those whose name contains this text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub q: Option<String>,
+    /// Only those with an image that contains this text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// Only those of this health.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
+    /// At most this many items, [`crate::DEFAULT_LIMIT`] if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// The `continue` of the page before.
+    #[serde(default, rename = "continue", skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+impl Request for ListDeployments {
+    const VERB: &'static str = "deployments";
+    const ACCESS: Access = Access::Read;
+    const RIGHT: Right = Right::Read;
+    type Reply = Page<DeploymentSummary>;
+
+    fn namespace(&self) -> Option<&Namespace> {
+        self.namespace.as_ref()
+    }
+}
+
+/// One deployment in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DeploymentSummary {
+    /// Its namespace.
+    pub namespace: Namespace,
+    /// Its name.
+    pub deployment_name: DeploymentName,
+    /// Replicas that are wanted.
+    pub replicas: u32,
+    /// Replicas that are ready.
+    pub ready: u32,
+    /// Replicas that run the newest template.
+    pub updated: u32,
+    /// Replicas that have been ready long enough.
+    pub available: u32,
+    /// The images of its containers, in their order.
+    pub images: Vec<String>,
+    /// How it is.
+    pub health: Health,
+    /// Why it is so, where that is not plain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When it was last restarted by `kubectl rollout restart` or by this project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarted_at: Option<Timestamp>,
+    /// When it was created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+    /// Its labels.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+}

@@ -1,0 +1,52 @@
+//! `cluster.<name>.events`: the Kubernetes events of a deployment, its ReplicaSets and its pods.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{Access, DeploymentName, Namespace, Page, Request, Right};
+
+/// Asks for events, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListEvents {
+    /// The deployment's namespace.
+    pub namespace: Namespace,
+    /// The deployment.
+    pub deployment_name: DeploymentName,
+    /// At most this many items, [`crate::DEFAULT_LIMIT`] if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// The `continue` of the page before.
+    #[serde(default, rename = "continue", skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+impl Request for ListEvents {
+    const VERB: &'static str = "events";
+    const ACCESS: Access = Access::Read;
+    const RIGHT: Right = Right::Read;
+    type Reply = Page<EventSummary>;
+
+    fn namespace(&self) -> Option<&Namespace> {
+        Some(&self.namespace)
+    }
+}
+
+/// One event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct EventSummary {
+    /// When it was last seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<Timestamp>,
+    /// `Normal` or `Warning`, as Kubernetes says it.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// A word for programs, such as `ScalingReplicaSet`.
+    pub reason: String,
+    /// A sentence for people.
+    pub message: String,
+    /// How often it was seen.
+    pub count: u32,
+    /// What it is about, as `Kind/name`.
+    pub object: String,
+}

@@ -1,0 +1,98 @@
+//! `cluster.<name>.log`: the log of all pods and containers of a deployment, once or followed.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Access, ContainerName, DeploymentName, LogLine, Namespace, PodName, Request, Right};
+
+/// Asks for log lines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadLog {
+    /// The deployment's namespace.
+    pub namespace: Namespace,
+    /// The deployment.
+    pub deployment_name: DeploymentName,
+    /// Only this container of each pod; absent: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<ContainerName>,
+    /// The last so many lines of each container; absent: 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tail: Option<u32>,
+    /// Only lines of the last so many seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_seconds: Option<u32>,
+    /// The log of each container's run before the present one.
+    #[serde(default)]
+    pub previous: bool,
+    /// Answers with a stream instead of lines.
+    #[serde(default)]
+    pub follow: bool,
+}
+
+impl ReadLog {
+    /// Lines of each container when `tail` is absent.
+    pub const DEFAULT_TAIL: u32 = 100;
+    /// The most that `tail` may ask for.
+    pub const MAX_TAIL: u32 = 10_000;
+}
+
+impl Request for ReadLog {
+    const VERB: &'static str = "log";
+    const ACCESS: Access = Access::Read;
+    const RIGHT: Right = Right::Logs;
+    const TIMEOUT: Duration = Duration::from_secs(15);
+    type Reply = LogReply;
+
+    fn namespace(&self) -> Option<&Namespace> {
+        Some(&self.namespace)
+    }
+}
+
+/// Lines, or where they will flow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum LogReply {
+    /// The answer with `follow`.
+    Stream {
+        /// The subject on which [`crate::LogChunk`]s will flow: `agent.<name>.stream.<id>`.
+        stream: String,
+        /// The subject on which to publish [`crate::LogCredit`]: `cluster.<name>.credit.<id>`.
+        credit: String,
+        /// The containers that are followed at first; pods that come later are added.
+        sources: Vec<LogSource>,
+    },
+    /// The answer without `follow`.
+    Lines {
+        /// Lines of all containers, merged by time.
+        lines: Vec<LogLine>,
+        /// The oldest lines were left out because the reply would have become too large.
+        truncated: bool,
+        /// Containers whose log could not be read, and why; the others' lines stand.
+        #[serde(default)]
+        problems: Vec<SourceProblem>,
+    },
+}
+
+/// One container of one pod.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LogSource {
+    /// The pod.
+    pub pod: PodName,
+    /// The container.
+    pub container: ContainerName,
+}
+
+/// A container whose log could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SourceProblem {
+    /// The pod.
+    pub pod: PodName,
+    /// The container.
+    pub container: ContainerName,
+    /// Why, in the API server's words.
+    pub message: String,
+}
