@@ -1,6 +1,5 @@
 //! Waiting for something to become true, with a bound and a name for the error message.
 
-use std::future::Future;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -9,11 +8,11 @@ use tokio::time::{Instant, sleep};
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
 /// Looks until `look` finds something, and fails with `what` when `patience` has run out or with the error of `look`.
-pub async fn met<T, F, Fut>(what: &str, patience: Duration, mut look: F) -> Result<T>
-where
-    F: FnMut() -> Fut,
-    Fut: Future<Output = Result<Option<T>>>,
-{
+pub async fn met<T>(
+    what: &str,
+    patience: Duration,
+    mut look: impl AsyncFnMut() -> Result<Option<T>>,
+) -> Result<T> {
     let deadline = Instant::now() + patience;
     loop {
         if let Some(found) = look().await? {
@@ -33,17 +32,16 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn waiting_ends_when_the_condition_is_met() {
         let mut looks = 0;
-        let found = met("three looks", Duration::from_secs(1), || {
+        let found = met("three looks", Duration::from_secs(1), async || {
             looks += 1;
-            let now = looks;
-            async move { Ok((now == 3).then_some(now)) }
+            Ok((looks == 3).then_some(looks))
         });
         assert_eq!(found.await.unwrap(), 3);
     }
 
     #[tokio::test(start_paused = true)]
     async fn waiting_is_bounded_and_says_for_what() {
-        let never = met("the sun at midnight", Duration::from_secs(1), || async {
+        let never = met("the sun at midnight", Duration::from_secs(1), async || {
             Ok(None::<()>)
         });
         let error = never.await.unwrap_err().to_string();

@@ -2,8 +2,11 @@
 //! installed, started on free ports and ended with the value that holds them. Knows nothing of our own messages.
 
 pub mod condition;
+pub mod control_plane;
 pub mod go_tools;
 pub mod nats_cli;
 pub mod nats_server;
 pub mod process;
+pub mod proxy;
+pub mod required;
 pub mod workspace;

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use tokio::process::Command;
 
-use crate::process::{Process, Signal};
+use crate::process::{Group, Process, Signal};
 use crate::{condition, workspace};
 
 pub mod binary;
@@ -24,21 +24,23 @@ pub struct NatsServer {
     dir: PathBuf,
     address: SocketAddr,
     monitoring: Option<String>,
+    group: Group,
     process: Process,
 }
 
 impl NatsServer {
     /// On a free port of 127.0.0.1, with store, log and bookkeeping in `dir`. Installs nats-server if there is none.
     pub async fn start(dir: &Path) -> Result<Self> {
-        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), dir).await
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self::start_at(listen, dir, Group::Shared).await
     }
 
     /// The same on a given address; port 0 is a free one.
-    pub async fn start_at(listen: SocketAddr, dir: &Path) -> Result<Self> {
+    pub async fn start_at(listen: SocketAddr, dir: &Path, group: Group) -> Result<Self> {
         let program = tokio::task::spawn_blocking(binary::find_or_install).await??;
         fs::create_dir_all(dir)?;
         let dir = dir.canonicalize()?;
-        let (process, ports) = launch(&program, listen, &dir).await?;
+        let (process, ports) = launch(&program, listen, &dir, group).await?;
         Ok(Self {
             program,
             address: ports.client()?,
@@ -48,6 +50,7 @@ impl NatsServer {
                 .and_then(|urls| urls.first())
                 .cloned(),
             dir,
+            group,
             process,
         })
     }
@@ -91,7 +94,7 @@ impl NatsServer {
     /// Stops it, if it still runs, and starts it again on the same port and store.
     pub async fn restart(&mut self) -> Result<()> {
         self.stop().await?;
-        let (process, _) = launch(&self.program, self.address, &self.dir).await?;
+        let (process, _) = launch(&self.program, self.address, &self.dir, self.group).await?;
         self.process = process;
         Ok(())
     }
@@ -122,7 +125,12 @@ impl Ports {
     }
 }
 
-async fn launch(program: &Path, listen: SocketAddr, dir: &Path) -> Result<(Process, Ports)> {
+async fn launch(
+    program: &Path,
+    listen: SocketAddr,
+    dir: &Path,
+    group: Group,
+) -> Result<(Process, Ports)> {
     let port = match listen.port() {
         0 => "-1".to_owned(),
         port => port.to_string(),
@@ -135,12 +143,13 @@ async fn launch(program: &Path, listen: SocketAddr, dir: &Path) -> Result<(Proce
         .arg("--ports_file_dir")
         .arg(dir)
         .env("NATS_STORE_DIR", quoted(dir)?);
+    group.apply(&mut command);
     let mut process = Process::spawn("nats-server", command, &dir.join("nats-server.log"))?;
     let file_name = program.file_name().context("no program")?.to_string_lossy();
     let file = dir.join(format!("{file_name}_{}.ports", process.pid()));
-    let ports = condition::met("nats-server is ready", READY_WITHIN, || {
-        let looked = process.ensure_running().map(|()| read_ports(&file));
-        async { looked }
+    let ports = condition::met("nats-server is ready", READY_WITHIN, async || {
+        process.ensure_running()?;
+        Ok(read_ports(&file))
     })
     .await?;
     Ok((process, ports))

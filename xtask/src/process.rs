@@ -13,6 +13,23 @@ use tokio::time::timeout;
 
 const TAIL_LINES: usize = 20;
 
+/// Whether a Ctrl-C in the terminal reaches the child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// It does, as for any child: right for tests, where nothing is left behind that way.
+    Shared,
+    /// It does not: the parent decides in what order things end.
+    Own,
+}
+
+impl Group {
+    pub fn apply(self, command: &mut Command) {
+        if self == Self::Own {
+            command.process_group(0);
+        }
+    }
+}
+
 pub struct Process {
     name: String,
     child: Child,
@@ -21,8 +38,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `command` in a process group of its own, so that a Ctrl-C in the terminal reaches only its parent, which
-    /// decides in what order things end. Standard output and error go to the end of `log`.
+    /// Starts `command`, with standard output and error at the end of `log`.
     pub fn spawn(name: &str, mut command: Command, log: &Path) -> Result<Self> {
         let output = File::options()
             .create(true)
@@ -33,7 +49,6 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)
-            .process_group(0)
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("cannot start {name}"))?;
