@@ -1,1 +1,4 @@
+//! REST calls on one side, NATS requests on the other: see `fleet` for the only road to a cluster.
 
+pub mod app;
+pub mod problem;

@@ -5,11 +5,11 @@ use std::time::Duration;
 /// How often an agent says that it lives, spread by jitter of a tenth.
 pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
 
-/// Silence after which a cluster is shown as stale and gets no more writes: one and a half heartbeats.
-pub const STALE_AFTER: Duration = Duration::from_millis(HEARTBEAT_EVERY.as_millis() as u64 * 3 / 2);
-
 /// Silence after which a cluster is shown as offline: three heartbeats.
-pub const LOST_AFTER: Duration = Duration::from_secs(HEARTBEAT_EVERY.as_secs() * 3);
+pub const LOST_AFTER: Duration = HEARTBEAT_EVERY.saturating_mul(3);
+
+/// Silence after which a cluster is shown as stale and gets no more writes: one and a half heartbeats.
+pub const STALE_AFTER: Duration = LOST_AFTER.checked_div(2).expect("two is not zero");
 
 /// A clock that is further off than this is shown as a condition of the cluster.
 pub const CLOCK_SKEW_SHOWN: Duration = Duration::from_secs(2);

@@ -1,0 +1,119 @@
+//! The body of every failed response, also of those that a library made.
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{Hop, Problem, ProblemCode};
+
+/// The JSON of a failure, RFC 9457 with extensions.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemBody<'a> {
+    /// The status and its usual words.
+    title: &'a str,
+    /// The HTTP status.
+    status: u16,
+    /// What failed; stable.
+    code: &'a str,
+    /// What is wrong and what would be right.
+    detail: &'a str,
+    /// Where it failed.
+    hop: Hop,
+    /// Whether the same call may succeed later without any change.
+    retryable: bool,
+    /// The part of the request that is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+    /// Names this call in the logs.
+    request_id: &'a str,
+    /// The write that failed, as it stands in the audit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operation_id: Option<&'a str>,
+}
+
+/// Middleware, just inside the one that sets the request's id: writes the body of each failure.
+pub async fn render(request: Request, next: Next) -> Response {
+    let id = request.headers().get("x-request-id").cloned();
+    let response = next.run(request).await;
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return response;
+    }
+    let problem = response.extensions().get::<Problem>().cloned();
+    let problem = problem.unwrap_or_else(|| of_status(status));
+    let id = id
+        .as_ref()
+        .and_then(|id| id.to_str().ok())
+        .unwrap_or_default();
+    with_body(response, &problem, id)
+}
+
+/// A failure that a library answered, such as a path that does not exist.
+fn of_status(status: StatusCode) -> Problem {
+    let (code, detail) = match status {
+        StatusCode::NOT_FOUND => (
+            ProblemCode::RouteUnknown,
+            "there is no such path; see /docs",
+        ),
+        StatusCode::METHOD_NOT_ALLOWED => (
+            ProblemCode::MethodNotAllowed,
+            "this path does not take this method; see the header Allow",
+        ),
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            (ProblemCode::BodyTooLarge, "the body is larger than 64 kB")
+        }
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => (
+            ProblemCode::MediaTypeUnsupported,
+            "send the body as application/json",
+        ),
+        StatusCode::FORBIDDEN => (
+            ProblemCode::CrossSite,
+            "a browser sent this from another site; open the page of this server itself",
+        ),
+        StatusCode::REQUEST_TIMEOUT => (
+            ProblemCode::RequestTimeout,
+            "the request did not arrive in time",
+        ),
+        StatusCode::TOO_MANY_REQUESTS => (ProblemCode::RateLimited, "too many requests"),
+        status if status.is_client_error() => {
+            (ProblemCode::InvalidRequest, "the request cannot be read")
+        }
+        _ => (
+            ProblemCode::Internal,
+            "something failed here; the log has more under the request's id",
+        ),
+    };
+    Problem::new(code, detail)
+}
+
+fn with_body(mut response: Response, problem: &Problem, id: &str) -> Response {
+    let status = problem.code.status();
+    let body = ProblemBody {
+        title: status.canonical_reason().unwrap_or("Error"),
+        status: status.as_u16(),
+        code: problem.code.as_str(),
+        detail: &problem.detail,
+        hop: problem.code.hop(),
+        retryable: problem.code.retryable(),
+        field: problem.field.as_deref(),
+        request_id: id,
+        operation_id: problem.operation_id.as_ref().map(|id| id.as_str()),
+    };
+    let Ok(json) = serde_json::to_vec(&body) else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
+    headers.remove(header::CONTENT_LENGTH);
+    *response.body_mut() = Body::from(json);
+    response
+}
