@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,51 +21,60 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 /// Ends with the value. Its store stays in the directory that it was given.
 pub struct NatsServer {
     program: PathBuf,
-    dir: PathBuf,
-    address: SocketAddr,
+    settings: Settings,
     monitoring: Option<String>,
-    group: Group,
     process: Process,
 }
 
+/// How a server is started.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Port 0 is a free one.
+    pub listen: SocketAddr,
+    /// For its store and its bookkeeping; made if it is not there.
+    pub dir: PathBuf,
+    pub log: PathBuf,
+    pub group: Group,
+}
+
 impl NatsServer {
-    /// On a free port of 127.0.0.1, with store, log and bookkeeping in `dir`. Installs nats-server if there is none.
+    /// On a free port of 127.0.0.1, with store and log in `dir`. Installs nats-server if there is none.
     pub async fn start(dir: &Path) -> Result<Self> {
-        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self::start_at(listen, dir, Group::Shared).await
+        fs::create_dir_all(dir)?;
+        Self::start_with(Settings {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            dir: dir.to_owned(),
+            log: dir.join("nats-server.log"),
+            group: Group::Shared,
+        })
+        .await
     }
 
-    /// The same on a given address; port 0 is a free one.
-    pub async fn start_at(listen: SocketAddr, dir: &Path, group: Group) -> Result<Self> {
+    pub async fn start_with(mut settings: Settings) -> Result<Self> {
         let program = tokio::task::spawn_blocking(binary::find_or_install).await??;
-        fs::create_dir_all(dir)?;
-        let dir = dir.canonicalize()?;
-        let (process, ports) = launch(&program, listen, &dir, group).await?;
+        fs::create_dir_all(&settings.dir)?;
+        settings.dir = settings.dir.canonicalize()?;
+        let (process, ports) = launch(&program, &settings).await?;
+        settings.listen = ports.client()?;
         Ok(Self {
             program,
-            address: ports.client()?,
-            monitoring: ports
-                .0
-                .get("monitoring")
-                .and_then(|urls| urls.first())
-                .cloned(),
-            dir,
-            group,
+            settings,
+            monitoring: ports.first("monitoring").map(str::to_owned),
             process,
         })
     }
 
     /// What clients connect to: `nats://127.0.0.1:4222`.
     pub fn url(&self) -> String {
-        format!("nats://{}", self.address)
+        format!("nats://{}", self.address())
     }
 
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.settings.listen
     }
 
     pub fn port(&self) -> u16 {
-        self.address.port()
+        self.address().port()
     }
 
     /// `http://127.0.0.1:8222` with `/varz`, `/connz`, `/jsz`.
@@ -94,8 +103,9 @@ impl NatsServer {
     /// Stops it, if it still runs, and starts it again on the same port and store.
     pub async fn restart(&mut self) -> Result<()> {
         self.stop().await?;
-        let (process, _) = launch(&self.program, self.address, &self.dir, self.group).await?;
+        let (process, ports) = launch(&self.program, &self.settings).await?;
         self.process = process;
+        self.monitoring = ports.first("monitoring").map(str::to_owned);
         Ok(())
     }
 
@@ -115,22 +125,26 @@ impl NatsServer {
 struct Ports(BTreeMap<String, Vec<String>>);
 
 impl Ports {
+    fn first(&self, kind: &str) -> Option<&str> {
+        self.0.get(kind)?.first().map(String::as_str)
+    }
+
     fn client(&self) -> Result<SocketAddr> {
-        let url = self.0.get("nats").and_then(|urls| urls.first());
-        let url = url.context("nats-server names no client port")?;
-        let address = url.strip_prefix("nats://").unwrap_or(url);
-        address
-            .parse()
-            .with_context(|| format!("nats-server listens at {url}"))
+        let url = self
+            .first("nats")
+            .context("nats-server names no client port")?;
+        let address = url.strip_prefix("nats://").unwrap_or(url).parse();
+        address.with_context(|| format!("nats-server listens at {url}"))
     }
 }
 
-async fn launch(
-    program: &Path,
-    listen: SocketAddr,
-    dir: &Path,
-    group: Group,
-) -> Result<(Process, Ports)> {
+async fn launch(program: &Path, settings: &Settings) -> Result<(Process, Ports)> {
+    let Settings {
+        listen,
+        dir,
+        log,
+        group,
+    } = settings;
     let port = match listen.port() {
         0 => "-1".to_owned(),
         port => port.to_string(),
@@ -144,7 +158,7 @@ async fn launch(
         .arg(dir)
         .env("NATS_STORE_DIR", quoted(dir)?);
     group.apply(&mut command);
-    let mut process = Process::spawn("nats-server", command, &dir.join("nats-server.log"))?;
+    let mut process = Process::spawn("nats-server", command, log)?;
     let file_name = program.file_name().context("no program")?.to_string_lossy();
     let file = dir.join(format!("{file_name}_{}.ports", process.pid()));
     let ports = condition::met("nats-server is ready", READY_WITHIN, async || {
@@ -155,7 +169,7 @@ async fn launch(
     Ok((process, ports))
 }
 
-/// The server writes the file in one go only on a good day: what does not parse yet is not there yet.
+/// The file appears before it is written: what does not parse yet is not there yet.
 fn read_ports(file: &Path) -> Option<Ports> {
     serde_json::from_slice(&fs::read(file).ok()?).ok()
 }
