@@ -1,4 +1,5 @@
 //! REST calls on one side, NATS requests on the other: see `fleet` for the only road to a cluster.
 
 pub mod app;
+pub mod extract;
 pub mod problem;

@@ -1,0 +1,205 @@
+//! What handlers take, read strictly: an unknown field, a wrong value or a name that is none is answered with the field's name.
+
+use std::error::Error as _;
+
+use axum::RequestExt;
+use axum::extract::path::ErrorKind;
+use axum::extract::rejection::{BytesRejection, PathRejection};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::{HeaderMap, header, request::Parts};
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+
+use crate::problem::{Problem, ProblemCode};
+
+/// The most bytes that a request's body may have.
+pub const BODY_LIMIT: usize = 64 * 1024;
+
+/// A JSON body. Give the type `deny_unknown_fields`.
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+/// The names in the path, a struct of the domain's name types.
+#[derive(Debug)]
+pub struct Path<T>(pub T);
+
+/// The query. Give the type `deny_unknown_fields`.
+#[derive(Debug)]
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        if !is_json(request.headers()) {
+            return Err(Problem::new(
+                ProblemCode::MediaTypeUnsupported,
+                "send the body as JSON with the header Content-Type: application/json",
+            ));
+        }
+        from_json(&body(request).await?).map(Self)
+    }
+}
+
+/// The body of a request, bounded.
+///
+/// # Errors
+/// [`ProblemCode::BodyTooLarge`] over [`BODY_LIMIT`]; [`ProblemCode::InvalidRequest`] when it broke off.
+pub async fn body(request: Request) -> Result<Bytes, Problem> {
+    let too_large = || Problem::new(ProblemCode::BodyTooLarge, "the body is larger than 64 kB");
+    match request.with_limited_body().extract::<Bytes, _>().await {
+        Ok(bytes) if bytes.len() > BODY_LIMIT => Err(too_large()),
+        Ok(bytes) => Ok(bytes),
+        Err(BytesRejection::FailedToBufferBody(rejection))
+            if rejection.status().as_u16() == 413 =>
+        {
+            Err(too_large())
+        }
+        Err(_) => Err(Problem::new(
+            ProblemCode::InvalidRequest,
+            "the body broke off before its end",
+        )),
+    }
+}
+
+/// Whether the body is declared as JSON.
+#[must_use]
+pub fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = value.and_then(|value| value.split(';').next());
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+}
+
+fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        let cause = error.into_inner();
+        if cause.is_data() {
+            named(ProblemCode::InvalidValue, &path, &without_position(&cause))
+        } else {
+            Problem::new(
+                ProblemCode::InvalidRequest,
+                format!("the body is not JSON: {cause}"),
+            )
+        }
+    })?;
+    json.end().map_err(|cause| {
+        Problem::new(
+            ProblemCode::InvalidRequest,
+            format!("the body is not JSON: {cause}"),
+        )
+    })?;
+    Ok(value)
+}
+
+/// The error's text without " at line 1 column 17", which the field's name makes needless.
+fn without_position(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rfind(" at line ") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}
+
+/// A problem with one field; a missing field is named by the message alone.
+fn named(code: ProblemCode, path: &str, message: &str) -> Problem {
+    let missing = message
+        .strip_prefix("missing field `")
+        .and_then(|rest| rest.strip_suffix('`'));
+    match missing {
+        Some(field) => Problem::new(code, format!("the field \"{field}\" is missing")).field(field),
+        None if path == "." || path == "?" => Problem::new(code, message.to_owned()),
+        None => Problem::new(code, format!("{path}: {message}")).field(path),
+    }
+}
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match axum::extract::Path::<T>::from_request_parts(parts, state).await {
+            Ok(axum::extract::Path(value)) => Ok(Self(value)),
+            Err(PathRejection::FailedToDeserializePathParams(rejection)) => {
+                Err(of_path(rejection.into_kind()))
+            }
+            Err(_) => Err(Problem::new(
+                ProblemCode::InvalidRequest,
+                "the path cannot be read",
+            )),
+        }
+    }
+}
+
+fn of_path(kind: ErrorKind) -> Problem {
+    let code = ProblemCode::InvalidRequest;
+    match kind {
+        ErrorKind::DeserializeError { key, message, .. } => named(code, &key, &message),
+        ErrorKind::InvalidUtf8InPathParam { key } => named(code, &key, "not UTF-8"),
+        ErrorKind::ParseErrorAtKey {
+            key, expected_type, ..
+        } => named(code, &key, &format!("not a {expected_type}")),
+        other => Problem::new(code, other.to_string()),
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match axum::extract::Query::<T>::from_request_parts(parts, state).await {
+            Ok(axum::extract::Query(value)) => Ok(Self(value)),
+            Err(rejection) => {
+                let cause = rejection
+                    .source()
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                let (path, message) = cause.split_once(": ").unwrap_or((".", &cause));
+                Err(named(ProblemCode::InvalidRequest, path, message))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Target {
+        #[expect(dead_code, reason = "only its reading is tested")]
+        cluster: bus_schema::ClusterName,
+    }
+
+    fn refused(text: &str) -> Problem {
+        from_json::<Target>(text.as_bytes()).unwrap_err()
+    }
+
+    #[test]
+    fn each_wrong_body_is_refused_by_the_name_of_its_field() {
+        assert_eq!(
+            refused(r#"{"cluster":"a.b"}"#).field.as_deref(),
+            Some("cluster")
+        );
+        assert_eq!(refused("{}").field.as_deref(), Some("cluster"));
+        assert_eq!(
+            refused(r#"{"cluster":"a","x":1}"#).field.as_deref(),
+            Some("x")
+        );
+        assert_eq!(refused(r#"{"cluster":"#).code, ProblemCode::InvalidRequest);
+        assert_eq!(
+            refused(r#"{"cluster":"a"}}"#).code,
+            ProblemCode::InvalidRequest
+        );
+    }
+
+    #[test]
+    fn nesting_without_end_is_refused() {
+        let deep = format!(r#"{{"cluster":{}"#, "[".repeat(100_000));
+        refused(&deep);
+    }
+}
