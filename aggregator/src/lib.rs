@@ -1,5 +1,7 @@
 //! REST calls on one side, NATS requests on the other: see `fleet` for the only road to a cluster.
 
 pub mod app;
+pub mod bus;
 pub mod extract;
 pub mod problem;
+pub mod registry;

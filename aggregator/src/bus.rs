@@ -1,0 +1,189 @@
+//! The link to NATS. Knows how a request fails on the way, and nothing of clusters or people.
+
+use std::path::Path;
+use std::time::Duration;
+
+use async_nats::connection::State;
+use async_nats::{
+    Client, ConnectOptions, HeaderMap, Message, Request, RequestErrorKind, Subscriber,
+};
+use bus_schema::Fault;
+use bytes::Bytes;
+use tracing::{info, warn};
+
+/// A connection that comes back by itself.
+#[derive(Debug, Clone)]
+pub struct Bus {
+    client: Client,
+}
+
+/// Why a request has no reply.
+#[derive(Debug, thiserror::Error)]
+pub enum BusError {
+    /// The connection is down, or so full that nothing gets out.
+    #[error("the bus is away")]
+    Unavailable,
+    /// Nobody listens on the subject.
+    #[error("nobody listens")]
+    NoResponders,
+    /// Somebody listens and did not answer in time.
+    #[error("no answer in time")]
+    TimedOut,
+    /// It was answered with a fault.
+    #[error(transparent)]
+    Fault(Fault),
+}
+
+/// The connection cannot be made ready.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The credentials cannot be read.
+    #[error("the credentials cannot be read from {path}")]
+    CredentialsUnreadable {
+        /// The file.
+        path: String,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The first connection failed.
+    #[error("no connection to {url}")]
+    NotConnected {
+        /// Where to.
+        url: String,
+        /// Why not.
+        #[source]
+        source: async_nats::ConnectError,
+    },
+}
+
+/// How much longer than its own time-out a request may take before it is given up from outside: with a full queue the client's
+/// own time-out never starts.
+const OUTER_MARGIN: Duration = Duration::from_millis(250);
+
+impl Bus {
+    /// Connects, and goes on trying when the server is not there yet.
+    ///
+    /// # Errors
+    /// When the credentials cannot be read or the address is none.
+    pub async fn connect(url: &str, credentials: Option<&Path>) -> Result<Self, ConnectError> {
+        let mut options = ConnectOptions::new();
+        if let Some(path) = credentials {
+            options = options.credentials_file(path).await.map_err(|source| {
+                ConnectError::CredentialsUnreadable {
+                    path: path.display().to_string(),
+                    source,
+                }
+            })?;
+        }
+        let client = options
+            .name("aggregator")
+            .custom_inbox_prefix("_INBOX_aggregator")
+            .ping_interval(Duration::from_secs(10))
+            .retry_on_initial_connect()
+            .reconnect_delay_callback(reconnect_delay)
+            .event_callback(|event| async move { log(&event) })
+            .connect(url)
+            .await
+            .map_err(|source| ConnectError::NotConnected {
+                url: url.to_owned(),
+                source,
+            })?;
+        Ok(Self { client })
+    }
+
+    /// The client, for JetStream.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Whether requests would get out now.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.client.connection_state() == State::Connected
+    }
+
+    /// Asks and waits at most `within` for one reply.
+    ///
+    /// # Errors
+    /// See [`BusError`]. [`BusError::TimedOut`] leaves open whether the request was carried out, and so does
+    /// [`BusError::Unavailable`] only if the connection was lost meanwhile.
+    pub async fn request(
+        &self,
+        subject: String,
+        payload: Bytes,
+        within: Duration,
+    ) -> Result<Message, BusError> {
+        // A request that is made while the link is down is queued and delivered later, when its caller has long been told
+        // that it failed.
+        if !self.is_up() {
+            return Err(BusError::Unavailable);
+        }
+        // An inbox of its own: the shared one leaks an entry for each request that times out.
+        let request = Request::new()
+            .inbox(self.client.new_inbox())
+            .payload(payload)
+            .timeout(Some(within));
+        match tokio::time::timeout(
+            within + OUTER_MARGIN,
+            self.client.send_request(subject, request),
+        )
+        .await
+        {
+            Err(_) => Err(BusError::TimedOut),
+            Ok(Ok(message)) => {
+                fault_in(&message).map_or(Ok(message), |fault| Err(BusError::Fault(fault)))
+            }
+            Ok(Err(error)) => Err(match error.kind() {
+                RequestErrorKind::NoResponders => BusError::NoResponders,
+                RequestErrorKind::TimedOut => BusError::TimedOut,
+                _ => BusError::Unavailable,
+            }),
+        }
+    }
+
+    /// Publishes without an answer; `false` when it cannot get out now.
+    pub async fn publish(&self, subject: String, payload: Bytes) -> bool {
+        let published = tokio::time::timeout(OUTER_MARGIN, self.client.publish(subject, payload));
+        self.is_up() && matches!(published.await, Ok(Ok(())))
+    }
+
+    /// Subscribes; `None` while the bus is away.
+    pub async fn subscribe(&self, subject: &str) -> Option<Subscriber> {
+        self.client.subscribe(subject.to_owned()).await.ok()
+    }
+}
+
+/// Full jitter up to 30 s; the callback also delays the very first attempt, which is to be at once.
+fn reconnect_delay(attempts: usize) -> Duration {
+    if attempts <= 1 {
+        return Duration::ZERO;
+    }
+    let doublings = u32::try_from(attempts.min(10)).unwrap_or(10);
+    let cap = Duration::from_millis(50 * 2_u64.pow(doublings)).min(Duration::from_secs(30));
+    cap.mul_f64(rand::random::<f64>())
+}
+
+fn log(event: &async_nats::Event) {
+    match event {
+        async_nats::Event::Connected => info!("connected to the bus"),
+        other => warn!(event = %other, "the bus"),
+    }
+}
+
+/// The fault that a reply carries (ADR-32): the header says that it is one, the body says more.
+fn fault_in(message: &Message) -> Option<Fault> {
+    let headers: &HeaderMap = message.headers.as_ref()?;
+    let code = headers.get(async_nats::service::NATS_SERVICE_ERROR_CODE)?;
+    let said = headers.get(async_nats::service::NATS_SERVICE_ERROR);
+    Some(
+        serde_json::from_slice(&message.payload).unwrap_or_else(|_| {
+            let text = said.map_or("the agent answered with an error", |value| value.as_str());
+            Fault::new(
+                bus_schema::FaultCode::Other(code.to_string()),
+                text.to_owned(),
+            )
+        }),
+    )
+}

@@ -1,0 +1,69 @@
+//! A cluster as it is shown.
+
+use bus_schema::{ClusterName, Condition, Counts};
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{Known, Moment, Presence};
+
+/// One cluster.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ClusterView {
+    /// Its name.
+    pub cluster: ClusterName,
+    /// Whether its agents are heard.
+    pub presence: Presence,
+    /// When they were last heard.
+    pub last_seen: Timestamp,
+    /// How many seconds ago that was.
+    pub age_seconds: u64,
+    /// When the name was first heard.
+    pub first_seen: Timestamp,
+    /// The uid of the Kubernetes cluster that the name belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster_uid: Option<String>,
+    /// The version that its API server reports.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kubernetes_version: Option<String>,
+    /// The version of its agent.
+    pub agent_version: String,
+    /// How many agents are heard.
+    pub agents: usize,
+    /// The verbs that its agent answers.
+    pub verbs: Vec<String>,
+    /// What it holds, as last heard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counts: Option<Counts>,
+    /// What is wrong.
+    pub conditions: Vec<Condition>,
+}
+
+impl Known {
+    pub(super) fn view(&self, cluster: ClusterName, now: Moment) -> ClusterView {
+        let heartbeat = &self.record.heartbeat;
+        let age_seconds = match self.last_heard {
+            Some(heard) => now.instant.saturating_duration_since(heard).as_secs(),
+            None => now
+                .wall
+                .duration_since(self.record.last_seen)
+                .as_secs()
+                .try_into()
+                .unwrap_or(0),
+        };
+        ClusterView {
+            cluster,
+            presence: self.presence(now.instant),
+            last_seen: self.record.last_seen,
+            age_seconds,
+            first_seen: self.record.first_seen,
+            cluster_uid: self.record.cluster_uid.clone(),
+            kubernetes_version: heartbeat.kubernetes_version.clone(),
+            agent_version: heartbeat.agent_version.clone(),
+            agents: self.alive(now.instant).count(),
+            verbs: heartbeat.verbs.clone(),
+            counts: heartbeat.counts.clone(),
+            conditions: self.conditions(now),
+        }
+    }
+}
