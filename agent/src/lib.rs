@@ -1,1 +1,21 @@
+//! One cluster's agent: it dials out to the bus and answers the cluster's subjects with the Kubernetes API. What it
+//! needs to remember is in Kubernetes; it holds a watch cache and nothing else.
 
+mod agent;
+mod args;
+mod bus;
+mod cache;
+mod clock;
+mod health;
+mod jitter;
+mod kubernetes;
+mod log;
+mod page;
+mod rollout;
+mod run;
+mod selector;
+pub mod shutdown;
+mod verb;
+
+pub use args::{Args, LogFormat};
+pub use run::{Config, run};

@@ -182,6 +182,7 @@ impl Known {
         let due = self
             .saved
             .is_none_or(|saved| now.instant.saturating_duration_since(saved) >= KEEP_EVERY);
+        let changed = other_facts || self.presence(now.instant) != before;
         (changed || due).then(|| {
             self.saved = Some(now.instant);
             self.record.clone()

@@ -1,1 +1,32 @@
-fn main() {}
+//! `cargo xtask …`: the demo, the tests and the lint.
+
+#![expect(
+    clippy::print_stdout,
+    reason = "a command-line program speaks on standard output"
+)]
+
+use anyhow::Result;
+use clap::Parser;
+
+mod chromium;
+mod demo;
+mod lint;
+mod step;
+mod test;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Demo, tests and lint of the Multi-Cluster Aggregator")]
+enum Command {
+    Demo(demo::Options),
+    Test(test::Options),
+    Lint,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    match Command::parse() {
+        Command::Demo(options) => demo::run(options).await,
+        Command::Test(options) => test::run(options),
+        Command::Lint => lint::run(),
+    }
+}
