@@ -162,8 +162,7 @@ impl Known {
         if self.record.cluster_uid.is_none() {
             self.record.cluster_uid.clone_from(&heartbeat.cluster_uid);
         }
-        let changed =
-            before != Presence::Online || facts(&self.record.heartbeat) != facts(&heartbeat);
+        let other_facts = facts(&self.record.heartbeat) != facts(&heartbeat);
         // A rival is shown as a condition, and does not become what is known of the cluster.
         if !self.is_rival(&heartbeat) {
             self.record.last_seen = now.wall;

@@ -1,0 +1,232 @@
+//! Who did what, where, with what outcome: the JetStream stream `AUDIT`. An intent is acknowledged before anything is done.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use async_nats::jetstream::Context;
+use async_nats::jetstream::context::PublishErrorKind;
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::stream::{Config, DiscardPolicy, StorageType, Stream};
+use bus_schema::{ClusterName, DeploymentName, Namespace, OperationId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tracing::error;
+use utoipa::ToSchema;
+
+use crate::problem::{Problem, ProblemCode};
+use crate::store::{self, StoreError};
+
+mod read;
+
+pub use read::{AuditFilter, AuditPage};
+
+/// How long an acknowledgement may take.
+const ACK_WITHIN: Duration = Duration::from_secs(3);
+
+/// The name of the stream.
+const STREAM: &str = "AUDIT";
+
+/// One line of the audit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Entry {
+    /// When it was written.
+    pub time: Timestamp,
+    /// Who.
+    pub user: String,
+    /// From where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub address: Option<IpAddr>,
+    /// What: a verb, `sign-in` or `sign-out`.
+    pub verb: String,
+    /// On what; absent for sign-ins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
+    /// The write that this belongs to; absent for sign-ins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation_id: Option<OperationId>,
+    /// How it ended, or `pending`.
+    pub outcome: Outcome,
+    /// More about the outcome, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The REST call's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+/// What an operation is done to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+pub struct Target {
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// The namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<Namespace>,
+    /// The deployment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployment_name: Option<DeploymentName>,
+}
+
+/// How something ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It was written down and is under way.
+    Pending,
+    /// It was done.
+    Succeeded,
+    /// It was not done.
+    Failed,
+    /// It came too late and was not done.
+    Expired,
+    /// A newer one was done already.
+    Superseded,
+    /// Not known yet; it will be settled by reading the cluster back.
+    Unknown,
+    /// It was refused before it was tried, such as a wrong password.
+    Refused,
+}
+
+/// A line that stands in the stream, by its sequence there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sequence(pub u64);
+
+/// Why a line was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// The stream is away, full, or answers too late.
+    #[error("the audit cannot be written")]
+    Unavailable(#[source] Option<async_nats::jetstream::context::PublishError>),
+    /// Somebody else has written the operation's next line.
+    #[error("the operation has been settled already")]
+    SettledAlready,
+}
+
+impl From<AuditError> for Problem {
+    fn from(_: AuditError) -> Self {
+        Self::new(
+            ProblemCode::AuditUnavailable,
+            "the audit cannot be written, so nothing was done; reading still works",
+        )
+    }
+}
+
+/// A sign-in or sign-out, tried or done.
+#[derive(Debug, Clone)]
+pub struct SignIn {
+    /// The user's name, as it was given.
+    pub user: String,
+    /// From where.
+    pub address: IpAddr,
+    /// `sign-in` or `sign-out`.
+    pub verb: &'static str,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// The audit's stream.
+#[derive(Debug, Clone)]
+pub struct Audit {
+    jetstream: Context,
+    stream: Stream,
+}
+
+impl Audit {
+    /// Opens the stream, makes it if there is none.
+    ///
+    /// # Errors
+    /// When JetStream is away, or a stream of that name is there with other settings.
+    pub async fn open(jetstream: &Context, replicas: usize) -> Result<Self, StoreError> {
+        let wanted = Config {
+            name: STREAM.to_owned(),
+            subjects: vec!["audit.>".to_owned()],
+            storage: StorageType::File,
+            discard: DiscardPolicy::New,
+            max_bytes: 1024 * 1024 * 1024,
+            max_age: Duration::from_secs(400 * 24 * 60 * 60),
+            deny_delete: true,
+            deny_purge: true,
+            allow_direct: true,
+            num_replicas: replicas,
+            ..Config::default()
+        };
+        let stream = store::open_stream(jetstream, wanted).await?;
+        Ok(Self {
+            jetstream: jetstream.clone(),
+            stream,
+        })
+    }
+
+    /// Writes an operation's first line.
+    ///
+    /// # Errors
+    /// [`AuditError::Unavailable`]: then nothing may be done.
+    pub async fn intend(
+        &self,
+        operation: &OperationId,
+        entry: &Entry,
+    ) -> Result<Sequence, AuditError> {
+        self.append(operation, entry, Sequence(0)).await
+    }
+
+    /// Writes an operation's next line, after the one at `last`, so that of several writers only one gets through.
+    ///
+    /// # Errors
+    /// See [`AuditError`].
+    pub async fn append(
+        &self,
+        operation: &OperationId,
+        entry: &Entry,
+        last: Sequence,
+    ) -> Result<Sequence, AuditError> {
+        let message = PublishMessage::build().expected_last_subject_sequence(last.0);
+        self.write(format!("audit.operation.{operation}"), entry, message)
+            .await
+    }
+
+    /// Writes a sign-in or sign-out.
+    ///
+    /// # Errors
+    /// [`ProblemCode::AuditUnavailable`]: then nobody may be signed in.
+    pub async fn sign_in(&self, sign_in: SignIn) -> Result<(), Problem> {
+        let entry = Entry {
+            time: Timestamp::now(),
+            user: sign_in.user.chars().take(64).collect(),
+            address: Some(sign_in.address),
+            verb: sign_in.verb.to_owned(),
+            target: None,
+            operation_id: None,
+            outcome: sign_in.outcome,
+            detail: None,
+            request_id: None,
+        };
+        let written = self.write("audit.sign-in".to_owned(), &entry, PublishMessage::build());
+        written.await.map(drop).map_err(Problem::from)
+    }
+
+    async fn write(
+        &self,
+        subject: String,
+        entry: &Entry,
+        message: PublishMessage,
+    ) -> Result<Sequence, AuditError> {
+        let json = serde_json::to_vec(entry).map_err(|_| AuditError::Unavailable(None))?;
+        let message = message.payload(json.into());
+        let acknowledged = async { self.jetstream.send_publish(subject, message).await?.await };
+        match tokio::time::timeout(ACK_WITHIN, acknowledged).await {
+            Ok(Ok(ack)) => Ok(Sequence(ack.sequence)),
+            Ok(Err(error)) if error.kind() == PublishErrorKind::WrongLastSequence => {
+                Err(AuditError::SettledAlready)
+            }
+            Ok(Err(error)) => {
+                error!(%error, "the audit cannot be written");
+                Err(AuditError::Unavailable(Some(error)))
+            }
+            Err(_) => {
+                error!("the audit was not acknowledged in time");
+                Err(AuditError::Unavailable(None))
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Streams and buckets: made where they are missing, refused where they are there with other settings. Never deleted or changed:
+//! somebody may have meant them so.
+
+use async_nats::jetstream::context::GetStreamErrorKind;
+use async_nats::jetstream::kv;
+use async_nats::jetstream::stream::{Config, Stream};
+use async_nats::jetstream::{Context, ErrorCode};
+
+/// A stream or bucket cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// JetStream does not answer or refuses.
+    #[error("{name} cannot be opened")]
+    NotOpened {
+        /// The stream.
+        name: String,
+        /// Why not.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// It is there with other settings.
+    #[error(
+        "{name} is there with other settings: {difference}; change it back, or move it away after a backup"
+    )]
+    SettingsDiffer {
+        /// The stream.
+        name: String,
+        /// Each setting, what it is and what it should be.
+        difference: String,
+    },
+}
+
+/// Opens a stream, makes it if there is none.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn open_stream(jetstream: &Context, wanted: Config) -> Result<Stream, StoreError> {
+    let name = wanted.name.clone();
+    let not_opened = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::NotOpened {
+        name: name.clone(),
+        source,
+    };
+    let missing = match jetstream.get_stream(&name).await {
+        Ok(stream) => return compared(stream, &wanted),
+        Err(error) => match error.kind() {
+            GetStreamErrorKind::JetStream(cause)
+                if cause.error_code() == ErrorCode::STREAM_NOT_FOUND =>
+            {
+                wanted
+            }
+            _ => return Err(not_opened(error.into())),
+        },
+    };
+    // Another replica may make it at the same moment: with the same settings that is a success.
+    let made = jetstream.create_stream(&missing).await;
+    made.map_err(|error| not_opened(error.into()))?;
+    let stream = jetstream.get_stream(&name).await;
+    stream.map_err(|error| not_opened(error.into()))
+}
+
+/// Opens a key-value bucket, makes it if there is none.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn open_kv(jetstream: &Context, wanted: kv::Config) -> Result<kv::Store, StoreError> {
+    let bucket = wanted.bucket.clone();
+    let not_opened = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::NotOpened {
+        name: format!("the bucket {bucket}"),
+        source,
+    };
+    let stream = Config {
+        name: format!("KV_{bucket}"),
+        max_messages_per_subject: wanted.history,
+        max_age: wanted.max_age,
+        storage: wanted.storage,
+        num_replicas: wanted.num_replicas.max(1),
+        ..Config::default()
+    };
+    match jetstream.get_stream(&stream.name).await {
+        Ok(there) => drop(compared(there, &stream)?),
+        Err(error) => match error.kind() {
+            GetStreamErrorKind::JetStream(cause)
+                if cause.error_code() == ErrorCode::STREAM_NOT_FOUND =>
+            {
+                let made = jetstream.create_key_value(wanted).await;
+                made.map_err(|error| not_opened(error.into()))?;
+            }
+            _ => return Err(not_opened(error.into())),
+        },
+    }
+    let store = jetstream.get_key_value(&bucket).await;
+    store.map_err(|error| not_opened(error.into()))
+}
+
+fn compared(stream: Stream, wanted: &Config) -> Result<Stream, StoreError> {
+    let difference = difference(&stream.cached_info().config, wanted);
+    if difference.is_empty() {
+        return Ok(stream);
+    }
+    Err(StoreError::SettingsDiffer {
+        name: wanted.name.clone(),
+        difference: difference.join(", "),
+    })
+}
+
+/// The settings that matter to us and differ.
+fn difference(there: &Config, wanted: &Config) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut compare = |setting: &str, there: String, wanted: String| {
+        if there != wanted {
+            found.push(format!("{setting} is {there} and should be {wanted}"));
+        }
+    };
+    if !wanted.subjects.is_empty() {
+        compare(
+            "subjects",
+            there.subjects.join(" "),
+            wanted.subjects.join(" "),
+        );
+        compare(
+            "deny_delete",
+            there.deny_delete.to_string(),
+            wanted.deny_delete.to_string(),
+        );
+        compare(
+            "deny_purge",
+            there.deny_purge.to_string(),
+            wanted.deny_purge.to_string(),
+        );
+        compare(
+            "discard",
+            format!("{:?}", there.discard),
+            format!("{:?}", wanted.discard),
+        );
+    }
+    compare(
+        "max_age",
+        format!("{:?}", there.max_age),
+        format!("{:?}", wanted.max_age),
+    );
+    compare(
+        "storage",
+        format!("{:?}", there.storage),
+        format!("{:?}", wanted.storage),
+    );
+    compare(
+        "replicas",
+        there.num_replicas.to_string(),
+        wanted.num_replicas.to_string(),
+    );
+    if wanted.max_messages_per_subject > 0 {
+        compare(
+            "history",
+            there.max_messages_per_subject.to_string(),
+            wanted.max_messages_per_subject.to_string(),
+        );
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_difference_names_the_setting_and_both_values() {
+        let wanted = Config {
+            max_age: Duration::from_secs(60),
+            num_replicas: 1,
+            ..Config::default()
+        };
+        let there = Config {
+            max_age: Duration::from_secs(30),
+            ..wanted.clone()
+        };
+        assert!(difference(&wanted, &wanted).is_empty());
+        assert_eq!(
+            difference(&there, &wanted),
+            ["max_age is 30s and should be 60s"]
+        );
+    }
+}
