@@ -1,0 +1,78 @@
+//! What the API server does to an object between the request and the store: decode, fill in defaults, validate, and
+//! keep what the client may not change.
+
+mod defaults;
+mod validation;
+
+use serde_json::Value;
+
+use crate::kind::{Kind, Resource};
+use crate::status::{Cause, Result, Status};
+
+pub trait Admit: Resource {
+    fn fill_defaults(&mut self) {}
+
+    /// What is wrong with the object, and with the change where `old` is given.
+    fn validate(&self, _old: Option<&Self>) -> Vec<Cause> {
+        Vec::new()
+    }
+}
+
+/// Decodes what a client sent, so that unknown fields go and wrong types are refused, and fills in the defaults.
+pub fn decode<T: Admit>(body: Value) -> std::result::Result<T, String> {
+    let mut object: T = serde_json::from_value(body).map_err(|error| error.to_string())?;
+    object.fill_defaults();
+    Ok(object)
+}
+
+pub fn validate<T: Admit>(object: &T, old: Option<&T>) -> Result<()> {
+    let name = object.metadata().name.as_deref().unwrap_or_default();
+    let mut causes = validation::metadata(object);
+    causes.extend(object.validate(old));
+    if causes.is_empty() {
+        Ok(())
+    } else {
+        Err(Status::invalid(T::TYPE, name, causes))
+    }
+}
+
+/// The words for a body that is not an object of this kind.
+pub fn undecodable(kind: Kind, error: &str) -> Status {
+    let (name, version) = (kind.name(), "v1");
+    let message = format!("{name} in version \"{version}\" cannot be handled as a {name}: {error}");
+    Status::bad_request(message)
+}
+
+/// Runs `$body` with `$T` being the Rust type of `$kind`.
+macro_rules! for_kind {
+    ($kind:expr, $T:ident => $body:expr) => {{
+        use k8s_openapi::api::{apps::v1 as apps, core::v1 as core};
+        match $kind {
+            $crate::kind::Kind::Namespace => {
+                type $T = core::Namespace;
+                $body
+            }
+            $crate::kind::Kind::Node => {
+                type $T = core::Node;
+                $body
+            }
+            $crate::kind::Kind::Pod => {
+                type $T = core::Pod;
+                $body
+            }
+            $crate::kind::Kind::Event => {
+                type $T = core::Event;
+                $body
+            }
+            $crate::kind::Kind::Deployment => {
+                type $T = apps::Deployment;
+                $body
+            }
+            $crate::kind::Kind::ReplicaSet => {
+                type $T = apps::ReplicaSet;
+                $body
+            }
+        }
+    }};
+}
+pub(crate) use for_kind;

@@ -1,0 +1,193 @@
+//! Lists, whole or in pages. All pages of one list show the same moment, which the continue token names.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::query::Selection;
+use super::read::Shape;
+use super::{Call, json_response};
+use crate::cluster::Shared;
+use crate::kind::Kind;
+use crate::status::{Result, Status};
+use crate::store::{Key, Object, Store};
+
+pub fn list(cluster: &Arc<Shared>, call: &Call) -> Result<Response> {
+    let target = &call.target;
+    let namespace = target.namespace.as_deref();
+    let selection = call.query.selection(target.kind, None)?;
+    let request = PageRequest::parse(call)?;
+    let mut state = cluster.state();
+    state.wake_for(target.kind, namespace);
+    let moment = request.moment(&state.store)?;
+    let objects = snapshot(&state.store, target.kind, namespace, moment)?;
+    drop(state);
+    let page = request.cut(objects, &selection, moment);
+    Ok(json_response(
+        StatusCode::OK,
+        page.render(target.kind, Shape::of(&call.headers)),
+    ))
+}
+
+pub fn snapshot(
+    store: &Store,
+    kind: Kind,
+    namespace: Option<&str>,
+    moment: u64,
+) -> Result<Vec<Arc<Object>>> {
+    let expired = || {
+        Status::expired(
+            "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter.",
+        )
+    };
+    store.list_at(kind, namespace, moment).ok_or_else(expired)
+}
+
+/// Where a page of a list begins. The client sees it as an opaque token.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Continue {
+    moment: u64,
+    namespace: String,
+    name: String,
+}
+
+impl Continue {
+    fn to_token(&self) -> String {
+        let json = serde_json::to_vec(self).expect("a token can be written as JSON");
+        json.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn parse(token: &str) -> Option<Self> {
+        let digits = |at: usize| u8::from_str_radix(token.get(at..at + 2)?, 16).ok();
+        let bytes: Option<Vec<u8>> = (0..token.len()).step_by(2).map(digits).collect();
+        serde_json::from_slice(&bytes?).ok()
+    }
+}
+
+struct PageRequest {
+    limit: Option<usize>,
+    after: Option<Continue>,
+    exactly: Option<u64>,
+    not_older_than: u64,
+}
+
+impl PageRequest {
+    fn parse(call: &Call) -> Result<Self> {
+        let query = &call.query;
+        let version = query.resource_version()?;
+        let after = match query.text("continue") {
+            None => None,
+            Some(_) if version.is_some_and(|version| version > 0) => {
+                let message = "specifying resource version is not allowed when using continue";
+                return Err(Status::bad_request(message));
+            }
+            Some(token) => {
+                let wrong = || Status::bad_request("continue key is not valid");
+                Some(Continue::parse(token).ok_or_else(wrong)?)
+            }
+        };
+        let exact = query.text("resourceVersionMatch") == Some("Exact");
+        Ok(Self {
+            limit: query.number("limit")?.filter(|limit| *limit > 0),
+            after,
+            exactly: version.filter(|_| exact),
+            not_older_than: version.filter(|_| !exact).unwrap_or(0),
+        })
+    }
+
+    fn moment(&self, store: &Store) -> Result<u64> {
+        let wanted = self
+            .after
+            .as_ref()
+            .map(|after| after.moment)
+            .or(self.exactly);
+        let latest = store.revision();
+        let least = wanted.unwrap_or(self.not_older_than);
+        if least > latest {
+            let message = format!("Too large resource version: {least}, current: {latest}");
+            return Err(Status::new(504, "Timeout", format!("Timeout: {message}")));
+        }
+        if let Some(exactly) = self.exactly
+            && exactly < store.journal().complete_after()
+        {
+            return Err(Status::expired(format!(
+                "The resourceVersion for the provided list is too old: {exactly}"
+            )));
+        }
+        Ok(wanted.unwrap_or(latest))
+    }
+
+    fn cut(&self, objects: Vec<Arc<Object>>, selection: &Selection, moment: u64) -> Page {
+        let start = self.after.as_ref().map(|a| Key::new(&a.namespace, &a.name));
+        let from = start.map_or(0, |key| objects.partition_point(|o| o.key <= key));
+        let mut rest = objects
+            .into_iter()
+            .skip(from)
+            .filter(|o| selection.matches(o));
+        let Some(limit) = self.limit else {
+            return Page {
+                moment,
+                items: rest.collect(),
+                next: None,
+                remaining: None,
+            };
+        };
+        let items: Vec<_> = rest.by_ref().take(limit).collect();
+        let remaining = rest.count();
+        let last = items.last().filter(|_| remaining > 0);
+        let next = last.map(|last| Continue {
+            moment,
+            namespace: last.key.namespace.to_string(),
+            name: last.key.name.to_string(),
+        });
+        Page {
+            moment,
+            remaining: (next.is_some() && selection.is_everything()).then_some(remaining),
+            items,
+            next,
+        }
+    }
+}
+
+struct Page {
+    moment: u64,
+    items: Vec<Arc<Object>>,
+    next: Option<Continue>,
+    /// How many are left; only said when nothing is selected, as in the real one.
+    remaining: Option<usize>,
+}
+
+impl Page {
+    fn render(&self, kind: Kind, shape: Shape) -> Vec<u8> {
+        let (list_kind, version) = shape.list_type(kind);
+        let metadata = self.metadata();
+        let size: usize = self.items.iter().map(|item| item.json.len() + 1).sum();
+        let mut body = Vec::with_capacity(size + 200);
+        let head = format!(
+            r#"{{"kind":"{list_kind}","apiVersion":"{version}","metadata":{metadata},"items":["#
+        );
+        body.extend_from_slice(head.as_bytes());
+        for (index, item) in self.items.iter().enumerate() {
+            if index > 0 {
+                body.push(b',');
+            }
+            shape.write_item(item, &mut body);
+        }
+        body.extend_from_slice(b"]}\n");
+        body
+    }
+
+    fn metadata(&self) -> Value {
+        let mut metadata = json!({ "resourceVersion": self.moment.to_string() });
+        if let Some(next) = &self.next {
+            metadata["continue"] = next.to_token().into();
+        }
+        if let Some(remaining) = self.remaining {
+            metadata["remainingItemCount"] = remaining.into();
+        }
+        metadata
+    }
+}

@@ -1,0 +1,110 @@
+//! The command line of `k8s-sim`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use anyhow::Context as _;
+use clap::Parser;
+use k8s_sim::{Builder, Fault, InvalidFault, Profile, Simulation};
+
+/// Simulated Kubernetes clusters, each an API server of its own.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub struct Arguments {
+    /// Where the first cluster listens. With port 0 each cluster gets a free port, otherwise the ports that follow.
+    #[arg(long, env = "MCA_SIM_LISTEN", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// How many clusters: cluster-a, cluster-b, …
+    #[arg(long, env = "MCA_SIM_CLUSTERS", default_value_t = 1)]
+    clusters: usize,
+    /// How many namespaces with deployments each cluster has, `default` being the first.
+    #[arg(long, env = "MCA_SIM_NAMESPACES", default_value_t = 5)]
+    namespaces: usize,
+    /// How many deployments each cluster has.
+    #[arg(long, env = "MCA_SIM_DEPLOYMENTS", default_value_t = 20)]
+    deployments: usize,
+    /// Where the kubeconfig goes once all clusters listen: a context for each.
+    #[arg(long, env = "MCA_SIM_KUBECONFIG_OUT")]
+    pub kubeconfig_out: PathBuf,
+    /// Names, sizes and log lines follow from it.
+    #[arg(long, env = "MCA_SIM_SEED", default_value_t = 1)]
+    seed: u64,
+    /// How many times faster than in a real cluster rollouts are.
+    #[arg(long, env = "MCA_SIM_SPEED", default_value_t = 1.0, value_parser = parse_speed)]
+    speed: f64,
+    /// Every deployment is healthy; without it one hangs on a bad image and one is paused.
+    #[arg(long, env = "MCA_SIM_HEALTHY")]
+    healthy: bool,
+    /// A fault of all clusters, or of one: `latency=200ms`, `status=429,retry-after=3`, `status=403@patch/deployments`,
+    /// `hang`, `cluster-b:status=500`. May be given several times.
+    #[arg(long = "fault", env = "MCA_SIM_FAULT", value_name = "FAULT")]
+    faults: Vec<ClusterFault>,
+}
+
+#[derive(Clone, Debug)]
+struct ClusterFault {
+    cluster: Option<String>,
+    fault: Fault,
+}
+
+impl FromStr for ClusterFault {
+    type Err = InvalidFault;
+
+    fn from_str(text: &str) -> Result<Self, InvalidFault> {
+        let (cluster, fault) = match text.split_once(':') {
+            Some((cluster, fault)) => (Some(cluster.to_owned()), fault),
+            None => (None, text),
+        };
+        let fault = fault.parse()?;
+        Ok(Self { cluster, fault })
+    }
+}
+
+impl Arguments {
+    pub fn builder(&self) -> Builder {
+        let profile = if self.healthy {
+            Profile::Healthy
+        } else {
+            Profile::Demo
+        };
+        Simulation::builder()
+            .listen(self.listen)
+            .clusters(self.clusters)
+            .namespaces(self.namespaces)
+            .deployments(self.deployments)
+            .seed(self.seed)
+            .speed(self.speed)
+            .profile(profile)
+    }
+
+    pub fn set_faults(&self, simulation: &Simulation) -> anyhow::Result<()> {
+        for ClusterFault { cluster, fault } in &self.faults {
+            let concerned = |name: &str| cluster.as_deref().is_none_or(|wanted| wanted == name);
+            let mut found = simulation
+                .clusters()
+                .iter()
+                .filter(|c| concerned(c.name()))
+                .peekable();
+            found.peek().with_context(|| {
+                format!(
+                    "--fault: there is no {}",
+                    cluster.as_deref().unwrap_or("cluster")
+                )
+            })?;
+            for cluster in found {
+                cluster.faults().set(fault.clone());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn parse_speed(text: &str) -> Result<f64, String> {
+    let speed: f64 = text.parse().map_err(|_| format!("not a number: {text}"))?;
+    if speed.is_finite() && speed > 0.0 {
+        Ok(speed)
+    } else {
+        Err("must be positive".to_owned())
+    }
+}

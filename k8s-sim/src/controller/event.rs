@@ -1,0 +1,131 @@
+//! Events as the components of a cluster record them: one object for each (involved object, reason, message), counted
+//! when it happens again, forgotten an hour after the last time.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+
+use super::Work;
+use crate::identity::digest;
+use crate::kind::{Kind, Resource};
+use crate::state::State;
+use crate::store::Key;
+
+/// The API server's `--event-ttl`.
+const TTL: Duration = Duration::from_secs(3600);
+
+#[derive(Clone, Copy)]
+pub struct Happening<'a> {
+    pub component: &'a str,
+    pub warning: bool,
+    pub reason: &'a str,
+    pub message: &'a str,
+    /// The container, where it happened to one.
+    pub container: Option<&'a str>,
+}
+
+impl<'a> Happening<'a> {
+    pub fn normal(component: &'a str, reason: &'a str, message: &'a str) -> Self {
+        Self {
+            component,
+            warning: false,
+            reason,
+            message,
+            container: None,
+        }
+    }
+
+    pub fn warning(component: &'a str, reason: &'a str, message: &'a str) -> Self {
+        Self {
+            warning: true,
+            ..Self::normal(component, reason, message)
+        }
+    }
+
+    pub fn in_container(self, container: &'a str) -> Self {
+        Self {
+            container: Some(container),
+            ..self
+        }
+    }
+}
+
+pub fn record<T: Resource>(state: &mut State, about: &T, happening: Happening, now: Timestamp) {
+    let meta = about.metadata();
+    let uid = meta.uid.clone().unwrap_or_default();
+    let id = digest(&(&uid, happening.reason, happening.message));
+    let involved = meta.name.as_deref().unwrap_or_default();
+    let namespace = meta.namespace.as_deref().unwrap_or("default");
+    let name = format!("{involved}.{id:016x}");
+    if let Some(mut again) = state.store.read::<Event>(&Key::new(namespace, &name)) {
+        again.count = again.count.map(|count| count + 1);
+        again.last_timestamp = Some(Time(now));
+        state.store.put(again);
+        return;
+    }
+    let event = Event {
+        metadata: ObjectMeta {
+            name: Some(name),
+            namespace: Some(namespace.to_owned()),
+            ..ObjectMeta::default()
+        },
+        involved_object: reference(about, happening.container),
+        reason: Some(happening.reason.to_owned()),
+        message: Some(happening.message.to_owned()),
+        source: Some(EventSource {
+            component: Some(happening.component.to_owned()),
+            host: None,
+        }),
+        first_timestamp: Some(Time(now)),
+        last_timestamp: Some(Time(now)),
+        count: Some(1),
+        type_: Some(
+            if happening.warning {
+                "Warning"
+            } else {
+                "Normal"
+            }
+            .to_owned(),
+        ),
+        reporting_component: Some(happening.component.to_owned()),
+        reporting_instance: Some(String::new()),
+        ..Event::default()
+    };
+    state.create(event, now);
+}
+
+fn reference<T: Resource>(about: &T, container: Option<&str>) -> ObjectReference {
+    let meta = about.metadata();
+    ObjectReference {
+        api_version: Some(T::TYPE.api_version().to_owned()),
+        kind: Some(T::TYPE.name().to_owned()),
+        name: meta.name.clone(),
+        namespace: meta.namespace.clone(),
+        uid: meta.uid.clone(),
+        resource_version: meta.resource_version.clone(),
+        field_path: container.map(|name| format!("spec.containers{{{name}}}")),
+    }
+}
+
+pub fn forget_old(state: &mut State, now: Timestamp) {
+    let all: Vec<_> = state.store.list(Kind::Event, None).cloned().collect();
+    let mut next = None;
+    for object in all {
+        let event: Event = object.decode();
+        let last = event.last_timestamp.or(event.metadata.creation_timestamp);
+        let Some(Time(last)) = last else { continue };
+        if last + TTL <= now {
+            state.store.remove(Kind::Event, &object.key);
+        } else {
+            next = Some(next.map_or(last + TTL, |due: Timestamp| due.min(last + TTL)));
+        }
+    }
+    if let Some(due) = next {
+        // Not for each single one: a minute more does no harm.
+        state
+            .queue
+            .push(due + Duration::from_secs(60), Work::Events);
+    }
+}

@@ -1,0 +1,61 @@
+//! The controllers' work, ordered by when it is due. The same work waits once: the earliest time wins.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::store::Key;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Work {
+    Deployment(Key),
+    ReplicaSet(Key),
+    Pod(Key),
+    /// The pod's containers have stopped.
+    PodEnd(Key),
+    Namespace(Arc<str>),
+    /// Remove what was owned by the object with this uid.
+    Orphans(Arc<str>),
+    /// Forget events that are past their time.
+    Events,
+}
+
+type Place = (Timestamp, u64);
+
+#[derive(Default)]
+pub struct Queue {
+    waiting: BTreeMap<Place, Work>,
+    places: HashMap<Work, Place>,
+    count: u64,
+    /// The resource version up to which changes have been noticed.
+    pub seen: u64,
+}
+
+impl Queue {
+    pub fn push(&mut self, due: Timestamp, work: Work) {
+        if let Some(place) = self.places.get(&work) {
+            if place.0 <= due {
+                return;
+            }
+            self.waiting.remove(place);
+        }
+        self.count += 1;
+        let place = (due, self.count);
+        self.places.insert(work.clone(), place);
+        self.waiting.insert(place, work);
+    }
+
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.waiting.keys().next().map(|(due, _)| *due)
+    }
+
+    pub fn pop_due(&mut self, now: Timestamp) -> Option<(Timestamp, Work)> {
+        if self.next_due()? > now {
+            return None;
+        }
+        let ((due, _), work) = self.waiting.pop_first()?;
+        self.places.remove(&work);
+        Some((due, work))
+    }
+}

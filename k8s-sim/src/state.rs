@@ -1,0 +1,84 @@
+//! The cluster behind its lock: the store, what the controllers have to do and when, and the objects that nobody has
+//! looked at yet. Time is always an argument.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::clock::Clock;
+use crate::controller::{self, Queue};
+use crate::identity::Identities;
+use crate::kind::{Kind, Resource};
+use crate::seed;
+use crate::store::{Key, Object, Store};
+
+pub struct State {
+    pub store: Store,
+    pub queue: Queue,
+    pub ids: Identities,
+    pub clock: Clock,
+    /// Seeded deployments whose ReplicaSet and pods have not been needed yet, with the resource versions kept for them.
+    dormant: BTreeMap<Key, u64>,
+}
+
+impl State {
+    pub fn new(clock: Clock, ids: Identities, history: usize) -> Self {
+        Self {
+            store: Store::new(history),
+            queue: Queue::default(),
+            ids,
+            clock,
+            dormant: BTreeMap::new(),
+        }
+    }
+
+    /// Stores a new object with the metadata that the API server gives it.
+    pub fn create<T: Resource>(&mut self, mut object: T, now: Timestamp) -> Arc<Object> {
+        let meta = object.metadata_mut();
+        meta.uid = Some(self.ids.uid());
+        meta.creation_timestamp = Some(Time(now));
+        meta.generation = T::TYPE.has_generation().then_some(1);
+        self.store
+            .put(object)
+            .expect("an object with a fresh uid differs from what was there")
+    }
+
+    pub fn put_to_sleep(&mut self, deployment: Key, revision: u64) {
+        self.dormant.insert(deployment, revision);
+    }
+
+    /// Brings the ReplicaSet and the pods of a seeded deployment into being, as if they had been there all along.
+    pub fn wake(&mut self, deployment: &Key) {
+        if let Some(revision) = self.dormant.remove(deployment) {
+            seed::grow(self, deployment, revision);
+        }
+    }
+
+    /// The same for all that a read of `kind` may show.
+    pub fn wake_for(&mut self, kind: Kind, namespace: Option<&str>) {
+        if !matches!(kind, Kind::Pod | Kind::ReplicaSet) || self.dormant.is_empty() {
+            return;
+        }
+        let here = |key: &&Key| namespace.is_none_or(|n| n == &*key.namespace);
+        let asleep: Vec<Key> = self.dormant.keys().filter(here).cloned().collect();
+        for key in asleep {
+            self.wake(&key);
+        }
+    }
+
+    /// Does all work that is due until `now`, in order.
+    pub fn step(&mut self, now: Timestamp) {
+        self.notice(now);
+        while let Some((due, work)) = self.queue.pop_due(now) {
+            controller::perform(self, &work, due);
+            self.notice(due);
+        }
+    }
+
+    /// Lets the controllers notice what has changed.
+    pub fn notice(&mut self, now: Timestamp) {
+        controller::notice(self, now);
+    }
+}

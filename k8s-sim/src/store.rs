@@ -1,0 +1,204 @@
+//! What the cluster holds: every object as serialised JSON under one global resource version, and a journal of the
+//! changes. Knows nothing of HTTP, of controllers or of time.
+
+mod journal;
+mod object;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::kind::{Kind, Resource};
+pub use journal::{Change, ChangeKind, Journal};
+pub use object::{Key, Object};
+
+type Objects = BTreeMap<Key, Arc<Object>>;
+
+pub struct Store {
+    revision: u64,
+    objects: [Objects; Kind::ALL.len()],
+    dependents: HashMap<Arc<str>, BTreeSet<(Kind, Key)>>,
+    journal: Journal,
+    head: watch::Sender<u64>,
+}
+
+impl Store {
+    pub fn new(history: usize) -> Self {
+        Self {
+            revision: 1,
+            objects: Default::default(),
+            dependents: HashMap::new(),
+            journal: Journal::new(history),
+            head: watch::Sender::new(1),
+        }
+    }
+
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Tells the latest resource version to whoever waits for changes.
+    pub fn head(&self) -> watch::Receiver<u64> {
+        self.head.subscribe()
+    }
+
+    /// Forgets the history: whoever wants changes after an earlier version is told 410.
+    pub fn compact(&mut self) {
+        self.revision += 1;
+        self.journal.clear(self.revision);
+        self.head.send_replace(self.revision);
+    }
+
+    pub fn get(&self, kind: Kind, key: &Key) -> Option<&Arc<Object>> {
+        self.objects[kind.index()].get(key)
+    }
+
+    pub fn read<T: Resource>(&self, key: &Key) -> Option<T> {
+        self.get(T::TYPE, key).map(|object| object.decode())
+    }
+
+    /// All objects of a kind, in the order of their keys; of one namespace where it is given.
+    pub fn list<'a>(
+        &'a self,
+        kind: Kind,
+        namespace: Option<&'a str>,
+    ) -> Box<dyn Iterator<Item = &'a Arc<Object>> + 'a> {
+        let objects = &self.objects[kind.index()];
+        match namespace {
+            None => Box::new(objects.values()),
+            Some(namespace) => Box::new(
+                objects
+                    .range((Bound::Included(Key::new(namespace, "")), Bound::Unbounded))
+                    .take_while(move |(key, _)| &*key.namespace == namespace)
+                    .map(|(_, object)| object),
+            ),
+        }
+    }
+
+    /// The kind's objects as they were at `revision`, or `None` when the journal does not reach back so far.
+    pub fn list_at(
+        &self,
+        kind: Kind,
+        namespace: Option<&str>,
+        revision: u64,
+    ) -> Option<Vec<Arc<Object>>> {
+        let mut then: BTreeMap<&Key, Option<&Arc<Object>>> = BTreeMap::new();
+        for change in self.journal.after(revision)? {
+            let here = namespace.is_none_or(|n| n == &*change.object.key.namespace);
+            if change.object.kind == kind && here {
+                then.entry(&change.object.key)
+                    .or_insert(change.before.as_ref());
+            }
+        }
+        if then.is_empty() {
+            return Some(self.list(kind, namespace).cloned().collect());
+        }
+        let mut objects: BTreeMap<&Key, &Arc<Object>> = self
+            .list(kind, namespace)
+            .map(|object| (&object.key, object))
+            .collect();
+        for (key, before) in then {
+            match before {
+                Some(object) => objects.insert(key, object),
+                None => objects.remove(key),
+            };
+        }
+        Some(objects.into_values().cloned().collect())
+    }
+
+    /// The objects of a kind whose controlling owner has this uid.
+    pub fn owned<T: Resource>(&self, owner: &str) -> Vec<T> {
+        self.dependents(owner)
+            .filter(|(kind, _)| *kind == T::TYPE)
+            .filter_map(|(_, key)| self.read(key))
+            .collect()
+    }
+
+    pub fn dependents(&self, owner: &str) -> impl Iterator<Item = &(Kind, Key)> {
+        self.dependents.get(owner).into_iter().flatten()
+    }
+
+    /// Stores the object under the next resource version; `None` when nothing changed. The object's metadata is
+    /// otherwise taken as it is.
+    pub fn put<T: Resource>(&mut self, mut object: T) -> Option<Arc<Object>> {
+        let before = self.get(T::TYPE, &Key::of(&object)).cloned();
+        let meta = object.metadata_mut();
+        meta.resource_version = before.as_ref().map(|b| b.revision.to_string());
+        if let Some(before) = &before
+            && *before.json == *object::encode(&object)
+        {
+            return None;
+        }
+        self.revision += 1;
+        object.metadata_mut().resource_version = Some(self.revision.to_string());
+        let object = Arc::new(Object::new(&object, self.revision));
+        self.place(object.clone(), before.as_deref());
+        self.journal.push(Change {
+            revision: self.revision,
+            kind: match before {
+                None => ChangeKind::Added,
+                Some(_) => ChangeKind::Modified,
+            },
+            object: object.clone(),
+            before,
+        });
+        self.head.send_replace(self.revision);
+        Some(object)
+    }
+
+    /// Places an object that has been there since `revision`, unseen until now: no change is recorded.
+    pub fn place_unseen<T: Resource>(&mut self, mut object: T, revision: u64) {
+        object.metadata_mut().resource_version = Some(revision.to_string());
+        self.place(Arc::new(Object::new(&object, revision)), None);
+    }
+
+    /// Sets `count` resource versions aside for [`Store::place_unseen`] and returns the first.
+    pub fn reserve(&mut self, count: u64) -> u64 {
+        let first = self.revision + 1;
+        self.revision += count;
+        self.head.send_replace(self.revision);
+        first
+    }
+
+    pub fn remove(&mut self, kind: Kind, key: &Key) -> Option<Arc<Object>> {
+        let before = self.objects[kind.index()].remove(key)?;
+        self.forget_owner(&before);
+        self.revision += 1;
+        let last = Arc::new(before.at_revision(self.revision));
+        self.journal.push(Change {
+            revision: self.revision,
+            kind: ChangeKind::Deleted,
+            object: last.clone(),
+            before: Some(before),
+        });
+        self.head.send_replace(self.revision);
+        Some(last)
+    }
+
+    fn place(&mut self, object: Arc<Object>, before: Option<&Object>) {
+        if let Some(before) = before {
+            self.forget_owner(before);
+        }
+        if let Some(owner) = &object.owner {
+            let dependents = self.dependents.entry(owner.uid.clone()).or_default();
+            dependents.insert((object.kind, object.key.clone()));
+        }
+        self.objects[object.kind.index()].insert(object.key.clone(), object);
+    }
+
+    fn forget_owner(&mut self, object: &Object) {
+        let Some(owner) = &object.owner else { return };
+        if let Some(dependents) = self.dependents.get_mut(&owner.uid) {
+            dependents.remove(&(object.kind, object.key.clone()));
+            if dependents.is_empty() {
+                self.dependents.remove(&owner.uid);
+            }
+        }
+    }
+}
