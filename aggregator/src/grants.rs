@@ -1,0 +1,89 @@
+//! Who may do what, and where: the one function that decides. Knows neither people nor files nor requests.
+
+use std::collections::BTreeSet;
+
+use bus_schema::{ClusterName, Namespace, Right};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+mod pattern;
+mod role;
+
+pub use pattern::{Pattern, PatternError};
+pub use role::{BUILT_IN_ROLES, built_in};
+
+/// Rights in some clusters and namespaces.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(examples(json!({"role": "restarter", "rights": ["read", "logs", "restart"],
+    "clusters": ["prod-*"], "namespaces": ["pay", "shop-*"]})))]
+pub struct Grant {
+    /// The role's name.
+    pub role: String,
+    /// What the role allows.
+    pub rights: BTreeSet<Right>,
+    /// Where: names of clusters, `*` stands for any characters.
+    #[schema(value_type = Vec<String>)]
+    pub clusters: Vec<Pattern>,
+    /// Where in them: names of namespaces, `*` stands for any characters.
+    #[schema(value_type = Vec<String>)]
+    pub namespaces: Vec<Pattern>,
+}
+
+impl Grant {
+    fn covers(&self, right: Right, cluster: &ClusterName, namespace: Option<&Namespace>) -> bool {
+        self.rights.contains(&right)
+            && any(&self.clusters, cluster.as_str())
+            && namespace.is_none_or(|namespace| any(&self.namespaces, namespace.as_str()))
+    }
+}
+
+fn any(patterns: &[Pattern], name: &str) -> bool {
+    patterns.iter().any(|pattern| pattern.matches(name))
+}
+
+/// All that one person was granted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Grants(Vec<Grant>);
+
+impl Grants {
+    /// Exactly these.
+    #[must_use]
+    pub fn new(grants: Vec<Grant>) -> Self {
+        Self(grants)
+    }
+
+    /// The decision. Without a namespace it is about the cluster as a whole: one grant with that right that covers the cluster
+    /// suffices, whatever its namespaces.
+    #[must_use]
+    pub fn may(&self, right: Right, cluster: &ClusterName, namespace: Option<&Namespace>) -> bool {
+        self.0
+            .iter()
+            .any(|grant| grant.covers(right, cluster, namespace))
+    }
+
+    /// Whether the cluster exists for this person.
+    #[must_use]
+    pub fn sees(&self, cluster: &ClusterName) -> bool {
+        self.may(Right::Read, cluster, None)
+    }
+
+    /// Whether the right was granted for all clusters and namespaces, those to come included: for what belongs to none of them,
+    /// such as the sign-ins in the audit.
+    #[must_use]
+    pub fn everywhere(&self, right: Right) -> bool {
+        self.0.iter().any(|grant| {
+            grant.rights.contains(&right)
+                && grant.clusters.iter().any(Pattern::matches_all)
+                && grant.namespaces.iter().any(Pattern::matches_all)
+        })
+    }
+
+    /// Each grant, to show to its holder.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Grant] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! Names with wildcards.
+
+use serde::{Deserialize, Serialize};
+
+/// A name of a cluster or namespace in which each `*` stands for any characters, also none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Pattern(String);
+
+/// The text is not a pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a pattern: use 1 to 63 of a-z, 0-9, - and *")]
+pub struct PatternError;
+
+impl Pattern {
+    /// Whether the whole name fits.
+    #[must_use]
+    pub fn matches(&self, name: &str) -> bool {
+        let (pattern, name) = (self.0.as_bytes(), name.as_bytes());
+        let (mut p, mut n) = (0, 0);
+        // Where to go on when a later part does not fit: after the last star, which then swallows one byte more. Going back to
+        // earlier stars is never needed, and so this cannot take exponential time.
+        let mut retry = None;
+        while n < name.len() {
+            if pattern.get(p) == Some(&b'*') {
+                p += 1;
+                retry = Some((p, n));
+            } else if pattern.get(p) == Some(&name[n]) {
+                p += 1;
+                n += 1;
+            } else if let Some((after_star, swallowed)) = retry {
+                retry = Some((after_star, swallowed + 1));
+                (p, n) = (after_star, swallowed + 1);
+            } else {
+                return false;
+            }
+        }
+        pattern[p..].iter().all(|byte| *byte == b'*')
+    }
+
+    /// Whether every name fits.
+    #[must_use]
+    pub fn matches_all(&self) -> bool {
+        self.0.bytes().all(|byte| byte == b'*')
+    }
+}
+
+impl TryFrom<String> for Pattern {
+    type Error = PatternError;
+
+    fn try_from(text: String) -> Result<Self, PatternError> {
+        let legal = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'*');
+        if (1..=63).contains(&text.len()) && text.bytes().all(legal) {
+            Ok(Self(text))
+        } else {
+            Err(PatternError)
+        }
+    }
+}
+
+impl From<Pattern> for String {
+    fn from(pattern: Pattern) -> Self {
+        pattern.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The definition, without any cleverness.
+    fn fits(pattern: &[u8], name: &[u8]) -> bool {
+        match pattern.split_first() {
+            None => name.is_empty(),
+            Some((b'*', rest)) => (0..=name.len()).any(|skip| fits(rest, &name[skip..])),
+            Some((byte, rest)) => name.first() == Some(byte) && fits(rest, &name[1..]),
+        }
+    }
+
+    #[test]
+    fn what_no_name_can_contain_is_no_pattern() {
+        let long = "a".repeat(64);
+        for text in ["", "A", "a.b", "a b", "a?", "é", "[a]", "a\n", "\0", &long] {
+            assert!(
+                Pattern::try_from(text.to_owned()).is_err(),
+                "{text:?} was accepted"
+            );
+        }
+    }
+
+    #[test]
+    fn many_stars_are_decided_at_once() {
+        let pattern = Pattern::try_from("*a".repeat(31)).unwrap();
+        assert!(!pattern.matches(&format!("{}b", "a".repeat(62))));
+    }
+
+    proptest! {
+        #[test]
+        fn a_pattern_matches_exactly_as_defined(pattern in "[ab*]{1,8}", name in "[ab]{0,10}") {
+            let expected = fits(pattern.as_bytes(), name.as_bytes());
+            prop_assert_eq!(Pattern::try_from(pattern).unwrap().matches(&name), expected);
+        }
+
+        #[test]
+        fn a_pattern_without_stars_matches_its_own_name_alone(name in "[a-z0-9-]{1,20}", other in "[a-z0-9-]{1,20}") {
+            let pattern = Pattern::try_from(name.clone()).unwrap();
+            prop_assert!(pattern.matches(&name));
+            prop_assert_eq!(pattern.matches(&other), name == other);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+use super::*;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+const RIGHTS: [Right; 4] = [Right::Read, Right::Logs, Right::Restart, Right::Audit];
+
+fn pattern(text: &str) -> Pattern {
+    Pattern::try_from(text.to_owned()).expect("a pattern")
+}
+
+fn grant(rights: &[Right], clusters: &[&str], namespaces: &[&str]) -> Grant {
+    Grant {
+        role: "some".to_owned(),
+        rights: rights.iter().copied().collect(),
+        clusters: clusters.iter().map(|text| pattern(text)).collect(),
+        namespaces: namespaces.iter().map(|text| pattern(text)).collect(),
+    }
+}
+
+fn cluster(text: &str) -> ClusterName {
+    text.parse().expect("a cluster name")
+}
+
+fn namespace(text: &str) -> Namespace {
+    text.parse().expect("a namespace")
+}
+
+#[test]
+fn a_grant_reaches_its_clusters_and_namespaces_and_no_others() {
+    let grants = Grants::new(vec![grant(
+        &[Right::Restart],
+        &["prod-*"],
+        &["pay", "shop-*"],
+    )]);
+    let may = |c, n| grants.may(Right::Restart, &cluster(c), Some(&namespace(n)));
+    assert!(may("prod-eu", "pay"));
+    assert!(may("prod-eu", "shop-web"));
+    assert!(!may("prod-eu", "payment"));
+    assert!(!may("test-eu", "pay"));
+    assert!(!may("prod", "pay"));
+    assert!(!grants.may(Right::Read, &cluster("prod-eu"), Some(&namespace("pay"))));
+}
+
+#[test]
+fn two_grants_are_not_mixed_into_a_third() {
+    let grants = Grants::new(vec![
+        grant(&[Right::Restart], &["a"], &["x"]),
+        grant(&[Right::Read], &["b"], &["y"]),
+    ]);
+    assert!(!grants.may(Right::Restart, &cluster("b"), Some(&namespace("x"))));
+    assert!(!grants.may(Right::Restart, &cluster("a"), Some(&namespace("y"))));
+    assert!(!grants.may(Right::Read, &cluster("a"), None));
+}
+
+#[test]
+fn what_belongs_to_no_cluster_needs_a_grant_for_all_of_them() {
+    let part = Grants::new(vec![grant(&[Right::Audit], &["*"], &["a*"])]);
+    assert!(!part.everywhere(Right::Audit));
+    let all = Grants::new(vec![grant(&[Right::Audit], &["*"], &["*"])]);
+    assert!(all.everywhere(Right::Audit));
+    assert!(!all.everywhere(Right::Enroll));
+}
+
+fn some_pattern() -> impl Strategy<Value = Pattern> {
+    "[ab*]{1,4}".prop_map(|text| pattern(&text))
+}
+
+prop_compose! {
+    fn some_grant()(
+        rights in vec(select(RIGHTS.to_vec()), 0..4),
+        clusters in vec(some_pattern(), 0..3),
+        namespaces in vec(some_pattern(), 0..3),
+    ) -> Grant {
+        Grant { role: "some".to_owned(), rights: rights.into_iter().collect(), clusters, namespaces }
+    }
+}
+
+proptest! {
+    #[test]
+    fn nobody_may_anything_unless_one_grant_says_all_of_it(
+        grants in vec(some_grant(), 0..4), right in select(RIGHTS.to_vec()), c in "[ab]{1,4}", n in "[ab]{1,4}",
+    ) {
+        let said = grants.iter().any(|grant| {
+            grant.rights.contains(&right)
+                && grant.clusters.iter().any(|p| p.matches(&c))
+                && grant.namespaces.iter().any(|p| p.matches(&n))
+        });
+        prop_assert_eq!(Grants::new(grants).may(right, &cluster(&c), Some(&namespace(&n))), said);
+    }
+
+    #[test]
+    fn one_more_grant_never_takes_anything_away(
+        grants in vec(some_grant(), 0..4), more in some_grant(), right in select(RIGHTS.to_vec()),
+        c in "[ab]{1,4}", n in "[ab]{1,4}",
+    ) {
+        let (c, n) = (cluster(&c), namespace(&n));
+        let before = Grants::new(grants.clone()).may(right, &c, Some(&n));
+        let after = Grants::new([grants, vec![more]].concat()).may(right, &c, Some(&n));
+        prop_assert!(after || !before);
+    }
+
+    #[test]
+    fn whoever_may_read_in_a_namespace_sees_its_cluster(
+        grants in vec(some_grant(), 0..4), c in "[ab]{1,4}", n in "[ab]{1,4}",
+    ) {
+        let (grants, c) = (Grants::new(grants), cluster(&c));
+        if grants.may(Right::Read, &c, Some(&namespace(&n))) {
+            prop_assert!(grants.sees(&c));
+        }
+    }
+
+    #[test]
+    fn a_right_granted_everywhere_holds_for_every_name(
+        grants in vec(some_grant(), 0..4), right in select(RIGHTS.to_vec()),
+        c in "[a-z0-9]{1,10}", n in "[a-z0-9]{1,10}",
+    ) {
+        let grants = Grants::new(grants);
+        if grants.everywhere(right) {
+            prop_assert!(grants.may(right, &cluster(&c), Some(&namespace(&n))));
+        }
+    }
+}

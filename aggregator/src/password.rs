@@ -1,0 +1,153 @@
+//! Passwords: how they are hashed, and how guessing them is kept slow for the guesser and cheap for everybody else.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use argon2::{Argon2, PasswordVerifier};
+use tokio::sync::Semaphore;
+
+use crate::problem::{Problem, ProblemCode};
+
+mod hash;
+mod stdin;
+
+pub use hash::{StoredHash, StoredHashError, hash};
+pub use stdin::{HashPasswordError, hash_password_from_stdin};
+
+/// Each run fills 19 MiB and keeps a core busy for some 25 ms: more of them at once would starve what else the process does.
+const RUNS_AT_ONCE: usize = 2;
+
+/// How long a sign-in waits for its turn before it is told to come back.
+const TURN_WITHIN: Duration = Duration::from_secs(3);
+
+/// The fewest characters of a password that is set here.
+pub const MIN_CHARACTERS: usize = 8;
+
+/// The most bytes of a password.
+pub const MAX_BYTES: usize = 1024;
+
+/// What somebody typed. Never shown.
+#[derive(Clone, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Password(String);
+
+impl Password {
+    /// The password itself.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Password {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+/// The road to Argon2, a few at a time.
+#[derive(Debug)]
+pub struct Passwords {
+    turns: Arc<Semaphore>,
+    runs: AtomicU64,
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        Self {
+            turns: Arc::new(Semaphore::new(RUNS_AT_ONCE)),
+            runs: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Passwords {
+    /// Whether the password is the one that was hashed. Takes the same work for a right and a wrong one: hand in
+    /// [`StoredHash::decoy`] for a user that there is not.
+    ///
+    /// # Errors
+    /// [`ProblemCode::RateLimited`] when too many wait already.
+    pub async fn verify(&self, password: Password, hash: StoredHash) -> Result<bool, Problem> {
+        let turn = Arc::clone(&self.turns).acquire_owned();
+        let Ok(Ok(turn)) = tokio::time::timeout(TURN_WITHIN, turn).await else {
+            return Err(
+                Problem::new(ProblemCode::RateLimited, "too many people sign in just now")
+                    .retry_after(TURN_WITHIN),
+            );
+        };
+        self.runs.fetch_add(1, Ordering::Relaxed);
+        let run = tokio::task::spawn_blocking(move || {
+            // The turn ends with the work, also when whoever asked has left meanwhile.
+            let _turn = turn;
+            Argon2::default()
+                .verify_password(password.expose().as_bytes(), hash.phc())
+                .is_ok()
+        });
+        run.await
+            .map_err(|_| Problem::new(ProblemCode::Internal, "the password could not be checked"))
+    }
+
+    /// How often Argon2 ran.
+    #[must_use]
+    pub fn runs(&self) -> u64 {
+        self.runs.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn password(text: &str) -> Password {
+        Password::from(text.to_owned())
+    }
+
+    #[tokio::test]
+    async fn a_password_is_verified_against_its_own_hash_alone() {
+        let passwords = Passwords::default();
+        let hash = hash(&password("correct horse")).unwrap();
+        let verify = |text, hash| passwords.verify(password(text), hash);
+        assert!(verify("correct horse", hash.clone()).await.unwrap());
+        assert!(!verify("correct horsf", hash.clone()).await.unwrap());
+        assert!(
+            !verify("correct horse", StoredHash::decoy(None))
+                .await
+                .unwrap()
+        );
+        assert_eq!(passwords.runs(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_too_long_is_told_when_to_come_back() {
+        let passwords = Passwords::default();
+        let _all = passwords
+            .turns
+            .acquire_many(u32::try_from(RUNS_AT_ONCE).unwrap())
+            .await;
+        let refused = passwords
+            .verify(password("anything"), StoredHash::decoy(None))
+            .await
+            .unwrap_err();
+        assert_eq!(refused.code, ProblemCode::RateLimited);
+        assert_eq!(refused.retry_after, Some(TURN_WITHIN));
+        assert_eq!(passwords.runs(), 0);
+    }
+
+    #[test]
+    fn nothing_secret_is_shown() {
+        let typed = password("canary-7");
+        let stored = hash(&typed).unwrap();
+        let shown = format!("{typed:?} {stored:?} {:?}", Passwords::default());
+        assert!(
+            !shown.contains("canary") && !shown.contains("$argon2"),
+            "{shown}"
+        );
+    }
+}

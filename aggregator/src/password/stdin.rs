@@ -1,0 +1,93 @@
+//! `aggregator user hash-password`: a password comes in on standard input, so that it stands in no list of processes and in no
+//! shell history.
+
+use std::io::{self, BufRead, Read, Write};
+
+use super::{MAX_BYTES, MIN_CHARACTERS, Password, hash};
+
+/// The password was not hashed.
+#[derive(Debug, thiserror::Error)]
+pub enum HashPasswordError {
+    /// Shorter than anybody should use.
+    #[error("the password has fewer than {MIN_CHARACTERS} characters")]
+    TooShort,
+    /// Longer than a sign-in may send.
+    #[error("the password has more than {MAX_BYTES} bytes")]
+    TooLong,
+    /// More than one line came.
+    #[error("give the password as one line")]
+    SeveralLines,
+    /// The input or the output broke.
+    #[error("the password cannot be read, or its hash not be written")]
+    Io(#[from] io::Error),
+    /// The hash cannot be made.
+    #[error("the password cannot be hashed")]
+    HashFailed(#[source] argon2::password_hash::Error),
+}
+
+/// Reads one line from standard input and writes its hash to standard output. All errors but the last two are the caller's
+/// mistakes and worth the exit code 2.
+///
+/// # Errors
+/// See [`HashPasswordError`].
+pub fn hash_password_from_stdin() -> Result<(), HashPasswordError> {
+    hash_line(io::stdin().lock(), io::stdout().lock())
+}
+
+fn hash_line(input: impl BufRead, mut output: impl Write) -> Result<(), HashPasswordError> {
+    // One byte of the line's end, or two, and one more to see that there is too much.
+    let mut text = String::new();
+    input
+        .take(MAX_BYTES as u64 + 3)
+        .read_to_string(&mut text)
+        .map_err(HashPasswordError::Io)?;
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    if line.contains(['\n', '\r']) {
+        return Err(HashPasswordError::SeveralLines);
+    }
+    if line.len() > MAX_BYTES {
+        return Err(HashPasswordError::TooLong);
+    }
+    if line.chars().count() < MIN_CHARACTERS {
+        return Err(HashPasswordError::TooShort);
+    }
+    let made = hash(&Password::from(line.to_owned())).map_err(HashPasswordError::HashFailed)?;
+    writeln!(output, "{}", made.expose())?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::password::{Passwords, StoredHash};
+
+    fn run(input: &str) -> Result<String, HashPasswordError> {
+        let mut output = Vec::new();
+        hash_line(input.as_bytes(), &mut output)?;
+        Ok(String::from_utf8(output).expect("a hash is ASCII"))
+    }
+
+    #[tokio::test]
+    async fn the_line_without_its_end_is_what_is_hashed() {
+        for input in ["correct horse", "correct horse\n", "correct horse\r\n"] {
+            let line = run(input).unwrap();
+            let hash = StoredHash::try_from(line.trim_end().to_owned()).unwrap();
+            let typed = Password::from("correct horse".to_owned());
+            assert!(Passwords::default().verify(typed, hash).await.unwrap());
+        }
+    }
+
+    #[test]
+    fn what_is_no_password_is_refused_by_its_reason() {
+        use HashPasswordError::{SeveralLines, TooLong, TooShort};
+        assert!(matches!(run("").unwrap_err(), TooShort));
+        assert!(matches!(run("seven77\n").unwrap_err(), TooShort));
+        assert!(matches!(run("correct\nhorse\n").unwrap_err(), SeveralLines));
+        assert!(matches!(
+            run(&"a".repeat(MAX_BYTES + 1)).unwrap_err(),
+            TooLong
+        ));
+        assert!(run(&format!("{}\r\n", "a".repeat(MAX_BYTES))).is_ok());
+    }
+}
