@@ -1,0 +1,79 @@
+// Starts the real demo for a test, in a directory and on ports of its own.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+
+const workspace = new URL('../..', import.meta.url);
+// The programs may have to be built first.
+const upWithin = 20 * 60_000;
+
+/** Resolves to what `demo.json` says, with `stop()`. */
+export async function startDemo(...flags) {
+  const data = await mkdtemp(join(tmpdir(), 'demo-'));
+  const anyPort = ['--http', '127.0.0.1:0', '--nats', '127.0.0.1:0'];
+  const child = spawn('cargo', ['xtask', 'demo', ...anyPort, '--data', data, ...flags], {
+    cwd: workspace,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text) => (output += text));
+  }
+  const exited = once(child, 'exit');
+  const stop = async () => {
+    child.kill('SIGTERM');
+    const [code] = await exited;
+    await rm(data, { recursive: true });
+    return { code, output };
+  };
+  const deadline = Date.now() + upWithin;
+  while (Date.now() < deadline && child.exitCode === null) {
+    const announced = await readFile(join(data, 'demo.json'), 'utf8').catch(() => null);
+    if (announced !== null) {
+      return { ...JSON.parse(announced), stop };
+    }
+    await pause(100);
+  }
+  await stop();
+  throw new Error(`the demo did not come up:\n${output}`);
+}
+
+/** A program's session: `get` answers with the JSON of a 200. */
+export async function signIn({ url, user, password }) {
+  const login = await fetch(`${url}/login`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ username: user, password }),
+  });
+  if (login.status !== 200) {
+    throw new Error(`sign-in: ${login.status} ${await login.text()}`);
+  }
+  const { access_token: token } = await login.json();
+  const get = async (path) => {
+    const answer = await fetch(url + path, { headers: { authorization: `Bearer ${token}` } });
+    if (answer.status !== 200) {
+      throw new Error(`GET ${path}: ${answer.status} ${await answer.text()}`);
+    }
+    return answer.json();
+  };
+  return { get };
+}
+
+/** Looks until `look` finds something. */
+export async function eventually(what, look, within = 15_000) {
+  const deadline = Date.now() + within;
+  for (;;) {
+    const found = await look();
+    if (found) {
+      return found;
+    }
+    if (Date.now() > deadline) {
+      throw new Error(`${what}: not within ${within} ms`);
+    }
+    await pause(50);
+  }
+}

@@ -1,0 +1,155 @@
+//! What a demo says when it is up: to people on standard output, to programs in `demo.json`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use serde::Serialize;
+use serde_json::json;
+
+#[derive(Serialize)]
+pub struct Announcement {
+    pub url: String,
+    pub user: &'static str,
+    pub password: String,
+    pub nats_url: String,
+    /// None: the demo's bus asks for no credentials.
+    pub nats_creds: Option<PathBuf>,
+    pub clusters: Vec<String>,
+    pub pids: BTreeMap<String, u32>,
+    /// Namespace and name of a deployment of the first cluster, to try a restart on.
+    #[serde(skip)]
+    pub example: Option<(String, String)>,
+    #[serde(skip)]
+    pub nats_cli: Option<PathBuf>,
+}
+
+impl Announcement {
+    pub fn to_json(&self) -> Result<String> {
+        Ok(serde_json::to_string_pretty(self)? + "\n")
+    }
+
+    fn write_curl_lines(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            url,
+            user,
+            password,
+            ..
+        } = self;
+        let credentials = json!({ "username": user, "password": password });
+        writeln!(f, "with curl:")?;
+        writeln!(
+            f,
+            "  TOKEN=$(curl -s {url}/login -H 'content-type: application/json' -d '{credentials}' \
+             | sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/')"
+        )?;
+        writeln!(
+            f,
+            "  curl -s {url}/clusters -H \"authorization: Bearer $TOKEN\""
+        )?;
+        if let Some(target) = self.target() {
+            writeln!(
+                f,
+                "  curl -s {url}/restart -H \"authorization: Bearer $TOKEN\" \
+                 -H 'content-type: application/json' -d '{target}'"
+            )?;
+        }
+        Ok(())
+    }
+
+    fn write_nats_lines(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nats = self
+            .nats_cli
+            .as_ref()
+            .map_or("nats".into(), |path| path.to_string_lossy());
+        let server = &self.nats_url;
+        writeln!(f, "with the nats CLI:")?;
+        writeln!(f, "  {nats} -s {server} micro ls")?;
+        if let Some((namespace, deployment_name)) = &self.example {
+            let cluster = &self.clusters[0];
+            let target = json!({ "namespace": namespace, "deployment_name": deployment_name });
+            writeln!(
+                f,
+                "  {nats} -s {server} req cluster.{cluster}.restart '{target}'"
+            )?;
+        }
+        Ok(())
+    }
+
+    fn target(&self) -> Option<serde_json::Value> {
+        let (namespace, deployment_name) = self.example.as_ref()?;
+        Some(json!({
+            "cluster": self.clusters.first()?,
+            "namespace": namespace,
+            "deployment_name": deployment_name,
+        }))
+    }
+}
+
+impl fmt::Display for Announcement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f)?;
+        writeln!(f, "clusters  {}", self.clusters.join(" "))?;
+        writeln!(f, "address   {}", self.url)?;
+        writeln!(f, "swagger   {}/docs", self.url)?;
+        writeln!(f, "user      {}", self.user)?;
+        writeln!(f, "password  {}", self.password)?;
+        writeln!(f, "bus       {}", self.nats_url)?;
+        writeln!(f)?;
+        self.write_curl_lines(f)?;
+        writeln!(f)?;
+        self.write_nats_lines(f)?;
+        writeln!(f)?;
+        write!(f, "Ctrl-C stops all.")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn announcement() -> Announcement {
+        Announcement {
+            url: "http://127.0.0.1:8000".to_owned(),
+            user: "admin",
+            password: "secret".to_owned(),
+            nats_url: "nats://127.0.0.1:4222".to_owned(),
+            nats_creds: None,
+            clusters: vec!["cluster-a".to_owned()],
+            pids: BTreeMap::from([("nats".to_owned(), 1), ("agent cluster-a".to_owned(), 3)]),
+            example: Some(("default".to_owned(), "fastapi-b".to_owned())),
+            nats_cli: None,
+        }
+    }
+
+    #[test]
+    fn demo_json_has_what_programs_rely_on() {
+        let written: Value = serde_json::from_str(&announcement().to_json().unwrap()).unwrap();
+        let expected = json!({
+            "url": "http://127.0.0.1:8000",
+            "user": "admin",
+            "password": "secret",
+            "nats_url": "nats://127.0.0.1:4222",
+            "nats_creds": null,
+            "clusters": ["cluster-a"],
+            "pids": { "nats": 1, "agent cluster-a": 3 },
+        });
+        assert_eq!(written, expected);
+    }
+
+    #[test]
+    fn people_get_the_password_swagger_and_lines_to_paste() {
+        let text = announcement().to_string();
+        for part in [
+            "password  secret",
+            "http://127.0.0.1:8000/docs",
+            "nats -s nats://127.0.0.1:4222 micro ls",
+            r#"req cluster.cluster-a.restart '{"deployment_name":"fastapi-b","namespace":"default"}'"#,
+        ] {
+            assert!(text.contains(part), "{part} is not in:\n{text}");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! The running parts of a demo, in the order in which they start.
+
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use tokio::process::Command;
+use tokio::time::sleep;
+use xtask::condition;
+use xtask::nats_server::{NatsServer, Settings};
+use xtask::process::{Group, Process, Signal};
+use xtask::workspace;
+
+use crate::programs::Programs;
+
+use super::account::Account;
+use super::clusters::{self, Cluster, Size};
+use super::data::DataDir;
+use super::session::Session;
+
+const READY_WITHIN: Duration = Duration::from_secs(120);
+/// Agents drain within 20 s; a part that needs longer hangs.
+const STOP_WITHIN: Duration = Duration::from_secs(25);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+
+pub struct Fleet {
+    // The last to start is the first to stop.
+    agents: Vec<Process>,
+    aggregator: Option<Process>,
+    simulator: Option<Process>,
+    bus: NatsServer,
+}
+
+impl Fleet {
+    pub async fn start_bus(listen: SocketAddr, data: &DataDir) -> Result<Self> {
+        let settings = Settings {
+            listen,
+            dir: data.file("nats"),
+            log: data.log("nats")?,
+            group: Group::Own,
+        };
+        Ok(Self {
+            bus: NatsServer::start_with(settings).await?,
+            simulator: None,
+            aggregator: None,
+            agents: Vec::new(),
+        })
+    }
+
+    pub async fn start_simulator(
+        &mut self,
+        programs: &Programs,
+        size: Size,
+        data: &DataDir,
+    ) -> Result<Vec<Cluster>> {
+        data.remove("kubeconfig")?;
+        let kubeconfig = data.file("kubeconfig");
+        let mut command = Command::new(&programs.simulator);
+        command
+            .args(["--listen", "127.0.0.1:0"])
+            .args(["--clusters", &size.clusters.to_string()])
+            .args(["--namespaces", &size.namespaces.to_string()])
+            .args(["--deployments", &size.deployments.to_string()])
+            .arg("--kubeconfig-out")
+            .arg(&kubeconfig);
+        let mut simulator = start("k8s-sim", command, data)?;
+        let look = async || {
+            simulator.ensure_running()?;
+            Ok(clusters::simulated(&kubeconfig))
+        };
+        let clusters = condition::met("simulated clusters", READY_WITHIN, look).await?;
+        ensure!(!clusters.is_empty(), "k8s-sim wrote no contexts");
+        self.simulator = Some(simulator);
+        Ok(clusters)
+    }
+
+    /// Says where it will listen.
+    pub fn start_aggregator(
+        &mut self,
+        programs: &Programs,
+        listen: SocketAddr,
+        account: &Account,
+        data: &DataDir,
+    ) -> Result<SocketAddr> {
+        let listen = with_port(listen)?;
+        let mut command = Command::new(&programs.aggregator);
+        command
+            .args(["serve", "--listen", &listen.to_string()])
+            .args(["--nats-url", &self.bus.url()])
+            .arg("--users")
+            .arg(&account.users_file)
+            // Plain HTTP on loopback: a secure cookie would not come back.
+            .args(["--cookie-secure", "false"]);
+        let ui = workspace::root().join("ui/build");
+        if ui.is_dir() {
+            command.arg("--ui-dir").arg(ui);
+        }
+        self.aggregator = Some(start("aggregator", command, data)?);
+        Ok(listen)
+    }
+
+    pub fn start_agents(
+        &mut self,
+        programs: &Programs,
+        clusters: &[Cluster],
+        data: &DataDir,
+    ) -> Result<()> {
+        for cluster in clusters {
+            let mut command = Command::new(&programs.agent);
+            command
+                .args(["--cluster-name", &cluster.name])
+                .args(["--nats-url", &self.bus.url()])
+                .arg("--kubeconfig")
+                .arg(&cluster.kubeconfig)
+                .args(["--context", &cluster.context]);
+            let part = format!("agent {}", cluster.name);
+            self.agents.push(start(&part, command, data)?);
+        }
+        Ok(())
+    }
+
+    /// Waits until the aggregator is ready, signs in there, and waits until it has heard of every cluster.
+    pub async fn ready(
+        &mut self,
+        http: SocketAddr,
+        account: &Account,
+        clusters: usize,
+    ) -> Result<Session> {
+        condition::met("the aggregator is ready", READY_WITHIN, async || {
+            self.ensure_running()?;
+            sleep(BETWEEN_LOOKS).await;
+            Ok(Session::is_ready(http).await.then_some(()))
+        })
+        .await?;
+        let session = Session::begin(http, &account.password).await?;
+        condition::met("every cluster is online", READY_WITHIN, async || {
+            self.ensure_running()?;
+            sleep(BETWEEN_LOOKS).await;
+            let online = session.online().await?;
+            Ok((online >= clusters).then_some(()))
+        })
+        .await?;
+        Ok(session)
+    }
+
+    pub fn bus_url(&self) -> String {
+        self.bus.url()
+    }
+
+    /// The process ids by the names that `demo.json` has for them.
+    pub fn pids(&mut self) -> BTreeMap<String, u32> {
+        let mut pids: BTreeMap<String, u32> = self
+            .ours()
+            .map(|part| (part.name().to_owned(), part.pid()))
+            .collect();
+        pids.insert("nats".to_owned(), self.bus.pid());
+        pids
+    }
+
+    /// The error that tells which part ended, and its last words.
+    pub async fn first_death(&mut self) -> anyhow::Error {
+        loop {
+            if let Err(error) = self.ensure_running() {
+                return error;
+            }
+            sleep(BETWEEN_LOOKS).await;
+        }
+    }
+
+    /// All at once, and the bus after them: an agent says goodbye over it.
+    pub async fn stop(&mut self) -> Result<()> {
+        for part in self.ours() {
+            part.signal(Signal::TERM)?;
+        }
+        for part in self.ours() {
+            part.stop(STOP_WITHIN).await?;
+        }
+        self.bus.stop().await
+    }
+
+    fn ensure_running(&mut self) -> Result<()> {
+        self.bus.process().ensure_running()?;
+        self.ours().try_for_each(Process::ensure_running)
+    }
+
+    fn ours(&mut self) -> impl Iterator<Item = &mut Process> {
+        let servers = self.simulator.iter_mut().chain(&mut self.aggregator);
+        servers.chain(&mut self.agents)
+    }
+}
+
+fn start(part: &str, mut command: Command, data: &DataDir) -> Result<Process> {
+    Group::Own.apply(&mut command);
+    Process::spawn(part, command, &data.log(part)?)
+}
+
+/// A free port in place of 0: the aggregator's users want to know it before it starts.
+fn with_port(listen: SocketAddr) -> Result<SocketAddr> {
+    match listen.port() {
+        0 => Ok(TcpListener::bind(listen)?.local_addr()?),
+        _ => Ok(listen),
+    }
+}

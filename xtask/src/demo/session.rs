@@ -1,0 +1,91 @@
+//! What the demo asks of its aggregator, as its user.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::account::USER;
+use super::http;
+
+pub struct Session {
+    address: SocketAddr,
+    token: String,
+}
+
+#[derive(Deserialize)]
+struct List<T> {
+    items: Vec<T>,
+}
+
+impl Session {
+    /// While it starts, nobody listens: that is an answer, too.
+    pub async fn is_ready(address: SocketAddr) -> bool {
+        let answer = http::get(address, "/readyz", None).await;
+        answer.is_ok_and(|answer| answer.status == 200)
+    }
+
+    pub async fn begin(address: SocketAddr, password: &str) -> Result<Self> {
+        let credentials = json!({ "username": USER, "password": password });
+        let answer = http::post(address, "/login", None, &credentials).await?;
+        ensure!(answer.status == 200, "sign-in failed: {}", answer.body);
+        let token = answer.json()?["access_token"]
+            .as_str()
+            .context("sign-in gave no token")?
+            .to_owned();
+        Ok(Self { address, token })
+    }
+
+    pub async fn end(self) -> Result<()> {
+        let answer = http::post(self.address, "/logout", Some(&self.token), &Value::Null).await?;
+        ensure!(answer.status < 300, "sign-out failed: {}", answer.body);
+        Ok(())
+    }
+
+    /// How many clusters are online.
+    pub async fn online(&self) -> Result<usize> {
+        #[derive(Deserialize)]
+        struct Cluster {
+            presence: String,
+        }
+        let clusters: Vec<Cluster> = self.items("/clusters").await?;
+        let online = clusters
+            .iter()
+            .filter(|cluster| cluster.presence == "online");
+        Ok(online.count())
+    }
+
+    /// A deployment of a cluster, if it has one: namespace and name.
+    pub async fn any_deployment(&self, cluster: &str) -> Result<Option<(String, String)>> {
+        #[derive(Deserialize)]
+        struct Namespace {
+            namespace: String,
+            deployments: u64,
+        }
+        #[derive(Deserialize)]
+        struct Deployment {
+            deployment_name: String,
+        }
+        let namespaces: Vec<Namespace> = self.items(&format!("/namespaces/{cluster}")).await?;
+        let Some(Namespace { namespace, .. }) = namespaces
+            .into_iter()
+            .find(|namespace| namespace.deployments > 0)
+        else {
+            return Ok(None);
+        };
+        let path = format!("/deployments/{cluster}/{namespace}");
+        let deployments: Vec<Deployment> = self.items(&path).await?;
+        let first = deployments.into_iter().next();
+        Ok(first.map(|deployment| (namespace, deployment.deployment_name)))
+    }
+
+    async fn items<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>> {
+        let answer = http::get(self.address, path, Some(&self.token)).await?;
+        ensure!(answer.status == 200, "GET {path}: {}", answer.body);
+        let list: List<T> = serde_json::from_str(&answer.body)
+            .with_context(|| format!("GET {path}: {}", answer.body))?;
+        Ok(list.items)
+    }
+}

@@ -1,0 +1,108 @@
+//! `cargo xtask lint`: what can be checked without running the system.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use xtask::workspace;
+
+use crate::programs;
+use crate::step::{Steps, cargo};
+
+const CARGO_DENY: &str = "0.20.2";
+
+pub async fn run() -> Result<()> {
+    let mut steps = Steps::default();
+    steps.run("format", cargo().args(["fmt", "--all", "--check"]))?;
+    let clippy = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--quiet",
+    ];
+    steps.run(
+        "clippy",
+        cargo().args(clippy).args(["--", "-D", "warnings"]),
+    )?;
+    check_dependencies(&mut steps)?;
+    check_openapi(&mut steps).await?;
+    steps.verdict()
+}
+
+fn check_dependencies(steps: &mut Steps) -> Result<()> {
+    let program = cargo_deny()?;
+    let deny = || {
+        let mut command = Command::new(&program);
+        command.current_dir(workspace::root());
+        command
+    };
+    let mut check = deny();
+    check.args([
+        "check",
+        "--hide-inclusion-graph",
+        "licenses",
+        "bans",
+        "sources",
+    ]);
+    steps.run("dependencies: licences, bans, sources", &mut check)?;
+    // The database is a git repository elsewhere. Without it there is nothing to check against, and that is no fault
+    // of this tree.
+    let fetched = deny()
+        .args(["--log-level", "off", "fetch", "db"])
+        .status()?;
+    if !fetched.success() {
+        println!("NOT CHECKED: advisories, because their database cannot be reached");
+        return Ok(());
+    }
+    let mut check = deny();
+    check.args(["check", "--disable-fetch", "advisories"]);
+    steps.run("dependencies: advisories", &mut check)
+}
+
+/// The pinned version, built into the cache if it is not there. Without optimisation: it runs for a second.
+fn cargo_deny() -> Result<PathBuf> {
+    let root = workspace::cache()?.join("cargo-deny").join(CARGO_DENY);
+    let program = root.join("bin/cargo-deny");
+    if program.is_file() {
+        return Ok(program);
+    }
+    println!("==> install cargo-deny {CARGO_DENY}");
+    let status = cargo()
+        .args([
+            "install",
+            "--quiet",
+            "--debug",
+            "--locked",
+            "--version",
+            CARGO_DENY,
+        ])
+        .arg("--root")
+        .arg(&root)
+        .arg("cargo-deny")
+        // Its own warnings are not ours to deny.
+        .env_remove("RUSTFLAGS")
+        .status()?;
+    ensure!(
+        status.success(),
+        "cargo-deny {CARGO_DENY} could not be installed"
+    );
+    Ok(program)
+}
+
+async fn check_openapi(steps: &mut Steps) -> Result<()> {
+    println!("==> aggregator/openapi.json is fresh");
+    let programs = programs::build(false).await?;
+    let output = Command::new(programs.aggregator).arg("openapi").output()?;
+    ensure!(output.status.success(), "`aggregator openapi` failed");
+    let committed = workspace::root().join("aggregator/openapi.json");
+    let committed = fs::read(&committed).context("aggregator/openapi.json is not there")?;
+    if output.stdout != committed {
+        steps.fail(
+            "aggregator/openapi.json is stale: cargo run -p aggregator -- openapi > aggregator/openapi.json"
+                .to_owned(),
+        );
+    }
+    Ok(())
+}

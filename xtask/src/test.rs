@@ -1,0 +1,167 @@
+//! `cargo xtask test`: every test there is, on every peer that can be had.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use xtask::nats_server::binary;
+use xtask::{go_tools, nats_cli, required, workspace};
+
+use crate::chromium;
+use crate::step::{Steps, cargo};
+
+/// Runs all tests: Rust, a real Kubernetes API, the nats CLI, the browser; says what was skipped and why
+#[derive(Args)]
+pub struct Options {
+    /// What is missing is installed where that can be done, and is an error where not
+    #[arg(long)]
+    require_all: bool,
+}
+
+pub fn run(options: &Options) -> Result<()> {
+    let mut steps = Steps::default();
+    let mut skipped = Skipped {
+        reasons: Vec::new(),
+        forbidden: options.require_all,
+    };
+    let reports = tempfile::tempdir()?;
+    let reports = reports.path().join("skipped");
+    let environment = Environment::prepare(options, &mut skipped, &reports)?;
+    let mut tests = cargo();
+    tests.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
+    steps.run("Rust tests", environment.given_to(&mut tests))?;
+    test_in_browser(options, &environment, &mut skipped, &mut steps)?;
+    skipped.add_reports(&reports)?;
+    skipped.print();
+    steps.verdict()
+}
+
+/// What was not tested, and why.
+struct Skipped {
+    reasons: Vec<String>,
+    forbidden: bool,
+}
+
+impl Skipped {
+    fn add(&mut self, reason: String) -> Result<()> {
+        if self.forbidden {
+            bail!("{reason}");
+        }
+        self.reasons.push(reason);
+        Ok(())
+    }
+
+    /// From the tests themselves.
+    fn add_reports(&mut self, file: &Path) -> Result<()> {
+        if file.exists() {
+            let reports = fs::read_to_string(file)?;
+            self.reasons.extend(reports.lines().map(str::to_owned));
+        }
+        Ok(())
+    }
+
+    fn print(&self) {
+        match self.reasons.as_slice() {
+            [] => println!("nothing was skipped"),
+            reasons => {
+                println!("skipped:");
+                reasons.iter().for_each(|reason| println!("  {reason}"));
+            }
+        }
+    }
+}
+
+/// The variables by which the tests find their peers.
+struct Environment(Vec<(&'static str, OsString)>);
+
+impl Environment {
+    fn prepare(options: &Options, skipped: &mut Skipped, reports: &Path) -> Result<Self> {
+        let mut variables = vec![
+            ("NATS_SERVER", binary::find_or_install()?.into_os_string()),
+            (required::SKIPPED, reports.as_os_str().to_owned()),
+        ];
+        build_go_tools(skipped)?;
+        if std::env::var_os("KUBEBUILDER_ASSETS").is_none() {
+            variables.push(("KUBEBUILDER_ASSETS", go_tools::cache()?.into_os_string()));
+        }
+        if let Some(cli) = nats_cli::find()? {
+            variables.push(("NATS_CLI", cli.into_os_string()));
+        }
+        if options.require_all {
+            variables.push(("MCA_REQUIRE_ALL", "1".into()));
+        }
+        Ok(Self(variables))
+    }
+
+    fn given_to<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command.envs(self.0.iter().map(|(name, value)| (*name, value)))
+    }
+}
+
+fn build_go_tools(skipped: &mut Skipped) -> Result<()> {
+    let missing = go_tools::missing()?;
+    if !missing.is_empty() && workspace::on_path("go").is_none() {
+        let names: Vec<&str> = missing.iter().map(|(program, _)| *program).collect();
+        return skipped.add(format!(
+            "tests with {}: Go is not installed, and neither KUBEBUILDER_ASSETS nor NATS_CLI has them",
+            names.join(", ")
+        ));
+    }
+    for (program, package) in missing {
+        println!("==> build {program} (once; the Kubernetes ones take minutes)");
+        if let Err(error) = go_tools::build(program, package) {
+            skipped.add(format!("tests with {program}: {error:#}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn test_in_browser(
+    options: &Options,
+    environment: &Environment,
+    skipped: &mut Skipped,
+    steps: &mut Steps,
+) -> Result<()> {
+    let chromium = match chromium::find()? {
+        None if options.require_all => Some(chromium::install()?),
+        found => found,
+    };
+    let Some(chromium) = chromium else {
+        return skipped.add(format!("browser tests: {}", chromium::HINT));
+    };
+    if workspace::on_path("node").is_none() || workspace::on_path("npm").is_none() {
+        return skipped.add("browser tests: Node.js with npm is not installed".to_owned());
+    }
+    let browser = workspace::root().join("xtask/browser");
+    install_node_modules(&browser)?;
+    let mut node = Command::new("node");
+    node.current_dir(&browser)
+        .arg("--test")
+        .env("CHROMIUM", chromium);
+    steps.run("browser tests", environment.given_to(&mut node))
+}
+
+/// Once for each state of the lock file.
+fn install_node_modules(package: &Path) -> Result<()> {
+    let installed = package.join("node_modules/.package-lock.json");
+    if modified(&installed)
+        .is_some_and(|at| Some(at) >= modified(&package.join("package-lock.json")))
+    {
+        return Ok(());
+    }
+    println!("==> install node modules");
+    let status = Command::new("npm")
+        .current_dir(package)
+        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+        .status()
+        .context("cannot run npm")?;
+    anyhow::ensure!(status.success(), "npm ci failed in {}", package.display());
+    Ok(())
+}
+
+fn modified(file: &Path) -> Option<std::time::SystemTime> {
+    fs::metadata(file).ok()?.modified().ok()
+}
