@@ -11,11 +11,9 @@ const workspace = new URL('../..', import.meta.url);
 // The programs may have to be built first.
 const upWithin = 20 * 60_000;
 
-/** Resolves to what `demo.json` says, with `stop()`. */
-export async function startDemo(...flags) {
-  const data = await mkdtemp(join(tmpdir(), 'demo-'));
-  const anyPort = ['--http', '127.0.0.1:0', '--nats', '127.0.0.1:0'];
-  const child = spawn('cargo', ['xtask', 'demo', ...anyPort, '--data', data, ...flags], {
+/** A demo that may not come up. `exited` resolves to its exit code and all that it has printed. */
+export function spawnDemo(...flags) {
+  const child = spawn('cargo', ['xtask', 'demo', ...flags], {
     cwd: workspace,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -23,22 +21,30 @@ export async function startDemo(...flags) {
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text) => (output += text));
   }
-  const exited = once(child, 'exit');
+  const exited = once(child, 'close').then(([code]) => ({ code, output }));
+  return { child, exited };
+}
+
+/** Resolves to what `demo.json` says, with `data`, `exited` and `stop()`. */
+export async function startDemo(...flags) {
+  const data = await mkdtemp(join(tmpdir(), 'demo-'));
+  const anyPort = ['--http', '127.0.0.1:0', '--nats', '127.0.0.1:0'];
+  const { child, exited } = spawnDemo(...anyPort, '--data', data, ...flags);
   const stop = async () => {
     child.kill('SIGTERM');
-    const [code] = await exited;
+    const end = await exited;
     await rm(data, { recursive: true });
-    return { code, output };
+    return end;
   };
   const deadline = Date.now() + upWithin;
   while (Date.now() < deadline && child.exitCode === null) {
     const announced = await readFile(join(data, 'demo.json'), 'utf8').catch(() => null);
     if (announced !== null) {
-      return { ...JSON.parse(announced), stop };
+      return { ...JSON.parse(announced), pid: child.pid, data, exited, stop };
     }
     await pause(100);
   }
-  await stop();
+  const { output } = await stop();
   throw new Error(`the demo did not come up:\n${output}`);
 }
 

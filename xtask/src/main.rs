@@ -5,7 +5,8 @@
     reason = "a command-line program speaks on standard output"
 )]
 
-use anyhow::Result;
+use std::process::ExitCode;
+
 use clap::Parser;
 
 mod chromium;
@@ -28,10 +29,18 @@ enum Command {
 }
 
 #[tokio::main]
-async fn main() -> Result<()> {
-    match Command::parse() {
+async fn main() -> ExitCode {
+    let outcome = match Command::parse() {
         Command::Demo(options) => demo::run(options).await,
         Command::Test(options) => test::run(&options),
         Command::Lint => lint::run().await,
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Without the backtrace that anyhow adds where RUST_BACKTRACE is set: it hides the message.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -139,7 +139,8 @@ fn test_in_browser(
     install_node_modules(&browser)?;
     let mut node = Command::new("node");
     node.current_dir(&browser)
-        .arg("--test")
+        // Each file starts a demo of its own.
+        .args(["--test", "--test-concurrency=1"])
         .env("CHROMIUM", chromium);
     steps.run("browser tests", environment.given_to(&mut node))
 }
