@@ -145,6 +145,8 @@ fn last_lines(text: &str, count: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
     use super::*;
 
     fn shell(script: &str) -> Command {
@@ -177,6 +179,16 @@ mod tests {
         .unwrap();
         let status = process.stop(Duration::from_millis(50)).await.unwrap();
         assert_eq!(status.code(), None, "{status}");
+    }
+
+    #[tokio::test]
+    async fn a_suspended_process_hears_that_it_is_to_stop() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut process =
+            Process::spawn("sleeper", shell("exec sleep 60"), &dir.path().join("log")).unwrap();
+        process.signal(Signal::STOP).unwrap();
+        let status = process.stop(Duration::from_secs(10)).await.unwrap();
+        assert_eq!(status.signal(), Some(Signal::TERM.as_raw()), "{status}");
     }
 
     #[tokio::test]

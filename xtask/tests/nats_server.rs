@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, BufReader};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use xtask::nats_server::NatsServer;
@@ -55,4 +56,35 @@ async fn a_suspended_server_is_silent_until_it_resumes() {
     assert_eq!(greeting(&server).await, None);
     server.resume().unwrap();
     assert!(greeting(&server).await.is_some());
+}
+
+/// What the server says about itself on its monitoring port.
+async fn monitored(server: &NatsServer, path: &str) -> Value {
+    let address = server
+        .monitoring_url()
+        .and_then(|url| url.strip_prefix("http://"));
+    let address = address.expect("the shipped configuration turns monitoring on");
+    let mut stream = TcpStream::connect(address)
+        .await
+        .expect("a monitoring port");
+    let request = format!("GET {path} HTTP/1.0\r\n\r\n");
+    stream
+        .write_all(request.as_bytes())
+        .await
+        .expect("a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+    serde_json::from_str(body).expect("JSON")
+}
+
+#[tokio::test]
+async fn what_it_acknowledges_is_on_the_disk_and_dead_peers_are_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = NatsServer::start(dir.path()).await.unwrap();
+    let jetstream = monitored(&server, "/jsz").await;
+    assert_eq!(jetstream["config"]["sync_always"], true, "{jetstream}");
+    let settings = monitored(&server, "/varz").await;
+    assert_eq!(settings["ping_interval"], 20_000_000_000_u64, "{settings}");
+    assert_eq!(settings["host"], "127.0.0.1", "{settings}");
 }
