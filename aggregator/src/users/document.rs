@@ -1,0 +1,123 @@
+//! `users.json` from its text: everything in it is checked, and a mistake is told by its place and reason, without ever repeating
+//! what could be a password.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bus_schema::Right;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::named::{Entry, Named};
+use super::place::{DocumentError, Place, refused};
+use super::{Directory, User};
+use crate::grants::{BUILT_IN_ROLES, Grant, Grants, Pattern, built_in};
+use crate::password::StoredHash;
+
+/// The most characters of a user's or role's name.
+pub const NAME_CHARACTERS: usize = 64;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document<'a> {
+    #[serde(borrow)]
+    users: Named<UserEntry<'a>>,
+    #[serde(default)]
+    roles: Named<RoleEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UserEntry<'a> {
+    password_hash: StoredHash,
+    #[serde(borrow)]
+    grants: Vec<GrantEntry<'a>>,
+}
+
+impl Entry for UserEntry<'_> {}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GrantEntry<'a> {
+    /// As it stands in the text, so that its place is still known when the roles, further down, turn out not to have it.
+    #[serde(borrow)]
+    role: &'a RawValue,
+    clusters: Vec<Pattern>,
+    namespaces: Vec<Pattern>,
+}
+
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct RoleEntry(BTreeSet<Right>);
+
+impl Entry for RoleEntry {
+    /// To repeat a built-in role as it is does no harm.
+    fn check(&self, name: &str) -> Result<(), &'static str> {
+        if built_in(name).is_some_and(|rights| rights != self.0) {
+            return Err("a built-in role cannot be given other rights; give yours another name");
+        }
+        Ok(())
+    }
+}
+
+/// Reads the whole text or refuses it as a whole.
+pub(super) fn parse(text: &str) -> Result<Directory, DocumentError> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let document: Document = serde_path_to_error::deserialize(&mut json)
+        .map_err(|error| refused(&error.path().to_string(), error.inner()))?;
+    json.end().map_err(|error| refused(".", &error))?;
+    let Document { users, roles } = document;
+    let users = users.0.into_iter().map(|(name, entry)| {
+        let grants = entry
+            .grants
+            .into_iter()
+            .map(|entry| grant(text, &roles, entry));
+        let user = User {
+            name: name.clone(),
+            password_hash: entry.password_hash,
+            grants: Arc::new(Grants::new(grants.collect::<Result<_, _>>()?)),
+        };
+        Ok((name, Arc::new(user)))
+    });
+    Ok(Directory {
+        users: users.collect::<Result<_, _>>()?,
+    })
+}
+
+fn grant(
+    text: &str,
+    roles: &Named<RoleEntry>,
+    entry: GrantEntry<'_>,
+) -> Result<Grant, DocumentError> {
+    let place = Place::of(entry.role.get(), text);
+    let Ok(role) = serde_json::from_str::<String>(entry.role.get()) else {
+        return Err(place.because("a role is a string".to_owned()));
+    };
+    let own = roles.0.get(&role).map(|entry| entry.0.clone());
+    let Some(rights) = own.or_else(|| built_in(&role)) else {
+        return Err(place.because(unknown(&role, roles)));
+    };
+    if entry.clusters.is_empty() || entry.namespaces.is_empty() {
+        let reason = "a grant without clusters or namespaces grants nothing; \"*\" stands for all";
+        return Err(place.because(reason.to_owned()));
+    }
+    Ok(Grant {
+        role,
+        rights,
+        clusters: entry.clusters,
+        namespaces: entry.namespaces,
+    })
+}
+
+fn unknown(role: &str, roles: &Named<RoleEntry>) -> String {
+    let built_in = BUILT_IN_ROLES.iter().map(|(name, _)| *name);
+    let known: Vec<&str> = built_in.chain(roles.0.keys().map(String::as_str)).collect();
+    format!(
+        "there is no role \"{}\", only {}",
+        role.escape_default(),
+        known.join(", ")
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+use super::*;
+
+const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$XV1dXV1dXV1dXV1dXV1dXQ$1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dU";
+
+/// A file in which `HASH` stands for a hash.
+fn read(text: &str) -> Result<Directory, DocumentError> {
+    parse(&text.replace("HASH", HASH))
+}
+
+fn refusal(text: &str) -> DocumentError {
+    read(text).expect_err("a mistake in it")
+}
+
+#[test]
+fn a_file_names_people_with_their_grants() {
+    let directory = read(
+        r#"{ "users": { "ana": { "password_hash": "HASH",
+               "grants": [ { "role": "restarter", "clusters": ["prod-*"], "namespaces": ["pay", "shop-*"] } ] } },
+             "roles": { "restarter": ["read", "logs", "restart"] } }"#,
+    )
+    .unwrap();
+    let ana = directory.find("ana").unwrap();
+    let (cluster, pay) = ("prod-eu".parse().unwrap(), "pay".parse().unwrap());
+    assert!(ana.grants.may(Right::Restart, &cluster, Some(&pay)));
+    assert!(!ana.grants.may(Right::Scale, &cluster, Some(&pay)));
+    assert_eq!(ana.password_hash.expose(), HASH);
+    assert!(directory.find("bob").is_none());
+}
+
+#[test]
+fn a_role_of_the_file_may_stand_after_the_people_who_have_it() {
+    let directory = read(
+        r#"{ "users": { "ci": { "password_hash": "HASH", "grants": [ { "role": "deployer", "clusters": ["*"], "namespaces": ["*"] } ] } },
+             "roles": { "deployer": ["image"] } }"#,
+    )
+    .unwrap();
+    let grants = &directory.find("ci").unwrap().grants;
+    assert!(grants.everywhere(Right::Image));
+    assert!(!grants.everywhere(Right::Read));
+}
+
+#[test]
+fn an_unknown_role_is_refused_at_its_place() {
+    let error = refusal(
+        "{ \"users\": { \"ana\": { \"password_hash\": \"HASH\",\n  \"grants\": [ { \"role\": \"root\", \"clusters\": [\"*\"], \"namespaces\": [\"*\"] } ] } } }",
+    );
+    assert_eq!((error.line, error.column), (2, 25));
+    assert!(
+        error.reason.contains("root") && error.reason.contains("viewer"),
+        "{error}"
+    );
+}
+
+#[test]
+fn each_mistake_is_refused_on_its_line() {
+    let user = |rest: &str| {
+        format!("{{\"users\": {{\n\"ana\": {{\n\"password_hash\": \"HASH\",\n{rest}\n}}\n}} }}")
+    };
+    for (text, line, word) in [
+        ("{", 1, "EOF"),
+        ("{\"users\": {}}\n{}", 2, "trailing"),
+        ("{\n\"user\": {}}", 2, "user"),
+        ("{\n\"users\": {}, \"users\": {}}", 2, "duplicate"),
+        (
+            "{\"users\": {},\n\"roles\": {\"admin\": [\"read\"]}}",
+            2,
+            "built-in",
+        ),
+        ("{\"users\": {},\n\"roles\": {\"x\": [\"fly\"]}}", 2, "fly"),
+        ("{\"users\": {\n\"a b\": {}}}", 2, "name"),
+        ("{\"users\": {\n\"\": {}}}", 2, "name"),
+        (&user("\"grants\": [], \"admin\": true"), 4, "admin"),
+        (&user("\"grants\": 7"), 4, "grants"),
+        (
+            &user(
+                "\"grants\": [{\"role\": \"viewer\", \"clusters\": [\"A.*\"], \"namespaces\": [\"*\"]}]",
+            ),
+            4,
+            "clusters[0]",
+        ),
+        (
+            &user(
+                "\"grants\": [{\"role\": \"viewer\", \"clusters\": [], \"namespaces\": [\"*\"]}]",
+            ),
+            4,
+            "nothing",
+        ),
+        (
+            &user("\"grants\": [{\"role\": 7, \"clusters\": [], \"namespaces\": [\"*\"]}]"),
+            4,
+            "string",
+        ),
+        (
+            "{\"users\": {\"ana\": {\"password_hash\": \"HASH\", \"grants\": []},\n\"ana\": {\"password_hash\": \"HASH\", \"grants\": []}}}",
+            2,
+            "twice",
+        ),
+    ] {
+        let error = refusal(text);
+        assert_eq!(error.line, line, "{text}: {error}");
+        assert!(error.reason.contains(word), "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_password_in_the_place_of_anything_else_is_not_repeated() {
+    for text in [
+        r#"{"users": {"ana": {"password_hash": "canary-7", "grants": []}}}"#,
+        r#"{"users": {"ana": "canary-7"}}"#,
+        r#"{"users": "canary-7"}"#,
+        r#"{"users": {"ana": {"password_hash": ["canary-7"], "grants": []}}}"#,
+        r#"{"users": {"ana": {"password_hash": "HASH", "grants": "canary-7, expected canary-7"}}}"#,
+    ] {
+        let error = refusal(text);
+        assert!(!format!("{error} {error:?}").contains("canary"), "{error}");
+    }
+}
+
+#[test]
+fn hashes_are_not_shown() {
+    let directory = read(r#"{"users": {"ana": {"password_hash": "HASH", "grants": []}}}"#).unwrap();
+    let shown = format!("{directory:?}");
+    assert!(
+        shown.contains("ana") && !shown.contains("argon2"),
+        "{shown}"
+    );
+}

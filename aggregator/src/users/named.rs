@@ -1,0 +1,67 @@
+//! A JSON object whose keys are names, each there once. Of two keys alike, libraries keep one in silence: here that would be a
+//! password or a right that somebody reads in the file and that is not in force.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+
+use super::document::NAME_CHARACTERS;
+
+/// What stands under a name.
+pub(super) trait Entry {
+    /// Whether it may stand under this one. Checked while the text is read, so that the error has its place.
+    fn check(&self, _name: &str) -> Result<(), &'static str> {
+        Ok(())
+    }
+}
+
+pub(super) struct Named<V>(pub BTreeMap<String, V>);
+
+impl<V> Default for Named<V> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<'de, V: Deserialize<'de> + Entry> Deserialize<'de> for Named<V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Entries(PhantomData))
+    }
+}
+
+struct Entries<V>(PhantomData<V>);
+
+impl<'de, V: Deserialize<'de> + Entry> Visitor<'de> for Entries<V> {
+    type Value = Named<V>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut entries = BTreeMap::new();
+        while let Some(name) = map.next_key::<String>()? {
+            if !is_name(&name) {
+                return Err(A::Error::custom(
+                    "a name has 1 to 64 characters, none of them a blank or a control character",
+                ));
+            }
+            if entries.contains_key(&name) {
+                return Err(A::Error::custom(format_args!(
+                    "\"{name}\" stands here twice"
+                )));
+            }
+            let entry: V = map.next_value()?;
+            entry.check(&name).map_err(A::Error::custom)?;
+            entries.insert(name, entry);
+        }
+        Ok(Named(entries))
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    (1..=NAME_CHARACTERS).contains(&text.chars().count())
+        && !text.chars().any(|c| c.is_control() || c.is_whitespace())
+}

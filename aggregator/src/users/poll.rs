@@ -1,0 +1,94 @@
+//! Notices that the file has changed. Its content is compared, since a mounted ConfigMap or Secret changes by swapping links, which
+//! neither the file's own times nor its notifications show reliably.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use tokio::io::AsyncReadExt;
+use tokio::sync::watch;
+use tracing::{error, info};
+
+use super::{Directory, UsersError, document, shown};
+
+const EVERY: Duration = Duration::from_secs(1);
+
+/// No list of people is larger; a wrong path might be.
+const MAX_BYTES: u64 = 16 * 1024 * 1024;
+
+/// What was read last, to see whether something else is there now.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Seen {
+    Content([u8; 32]),
+    Unreadable(io::ErrorKind),
+}
+
+/// Reads the file once.
+pub(super) async fn read(path: &Path) -> Result<(Directory, Seen), UsersError> {
+    let (seen, text) = look(path).await;
+    Ok((parsed(path, text)?, seen))
+}
+
+/// Publishes each good version until nobody asks any more.
+pub(super) async fn follow(
+    path: PathBuf,
+    mut seen: Seen,
+    published: watch::Sender<Arc<Directory>>,
+) {
+    loop {
+        tokio::select! {
+            () = published.closed() => return,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+        let (now, text) = look(&path).await;
+        if now == seen {
+            continue;
+        }
+        seen = now;
+        match parsed(&path, text) {
+            Ok(directory) => publish(&path, directory, &published),
+            Err(refused) => error!(
+                error = &refused as &dyn std::error::Error,
+                "the users stay as they were"
+            ),
+        }
+    }
+}
+
+fn publish(path: &Path, directory: Directory, published: &watch::Sender<Arc<Directory>>) {
+    let users = directory.len();
+    published.send_replace(Arc::new(directory));
+    info!(path = %path.display(), users, "the users have been read again");
+}
+
+async fn look(path: &Path) -> (Seen, io::Result<String>) {
+    let text = load(path).await;
+    let seen = match &text {
+        Ok(text) => Seen::Content(Sha256::digest(text.as_bytes()).into()),
+        Err(error) => Seen::Unreadable(error.kind()),
+    };
+    (seen, text)
+}
+
+fn parsed(path: &Path, text: io::Result<String>) -> Result<Directory, UsersError> {
+    let text = text.map_err(|source| UsersError::NotRead {
+        path: shown(path),
+        source,
+    })?;
+    document::parse(&text).map_err(|source| UsersError::Refused {
+        path: shown(path),
+        source,
+    })
+}
+
+async fn load(path: &Path) -> io::Result<String> {
+    let file = tokio::fs::File::open(path).await?;
+    let mut text = String::new();
+    file.take(MAX_BYTES + 1).read_to_string(&mut text).await?;
+    if text.len() as u64 > MAX_BYTES {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(text)
+}
