@@ -3,10 +3,10 @@
 /** Signs in through the dialog, which sends the OAuth2 password form to /login. */
 export async function authorize(page, { user, password }) {
   await page.locator('.scheme-container .btn.authorize').click();
-  const form = page.locator('.auth-container', { has: page.locator('#oauth_username') });
+  const form = page.locator('.auth-container', { hasText: 'OAuth2, password' });
   await form.locator('#oauth_username').fill(user);
   await form.locator('#oauth_password').fill(password);
-  await form.locator('button[type=submit].authorize').click();
+  await form.locator('button:text-is("Authorize")').click();
   // The button turns to "Logout" when /login has given a token; an error shows in its place.
   const outcome = form.locator('button:text-is("Logout"), .errors');
   await outcome.first().waitFor();
