@@ -6,6 +6,7 @@ mod args;
 mod bus;
 mod cache;
 mod clock;
+mod guard;
 mod health;
 mod jitter;
 mod kubernetes;

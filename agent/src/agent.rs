@@ -1,0 +1,116 @@
+//! What all requests share, and what one request brings along.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bus_schema::{AgentState, ClusterName, Heartbeat, InstanceId, verb::ClusterInfo};
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use crate::cache::Caches;
+use crate::clock::{Clock, Moment};
+use crate::kubernetes::Kubernetes;
+use crate::log::Streams;
+
+/// Containers whose logs are read at the same time for all requests together; each takes at most a page.
+const LOG_READERS: usize = 16;
+
+/// This process.
+pub struct Agent {
+    /// The cluster's name on the bus.
+    pub cluster: ClusterName,
+    /// A new one at each start.
+    pub instance: InstanceId,
+    /// When the process started.
+    pub started_at: Timestamp,
+    /// The API server.
+    pub kubernetes: Kubernetes,
+    /// What is known without asking it.
+    pub caches: Arc<Caches>,
+    /// Places for reading logs, which bounds the memory that they take together.
+    pub log_readers: Semaphore,
+    /// The logs that are being followed.
+    pub streams: Streams,
+    /// The verbs that are answered.
+    pub verbs: Vec<String>,
+    clock: Mutex<Clock>,
+}
+
+/// What a handler has at hand.
+#[derive(Clone)]
+pub struct Cx {
+    /// The process.
+    pub agent: Arc<Agent>,
+    /// When the answer must be there.
+    pub until: Instant,
+}
+
+impl Agent {
+    /// The version of the program.
+    pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+    /// A process that has just started.
+    pub fn new(
+        cluster: ClusterName,
+        instance: InstanceId,
+        kubernetes: Kubernetes,
+        streams: Streams,
+        verbs: Vec<String>,
+    ) -> Self {
+        Self {
+            cluster,
+            instance,
+            started_at: Timestamp::now(),
+            kubernetes,
+            caches: Arc::default(),
+            log_readers: Semaphore::new(LOG_READERS),
+            streams,
+            verbs,
+            clock: Mutex::default(),
+        }
+    }
+
+    /// The time by the aggregator's clock.
+    pub fn now(&self) -> Timestamp {
+        let clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        clock.at(Moment::now())
+    }
+
+    /// Learns from the answer to a heartbeat how the aggregator's clock differs.
+    pub fn observe_clock(&self, sent: Moment, theirs: Timestamp) {
+        let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        clock.observe(sent, theirs, Moment::now());
+    }
+
+    /// What it says of itself when it is asked.
+    pub fn info(&self) -> ClusterInfo {
+        ClusterInfo {
+            cluster: self.cluster.clone(),
+            instance: self.instance.clone(),
+            started_at: self.started_at,
+            agent_version: Self::VERSION.to_owned(),
+            verbs: self.verbs.clone(),
+            cluster_uid: self.caches.cluster_uid(),
+            kubernetes_version: self.caches.kubernetes_version(),
+            counts: self.caches.counts(),
+            conditions: self.caches.conditions(),
+        }
+    }
+
+    /// What it says of itself unasked.
+    pub fn heartbeat(&self, state: AgentState, sequence: u64, sent_at: Timestamp) -> Heartbeat {
+        Heartbeat {
+            instance: self.instance.clone(),
+            state,
+            sequence,
+            sent_at,
+            started_at: self.started_at,
+            agent_version: Self::VERSION.to_owned(),
+            verbs: self.verbs.clone(),
+            cluster_uid: self.caches.cluster_uid(),
+            kubernetes_version: self.caches.kubernetes_version(),
+            counts: self.caches.counts(),
+            conditions: self.caches.conditions(),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The heartbeats: at once when the connection stands, on a roll call and when there is news, else every few seconds; a
+//! last one on leaving. Their answers set the clock right and may ask for another pace.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use async_nats::connection::State;
+use async_nats::{Client, Message, Subscriber};
+use bus_schema::timing::HEARTBEAT_EVERY;
+use bus_schema::{AgentState, HeartbeatAck, RollCall, subject};
+use futures::StreamExt;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::Connected;
+use crate::agent::Agent;
+use crate::clock::Moment;
+use crate::jitter;
+
+/// Heartbeats that may still be answered.
+const UNANSWERED: usize = 4;
+
+/// The pace that an answer may ask for.
+const PACE: std::ops::RangeInclusive<u64> = 1..=300;
+
+/// The widest spread that a roll call may ask for.
+const WIDEST_SPREAD: Duration = Duration::from_secs(60);
+
+/// The agent's heart.
+pub struct Heart {
+    client: Client,
+    stands: Arc<Notify>,
+    agent: Arc<Agent>,
+    answers: Subscriber,
+    roll_calls: Subscriber,
+    sequence: u64,
+    sent: VecDeque<(u64, Moment)>,
+    every: Duration,
+    next: Instant,
+}
+
+impl Heart {
+    /// Listens for answers and roll calls; beats when it is run.
+    pub async fn new(bus: &Connected, agent: Arc<Agent>) -> Result<Self> {
+        let client = bus.client.clone();
+        let clock = subject::clock(&agent.cluster, &agent.instance);
+        Ok(Self {
+            answers: client.subscribe(clock).await?,
+            roll_calls: client.subscribe(subject::ROLL_CALL).await?,
+            stands: bus.stands.clone(),
+            client,
+            agent,
+            sequence: 0,
+            sent: VecDeque::new(),
+            every: HEARTBEAT_EVERY,
+            next: Instant::now(),
+        })
+    }
+
+    /// Beats until `stop`, then a last time.
+    pub async fn run(mut self, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = self.stands.notified() => self.next = Instant::now(),
+                () = self.agent.caches.news.notified() => self.next = Instant::now(),
+                Some(call) = self.roll_calls.next() => self.called(&call),
+                Some(answer) = self.answers.next() => self.answered(&answer),
+                () = sleep_until(self.next) => {
+                    self.next = Instant::now() + jitter::around(self.every);
+                    self.beat(AgentState::Up).await;
+                }
+            }
+        }
+        self.beat(AgentState::Leaving).await;
+    }
+
+    /// Without a connection there is none: it would wait in the queue and arrive late, as if it were new.
+    async fn beat(&mut self, state: AgentState) {
+        if self.client.connection_state() != State::Connected {
+            return;
+        }
+        self.sequence += 1;
+        let now = Moment::now();
+        self.sent.push_back((self.sequence, now));
+        if self.sent.len() > UNANSWERED {
+            self.sent.pop_front();
+        }
+        let heartbeat = self.agent.heartbeat(state, self.sequence, now.wall);
+        let Ok(payload) = serde_json::to_vec(&heartbeat) else {
+            tracing::error!("a heartbeat cannot be written");
+            return;
+        };
+        let subject = subject::heartbeat(&self.agent.cluster);
+        let reply = subject::clock(&self.agent.cluster, &self.agent.instance);
+        let sent = self
+            .client
+            .publish_with_reply(subject, reply, payload.into())
+            .await;
+        if let Err(error) = sent {
+            tracing::warn!(%error, "a heartbeat cannot be sent");
+        }
+    }
+
+    fn called(&mut self, call: &Message) {
+        // An empty payload is a call as well, from a person at the nats CLI.
+        let call: RollCall = serde_json::from_slice(&call.payload).unwrap_or_default();
+        let spread = Duration::from_millis(call.spread_milliseconds).min(WIDEST_SPREAD);
+        self.next = self.next.min(Instant::now() + jitter::up_to(spread));
+    }
+
+    fn answered(&mut self, answer: &Message) {
+        let answer: HeartbeatAck = match serde_json::from_slice(&answer.payload) {
+            Ok(answer) => answer,
+            Err(error) => {
+                tracing::debug!(%error, "the answer to a heartbeat is not understood");
+                return;
+            }
+        };
+        if let Some((_, sent)) = self
+            .sent
+            .iter()
+            .find(|(sequence, _)| *sequence == answer.sequence)
+        {
+            self.agent.observe_clock(*sent, answer.received_at);
+        }
+        self.set_pace(answer.every_seconds);
+    }
+
+    /// A faster pace holds from now on, not only after the pause that has begun.
+    fn set_pace(&mut self, every_seconds: Option<u64>) {
+        let asked = every_seconds.map(|s| Duration::from_secs(s.clamp(*PACE.start(), *PACE.end())));
+        let every = asked.unwrap_or(HEARTBEAT_EVERY);
+        if every != self.every {
+            self.every = every;
+            self.next = self.next.min(Instant::now() + jitter::around(every));
+        }
+    }
+}

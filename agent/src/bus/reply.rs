@@ -1,0 +1,66 @@
+//! How an answer looks on the wire: the JSON of the reply, or a fault by the NATS services convention (ADR-32).
+
+use async_nats::HeaderMap;
+use async_nats::service::{NATS_SERVICE_ERROR, NATS_SERVICE_ERROR_CODE};
+use bus_schema::{Fault, FaultCode};
+use bytes::Bytes;
+
+/// A message to answer with.
+pub struct Reply {
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Reply {
+    /// The answer to a request; one that the broker would not take becomes a fault that says so.
+    pub fn of(answer: Result<Vec<u8>, Fault>, max_payload: usize) -> Self {
+        match answer {
+            Ok(body) if body.len() <= max_payload => Self {
+                headers: HeaderMap::new(),
+                body: body.into(),
+            },
+            Ok(body) => {
+                let message = format!(
+                    "the reply has {} bytes, and the bus takes {max_payload}; ask for less",
+                    body.len()
+                );
+                Self::fault(&Fault::new(FaultCode::TooLarge, message))
+            }
+            Err(fault) => Self::fault(&fault),
+        }
+    }
+
+    fn fault(fault: &Fault) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(NATS_SERVICE_ERROR, fault.header());
+        headers.insert(NATS_SERVICE_ERROR_CODE, fault.code.status().to_string());
+        let body = serde_json::to_vec(fault).unwrap_or_default();
+        Self {
+            headers,
+            body: body.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_has_the_conventions_headers_and_our_body() {
+        let fault = Fault::new(FaultCode::NotFound, "no such\r\nthing");
+        let reply = Reply::of(Err(fault.clone()), 1024);
+        let header = |name| reply.headers.get(name).unwrap().as_str();
+        assert_eq!(header("Nats-Service-Error"), "no such  thing");
+        assert_eq!(header("Nats-Service-Error-Code"), "404");
+        assert_eq!(serde_json::from_slice::<Fault>(&reply.body).unwrap(), fault);
+    }
+
+    #[test]
+    fn what_the_broker_would_not_take_is_answered_all_the_same() {
+        let reply = Reply::of(Ok(vec![b'x'; 1025]), 1024);
+        let fault: Fault = serde_json::from_slice(&reply.body).unwrap();
+        assert_eq!(fault.code, FaultCode::TooLarge);
+        assert!(Reply::of(Ok(vec![b'x'; 1024]), 1024).headers.is_empty());
+    }
+}

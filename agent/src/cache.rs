@@ -1,0 +1,122 @@
+//! What the agent holds: a watched copy of the namespaces and deployments, trimmed to what the replies need and kept
+//! in the order of the replies.
+
+mod deployments;
+mod freshness;
+mod index;
+mod link;
+mod namespaces;
+mod watch;
+
+use std::sync::Arc;
+
+use bus_schema::{Condition, Counts, Fault, FaultCode};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use deployments::{Entry, Item, count, key, prefix};
+pub use freshness::Freshness;
+pub use index::Index;
+pub use namespaces::NamespaceEntry;
+
+use crate::kubernetes::Kubernetes;
+
+/// The caches of one cluster, and how far they can be trusted.
+#[derive(Default)]
+pub struct Caches {
+    /// Deployments by [`key`].
+    pub deployments: Index<Entry>,
+    /// Namespaces by name.
+    pub namespaces: Index<NamespaceEntry>,
+    link: link::Link,
+    /// Told when something becomes known that a heartbeat should say at once.
+    pub news: Notify,
+}
+
+impl Caches {
+    /// Keeps the caches up to date until `stop`.
+    pub fn keep(self: &Arc<Self>, api: &Kubernetes, tasks: &TaskTracker, stop: &CancellationToken) {
+        let (caches, kubernetes, ended) = (self.clone(), api.clone(), stop.clone());
+        tasks.spawn(ended.run_until_cancelled_owned(async move {
+            let api = kubernetes.all_deployments();
+            watch::keep(
+                &caches.deployments,
+                api,
+                deployments::to_entry,
+                &caches.news,
+            )
+            .await;
+        }));
+        let (caches, kubernetes, ended) = (self.clone(), api.clone(), stop.clone());
+        tasks.spawn(ended.run_until_cancelled_owned(async move {
+            let api = kubernetes.namespaces();
+            watch::keep(&caches.namespaces, api, namespaces::to_entry, &caches.news).await;
+        }));
+        let (caches, kubernetes, ended) = (self.clone(), api.clone(), stop.clone());
+        tasks.spawn(ended.run_until_cancelled_owned(async move {
+            caches.link.probe(kubernetes.client(), &caches.news).await;
+        }));
+    }
+
+    /// A fault until both caches have been filled once.
+    pub fn ready(&self) -> Result<(), Fault> {
+        let unfilled = [
+            ("deployments", &self.deployments.freshness),
+            ("namespaces", &self.namespaces.freshness),
+        ];
+        match unfilled
+            .iter()
+            .find(|(_, freshness)| !freshness.is_filled())
+        {
+            None => Ok(()),
+            Some((what, freshness)) => {
+                let why = freshness
+                    .problem()
+                    .map_or_else(String::new, |p| format!(": {p}"));
+                let message = format!("the cluster's {what} have not been read yet{why}");
+                Err(Fault::new(FaultCode::NotReady, message))
+            }
+        }
+    }
+
+    /// For how many seconds the caches may be out of date, where they may be.
+    pub fn stale_seconds(&self) -> Option<u64> {
+        let since = [
+            self.deployments.freshness.stale_since(),
+            self.namespaces.freshness.stale_since(),
+            self.link.freshness.stale_since(),
+        ];
+        let oldest = since.into_iter().flatten().min()?;
+        Some(Instant::now().duration_since(oldest).as_secs())
+    }
+
+    /// The uid by which the cluster is known, once it was read.
+    pub fn cluster_uid(&self) -> Option<String> {
+        namespaces::cluster_uid(&self.namespaces)
+    }
+
+    /// The API server's version, once it was read.
+    pub fn kubernetes_version(&self) -> Option<String> {
+        self.link.version()
+    }
+
+    /// What the caches hold, once they have been filled.
+    pub fn counts(&self) -> Option<Counts> {
+        self.ready().ok()?;
+        Some(Counts {
+            namespaces: self.namespaces.len() as u64,
+            deployments: self.deployments.len() as u64,
+            health: deployments::by_health(&self.deployments),
+        })
+    }
+
+    /// What is wrong between the agent and its API server.
+    pub fn conditions(&self) -> Vec<Condition> {
+        freshness::conditions(
+            &self.link.freshness,
+            &[&self.deployments.freshness, &self.namespaces.freshness],
+        )
+    }
+}

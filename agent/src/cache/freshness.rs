@@ -1,0 +1,144 @@
+//! How far a copy of the cluster's state can be trusted, and the conditions that follow from it.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bus_schema::{Condition, ConditionType};
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+/// A break that is mended this soon is not worth a condition.
+const WORTH_SAYING: Duration = Duration::from_secs(10);
+
+/// Whether a source of state flows, and since when it does not.
+#[derive(Default)]
+pub struct Freshness(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    filled: bool,
+    broken: Option<Broken>,
+}
+
+#[derive(Clone)]
+struct Broken {
+    stale_since: Instant,
+    noticed: Timestamp,
+    kind: ConditionType,
+    message: String,
+}
+
+impl Freshness {
+    /// It flows; the answer is whether that is news.
+    pub fn flows(&self) -> bool {
+        let mut state = self.state();
+        let news = !state.filled || state.broken.is_some();
+        state.filled = true;
+        state.broken = None;
+        news
+    }
+
+    /// It does not; what is held was right until `stale_since`. Told again, the first time stands. The answer is whether
+    /// that is news.
+    pub fn broke(&self, stale_since: Instant, kind: ConditionType, message: String) -> bool {
+        let mut state = self.state();
+        let before = state.broken.take();
+        let news = before.as_ref().is_none_or(|b| b.kind != kind);
+        state.broken = Some(Broken {
+            stale_since: before.as_ref().map_or(stale_since, |b| b.stale_since),
+            noticed: before.map_or_else(Timestamp::now, |b| b.noticed),
+            kind,
+            message,
+        });
+        news
+    }
+
+    /// Whether it ever flowed.
+    pub fn is_filled(&self) -> bool {
+        self.state().filled
+    }
+
+    /// Since when what is held may be out of date.
+    pub fn stale_since(&self) -> Option<Instant> {
+        self.state().broken.as_ref().map(|b| b.stale_since)
+    }
+
+    /// What is wrong, in words.
+    pub fn problem(&self) -> Option<String> {
+        self.state().broken.as_ref().map(|b| b.message.clone())
+    }
+
+    fn broken(&self) -> Option<Broken> {
+        self.state().broken.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is wrong: with the link to the API server, with single watches, and with what is held because of that. One
+/// condition of each kind at most; the link's words go before a watch's.
+pub fn conditions(link: &Freshness, watches: &[&Freshness]) -> Vec<Condition> {
+    let mut conditions: Vec<Condition> = Vec::new();
+    let mut say = |kind: ConditionType, message: &str, since: Timestamp| {
+        if conditions.iter().all(|c| c.kind != kind) {
+            let message = message.to_owned();
+            conditions.push(Condition {
+                kind,
+                message,
+                since,
+            });
+        }
+    };
+    let all: Vec<(bool, Broken)> = std::iter::once(link)
+        .chain(watches.iter().copied())
+        .filter_map(|freshness| Some((freshness.is_filled(), freshness.broken()?)))
+        .collect();
+    for (_, broken) in &all {
+        say(broken.kind, &broken.message, broken.noticed);
+    }
+    let long = |b: &Broken| Instant::now().duration_since(b.stale_since) >= WORTH_SAYING;
+    if let Some((_, broken)) = all.iter().find(|(filled, broken)| *filled && long(broken)) {
+        let message = "what is shown of the cluster may be out of date";
+        say(ConditionType::CacheStale, message, broken.noticed);
+    }
+    conditions
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_break_counts_from_its_first_word() {
+        let freshness = Freshness::default();
+        assert!(freshness.flows());
+        let start = Instant::now();
+        let kind = ConditionType::KubernetesUnreachable;
+        assert!(freshness.broke(start, kind, "first".to_owned()));
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert!(!freshness.broke(Instant::now(), kind, "second".to_owned()));
+        assert_eq!(freshness.stale_since(), Some(start));
+        assert!(freshness.flows());
+        assert_eq!(freshness.stale_since(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_break_of_what_was_filled_makes_it_stale() {
+        let (link, watch) = (Freshness::default(), Freshness::default());
+        watch.flows();
+        watch.broke(Instant::now(), ConditionType::Forbidden, "no".to_owned());
+        let kinds =
+            |conditions: Vec<Condition>| -> Vec<_> { conditions.iter().map(|c| c.kind).collect() };
+        assert_eq!(
+            kinds(conditions(&link, &[&watch])),
+            [ConditionType::Forbidden]
+        );
+        tokio::time::advance(WORTH_SAYING).await;
+        assert_eq!(
+            kinds(conditions(&link, &[&watch])),
+            [ConditionType::Forbidden, ConditionType::CacheStale]
+        );
+    }
+}

@@ -1,0 +1,98 @@
+//! One watch that fills one index, for ever.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
+use kube::{Api, Resource};
+use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep};
+
+use super::Index;
+use crate::kubernetes::{CallError, condition_of};
+
+/// A watch is asked for again after this many seconds. A connection that fell silent is noticed five seconds later.
+const WATCH_SECONDS: u32 = 60;
+
+/// What is kept of an object, and under which key.
+type ToEntry<K, V> = fn(&K) -> Option<(Box<str>, V)>;
+
+/// Follows the API server's objects; those that `to_entry` makes nothing of are left out.
+pub async fn keep<K, V>(index: &Index<V>, api: Api<K>, to_entry: ToEntry<K, V>, news: &Notify)
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    let mut backoff = DefaultBackoff::default();
+    loop {
+        let error = follow(index, &api, to_entry, news).await;
+        // A watch that fell too far behind is no fault of the cluster: it is listed anew.
+        if let Some((kind, message)) = condition_of(&error)
+            && index.freshness.broke(Instant::now(), kind, message.clone())
+        {
+            tracing::warn!(
+                of = std::any::type_name::<V>(),
+                message,
+                "a watch is broken"
+            );
+            news.notify_one();
+        }
+        // It has no end, doubles to half a minute, and starts anew after two minutes without a break.
+        sleep(backoff.next().unwrap_or_default()).await;
+    }
+}
+
+/// Until the first error. kube's watcher could go on from there by itself, but says nothing when it flows again; a new
+/// one begins with a list, whose end says so.
+async fn follow<K, V>(
+    index: &Index<V>,
+    api: &Api<K>,
+    to_entry: ToEntry<K, V>,
+    news: &Notify,
+) -> CallError
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    let config = watcher::Config::default().timeout(WATCH_SECONDS);
+    let mut events = std::pin::pin!(watcher(api.clone(), config));
+    let mut listed = BTreeMap::new();
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(Event::Init) => listed = BTreeMap::new(),
+            Ok(Event::InitApply(object)) => {
+                let entry = to_entry(&object).map(|(key, value)| (key, Arc::new(value)));
+                listed.extend(entry);
+            }
+            Ok(Event::InitDone) => {
+                index.replace(std::mem::take(&mut listed));
+                if index.freshness.flows() {
+                    news.notify_one();
+                }
+            }
+            Ok(Event::Apply(object)) => {
+                if let Some((key, value)) = to_entry(&object) {
+                    index.insert(key, value);
+                }
+            }
+            Ok(Event::Delete(object)) => {
+                if let Some((key, _)) = to_entry(&object) {
+                    index.remove(&key);
+                }
+            }
+            Err(error) => return to_call_error(error),
+        }
+    }
+    CallError::TimedOut
+}
+
+fn to_call_error(error: watcher::Error) -> CallError {
+    match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => error.into(),
+        watcher::Error::WatchError(status) => CallError::Refused(status),
+        watcher::Error::NoResourceVersion => CallError::TimedOut,
+    }
+}

@@ -1,0 +1,55 @@
+//! Chance, so that many agents never do the same thing at the same moment.
+
+use std::time::Duration;
+
+/// The longest pause between two attempts at the bus.
+const LONGEST: Duration = Duration::from_secs(30);
+const SHORTEST: Duration = Duration::from_millis(100);
+
+/// How long to wait before the attempt of this number at the bus, counted from 1: none before the first, then full
+/// jitter under a bound that doubles to 30 s.
+pub fn before_attempt(number: usize) -> Duration {
+    let Some(doublings) = number.checked_sub(2) else {
+        return Duration::ZERO;
+    };
+    let bound = SHORTEST.saturating_mul(1 << doublings.min(16)).min(LONGEST);
+    up_to(bound)
+}
+
+/// Any duration up to `bound`, all equally likely.
+pub fn up_to(bound: Duration) -> Duration {
+    bound.mul_f64(rand::random_range(0.0..=1.0))
+}
+
+/// `duration`, a tenth more or less.
+pub fn around(duration: Duration) -> Duration {
+    duration.mul_f64(rand::random_range(0.9..=1.1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_attempt_is_made_at_once() {
+        assert_eq!(before_attempt(1), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_thousand_agents_spread_over_the_whole_half_minute() {
+        let mut delays: Vec<_> = (0..1000).map(|_| before_attempt(40)).collect();
+        delays.sort();
+        assert!(delays[999] <= LONGEST);
+        assert!(delays[100] < Duration::from_secs(6));
+        assert!(delays[900] > Duration::from_secs(24));
+    }
+
+    #[test]
+    fn heartbeats_are_spread_by_a_tenth() {
+        for _ in 0..1000 {
+            let spread = around(Duration::from_secs(10));
+            assert!(spread >= Duration::from_secs(9), "{spread:?}");
+            assert!(spread <= Duration::from_secs(11), "{spread:?}");
+        }
+    }
+}

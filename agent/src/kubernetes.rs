@@ -1,0 +1,109 @@
+//! The Kubernetes API as this program sees it: slim types, calls with a bound, errors in our own words. Knows nothing
+//! of the bus.
+
+mod access;
+mod call;
+mod deployment;
+mod fault;
+mod object;
+mod owned;
+mod pod;
+
+use bus_schema::Namespace;
+use k8s_openapi::api as k8s;
+use kube::api::ApiResource;
+use kube::core::{NotUsed, Object};
+use kube::{Api, Client, Resource};
+
+pub use access::Access;
+pub use call::{CallError, ask};
+pub use deployment::{Deployment, DeploymentStatus, RESTARTED_AT, Revision};
+pub use fault::condition_of;
+pub use object::{created_at, is_controlled_by, name_of};
+pub use owned::{Workload, belongings, workload};
+pub use pod::{Container, ContainerState, ContainerStatus, Pod, PodStatus};
+
+/// Who wrote a field, as the API server keeps it.
+pub const FIELD_MANAGER: &str = "multi-cluster-aggregator";
+
+/// The namespace whose uid is a cluster's identity.
+pub const IDENTITY_NAMESPACE: &str = "kube-system";
+
+/// Of a ReplicaSet only the metadata is of interest.
+pub type ReplicaSet = Object<NotUsed, NotUsed>;
+
+/// A namespace with nothing but its metadata and phase.
+pub type NamespaceObject = Object<NotUsed, NamespaceStatus>;
+
+/// The status of a namespace.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+pub struct NamespaceStatus {
+    /// `Active` or `Terminating`.
+    #[serde(default)]
+    pub phase: String,
+}
+
+/// The API server of one cluster.
+#[derive(Clone)]
+pub struct Kubernetes {
+    client: Client,
+}
+
+impl Kubernetes {
+    /// The API server behind a client.
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// The client itself, for what has no slim type.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// All namespaces.
+    pub fn namespaces(&self) -> Api<NamespaceObject> {
+        Api::all_with(self.client.clone(), &erased::<k8s::core::v1::Namespace>())
+    }
+
+    /// The deployments of all namespaces.
+    pub fn all_deployments(&self) -> Api<Deployment> {
+        Api::all_with(self.client.clone(), &erased::<k8s::apps::v1::Deployment>())
+    }
+
+    /// The deployments of one namespace.
+    pub fn deployments(&self, namespace: &Namespace) -> Api<Deployment> {
+        self.namespaced::<_, k8s::apps::v1::Deployment>(namespace)
+    }
+
+    /// The ReplicaSets of one namespace.
+    pub fn replica_sets(&self, namespace: &Namespace) -> Api<ReplicaSet> {
+        self.namespaced::<_, k8s::apps::v1::ReplicaSet>(namespace)
+    }
+
+    /// The pods of one namespace.
+    pub fn pods(&self, namespace: &Namespace) -> Api<Pod> {
+        self.namespaced::<_, k8s::core::v1::Pod>(namespace)
+    }
+
+    /// The pods of one namespace as kube knows them, which is what logs are asked of.
+    pub fn pod_logs(&self, namespace: &Namespace) -> Api<k8s::core::v1::Pod> {
+        Api::namespaced(self.client.clone(), namespace.as_str())
+    }
+
+    /// The events of one namespace.
+    pub fn events(&self, namespace: &Namespace) -> Api<k8s::core::v1::Event> {
+        Api::namespaced(self.client.clone(), namespace.as_str())
+    }
+
+    fn namespaced<K, Of>(&self, namespace: &Namespace) -> Api<K>
+    where
+        K: Resource<DynamicType = ApiResource, Scope = kube::core::DynamicResourceScope>,
+        Of: Resource<DynamicType = ()>,
+    {
+        Api::namespaced_with(self.client.clone(), namespace.as_str(), &erased::<Of>())
+    }
+}
+
+fn erased<Of: Resource<DynamicType = ()>>() -> ApiResource {
+    ApiResource::erase::<Of>(&())
+}

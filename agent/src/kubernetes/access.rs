@@ -1,0 +1,99 @@
+//! How the API server is reached: in-cluster, or by a kubeconfig. Both read a token's file again when it changes.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use http::{Response, StatusCode, header::RETRY_AFTER};
+use http_body_util::{BodyExt, Full};
+use kube::client::{ClientBuilder, DynBody};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use serde_json::json;
+use tower::util::MapResponseLayer;
+
+use super::Kubernetes;
+
+/// Where the API server's address and the credentials come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Access {
+    /// The ServiceAccount of the pod that this runs in.
+    InCluster,
+    /// A kubeconfig; without a file the usual one, without a context its current one.
+    Kubeconfig {
+        /// The file.
+        file: Option<PathBuf>,
+        /// The context.
+        context: Option<String>,
+    },
+}
+
+impl Access {
+    /// By kubeconfig if any part of it is given, else in-cluster.
+    pub fn new(file: Option<PathBuf>, context: Option<String>) -> Self {
+        if file.is_none() && context.is_none() {
+            Self::InCluster
+        } else {
+            Self::Kubeconfig { file, context }
+        }
+    }
+
+    /// Makes a client; nothing is sent yet.
+    pub async fn open(self) -> Result<Kubernetes> {
+        let mut config = match self {
+            Self::InCluster => kube::Config::incluster()
+                .context("not in a cluster: name a kubeconfig with --kubeconfig")?,
+            Self::Kubeconfig { file, context } => from_kubeconfig(file, context).await?,
+        };
+        // kube would repeat writes as well; `ask` repeats what may be repeated, inside its bound.
+        config.default_retry = false;
+        let client = ClientBuilder::try_from(config)
+            .context("no client can be made of the configuration")?
+            .with_layer(&MapResponseLayer::new(keep_retry_after))
+            .build();
+        Ok(Kubernetes::new(client))
+    }
+}
+
+async fn from_kubeconfig(file: Option<PathBuf>, context: Option<String>) -> Result<kube::Config> {
+    let options = KubeConfigOptions {
+        context,
+        ..KubeConfigOptions::default()
+    };
+    let Some(file) = file else {
+        return kube::Config::from_kubeconfig(&options)
+            .await
+            .context("the kubeconfig cannot be used");
+    };
+    let read = || anyhow::Ok(Kubeconfig::read_from(&file)?);
+    let kubeconfig = read().with_context(|| format!("{} cannot be read", file.display()))?;
+    kube::Config::from_custom_kubeconfig(kubeconfig, &options)
+        .await
+        .with_context(|| format!("{} cannot be used", file.display()))
+}
+
+/// kube shows the caller a status' body and drops its headers, and the API server's own 429 has a body of plain text: so
+/// the header is written into the body, where `ask` finds it.
+fn keep_retry_after(response: Response<Box<DynBody>>) -> Response<Box<DynBody>> {
+    if response.status() != StatusCode::TOO_MANY_REQUESTS {
+        return response;
+    }
+    let seconds = response
+        .headers()
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.parse::<u32>().ok());
+    let status = json!({
+        "kind": "Status",
+        "apiVersion": "v1",
+        "status": "Failure",
+        "message": "the API server asks to slow down",
+        "reason": "TooManyRequests",
+        "code": StatusCode::TOO_MANY_REQUESTS.as_u16(),
+        "details": { "retryAfterSeconds": seconds.unwrap_or(1) },
+    });
+    let body = Full::new(Bytes::from(status.to_string()));
+    let body: Box<DynBody> = Box::new(body.map_err(|never| match never {}));
+    let mut slowed = Response::new(body);
+    *slowed.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    slowed
+}

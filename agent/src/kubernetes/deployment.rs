@@ -1,0 +1,98 @@
+//! A deployment with only the fields that are used: a cache of ten thousand must stay small.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use kube::core::Object;
+use serde::Deserialize;
+
+/// The annotation of the pod template by which `kubectl rollout restart` restarts.
+pub const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
+
+const REVISION: &str = "deployment.kubernetes.io/revision";
+
+/// A deployment.
+pub type Deployment = Object<DeploymentSpec, DeploymentStatus>;
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct DeploymentSpec {
+    pub replicas: Option<i32>,
+    pub paused: bool,
+    pub selector: LabelSelector,
+    pub template: PodTemplate,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct PodTemplate {
+    pub metadata: TemplateMetadata,
+    pub spec: TemplateSpec,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct TemplateMetadata {
+    pub annotations: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct TemplateSpec {
+    pub containers: Vec<TemplateContainer>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct TemplateContainer {
+    pub image: String,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct DeploymentStatus {
+    pub observed_generation: i64,
+    pub replicas: i32,
+    pub updated_replicas: i32,
+    pub ready_replicas: i32,
+    pub available_replicas: i32,
+    pub conditions: Vec<DeploymentCondition>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct DeploymentCondition {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub status: String,
+    pub reason: String,
+    pub message: String,
+}
+
+impl DeploymentStatus {
+    /// The condition of this type.
+    pub fn condition(&self, kind: &str) -> Option<&DeploymentCondition> {
+        self.conditions.iter().find(|c| c.kind == kind)
+    }
+}
+
+/// What is asked of a deployment beyond its fields.
+pub trait Revision {
+    /// When it was last restarted. The annotation is anybody's to write: what is not a time counts as none.
+    fn restarted_at(&self) -> Option<Timestamp>;
+    /// The revision of its newest ReplicaSet.
+    fn revision(&self) -> Option<u64>;
+}
+
+impl Revision for Deployment {
+    fn restarted_at(&self) -> Option<Timestamp> {
+        let annotations = self.spec.template.metadata.annotations.as_ref()?;
+        annotations.get(RESTARTED_AT)?.parse().ok()
+    }
+
+    fn revision(&self) -> Option<u64> {
+        let annotations = self.metadata.annotations.as_ref()?;
+        annotations.get(REVISION)?.parse().ok()
+    }
+}

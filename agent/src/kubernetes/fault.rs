@@ -1,0 +1,104 @@
+//! What the API server's errors mean for whoever asked, in one place.
+
+use bus_schema::{ConditionType, Fault, FaultCode};
+
+use super::CallError;
+
+impl From<CallError> for Fault {
+    fn from(error: CallError) -> Self {
+        let code = match &error {
+            CallError::TimedOut => FaultCode::KubernetesTimeout,
+            CallError::NotConnected(_) | CallError::AnswerLost(_) => {
+                FaultCode::KubernetesUnavailable
+            }
+            CallError::Refused(status) => of_status(status.code),
+        };
+        let message = match error {
+            CallError::Refused(status) => status.message,
+            CallError::NotConnected(ref cause) | CallError::AnswerLost(ref cause) => {
+                format!("{error}: {}", root(cause))
+            }
+            CallError::TimedOut => error.to_string(),
+        };
+        Self::new(code, message)
+    }
+}
+
+fn of_status(code: u16) -> FaultCode {
+    match code {
+        400 | 422 => FaultCode::InvalidRequest,
+        401 => FaultCode::Unauthorized,
+        403 => FaultCode::Forbidden,
+        404 => FaultCode::NotFound,
+        409 => FaultCode::Conflict,
+        410 => FaultCode::ContinueExpired,
+        429 => FaultCode::RateLimited,
+        504 => FaultCode::KubernetesTimeout,
+        500.. => FaultCode::KubernetesUnavailable,
+        _ => FaultCode::Internal,
+    }
+}
+
+/// What a failed call says about the cluster as a whole, and in which words; `None` where it is about its object alone.
+pub fn condition_of(error: &CallError) -> Option<(ConditionType, String)> {
+    let kind = match error.code() {
+        None => ConditionType::KubernetesUnreachable,
+        Some(401) => ConditionType::Unauthorized,
+        Some(403) => ConditionType::Forbidden,
+        Some(500..) => ConditionType::KubernetesUnreachable,
+        Some(_) => return None,
+    };
+    let message = match error {
+        CallError::NotConnected(cause) | CallError::AnswerLost(cause) => {
+            format!("{error}: {}", root(cause))
+        }
+        _ => error.to_string(),
+    };
+    Some((kind, message))
+}
+
+/// The cause at the bottom, which is what tells a refused connection from a bad certificate.
+fn root(error: &kube::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kube::core::Status;
+
+    fn fault(code: u16) -> Fault {
+        let status = Status::failure("words of the server", "R").with_code(code);
+        CallError::Refused(status.boxed()).into()
+    }
+
+    #[test]
+    fn each_status_has_its_code_and_the_servers_words_are_kept() {
+        for (status, code) in [
+            (401, FaultCode::Unauthorized),
+            (403, FaultCode::Forbidden),
+            (404, FaultCode::NotFound),
+            (409, FaultCode::Conflict),
+            (429, FaultCode::RateLimited),
+            (500, FaultCode::KubernetesUnavailable),
+            (503, FaultCode::KubernetesUnavailable),
+            (504, FaultCode::KubernetesTimeout),
+        ] {
+            let fault = fault(status);
+            assert_eq!(fault.code, code, "{status}");
+            assert_eq!(fault.message, "words of the server");
+        }
+    }
+
+    #[test]
+    fn a_missing_object_says_nothing_about_the_cluster() {
+        let status = Status::failure("gone", "NotFound").with_code(404);
+        assert_eq!(condition_of(&CallError::Refused(status.boxed())), None);
+        let (kind, _) = condition_of(&CallError::TimedOut).unwrap();
+        assert_eq!(kind, ConditionType::KubernetesUnreachable);
+    }
+}

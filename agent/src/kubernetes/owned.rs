@@ -1,0 +1,73 @@
+//! What belongs to a deployment: its ReplicaSets, and theirs pods.
+
+use bus_schema::{DeploymentName, Namespace};
+use kube::api::ListParams;
+use kube::core::Selector;
+use tokio::time::Instant;
+
+use super::{CallError, Deployment, Kubernetes, Pod, ReplicaSet, ask, is_controlled_by, name_of};
+
+/// A deployment with what belongs to it, ordered by name.
+pub struct Workload {
+    /// The deployment.
+    pub deployment: Deployment,
+    /// The ReplicaSets that it controls, old and new.
+    pub replica_sets: Vec<ReplicaSet>,
+    /// The pods that those control.
+    pub pods: Vec<Pod>,
+}
+
+/// Reads a deployment with all that belongs to it.
+pub async fn workload(
+    kubernetes: &Kubernetes,
+    namespace: &Namespace,
+    name: &DeploymentName,
+    until: Instant,
+) -> Result<Workload, CallError> {
+    let deployments = kubernetes.deployments(namespace);
+    let deployment = ask(until, || deployments.get(name.as_str())).await?;
+    belongings(kubernetes, namespace, deployment, until).await
+}
+
+/// Reads what belongs to a deployment that was read already. The selector only narrows the lists; what decides is who
+/// controls whom, since selectors of two deployments may overlap.
+pub async fn belongings(
+    kubernetes: &Kubernetes,
+    namespace: &Namespace,
+    deployment: Deployment,
+    until: Instant,
+) -> Result<Workload, CallError> {
+    let selected = selected(&deployment);
+    let (replica_sets, pods) = (
+        kubernetes.replica_sets(namespace),
+        kubernetes.pods(namespace),
+    );
+    let (replica_sets, pods) = tokio::try_join!(
+        ask(until, || replica_sets.list(&selected)),
+        ask(until, || pods.list(&selected)),
+    )?;
+    let uid = deployment.metadata.uid.clone().unwrap_or_default();
+    let mut replica_sets = replica_sets.items;
+    replica_sets.retain(|set| is_controlled_by(&set.metadata, &uid));
+    let mut pods = pods.items;
+    pods.retain(|pod| {
+        let mut sets = replica_sets
+            .iter()
+            .filter_map(|set| set.metadata.uid.as_deref());
+        sets.any(|uid| is_controlled_by(&pod.metadata, uid))
+    });
+    pods.sort_by(|a, b| name_of(&a.metadata).cmp(name_of(&b.metadata)));
+    Ok(Workload {
+        deployment,
+        replica_sets,
+        pods,
+    })
+}
+
+/// The deployment's own selector; one that cannot be said in a query narrows nothing.
+fn selected(deployment: &Deployment) -> ListParams {
+    match Selector::try_from(deployment.spec.selector.clone()) {
+        Ok(selector) => ListParams::default().labels_from(&selector),
+        Err(_) => ListParams::default(),
+    }
+}

@@ -1,0 +1,100 @@
+//! The agent's life: everything is put together here, and taken down in order.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use bus_schema::timing::DRAIN_WITHIN;
+use bus_schema::{ClusterName, InstanceId};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::agent::Agent;
+use crate::bus::{Bus, Desk, Heart, connect};
+use crate::kubernetes::Access;
+use crate::log::Streams;
+use crate::verb::routes;
+
+/// What an agent needs to know.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The cluster's name on the bus.
+    pub cluster: ClusterName,
+    /// Where the bus listens; several servers are separated by commas.
+    pub nats_url: String,
+    /// The file with the NATS credentials.
+    pub nats_creds: Option<PathBuf>,
+    /// How the API server is reached.
+    pub kubernetes: Access,
+}
+
+/// Messages that may wait to be sent while the bus is away.
+const QUEUE: usize = 256;
+
+/// Between the last heartbeat and the end of the subscriptions: until then requests come from those who have not heard of
+/// the leaving, and from those who have no other agent of the cluster to go to. They are answered as ever.
+const LINGER: Duration = Duration::from_secs(1);
+
+const FLUSH_WITHIN: Duration = Duration::from_secs(2);
+
+/// Runs an agent until `shutdown` resolves and what it has begun is done.
+pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<()> {
+    let Config {
+        cluster,
+        nats_url: url,
+        nats_creds: creds,
+        kubernetes,
+    } = config;
+    // Another part of the process may have chosen one already, which is as good.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let kubernetes = kubernetes
+        .open()
+        .await
+        .context("no way to the API server")?;
+    let bus = Bus {
+        url,
+        creds,
+        cluster: cluster.clone(),
+    };
+    let connected = connect(&bus, "requests", QUEUE).await?;
+    let routes = routes();
+    let verbs = routes
+        .iter()
+        .map(|route| route.verb.name.to_owned())
+        .collect();
+    let agent = Agent::new(cluster, instance()?, kubernetes, Streams, verbs);
+    let agent = Arc::new(agent);
+    tracing::info!(cluster = %agent.cluster, instance = %agent.instance, "started");
+
+    let (stop, background) = (CancellationToken::new(), TaskTracker::new());
+    agent.caches.keep(&agent.kubernetes, &background, &stop);
+    let desk = Desk::open(connected.client.clone(), agent.clone(), routes).await?;
+    let heart = Heart::new(&connected, agent.clone()).await?;
+    let beating = CancellationToken::new();
+    let heart = tokio::spawn(heart.run(beating.clone()));
+
+    shutdown.await;
+    tracing::info!("leaving");
+    beating.cancel();
+    heart.await.context("the heart stopped by itself")?;
+    tokio::time::sleep(LINGER).await;
+    desk.close(DRAIN_WITHIN - LINGER - FLUSH_WITHIN).await;
+    stop.cancel();
+    background.close();
+    background.wait().await;
+    // It hangs while the bus is away, and nobody is there to hear it then.
+    if timeout(FLUSH_WITHIN, connected.client.flush())
+        .await
+        .is_err()
+    {
+        tracing::warn!("the last answers could not be sent");
+    }
+    Ok(())
+}
+
+fn instance() -> Result<InstanceId> {
+    let id = format!("{:016x}", rand::random::<u64>());
+    Ok(InstanceId::try_from(id)?)
+}

@@ -1,0 +1,107 @@
+//! The verbs: one file each, and the list of them.
+
+mod deployments;
+mod events;
+mod info;
+mod log;
+mod namespaces;
+mod payload;
+mod pod_status;
+mod pods;
+mod restart;
+mod rollout;
+
+use std::time::Duration;
+
+use bus_schema::timing::WRITE_WITHIN;
+use bus_schema::{Access, Fault, Request, Verb};
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::agent::Cx;
+
+/// Answers this much sooner than the asker stops waiting, so that a late answer is a fault with a reason and not a silence.
+const SOONER: Duration = Duration::from_millis(500);
+
+/// Every verb that this agent answers.
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::to(Source::Memory, info::get),
+        Route::to(Source::Memory, namespaces::list),
+        Route::to(Source::Memory, deployments::list),
+        Route::to(Source::Kubernetes, restart::restart),
+        Route::to(Source::Kubernetes, rollout::get),
+        Route::to(Source::Kubernetes, log::read),
+        Route::to(Source::Kubernetes, pods::list),
+        Route::to(Source::Kubernetes, events::list),
+    ]
+}
+
+/// Where a verb's answer comes from. A slow API server holds up only those who ask it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// What the agent holds.
+    Memory,
+    /// The API server.
+    Kubernetes,
+}
+
+type Answer = dyn Fn(Cx, Bytes) -> BoxFuture<'static, Result<Vec<u8>, Fault>> + Send + Sync;
+
+/// One verb and the function that answers it.
+pub struct Route {
+    /// The verb.
+    pub verb: Verb,
+    /// Where the answer comes from.
+    pub source: Source,
+    /// How long an answer may take.
+    pub within: Duration,
+    answer: Box<Answer>,
+}
+
+impl Route {
+    fn to<R, T, F>(source: Source, handler: fn(Cx, R) -> F) -> Self
+    where
+        R: Request,
+        T: Serialize,
+        F: Future<Output = Result<T, Fault>> + Send + 'static,
+    {
+        Self {
+            verb: Verb::of::<R>(),
+            source,
+            within: match R::ACCESS {
+                Access::Read => R::TIMEOUT - SOONER,
+                Access::Write => WRITE_WITHIN,
+            },
+            answer: Box::new(move |cx, payload| {
+                Box::pin(async move {
+                    let request = payload::read(&payload)?;
+                    payload::write(&handler(cx, request).await?)
+                })
+            }),
+        }
+    }
+
+    /// The JSON of the reply, or what went wrong.
+    pub async fn answer(&self, mut cx: Cx, payload: Bytes) -> Result<Vec<u8>, Fault> {
+        cx.until = Instant::now() + self.within;
+        (self.answer)(cx, payload).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bus_schema::VERBS;
+
+    #[test]
+    fn every_verb_of_the_contract_is_answered_and_no_other() {
+        let mut answered: Vec<_> = routes().iter().map(|route| route.verb.name).collect();
+        let mut promised: Vec<_> = VERBS.iter().map(|verb| verb.name).collect();
+        answered.sort_unstable();
+        promised.sort_unstable();
+        assert_eq!(answered, promised);
+    }
+}

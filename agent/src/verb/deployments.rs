@@ -1,0 +1,137 @@
+//! `deployments`: a page of the cached deployments, filtered.
+
+use std::sync::Arc;
+
+use bus_schema::verb::ListDeployments;
+use bus_schema::{DeploymentName, Fault, Health, Namespace, Page};
+
+use crate::agent::Cx;
+use crate::cache::{Entry, Item, key, prefix};
+use crate::page;
+use crate::selector::Selector;
+
+pub async fn list(cx: Cx, request: ListDeployments) -> Result<Page<Item>, Fault> {
+    let caches = &cx.agent.caches;
+    let limit = page::limit(request.limit)?;
+    let start = start(&request)?;
+    let filter = Filter::new(request)?;
+    caches.ready()?;
+    let mut page = caches.deployments.walk(start.as_deref(), |entries| {
+        let found = entries
+            .take_while(|(key, _)| filter.namespace_holds(key))
+            .filter(|(key, entry)| filter.holds(key, entry));
+        let page = page::fill(
+            found,
+            limit,
+            |(_, entry)| entry.bytes(),
+            |(key, _)| cursor(key),
+        );
+        Page {
+            items: page
+                .items
+                .into_iter()
+                .map(|(_, entry)| Item(entry.clone()))
+                .collect(),
+            next: page.next,
+            stale_seconds: None,
+        }
+    });
+    page.stale_seconds = caches.stale_seconds();
+    Ok(page)
+}
+
+/// The key after which the page begins: the last one of the page before, else the namespace's own prefix.
+fn start(request: &ListDeployments) -> Result<Option<String>, Fault> {
+    let first = request.namespace.as_ref().map(prefix);
+    let Some(cursor) = &request.next else {
+        return Ok(first);
+    };
+    let (namespace, name) = cursor
+        .split_once('/')
+        .ok_or_else(|| page::not_a_cursor("it has no slash"))?;
+    let wrong = |error: &dyn std::fmt::Display| page::not_a_cursor(&error.to_string());
+    let namespace: Namespace = namespace.parse().map_err(|e| wrong(&e))?;
+    let name: DeploymentName = name.parse().map_err(|e| wrong(&e))?;
+    let after = String::from(key(namespace.as_str(), name.as_str()));
+    Ok(first.into_iter().chain([after]).max())
+}
+
+fn cursor(key: &str) -> String {
+    key.replacen('\0', "/", 1)
+}
+
+struct Filter {
+    prefix: Option<String>,
+    selector: Selector,
+    q: Option<String>,
+    image: Option<String>,
+    health: Option<Health>,
+}
+
+impl Filter {
+    fn new(request: ListDeployments) -> Result<Self, Fault> {
+        let selector = Selector::parse(request.label_selector.as_deref().unwrap_or_default())?;
+        Ok(Self {
+            prefix: request.namespace.as_ref().map(prefix),
+            selector,
+            q: request.q,
+            image: request.image,
+            health: request.health,
+        })
+    }
+
+    /// Keys begin with the namespace and are in order, so that the first which does not is the end.
+    fn namespace_holds(&self, key: &str) -> bool {
+        self.prefix
+            .as_ref()
+            .is_none_or(|prefix| key.starts_with(prefix))
+    }
+
+    fn holds(&self, key: &str, entry: &Arc<Entry>) -> bool {
+        let name = key.split('\0').nth(1).unwrap_or_default();
+        let image = |text: &String| entry.images.iter().any(|i| i.contains(text.as_str()));
+        self.health.is_none_or(|health| health == entry.health)
+            && self.q.as_ref().is_none_or(|q| name.contains(q.as_str()))
+            && self.image.as_ref().is_none_or(image)
+            && self.selector.matches(|key| entry.label(key))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(namespace: Option<&str>, next: Option<&str>) -> ListDeployments {
+        ListDeployments {
+            namespace: namespace.map(|n| n.parse().expect("a namespace")),
+            next: next.map(str::to_owned),
+            ..ListDeployments::default()
+        }
+    }
+
+    #[test]
+    fn a_cursor_leads_behind_the_item_that_it_names() {
+        let start = |namespace, next| start(&request(namespace, next)).unwrap();
+        assert_eq!(start(None, None), None);
+        assert_eq!(start(Some("a"), None).unwrap(), "a\0");
+        assert_eq!(start(None, Some("a/b.c")).unwrap(), "a\0b.c");
+        assert_eq!(cursor("a\0b.c"), "a/b.c");
+        // A cursor of another namespace does not lead out of the one that is asked for.
+        assert_eq!(start(Some("b"), Some("a/x")).unwrap(), "b\0");
+    }
+
+    #[test]
+    fn what_is_no_cursor_is_refused_by_name() {
+        for next in ["", "a", "/", "a/", "A/b", "a/b/c", "a\0b"] {
+            let fault = start(&request(None, Some(next))).unwrap_err();
+            assert!(fault.message.starts_with("continue"), "{fault}");
+        }
+    }
+
+    #[test]
+    fn namespaces_sort_before_names() {
+        // As text, "a-b/x" would come before "a/x".
+        assert!(key("a", "x") < key("a-b", "x"));
+        assert!(key("a", "x.y") < key("a", "xx"));
+    }
+}

@@ -1,0 +1,70 @@
+//! `log`: the last lines of all containers of a deployment, or a stream of them.
+
+use bus_schema::verb::{LogReply, LogSource, ReadLog, SourceProblem};
+use bus_schema::{Fault, FaultCode};
+use futures::{StreamExt, stream};
+
+use crate::agent::Cx;
+use crate::kubernetes::workload;
+use crate::log::{Newest, Tail, params, sources, tail};
+
+/// Containers that are read at the same time for one request.
+const AT_ONCE: usize = 8;
+
+pub async fn read(cx: Cx, request: ReadLog) -> Result<LogReply, Fault> {
+    check(&request)?;
+    let (namespace, name) = (&request.namespace, &request.deployment_name);
+    let workload = workload(&cx.agent.kubernetes, namespace, name, cx.until).await?;
+    let sources = sources(&request, &workload.pods)?;
+    if request.follow {
+        return cx.agent.streams.open(&cx, request, workload, sources).await;
+    }
+    let tails = stream::iter(sources).map(|source| read_one(&cx, &request, source));
+    let (newest, problems) = tails
+        .buffered(AT_ONCE)
+        .fold(Default::default(), gather)
+        .await;
+    let (lines, truncated) = newest.into_lines();
+    Ok(LogReply::Lines {
+        lines,
+        truncated,
+        problems,
+    })
+}
+
+async fn read_one(cx: &Cx, request: &ReadLog, source: LogSource) -> (LogSource, Tail) {
+    let _place = cx.agent.log_readers.acquire().await;
+    let params = params(request, &source);
+    let (kubernetes, namespace) = (&cx.agent.kubernetes, &request.namespace);
+    let tail = tail(kubernetes, namespace, &source, &params, cx.until).await;
+    (source, tail)
+}
+
+type Gathered = (Newest, Vec<SourceProblem>);
+
+async fn gather(
+    (mut newest, mut problems): Gathered,
+    (source, tail): (LogSource, Tail),
+) -> Gathered {
+    newest.add(tail.lines);
+    if tail.truncated {
+        newest.mark_truncated();
+    }
+    problems.extend(tail.problem.map(|message| SourceProblem {
+        pod: source.pod,
+        container: source.container,
+        message,
+    }));
+    (newest, problems)
+}
+
+fn check(request: &ReadLog) -> Result<(), Fault> {
+    let refuse = |message: String| Err(Fault::new(FaultCode::InvalidRequest, message));
+    match (request.tail, request.follow && request.previous) {
+        (Some(tail), _) if tail > ReadLog::MAX_TAIL => {
+            refuse(format!("tail: {tail} is more than {}", ReadLog::MAX_TAIL))
+        }
+        (_, true) => refuse("previous: a run that has ended cannot be followed".to_owned()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,57 @@
+//! `namespaces`: a page of the cached namespaces.
+
+use std::collections::HashMap;
+
+use bus_schema::verb::{ListNamespaces, NamespaceSummary};
+use bus_schema::{Fault, Namespace, Page};
+
+use crate::agent::Cx;
+use crate::cache::{Caches, NamespaceEntry};
+use crate::page;
+
+/// Generously what one takes in JSON: a name of 63 characters, a phase, a time and a number.
+const BYTES: usize = 200;
+
+pub async fn list(cx: Cx, request: ListNamespaces) -> Result<Page<NamespaceSummary>, Fault> {
+    let caches = &cx.agent.caches;
+    let limit = page::limit(request.limit)?;
+    if let Some(after) = &request.next {
+        let named: Result<Namespace, _> = after.parse();
+        named.map_err(|error| page::not_a_cursor(&error.to_string()))?;
+    }
+    caches.ready()?;
+    let counts = deployments_by_namespace(caches);
+    let mut page = caches.namespaces.walk(request.next.as_deref(), |entries| {
+        let summaries = entries.filter_map(|(name, entry)| to_summary(name, entry, &counts));
+        page::fill(summaries, limit, |_| BYTES, |s| s.namespace.to_string())
+    });
+    page.stale_seconds = caches.stale_seconds();
+    Ok(page)
+}
+
+fn deployments_by_namespace(caches: &Caches) -> HashMap<String, u64> {
+    caches.deployments.walk(None, |entries| {
+        let mut counts: HashMap<String, u64> = HashMap::new();
+        for (key, _) in entries {
+            let namespace = key.split('\0').next().unwrap_or_default();
+            match counts.get_mut(namespace) {
+                Some(count) => *count += 1,
+                None => drop(counts.insert(namespace.to_owned(), 1)),
+            }
+        }
+        counts
+    })
+}
+
+fn to_summary(
+    name: &str,
+    entry: &NamespaceEntry,
+    counts: &HashMap<String, u64>,
+) -> Option<NamespaceSummary> {
+    Some(NamespaceSummary {
+        namespace: name.parse().ok()?,
+        phase: entry.phase.to_string(),
+        created_at: entry.created_at,
+        deployments: counts.get(name).copied().unwrap_or(0),
+    })
+}

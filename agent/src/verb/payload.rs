@@ -1,0 +1,132 @@
+//! JSON in, JSON out. What comes in is anybody's: it is bounded, and a refusal names the field.
+
+use bus_schema::{Fault, FaultCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+/// No request is near as large.
+const MAX_BYTES: usize = 64 * 1024;
+
+/// The search for the field that is wrong tries one field after another; more than this no request has.
+const MAX_FIELDS: usize = 32;
+
+/// Reads a request. Nothing at all stands for a request without fields.
+pub fn read<R: DeserializeOwned>(payload: &[u8]) -> Result<R, Fault> {
+    if payload.len() > MAX_BYTES {
+        let message = format!("the payload is larger than {MAX_BYTES} bytes");
+        return Err(invalid(message));
+    }
+    let text = payload.trim_ascii();
+    let text = if text.is_empty() { b"{}" } else { text };
+    // serde would take a list for a struct with its fields in order.
+    if text.first() != Some(&b'{') {
+        return Err(invalid("the payload is not a JSON object".to_owned()));
+    }
+    let mut json = serde_json::Deserializer::from_slice(text);
+    let request = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        let field = Some(path)
+            .filter(|p| p != ".")
+            .or_else(|| culprit::<R>(text));
+        describe(field, error.inner())
+    })?;
+    json.end().map_err(|error| describe(None, &error))?;
+    Ok(request)
+}
+
+/// Writes a reply.
+pub fn write<T: Serialize>(reply: &T) -> Result<Vec<u8>, Fault> {
+    serde_json::to_vec(reply).map_err(|error| {
+        let message = format!("the reply cannot be written: {error}");
+        Fault::new(FaultCode::Internal, message)
+    })
+}
+
+fn describe(field: Option<String>, error: &serde_json::Error) -> Fault {
+    invalid(match field {
+        Some(field) => format!("{field}: {error}"),
+        None => error.to_string(),
+    })
+}
+
+/// The field without which the rest would be accepted. Fields of a flattened struct are read last and without their
+/// names, so serde cannot tell.
+fn culprit<R: DeserializeOwned>(text: &[u8]) -> Option<String> {
+    let fields: Map<String, Value> = serde_json::from_slice(text).ok()?;
+    if fields.len() > MAX_FIELDS {
+        return None;
+    }
+    let accepted_without = |name: &String| {
+        let mut rest = fields.clone();
+        rest.remove(name);
+        R::deserialize(Value::Object(rest)).is_ok()
+    };
+    fields.keys().find(|name| accepted_without(name)).cloned()
+}
+
+fn invalid(message: String) -> Fault {
+    Fault::new(FaultCode::InvalidRequest, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bus_schema::verb::{GetInfo, ListDeployments, RestartDeployment};
+
+    fn refusal<R: DeserializeOwned + std::fmt::Debug>(payload: &str) -> String {
+        let fault = read::<R>(payload.as_bytes()).expect_err(payload);
+        assert_eq!(fault.code, FaultCode::InvalidRequest, "{payload}");
+        fault.message
+    }
+
+    #[test]
+    fn nothing_stands_for_a_request_without_fields() {
+        for payload in ["", "  ", "{}", "\n"] {
+            read::<GetInfo>(payload.as_bytes()).unwrap();
+        }
+        assert!(refusal::<RestartDeployment>("").contains("namespace"));
+    }
+
+    #[test]
+    fn fields_that_are_not_known_are_ignored() {
+        read::<ListDeployments>(br#"{"q":"a","newer":{"x":[1]}}"#).unwrap();
+    }
+
+    #[test]
+    fn a_refusal_names_the_field() {
+        let restart = |fields: &str| {
+            let payload = format!(r#"{{"namespace":"a","deployment_name":"b",{fields}}}"#);
+            refusal::<RestartDeployment>(&payload)
+        };
+        for (message, field) in [
+            (refusal::<ListDeployments>(r#"{"limit":"many"}"#), "limit"),
+            (
+                refusal::<ListDeployments>(r#"{"namespace":"A B"}"#),
+                "namespace",
+            ),
+            (
+                refusal::<RestartDeployment>(r#"{"namespace":"a"}"#),
+                "deployment_name",
+            ),
+            (
+                refusal::<RestartDeployment>(r#"{"namespace":1,"deployment_name":"b"}"#),
+                "namespace",
+            ),
+            (restart(r#""deadline":5"#), "deadline"),
+            (restart(r#""restarted_at":"soon""#), "restarted_at"),
+            (restart(r#""operation_id":"A B""#), "operation_id"),
+        ] {
+            assert!(message.contains(field), "{message} does not name {field}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused() {
+        for payload in ["[]", "null", "7", "\"x\"", "{", "{}{}", "{\"q\":}", "\u{0}"] {
+            refusal::<ListDeployments>(payload);
+        }
+        refusal::<ListDeployments>(&"{\"q\":".repeat(200));
+        refusal::<ListDeployments>(&"x".repeat(MAX_BYTES + 1));
+    }
+}

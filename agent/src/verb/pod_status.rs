@@ -1,0 +1,232 @@
+//! A pod in words: the one that `kubectl get pods` shows, and what keeps its containers from becoming ready. Pure.
+
+use bus_schema::verb::PodProblem;
+
+use crate::kubernetes::{Container, ContainerStatus, Pod, PodStatus, name_of};
+
+/// The word for a pod.
+pub fn word(pod: &Pod) -> String {
+    let none = PodStatus::default();
+    let status = pod.status.as_ref().unwrap_or(&none);
+    if pod.metadata.deletion_timestamp.is_some() {
+        return if status.reason == "NodeLost" {
+            "Unknown"
+        } else {
+            "Terminating"
+        }
+        .to_owned();
+    }
+    initialising(pod, status).unwrap_or_else(|| running(status))
+}
+
+fn overall(status: &PodStatus) -> String {
+    [&status.reason, &status.phase]
+        .into_iter()
+        .find(|text| !text.is_empty())
+        .map_or_else(|| "Unknown".to_owned(), String::clone)
+}
+
+/// The first init container that has not done its part.
+fn initialising(pod: &Pod, status: &PodStatus) -> Option<String> {
+    let of = |status: &ContainerStatus| {
+        let mut containers = pod.spec.init_containers.iter();
+        containers.find(|c| c.name == status.name).cloned()
+    };
+    let statuses = &status.init_container_statuses;
+    let done = |s: &ContainerStatus| has_done_its_part(s, of(s).as_ref());
+    let (index, status) = statuses.iter().enumerate().find(|(_, s)| !done(s))?;
+    Some(match (&status.state.terminated, &status.state.waiting) {
+        (Some(end), _) if end.reason.is_empty() => {
+            format!("Init:{}", ended(end.signal, end.exit_code))
+        }
+        (Some(end), _) => format!("Init:{}", end.reason),
+        (None, Some(wait)) if !wait.reason.is_empty() && wait.reason != "PodInitializing" => {
+            format!("Init:{}", wait.reason)
+        }
+        _ => format!("Init:{index}/{}", pod.spec.init_containers.len()),
+    })
+}
+
+/// Ended well; or, for one that goes on beside the others, started.
+fn has_done_its_part(status: &ContainerStatus, container: Option<&Container>) -> bool {
+    let sidecar = container.is_some_and(|c| c.restart_policy.as_deref() == Some("Always"));
+    let ended_well = status
+        .state
+        .terminated
+        .as_ref()
+        .is_some_and(|end| end.exit_code == 0);
+    ended_well || (sidecar && status.started == Some(true))
+}
+
+/// The first container that does not run has the word.
+fn running(status: &PodStatus) -> String {
+    let words: Vec<String> = status
+        .container_statuses
+        .iter()
+        .filter_map(container_word)
+        .collect();
+    let runs = |s: &ContainerStatus| s.state.running.is_some() && s.ready;
+    match words.into_iter().next() {
+        Some(word) if word == "Completed" && status.container_statuses.iter().any(runs) => {
+            if status.is_ready() {
+                "Running"
+            } else {
+                "NotReady"
+            }
+            .to_owned()
+        }
+        Some(word) => word,
+        None => overall(status),
+    }
+}
+
+fn container_word(status: &ContainerStatus) -> Option<String> {
+    if let Some(wait) = &status.state.waiting {
+        return (!wait.reason.is_empty()).then(|| wait.reason.clone());
+    }
+    let end = status.state.terminated.as_ref()?;
+    Some(if end.reason.is_empty() {
+        ended(end.signal, end.exit_code)
+    } else {
+        end.reason.clone()
+    })
+}
+
+fn ended(signal: i32, exit_code: i32) -> String {
+    if signal != 0 {
+        format!("Signal:{signal}")
+    } else {
+        format!("ExitCode:{exit_code}")
+    }
+}
+
+/// What keeps a pod from becoming ready; nothing for one that is ready, or going away.
+pub fn problems(pod: &Pod) -> Vec<PodProblem> {
+    let Some(status) = &pod.status else {
+        return Vec::new();
+    };
+    if status.is_ready() || pod.metadata.deletion_timestamp.is_some() {
+        return Vec::new();
+    }
+    let Ok(name) = name_of(&pod.metadata).parse::<bus_schema::PodName>() else {
+        return Vec::new();
+    };
+    let unscheduled = status
+        .conditions
+        .iter()
+        .find(|c| c.kind == "PodScheduled" && c.status == "False");
+    let of_pod = unscheduled.map(|condition| PodProblem {
+        pod: name.clone(),
+        container: None,
+        reason: condition.reason.clone(),
+        message: condition.message.clone(),
+    });
+    let statuses = status
+        .init_container_statuses
+        .iter()
+        .chain(&status.container_statuses);
+    let of_containers = statuses.filter_map(|status| {
+        let (reason, message) = trouble(status)?;
+        Some(PodProblem {
+            pod: name.clone(),
+            container: status.name.parse().ok(),
+            reason,
+            message,
+        })
+    });
+    of_pod.into_iter().chain(of_containers).collect()
+}
+
+/// Waiting because of the steps that every container takes is no trouble.
+fn trouble(status: &ContainerStatus) -> Option<(String, String)> {
+    if let Some(wait) = &status.state.waiting {
+        let usual = ["", "ContainerCreating", "PodInitializing"].contains(&wait.reason.as_str());
+        return (!usual).then(|| (wait.reason.clone(), wait.message.clone()));
+    }
+    let end = status.state.terminated.as_ref()?;
+    let reason = container_word(status)?;
+    (end.exit_code != 0).then(|| (reason, end.message.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn pod(status: Value) -> Pod {
+        let value = json!({
+            "metadata": { "name": "web-1" },
+            "spec": { "initContainers": [{ "name": "i" }, { "name": "side", "restartPolicy": "Always" }],
+                      "containers": [{ "name": "a" }, { "name": "b" }] },
+            "status": status,
+        });
+        serde_json::from_value(value).expect("a pod")
+    }
+
+    #[test]
+    fn the_word_is_the_one_that_kubectl_shows() {
+        let ready = json!([{ "type": "Ready", "status": "True" }]);
+        for (status, expected) in [
+            (json!({ "phase": "Pending" }), "Pending"),
+            (json!({ "phase": "Failed", "reason": "Evicted" }), "Evicted"),
+            (
+                json!({ "phase": "Running", "containerStatuses": [
+                { "name": "a", "ready": true, "state": { "running": {} } }] }),
+                "Running",
+            ),
+            (
+                json!({ "phase": "Running", "containerStatuses": [
+                { "name": "a", "state": { "waiting": { "reason": "CrashLoopBackOff" } } },
+                { "name": "b", "state": { "waiting": { "reason": "ImagePullBackOff" } } }] }),
+                "CrashLoopBackOff",
+            ),
+            (
+                json!({ "phase": "Running", "containerStatuses": [
+                { "name": "a", "state": { "terminated": { "exitCode": 3 } } }] }),
+                "ExitCode:3",
+            ),
+            (
+                json!({ "phase": "Running", "conditions": ready, "containerStatuses": [
+                { "name": "a", "state": { "terminated": { "reason": "Completed" } } },
+                { "name": "b", "ready": true, "state": { "running": {} } }] }),
+                "Running",
+            ),
+            (
+                json!({ "phase": "Pending", "initContainerStatuses": [
+                { "name": "i", "state": { "running": {} } }] }),
+                "Init:0/2",
+            ),
+            (
+                json!({ "phase": "Pending", "initContainerStatuses": [
+                { "name": "i", "state": { "terminated": { "exitCode": 1, "reason": "Error" } } }] }),
+                "Init:Error",
+            ),
+            (
+                json!({ "phase": "Running", "initContainerStatuses": [
+                { "name": "i", "state": { "terminated": { "exitCode": 0 } } },
+                { "name": "side", "started": true, "state": { "running": {} } }] }),
+                "Running",
+            ),
+        ] {
+            assert_eq!(word(&pod(status.clone())), expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn problems_are_told_with_the_containers_name() {
+        let status = json!({ "phase": "Pending", "containerStatuses": [
+            { "name": "a", "state": { "waiting": { "reason": "ContainerCreating" } } },
+            { "name": "b", "state": { "waiting": { "reason": "ErrImagePull", "message": "no such image" } } }] });
+        let problems = problems(&pod(status));
+        assert_eq!(problems.len(), 1);
+        assert_eq!(problems[0].container.as_ref().unwrap().as_str(), "b");
+        assert_eq!(problems[0].reason, "ErrImagePull");
+    }
+
+    #[test]
+    fn a_pod_that_nowhere_fits_says_so() {
+        let status = json!({ "phase": "Pending", "conditions": [
+            { "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes" }] });
+        assert_eq!(problems(&pod(status))[0].reason, "Unschedulable");
+    }
+}

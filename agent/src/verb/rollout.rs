@@ -1,0 +1,63 @@
+//! `rollout`: how far a deployment's rollout is.
+
+use bus_schema::Fault;
+use bus_schema::verb::{GetRollout, PodProblem, Rollout, RolloutState};
+
+use super::pod_status;
+use crate::agent::Cx;
+use crate::cache::count;
+use crate::kubernetes::{Deployment, Revision, ask, belongings};
+use crate::rollout::{Progress, progress, wanted};
+
+/// Problems beyond this many say nothing new.
+const PROBLEMS: usize = 50;
+
+pub async fn get(cx: Cx, request: GetRollout) -> Result<Rollout, Fault> {
+    let kubernetes = &cx.agent.kubernetes;
+    let api = kubernetes.deployments(&request.namespace);
+    let deployment = ask(cx.until, || api.get(request.deployment_name.as_str())).await?;
+    let namespace = cx.agent.caches.namespaces.get(request.namespace.as_str());
+    let mut progress = progress(&deployment);
+    if namespace.is_some_and(|namespace| &*namespace.phase == "Terminating") {
+        progress.state = RolloutState::Terminating;
+        progress.message = "the namespace is being deleted".to_owned();
+    }
+    let problems = match progress.state {
+        RolloutState::Complete => Vec::new(),
+        _ => {
+            let all =
+                belongings(kubernetes, &request.namespace, deployment.clone(), cx.until).await?;
+            all.pods
+                .iter()
+                .flat_map(pod_status::problems)
+                .take(PROBLEMS)
+                .collect()
+        }
+    };
+    Ok(to_rollout(request, &deployment, progress, problems))
+}
+
+fn to_rollout(
+    request: GetRollout,
+    deployment: &Deployment,
+    progress: Progress,
+    problems: Vec<PodProblem>,
+) -> Rollout {
+    let status = deployment.status.clone().unwrap_or_default();
+    Rollout {
+        namespace: request.namespace,
+        deployment_name: request.deployment_name,
+        state: progress.state,
+        message: progress.message,
+        replicas: count(wanted(deployment)),
+        total: count(status.replicas),
+        updated: count(status.updated_replicas),
+        ready: count(status.ready_replicas),
+        available: count(status.available_replicas),
+        generation: deployment.metadata.generation.unwrap_or(0),
+        observed_generation: status.observed_generation,
+        revision: deployment.revision(),
+        restarted_at: deployment.restarted_at(),
+        problems,
+    }
+}
