@@ -1,0 +1,200 @@
+//! The sessions in memory. Knows no bus: told what is there and what is gone, by revision.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{Session, SessionKey};
+
+/// A session that has not ended, and the news when it does.
+#[derive(Debug)]
+pub struct Live {
+    /// What stands in the bucket.
+    pub session: Session,
+    revision: u64,
+    /// When it is over at the latest, also if the bucket's own word does not get through: counted from when it was first seen
+    /// here, on a clock that nobody can set.
+    until: Instant,
+    ended: CancellationToken,
+}
+
+impl Live {
+    /// Comes when the session is over.
+    pub async fn ended(&self) {
+        tokio::select! {
+            () = self.ended.cancelled() => {}
+            () = tokio::time::sleep_until(self.until) => {}
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.ended.is_cancelled() || self.until <= Instant::now()
+    }
+}
+
+type Map = HashMap<SessionKey, Arc<Live>>;
+
+#[derive(Debug)]
+pub(super) struct Mirror {
+    lasts: Duration,
+    live: RwLock<Map>,
+}
+
+impl Mirror {
+    pub(super) fn new(lasts: Duration) -> Self {
+        Self {
+            lasts,
+            live: RwLock::default(),
+        }
+    }
+
+    pub(super) fn find(&self, key: &SessionKey) -> Option<Arc<Live>> {
+        let live = self.read().get(key).cloned()?;
+        (!live.is_over()).then_some(live)
+    }
+
+    /// A session as it stands in the bucket since this revision. What was put before stays, with all who wait for its end.
+    pub(super) fn put(&self, key: SessionKey, revision: u64, session: Session) {
+        let mut map = self.write();
+        if map
+            .get(&key)
+            .is_some_and(|there| there.revision >= revision)
+        {
+            return;
+        }
+        let live = Live {
+            session,
+            revision,
+            until: Instant::now() + self.lasts,
+            ended: CancellationToken::new(),
+        };
+        if let Some(before) = map.insert(key, Arc::new(live)) {
+            before.ended.cancel();
+        }
+    }
+
+    /// Ends a session by this replica's own word. It stays on the list as ended, so that an echo of its beginning, still under way
+    /// from the bucket, does not bring it back; the bucket's word of its end will take it off.
+    pub(super) fn end(&self, key: &SessionKey) {
+        if let Some(live) = self.read().get(key) {
+            live.ended.cancel();
+        }
+    }
+
+    /// Ends a session by the bucket's word: nothing about it can follow.
+    pub(super) fn forget(&self, key: &SessionKey) {
+        if let Some(live) = self.write().remove(key) {
+            live.ended.cancel();
+        }
+    }
+
+    /// Ends all that `keep` does not name.
+    pub(super) fn retain(&self, keep: impl Fn(&SessionKey, u64) -> bool) {
+        self.write().retain(|key, live| {
+            let kept = keep(key, live.revision) && !live.is_over();
+            if !kept {
+                live.ended.cancel();
+            }
+            kept
+        });
+    }
+
+    /// The user's oldest sessions that are too many when only this many may stay.
+    pub(super) fn beyond(&self, user: &str, stay: usize) -> Vec<SessionKey> {
+        let map = self.read();
+        let mut of_user: Vec<_> = map
+            .iter()
+            .filter(|(_, live)| live.session.user == user && !live.is_over())
+            .collect();
+        of_user.sort_by_key(|(_, live)| std::cmp::Reverse(live.revision));
+        let beyond = of_user.into_iter().skip(stay);
+        beyond.map(|(key, _)| key.clone()).collect()
+    }
+
+    // A panic while it was held leaves no map half-changed: each change is one call.
+    fn read(&self) -> RwLockReadGuard<'_, Map> {
+        self.live.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Map> {
+        self.live.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sessions::{LASTS, Via};
+
+    fn key(text: &str) -> SessionKey {
+        SessionKey::from(text.to_owned())
+    }
+
+    fn session(user: &str) -> Session {
+        Session {
+            user: user.to_owned(),
+            created_at: jiff::Timestamp::UNIX_EPOCH,
+            via: Via::Password,
+            credential: String::new(),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_is_over_when_it_is_old_whatever_the_bucket_says() {
+        let mirror = Mirror::new(LASTS);
+        mirror.put(key("a"), 1, session("ana"));
+        let live = mirror.find(&key("a")).unwrap();
+        tokio::time::advance(LASTS - Duration::from_secs(1)).await;
+        assert!(mirror.find(&key("a")).is_some());
+        live.ended().await;
+        assert!(mirror.find(&key("a")).is_none());
+    }
+
+    #[tokio::test]
+    async fn an_echo_does_not_bring_back_what_was_ended_here() {
+        let mirror = Mirror::new(LASTS);
+        mirror.put(key("a"), 1, session("ana"));
+        let live = mirror.find(&key("a")).unwrap();
+        mirror.end(&key("a"));
+        live.ended().await;
+        mirror.put(key("a"), 1, session("ana"));
+        assert!(mirror.find(&key("a")).is_none());
+    }
+
+    #[tokio::test]
+    async fn an_echo_of_a_beginning_ends_nothing() {
+        let mirror = Mirror::new(LASTS);
+        mirror.put(key("a"), 1, session("ana"));
+        let live = mirror.find(&key("a")).unwrap();
+        mirror.put(key("a"), 1, session("ana"));
+        assert!(!live.is_over());
+    }
+
+    #[tokio::test]
+    async fn what_is_not_retained_ends() {
+        let mirror = Mirror::new(LASTS);
+        mirror.put(key("a"), 1, session("ana"));
+        mirror.put(key("b"), 2, session("bob"));
+        let (a, b) = (
+            mirror.find(&key("a")).unwrap(),
+            mirror.find(&key("b")).unwrap(),
+        );
+        mirror.retain(|key, _| key.as_str() == "b");
+        assert!(a.is_over() && !b.is_over());
+        assert!(mirror.find(&key("a")).is_none());
+    }
+
+    #[tokio::test]
+    async fn the_oldest_of_a_user_are_beyond() {
+        let mirror = Mirror::new(LASTS);
+        for (revision, name) in [(1, "a"), (2, "b"), (3, "c")] {
+            mirror.put(key(name), revision, session("ana"));
+        }
+        mirror.put(key("d"), 4, session("bob"));
+        assert_eq!(mirror.beyond("ana", 1), [key("b"), key("a")]);
+        assert!(mirror.beyond("ana", 3).is_empty());
+    }
+}

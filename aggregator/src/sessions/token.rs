@@ -1,0 +1,111 @@
+//! What a client holds, and what is kept of it.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+
+/// Lets a token be recognised wherever it has leaked to, also by scanners for secrets.
+const PREFIX: &str = "mca_";
+
+const RANDOM_BYTES: usize = 32;
+
+/// 256 random bits. Never shown; [`Token::expose`] is for the one answer that hands it out.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(String);
+
+impl Token {
+    /// A new one.
+    ///
+    /// # Errors
+    /// When the system gives no random bytes.
+    pub fn mint() -> Result<Self, getrandom::Error> {
+        let mut bytes = [0; RANDOM_BYTES];
+        getrandom::fill(&mut bytes)?;
+        Ok(Self(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))))
+    }
+
+    /// A text that could be one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?;
+        (bytes.len() == RANDOM_BYTES).then(|| Self(text.to_owned()))
+    }
+
+    /// The token itself.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// What it is kept under. Nothing leads back from there, and no salt is needed: 256 random bits cannot be guessed.
+    #[must_use]
+    pub fn key(&self) -> SessionKey {
+        let digest = Sha256::digest(self.0.as_bytes());
+        SessionKey(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+/// The hash of a token: 64 hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SessionKey(String);
+
+impl SessionKey {
+    /// As it stands in the bucket.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for SessionKey {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_recognised_and_no_two_are_alike() {
+        let (one, other) = (Token::mint().unwrap(), Token::mint().unwrap());
+        assert_ne!(one, other);
+        assert_ne!(one.key(), other.key());
+        assert_eq!(Token::parse(one.expose()), Some(one.clone()));
+        assert_eq!(one.key().as_str().len(), 64);
+    }
+
+    #[test]
+    fn what_is_cut_or_changed_in_form_is_none() {
+        let token = Token::mint().unwrap();
+        let text = token.expose();
+        for wrong in [
+            "",
+            "mca_",
+            "*",
+            &text[4..],
+            &text[..text.len() - 1],
+            &format!("{text}A"),
+            &format!(" {text}"),
+            &text.replace("mca_", "abc_"),
+            &format!("mca_{}", "=".repeat(43)),
+        ] {
+            assert_eq!(Token::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_not_shown() {
+        let token = Token::mint().unwrap();
+        assert!(!format!("{token:?}").contains(&token.expose()[4..12]));
+    }
+}
