@@ -19,7 +19,7 @@ pub use access::Access;
 pub use call::{CallError, ask};
 pub use deployment::{Deployment, DeploymentStatus, RESTARTED_AT, Revision};
 pub use fault::condition_of;
-pub use object::{created_at, is_controlled_by, name_of};
+pub use object::{controller_of, created_at, is_controlled_by, name_of};
 pub use owned::{Workload, belongings, workload};
 pub use pod::{Container, ContainerState, ContainerStatus, Pod, PodStatus};
 

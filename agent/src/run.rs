@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use bus_schema::timing::DRAIN_WITHIN;
 use bus_schema::{ClusterName, InstanceId};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -64,7 +64,8 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
         .iter()
         .map(|route| route.verb.name.to_owned())
         .collect();
-    let agent = Agent::new(cluster, instance()?, kubernetes, Streams, verbs);
+    let streams = Streams::new(bus, connected.client.clone());
+    let agent = Agent::new(cluster, instance()?, kubernetes, streams, verbs);
     let agent = Arc::new(agent);
     tracing::info!(cluster = %agent.cluster, instance = %agent.instance, "started");
 
@@ -79,7 +80,8 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     tracing::info!("leaving");
     beating.cancel();
     heart.await.context("the heart stopped by itself")?;
-    tokio::time::sleep(LINGER).await;
+    // A log that is followed never ends by itself; its reader may go to another agent of the cluster at once.
+    tokio::join!(agent.streams.close(), sleep(LINGER));
     desk.close(DRAIN_WITHIN - LINGER - FLUSH_WITHIN).await;
     stop.cancel();
     background.close();

@@ -13,11 +13,14 @@ pub fn created_at(metadata: &ObjectMeta) -> Option<Timestamp> {
     metadata.creation_timestamp.as_ref().map(|Time(time)| *time)
 }
 
+/// The uid of the object that controls it.
+pub fn controller_of(metadata: &ObjectMeta) -> Option<&str> {
+    let mut owners = metadata.owner_references.iter().flatten();
+    let controller = owners.find(|owner| owner.controller == Some(true))?;
+    Some(&controller.uid)
+}
+
 /// Whether the object of this uid controls it.
 pub fn is_controlled_by(metadata: &ObjectMeta, uid: &str) -> bool {
-    metadata
-        .owner_references
-        .iter()
-        .flatten()
-        .any(|owner| owner.controller == Some(true) && owner.uid == uid)
+    controller_of(metadata) == Some(uid)
 }

@@ -1,0 +1,135 @@
+//! The lines of one followed log on their way from its containers to its reader. When the reader is slower than the
+//! containers, the oldest lines are dropped and counted: the newest are what a reader wants.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bus_schema::LogLine;
+use tokio::sync::Notify;
+
+use super::merge::bytes;
+
+/// The most that a buffer holds.
+const CAPACITY: usize = 256 * 1024;
+
+/// A bounded buffer.
+#[derive(Default)]
+pub struct Buffer {
+    held: Mutex<Held>,
+    filled: Notify,
+}
+
+#[derive(Default)]
+struct Held {
+    lines: VecDeque<LogLine>,
+    bytes: usize,
+    dropped: u64,
+}
+
+/// What was taken out of a buffer.
+#[derive(Debug, Default)]
+pub struct Taken {
+    pub lines: Vec<LogLine>,
+    /// Lines that were dropped before these.
+    pub dropped: u64,
+}
+
+impl Buffer {
+    /// Adds a line, and drops as many old ones as it takes.
+    pub fn push(&self, line: LogLine) {
+        let mut held = self.held();
+        held.bytes += bytes(&line);
+        held.lines.push_back(line);
+        while held.bytes > CAPACITY && held.lines.len() > 1 {
+            held.pop();
+            held.dropped += 1;
+        }
+        drop(held);
+        self.filled.notify_one();
+    }
+
+    /// Waits until there is a line.
+    pub async fn filled(&self) {
+        while self.held().lines.is_empty() {
+            self.filled.notified().await;
+        }
+    }
+
+    /// Takes the oldest lines: so many at most, and of so many bytes unless the first one alone has more.
+    pub fn take(&self, count: usize, size: usize) -> Taken {
+        let mut held = self.held();
+        let mut taken = Taken {
+            lines: Vec::new(),
+            dropped: std::mem::take(&mut held.dropped),
+        };
+        let mut room = size;
+        while taken.lines.len() < count {
+            let Some(next) = held.lines.front().map(bytes) else {
+                break;
+            };
+            if next > room && !taken.lines.is_empty() {
+                break;
+            }
+            room = room.saturating_sub(next);
+            taken.lines.extend(held.pop());
+        }
+        taken
+    }
+
+    /// How many lines it holds.
+    pub fn len(&self) -> usize {
+        self.held().lines.len()
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    fn pop(&mut self) -> Option<LogLine> {
+        let line = self.lines.pop_front()?;
+        self.bytes -= bytes(&line);
+        Some(line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(text: String) -> LogLine {
+        LogLine {
+            pod: "web-1".parse().expect("a pod"),
+            container: "web".parse().expect("a container"),
+            time: None,
+            text,
+        }
+    }
+
+    #[test]
+    fn the_oldest_lines_are_dropped_and_each_is_counted() {
+        let buffer = Buffer::default();
+        for n in 0..100_000 {
+            buffer.push(line(n.to_string()));
+        }
+        let taken = buffer.take(usize::MAX, usize::MAX);
+        let held: usize = taken.lines.iter().map(bytes).sum();
+        assert!(held <= CAPACITY);
+        assert!(held > CAPACITY - 200);
+        assert_eq!(taken.lines.len() as u64 + taken.dropped, 100_000);
+        assert_eq!(taken.lines.last().unwrap().text, "99999");
+        assert_eq!(buffer.take(1, 1).dropped, 0);
+    }
+
+    #[test]
+    fn lines_are_taken_in_order_by_number_and_by_size() {
+        let buffer = Buffer::default();
+        (0..5).for_each(|n| buffer.push(line(n.to_string())));
+        let texts =
+            |taken: Taken| -> Vec<String> { taken.lines.into_iter().map(|l| l.text).collect() };
+        assert_eq!(texts(buffer.take(2, usize::MAX)), ["0", "1"]);
+        assert_eq!(texts(buffer.take(9, 1)), ["2"]);
+        assert_eq!(texts(buffer.take(9, usize::MAX)), ["3", "4"]);
+    }
+}

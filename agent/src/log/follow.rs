@@ -1,0 +1,210 @@
+//! Follows the pods of one deployment, those that come later too, and reads each of their containers into one buffer.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus_schema::StreamEnd;
+use bus_schema::verb::ReadLog;
+use futures::StreamExt;
+use kube::api::LogParams;
+use kube::core::Selector;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, Event, watcher};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, interval};
+
+use super::buffer::Buffer;
+use super::position::Position;
+use super::reader::Reader;
+use super::source::of_pod;
+use super::tail::params;
+use crate::agent::Agent;
+use crate::cache::key;
+use crate::kubernetes::{Pod, Workload, belongings, controller_of};
+
+/// Pods that cannot be watched for this long end the stream.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
+
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+const ASK_WITHIN: Duration = Duration::from_secs(5);
+
+const WATCH_SECONDS: u32 = 60;
+
+/// What is followed.
+pub struct Follow {
+    agent: Arc<Agent>,
+    request: ReadLog,
+    buffer: Arc<Buffer>,
+    workload: Workload,
+    /// ReplicaSets by uid, and whether they are the deployment's.
+    sets: HashMap<String, bool>,
+    /// Pods that were there at first: only the end of what they wrote until then is wanted.
+    first: HashSet<String>,
+    pods: HashMap<String, watch::Sender<Option<Arc<Pod>>>>,
+    readers: JoinSet<()>,
+}
+
+impl Follow {
+    /// The logs of a deployment as it was read for this request.
+    pub fn new(
+        agent: Arc<Agent>,
+        request: ReadLog,
+        buffer: Arc<Buffer>,
+        workload: Workload,
+    ) -> Self {
+        let uid = |metadata: &kube::core::ObjectMeta| metadata.uid.clone();
+        let sets = workload
+            .replica_sets
+            .iter()
+            .filter_map(|set| uid(&set.metadata));
+        Self {
+            sets: sets.map(|uid| (uid, true)).collect(),
+            first: workload
+                .pods
+                .iter()
+                .filter_map(|pod| uid(&pod.metadata))
+                .collect(),
+            pods: HashMap::new(),
+            readers: JoinSet::new(),
+            agent,
+            request,
+            buffer,
+            workload,
+        }
+    }
+
+    /// Follows until the deployment is gone or its pods cannot be watched.
+    pub async fn run(mut self) -> StreamEnd {
+        let api = self.agent.kubernetes.pods(&self.request.namespace);
+        let config = watcher::Config::default().timeout(WATCH_SECONDS);
+        let config = match Selector::try_from(self.workload.deployment.spec.selector.clone()) {
+            Ok(selector) => config.labels_from(&selector),
+            Err(_) => config,
+        };
+        let mut events = watcher(api, config).default_backoff().boxed();
+        let mut look = interval(LOOK_EVERY);
+        let mut failing: Option<Instant> = None;
+        let mut listed = HashSet::new();
+        loop {
+            tokio::select! {
+                event = events.next() => match event {
+                    Some(Ok(event)) => {
+                        failing = None;
+                        self.apply(event, &mut listed).await;
+                    }
+                    Some(Err(_)) => drop(failing.get_or_insert_with(Instant::now)),
+                    None => return StreamEnd::Failed,
+                },
+                Some(_) = self.readers.join_next() => {}
+                _ = look.tick() => {
+                    if self.is_gone() {
+                        return StreamEnd::Gone;
+                    }
+                    if failing.is_some_and(|since| since.elapsed() > GIVE_UP_AFTER) {
+                        return StreamEnd::Failed;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn apply(&mut self, event: Event<Pod>, listed: &mut HashSet<String>) {
+        match event {
+            Event::Init => listed.clear(),
+            Event::InitApply(pod) => {
+                listed.extend(pod.metadata.uid.clone());
+                self.seen(pod).await;
+            }
+            Event::InitDone => {
+                let gone: Vec<_> = self
+                    .pods
+                    .keys()
+                    .filter(|uid| !listed.contains(*uid))
+                    .cloned()
+                    .collect();
+                gone.iter().for_each(|uid| self.lost(uid));
+            }
+            Event::Apply(pod) => self.seen(pod).await,
+            Event::Delete(pod) => self.lost(&pod.metadata.uid.unwrap_or_default()),
+        }
+    }
+
+    async fn seen(&mut self, pod: Pod) {
+        let uid = pod.metadata.uid.clone().unwrap_or_default();
+        if let Some(known) = self.pods.get(&uid) {
+            known.send_replace(Some(Arc::new(pod)));
+        } else if self.is_ours(&pod).await {
+            self.read(uid, pod);
+        }
+    }
+
+    fn lost(&mut self, uid: &str) {
+        if let Some(pod) = self.pods.remove(uid) {
+            pod.send_replace(None);
+        }
+    }
+
+    /// By its ReplicaSet. One that is not known is new, and asked for.
+    async fn is_ours(&mut self, pod: &Pod) -> bool {
+        let Some(set) = controller_of(&pod.metadata) else {
+            return false;
+        };
+        if let Some(ours) = self.sets.get(set) {
+            return *ours;
+        }
+        let (kubernetes, namespace) = (&self.agent.kubernetes, &self.request.namespace);
+        let deployment = self.workload.deployment.clone();
+        let until = Instant::now() + ASK_WITHIN;
+        let Ok(now) = belongings(kubernetes, namespace, deployment, until).await else {
+            // Asked again when the pod changes, which a new one does often.
+            return false;
+        };
+        let uids = now
+            .replica_sets
+            .iter()
+            .filter_map(|set| set.metadata.uid.clone());
+        self.sets.extend(uids.map(|uid| (uid, true)));
+        *self.sets.entry(set.to_owned()).or_insert(false)
+    }
+
+    fn read(&mut self, uid: String, pod: Pod) {
+        let only = self.request.container.as_ref().map(|name| name.as_str());
+        let sources = of_pod(&pod, only);
+        let is_first = self.first.contains(&uid);
+        let (sender, receiver) = watch::channel(Some(Arc::new(pod)));
+        for source in sources {
+            let asked = params(&self.request, &source);
+            let params = LogParams {
+                follow: true,
+                tail_lines: asked.tail_lines.filter(|_| is_first),
+                since_seconds: asked.since_seconds.filter(|_| is_first),
+                ..asked
+            };
+            let reader = Reader {
+                kubernetes: self.agent.kubernetes.clone(),
+                namespace: self.request.namespace.clone(),
+                source,
+                pod: receiver.clone(),
+                buffer: self.buffer.clone(),
+                params,
+                position: Position::default(),
+            };
+            self.readers.spawn(reader.run());
+        }
+        self.pods.insert(uid, sender);
+    }
+
+    /// Whether the deployment and all its pods have gone, as far as is known.
+    fn is_gone(&self) -> bool {
+        let (namespace, name) = (&self.request.namespace, &self.request.deployment_name);
+        let deployment = key(namespace.as_str(), name.as_str());
+        let caches = &self.agent.caches;
+        self.pods.is_empty()
+            && caches.ready().is_ok()
+            && caches.stale_seconds().is_none()
+            && caches.deployments.get(&deployment).is_none()
+    }
+}

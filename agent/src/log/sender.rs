@@ -1,0 +1,102 @@
+//! Sends one followed log to its reader, no more than it has granted credit for, and says at last why it ends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::{Client, Message, Subscriber};
+use bus_schema::timing::CREDIT_LEASE;
+use bus_schema::{LogChunk, LogCredit, StreamEnd};
+use futures::StreamExt;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::buffer::Buffer;
+
+/// Lines and bytes of one chunk.
+const CHUNK_LINES: usize = 500;
+const CHUNK_BYTES: usize = 64 * 1024;
+
+const SEND_WITHIN: Duration = Duration::from_secs(5);
+
+/// One followed log on its way.
+pub struct Sender {
+    pub client: Client,
+    pub subject: String,
+    pub credits: Subscriber,
+    pub buffer: Arc<Buffer>,
+    pub credit: usize,
+    pub sequence: u64,
+}
+
+impl Sender {
+    /// Sends until the reader closes, grants nothing for too long, `follow` ends or `stop` comes. What is followed is
+    /// begun with the first credit: before that nobody listens.
+    pub async fn run(mut self, follow: impl Future<Output = StreamEnd>, stop: CancellationToken) {
+        let mut follow = std::pin::pin!(follow);
+        let mut lease = Instant::now() + CREDIT_LEASE;
+        let mut begun = false;
+        let end = loop {
+            tokio::select! {
+                () = stop.cancelled() => break StreamEnd::Leaving,
+                () = sleep_until(lease) => break StreamEnd::Idle,
+                credit = self.credits.next() => {
+                    if self.granted(credit) {
+                        break StreamEnd::Closed;
+                    }
+                    lease = Instant::now() + CREDIT_LEASE;
+                    begun = true;
+                }
+                end = &mut follow, if begun => break end,
+                () = self.buffer.filled(), if self.credit > 0 => self.send(None).await,
+            }
+        };
+        self.send(Some(end)).await;
+    }
+
+    /// Takes credit; whether the reader has closed instead. What is not understood grants nothing.
+    fn granted(&mut self, message: Option<Message>) -> bool {
+        let Some(message) = message else {
+            return true;
+        };
+        match serde_json::from_slice::<LogCredit>(&message.payload) {
+            Ok(credit) => {
+                self.credit = self.credit.saturating_add(credit.lines as usize);
+                credit.close
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a credit is not understood");
+                false
+            }
+        }
+    }
+
+    async fn send(&mut self, end: Option<StreamEnd>) {
+        let taken = self.buffer.take(self.credit.min(CHUNK_LINES), CHUNK_BYTES);
+        self.credit -= taken.lines.len();
+        self.sequence += 1;
+        // What is left at the end will never be sent.
+        let left = end.map_or(0, |_| self.buffer.len() as u64);
+        let chunk = LogChunk {
+            sequence: self.sequence,
+            lines: taken.lines,
+            dropped: taken.dropped + left,
+            end,
+        };
+        let Ok(payload) = serde_json::to_vec(&chunk) else {
+            tracing::error!("a chunk of a log cannot be written");
+            return;
+        };
+        let sent = async {
+            self.client
+                .publish(self.subject.clone(), payload.into())
+                .await?;
+            // Waits until it is on its way: the connection's own queue would hold far more than the buffer.
+            self.client.flush().await.map_err(async_nats::Error::from)
+        };
+        match timeout(SEND_WITHIN, sent).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(error, "a chunk of a log cannot be sent"),
+            Err(_) => tracing::warn!("a chunk of a log cannot be sent in time"),
+        }
+    }
+}

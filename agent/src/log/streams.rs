@@ -1,0 +1,120 @@
+//! The logs that are being followed: how many, and over which connection.
+
+use std::sync::Arc;
+
+use async_nats::Client;
+use bus_schema::verb::{LogReply, LogSource, ReadLog};
+use bus_schema::{Fault, FaultCode, StreamId, subject};
+use tokio::sync::{OnceCell, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::buffer::Buffer;
+use super::follow::Follow;
+use super::sender::Sender;
+use crate::agent::Cx;
+use crate::bus::{Bus, connect};
+use crate::kubernetes::Workload;
+
+/// Logs that are followed at the same time; each takes a buffer and a few connections to the API server.
+const PLACES: usize = 32;
+
+/// Chunks that may wait to be sent.
+const QUEUE: usize = 32;
+
+/// The followed logs. Their lines have a connection of their own, which is made when it is first needed: beside them,
+/// small answers would be slow.
+pub struct Streams {
+    bus: Bus,
+    requests: Client,
+    lines: OnceCell<Client>,
+    places: Arc<Semaphore>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Streams {
+    /// None yet. Credit comes in over the connection of the requests.
+    pub fn new(bus: Bus, requests: Client) -> Self {
+        Self {
+            bus,
+            requests,
+            lines: OnceCell::new(),
+            places: Arc::new(Semaphore::new(PLACES)),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    /// Follows the log of a deployment, and says where its lines will flow.
+    pub async fn open(
+        &self,
+        cx: &Cx,
+        request: ReadLog,
+        workload: Workload,
+        sources: Vec<LogSource>,
+    ) -> Result<LogReply, Fault> {
+        if self.stop.is_cancelled() {
+            return Err(Fault::new(FaultCode::Leaving, "the agent is leaving"));
+        }
+        let place = self.places.clone().try_acquire_owned().map_err(|_| {
+            let message = format!("{PLACES} logs are being followed already");
+            Fault::new(FaultCode::Busy, message)
+        })?;
+        let cluster = &self.bus.cluster;
+        let id = mint()?;
+        let (stream, credit) = (subject::stream(cluster, &id), subject::credit(cluster, &id));
+        let buffer = Arc::new(Buffer::default());
+        let sender = Sender {
+            client: self.lines().await?,
+            subject: stream.clone(),
+            // Over the connection by which the answer goes, and before it: the server knows of it before the reader does.
+            credits: self
+                .requests
+                .subscribe(credit.clone())
+                .await
+                .map_err(|e| internal(&e))?,
+            buffer: buffer.clone(),
+            credit: 0,
+            sequence: 0,
+        };
+        let follow = Follow::new(cx.agent.clone(), request, buffer, workload);
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            sender.run(follow.run(), stop).await;
+            drop(place);
+        });
+        Ok(LogReply::Stream {
+            stream,
+            credit,
+            sources,
+        })
+    }
+
+    /// Ends them all, each with a word to its reader.
+    pub async fn close(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    async fn lines(&self) -> Result<Client, Fault> {
+        let connected = self.lines.get_or_try_init(|| async {
+            let connected = connect(&self.bus, "logs", QUEUE).await?;
+            anyhow::Ok(connected.client)
+        });
+        connected.await.cloned().map_err(|error| internal(&error))
+    }
+}
+
+fn mint() -> Result<StreamId, Fault> {
+    let id = format!("{:016x}", rand::random::<u64>());
+    id.parse().map_err(|error| internal(&error))
+}
+
+fn internal(error: &dyn std::fmt::Display) -> Fault {
+    Fault::new(
+        FaultCode::Internal,
+        format!("the log cannot be followed: {error}"),
+    )
+}
