@@ -2,9 +2,24 @@
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
+use crate::audit::Audit;
+use crate::fleet::Fleet;
+use crate::sign_in::Identity;
+
 /// The state of every handler.
 pub type App = Arc<Parts>;
 
 /// The parts of the aggregator, made once by `run`.
 #[derive(Debug)]
-pub struct Parts {}
+pub struct Parts {
+    /// The road to the clusters.
+    pub fleet: Arc<Fleet>,
+    /// Who did what.
+    pub audit: Audit,
+    /// Who calls.
+    pub identity: Identity,
+    /// Cancelled when the program is to stop: event streams end then.
+    pub stopping: CancellationToken,
+}

@@ -20,7 +20,7 @@ pub struct Bus {
 /// Why a request has no reply.
 #[derive(Debug, thiserror::Error)]
 pub enum BusError {
-    /// The connection is down, or so full that nothing gets out.
+    /// The connection was down before anything was sent.
     #[error("the bus is away")]
     Unavailable,
     /// Nobody listens on the subject.
@@ -107,8 +107,7 @@ impl Bus {
     /// Asks and waits at most `within` for one reply.
     ///
     /// # Errors
-    /// See [`BusError`]. [`BusError::TimedOut`] leaves open whether the request was carried out, and so does
-    /// [`BusError::Unavailable`] only if the connection was lost meanwhile.
+    /// See [`BusError`]. Only [`BusError::TimedOut`] leaves open whether the request was carried out.
     pub async fn request(
         &self,
         subject: String,
@@ -137,8 +136,7 @@ impl Bus {
             }
             Ok(Err(error)) => Err(match error.kind() {
                 RequestErrorKind::NoResponders => BusError::NoResponders,
-                RequestErrorKind::TimedOut => BusError::TimedOut,
-                _ => BusError::Unavailable,
+                _ => BusError::TimedOut,
             }),
         }
     }

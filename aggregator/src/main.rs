@@ -1,1 +1,43 @@
-fn main() {}
+//! The aggregator's program: parse, log, run, report.
+
+use aggregator::args::{Cli, Command, LogFormat, UserCommand};
+use aggregator::{openapi, password, run};
+use anyhow::Context as _;
+use clap::Parser;
+use std::io::Write as _;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Serve(args) => {
+            log(args.log_format);
+            let mut terminate =
+                signal(SignalKind::terminate()).context("no signals can be received")?;
+            let stop = async move {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = tokio::signal::ctrl_c() => {}
+                }
+            };
+            run::serve(args, stop).await
+        }
+        Command::User {
+            command: UserCommand::HashPassword,
+        } => Ok(password::hash_password_from_stdin()?),
+        Command::Openapi => Ok(std::io::stdout().write_all(openapi::pretty()?.as_bytes())?),
+    }
+}
+
+fn log(format: LogFormat) {
+    let filter = EnvFilter::builder().with_env_var("MCA_LOG").try_from_env();
+    let filter = filter.unwrap_or_else(|_| EnvFilter::new("info"));
+    let logger = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => logger.init(),
+        LogFormat::Json => logger.json().init(),
+    }
+}

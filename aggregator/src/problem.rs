@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 mod render;
 
-pub use render::render;
+pub use render::{ProblemBody, render};
 
 /// A failed call. Becomes a response whose body [`render`] writes, since only there the request's id is known.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -14,10 +14,12 @@ use crate::problem::{Problem, ProblemCode};
 use crate::store::StoreError;
 use crate::users::User;
 
+mod cookie;
 mod follow;
 mod mirror;
 mod token;
 
+pub use cookie::SessionCookie;
 pub use mirror::Live;
 pub use token::{SessionKey, Token};
 

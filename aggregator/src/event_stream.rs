@@ -1,0 +1,84 @@
+//! Server-sent events: a bounded buffer for each reader, ended when the reader leaves, their session or grants are gone, or the
+//! program stops.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::stream;
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+use crate::actor::Actor;
+use crate::app::App;
+use crate::problem::{Problem, ProblemCode};
+
+/// Events that wait for a slow reader before whoever makes them waits too.
+const BUFFER: usize = 16;
+
+/// Where events are written.
+#[derive(Debug)]
+pub struct Events {
+    sender: mpsc::Sender<Event>,
+}
+
+#[derive(Serialize)]
+struct ProblemEvent<'a> {
+    code: &'a str,
+    detail: &'a str,
+    retryable: bool,
+}
+
+impl Events {
+    /// Sends an event; waits while the reader is slow. Nothing happens when the reader has left: whoever makes the events is
+    /// stopped then.
+    pub async fn send<T: Serialize>(&self, name: &'static str, data: &T) {
+        match Event::default().event(name).json_data(data) {
+            Ok(event) => drop(self.sender.send(event).await),
+            Err(error) => tracing::error!(%error, name, "an event cannot be written"),
+        }
+    }
+
+    /// Says what failed.
+    pub async fn problem(&self, problem: &Problem) {
+        let data = ProblemEvent {
+            code: problem.code.as_str(),
+            detail: &problem.detail,
+            retryable: problem.code.retryable(),
+        };
+        self.send("problem", &data).await;
+    }
+}
+
+/// Answers with the events that `make` sends until it returns.
+pub fn respond<F>(app: &App, actor: &Actor, make: impl FnOnce(Events) -> F) -> Response
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (sender, receiver) = mpsc::channel(BUFFER);
+    let last_words = Events {
+        sender: sender.clone(),
+    };
+    let making = make(Events {
+        sender: sender.clone(),
+    });
+    let (actor, stopping) = (actor.clone(), app.stopping.clone());
+    tokio::spawn(async move {
+        tokio::select! {
+            () = making => {}
+            () = sender.closed() => {}
+            () = stopping.cancelled() => {}
+            () = actor.revoked() => {
+                let detail = "the session has ended or its grants have changed; sign in again";
+                last_words.problem(&Problem::new(ProblemCode::Unauthenticated, detail)).await;
+            }
+        }
+    });
+    let events = stream::unfold(receiver, async |mut receiver| {
+        let event = receiver.recv().await?;
+        Some((Ok::<_, Infallible>(event), receiver))
+    });
+    let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
+    Sse::new(events).keep_alive(keep_alive).into_response()
+}

@@ -1,0 +1,233 @@
+//! The only road to a cluster. Whoever asks here is authorised first; what changes anything is audited, given a deadline, and
+//! settled if its outcome is lost. A handler cannot skip any of it.
+
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use bus_schema::{ClusterName, Request, Right, subject};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio_util::task::TaskTracker;
+
+use crate::actor::Actor;
+use crate::audit::Audit;
+use crate::bus::{Bus, BusError};
+use crate::operations::Operations;
+use crate::problem::{Problem, ProblemCode};
+use crate::registry::{ClusterView, Moment, Presence, Registry};
+
+mod follow;
+mod listen;
+mod order;
+mod restart_time;
+mod settle;
+
+pub use follow::FollowedLog;
+pub use listen::{Clusters, listen};
+pub use order::{Done, RequestId};
+pub use settle::settle;
+
+use restart_time::RestartTimes;
+
+/// The clusters, and the one way to reach them.
+#[derive(Debug)]
+pub struct Fleet {
+    bus: Bus,
+    audit: Audit,
+    operations: Operations,
+    registry: RwLock<Registry>,
+    restart_times: RestartTimes,
+    /// Writes that are under way; awaited before the program ends.
+    writes: TaskTracker,
+}
+
+impl Fleet {
+    /// A fleet of which nothing has been heard yet.
+    #[must_use]
+    pub fn new(bus: Bus, audit: Audit, operations: Operations) -> Self {
+        Self {
+            bus,
+            audit,
+            operations,
+            registry: RwLock::default(),
+            restart_times: RestartTimes::default(),
+            writes: TaskTracker::new(),
+        }
+    }
+
+    /// The link to the agents.
+    #[must_use]
+    pub fn bus(&self) -> &Bus {
+        &self.bus
+    }
+
+    /// Waits until the writes that are under way have their outcome.
+    pub async fn finish_writes(&self) {
+        self.writes.close();
+        self.writes.wait().await;
+    }
+
+    /// Every cluster that the actor may see, by name.
+    #[must_use]
+    pub fn clusters(&self, actor: &Actor) -> Vec<ClusterView> {
+        let (registry, now) = (self.registry(), Moment::now());
+        registry
+            .names()
+            .filter(|name| actor.grants.sees(name))
+            .filter_map(|name| registry.view(name, now))
+            .collect()
+    }
+
+    /// Asks a cluster for what changes nothing.
+    ///
+    /// # Errors
+    /// What the actor may not see is [`ProblemCode::ClusterUnknown`] or [`ProblemCode::NotFound`], as if it did not exist.
+    pub async fn ask<R: Request>(
+        &self,
+        actor: &Actor,
+        cluster: &ClusterName,
+        request: &R,
+    ) -> Result<R::Reply, Problem> {
+        self.authorise(actor, cluster, request)?;
+        if self.registry().presence(cluster, Moment::now()) == Some(Presence::Offline) {
+            return Err(offline(cluster));
+        }
+        self.send(cluster, request, R::TIMEOUT)
+            .await
+            .map_err(|error| of_read(error, cluster))
+    }
+
+    /// The one place where it is decided whether the actor may use this verb there.
+    fn authorise<R: Request>(
+        &self,
+        actor: &Actor,
+        cluster: &ClusterName,
+        request: &R,
+    ) -> Result<(), Problem> {
+        self.authorise_right(actor, cluster, R::RIGHT, request.namespace())
+    }
+
+    fn authorise_right(
+        &self,
+        actor: &Actor,
+        cluster: &ClusterName,
+        right: Right,
+        namespace: Option<&bus_schema::Namespace>,
+    ) -> Result<(), Problem> {
+        let grants = &actor.grants;
+        if !grants.sees(cluster) || self.registry().presence(cluster, Moment::now()).is_none() {
+            return Err(Problem::new(
+                ProblemCode::ClusterUnknown,
+                format!(
+                    "there is no cluster \"{cluster}\" that you may see; GET /clusters lists them"
+                ),
+            ));
+        }
+        if grants.may(right, cluster, namespace) {
+            return Ok(());
+        }
+        if let Some(namespace) =
+            namespace.filter(|namespace| !grants.may(Right::Read, cluster, Some(namespace)))
+        {
+            return Err(Problem::new(
+                ProblemCode::NotFound,
+                format!("there is no namespace \"{namespace}\" in {cluster} that you may see"),
+            ));
+        }
+        Err(Problem::new(
+            ProblemCode::Forbidden,
+            format!(
+                "your grants on {cluster} lack the right \"{}\"; GET /me lists them",
+                right_name(right)
+            ),
+        ))
+    }
+
+    async fn send<R: Request>(
+        &self,
+        cluster: &ClusterName,
+        request: &R,
+        within: std::time::Duration,
+    ) -> Result<R::Reply, SendError> {
+        let payload = serde_json::to_vec(request).map_err(SendError::Unwritable)?;
+        let subject = subject::request(cluster, R::VERB);
+        let message = self.bus.request(subject, payload.into(), within).await?;
+        read_reply(&message.payload)
+    }
+
+    fn registry(&self) -> RwLockReadGuard<'_, Registry> {
+        self.registry.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn registry_mut(&self) -> RwLockWriteGuard<'_, Registry> {
+        self.registry
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why a request to a cluster has no reply.
+#[derive(Debug, thiserror::Error)]
+enum SendError {
+    #[error("the request cannot be written")]
+    Unwritable(#[source] serde_json::Error),
+    #[error("the reply cannot be read")]
+    Unreadable(#[source] serde_json::Error),
+    #[error(transparent)]
+    Bus(#[from] BusError),
+}
+
+fn read_reply<T: DeserializeOwned>(payload: &[u8]) -> Result<T, SendError> {
+    serde_json::from_slice(payload).map_err(SendError::Unreadable)
+}
+
+fn right_name(right: Right) -> String {
+    let json = serde_json::to_value(right).ok();
+    json.as_ref()
+        .and_then(|value| value.as_str())
+        .unwrap_or_default()
+        .to_owned()
+}
+
+fn offline(cluster: &ClusterName) -> Problem {
+    Problem::new(
+        ProblemCode::ClusterOffline,
+        format!("no agent of {cluster} listens; see its last heartbeat in GET /clusters"),
+    )
+}
+
+/// A read that failed: whatever happened, it may simply be asked again.
+fn of_read(error: SendError, cluster: &ClusterName) -> Problem {
+    match error {
+        SendError::Unwritable(_) => {
+            Problem::new(ProblemCode::Internal, "the request cannot be written")
+        }
+        SendError::Unreadable(error) => misbehaves(cluster, &error),
+        SendError::Bus(BusError::Unavailable) => bus_unavailable(),
+        SendError::Bus(BusError::NoResponders) => offline(cluster),
+        SendError::Bus(BusError::TimedOut) => Problem::new(
+            ProblemCode::ClusterTimeout,
+            format!("the agent of {cluster} did not answer in time"),
+        ),
+        SendError::Bus(BusError::Fault(fault)) => fault.into(),
+    }
+}
+
+fn bus_unavailable() -> Problem {
+    Problem::new(
+        ProblemCode::BusUnavailable,
+        "the aggregator is cut off from the bus; nothing was sent",
+    )
+}
+
+fn misbehaves(cluster: &ClusterName, error: &serde_json::Error) -> Problem {
+    tracing::warn!(%cluster, %error, "a reply cannot be read");
+    Problem::new(
+        ProblemCode::AgentMisbehaves,
+        format!("the agent of {cluster} answered with what is not a reply"),
+    )
+}
+
+/// The writing of a value that cannot fail for our own types.
+fn json<T: Serialize>(value: &T) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default()
+}

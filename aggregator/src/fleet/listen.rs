@@ -1,0 +1,153 @@
+//! Heartbeats in, their answers out, and what is known of clusters kept in the KV bucket `clusters`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::Message;
+use async_nats::jetstream::kv::{self, Store};
+use async_nats::jetstream::{Context, stream::StorageType};
+use bus_schema::subject::{self, FromAgent};
+use bus_schema::{ClusterName, Heartbeat, HeartbeatAck, RollCall};
+use futures::{StreamExt, TryStreamExt};
+use tracing::{debug, info, warn};
+
+use super::{Fleet, json};
+use crate::registry::{Moment, Record};
+use crate::store::{self, StoreError};
+
+/// A heartbeat is small; what is larger is none.
+const HEARTBEAT_BYTES: usize = 64 * 1024;
+
+/// The bucket `clusters`.
+#[derive(Debug, Clone)]
+pub struct Clusters {
+    bucket: Store,
+}
+
+impl Clusters {
+    /// Opens the bucket, makes it if there is none.
+    ///
+    /// # Errors
+    /// When JetStream is away, or a bucket of that name is there with other settings.
+    pub async fn open(jetstream: &Context, replicas: usize) -> Result<Self, StoreError> {
+        let wanted = kv::Config {
+            bucket: "clusters".to_owned(),
+            description: "every cluster that was heard of".to_owned(),
+            history: 5,
+            storage: StorageType::File,
+            num_replicas: replicas,
+            ..kv::Config::default()
+        };
+        let bucket = store::open_kv(jetstream, wanted).await?;
+        Ok(Self { bucket })
+    }
+
+    async fn keep(&self, cluster: &ClusterName, record: &Record) {
+        if let Err(error) = self.bucket.put(cluster.as_str(), json(record).into()).await {
+            warn!(%cluster, %error, "a cluster's record was not kept");
+        }
+    }
+
+    /// Puts every cluster that was kept into the fleet.
+    ///
+    /// # Errors
+    /// When the bucket cannot be read. A record that cannot be read is logged and passed over: the cluster will be heard again.
+    pub async fn restore(&self, fleet: &Fleet) -> Result<(), StoreError> {
+        let failed = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::NotOpened {
+            name: "the bucket clusters".to_owned(),
+            source,
+        };
+        let keys = self
+            .bucket
+            .keys()
+            .await
+            .map_err(|error| failed(error.into()))?;
+        let keys: Vec<String> = keys
+            .try_collect()
+            .await
+            .map_err(|error| failed(error.into()))?;
+        for key in keys {
+            let kept = self
+                .bucket
+                .get(&key)
+                .await
+                .map_err(|error| failed(error.into()))?;
+            let record = kept.as_deref().map(serde_json::from_slice::<Record>);
+            match (key.parse::<ClusterName>(), record) {
+                (Ok(cluster), Some(Ok(record))) => {
+                    fleet.registry_mut().restore(cluster, record, Moment::now());
+                }
+                (Ok(_), None) => {}
+                _ => warn!(key, "the record of a cluster cannot be read"),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Takes in heartbeats for ever.
+pub async fn listen(fleet: Arc<Fleet>, clusters: Clusters) {
+    loop {
+        if let Some(mut heartbeats) = fleet.bus.subscribe(subject::HEARTBEATS).await {
+            tokio::join!(
+                async {
+                    while let Some(message) = heartbeats.next().await {
+                        fleet.take_in(&clusters, &message).await;
+                    }
+                },
+                fleet.call_the_roll(),
+            );
+        }
+        warn!("no heartbeats are received; trying again");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+impl Fleet {
+    /// Calls on all agents, so that they are known at once and not only at their next heartbeat.
+    async fn call_the_roll(&self) {
+        let call = json(&RollCall::default());
+        if !self
+            .bus
+            .publish(subject::ROLL_CALL.to_owned(), call.into())
+            .await
+        {
+            debug!("the roll could not be called; heartbeats will tell");
+        }
+    }
+
+    async fn take_in(&self, clusters: &Clusters, message: &Message) {
+        let now = Moment::now();
+        let Some(FromAgent::Heartbeat(cluster)) = subject::parse(&message.subject) else {
+            return;
+        };
+        let heartbeat = match read(message) {
+            Ok(heartbeat) => heartbeat,
+            Err(error) => {
+                warn!(%cluster, error, "a heartbeat cannot be read");
+                return;
+            }
+        };
+        let ack = HeartbeatAck {
+            sequence: heartbeat.sequence,
+            received_at: now.wall,
+            every_seconds: None,
+        };
+        // Not the message's own reply subject: an agent could name another cluster's there.
+        let answer_to = subject::clock(&cluster, &heartbeat.instance);
+        self.bus.publish(answer_to, json(&ack).into()).await;
+        let record = self.registry_mut().observe(cluster.clone(), heartbeat, now);
+        if let Some(record) = record {
+            info!(%cluster, state = ?record.heartbeat.state, "heard");
+            let clusters = clusters.clone();
+            tokio::spawn(async move { clusters.keep(&cluster, &record).await });
+        }
+    }
+}
+
+fn read(message: &Message) -> Result<Heartbeat, String> {
+    if message.payload.len() > HEARTBEAT_BYTES {
+        return Err(format!("it has {} bytes", message.payload.len()));
+    }
+    serde_json::from_slice(&message.payload).map_err(|error| error.to_string())
+}

@@ -1,0 +1,261 @@
+//! Writes: authorised, written down, sent with a deadline, and their outcome written down.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use bus_schema::timing::{REPLY_MARGIN, WRITE_WITHIN};
+use bus_schema::verb::RestartDeployment;
+use bus_schema::{ClusterName, FaultCode, Guard, OperationId, Write};
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{Fleet, SendError, bus_unavailable, misbehaves, offline};
+use crate::actor::Actor;
+use crate::audit::{AuditError, Entry, Outcome, Sequence, Target};
+use crate::bus::BusError;
+use crate::operations::{Operation, Order};
+use crate::problem::{Problem, ProblemCode};
+use crate::registry::{Moment, Presence};
+
+/// A write that was carried out.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Done<T> {
+    /// The operation, as it stands in the audit.
+    pub operation_id: OperationId,
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What the agent answered.
+    #[serde(flatten)]
+    pub reply: T,
+}
+
+/// The id of a REST call, set by the outermost middleware.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for RequestId {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let id = parts
+            .headers
+            .get("x-request-id")
+            .and_then(|id| id.to_str().ok());
+        Ok(Self(id.unwrap_or_default().to_owned()))
+    }
+}
+
+impl Fleet {
+    /// Restarts a deployment.
+    ///
+    /// # Errors
+    /// See [`Fleet::order`].
+    pub async fn restart(
+        self: &Arc<Self>,
+        actor: &Actor,
+        request_id: &RequestId,
+        cluster: &ClusterName,
+        mut restart: RestartDeployment,
+    ) -> Result<Done<<RestartDeployment as bus_schema::Request>::Reply>, Problem> {
+        let key = (
+            cluster.clone(),
+            restart.namespace.clone(),
+            restart.deployment_name.clone(),
+        );
+        let target = Target {
+            cluster: cluster.clone(),
+            namespace: Some(restart.namespace.clone()),
+            deployment_name: Some(restart.deployment_name.clone()),
+        };
+        restart.restarted_at = Some(self.restart_times.next(key, Timestamp::now()));
+        self.order(actor, request_id, target, restart).await
+    }
+
+    /// Orders a write and waits for its outcome, which is written down even if the caller has left.
+    ///
+    /// # Errors
+    /// Before anything is sent: what [`Fleet::ask`] refuses, a cluster that is not heard in time, a contested name, the bus or the
+    /// audit away. Afterwards: the agent's fault, or [`ProblemCode::OutcomeUnknown`], which is settled later.
+    async fn order<W: Write + Clone + Into<Order>>(
+        self: &Arc<Self>,
+        actor: &Actor,
+        request_id: &RequestId,
+        target: Target,
+        mut write: W,
+    ) -> Result<Done<W::Reply>, Problem> {
+        self.authorise(actor, &target.cluster, &write)?;
+        let id = mint();
+        let deadline = Timestamp::now() + WRITE_WITHIN;
+        *write.guard_mut() = Guard {
+            operation_id: Some(id.clone()),
+            deadline: Some(deadline),
+            cluster_uid: self.ready_for_writes(&target.cluster)?,
+        };
+        let operation = Operation {
+            id: id.clone(),
+            cluster: target.cluster.clone(),
+            order: write.clone().into(),
+            deadline,
+            entry: Entry {
+                time: Timestamp::now(),
+                user: actor.user.to_string(),
+                address: Some(actor.address),
+                verb: W::VERB.to_owned(),
+                target: Some(target),
+                operation_id: Some(id.clone()),
+                outcome: Outcome::Pending,
+                detail: None,
+                request_id: Some(request_id.0.clone()),
+            },
+            last: Sequence(0),
+        };
+        let fleet = Arc::clone(self);
+        let carried_out = self
+            .writes
+            .spawn(async move { fleet.carry_out(operation, write).await });
+        let done = carried_out.await;
+        done.unwrap_or_else(|_| {
+            Err(Problem::new(
+                ProblemCode::Internal,
+                "the write broke off; see the audit",
+            ))
+        })
+        .map_err(|problem| problem.operation(&id))
+    }
+
+    /// The uid of a cluster that may be written to.
+    fn ready_for_writes(&self, cluster: &ClusterName) -> Result<Option<String>, Problem> {
+        let (registry, now) = (self.registry(), Moment::now());
+        if registry.is_contested(cluster, now) {
+            return Err(Problem::new(
+                ProblemCode::IdentityConflict,
+                format!(
+                    "two Kubernetes clusters claim the name {cluster}; nothing is changed until one has left"
+                ),
+            ));
+        }
+        match registry.presence(cluster, now) {
+            _ if !self.bus.is_up() => Err(bus_unavailable()),
+            Some(Presence::Online) => Ok(registry.uid(cluster).map(ToOwned::to_owned)),
+            Some(Presence::Stale) => Err(Problem::new(
+                ProblemCode::ClusterOffline,
+                format!("{cluster} is overdue; nothing is changed until it is heard again"),
+            )),
+            Some(Presence::Offline) | None => Err(offline(cluster)),
+        }
+    }
+
+    async fn carry_out<W: Write>(
+        &self,
+        mut operation: Operation,
+        write: W,
+    ) -> Result<Done<W::Reply>, Problem> {
+        operation.last = self.audit.intend(&operation.id, &operation.entry).await?;
+        if let Err(error) = self.operations.keep(&operation).await {
+            tracing::error!(%error, "a write was not begun");
+            self.conclude(
+                &mut operation,
+                Outcome::Failed,
+                "it was not begun".to_owned(),
+            )
+            .await;
+            return Err(AuditError::Unavailable(None).into());
+        }
+        let left = operation.deadline.duration_since(Timestamp::now());
+        let within = Duration::try_from(left).unwrap_or_default() + REPLY_MARGIN;
+        match self.send(&operation.cluster, &write, within).await {
+            Ok(reply) => {
+                self.conclude(&mut operation, Outcome::Succeeded, String::new())
+                    .await;
+                Ok(Done {
+                    operation_id: operation.id,
+                    cluster: operation.cluster,
+                    outcome: Outcome::Succeeded,
+                    reply,
+                })
+            }
+            Err(error) => {
+                let (outcome, problem) = of_write(error, &operation.cluster);
+                self.conclude(&mut operation, outcome, problem.detail.to_string())
+                    .await;
+                Err(problem)
+            }
+        }
+    }
+
+    /// Writes an outcome down. What cannot be written now is settled later, since the operation is still kept.
+    pub(super) async fn conclude(
+        &self,
+        operation: &mut Operation,
+        outcome: Outcome,
+        detail: String,
+    ) {
+        operation.entry.time = Timestamp::now();
+        operation.entry.outcome = outcome;
+        operation.entry.detail = (!detail.is_empty()).then_some(detail);
+        match self
+            .audit
+            .append(&operation.id, &operation.entry, operation.last)
+            .await
+        {
+            Ok(last) => operation.last = last,
+            // Another replica was faster: its word stands, and the operation is closed below.
+            Err(AuditError::SettledAlready) => {}
+            Err(AuditError::Unavailable(_)) => return,
+        }
+        let kept = if outcome == Outcome::Unknown {
+            self.operations.keep(operation).await
+        } else {
+            self.operations.close(&operation.id).await
+        };
+        if let Err(error) = kept {
+            tracing::warn!(%error, operation = %operation.id, "an operation stays open");
+        }
+    }
+}
+
+/// What a write that was not answered with success has come to, and what its caller is told.
+fn of_write(error: SendError, cluster: &ClusterName) -> (Outcome, Problem) {
+    let unknown = || {
+        let detail = format!(
+            "{cluster} did not answer in time; the outcome will be in the audit once the cluster can be read"
+        );
+        (
+            Outcome::Unknown,
+            Problem::new(ProblemCode::OutcomeUnknown, detail),
+        )
+    };
+    match error {
+        SendError::Unwritable(_) => (
+            Outcome::Failed,
+            Problem::new(ProblemCode::Internal, "the request cannot be written"),
+        ),
+        // It answered, so it did something.
+        SendError::Unreadable(error) => (Outcome::Unknown, misbehaves(cluster, &error)),
+        SendError::Bus(BusError::Unavailable) => (Outcome::Failed, bus_unavailable()),
+        SendError::Bus(BusError::NoResponders) => (Outcome::Failed, offline(cluster)),
+        SendError::Bus(BusError::TimedOut) => unknown(),
+        SendError::Bus(BusError::Fault(fault)) => match fault.code {
+            FaultCode::OutcomeUnknown => unknown(),
+            FaultCode::Superseded => (Outcome::Superseded, fault.into()),
+            FaultCode::Expired => (Outcome::Expired, fault.into()),
+            _ => (Outcome::Failed, fault.into()),
+        },
+    }
+}
+
+/// An id that nobody guesses and that sorts by time.
+fn mint() -> OperationId {
+    let text = format!(
+        "{:011x}-{:016x}",
+        Timestamp::now().as_millisecond(),
+        rand::random::<u64>()
+    );
+    text.parse()
+        .expect("hexadecimal digits and a dash are legal")
+}

@@ -1,0 +1,96 @@
+//! Writes whose outcome was lost, by a time-out or by the end of the replica that began them: settled by reading the cluster back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus_schema::timing::REPLY_MARGIN;
+use bus_schema::verb::{GetRollout, RestartDeployment, Rollout};
+use bus_schema::{FaultCode, Request};
+use jiff::Timestamp;
+use tracing::{info, warn};
+
+use super::{Fleet, SendError};
+use crate::audit::Outcome;
+use crate::bus::BusError;
+use crate::operations::{Operation, Order};
+
+/// How often open operations are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// After its deadline an operation may still be in its agent's last call to the API server for this long.
+const GRACE: Duration = REPLY_MARGIN.saturating_mul(2);
+
+/// Settles what is open, for ever. All replicas do this: the audit takes one outcome for each operation.
+pub async fn settle(fleet: Arc<Fleet>) {
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        if !fleet.bus.is_up() {
+            continue;
+        }
+        match fleet.operations.all().await {
+            Ok(open) => {
+                for operation in open {
+                    fleet.settle_one(operation).await;
+                }
+            }
+            Err(error) => warn!(%error, "open operations cannot be read"),
+        }
+    }
+}
+
+impl Fleet {
+    async fn settle_one(&self, mut operation: Operation) {
+        // Before that, whoever began it is still waiting.
+        if Timestamp::now() < operation.deadline + GRACE {
+            return;
+        }
+        let verdict = match &operation.order {
+            Order::Restart(restart) => self.read_back(&operation, restart).await,
+        };
+        if let Some((outcome, detail)) = verdict {
+            info!(operation = %operation.id, ?outcome, "settled by reading back");
+            self.conclude(&mut operation, outcome, detail).await;
+        }
+    }
+
+    /// What the cluster shows of a restart; `None` while it cannot be read.
+    async fn read_back(
+        &self,
+        operation: &Operation,
+        restart: &RestartDeployment,
+    ) -> Option<(Outcome, String)> {
+        let look = GetRollout {
+            namespace: restart.namespace.clone(),
+            deployment_name: restart.deployment_name.clone(),
+        };
+        match self
+            .send(&operation.cluster, &look, GetRollout::TIMEOUT)
+            .await
+        {
+            Ok(rollout) => Some(of_rollout(&rollout, restart)),
+            Err(SendError::Bus(BusError::Fault(fault))) if fault.code == FaultCode::NotFound => {
+                Some((Outcome::Failed, "the deployment is gone".to_owned()))
+            }
+            Err(_) => None,
+        }
+    }
+}
+
+fn of_rollout(rollout: &Rollout, restart: &RestartDeployment) -> (Outcome, String) {
+    match rollout.restarted_at.cmp(&restart.restarted_at) {
+        std::cmp::Ordering::Equal => (
+            Outcome::Succeeded,
+            "seen in the cluster afterwards".to_owned(),
+        ),
+        std::cmp::Ordering::Greater => (
+            Outcome::Superseded,
+            "a newer restart was seen in the cluster".to_owned(),
+        ),
+        std::cmp::Ordering::Less => (
+            Outcome::Expired,
+            "not carried out before its deadline".to_owned(),
+        ),
+    }
+}

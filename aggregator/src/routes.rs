@@ -1,0 +1,137 @@
+//! The REST API: one line a call, and what stands around all of them.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate as _};
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::TimeoutLayer;
+use tracing::Instrument as _;
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::app::App;
+use crate::extract::BODY_LIMIT;
+use crate::openapi::Document;
+use crate::{origin, problem};
+
+mod audit;
+mod clusters;
+mod deployments;
+mod events;
+mod health;
+mod logs;
+mod namespaces;
+mod pods;
+mod restart;
+mod rollouts;
+mod session;
+
+/// How long a call may take before its answer begins.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+
+/// Every call of the API, with the document that describes them.
+#[must_use]
+pub fn api() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(session::login))
+        .routes(routes!(session::logout))
+        .routes(routes!(session::me))
+        .routes(routes!(clusters::list_clusters))
+        .routes(routes!(namespaces::list_namespaces))
+        .routes(routes!(deployments::list_deployments))
+        .routes(routes!(restart::restart_deployment))
+        .routes(routes!(rollouts::get_rollout))
+        .routes(routes!(rollouts::watch_rollout))
+        .routes(routes!(logs::read_log))
+        .routes(routes!(logs::watch_log))
+        .routes(routes!(pods::list_pods))
+        .routes(routes!(events::list_events))
+        .routes(routes!(audit::read_audit))
+        .routes(routes!(health::livez))
+        .routes(routes!(health::readyz))
+}
+
+/// The whole service.
+pub fn router(app: App) -> Router {
+    let (api, document) = api().split_for_parts();
+    let docs = SwaggerUi::new("/docs").url("/openapi.json", document);
+    // Event streams are not compressed: a compressor would hold events back.
+    let compressed = DefaultPredicate::new().and(NotForContentType::new("text/event-stream"));
+    let around = ServiceBuilder::new()
+        .layer(middleware::from_fn(with_request_id))
+        .layer(SetResponseHeaderLayer::if_not_present(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ))
+        .layer(SetResponseHeaderLayer::if_not_present(
+            header::REFERRER_POLICY,
+            HeaderValue::from_static("no-referrer"),
+        ))
+        .layer(SetResponseHeaderLayer::if_not_present(
+            header::X_FRAME_OPTIONS,
+            HeaderValue::from_static("DENY"),
+        ))
+        .layer(CompressionLayer::new().compress_when(compressed))
+        .layer(middleware::from_fn(problem::render))
+        .layer(CatchPanicLayer::new())
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::REQUEST_TIMEOUT,
+            ANSWER_WITHIN,
+        ))
+        .layer(middleware::from_fn_with_state(
+            app.clone(),
+            origin::same_site_only,
+        ))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT));
+    // What the API answers is private and of the moment; the pages of /docs may be kept.
+    let api: Router = api
+        .layer(SetResponseHeaderLayer::if_not_present(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("no-store"),
+        ))
+        .with_state(app);
+    Router::from(docs).merge(api).layer(around)
+}
+
+/// Gives each call an id, in the log and in the answer. A caller's own is not taken: it could forge lines of the log.
+async fn with_request_id(mut request: Request, next: Next) -> Response {
+    let id = format!("{:016x}", rand::random::<u64>());
+    let value = HeaderValue::from_str(&id).expect("hexadecimal digits are legal in a header");
+    request.headers_mut().insert("x-request-id", value.clone());
+    let span =
+        tracing::info_span!("call", id, method = %request.method(), path = request.uri().path());
+    let began = std::time::Instant::now();
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let (status, milliseconds) = (response.status().as_u16(), began.elapsed().as_millis());
+    span.in_scope(|| tracing::info!(status, milliseconds, "answered"));
+    response.headers_mut().insert("x-request-id", value);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_verb_of_the_bus_has_a_call() {
+        let document = serde_json::to_string(api().get_openapi()).unwrap();
+        for verb in bus_schema::VERBS {
+            // `info` is answered from heartbeats by GET /clusters.
+            let path = match verb.name {
+                "info" => "/clusters",
+                name => name,
+            };
+            assert!(document.contains(path), "no call for the verb {path}");
+        }
+    }
+}

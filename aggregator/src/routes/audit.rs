@@ -1,0 +1,111 @@
+//! `GET /audit`
+
+use axum::Json;
+use axum::extract::State;
+use bus_schema::{ClusterName, DeploymentName, Namespace, Right};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::actor::Actor;
+use crate::app::App;
+use crate::audit::{AuditFilter, AuditPage, Entry, Outcome};
+use crate::extract::Query;
+use crate::problem::{Problem, ProblemCode};
+
+/// The most lines of a page.
+const MOST: u32 = 500;
+
+/// Which lines.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Filter {
+    /// Of this user.
+    user: Option<String>,
+    /// On this cluster.
+    #[param(value_type = Option<String>)]
+    cluster: Option<ClusterName>,
+    /// In this namespace.
+    #[param(value_type = Option<String>)]
+    namespace: Option<Namespace>,
+    /// On this deployment.
+    #[param(value_type = Option<String>)]
+    deployment_name: Option<DeploymentName>,
+    /// This verb, `sign-in` or `sign-out`.
+    verb: Option<String>,
+    /// With this outcome.
+    outcome: Option<Outcome>,
+    /// At most this many lines, 100 if absent.
+    limit: Option<u32>,
+    /// The `continue` of the page before.
+    #[serde(rename = "continue")]
+    next: Option<String>,
+}
+
+/// Who did what, where, with what outcome
+///
+/// Newest first; an operation is one line with its newest outcome. The caller sees what was done to deployments that they may
+/// see, and their own sign-ins; with the right `audit` everything.
+#[utoipa::path(get, path = "/audit", tag = "Activity", params(Filter),
+    responses((status = 200, body = AuditPage), Problem))]
+pub async fn read_audit(
+    State(app): State<App>,
+    actor: Actor,
+    Query(filter): Query<Filter>,
+) -> Result<Json<AuditPage>, Problem> {
+    let before = filter
+        .next
+        .as_deref()
+        .map(str::parse::<u64>)
+        .transpose()
+        .map_err(|_| {
+            Problem::new(
+                ProblemCode::InvalidRequest,
+                "continue: give back the `continue` of the page before as it was",
+            )
+            .field("continue")
+        })?;
+    let wanted = AuditFilter {
+        user: filter.user,
+        cluster: filter.cluster,
+        namespace: filter.namespace,
+        deployment_name: filter.deployment_name,
+        verb: filter.verb,
+        outcome: filter.outcome,
+    };
+    page(&app, &actor, &wanted, filter.limit.unwrap_or(100), before)
+        .await
+        .map(Json)
+}
+
+/// A page of what the actor may see.
+pub async fn page(
+    app: &App,
+    actor: &Actor,
+    filter: &AuditFilter,
+    limit: u32,
+    before: Option<u64>,
+) -> Result<AuditPage, Problem> {
+    if limit == 0 || limit > MOST {
+        let detail = format!("limit: use 1 to {MOST}");
+        return Err(Problem::new(ProblemCode::InvalidRequest, detail).field("limit"));
+    }
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    app.audit
+        .page(filter, limit, before, |entry| visible(actor, entry))
+        .await
+}
+
+fn visible(actor: &Actor, entry: &Entry) -> bool {
+    match &entry.target {
+        Some(target) => {
+            actor
+                .grants
+                .may(Right::Audit, &target.cluster, target.namespace.as_ref())
+                || actor
+                    .grants
+                    .may(Right::Read, &target.cluster, target.namespace.as_ref())
+        }
+        None => entry.user == actor.user.as_str() || actor.grants.everywhere(Right::Audit),
+    }
+}

@@ -1,0 +1,67 @@
+//! `GET /deployments/{cluster}/{namespace}`
+
+use axum::Json;
+use axum::extract::State;
+use bus_schema::verb::{DeploymentSummary, ListDeployments};
+use bus_schema::{ClusterName, Health, Namespace, Page};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::actor::Actor;
+use crate::app::App;
+use crate::extract::{Path, Query};
+use crate::problem::Problem;
+
+/// The names in the path.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct Where {
+    /// The cluster.
+    #[param(value_type = String)]
+    cluster: ClusterName,
+    /// The namespace.
+    #[param(value_type = String)]
+    namespace: Namespace,
+}
+
+/// Which of them.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Filter {
+    /// A Kubernetes label selector, such as `tier in (web, api),team!=x`.
+    #[serde(rename = "labelSelector")]
+    label_selector: Option<String>,
+    /// Part of the name.
+    q: Option<String>,
+    /// Part of an image.
+    image: Option<String>,
+    /// Of this health.
+    health: Option<Health>,
+    /// At most this many items, 500 if absent.
+    limit: Option<u32>,
+    /// The `continue` of the page before.
+    #[serde(rename = "continue")]
+    next: Option<String>,
+}
+
+/// The deployments of a namespace
+#[utoipa::path(get, path = "/deployments/{cluster}/{namespace}", tag = "Deployments", params(Where, Filter),
+    responses((status = 200, body = Page<DeploymentSummary>), Problem))]
+pub async fn list_deployments(
+    State(app): State<App>,
+    actor: Actor,
+    Path(Where { cluster, namespace }): Path<Where>,
+    Query(filter): Query<Filter>,
+) -> Result<Json<Page<DeploymentSummary>>, Problem> {
+    let request = ListDeployments {
+        namespace: Some(namespace),
+        label_selector: filter.label_selector,
+        q: filter.q,
+        image: filter.image,
+        health: filter.health,
+        limit: filter.limit,
+        next: filter.next,
+    };
+    app.fleet.ask(&actor, &cluster, &request).await.map(Json)
+}

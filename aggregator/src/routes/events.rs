@@ -1,0 +1,36 @@
+//! `GET /events/{cluster}/{namespace}/{deployment_name}`
+
+use axum::Json;
+use axum::extract::State;
+use bus_schema::Page;
+use bus_schema::verb::{EventSummary, ListEvents};
+
+use super::namespaces::Paging;
+use super::rollouts::Where;
+use crate::actor::Actor;
+use crate::app::App;
+use crate::extract::{Path, Query};
+use crate::problem::Problem;
+
+/// The Kubernetes events of a deployment, newest first
+///
+/// Those of its ReplicaSets and pods too.
+#[utoipa::path(get, path = "/events/{cluster}/{namespace}/{deployment_name}", tag = "Deployments", params(Where, Paging),
+    responses((status = 200, body = Page<EventSummary>), Problem))]
+pub async fn list_events(
+    State(app): State<App>,
+    actor: Actor,
+    Path(target): Path<Where>,
+    Query(paging): Query<Paging>,
+) -> Result<Json<Page<EventSummary>>, Problem> {
+    let request = ListEvents {
+        namespace: target.namespace,
+        deployment_name: target.deployment_name,
+        limit: paging.limit,
+        next: paging.next,
+    };
+    app.fleet
+        .ask(&actor, &target.cluster, &request)
+        .await
+        .map(Json)
+}

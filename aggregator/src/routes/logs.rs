@@ -1,0 +1,152 @@
+//! `POST /log` and `GET /logs/…/watch`
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use bus_schema::verb::{LogReply, ReadLog};
+use bus_schema::{ClusterName, ContainerName, DeploymentName, LogChunk, Namespace};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::audit::page;
+use super::rollouts::Where;
+use crate::actor::Actor;
+use crate::app::App;
+use crate::audit::{AuditFilter, AuditPage};
+use crate::event_stream;
+use crate::extract::{self, Path, Query};
+use crate::problem::{Problem, ProblemCode};
+
+/// Whose log.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"cluster": "cluster-a", "namespace": "default", "deployment_name": "fastapi-a", "tail": 20}))]
+pub struct LogBody {
+    /// The cluster.
+    cluster: Option<ClusterName>,
+    /// The namespace.
+    namespace: Option<Namespace>,
+    /// The deployment; without it the activity log is answered.
+    deployment_name: Option<DeploymentName>,
+    /// Only this container; absent: all.
+    container: Option<ContainerName>,
+    /// The last so many lines of each container (or of the activity log), 100 if absent.
+    tail: Option<u32>,
+    /// Only lines of the last so many seconds.
+    since_seconds: Option<u32>,
+    /// The log of each container's run before the present one.
+    #[serde(default)]
+    previous: bool,
+}
+
+/// The lines of pods, or of the activity log.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum LogAnswer {
+    /// With `deployment_name`.
+    Log(LogReply),
+    /// Without it.
+    Activity(AuditPage),
+}
+
+/// Check a log
+///
+/// With `deployment_name` the lines of all its pods and containers; without it the activity log, filtered by what is given.
+#[utoipa::path(post, path = "/log", tag = "Deployments", request_body = LogBody,
+    responses((status = 200, body = LogAnswer), Problem))]
+pub async fn read_log(
+    State(app): State<App>,
+    actor: Actor,
+    extract::Json(body): extract::Json<LogBody>,
+) -> Result<Json<LogAnswer>, Problem> {
+    let Some(deployment_name) = body.deployment_name else {
+        return activity(&app, &actor, body)
+            .await
+            .map(LogAnswer::Activity)
+            .map(Json);
+    };
+    let (Some(cluster), Some(namespace)) = (body.cluster, body.namespace) else {
+        return Err(Problem::new(
+            ProblemCode::InvalidValue,
+            "the log of a deployment needs the fields \"cluster\" and \"namespace\" too",
+        )
+        .field("cluster"));
+    };
+    let request = ReadLog {
+        namespace,
+        deployment_name,
+        container: body.container,
+        tail: body.tail,
+        since_seconds: body.since_seconds,
+        previous: body.previous,
+        follow: false,
+    };
+    let reply = app.fleet.ask(&actor, &cluster, &request).await?;
+    Ok(Json(LogAnswer::Log(reply)))
+}
+
+async fn activity(app: &App, actor: &Actor, body: LogBody) -> Result<AuditPage, Problem> {
+    let pods_only = [
+        ("container", body.container.is_some()),
+        ("since_seconds", body.since_seconds.is_some()),
+        ("previous", body.previous),
+    ];
+    if let Some((field, _)) = pods_only.iter().find(|(_, given)| *given) {
+        let detail = format!("{field}: goes with \"deployment_name\" only");
+        return Err(Problem::new(ProblemCode::InvalidValue, detail).field(*field));
+    }
+    let filter = AuditFilter {
+        cluster: body.cluster,
+        namespace: body.namespace,
+        ..AuditFilter::default()
+    };
+    page(app, actor, &filter, body.tail.unwrap_or(100), None).await
+}
+
+/// From where on.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Since {
+    /// Only this container; absent: all.
+    #[param(value_type = Option<String>)]
+    container: Option<ContainerName>,
+    /// Begin with the last so many lines of each container, 100 if absent.
+    tail: Option<u32>,
+    /// Begin with the lines of the last so many seconds.
+    since_seconds: Option<u32>,
+}
+
+/// Follow a log
+///
+/// Server-sent events: `lines` with a chunk of lines and the number of lines that had to be dropped, `problem` when the log
+/// cannot be followed further, `end` with the reason when it ends.
+#[utoipa::path(get, path = "/logs/{cluster}/{namespace}/{deployment_name}/watch", tag = "Deployments", params(Where, Since),
+    responses((status = 200, content_type = "text/event-stream", body = LogChunk), Problem))]
+pub async fn watch_log(
+    State(app): State<App>,
+    actor: Actor,
+    Path(target): Path<Where>,
+    Query(since): Query<Since>,
+) -> Result<Response, Problem> {
+    let request = ReadLog {
+        namespace: target.namespace,
+        deployment_name: target.deployment_name,
+        container: since.container,
+        tail: since.tail,
+        since_seconds: since.since_seconds,
+        previous: false,
+        follow: true,
+    };
+    let mut log = app.fleet.follow(&actor, &target.cluster, &request).await?;
+    Ok(event_stream::respond(&app, &actor, |events| async move {
+        while let Some(chunk) = log.next(&events).await {
+            events.send("lines", &chunk).await;
+            if let Some(end) = chunk.end {
+                events.send("end", &end).await;
+                return;
+            }
+            log.taken(chunk.lines.len()).await;
+        }
+    }))
+}

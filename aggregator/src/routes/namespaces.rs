@@ -1,0 +1,58 @@
+//! `GET /namespaces/{cluster}`
+
+use axum::Json;
+use axum::extract::State;
+use bus_schema::verb::{ListNamespaces, NamespaceSummary};
+use bus_schema::{ClusterName, Page, Right};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::actor::Actor;
+use crate::app::App;
+use crate::extract::{Path, Query};
+use crate::problem::Problem;
+
+/// The names in the path.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct Where {
+    /// The cluster.
+    #[param(value_type = String)]
+    cluster: ClusterName,
+}
+
+/// Which page.
+#[derive(Debug, Deserialize, IntoParams, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Paging {
+    /// At most this many items, 500 if absent.
+    pub limit: Option<u32>,
+    /// The `continue` of the page before.
+    #[serde(rename = "continue")]
+    pub next: Option<String>,
+}
+
+/// The namespaces of a cluster
+///
+/// Those that the caller may see; a page may so have fewer items than its limit.
+#[utoipa::path(get, path = "/namespaces/{cluster}", tag = "Fleet", params(Where, Paging),
+    responses((status = 200, body = Page<NamespaceSummary>), Problem))]
+pub async fn list_namespaces(
+    State(app): State<App>,
+    actor: Actor,
+    Path(Where { cluster }): Path<Where>,
+    Query(paging): Query<Paging>,
+) -> Result<Json<Page<NamespaceSummary>>, Problem> {
+    let request = ListNamespaces {
+        limit: paging.limit,
+        next: paging.next,
+    };
+    let mut page = app.fleet.ask(&actor, &cluster, &request).await?;
+    page.items.retain(|item| {
+        actor
+            .grants
+            .may(Right::Read, &cluster, Some(&item.namespace))
+    });
+    Ok(Json(page))
+}

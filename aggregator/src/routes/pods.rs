@@ -1,0 +1,34 @@
+//! `GET /pods/{cluster}/{namespace}/{deployment_name}`
+
+use axum::Json;
+use axum::extract::State;
+use bus_schema::Page;
+use bus_schema::verb::{ListPods, PodSummary};
+
+use super::namespaces::Paging;
+use super::rollouts::Where;
+use crate::actor::Actor;
+use crate::app::App;
+use crate::extract::{Path, Query};
+use crate::problem::Problem;
+
+/// The pods of a deployment
+#[utoipa::path(get, path = "/pods/{cluster}/{namespace}/{deployment_name}", tag = "Deployments", params(Where, Paging),
+    responses((status = 200, body = Page<PodSummary>), Problem))]
+pub async fn list_pods(
+    State(app): State<App>,
+    actor: Actor,
+    Path(target): Path<Where>,
+    Query(paging): Query<Paging>,
+) -> Result<Json<Page<PodSummary>>, Problem> {
+    let request = ListPods {
+        namespace: target.namespace,
+        deployment_name: target.deployment_name,
+        limit: paging.limit,
+        next: paging.next,
+    };
+    app.fleet
+        .ask(&actor, &target.cluster, &request)
+        .await
+        .map(Json)
+}

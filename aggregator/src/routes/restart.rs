@@ -1,0 +1,58 @@
+//! `POST /restart`
+
+use axum::Json;
+use axum::extract::State;
+use bus_schema::verb::{RestartDeployment, Restarted};
+use bus_schema::{ClusterName, DeploymentName, Guard, Namespace};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::actor::Actor;
+use crate::app::App;
+use crate::extract;
+use crate::fleet::{Done, RequestId};
+use crate::problem::{Problem, ProblemCode};
+
+/// What to restart.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"cluster": "cluster-a", "namespace": "default", "deployment_name": "fastapi-a"}))]
+pub struct RestartBody {
+    /// The cluster.
+    cluster: ClusterName,
+    /// The namespace.
+    namespace: Namespace,
+    /// The deployment.
+    deployment_name: Option<DeploymentName>,
+}
+
+/// Restart a deployment
+///
+/// As `kubectl rollout restart` does. Answers when the cluster has taken it; follow the rollout with
+/// `GET /rollouts/{cluster}/{namespace}/{deployment_name}/watch`.
+#[utoipa::path(post, path = "/restart", tag = "Deployments", request_body = RestartBody,
+    responses((status = 200, body = Done<Restarted>), Problem))]
+pub async fn restart_deployment(
+    State(app): State<App>,
+    actor: Actor,
+    request_id: RequestId,
+    extract::Json(body): extract::Json<RestartBody>,
+) -> Result<Json<Done<Restarted>>, Problem> {
+    let deployment_name = body.deployment_name.ok_or_else(|| {
+        Problem::new(
+            ProblemCode::InvalidValue,
+            "the field \"deployment_name\" is missing: restarting every deployment of a namespace is not supported yet",
+        )
+        .field("deployment_name")
+    })?;
+    let restart = RestartDeployment {
+        namespace: body.namespace,
+        deployment_name,
+        restarted_at: None,
+        guard: Guard::default(),
+    };
+    app.fleet
+        .restart(&actor, &request_id, &body.cluster, restart)
+        .await
+        .map(Json)
+}

@@ -1,0 +1,112 @@
+//! `GET /rollouts/{cluster}/{namespace}/{deployment_name}`, once or watched.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use bus_schema::verb::{GetRollout, Rollout, RolloutState};
+use bus_schema::{ClusterName, DeploymentName, Namespace};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::actor::Actor;
+use crate::app::App;
+use crate::event_stream::{self, Events};
+use crate::extract::Path;
+use crate::problem::Problem;
+
+/// The names in the path.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct Where {
+    /// The cluster.
+    #[param(value_type = String)]
+    pub cluster: ClusterName,
+    /// The namespace.
+    #[param(value_type = String)]
+    pub namespace: Namespace,
+    /// The deployment.
+    #[param(value_type = String)]
+    pub deployment_name: DeploymentName,
+}
+
+impl Where {
+    fn rollout(&self) -> GetRollout {
+        GetRollout {
+            namespace: self.namespace.clone(),
+            deployment_name: self.deployment_name.clone(),
+        }
+    }
+}
+
+/// How often a rollout that is watched is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// The status of a rollout
+///
+/// By the rules of `kubectl rollout status`.
+#[utoipa::path(get, path = "/rollouts/{cluster}/{namespace}/{deployment_name}", tag = "Deployments", params(Where),
+    responses((status = 200, body = Rollout), Problem))]
+pub async fn get_rollout(
+    State(app): State<App>,
+    actor: Actor,
+    Path(target): Path<Where>,
+) -> Result<Json<Rollout>, Problem> {
+    app.fleet
+        .ask(&actor, &target.cluster, &target.rollout())
+        .await
+        .map(Json)
+}
+
+/// Watch a rollout until it ends
+///
+/// Server-sent events: `rollout` with the status each time that it changes, `problem` when the cluster cannot be asked. The stream
+/// ends when the rollout is complete, failed, or the deployment is gone; while it is paused or the cluster is away it goes on.
+#[utoipa::path(get, path = "/rollouts/{cluster}/{namespace}/{deployment_name}/watch", tag = "Deployments", params(Where),
+    responses((status = 200, content_type = "text/event-stream", body = Rollout), Problem))]
+pub async fn watch_rollout(
+    State(app): State<App>,
+    actor: Actor,
+    Path(target): Path<Where>,
+) -> Result<Response, Problem> {
+    // Asked once before the stream begins, so that a wrong name is an ordinary error.
+    let first = app
+        .fleet
+        .ask(&actor, &target.cluster, &target.rollout())
+        .await?;
+    let (watcher, asked) = (actor.clone(), app.clone());
+    Ok(event_stream::respond(&app, &actor, |events| async move {
+        follow(&asked, &watcher, &target, first, &events).await;
+    }))
+}
+
+async fn follow(app: &App, actor: &Actor, target: &Where, first: Rollout, events: &Events) {
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    let mut shown = None;
+    let mut seen = Ok(first);
+    loop {
+        match seen {
+            Ok(rollout) if shown.as_ref() == Some(&rollout) => {}
+            Ok(rollout) => {
+                events.send("rollout", &rollout).await;
+                if matches!(rollout.state, RolloutState::Complete | RolloutState::Failed) {
+                    return;
+                }
+                shown = Some(rollout);
+            }
+            Err(problem) => {
+                events.problem(&problem).await;
+                if !problem.code.retryable() {
+                    return;
+                }
+                shown = None;
+            }
+        }
+        looks.tick().await;
+        seen = app
+            .fleet
+            .ask(actor, &target.cluster, &target.rollout())
+            .await;
+    }
+}

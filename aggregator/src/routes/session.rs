@@ -1,0 +1,120 @@
+//! Sign in, sign out, who am I.
+
+use axum::Json;
+use axum::extract::{FromRequest, FromRequestParts as _, Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum_extra::extract::CookieJar;
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::actor::{Actor, Presented};
+use crate::app::App;
+use crate::client_address::ClientAddress;
+use crate::grants::Grant;
+use crate::problem::Problem;
+use crate::sign_in::{self, Credentials};
+
+mod credentials;
+
+pub use credentials::{JsonCredentials, PasswordForm};
+
+/// Somebody is signed in.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(examples(json!({"access_token": "mca_…", "token_type": "bearer", "expires_in": 43200})))]
+pub struct SignedIn {
+    /// Send it as the header `Authorization: Bearer …`. Browsers get it as a cookie too.
+    access_token: String,
+    /// Always `bearer`.
+    token_type: &'static str,
+    /// In seconds.
+    expires_in: u64,
+}
+
+/// Sign in.
+#[utoipa::path(
+    post, path = "/login", tag = "Session", operation_id = "login", security(()),
+    request_body(content(
+        (JsonCredentials = "application/json", example = json!({"username": "ana", "password": "correct horse battery staple"})),
+        (PasswordForm = "application/x-www-form-urlencoded"),
+    )),
+    responses(
+        (status = 200, description = "A token, also set as a cookie for browsers", body = SignedIn),
+        Problem,
+    ),
+)]
+pub async fn login(
+    State(app): State<App>,
+    ClientAddress(address): ClientAddress,
+    credentials: Credentials,
+) -> Result<(CookieJar, Json<SignedIn>), Problem> {
+    let (token, lasts) = sign_in::sign_in(&app, credentials, address).await?;
+    let cookie = app.identity.cookie.holding(&token, lasts);
+    let signed_in = SignedIn {
+        access_token: token.expose().to_owned(),
+        token_type: "bearer",
+        expires_in: lasts.as_secs(),
+    };
+    Ok((CookieJar::new().add(cookie), Json(signed_in)))
+}
+
+/// Sign out. The token is worth nothing from then on, anywhere. A success also without a session.
+#[utoipa::path(
+    post, path = "/logout", tag = "Session", operation_id = "logout",
+    responses((status = 204, description = "Signed out"), Problem),
+)]
+pub async fn logout(
+    State(app): State<App>,
+    headers: HeaderMap,
+    request: Request,
+) -> Result<(StatusCode, CookieJar), Problem> {
+    let (mut parts, _) = request.into_parts();
+    let actor = Actor::from_request_parts(&mut parts, &app).await.ok();
+    let token = Presented::by(&headers, app.identity.cookie).and_then(Presented::token);
+    if let Some(token) = token {
+        sign_in::sign_out(&app, &token, actor.as_ref()).await?;
+    }
+    let emptied = CookieJar::new().add(app.identity.cookie.emptied());
+    Ok((StatusCode::NO_CONTENT, emptied))
+}
+
+/// Who is signed in, and what that person may do.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Me {
+    /// The user's name.
+    user: String,
+    /// What the user was granted, and where.
+    grants: Vec<Grant>,
+    /// The session of this call.
+    session: MySession,
+}
+
+/// A session as its holder sees it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MySession {
+    /// When it began.
+    created_at: Timestamp,
+}
+
+/// Who am I, and what may I do?
+#[utoipa::path(
+    get, path = "/me", tag = "Session", operation_id = "me",
+    responses((status = 200, description = "The user of this session", body = Me), Problem),
+)]
+pub async fn me(actor: Actor) -> Json<Me> {
+    Json(Me {
+        grants: actor.grants.as_slice().to_vec(),
+        session: MySession {
+            created_at: actor.session().created_at,
+        },
+        user: actor.user,
+    })
+}
+
+impl FromRequest<App> for Credentials {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &App) -> Result<Self, Problem> {
+        credentials::read(request).await
+    }
+}

@@ -1,0 +1,135 @@
+//! From a command line to a running service, and back.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use async_nats::jetstream;
+use axum::Router;
+use bus_schema::timing::DRAIN_WITHIN;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tower_http::services::{ServeDir, ServeFile};
+use tracing::{info, warn};
+
+use crate::app::{App, Parts};
+use crate::args::Serve;
+use crate::audit::Audit;
+use crate::bus::Bus;
+use crate::client_address::TrustedProxies;
+use crate::fleet::{self, Clusters, Fleet};
+use crate::listener;
+use crate::operations::Operations;
+use crate::routes;
+use crate::sessions::{SessionCookie, Sessions};
+use crate::sign_in::Identity;
+use crate::store::StoreError;
+use crate::users::Users;
+
+/// Serves until `stop` resolves, then ends what is under way.
+///
+/// # Errors
+/// When the users, the address or what is kept in JetStream cannot be used.
+pub async fn serve(args: Serve, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", args.listen))?;
+    let ui_dir = args.ui_dir.clone();
+    let app = start(args).await?;
+    let router = with_ui(routes::router(app.clone()), ui_dir);
+    info!(address = %listener.local_addr()?, "serving");
+    let serving = tokio::spawn(listener::serve(listener, router, app.stopping.clone()));
+    stop.await;
+    info!("stopping");
+    app.stopping.cancel();
+    let ended = async { tokio::join!(serving, app.fleet.finish_writes()) };
+    if tokio::time::timeout(DRAIN_WITHIN, ended).await.is_err() {
+        warn!("stopped before all calls were answered");
+    }
+    Ok(())
+}
+
+/// Everything but the listener: connects, opens what is kept, and begins to listen for heartbeats.
+///
+/// # Errors
+/// When the users or what is kept in JetStream cannot be used. While the bus is away it waits.
+pub async fn start(args: Serve) -> anyhow::Result<App> {
+    let Serve {
+        listen: _,
+        nats_url,
+        nats_creds,
+        users,
+        ui_dir: _,
+        cookie_secure,
+        trusted_proxies,
+        jetstream_replicas,
+        log_format: _,
+    } = args;
+    let users = Users::open(users).await?;
+    let bus = Bus::connect(&nats_url, nats_creds.as_deref()).await?;
+    let kept = Kept::open(&bus, jetstream_replicas).await?;
+    let fleet = Arc::new(Fleet::new(bus, kept.audit.clone(), kept.operations));
+    kept.clusters.restore(&fleet).await?;
+    tokio::spawn(fleet::listen(Arc::clone(&fleet), kept.clusters));
+    tokio::spawn(fleet::settle(Arc::clone(&fleet)));
+    let cookie = if cookie_secure {
+        SessionCookie::Secure
+    } else {
+        SessionCookie::Plain
+    };
+    let identity = Identity::new(
+        users,
+        kept.sessions,
+        cookie,
+        TrustedProxies::new(trusted_proxies),
+    );
+    Ok(Arc::new(Parts {
+        fleet,
+        audit: kept.audit,
+        identity,
+        stopping: CancellationToken::new(),
+    }))
+}
+
+/// What is kept in JetStream.
+struct Kept {
+    audit: Audit,
+    operations: Operations,
+    clusters: Clusters,
+    sessions: Sessions,
+}
+
+impl Kept {
+    /// Opens all of it; waits for as long as the bus is away.
+    async fn open(bus: &Bus, replicas: usize) -> Result<Self, StoreError> {
+        loop {
+            match Self::open_once(bus, replicas).await {
+                Err(error @ StoreError::NotOpened { .. }) => {
+                    warn!(error = %anyhow::Error::from(error), "waiting for JetStream");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn open_once(bus: &Bus, replicas: usize) -> Result<Self, StoreError> {
+        let jetstream = jetstream::new(bus.client().clone());
+        Ok(Self {
+            audit: Audit::open(&jetstream, replicas).await?,
+            operations: Operations::open(&jetstream, replicas).await?,
+            clusters: Clusters::open(&jetstream, replicas).await?,
+            sessions: Sessions::open(&jetstream, replicas).await?,
+        })
+    }
+}
+
+/// Serves the built web UI beside the API; its pages are one program, so every path that is no file is its first page.
+fn with_ui(router: Router, ui_dir: Option<PathBuf>) -> Router {
+    match ui_dir {
+        Some(dir) => router
+            .fallback_service(ServeDir::new(&dir).fallback(ServeFile::new(dir.join("index.html")))),
+        None => router,
+    }
+}

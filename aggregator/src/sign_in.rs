@@ -1,0 +1,155 @@
+//! Signing in: the password, the limit on guesses, the audit and the session, in the order that lets nobody in unseen and tells
+//! nobody who exists.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tracing::warn;
+
+use crate::actor::Actor;
+use crate::app::Parts;
+use crate::attempts::Attempts;
+use crate::audit::{Outcome, SignIn};
+use crate::client_address::TrustedProxies;
+use crate::password::{Password, Passwords};
+use crate::problem::{Problem, ProblemCode};
+use crate::sessions::{SessionCookie, Sessions, Token};
+use crate::users::{User, Users};
+
+/// All that it takes to know who calls.
+#[derive(Debug)]
+pub struct Identity {
+    /// Who there is.
+    pub users: Users,
+    /// Who is signed in.
+    pub sessions: Sessions,
+    /// The road to Argon2.
+    pub passwords: Passwords,
+    /// Who tries too often.
+    pub attempts: Attempts,
+    /// How browsers hold a token.
+    pub cookie: SessionCookie,
+    /// Whose word about addresses is believed.
+    pub trusted_proxies: TrustedProxies,
+}
+
+impl Identity {
+    /// Nobody has tried anything yet.
+    #[must_use]
+    pub fn new(
+        users: Users,
+        sessions: Sessions,
+        cookie: SessionCookie,
+        trusted_proxies: TrustedProxies,
+    ) -> Self {
+        Self {
+            users,
+            sessions,
+            passwords: Passwords::default(),
+            attempts: Attempts::default(),
+            cookie,
+            trusted_proxies,
+        }
+    }
+}
+
+/// What somebody signs in with.
+#[derive(Debug)]
+pub struct Credentials {
+    /// The user's name, as it was given.
+    pub username: String,
+    /// The password.
+    pub password: Password,
+}
+
+/// A token, and how long it is good for.
+///
+/// # Errors
+/// [`ProblemCode::RateLimited`] for the address, [`ProblemCode::Unauthenticated`] for a wrong name and a wrong password alike,
+/// [`ProblemCode::AuditUnavailable`] and [`ProblemCode::BusUnavailable`] when a right one cannot be recorded or kept.
+pub async fn sign_in(
+    app: &Parts,
+    credentials: Credentials,
+    address: IpAddr,
+) -> Result<(Token, Duration), Problem> {
+    let identity = &app.identity;
+    identity
+        .attempts
+        .take(address, Instant::now())
+        .map_err(too_often)?;
+    let Credentials { username, password } = credentials;
+    let verified = verified(identity, &username, password).await;
+    if !matches!(verified, Ok(None)) {
+        // A right password, or one that was not looked at: neither is a guess.
+        identity.attempts.give_back(address);
+    }
+    match verified? {
+        Some(user) => {
+            record(app, &username, address, "sign-in", Outcome::Succeeded).await?;
+            identity.sessions.create(&user).await
+        }
+        None => {
+            if let Err(problem) = record(app, &username, address, "sign-in", Outcome::Refused).await
+            {
+                warn!(%problem, %address, "a refused sign-in is not in the audit");
+            }
+            Err(Problem::new(
+                ProblemCode::Unauthenticated,
+                "the user name or the password is wrong",
+            ))
+        }
+    }
+}
+
+/// Ends the actor's session, if there is one, and says so in the audit.
+///
+/// # Errors
+/// [`ProblemCode::BusUnavailable`]: then the session goes on.
+pub async fn sign_out(app: &Parts, token: &Token, actor: Option<&Actor>) -> Result<(), Problem> {
+    app.identity.sessions.revoke(token).await?;
+    if let Some(Actor { user, address, .. }) = actor {
+        // It has happened, whether it can be recorded or not: nobody should stay signed in for want of an audit.
+        if let Err(problem) = record(app, user, *address, "sign-out", Outcome::Succeeded).await {
+            warn!(%problem, %address, "a sign-out is not in the audit");
+        }
+    }
+    Ok(())
+}
+
+/// The user, if the password is the right one. Costs one run of Argon2 either way.
+async fn verified(
+    identity: &Identity,
+    name: &str,
+    password: Password,
+) -> Result<Option<Arc<User>>, Problem> {
+    let directory = identity.users.current();
+    let user = directory.find(name);
+    let hash = user
+        .as_ref()
+        .map_or_else(|| directory.decoy(), |user| user.password_hash.clone());
+    let right = identity.passwords.verify(password, hash).await?;
+    Ok(user.filter(|_| right))
+}
+
+async fn record(
+    app: &Parts,
+    user: &str,
+    address: IpAddr,
+    verb: &'static str,
+    outcome: Outcome,
+) -> Result<(), Problem> {
+    let user = user.to_owned();
+    let line = SignIn {
+        user,
+        address,
+        verb,
+        outcome,
+    };
+    app.audit.sign_in(line).await
+}
+
+fn too_often(wait: Duration) -> Problem {
+    let detail = "too many wrong sign-ins from this address; wait, then try again";
+    Problem::new(ProblemCode::RateLimited, detail).retry_after(wait)
+}

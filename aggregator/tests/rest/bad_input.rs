@@ -1,0 +1,156 @@
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use serde_json::json;
+
+use crate::stack::{Answer, Stack};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_that_are_none_are_refused_with_their_field() {
+    let stack = Stack::start(1).await;
+    let token = stack.service.token("admin").await;
+    for name in [
+        "a.b",
+        "%2A",
+        "%3E",
+        "a%20b",
+        "a%09b",
+        "a%0D%0APUB",
+        "%00",
+        "..%2f",
+        "%25",
+        "A",
+        "%C3%A9",
+    ] {
+        let answer = stack
+            .service
+            .get(&format!("/namespaces/{name}"), &token)
+            .await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{name}: {answer:?}");
+        assert_eq!(answer.body["field"], "cluster", "{name}: {answer:?}");
+        answer.code();
+    }
+    for (field, value) in [
+        ("cluster", "*"),
+        ("namespace", "a.b"),
+        ("deployment_name", "a b"),
+    ] {
+        let mut body =
+            json!({"cluster": "cluster-a", "namespace": "default", "deployment_name": "x"});
+        body[field] = json!(value);
+        let answer = stack.service.post("/restart", &token, &body).await;
+        assert_eq!(answer.code(), "invalid_request", "{field}");
+        assert_eq!(answer.body["field"], field);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_are_none_are_refused() {
+    let stack = Stack::start(1).await;
+    let token = stack.service.token("admin").await;
+    let deep = "[".repeat(30_000);
+    let unknown =
+        r#"{"cluster":"cluster-a","namespace":"default","deployment_name":"x","force":true}"#;
+    for (body, field) in [
+        ("", None),
+        ("{", None),
+        (deep.as_str(), None),
+        ("null", None),
+        (unknown, Some("force")),
+    ] {
+        let answer = stack
+            .service
+            .post_text("/restart", &token, body.to_owned())
+            .await;
+        assert!(answer.status.is_client_error(), "{answer:?}");
+        assert_eq!(answer.code(), "invalid_request");
+        assert_eq!(answer.body["field"].as_str(), field);
+    }
+    let large = format!(r#"{{"cluster":"{}"}}"#, "a".repeat(70_000));
+    let answer = stack.service.post_text("/restart", &token, large).await;
+    assert_eq!(
+        (answer.status, answer.code()),
+        (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large")
+    );
+    let text = Request::post("/restart")
+        .header("authorization", format!("Bearer {token}"))
+        .header("content-type", "text/plain");
+    let answer = Answer::read(
+        stack
+            .service
+            .send(text.body(Body::from("{}")).unwrap())
+            .await,
+    )
+    .await;
+    assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    answer.code();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paths_methods_and_queries_that_are_none_are_problems_too() {
+    let stack = Stack::start(1).await;
+    let token = stack.service.token("admin").await;
+    assert_eq!(
+        stack.service.get("/nowhere", &token).await.code(),
+        "route_unknown"
+    );
+    assert_eq!(
+        stack.service.get("/restart", &token).await.code(),
+        "method_not_allowed"
+    );
+    let query = stack.service.get("/audit?colour=red", &token).await;
+    assert_eq!(
+        (query.code(), &query.body["field"]),
+        ("invalid_request", &json!("colour"))
+    );
+    let cursor = stack.service.get("/audit?continue=x", &token).await;
+    assert_eq!(cursor.body["field"], "continue");
+    let selector = stack
+        .service
+        .get(
+            "/deployments/cluster-a/default?labelSelector=%3D%3D",
+            &token,
+        )
+        .await;
+    assert_eq!(selector.code(), "invalid_request", "{selector:?}");
+}
+
+/// Every call of the document without a token, and every changing one with a viewer's.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_of_the_document_asks_who_is_there() {
+    let stack = Stack::start(1).await;
+    let viewer = stack.service.token("viewer").await;
+    let document = stack.service.get("/openapi.json", "").await.body;
+    let open = ["/login", "/logout", "/livez", "/readyz"];
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        if open.contains(&path.as_str()) {
+            continue;
+        }
+        let target = path
+            .replace("{cluster}", "cluster-a")
+            .replace("{namespace}", "default")
+            .replace("{deployment_name}", "x");
+        for method in methods.as_object().unwrap().keys() {
+            let request = |token: &str| {
+                Request::builder()
+                    .method(method.to_uppercase().as_str())
+                    .uri(&target)
+                    .header("authorization", format!("Bearer {token}"))
+                    .header("content-type", "application/json")
+                    .body(Body::from(
+                        json!({"cluster": "cluster-a", "namespace": "default", "deployment_name": "x"}).to_string(),
+                    ))
+                    .unwrap()
+            };
+            let answer = Answer::read(stack.service.send(request("mca_wrong")).await).await;
+            assert_eq!(
+                (answer.status, answer.code()),
+                (StatusCode::UNAUTHORIZED, "unauthenticated"),
+                "{method} {path}"
+            );
+            if method == "post" && path != "/log" {
+                let answer = Answer::read(stack.service.send(request(&viewer)).await).await;
+                assert_eq!(answer.status, StatusCode::FORBIDDEN, "{method} {path}");
+            }
+        }
+    }
+}

@@ -1,0 +1,235 @@
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use xtask::proxy::TcpProxy;
+
+use crate::stack::{Service, Stack};
+
+fn body(namespace: &str, name: &str) -> Value {
+    json!({"cluster": "cluster-a", "namespace": namespace, "deployment_name": name})
+}
+
+async fn restarted_at(
+    service: &Service,
+    token: &str,
+    namespace: &str,
+    name: &str,
+) -> Option<Value> {
+    let answer = service
+        .get(&format!("/rollouts/cluster-a/{namespace}/{name}"), token)
+        .await;
+    (answer.status == StatusCode::OK).then(|| answer.body["restarted_at"].clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_agent_is_offline_at_once_and_back_at_once() {
+    let mut stack = Stack::start(1).await;
+    let token = stack.service.token("admin").await;
+    stack.agents.remove(0).kill();
+    let refused = async || {
+        let answer = stack.service.get("/namespaces/cluster-a", &token).await;
+        (answer.status == StatusCode::SERVICE_UNAVAILABLE).then_some(answer)
+    };
+    let refused = stack.service.until("the agent is gone", refused).await;
+    assert_eq!(refused.code(), "cluster_offline");
+    assert_eq!(refused.body["hop"], "bus");
+    let agent = stack.agent("cluster-a", "cluster-a", &stack.nats.url());
+    stack.agents.push(agent);
+    stack
+        .service
+        .until("the agent is back", async || {
+            let answer = stack.service.get("/namespaces/cluster-a", &token).await;
+            (answer.status == StatusCode::OK).then_some(())
+        })
+        .await;
+}
+
+/// The ghost restart: the aggregator is cut off, gives up, and what it sent arrives when the link heals.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_ordered_into_a_cut_line_is_never_carried_out() {
+    let stack = Stack::start(1).await;
+    let proxy = TcpProxy::start(stack.nats.address()).await.unwrap();
+    let behind = Service::start(&stack.dir, &format!("nats://{}", proxy.addr())).await;
+    let token = behind.token("admin").await;
+    let (namespace, name) = stack.healthy("cluster-a").await;
+    behind
+        .until("the cluster is heard through the proxy", async || {
+            restarted_at(&behind, &token, &namespace, &name).await
+        })
+        .await;
+
+    proxy.cut();
+    let answer = behind
+        .post("/restart", &token, &body(&namespace, &name))
+        .await;
+    // The intent could not be written down, so nothing was sent.
+    assert_eq!(
+        (answer.status, answer.code()),
+        (StatusCode::SERVICE_UNAVAILABLE, "audit_unavailable")
+    );
+    proxy.heal();
+    behind
+        .until("the line is healed", async || {
+            restarted_at(&behind, &token, &namespace, &name).await
+        })
+        .await;
+    assert_eq!(
+        restarted_at(&behind, &token, &namespace, &name).await,
+        Some(Value::Null)
+    );
+}
+
+/// The agent is cut off after it has been asked: the caller gets `outcome_unknown`, and the outcome is settled afterwards.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_outcome_is_settled_by_reading_back() {
+    let mut stack = Stack::start(1).await;
+    let proxy = TcpProxy::start(stack.nats.address()).await.unwrap();
+    stack.agents.remove(0).stop().await;
+    let agent = stack.agent(
+        "cluster-a",
+        "cluster-a",
+        &format!("nats://{}", proxy.addr()),
+    );
+    stack.agents.push(agent);
+    stack.online(1).await;
+    let token = stack.service.token("admin").await;
+    let (namespace, name) = stack.healthy("cluster-a").await;
+
+    proxy.cut();
+    let answer = stack
+        .service
+        .post("/restart", &token, &body(&namespace, &name))
+        .await;
+    assert_eq!(
+        (answer.status, answer.code()),
+        (StatusCode::GATEWAY_TIMEOUT, "outcome_unknown")
+    );
+    let operation = answer.body["operation_id"].clone();
+    proxy.heal();
+    let settled = async || {
+        let audit = stack.service.get("/audit?verb=restart", &token).await;
+        let line = audit.body["items"]
+            .as_array()?
+            .iter()
+            .find(|line| line["operation_id"] == operation)?
+            .clone();
+        (line["outcome"] != "unknown" && line["outcome"] != "pending").then_some(line)
+    };
+    let line = stack
+        .service
+        .until("the operation is settled", settled)
+        .await;
+    // The deadline had passed when the order reached the agent.
+    assert_eq!(line["outcome"], "expired", "{line}");
+    assert_eq!(
+        restarted_at(&stack.service, &token, &namespace, &name).await,
+        Some(Value::Null)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_is_back_after_the_broker_restarts() {
+    let mut stack = Stack::start(2).await;
+    let token = stack.service.token("admin").await;
+    stack.nats.kill().await.unwrap();
+    let away = async || (!stack.service.app.fleet.bus().is_up()).then_some(());
+    stack
+        .service
+        .until("the bus is seen to be away", away)
+        .await;
+    assert_eq!(
+        stack.service.get("/readyz", "").await.code(),
+        "bus_unavailable"
+    );
+    assert_eq!(stack.service.get("/livez", "").await.status, StatusCode::OK);
+    let read = stack.service.get("/namespaces/cluster-a", &token).await;
+    assert_eq!(
+        (read.status, read.code()),
+        (StatusCode::SERVICE_UNAVAILABLE, "bus_unavailable")
+    );
+    assert_eq!(
+        stack.service.get("/clusters", &token).await.status,
+        StatusCode::OK
+    );
+
+    stack.nats.restart().await.unwrap();
+    for cluster in ["cluster-a", "cluster-b"] {
+        stack
+            .service
+            .until("the cluster answers again", async || {
+                let answer = stack
+                    .service
+                    .get(&format!("/namespaces/{cluster}"), &token)
+                    .await;
+                (answer.status == StatusCode::OK).then_some(())
+            })
+            .await;
+    }
+    let (namespace, name) = stack.healthy("cluster-a").await;
+    let restarted = async || {
+        let answer = stack
+            .service
+            .post("/restart", &token, &body(&namespace, &name))
+            .await;
+        (answer.status == StatusCode::OK).then_some(())
+    };
+    stack
+        .service
+        .until("a restart works again", restarted)
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_cluster_of_the_same_name_is_shown_and_gets_no_restart() {
+    let mut stack = Stack::start(2).await;
+    let token = stack.service.token("admin").await;
+    let (namespace, name) = stack.healthy("cluster-a").await;
+    let rival = stack.agent("cluster-a", "cluster-b", &stack.nats.url());
+    stack.agents.push(rival);
+    let contested = async || {
+        let list = stack.service.get("/clusters", &token).await;
+        let conditions = list.body["items"][0]["conditions"].as_array()?.clone();
+        conditions
+            .into_iter()
+            .find(|condition| condition["type"] == "identity_conflict")
+    };
+    stack
+        .service
+        .until("the conflict is shown", contested)
+        .await;
+    let answer = stack
+        .service
+        .post("/restart", &token, &body(&namespace, &name))
+        .await;
+    assert_eq!(
+        (answer.status, answer.code()),
+        (StatusCode::CONFLICT, "identity_conflict")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_api_server_of_one_cluster_does_not_delay_another() {
+    let stack = Stack::start(2).await;
+    let token = stack.service.token("admin").await;
+    let (namespace, name) = stack.healthy("cluster-b").await;
+    stack
+        .sim
+        .cluster("cluster-a")
+        .faults()
+        .set(k8s_sim::Fault::hang());
+    let hanging = stack.service.open("/pods/cluster-a/default/x", &token);
+    let path = format!("/rollouts/cluster-b/{namespace}/{name}");
+    let answered = stack.service.get(&path, &token);
+    tokio::select! {
+        biased;
+        answer = answered => assert_eq!(answer.status, StatusCode::OK),
+        slow = hanging => panic!("the hanging cluster answered first: {slow:?}"),
+    }
+    tokio::time::timeout(
+        Duration::from_secs(60),
+        stack.service.get("/clusters", &token),
+    )
+    .await
+    .unwrap();
+}

@@ -1,0 +1,7 @@
+//! The REST API in process, on a real nats-server with the shipped configuration, with real agents on simulated clusters.
+
+mod bad_input;
+mod faults;
+mod reads;
+mod restart;
+mod stack;

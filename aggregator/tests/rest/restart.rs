@@ -1,0 +1,95 @@
+use axum::http::StatusCode;
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+
+use crate::stack::Stack;
+
+fn body(namespace: &str, name: &str) -> Value {
+    json!({"cluster": "cluster-a", "namespace": namespace, "deployment_name": name})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_is_followed_to_its_end_and_stands_in_the_audit() {
+    let stack = Stack::start(1).await;
+    let token = stack.service.token("admin").await;
+    let (namespace, name) = stack.healthy("cluster-a").await;
+    let pods = format!("/pods/cluster-a/{namespace}/{name}");
+    let before = stack.service.get(&pods, &token).await.body["items"].clone();
+
+    let restarted = stack
+        .service
+        .post("/restart", &token, &body(&namespace, &name))
+        .await;
+    assert_eq!(restarted.status, StatusCode::OK, "{restarted:?}");
+    assert_eq!(restarted.body["outcome"], "succeeded");
+
+    let path = format!("/rollouts/cluster-a/{namespace}/{name}/watch");
+    let stream = stack.service.open(&path, &token).await;
+    assert_eq!(stream.headers()["content-type"], "text/event-stream");
+    let text = stream.into_body().collect().await.unwrap().to_bytes();
+    let text = String::from_utf8_lossy(&text);
+    let last = text.trim_end().lines().last().unwrap_or_default();
+    assert!(last.contains(r#""state":"complete""#), "{text}");
+    assert!(text.contains(r#""state":"progressing""#), "{text}");
+
+    let after = stack.service.get(&pods, &token).await.body["items"].clone();
+    for pod in after.as_array().unwrap() {
+        let was_there = |old: &Value| old["pod"] == pod["pod"];
+        assert!(
+            !before.as_array().unwrap().iter().any(was_there),
+            "{pod} was not replaced"
+        );
+    }
+
+    let audit = stack.service.get("/audit?verb=restart", &token).await;
+    let items = audit.body["items"].as_array().unwrap();
+    assert_eq!(items.len(), 1, "one operation is one line: {audit:?}");
+    assert_eq!(items[0]["operation_id"], restarted.body["operation_id"]);
+    assert_eq!(items[0]["outcome"], "succeeded");
+    assert_eq!(items[0]["user"], "admin");
+    let activity = json!({"cluster": "cluster-a", "namespace": namespace});
+    let activity = stack.service.post("/log", &token, &activity).await;
+    assert_eq!(activity.body["items"], audit.body["items"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_restarts_nothing() {
+    let stack = Stack::start(1).await;
+    let token = stack.service.token("viewer").await;
+    let (namespace, name) = stack.healthy("cluster-a").await;
+    let refused = stack
+        .service
+        .post("/restart", &token, &body(&namespace, &name))
+        .await;
+    assert_eq!(
+        (refused.status, refused.code()),
+        (StatusCode::FORBIDDEN, "forbidden")
+    );
+    let admin = stack.service.token("admin").await;
+    let rollout = format!("/rollouts/cluster-a/{namespace}/{name}");
+    let rollout = stack.service.get(&rollout, &admin).await;
+    assert_eq!(rollout.body["restarted_at"], Value::Null, "{rollout:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_of_the_cluster_keep_their_names() {
+    let stack = Stack::start(1).await;
+    let token = stack.service.token("admin").await;
+    let (namespace, _) = stack.healthy("cluster-a").await;
+    let missing = stack
+        .service
+        .post("/restart", &token, &body(&namespace, "my.app"))
+        .await;
+    assert_eq!(
+        (missing.status, missing.code()),
+        (StatusCode::NOT_FOUND, "not_found")
+    );
+    assert!(missing.body["operation_id"].is_string(), "{missing:?}");
+    let audit = stack.service.get("/audit?verb=restart", &token).await;
+    assert_eq!(audit.body["items"][0]["outcome"], "failed");
+
+    let without = json!({"cluster": "cluster-a", "namespace": namespace});
+    let refused = stack.service.post("/restart", &token, &without).await;
+    assert_eq!(refused.code(), "invalid_request");
+    assert_eq!(refused.body["field"], "deployment_name");
+}

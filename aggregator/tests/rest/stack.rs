@@ -1,0 +1,277 @@
+//! The whole stack in one process, but for the nats-server.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use agent::shutdown;
+use aggregator::app::App;
+use aggregator::args::{LogFormat, Serve};
+use aggregator::password::{self, Password};
+use aggregator::{routes, run};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{Method, Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
+use k8s_sim::Simulation;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tower::ServiceExt as _;
+use xtask::condition;
+use xtask::nats_server::NatsServer;
+
+/// How long anything may take before a test fails. Generous: it is not a measure of speed.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The password of every user of these tests.
+const PASSWORD: &str = "a test's password";
+
+pub struct Stack {
+    pub nats: NatsServer,
+    pub sim: Simulation,
+    pub agents: Vec<RunningAgent>,
+    pub service: Service,
+    pub dir: TempDir,
+}
+
+/// One aggregator.
+pub struct Service {
+    pub app: App,
+    router: Router,
+}
+
+/// One agent, stopped as by SIGTERM.
+pub struct RunningAgent {
+    stop: tokio::sync::oneshot::Sender<()>,
+    task: JoinHandle<anyhow::Result<()>>,
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: axum::http::HeaderMap,
+    pub body: Value,
+}
+
+impl Stack {
+    /// One aggregator and agents on so many clusters, all online.
+    pub async fn start(clusters: usize) -> Self {
+        let dir = TempDir::new().expect("a temporary folder");
+        let nats = NatsServer::start(&dir.path().join("nats"))
+            .await
+            .expect("a nats-server");
+        let sim = Simulation::builder()
+            .clusters(clusters)
+            .namespaces(2)
+            .deployments(4)
+            .speed(20.0);
+        let sim = sim.start().await.expect("simulated clusters");
+        write_users(&dir.path().join("users.json"));
+        let service = Service::start(&dir, &nats.url()).await;
+        let mut stack = Self {
+            nats,
+            sim,
+            agents: vec![],
+            service,
+            dir,
+        };
+        for cluster in stack.sim.clusters().to_vec() {
+            let agent = stack.agent(cluster.name(), cluster.name(), &stack.nats.url());
+            stack.agents.push(agent);
+        }
+        stack.online(clusters).await;
+        stack
+    }
+
+    /// Starts an agent of this name for this simulated cluster.
+    pub fn agent(&self, name: &str, context: &str, nats_url: &str) -> RunningAgent {
+        let kubeconfig = self.dir.path().join("kubeconfig");
+        self.sim
+            .write_kubeconfig(&kubeconfig)
+            .expect("the folder is writable");
+        let config = agent::Config {
+            cluster: name.parse().expect("a cluster name"),
+            nats_url: nats_url.to_owned(),
+            nats_creds: None,
+            kubernetes: agent::Access::new(Some(kubeconfig), Some(context.to_owned())),
+        };
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let task = tokio::spawn(agent::run(config, async move { drop(stopped.await) }));
+        RunningAgent { stop, task }
+    }
+
+    /// Waits until so many clusters are online and their caches filled.
+    pub async fn online(&self, clusters: usize) {
+        let token = self.service.token("admin").await;
+        self.service
+            .until("the clusters are online", async || {
+                let list = self.service.get("/clusters", &token).await;
+                let items = list.body["items"].as_array().cloned().unwrap_or_default();
+                let ready =
+                    |item: &&Value| item["presence"] == "online" && item["counts"].is_object();
+                (items.iter().filter(ready).count() == clusters).then_some(())
+            })
+            .await;
+    }
+
+    /// The namespace and name of a healthy deployment of a cluster.
+    pub async fn healthy(&self, cluster: &str) -> (String, String) {
+        let token = self.service.token("admin").await;
+        let namespaces = self
+            .service
+            .get(&format!("/namespaces/{cluster}"), &token)
+            .await;
+        for item in namespaces.body["items"].as_array().expect("namespaces") {
+            let namespace = item["namespace"].as_str().expect("a name");
+            let path = format!("/deployments/{cluster}/{namespace}?health=healthy");
+            let list = self.service.get(&path, &token).await;
+            if let Some(name) = list.body["items"][0]["deployment_name"].as_str() {
+                return (namespace.to_owned(), name.to_owned());
+            }
+        }
+        panic!("no healthy deployment in {cluster}");
+    }
+}
+
+impl RunningAgent {
+    /// Stops it as SIGTERM does.
+    pub async fn stop(self) {
+        drop(self.stop);
+        self.task
+            .await
+            .expect("the agent does not panic")
+            .expect("the agent ends well");
+    }
+
+    /// Stops it as SIGKILL does: without a word.
+    pub fn kill(self) {
+        self.task.abort();
+    }
+}
+
+impl Service {
+    pub async fn start(dir: &TempDir, nats_url: &str) -> Self {
+        let app = run::start(Serve {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            nats_url: nats_url.to_owned(),
+            nats_creds: None,
+            users: dir.path().join("users.json"),
+            ui_dir: None,
+            cookie_secure: false,
+            trusted_proxies: vec![],
+            jetstream_replicas: 1,
+            log_format: LogFormat::Text,
+        });
+        let app = app.await.expect("the aggregator starts");
+        let router = routes::router(app.clone());
+        Self { app, router }
+    }
+
+    pub async fn send(&self, request: Request<Body>) -> Response<Body> {
+        let mut request = request;
+        let peer = SocketAddr::from(([127, 0, 0, 1], 9));
+        request.extensions_mut().insert(ConnectInfo(peer));
+        self.router
+            .clone()
+            .oneshot(request)
+            .await
+            .expect("the router always answers")
+    }
+
+    pub async fn get(&self, path: &str, token: &str) -> Answer {
+        Answer::read(self.open(path, token).await).await
+    }
+
+    /// The answer to a GET whose body is still to come.
+    pub async fn open(&self, path: &str, token: &str) -> Response<Body> {
+        let request = Request::get(path).header("authorization", format!("Bearer {token}"));
+        self.send(request.body(Body::empty()).expect("a request"))
+            .await
+    }
+
+    pub async fn post(&self, path: &str, token: &str, body: &Value) -> Answer {
+        self.post_text(path, token, body.to_string()).await
+    }
+
+    pub async fn post_text(&self, path: &str, token: &str, body: impl Into<Body>) -> Answer {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(path)
+            .header("authorization", format!("Bearer {token}"))
+            .header("content-type", "application/json");
+        Answer::read(
+            self.send(request.body(body.into()).expect("a request"))
+                .await,
+        )
+        .await
+    }
+
+    /// Signs in.
+    pub async fn token(&self, user: &str) -> String {
+        let body = json!({"username": user, "password": PASSWORD});
+        let request = Request::post("/login").header("content-type", "application/json");
+        let answer = self
+            .send(
+                request
+                    .body(Body::from(body.to_string()))
+                    .expect("a request"),
+            )
+            .await;
+        let answer = Answer::read(answer).await;
+        answer.body["access_token"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no sign-in: {answer:?}"))
+            .to_owned()
+    }
+
+    pub async fn until<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+        let met = condition::met(what, PATIENCE, async || Ok(look().await));
+        met.await.expect("it becomes true in time")
+    }
+}
+
+impl Answer {
+    pub async fn read(response: Response<Body>) -> Self {
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.expect("the body is read").to_bytes();
+        let text = || Value::String(String::from_utf8_lossy(&bytes).into_owned());
+        Self {
+            status: parts.status,
+            headers: parts.headers,
+            body: serde_json::from_slice(&bytes).unwrap_or_else(|_| text()),
+        }
+    }
+
+    /// The code of a failure, after checking that it has the shape of one.
+    pub fn code(&self) -> &str {
+        let kind = self
+            .headers
+            .get("content-type")
+            .and_then(|kind| kind.to_str().ok());
+        assert_eq!(kind, Some("application/problem+json"), "{self:?}");
+        assert_eq!(self.body["status"], self.status.as_u16(), "{self:?}");
+        assert_eq!(
+            self.body["request_id"].as_str(),
+            self.headers["x-request-id"].to_str().ok()
+        );
+        self.body["code"].as_str().expect("a code")
+    }
+}
+
+/// An administrator, and people with fewer rights.
+fn write_users(path: &PathBuf) {
+    let hash = password::hash(&Password::from(PASSWORD.to_owned()))
+        .expect("a hash")
+        .expose();
+    let user = |role: &str, clusters: &str, namespaces: &str| json!({"password_hash": hash, "grants": [{"role": role, "clusters": [clusters], "namespaces": [namespaces]}]});
+    let users = json!({"users": {
+        "admin": user("admin", "*", "*"),
+        "viewer": user("viewer", "*", "*"),
+        "restarter-b": user("restarter", "cluster-b", "*"),
+        "nobody": {"password_hash": hash, "grants": []},
+    }});
+    std::fs::write(path, users.to_string()).expect("the folder is writable");
+}
