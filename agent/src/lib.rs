@@ -19,4 +19,5 @@ pub mod shutdown;
 mod verb;
 
 pub use args::{Args, LogFormat};
+pub use kubernetes::Access;
 pub use run::{Config, run};

@@ -1,0 +1,206 @@
+//! Logs, read once and followed.
+
+use std::collections::BTreeSet;
+
+use async_nats::Subscriber;
+use bus_schema::verb::{LogReply, ReadLog, RolloutState};
+use bus_schema::{FaultCode, LogChunk, LogCredit, StreamEnd};
+use futures::StreamExt;
+use tokio::time::timeout;
+use xtask::condition;
+
+use crate::deployment::Target;
+use crate::stage::{PATIENCE, Stage};
+
+fn request(target: &Target) -> ReadLog {
+    ReadLog {
+        namespace: target.namespace.clone(),
+        deployment_name: target.name.clone(),
+        container: None,
+        tail: None,
+        since_seconds: None,
+        previous: false,
+        follow: false,
+    }
+}
+
+pub async fn the_last_lines_of_all_containers_are_merged_by_time(stage: &Stage) {
+    let target = Target::rolled_out(stage, "log-tail").await;
+    let lines = condition::met("lines of all containers", PATIENCE, async || {
+        let LogReply::Lines {
+            lines,
+            truncated,
+            problems,
+        } = stage.ask(&request(&target)).await?
+        else {
+            anyhow::bail!("a stream was not asked for");
+        };
+        assert!(!truncated);
+        let writers: BTreeSet<_> = lines
+            .iter()
+            .map(|line| (&line.pod, &line.container))
+            .collect();
+        Ok((writers.len() == 4 && problems.is_empty()).then_some(lines))
+    });
+    let lines = lines.await.unwrap();
+    assert!(lines.is_sorted_by(|a, b| a.time <= b.time));
+    assert!(
+        lines
+            .iter()
+            .all(|line| line.time.is_some() && !line.text.is_empty())
+    );
+
+    let one = ReadLog {
+        container: Some("web".parse().unwrap()),
+        tail: Some(1),
+        ..request(&target)
+    };
+    let LogReply::Lines { lines, .. } = stage.ask(&one).await.unwrap() else {
+        panic!("a stream was not asked for");
+    };
+    let writers: Vec<_> = lines.iter().map(|line| line.container.as_str()).collect();
+    assert_eq!(writers, ["web", "web"]);
+
+    let nobody = ReadLog {
+        container: Some("no-such".parse().unwrap()),
+        ..request(&target)
+    };
+    let fault = stage.ask(&nobody).await.unwrap_err();
+    assert_eq!(fault.code, FaultCode::NotFound);
+    let too_many = ReadLog {
+        tail: Some(ReadLog::MAX_TAIL + 1),
+        ..request(&target)
+    };
+    let fault = stage.ask(&too_many).await.unwrap_err();
+    assert!(fault.message.starts_with("tail"), "{fault}");
+}
+
+pub async fn a_run_that_never_was_is_a_problem_of_its_container_alone(stage: &Stage) {
+    let target = Target::rolled_out(stage, "log-previous").await;
+    let previous = ReadLog {
+        previous: true,
+        ..request(&target)
+    };
+    let LogReply::Lines {
+        lines, problems, ..
+    } = stage.ask(&previous).await.unwrap()
+    else {
+        panic!("a stream was not asked for");
+    };
+    assert!(lines.is_empty());
+    assert_eq!(problems.len(), 4);
+    assert!(
+        problems.iter().all(|p| p.message.contains("previous")),
+        "{problems:?}"
+    );
+}
+
+/// A reader of a followed log.
+pub struct Reader<'a> {
+    stage: &'a Stage,
+    chunks: Subscriber,
+    credit: String,
+    sequence: u64,
+    pub sources: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub async fn open(stage: &'a Stage, target: &Target) -> Self {
+        let follow = ReadLog {
+            follow: true,
+            tail: Some(1),
+            ..request(target)
+        };
+        let LogReply::Stream {
+            stream,
+            credit,
+            sources,
+        } = stage.ask(&follow).await.expect("a stream")
+        else {
+            panic!("a stream was asked for");
+        };
+        let chunks = stage
+            .client
+            .subscribe(stream)
+            .await
+            .expect("a subscription");
+        stage.client.flush().await.expect("sent");
+        Self {
+            stage,
+            chunks,
+            credit,
+            sequence: 0,
+            sources: sources.len(),
+        }
+    }
+
+    pub async fn grant(&self, lines: u32, close: bool) {
+        let credit = serde_json::to_vec(&LogCredit { lines, close }).expect("JSON");
+        let sent = self
+            .stage
+            .client
+            .publish(self.credit.clone(), credit.into())
+            .await;
+        sent.expect("sent");
+    }
+
+    pub async fn next(&mut self) -> LogChunk {
+        let message = timeout(PATIENCE, self.chunks.next())
+            .await
+            .expect("a chunk in time");
+        let message = message.expect("a chunk");
+        let chunk: LogChunk = serde_json::from_slice(&message.payload).expect("a chunk");
+        self.sequence += 1;
+        assert_eq!(chunk.sequence, self.sequence);
+        chunk
+    }
+
+    pub async fn end(&mut self) -> StreamEnd {
+        loop {
+            if let Some(end) = self.next().await.end {
+                return end;
+            }
+        }
+    }
+}
+
+pub async fn a_followed_log_flows_by_credit_and_shows_pods_that_come_later(stage: &Stage) {
+    let target = Target::rolled_out(stage, "log-follow").await;
+    let mut reader = Reader::open(stage, &target).await;
+    assert_eq!(reader.sources, 4);
+
+    reader.grant(3, false).await;
+    let mut first = Vec::new();
+    while first.len() < 3 {
+        first.extend(reader.next().await.lines);
+    }
+    assert_eq!(first.len(), 3, "no line beyond the credit");
+
+    let old: BTreeSet<_> = first.iter().map(|line| line.pod.clone()).collect();
+    stage
+        .ask(&target.restart("2026-03-01T10:00:00Z"))
+        .await
+        .unwrap();
+    target.reaches(stage, RolloutState::Complete).await;
+    reader.grant(100_000, false).await;
+    loop {
+        let lines = reader.next().await.lines;
+        if lines
+            .iter()
+            .any(|line| !old.contains(&line.pod) && line.container.as_str() == "side")
+        {
+            break;
+        }
+    }
+    reader.grant(0, true).await;
+    assert_eq!(reader.end().await, StreamEnd::Closed);
+}
+
+pub async fn a_followed_log_ends_with_its_deployment(stage: &Stage) {
+    let target = Target::rolled_out(stage, "log-gone").await;
+    let mut reader = Reader::open(stage, &target).await;
+    reader.grant(100_000, false).await;
+    reader.next().await;
+    target.delete().await;
+    assert_eq!(reader.end().await, StreamEnd::Gone);
+}

@@ -1,0 +1,15 @@
+//! The agent against a real nats-server, and against two Kubernetes APIs: the simulated one for every test, and a real
+//! kube-apiserver with the project's own RBAC for those in [`on_both`].
+
+mod bad_input;
+mod command_line;
+mod deployment;
+mod drain;
+mod faults;
+mod heartbeat;
+mod logs;
+mod many;
+mod on_both;
+mod reads;
+mod restart;
+mod stage;

@@ -1,0 +1,89 @@
+//! What must hold on a simulated API server and on a real one alike: each is a test of its own on the first, and all of
+//! them are one test on the second, which takes long to start.
+
+use std::path::Path;
+
+use k8s_sim::kubelet::Kubelet;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use xtask::control_plane::ControlPlane;
+use xtask::{required, workspace};
+
+use crate::stage::Stage;
+
+macro_rules! scenarios {
+    ($($module:ident: $($name:ident,)*;)*) => {
+        mod simulated {
+            $($(
+                #[tokio::test]
+                async fn $name() {
+                    let (_sim, stage, agent) = crate::stage::Stage::simulated().await;
+                    crate::$module::$name(&stage).await;
+                    agent.left().await;
+                }
+            )*)*
+        }
+
+        async fn all(stage: &Stage) {
+            $($(
+                println!("{}", stringify!($name));
+                crate::$module::$name(stage).await;
+            )*)*
+        }
+    };
+}
+
+scenarios! {
+    reads:
+        lists_show_what_is_there,
+        filters_must_all_hold,
+        pages_together_are_the_list,
+        pods_and_events_are_those_of_the_deployment,
+        what_does_not_exist_is_not_found,
+        a_rollout_that_hangs_names_its_problem,;
+    restart:
+        a_restart_replaces_every_pod,
+        a_paused_deployment_is_not_restarted,
+        one_restart_delivered_five_times_is_one_rollout_and_after_a_newer_one_none,
+        a_restart_after_its_deadline_patches_nothing,
+        a_restart_meant_for_another_cluster_patches_nothing,
+        restarts_at_once_are_one_rollout,;
+    logs:
+        the_last_lines_of_all_containers_are_merged_by_time,
+        a_run_that_never_was_is_a_problem_of_its_container_alone,
+        a_followed_log_flows_by_credit_and_shows_pods_that_come_later,
+        a_followed_log_ends_with_its_deployment,;
+}
+
+#[tokio::test]
+async fn with_a_real_api_server_and_the_projects_own_rights() {
+    let plane = ControlPlane::start().await.unwrap();
+    let Some(plane) = required::or_skip(plane, "control plane") else {
+        return;
+    };
+    let admin = client(plane.admin_kubeconfig()).await;
+    let _node = Kubelet::start(admin.clone()).await.unwrap();
+    let rbac = workspace::root().join("k8s/agent-rbac.yaml");
+    let apply = ["apply", "--filename", rbac.to_str().unwrap()];
+    plane.kubectl(apply).await.unwrap();
+    let token = plane
+        .token("multi-cluster-aggregator", "agent-sa")
+        .await
+        .unwrap();
+    let kubeconfig = plane.kubeconfig_for_token("agent", &token).unwrap();
+
+    let stage = Stage::new(admin, &kubeconfig).await;
+    let agent = stage.agent();
+    let info = stage.ready().await;
+    assert!(info.conditions.is_empty(), "{:?}", info.conditions);
+    all(&stage).await;
+    agent.left().await;
+}
+
+async fn client(kubeconfig: &Path) -> kube::Client {
+    let kubeconfig = Kubeconfig::read_from(kubeconfig).expect("a kubeconfig");
+    let options = KubeConfigOptions::default();
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options);
+    // kube finds out by itself only where one of the providers is compiled in.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    kube::Client::try_from(config.await.expect("a configuration")).expect("a client")
+}

@@ -1,0 +1,199 @@
+//! What the reading verbs answer.
+
+use bus_schema::verb::{ListDeployments, ListEvents, ListNamespaces, ListPods, RolloutState};
+use bus_schema::{FaultCode, Health};
+use xtask::condition;
+
+use crate::deployment::Target;
+use crate::stage::{PATIENCE, Stage};
+
+pub async fn lists_show_what_is_there(stage: &Stage) {
+    let target = Target::rolled_out(stage, "lists").await;
+    let request = ListDeployments {
+        namespace: Some(target.namespace.clone()),
+        ..ListDeployments::default()
+    };
+    let item = condition::met("a healthy deployment", PATIENCE, async || {
+        let page = stage.ask(&request).await?;
+        Ok(page
+            .items
+            .into_iter()
+            .find(|item| item.health == Health::Healthy))
+    });
+    let item = item.await.unwrap();
+    assert_eq!(item.deployment_name, target.name);
+    assert_eq!(
+        [item.replicas, item.ready, item.updated, item.available],
+        [2; 4]
+    );
+    assert_eq!(item.images, ["web:1", "side:1"]);
+    assert_eq!(item.labels["tier"], "web");
+    assert!(item.created_at.is_some());
+
+    let namespaces = stage.ask(&ListNamespaces::default()).await.unwrap();
+    let lists = namespaces
+        .items
+        .iter()
+        .find(|n| n.namespace == target.namespace);
+    let lists = lists.unwrap();
+    assert_eq!((lists.phase.as_str(), lists.deployments), ("Active", 1));
+    let sorted = namespaces
+        .items
+        .is_sorted_by(|a, b| a.namespace < b.namespace);
+    assert!(sorted);
+    assert!(namespaces.stale_seconds.is_none());
+}
+
+pub async fn filters_must_all_hold(stage: &Stage) {
+    let target = Target::create(stage, "filters", "web:1").await;
+    Target::create_in(stage, "filters", "other", "other:2").await;
+    let all = ListDeployments {
+        namespace: Some(target.namespace.clone()),
+        ..ListDeployments::default()
+    };
+    let names = async |request: &ListDeployments| -> Vec<String> {
+        let page = stage.ask(request).await.expect("a page");
+        page.items
+            .iter()
+            .map(|item| item.deployment_name.to_string())
+            .collect()
+    };
+    condition::met("both in the cache", PATIENCE, async || {
+        Ok((names(&all).await.len() == 2).then_some(()))
+    })
+    .await
+    .unwrap();
+    let with = |change: fn(&mut ListDeployments)| {
+        let mut request = all.clone();
+        change(&mut request);
+        request
+    };
+    for (request, expected) in [
+        (with(|r| r.q = Some("my".into())), vec!["my.app"]),
+        (with(|r| r.image = Some("other:".into())), vec!["other"]),
+        (
+            with(|r| r.label_selector = Some("app in (other, x), tier".into())),
+            vec!["other"],
+        ),
+        (
+            with(|r| r.label_selector = Some("app!=other".into())),
+            vec!["my.app"],
+        ),
+        (with(|r| r.health = Some(Health::Failed)), vec![]),
+        (
+            with(|r| {
+                r.q = Some("o".into());
+                r.image = Some("web".into());
+            }),
+            vec![],
+        ),
+        (all.clone(), vec!["my.app", "other"]),
+    ] {
+        assert_eq!(names(&request).await, expected, "{request:?}");
+    }
+}
+
+pub async fn pages_together_are_the_list(stage: &Stage) {
+    let target = Target::create(stage, "paged", "web:1").await;
+    for name in ["a", "b", "c-d", "c"] {
+        Target::create_in(stage, "paged", name, "web:1").await;
+    }
+    let mut request = ListDeployments {
+        namespace: Some(target.namespace.clone()),
+        ..ListDeployments::default()
+    };
+    condition::met("all in the cache", PATIENCE, async || {
+        let count = stage.ask(&request).await?.items.len();
+        Ok((count == 5).then_some(()))
+    })
+    .await
+    .unwrap();
+    request.limit = Some(2);
+    let mut names = Vec::new();
+    loop {
+        let page = stage.ask(&request).await.unwrap();
+        assert!(page.items.len() <= 2);
+        names.extend(
+            page.items
+                .into_iter()
+                .map(|item| item.deployment_name.to_string()),
+        );
+        match page.next {
+            Some(next) => request.next = Some(next),
+            None => break,
+        }
+    }
+    assert_eq!(names, ["a", "b", "c", "c-d", "my.app"]);
+}
+
+pub async fn pods_and_events_are_those_of_the_deployment(stage: &Stage) {
+    let target = Target::rolled_out(stage, "whose").await;
+    let other = Target::create_in(stage, "whose", "other", "other:1").await;
+    other.reaches(stage, RolloutState::Complete).await;
+    let request = ListPods {
+        namespace: target.namespace.clone(),
+        deployment_name: target.name.clone(),
+        limit: None,
+        next: None,
+    };
+    let page = stage.ask(&request).await.unwrap();
+    assert_eq!(page.items.len(), 2);
+    for pod in &page.items {
+        assert!(pod.ready, "{pod:?}");
+        assert_eq!(pod.status, "Running");
+        assert_eq!(pod.containers.len(), 2);
+        assert_eq!(pod.containers[0].state, "running");
+        assert!(pod.node.is_some());
+        assert!(pod.replica_set.as_ref().unwrap().starts_with("my.app-"));
+    }
+    let request = ListEvents {
+        namespace: target.namespace.clone(),
+        deployment_name: target.name.clone(),
+        limit: None,
+        next: None,
+    };
+    let events = condition::met("an event of the deployment", PATIENCE, async || {
+        let events = stage.ask(&request).await?.items;
+        let scaled = events
+            .iter()
+            .any(|event| event.reason == "ScalingReplicaSet");
+        Ok(scaled.then_some(events))
+    });
+    let events = events.await.unwrap();
+    assert!(events.is_sorted_by(|a, b| a.time >= b.time));
+    for event in &events {
+        let (_, name) = event.object.split_once('/').unwrap();
+        assert!(name.starts_with("my.app"), "{event:?}");
+    }
+}
+
+pub async fn what_does_not_exist_is_not_found(stage: &Stage) {
+    let payload = r#"{"namespace":"no-such","deployment_name":"thing"}"#;
+    for verb in ["restart", "rollout", "log", "pods", "events"] {
+        let message = stage.raw(verb, payload.into()).await.unwrap();
+        let fault = crate::stage::read::<serde_json::Value>(&message).unwrap_err();
+        assert_eq!(fault.code, FaultCode::NotFound, "{verb}: {fault}");
+        assert!(fault.message.contains("thing"), "{verb}: {fault}");
+    }
+}
+
+pub async fn a_rollout_that_hangs_names_its_problem(stage: &Stage) {
+    let target = Target::create(stage, "hanging", "does-not-exist:1").await;
+    let rollout = condition::met("a problem", PATIENCE, async || {
+        let rollout = stage.ask(&target.rollout()).await?;
+        let pulls = |reason: &str| reason.contains("ImagePull");
+        let found = rollout
+            .problems
+            .iter()
+            .any(|problem| pulls(&problem.reason));
+        Ok(found.then_some(rollout))
+    });
+    let rollout = rollout.await.unwrap();
+    assert_eq!(rollout.state, RolloutState::Progressing);
+    assert_eq!(rollout.available, 0);
+    let web = rollout
+        .problems
+        .iter()
+        .find_map(|problem| problem.container.as_ref());
+    assert_eq!(web.unwrap().as_str(), "web");
+}

@@ -1,0 +1,156 @@
+//! A cluster, a bus, agents in this process, and somebody who asks.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use agent::{Access, Config};
+use anyhow::Result;
+use async_nats::{Client, Message, Request as Ask};
+use bus_schema::verb::{ClusterInfo, GetInfo};
+use bus_schema::{ClusterName, Fault, Request, subject};
+use bytes::Bytes;
+use k8s_sim::Simulation;
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use xtask::condition;
+use xtask::nats_server::NatsServer;
+
+/// Longer than anything here takes on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+pub struct Stage {
+    pub nats: NatsServer,
+    pub client: Client,
+    pub cluster: ClusterName,
+    /// The administrator of the cluster.
+    pub admin: kube::Client,
+    pub kubeconfig: PathBuf,
+    dirs: Vec<TempDir>,
+}
+
+/// An agent in this process.
+pub struct Running {
+    stop: CancellationToken,
+    pub task: JoinHandle<Result<()>>,
+}
+
+impl Running {
+    /// As SIGTERM does.
+    pub fn leave(&self) {
+        self.stop.cancel();
+    }
+
+    pub async fn left(self) {
+        self.leave();
+        self.task.await.expect("no panic").expect("no error");
+    }
+
+    /// As SIGKILL does.
+    pub async fn kill(self) {
+        self.task.abort();
+        assert!(self.task.await.expect_err("it was killed").is_cancelled());
+    }
+}
+
+impl Stage {
+    pub async fn new(admin: kube::Client, kubeconfig: &Path) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let nats = NatsServer::start(dir.path()).await.expect("a nats-server");
+        let client = async_nats::connect(nats.url()).await.expect("a connection");
+        Self {
+            nats,
+            client,
+            cluster: "cluster-a".parse().expect("a name"),
+            admin,
+            kubeconfig: kubeconfig.to_owned(),
+            dirs: vec![dir],
+        }
+    }
+
+    /// A simulated cluster without deployments, and an agent that has read it.
+    pub async fn simulated() -> (Simulation, Self, Running) {
+        let sim = Simulation::builder().speed(20.0).start().await;
+        Self::with(sim.expect("a simulation")).await
+    }
+
+    /// The first cluster of a simulation, and an agent that has read it.
+    pub async fn with(sim: Simulation) -> (Simulation, Self, Running) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let kubeconfig = dir.path().join("kubeconfig");
+        sim.write_kubeconfig(&kubeconfig).expect("a kubeconfig");
+        let mut stage = Self::new(sim.clusters()[0].client(), &kubeconfig).await;
+        stage.dirs.push(dir);
+        let agent = stage.agent();
+        stage.ready().await;
+        (sim, stage, agent)
+    }
+
+    pub fn config(&self) -> Config {
+        Config {
+            cluster: self.cluster.clone(),
+            nats_url: self.nats.url(),
+            nats_creds: None,
+            kubernetes: Access::new(Some(self.kubeconfig.clone()), None),
+        }
+    }
+
+    /// Starts an agent; it answers a moment later.
+    pub fn agent(&self) -> Running {
+        let stop = CancellationToken::new();
+        let stopped = stop.clone().cancelled_owned();
+        Running {
+            task: tokio::spawn(agent::run(self.config(), stopped)),
+            stop,
+        }
+    }
+
+    /// Waits until an agent answers that has read the cluster.
+    pub async fn ready(&self) -> ClusterInfo {
+        condition::met("an agent that has read its cluster", PATIENCE, async || {
+            let info = self.try_ask(&GetInfo {}).await;
+            Ok(info.filter(|info| info.counts.is_some() && info.kubernetes_version.is_some()))
+        })
+        .await
+        .expect("ready")
+    }
+
+    /// Asks a verb; `None` where nobody answers.
+    pub async fn try_ask<R: Request>(&self, request: &R) -> Option<R::Reply> {
+        let payload = serde_json::to_vec(request).expect("JSON");
+        let message = self.raw(R::VERB, payload.into()).await?;
+        read(&message).ok()
+    }
+
+    pub async fn ask<R: Request>(&self, request: &R) -> Result<R::Reply, Fault> {
+        let payload = serde_json::to_vec(request).expect("JSON");
+        read(&self.raw(R::VERB, payload.into()).await.expect("an answer"))
+    }
+
+    pub async fn ask_text<R: Request>(&self, payload: &str) -> Result<R::Reply, Fault> {
+        let payload = Bytes::from(payload.to_owned());
+        read(&self.raw(R::VERB, payload).await.expect("an answer"))
+    }
+
+    pub async fn raw(&self, verb: &str, payload: Bytes) -> Option<Message> {
+        let ask = Ask::new()
+            .inbox(self.client.new_inbox())
+            .payload(payload)
+            .timeout(Some(Duration::from_secs(20)));
+        let subject = subject::request(&self.cluster, verb);
+        self.client.send_request(subject, ask).await.ok()
+    }
+}
+
+/// A fault must say the same in the headers of the convention and in the body.
+pub fn read<T: serde::de::DeserializeOwned>(message: &Message) -> Result<T, Fault> {
+    let header = |name: &str| Some(message.headers.as_ref()?.get(name)?.as_str().to_owned());
+    let Some(error) = header("Nats-Service-Error") else {
+        return Ok(serde_json::from_slice(&message.payload).expect("the reply of the contract"));
+    };
+    let fault: Fault = serde_json::from_slice(&message.payload).expect("a fault in the body");
+    assert_eq!(error, fault.header());
+    let code = header("Nats-Service-Error-Code").expect("a code");
+    assert_eq!(code, fault.code.status().to_string());
+    Err(fault)
+}
