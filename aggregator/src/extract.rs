@@ -3,12 +3,12 @@
 use std::error::Error as _;
 
 use axum::RequestExt;
-use axum::extract::path::ErrorKind;
-use axum::extract::rejection::{BytesRejection, PathRejection};
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::{HeaderMap, header, request::Parts};
 use bytes::Bytes;
-use serde::de::DeserializeOwned;
+use serde::de::value::MapDeserializer;
+use serde::de::{self, DeserializeOwned};
 
 use crate::problem::{Problem, ProblemCode};
 
@@ -73,6 +73,11 @@ pub fn is_json(headers: &HeaderMap) -> bool {
 }
 
 fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // serde would read the fields from an array too, by their order.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        let detail = "the body is not a JSON object: it begins with {";
+        return Err(Problem::new(ProblemCode::InvalidRequest, detail));
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
@@ -116,32 +121,18 @@ fn named(code: ProblemCode, path: &str, message: &str) -> Problem {
     }
 }
 
-impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Path<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        match axum::extract::Path::<T>::from_request_parts(parts, state).await {
-            Ok(axum::extract::Path(value)) => Ok(Self(value)),
-            Err(PathRejection::FailedToDeserializePathParams(rejection)) => {
-                Err(of_path(rejection.into_kind()))
-            }
-            Err(_) => Err(Problem::new(
-                ProblemCode::InvalidRequest,
-                "the path cannot be read",
-            )),
-        }
-    }
-}
-
-fn of_path(kind: ErrorKind) -> Problem {
-    let code = ProblemCode::InvalidRequest;
-    match kind {
-        ErrorKind::DeserializeError { key, message, .. } => named(code, &key, &message),
-        ErrorKind::InvalidUtf8InPathParam { key } => named(code, &key, "not UTF-8"),
-        ErrorKind::ParseErrorAtKey {
-            key, expected_type, ..
-        } => named(code, &key, &format!("not a {expected_type}")),
-        other => Problem::new(code, other.to_string()),
+        let code = ProblemCode::InvalidRequest;
+        let names = RawPathParams::from_request_parts(parts, state).await;
+        let names = names.map_err(|error| Problem::new(code, error.to_string()))?;
+        // Not the library's own reading, which does not say which of the names is wrong.
+        let names = MapDeserializer::<_, de::value::Error>::new(names.iter());
+        serde_path_to_error::deserialize(names)
+            .map(Self)
+            .map_err(|error| named(code, &error.path().to_string(), &error.inner().to_string()))
     }
 }
 
@@ -198,8 +189,13 @@ mod tests {
     }
 
     #[test]
+    fn an_array_is_no_body() {
+        assert_eq!(refused(r#"["a"]"#).field, None);
+    }
+
+    #[test]
     fn nesting_without_end_is_refused() {
-        let deep = format!(r#"{{"cluster":{}"#, "[".repeat(100_000));
-        refused(&deep);
+        refused(&format!(r#"{{"cluster":{}"#, "[".repeat(100_000)));
+        refused(&"[".repeat(100_000));
     }
 }

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use agent::shutdown;
 use aggregator::app::App;
 use aggregator::args::{LogFormat, Serve};
 use aggregator::password::{self, Password};
@@ -78,10 +77,10 @@ impl Stack {
             service,
             dir,
         };
-        for cluster in stack.sim.clusters().to_vec() {
-            let agent = stack.agent(cluster.name(), cluster.name(), &stack.nats.url());
-            stack.agents.push(agent);
-        }
+        let names = stack.sim.clusters().iter().map(|cluster| cluster.name());
+        stack.agents = names
+            .map(|name| stack.agent(name, name, &stack.nats.url()))
+            .collect();
         stack.online(clusters).await;
         stack
     }

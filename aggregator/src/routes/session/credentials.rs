@@ -3,6 +3,7 @@
 use axum::extract::{FromRequest as _, Request};
 use axum::http::{HeaderMap, header};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde::de::value::{Error, MapDeserializer};
 use utoipa::ToSchema;
 
@@ -25,20 +26,24 @@ pub struct JsonCredentials {
 #[serde(deny_unknown_fields)]
 pub struct PasswordForm {
     /// `password`, if it is there.
-    grant_type: Option<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    grant_type: String,
     username: String,
     #[schema(value_type = String, format = Password)]
     password: Password,
     /// Not used: what somebody may do stands in the grants.
-    #[serde(rename = "scope")]
-    _scope: Option<String>,
-    /// Not used.
-    #[serde(rename = "client_id")]
-    _client_id: Option<String>,
-    /// Not used.
-    #[serde(rename = "client_secret")]
+    #[serde(default, rename = "scope")]
     #[schema(value_type = Option<String>)]
-    _client_secret: Option<Password>,
+    _scope: IgnoredAny,
+    /// Not used.
+    #[serde(default, rename = "client_id")]
+    #[schema(value_type = Option<String>)]
+    _client_id: IgnoredAny,
+    /// Not used.
+    #[serde(default, rename = "client_secret")]
+    #[schema(value_type = Option<String>)]
+    _client_secret: IgnoredAny,
 }
 
 pub(super) async fn read(request: Request) -> Result<Credentials, Problem> {
@@ -82,7 +87,7 @@ fn from_form(body: &[u8]) -> Result<Credentials, Problem> {
         let problem = Problem::new(ProblemCode::InvalidRequest, detail);
         field.into_iter().fold(problem, Problem::field)
     })?;
-    if form.grant_type.is_some_and(|kind| kind != "password") {
+    if !matches!(form.grant_type.as_str(), "" | "password") {
         let detail = "the grant_type can only be \"password\"";
         return Err(Problem::new(ProblemCode::InvalidValue, detail).field("grant_type"));
     }

@@ -1,0 +1,7 @@
+//! Signing in, staying so and signing out, over the whole REST API on a real nats-server. The numbers are those of the attacks in
+//! RELIABILITY.md.
+
+mod attacks;
+mod first_start;
+mod service;
+mod sessions;

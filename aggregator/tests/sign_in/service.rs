@@ -1,0 +1,193 @@
+//! Aggregators without clusters, in one process.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use aggregator::app::App;
+use aggregator::args::{LogFormat, Serve};
+use aggregator::password::{self, Password};
+use aggregator::{routes, run};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tower::ServiceExt as _;
+use xtask::nats_server::NatsServer;
+
+/// How long anything may take before a test fails.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+pub const PASSWORD: &str = "canary password 7";
+
+pub const COOKIE: &str = "__Host-mca_session";
+
+/// A nats-server with a file of users.
+pub struct Site {
+    pub nats: NatsServer,
+    pub users: PathBuf,
+    pub _dir: TempDir,
+}
+
+/// One aggregator.
+pub struct Service {
+    pub app: App,
+    router: Router,
+}
+
+/// An answer, read whole.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Value,
+}
+
+impl Site {
+    pub async fn start() -> Self {
+        let dir = TempDir::new().expect("a temporary folder");
+        let nats = NatsServer::start(&dir.path().join("nats")).await;
+        let site = Self {
+            nats: nats.expect("a nats-server"),
+            users: dir.path().join("users.json"),
+            _dir: dir,
+        };
+        site.write_users(&[("ana", PASSWORD, "operator"), ("bob", PASSWORD, "viewer")]);
+        site
+    }
+
+    /// Replaces the file: name, password and role of each user.
+    pub fn write_users(&self, users: &[(&str, &str, &str)]) {
+        let users = users.iter().map(|(name, password, role)| {
+            let hash = password::hash(&Password::from((*password).to_owned())).expect("a hash");
+            let grants = json!([{"role": role, "clusters": ["prod-*"], "namespaces": ["*"]}]);
+            let user = json!({"password_hash": hash.expose(), "grants": grants});
+            ((*name).to_owned(), user)
+        });
+        let document = json!({"users": Value::Object(users.collect())});
+        std::fs::write(&self.users, document.to_string()).expect("the folder is writable");
+    }
+
+    /// One more replica.
+    pub async fn service(&self) -> Service {
+        let app = run::start(Serve {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            nats_url: self.nats.url(),
+            nats_creds: None,
+            users: self.users.clone(),
+            ui_dir: None,
+            cookie_secure: true,
+            trusted_proxies: vec![],
+            jetstream_replicas: 1,
+            log_format: LogFormat::Text,
+        });
+        let app = app.await.expect("the aggregator starts");
+        let router = routes::router(app.clone());
+        Service { app, router }
+    }
+}
+
+impl Service {
+    /// Sends a request as from this address.
+    pub async fn send_from(&self, address: [u8; 4], mut request: Request<Body>) -> Answer {
+        let peer = SocketAddr::from((address, 50_000));
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let response = self.router.clone().oneshot(request).await;
+        let (parts, body) = response.expect("the router always answers").into_parts();
+        let bytes = body.collect().await.expect("the body is read").to_bytes();
+        let text = || Value::String(String::from_utf8_lossy(&bytes).into_owned());
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: serde_json::from_slice(&bytes).unwrap_or_else(|_| text()),
+        }
+    }
+
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        self.send_from([127, 0, 0, 1], request).await
+    }
+
+    pub async fn login(&self, user: &str, password: &str) -> Answer {
+        self.send(login(user, password)).await
+    }
+
+    /// The token of somebody who signs in with the right password.
+    pub async fn token(&self, user: &str) -> String {
+        let answer = self.login(user, PASSWORD).await;
+        let token = answer.body["access_token"].as_str();
+        token
+            .unwrap_or_else(|| panic!("no sign-in: {answer:?}"))
+            .to_owned()
+    }
+
+    pub async fn me(&self, token: &str) -> Answer {
+        self.send(bearer("GET", "/me", token)).await
+    }
+
+    /// Waits until the token is good, or is not.
+    pub async fn until_known(&self, token: &str, known: bool) {
+        let met = xtask::condition::met("the token's state", PATIENCE, async || {
+            let status = self.me(token).await.status;
+            Ok((status.is_success() == known).then_some(()))
+        });
+        met.await.expect("seen in time");
+    }
+}
+
+impl Answer {
+    /// The code of a failure.
+    pub fn code(&self) -> &str {
+        let kind = self.headers.get(header::CONTENT_TYPE);
+        assert_eq!(
+            kind.and_then(|kind| kind.to_str().ok()),
+            Some("application/problem+json"),
+            "{self:?}"
+        );
+        self.body["code"].as_str().expect("a code")
+    }
+
+    /// All but what differs between any two calls.
+    pub fn without_id(mut self) -> Self {
+        self.headers.remove("x-request-id");
+        if let Some(body) = self.body.as_object_mut() {
+            body.remove("request_id");
+        }
+        self
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default()
+    }
+}
+
+pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Request<Body> {
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", "mca.example");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request
+        .body(Body::from(body.to_owned()))
+        .expect("a request")
+}
+
+pub fn login(user: &str, password: &str) -> Request<Body> {
+    let body = json!({"username": user, "password": password}).to_string();
+    request(
+        "POST",
+        "/login",
+        &[("content-type", "application/json")],
+        &body,
+    )
+}
+
+pub fn bearer(method: &str, path: &str, token: &str) -> Request<Body> {
+    let value = format!("Bearer {token}");
+    request(method, path, &[("authorization", &value)], "")
+}

@@ -1,0 +1,281 @@
+//! From sign-in to sign-out.
+
+use std::time::Duration;
+
+use aggregator::actor::Actor;
+use axum::extract::{ConnectInfo, FromRequestParts as _};
+use axum::http::StatusCode;
+use serde_json::json;
+
+use crate::service::{COOKIE, PASSWORD, PATIENCE, Service, Site, bearer, request};
+
+#[tokio::test]
+async fn whoever_signs_in_gets_a_token_and_is_told_what_it_is_good_for() {
+    let site = Site::start().await;
+    let service = site.service().await;
+    let answer = service.login("ana", PASSWORD).await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    let token = answer.body["access_token"].as_str().unwrap();
+    assert_eq!(answer.body["token_type"], "bearer");
+    assert_eq!(answer.body["expires_in"], 12 * 60 * 60);
+    assert_eq!(answer.header("cache-control"), "no-store");
+    let cookie =
+        format!("{COOKIE}={token}; HttpOnly; SameSite=Strict; Secure; Path=/; Max-Age=43200");
+    assert_eq!(answer.header("set-cookie"), cookie);
+
+    let me = service.me(token).await;
+    assert_eq!(me.body["user"], "ana");
+    assert_eq!(
+        me.body["grants"],
+        json!([{"role": "operator", "clusters": ["prod-*"], "namespaces": ["*"],
+            "rights": ["read", "logs", "restart", "scale", "pause", "resume", "undo", "image"]}])
+    );
+    assert!(me.body["session"]["created_at"].is_string());
+}
+
+#[tokio::test]
+async fn a_form_signs_in_as_json_does() {
+    let site = Site::start().await;
+    let service = site.service().await;
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let body = "grant_type=password&username=ana&password=canary+password+7&scope=";
+    let answer = service.send(request("POST", "/login", &form, body)).await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    for (body, field) in [
+        ("username=ana&password=a&password=b", "password"),
+        ("username=ana&password=a&grants=all", "grants"),
+        ("username=ana", "password"),
+    ] {
+        let answer = service.send(request("POST", "/login", &form, body)).await;
+        assert_eq!(answer.code(), "invalid_request");
+        assert_eq!(answer.body["field"], field);
+    }
+}
+
+#[tokio::test]
+async fn every_other_body_is_a_problem() {
+    let site = Site::start().await;
+    let service = site.service().await;
+    let json = "application/json";
+    let deep = "[".repeat(50_000);
+    let large = format!("{{\"username\":\"{}\"}}", "a".repeat(70_000));
+    let long = json!({"username": "ana", "password": "a".repeat(1025)}).to_string();
+    for (kind, body, status, code) in [
+        (json, "", 400, "invalid_request"),
+        (json, "{", 400, "invalid_request"),
+        (json, deep.as_str(), 400, "invalid_request"),
+        (json, "{\"username\":\"ana\"}", 422, "invalid_request"),
+        (
+            json,
+            "{\"username\":1,\"password\":2}",
+            422,
+            "invalid_request",
+        ),
+        (
+            json,
+            "{\"username\":\"ana\",\"password\":\"x\",\"grants\":[]}",
+            422,
+            "invalid_request",
+        ),
+        (
+            json,
+            "{\"username\":\"ana\",\"username\":\"bob\",\"password\":\"x\"}",
+            422,
+            "invalid_request",
+        ),
+        (json, large.as_str(), 413, "body_too_large"),
+        (json, long.as_str(), 422, "invalid_request"),
+        ("text/plain", "{}", 415, "media_type_unsupported"),
+        ("multipart/form-data", "{}", 415, "media_type_unsupported"),
+        ("", "{}", 415, "media_type_unsupported"),
+    ] {
+        let answer = service
+            .send(request("POST", "/login", &[("content-type", kind)], body))
+            .await;
+        assert_eq!(answer.code(), code, "{kind}");
+        assert_eq!(answer.status.as_u16(), status, "{kind} {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_browser_is_known_by_its_cookie_and_forgotten_when_it_signs_out() {
+    let site = Site::start().await;
+    let service = site.service().await;
+    let cookie = format!("{COOKIE}={}", service.token("ana").await);
+    let same_origin = [("cookie", &*cookie), ("sec-fetch-site", "same-origin")];
+    let me = service.send(request("GET", "/me", &same_origin, "")).await;
+    assert_eq!(me.body["user"], "ana");
+
+    for _ in 0..2 {
+        let out = service
+            .send(request("POST", "/logout", &same_origin, ""))
+            .await;
+        assert_eq!(out.status, StatusCode::NO_CONTENT, "{out:?}");
+        assert!(
+            out.header("set-cookie")
+                .starts_with(&format!("{COOKIE}=; "))
+        );
+        assert!(out.header("set-cookie").contains("Max-Age=0"));
+    }
+    let me = service.send(request("GET", "/me", &same_origin, "")).await;
+    assert_eq!(me.code(), "unauthenticated");
+}
+
+#[tokio::test]
+async fn to_sign_out_without_a_session_is_a_success() {
+    let site = Site::start().await;
+    let service = site.service().await;
+    let out = service.send(request("POST", "/logout", &[], "")).await;
+    assert_eq!(out.status, StatusCode::NO_CONTENT);
+    let out = service
+        .send(bearer("POST", "/logout", "mca_nonsense"))
+        .await;
+    assert_eq!(out.status, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn a_session_holds_on_every_replica_and_ends_on_every_replica() {
+    let site = Site::start().await;
+    let (one, other) = (site.service().await, site.service().await);
+    let token = one.token("ana").await;
+    other.until_known(&token, true).await;
+    let out = other.send(bearer("POST", "/logout", &token)).await;
+    assert_eq!(out.status, StatusCode::NO_CONTENT);
+    one.until_known(&token, false).await;
+}
+
+#[tokio::test]
+async fn while_the_bus_is_away_sessions_hold_and_nobody_signs_in() {
+    let mut site = Site::start().await;
+    let service = site.service().await;
+    let token = service.token("ana").await;
+    site.nats.kill().await.unwrap();
+    assert_eq!(service.me(&token).await.status, StatusCode::OK);
+    let refused = service.login("ana", PASSWORD).await;
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.code(), "audit_unavailable");
+    assert!(refused.headers.get("set-cookie").is_none());
+    let stays = service.send(bearer("POST", "/logout", &token)).await;
+    assert_eq!(stays.code(), "bus_unavailable");
+
+    site.nats.restart().await.unwrap();
+    let again = xtask::condition::met("signed in again", PATIENCE, async || {
+        Ok(service
+            .login("ana", PASSWORD)
+            .await
+            .status
+            .is_success()
+            .then_some(()))
+    });
+    again.await.unwrap();
+    assert_eq!(service.me(&token).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn sign_ins_and_sign_outs_stand_in_the_audit() {
+    let site = Site::start().await;
+    site.write_users(&[("root", PASSWORD, "admin")]);
+    let service = site.service().await;
+    service.login("root", "wrong").await;
+    let token = service.token("root").await;
+    service.send(bearer("POST", "/logout", &token)).await;
+    let token = service.token("root").await;
+    let audit = service.send(bearer("GET", "/audit", &token)).await;
+    let items = audit.body["items"].as_array().unwrap().iter();
+    let lines: Vec<_> = items
+        .map(|item| {
+            (
+                item["verb"].as_str().unwrap(),
+                item["outcome"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            ("sign-in", "succeeded"),
+            ("sign-out", "succeeded"),
+            ("sign-in", "succeeded"),
+            ("sign-in", "refused")
+        ]
+    );
+    assert!(!audit.body.to_string().contains("mca_"));
+}
+
+/// Who makes a call with this token.
+async fn actor(service: &Service, token: &str) -> Actor {
+    let (mut parts, _) = bearer("GET", "/watch", token).into_parts();
+    parts
+        .extensions
+        .insert(ConnectInfo(std::net::SocketAddr::from(([127, 0, 0, 1], 1))));
+    let actor = Actor::from_request_parts(&mut parts, &service.app).await;
+    actor.unwrap_or_else(|refused| panic!("{refused:?}"))
+}
+
+/// A10: what a stream waits for.
+const CUT_OFF_WITHIN: Duration = Duration::from_secs(5);
+
+#[tokio::test]
+async fn a10_a_stream_is_cut_off_when_what_it_stands_on_is_gone() {
+    let site = Site::start().await;
+    let (service, other) = (site.service().await, site.service().await);
+    type Change = Box<dyn Fn(&Site)>;
+    let changes: [(&str, Change); 3] = [
+        (
+            "the grants",
+            Box::new(|site| site.write_users(&[("ana", PASSWORD, "viewer")])),
+        ),
+        (
+            "the password",
+            Box::new(|site| site.write_users(&[("ana", "another password", "operator")])),
+        ),
+        ("the user", Box::new(|site| site.write_users(&[]))),
+    ];
+    for (what, change) in changes {
+        site.write_users(&[("ana", PASSWORD, "operator")]);
+        let token = xtask::condition::met("signed in", PATIENCE, async || {
+            let answer = service.login("ana", PASSWORD).await;
+            Ok(answer.body["access_token"].as_str().map(str::to_owned))
+        });
+        let token = token.await.unwrap();
+        let actor = actor(&service, &token).await;
+        change(&site);
+        let cut_off = tokio::time::timeout(CUT_OFF_WITHIN, actor.revoked()).await;
+        assert!(cut_off.is_ok(), "{what}");
+        let known = what == "the grants";
+        assert_eq!(
+            service.me(&token).await.status.is_success(),
+            known,
+            "{what}"
+        );
+    }
+
+    site.write_users(&[("ana", PASSWORD, "operator")]);
+    let token = xtask::condition::met("signed in", PATIENCE, async || {
+        let answer = service.login("ana", PASSWORD).await;
+        Ok(answer.body["access_token"].as_str().map(str::to_owned))
+    });
+    let token = token.await.unwrap();
+    let actor = actor(&service, &token).await;
+    other.until_known(&token, true).await;
+    other.send(bearer("POST", "/logout", &token)).await;
+    let cut_off = tokio::time::timeout(CUT_OFF_WITHIN, actor.revoked()).await;
+    assert!(cut_off.is_ok(), "signed out elsewhere");
+}
+
+#[tokio::test]
+async fn a_change_for_others_cuts_nobody_off() {
+    let site = Site::start().await;
+    let service = site.service().await;
+    let token = service.token("ana").await;
+    let actor = actor(&service, &token).await;
+    let hash = std::fs::read_to_string(&site.users).unwrap();
+    let mut users: serde_json::Value = serde_json::from_str(&hash).unwrap();
+    users["users"].as_object_mut().unwrap().remove("bob");
+    let mut changes = service.app.identity.users.subscribe();
+    std::fs::write(&site.users, users.to_string()).unwrap();
+    let read = changes.wait_for(|directory| directory.find("bob").is_none());
+    drop(tokio::time::timeout(PATIENCE, read).await.unwrap().unwrap());
+    let still = futures::poll!(std::pin::pin!(actor.revoked()));
+    assert!(still.is_pending());
+}
