@@ -17,13 +17,13 @@ const LASTING: Settings = Settings {
 
 struct Bus {
     server: NatsServer,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 async fn bus() -> Bus {
     let dir = tempfile::tempdir().expect("a directory");
     let server = NatsServer::start(dir.path()).await.expect("nats-server");
-    Bus { server, _dir: dir }
+    Bus { server, dir }
 }
 
 impl Bus {
@@ -143,7 +143,7 @@ async fn what_ended_without_a_word_while_a_replica_was_cut_off_is_forgotten() {
 
     // The bucket vanishes with the server, as when its disk is replaced.
     bus.server.kill().await.unwrap();
-    std::fs::remove_dir_all(bus._dir.path().join("jetstream")).unwrap();
+    std::fs::remove_dir_all(bus.dir.path().join("jetstream")).unwrap();
     bus.server.restart().await.unwrap();
     tokio::time::timeout(SOON, live.ended()).await.unwrap();
     assert!(sessions.find(&token).is_none());

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 
 use crate::service::{PATIENCE, Site};
@@ -57,24 +57,22 @@ async fn printed(site: &Site) -> String {
         .kill_on_drop(true)
         .spawn()
         .expect("the program starts");
-    let mut error = BufReader::new(program.stderr.take().expect("piped"));
-    let mut out = BufReader::new(program.stdout.take().expect("piped"));
-    let mut text = String::new();
+    let mut error = BufReader::new(program.stderr.take().expect("piped")).lines();
+    let mut out = BufReader::new(program.stdout.take().expect("piped")).lines();
     let serving = async {
-        let (mut lines, mut others) = (String::new(), String::new());
-        while !(lines.contains("serving") || others.contains("serving")) {
-            tokio::select! {
-                read = error.read_line(&mut lines) => assert_ne!(read.expect("readable"), 0, "{lines}"),
-                read = out.read_line(&mut others) => assert_ne!(read.expect("readable"), 0, "{others}"),
-            }
+        let mut text = String::new();
+        while !text.contains("serving") {
+            let line = tokio::select! {
+                line = error.next_line() => line,
+                line = out.next_line() => line,
+            };
+            let line = line.expect("readable");
+            text += &line.unwrap_or_else(|| panic!("it ended: {text}"));
+            text.push('\n');
         }
-        lines + &others
+        text
     };
-    text += &tokio::time::timeout(PATIENCE, serving)
-        .await
-        .expect("it serves in time");
+    let text = tokio::time::timeout(PATIENCE, serving).await;
     program.kill().await.expect("it is killed");
-    error.read_to_string(&mut text).await.expect("readable");
-    out.read_to_string(&mut text).await.expect("readable");
-    text
+    text.expect("it serves in time")
 }

@@ -71,6 +71,14 @@ impl Site {
         std::fs::write(&self.users, document.to_string()).expect("the folder is writable");
     }
 
+    /// Changes the file's users.
+    pub fn edit(&self, change: impl FnOnce(&mut Value)) {
+        let text = std::fs::read_to_string(&self.users).expect("the file is there");
+        let mut document: Value = serde_json::from_str(&text).expect("it is JSON");
+        change(&mut document["users"]);
+        std::fs::write(&self.users, document.to_string()).expect("the folder is writable");
+    }
+
     /// One more replica.
     pub async fn service(&self) -> Service {
         let app = run::start(Serve {
