@@ -1,0 +1,99 @@
+//! The token of the fleet's account: which keys may sign what, and which users are let in no more.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::claims::{AccountBody, Limits};
+use crate::jwt::{Claims, JwtError, Token};
+use crate::key::{Key, UserKey};
+use crate::mint::Identity;
+use crate::scope::Scope;
+
+/// Users that are let in no more: tokens of theirs that were made up to this time.
+pub type Revocations = BTreeMap<UserKey, Timestamp>;
+
+/// The fleet's account as it stands in its token.
+#[derive(Debug, Clone)]
+pub struct FleetAccount {
+    token: Token,
+    claims: Claims<AccountBody>,
+}
+
+impl FleetAccount {
+    /// A new one, with nobody revoked.
+    pub(crate) fn first(identity: &Identity, signed_by: &Key, now: Timestamp) -> Self {
+        let claims = Claims {
+            exp: None,
+            jti: String::new(),
+            iat: now.as_second(),
+            iss: signed_by.public(),
+            name: "fleet".to_owned(),
+            sub: identity.fleet.clone(),
+            nats: AccountBody::new(Limits::with_jetstream(), scopes(identity)),
+        };
+        Self {
+            token: Token::sign(claims.clone(), signed_by),
+            claims,
+        }
+    }
+
+    /// Reads the token that the server has.
+    ///
+    /// # Errors
+    /// When it is none, or not this account's.
+    pub fn parse(text: &str, identity: &Identity) -> Result<Self, JwtError> {
+        let (token, claims) = Token::verify::<AccountBody>(text)?;
+        if claims.sub != identity.fleet {
+            return Err(JwtError::Unreadable(None));
+        }
+        Ok(Self { token, claims })
+    }
+
+    /// Its token.
+    #[must_use]
+    pub fn token(&self) -> &Token {
+        &self.token
+    }
+
+    /// The account with these users revoked as well and with this program's permissions; `None` where it is so already.
+    #[must_use]
+    pub fn changed(
+        &self,
+        identity: &Identity,
+        revoked: &Revocations,
+        signed_by: &Key,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let mut claims = self.claims.clone();
+        claims.nats.signing_keys = scopes(identity);
+        for (user, until) in revoked {
+            let entry = claims.nats.revocations.entry(user.to_string());
+            let before = entry.or_insert(0);
+            *before = until.as_second().max(*before);
+        }
+        if claims.nats == self.claims.nats {
+            return None;
+        }
+        // The server prefers the younger token, and at its start the configuration's to one of the same second.
+        claims.iat = now.as_second().max(self.claims.iat + 1);
+        Some(Self {
+            token: Token::sign(claims.clone(), signed_by),
+            claims,
+        })
+    }
+
+    /// Whether a user's tokens are let in no more.
+    #[must_use]
+    pub fn has_revoked(&self, user: &UserKey) -> bool {
+        self.claims.nats.revocations.contains_key(user.as_str())
+    }
+}
+
+fn scopes(identity: &Identity) -> Vec<Scope> {
+    vec![
+        Scope::agent(&identity.agent_scope),
+        Scope::aggregator(&identity.aggregator_scope),
+        Scope::cli(&identity.cli_scope),
+    ]
+}

@@ -1,0 +1,136 @@
+//! The file with which a user connects: token and private key, in the form that `nsc` and the nats CLI know. Without the private key
+//! it is the token alone, for those who made their key themselves.
+
+use bus_schema::ClusterName;
+use jiff::Timestamp;
+
+use crate::claims::UserBody;
+use crate::jwt::{JwtError, Token};
+use crate::key::{Key, KeyError, Kind, Secret, UserKey};
+
+const BEGIN_TOKEN: &str = "-----BEGIN NATS USER JWT-----";
+const END_TOKEN: &str = "------END NATS USER JWT------";
+const BEGIN_KEY: &str = "-----BEGIN USER NKEY SEED-----";
+const END_KEY: &str = "------END USER NKEY SEED------";
+
+/// A text that is no credential, or one that can do nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum CredentialsError {
+    /// No token is in it.
+    #[error("there is no token in it")]
+    NoToken,
+    /// No private key is in it.
+    #[error("there is no private key in it")]
+    NoKey,
+    /// The token counts for nothing.
+    #[error("its token cannot be used")]
+    BadToken(#[from] JwtError),
+    /// What should be the private key is none.
+    #[error("its private key cannot be used")]
+    BadKey(#[from] KeyError),
+    /// The private key belongs to another token.
+    #[error("its private key is not the one that its token was made for ({0})")]
+    OtherKey(UserKey),
+}
+
+/// A user's token, and what it says.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    token: Token,
+    key: Key,
+    name: String,
+    account: String,
+    expires_at: Option<Timestamp>,
+}
+
+impl Credentials {
+    /// Reads a file's text. Where it has a token alone, `seed` is the text with the private key.
+    ///
+    /// # Errors
+    /// See [`CredentialsError`]. Whether the bus takes them is not known here.
+    pub fn parse(text: &str, seed: Option<&str>) -> Result<Self, CredentialsError> {
+        let token = between(text, BEGIN_TOKEN, END_TOKEN)
+            .or_else(|| lone_token(text))
+            .ok_or(CredentialsError::NoToken)?;
+        let seed = between(text, BEGIN_KEY, END_KEY)
+            .or(seed)
+            .ok_or(CredentialsError::NoKey)?;
+        let (token, claims) = Token::verify::<UserBody>(token)?;
+        let key = Key::from_seed(Kind::User, seed)?;
+        let subject: UserKey = claims.sub.parse()?;
+        if UserKey::from(&key) != subject {
+            return Err(CredentialsError::OtherKey(subject));
+        }
+        Ok(Self {
+            token,
+            key,
+            name: claims.name,
+            account: claims.nats.issuer_account,
+            expires_at: claims.exp.and_then(|exp| Timestamp::from_second(exp).ok()),
+        })
+    }
+
+    /// The text of the file.
+    #[must_use]
+    pub fn text(token: &Token, key: &Key) -> Secret {
+        let (token, seed) = (token.as_str(), key.seed());
+        let seed = seed.expose();
+        Secret::new(format!(
+            "{BEGIN_TOKEN}\n{token}\n{END_TOKEN}\n\n\
+             This file lets its holder onto the bus: keep it as you keep a password.\n\n\
+             {BEGIN_KEY}\n{seed}\n{END_KEY}\n"
+        ))
+    }
+
+    /// What is shown to the server.
+    #[must_use]
+    pub fn token(&self) -> &Token {
+        &self.token
+    }
+
+    /// Proves to the server that the private key is at hand.
+    #[must_use]
+    pub fn sign(&self, nonce: &[u8]) -> Vec<u8> {
+        self.key.sign(nonce)
+    }
+
+    /// Whose they are, for people and for revoking them.
+    #[must_use]
+    pub fn user(&self) -> UserKey {
+        UserKey::from(&self.key)
+    }
+
+    /// The account of the bus for which they were made.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+
+    /// The name in the token; for an agent its cluster's.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether they are an agent's of this cluster.
+    #[must_use]
+    pub fn are_for(&self, cluster: &ClusterName) -> bool {
+        self.name == cluster.as_str()
+    }
+
+    /// When the server takes them no more; `None` if never.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.expires_at
+    }
+}
+
+fn between<'a>(text: &'a str, begin: &str, end: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(begin)?;
+    rest.split_once(end).map(|(inner, _)| inner.trim())
+}
+
+fn lone_token(text: &str) -> Option<&str> {
+    let text = text.trim();
+    (text.starts_with("eyJ") && !text.contains(char::is_whitespace)).then_some(text)
+}

@@ -1,0 +1,292 @@
+//! Where keys lie: one directory for each who holds some, private to its owner. What is there is never written over.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::key::{Key, KeyError, Kind, Secret};
+use crate::mint::{AggregatorKeys, CliKeys, Identity};
+
+/// A directory of keys cannot be made or used.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectoryError {
+    /// All keys are there.
+    #[error(
+        "{dir} has the keys of a bus already, and nothing was changed: whoever has them loses the bus if they are made anew. Give another directory"
+    )]
+    Complete {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// Some keys are there.
+    #[error(
+        "{dir} has some keys of a bus and lacks {missing}: put them back from a backup, or move away what is there"
+    )]
+    Incomplete {
+        /// The directory.
+        dir: PathBuf,
+        /// The files that are missing.
+        missing: String,
+    },
+    /// A file or directory cannot be written.
+    #[error("{path} cannot be written")]
+    NotWritten {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file cannot be read.
+    #[error("{path} cannot be read")]
+    NotRead {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file has not what it should.
+    #[error("{path} cannot be used")]
+    NotUsable {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A key is there that the bus does not know.
+    #[error("{path} is the key of another bus than identity.json beside it says")]
+    OfAnotherBus {
+        /// Which.
+        path: PathBuf,
+    },
+}
+
+/// Who holds a part of the keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The person who runs the bus: everything that makes other keys. Best kept off line.
+    Operator,
+    /// The nats-server: public keys alone.
+    Server,
+    /// The aggregator.
+    Aggregator,
+}
+
+const IDENTITY: &str = "identity.json";
+
+impl Role {
+    pub(crate) const ALL: [Self; 3] = [Self::Operator, Self::Server, Self::Aggregator];
+
+    /// Its directory in the one that `aggregator bus init` was given.
+    #[must_use]
+    pub fn dir(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Server => "server",
+            Self::Aggregator => "aggregator",
+        }
+    }
+
+    pub(crate) fn files(self) -> &'static [&'static str] {
+        match self {
+            Self::Operator => &[
+                IDENTITY,
+                "operator.nk",
+                "operator-signing.nk",
+                "system-scope.nk",
+                "aggregator-scope.nk",
+                "agent-scope.nk",
+                "cli-scope.nk",
+            ],
+            Self::Server => &["nats-server.conf", "bus.conf"],
+            Self::Aggregator => &[
+                IDENTITY,
+                "aggregator.creds",
+                "system.creds",
+                "operator-signing.nk",
+                "agent-scope.nk",
+            ],
+        }
+    }
+}
+
+/// Fails unless `dir` is free of keys.
+pub(crate) fn ensure_free(dir: &Path) -> Result<(), DirectoryError> {
+    let files = Role::ALL.iter().flat_map(|role| {
+        let files = role.files().iter();
+        files.map(|file| Path::new(role.dir()).join(file))
+    });
+    let (there, missing): (Vec<_>, Vec<_>) = files.partition(|file| dir.join(file).exists());
+    if there.is_empty() {
+        return Ok(());
+    }
+    let dir = dir.to_owned();
+    Err(if missing.is_empty() {
+        DirectoryError::Complete { dir }
+    } else {
+        let missing: Vec<_> = missing.iter().map(|file| file.display().to_string()).collect();
+        let missing = missing.join(", ");
+        DirectoryError::Incomplete { dir, missing }
+    })
+}
+
+impl AggregatorKeys {
+    /// Reads the aggregator's directory.
+    ///
+    /// # Errors
+    /// When a file is missing (all that are, are named), or is not what it should be.
+    pub fn open(dir: &Path) -> Result<Self, DirectoryError> {
+        ensure_complete(dir, Role::Aggregator)?;
+        let identity = read_identity(dir)?;
+        let operator_signing = read_key(dir, "operator-signing.nk", Kind::Operator)?;
+        let agent_scope = read_key(dir, "agent-scope.nk", Kind::Account)?;
+        belongs(dir, "operator-signing.nk", &operator_signing, &identity.operator_signing)?;
+        belongs(dir, "agent-scope.nk", &agent_scope, &identity.agent_scope)?;
+        Ok(Self {
+            identity,
+            operator_signing,
+            agent_scope,
+        })
+    }
+
+    /// The credentials of the aggregator for the fleet's account.
+    #[must_use]
+    pub fn aggregator_creds(dir: &Path) -> PathBuf {
+        dir.join("aggregator.creds")
+    }
+
+    /// The credentials of the aggregator for the system account.
+    #[must_use]
+    pub fn system_creds(dir: &Path) -> PathBuf {
+        dir.join("system.creds")
+    }
+}
+
+impl CliKeys {
+    /// Reads the operator's directory, of which only two files are needed.
+    ///
+    /// # Errors
+    /// When one of them is missing or is not what it should be.
+    pub fn open(dir: &Path) -> Result<Self, DirectoryError> {
+        let identity = read_identity(dir)?;
+        let cli_scope = read_key(dir, "cli-scope.nk", Kind::Account)?;
+        belongs(dir, "cli-scope.nk", &cli_scope, &identity.cli_scope)?;
+        Ok(Self {
+            identity,
+            cli_scope,
+        })
+    }
+}
+
+fn ensure_complete(dir: &Path, role: Role) -> Result<(), DirectoryError> {
+    let missing: Vec<_> = role
+        .files()
+        .iter()
+        .filter(|file| !dir.join(file).exists())
+        .copied()
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(DirectoryError::Incomplete {
+        dir: dir.to_owned(),
+        missing: missing.join(", "),
+    })
+}
+
+fn belongs(dir: &Path, file: &str, key: &Key, public: &str) -> Result<(), DirectoryError> {
+    if key.public() == public {
+        return Ok(());
+    }
+    Err(DirectoryError::OfAnotherBus {
+        path: dir.join(file),
+    })
+}
+
+fn read(path: &Path) -> Result<String, DirectoryError> {
+    fs::read_to_string(path).map_err(|source| DirectoryError::NotRead {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn read_identity(dir: &Path) -> Result<Identity, DirectoryError> {
+    let path = dir.join(IDENTITY);
+    serde_json::from_str(&read(&path)?).map_err(|error| DirectoryError::NotUsable {
+        path,
+        source: error.into(),
+    })
+}
+
+fn read_key(dir: &Path, file: &str, kind: Kind) -> Result<Key, DirectoryError> {
+    let path = dir.join(file);
+    Key::from_seed(kind, &read(&path)?).map_err(|error: KeyError| DirectoryError::NotUsable {
+        path,
+        source: error.into(),
+    })
+}
+
+/// A directory that is being filled.
+pub(crate) struct Filling<'a> {
+    dir: &'a Path,
+}
+
+impl<'a> Filling<'a> {
+    pub fn new(dir: &'a Path) -> Result<Self, DirectoryError> {
+        private_dir(dir)?;
+        Ok(Self { dir })
+    }
+
+    pub fn secret(&self, name: &str, secret: &Secret) -> Result<(), DirectoryError> {
+        private_file(&self.dir.join(name), secret.expose())
+    }
+
+    pub fn key(&self, name: &str, key: &Key) -> Result<(), DirectoryError> {
+        self.secret(name, &Secret::new(format!("{}\n", key.seed().expose())))
+    }
+
+    pub fn text(&self, name: &str, text: &str) -> Result<(), DirectoryError> {
+        private_file(&self.dir.join(name), text)
+    }
+
+    pub fn identity(&self, identity: &Identity) -> Result<(), DirectoryError> {
+        let json = serde_json::to_string_pretty(identity).expect("it is plain data");
+        self.text(IDENTITY, &format!("{json}\n"))
+    }
+}
+
+fn private_dir(dir: &Path) -> Result<(), DirectoryError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.map_err(|source| DirectoryError::NotWritten {
+        path: dir.to_owned(),
+        source,
+    })
+}
+
+/// Writes a new file that its owner alone can read.
+///
+/// # Errors
+/// Also when it is there already.
+pub fn private_file(path: &Path, text: &str) -> Result<(), DirectoryError> {
+    let mut options = File::options();
+    options.write(true).create_new(true).mode(0o600);
+    let written = options.open(path).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    });
+    written.map_err(|source| {
+        let source = match source.kind() {
+            ErrorKind::AlreadyExists => {
+                std::io::Error::new(ErrorKind::AlreadyExists, "it is there already and is left as it is")
+            }
+            _ => source,
+        };
+        DirectoryError::NotWritten {
+            path: path.to_owned(),
+            source,
+        }
+    })
+}

@@ -1,0 +1,178 @@
+//! A new bus: all keys, each in the directory of whoever needs it, and the configuration of its nats-server.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use crate::account::FleetAccount;
+use crate::claims::{AccountBody, Limits, OperatorBody};
+use crate::directory::{DirectoryError, Filling, Role, ensure_free};
+use crate::jwt::{Claims, Token};
+use crate::key::{Key, Kind};
+use crate::mint::{AggregatorKeys, CliKeys, Identity, aggregator_credentials};
+use crate::scope::Scope;
+use crate::server_config;
+
+/// Where the nats-server will run.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Its data: JetStream's store and the tokens of the accounts.
+    pub store: PathBuf,
+    /// Certificate and private key, for TLS.
+    pub tls: Option<(PathBuf, PathBuf)>,
+}
+
+/// The keys of a new bus.
+#[derive(Debug, Clone)]
+pub struct Bus {
+    operator: Key,
+    operator_signing: Key,
+    system_scope: Key,
+    aggregator_scope: Key,
+    agent_scope: Key,
+    cli_scope: Key,
+    identity: Identity,
+}
+
+/// Makes a new bus in `dir`.
+///
+/// # Errors
+/// When `dir` has keys already, all or some of them, or cannot be written.
+pub fn init(dir: &Path, place: &Place, now: Timestamp) -> Result<Bus, DirectoryError> {
+    ensure_free(dir)?;
+    let bus = Bus::generate();
+    bus.write(dir, place, now)?;
+    Ok(bus)
+}
+
+impl Bus {
+    fn generate() -> Self {
+        let operator = [Key::generate(Kind::Operator), Key::generate(Kind::Operator)];
+        Self::of(operator, || Key::generate(Kind::Account))
+    }
+
+    /// Nothing is ever signed with the accounts' own private keys, so they are not even kept.
+    fn of([operator, operator_signing]: [Key; 2], mut account: impl FnMut() -> Key) -> Self {
+        let (system, fleet) = (account().public(), account().public());
+        let [system_scope, aggregator_scope] = [account(), account()];
+        let [agent_scope, cli_scope] = [account(), account()];
+        let identity = Identity {
+            operator: operator.public(),
+            operator_signing: operator_signing.public(),
+            system,
+            fleet,
+            system_scope: system_scope.public(),
+            aggregator_scope: aggregator_scope.public(),
+            agent_scope: agent_scope.public(),
+            cli_scope: cli_scope.public(),
+        };
+        Self {
+            operator,
+            operator_signing,
+            system_scope,
+            aggregator_scope,
+            agent_scope,
+            cli_scope,
+            identity,
+        }
+    }
+
+    /// What the aggregator gets of it.
+    #[must_use]
+    pub fn aggregator(&self) -> AggregatorKeys {
+        AggregatorKeys {
+            identity: self.identity.clone(),
+            operator_signing: self.operator_signing.clone(),
+            agent_scope: self.agent_scope.clone(),
+        }
+    }
+
+    /// What makes credentials for people.
+    #[must_use]
+    pub fn cli(&self) -> CliKeys {
+        CliKeys {
+            identity: self.identity.clone(),
+            cli_scope: self.cli_scope.clone(),
+        }
+    }
+
+    fn write(&self, dir: &Path, place: &Place, now: Timestamp) -> Result<(), DirectoryError> {
+        let dir_of = |role: Role| dir.join(role.dir());
+        self.write_operator(&Filling::new(&dir_of(Role::Operator))?)?;
+        self.write_aggregator(&Filling::new(&dir_of(Role::Aggregator))?, now)?;
+        let (server, fleet) = (dir_of(Role::Server), self.fleet_token(now));
+        let filling = Filling::new(&server)?;
+        filling.text("nats-server.conf", server_config::SHIPPED)?;
+        let tokens = server_config::Tokens {
+            operator: &self.operator_token(now),
+            system: (&self.identity.system, &self.system_token(now)),
+            fleet: (&self.identity.fleet, &fleet),
+        };
+        filling.text("bus.conf", &server_config::of_this_bus(place, &tokens))
+    }
+
+    fn write_operator(&self, filling: &Filling<'_>) -> Result<(), DirectoryError> {
+        filling.identity(&self.identity)?;
+        filling.key("operator.nk", &self.operator)?;
+        filling.key("operator-signing.nk", &self.operator_signing)?;
+        filling.key("system-scope.nk", &self.system_scope)?;
+        filling.key("aggregator-scope.nk", &self.aggregator_scope)?;
+        filling.key("agent-scope.nk", &self.agent_scope)?;
+        filling.key("cli-scope.nk", &self.cli_scope)
+    }
+
+    fn write_aggregator(
+        &self,
+        filling: &Filling<'_>,
+        now: Timestamp,
+    ) -> Result<(), DirectoryError> {
+        let Identity { fleet, system, .. } = &self.identity;
+        let mint = |account: &str, scope: &Key| {
+            aggregator_credentials(account, scope, &Key::generate(Kind::User), now)
+        };
+        filling.identity(&self.identity)?;
+        filling.secret("aggregator.creds", &mint(fleet, &self.aggregator_scope))?;
+        filling.secret("system.creds", &mint(system, &self.system_scope))?;
+        filling.key("operator-signing.nk", &self.operator_signing)?;
+        filling.key("agent-scope.nk", &self.agent_scope)
+    }
+
+    fn operator_token(&self, now: Timestamp) -> Token {
+        let signing = self.operator_signing.public();
+        let claims = Claims {
+            exp: None,
+            jti: String::new(),
+            iat: now.as_second(),
+            iss: String::new(),
+            name: "multi-cluster-aggregator".to_owned(),
+            sub: self.operator.public(),
+            nats: OperatorBody::new(signing, self.identity.system.clone()),
+        };
+        Token::sign(claims, &self.operator)
+    }
+
+    fn system_token(&self, now: Timestamp) -> Token {
+        let scope = Scope::system(&self.identity.system_scope, &self.identity.fleet);
+        let claims = Claims {
+            exp: None,
+            jti: String::new(),
+            iat: now.as_second(),
+            iss: String::new(),
+            name: "system".to_owned(),
+            sub: self.identity.system.clone(),
+            nats: AccountBody::new(Limits::default(), vec![scope]),
+        };
+        Token::sign(claims, &self.operator_signing)
+    }
+
+    fn fleet_token(&self, now: Timestamp) -> Token {
+        let account = FleetAccount::first(&self.identity, &self.operator_signing, now);
+        account.token().clone()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,41 @@
+//! Known answers, and what stands on the disk.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use bus_schema::ClusterName;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::*;
+use crate::credentials::Credentials;
+use crate::key::UserKey;
+use crate::mint::Permit;
+
+fn fixed() -> Bus {
+    let mut byte = 10;
+    let operator = [Key::fixed(Kind::Operator, 1), Key::fixed(Kind::Operator, 2)];
+    Bus::of(operator, || {
+        byte += 1;
+        Key::fixed(Kind::Account, byte)
+    })
+}
+
+fn time() -> Timestamp {
+    Timestamp::from_second(1_790_000_000).unwrap()
+}
+
+fn place(dir: &TempDir) -> Place {
+    Place {
+        listen: ([127, 0, 0, 1], 4222).into(),
+        store: dir.path().join("a store"),
+        tls: None,
+    }
+}
+
+fn claims(token: &str) -> Value {
+    use base64::Engine as _;
+    let part = token.split('.').nth(1).unwrap();
+    let json = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part);
+    serde_json::from_slice(&json.unwrap()).unwrap()
+}

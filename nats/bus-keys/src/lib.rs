@@ -1,0 +1,24 @@
+//! The keys of the bus: who is trusted, what each credential may do there, and the credentials themselves. NATS's decentralised
+//! JWTs (operator, accounts, users), minted here. Knows nothing of connections.
+//!
+//! A private key leaves this crate as a [`Secret`] alone, which shows nothing of itself until it is asked to.
+
+mod account;
+mod claims;
+mod credentials;
+mod directory;
+mod init;
+mod jwt;
+mod key;
+mod mint;
+mod scope;
+mod server_config;
+
+pub use account::{FleetAccount, Revocations};
+pub use credentials::{Credentials, CredentialsError};
+pub use directory::{DirectoryError, Role, private_file};
+pub use init::{Bus, Place, init};
+pub use jwt::{JwtError, Token};
+pub use key::{Key, KeyError, Kind, Secret, UserKey};
+pub use mint::{AggregatorKeys, CliKeys, Identity, Label, Permit};
+pub use scope::{AUDIT_STREAM, BUCKETS};

@@ -1,0 +1,191 @@
+//! Who can make credentials, and for whom. What a credential may do is not decided here but by the signing key's template: see
+//! `scope`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use bus_schema::{ClusterName, VERBS};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::claims::UserBody;
+use crate::credentials::Credentials;
+use crate::jwt::{Claims, Token};
+use crate::key::{Key, Kind, Secret, UserKey};
+
+/// The public keys of one bus. No secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The operator's.
+    pub operator: String,
+    /// The one that signs for the operator.
+    pub operator_signing: String,
+    /// The system account.
+    pub system: String,
+    /// The account of aggregator, agents and people.
+    pub fleet: String,
+    pub(crate) system_scope: String,
+    pub(crate) aggregator_scope: String,
+    pub(crate) agent_scope: String,
+    pub(crate) cli_scope: String,
+}
+
+/// What a running aggregator can sign with: it lets agents in, and locks users out.
+#[derive(Debug, Clone)]
+pub struct AggregatorKeys {
+    /// The bus that they belong to.
+    pub identity: Identity,
+    /// Signs the account's token.
+    pub operator_signing: Key,
+    pub(crate) agent_scope: Key,
+}
+
+impl AggregatorKeys {
+    /// The token that lets the holder of a private key be an agent of this cluster, and of no other: a name that is no
+    /// [`ClusterName`], such as `*`, would be put into the template like any other.
+    #[must_use]
+    pub fn agent(&self, cluster: &ClusterName, holder: &UserKey, now: Timestamp) -> Token {
+        user(cluster.as_str(), holder, &self.identity, now).sign(&self.agent_scope)
+    }
+
+    /// A new private key with its token: the text of a credentials file.
+    #[must_use]
+    pub fn agent_credentials(&self, cluster: &ClusterName, now: Timestamp) -> (UserKey, Secret) {
+        let key = Key::generate(Kind::User);
+        let holder = UserKey::from(&key);
+        let token = self.agent(cluster, &holder, now);
+        (holder, Credentials::text(&token, &key))
+    }
+}
+
+/// What makes credentials for people. They stay with whoever runs the bus.
+#[derive(Debug, Clone)]
+pub struct CliKeys {
+    /// The bus that they belong to.
+    pub identity: Identity,
+    pub(crate) cli_scope: Key,
+}
+
+/// What a person's credential allows.
+#[derive(Debug, Clone)]
+pub struct Permit {
+    /// For whom, as the server's log shows it.
+    pub name: Label,
+    /// On these clusters; empty is all of them.
+    pub clusters: Vec<ClusterName>,
+    /// These verbs.
+    pub verbs: Vec<&'static str>,
+    /// Also to list the agents, of all clusters, with `nats micro ls`.
+    pub may_list_agents: bool,
+    /// Where replies come in. Whoever may listen on somebody's prefix hears that one's replies.
+    pub inbox_prefix: Label,
+    /// Until when.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl CliKeys {
+    /// The text of a credentials file, and the key by which it can be revoked.
+    #[must_use]
+    pub fn credentials(&self, permit: &Permit, now: Timestamp) -> (UserKey, Secret) {
+        let key = Key::generate(Kind::User);
+        let holder = UserKey::from(&key);
+        let mut claims = user(permit.name.as_str(), &holder, &self.identity, now);
+        claims.0.exp = permit.expires_at.map(Timestamp::as_second);
+        claims.0.nats.tags = permit.tags();
+        let token = claims.sign(&self.cli_scope);
+        (holder, Credentials::text(&token, &key))
+    }
+}
+
+impl Permit {
+    /// The verb of this name, if there is one.
+    #[must_use]
+    pub fn verb(name: &str) -> Option<&'static str> {
+        VERBS.iter().map(|verb| verb.name).find(|verb| *verb == name)
+    }
+
+    /// Every verb.
+    #[must_use]
+    pub fn all_verbs() -> Vec<&'static str> {
+        VERBS.iter().map(|verb| verb.name).collect()
+    }
+
+    fn tags(&self) -> Vec<String> {
+        let mut tags = vec![format!("inbox:{}", self.inbox_prefix)];
+        tags.extend(self.verbs.iter().map(|verb| format!("verb:{verb}")));
+        if self.clusters.is_empty() {
+            tags.push("cluster:*".to_owned());
+        }
+        tags.extend(self.clusters.iter().map(|name| format!("cluster:{name}")));
+        if self.may_list_agents {
+            tags.push("srv:>".to_owned());
+        }
+        tags
+    }
+}
+
+/// A name that is good for one token of a subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label(String);
+
+/// What is not a [`Label`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("use 1 to 64 letters, digits, _ and -")]
+pub struct LabelError;
+
+impl Label {
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Label {
+    type Err = LabelError;
+
+    fn from_str(text: &str) -> Result<Self, LabelError> {
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        if (1..=64).contains(&text.len()) && text.bytes().all(legal) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(LabelError)
+        }
+    }
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+struct User(Claims<UserBody>);
+
+impl User {
+    fn sign(self, scope: &Key) -> Token {
+        Token::sign(self.0, scope)
+    }
+}
+
+fn user(name: &str, holder: &UserKey, identity: &Identity, now: Timestamp) -> User {
+    in_account(name, holder, &identity.fleet, now)
+}
+
+fn in_account(name: &str, holder: &UserKey, account: &str, now: Timestamp) -> User {
+    User(Claims {
+        exp: None,
+        jti: String::new(),
+        iat: now.as_second(),
+        iss: String::new(),
+        name: name.to_owned(),
+        sub: holder.to_string(),
+        nats: UserBody::new(account.to_owned(), vec![]),
+    })
+}
+
+/// The credentials of the aggregator itself, in an account and under a scope of it.
+pub(crate) fn aggregator_credentials(account: &str, scope: &Key, key: &Key, now: Timestamp) -> Secret {
+    let token = in_account("aggregator", &UserKey::from(key), account, now).sign(scope);
+    Credentials::text(&token, key)
+}

@@ -1,0 +1,153 @@
+//! What each kind of credential may do on the bus: the templates that stand beside the signing keys in the account's token. Lists of
+//! what is allowed, never of what is denied. They hold for every credential as soon as the account's token is changed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::claims::UNLIMITED;
+
+/// The stream of the audit.
+pub const AUDIT_STREAM: &str = "AUDIT";
+
+/// The key-value buckets of the aggregator. One that is not in this list cannot be opened.
+pub const BUCKETS: [&str; 4] = ["clusters", "credentials", "operations", "sessions"];
+
+/// Longer than any request waits for its reply.
+const REPLY_WITHIN_NANOSECONDS: i64 = 60_000_000_000;
+
+/// More than an agent with all its verbs and followed logs has.
+const AGENT_SUBSCRIPTIONS: i64 = 512;
+
+/// What a signing key may sign.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Scope {
+    pub kind: String,
+    pub key: String,
+    pub role: String,
+    pub template: Template,
+    #[serde(default)]
+    pub description: String,
+}
+
+/// The permissions of every user that the key has signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Template {
+    #[serde(rename = "pub")]
+    publish: Allowed,
+    #[serde(rename = "sub")]
+    subscribe: Allowed,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    resp: Option<Responses>,
+    subs: i64,
+    data: i64,
+    payload: i64,
+    allowed_connection_types: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Allowed {
+    allow: Vec<String>,
+}
+
+/// To whoever has asked, on the subject that the question named.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Responses {
+    max: i64,
+    ttl: i64,
+}
+
+impl Scope {
+    fn new(role: &str, key: &str, template: Template) -> Self {
+        Self {
+            kind: "user_scope".to_owned(),
+            key: key.to_owned(),
+            role: role.to_owned(),
+            template,
+            description: String::new(),
+        }
+    }
+
+    /// For the agents of the cluster that the user is named after.
+    pub fn agent(key: &str) -> Self {
+        let mut subscribe = vec!["cluster.{{name()}}.>".to_owned(), "fleet.>".to_owned()];
+        // What the services convention (ADR-32) has agents answer: all of them, those of their name, and each one.
+        for question in ["PING", "INFO", "STATS"] {
+            for whom in ["", ".agent", ".agent.*"] {
+                subscribe.push(format!("$SRV.{question}{whom}"));
+            }
+        }
+        let mut template = Template::new(vec!["agent.{{name()}}.>".to_owned()], subscribe);
+        template.subs = AGENT_SUBSCRIPTIONS;
+        template.resp = Some(Responses {
+            max: 1,
+            ttl: REPLY_WITHIN_NANOSECONDS,
+        });
+        Self::new("agent", key, template)
+    }
+
+    /// For the aggregator.
+    pub fn aggregator(key: &str) -> Self {
+        let mut publish = ["cluster.*.>", "fleet.>", "$SRV.>", "audit.>"]
+            .map(str::to_owned)
+            .to_vec();
+        publish.extend(jetstream(AUDIT_STREAM));
+        for bucket in BUCKETS {
+            publish.push(format!("$KV.{bucket}.>"));
+            publish.extend(jetstream(&format!("KV_{bucket}")));
+        }
+        let subscribe = vec!["agent.>".to_owned(), "_INBOX_aggregator.>".to_owned()];
+        Self::new("aggregator", key, Template::new(publish, subscribe))
+    }
+
+    /// For people with the nats CLI: each credential names its clusters and verbs.
+    pub fn cli(key: &str) -> Self {
+        let publish = ["cluster.{{tag(cluster)}}.{{tag(verb)}}", "$SRV.{{tag(srv)}}"];
+        let subscribe = vec!["{{tag(inbox)}}.>".to_owned()];
+        let template = Template::new(publish.map(str::to_owned).to_vec(), subscribe);
+        Self::new("cli", key, template)
+    }
+
+    /// For the aggregator in the system account: who comes and goes in the fleet's account, and that account's token.
+    pub fn system(key: &str, fleet: &str) -> Self {
+        let publish = vec![
+            "$SYS.REQ.CLAIMS.UPDATE".to_owned(),
+            format!("$SYS.REQ.ACCOUNT.{fleet}.CLAIMS.LOOKUP"),
+        ];
+        let subscribe = vec![
+            format!("$SYS.ACCOUNT.{fleet}.CONNECT"),
+            format!("$SYS.ACCOUNT.{fleet}.DISCONNECT"),
+            "_INBOX_aggregator.>".to_owned(),
+        ];
+        Self::new("system", key, Template::new(publish, subscribe))
+    }
+}
+
+impl Template {
+    fn new(publish: Vec<String>, subscribe: Vec<String>) -> Self {
+        Self {
+            publish: Allowed { allow: publish },
+            subscribe: Allowed { allow: subscribe },
+            resp: None,
+            subs: UNLIMITED,
+            data: UNLIMITED,
+            payload: UNLIMITED,
+            // No leaf nodes and no MQTT.
+            allowed_connection_types: vec!["STANDARD".to_owned(), "WEBSOCKET".to_owned()],
+        }
+    }
+}
+
+/// Make, look at and read a stream. Not change, purge or delete it, nor delete one of its messages.
+fn jetstream(stream: &str) -> Vec<String> {
+    vec![
+        format!("$JS.API.STREAM.INFO.{stream}"),
+        format!("$JS.API.STREAM.CREATE.{stream}"),
+        format!("$JS.API.STREAM.MSG.GET.{stream}"),
+        format!("$JS.API.DIRECT.GET.{stream}"),
+        format!("$JS.API.DIRECT.GET.{stream}.>"),
+        format!("$JS.API.CONSUMER.CREATE.{stream}.>"),
+        format!("$JS.API.CONSUMER.INFO.{stream}.*"),
+        format!("$JS.API.CONSUMER.DELETE.{stream}.*"),
+        format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.*"),
+        format!("$JS.FC.{stream}.>"),
+    ]
+}
