@@ -56,7 +56,7 @@ impl Caches {
         }));
         let (caches, kubernetes, ended) = (self.clone(), api.clone(), stop.clone());
         tasks.spawn(ended.run_until_cancelled_owned(async move {
-            caches.link.probe(kubernetes.client(), &caches.news).await;
+            caches.link.probe(&kubernetes, &caches.news).await;
         }));
     }
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::stream::{Config, DiscardPolicy, StorageType, Stream};
+use async_nats::jetstream::stream::{
+    Config, DirectGetErrorKind, DiscardPolicy, StorageType, Stream,
+};
 use bus_schema::{ClusterName, DeploymentName, Namespace, OperationId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -86,6 +88,14 @@ pub enum Outcome {
     Unknown,
     /// It was refused before it was tried, such as a wrong password.
     Refused,
+}
+
+impl Outcome {
+    /// Whether this is the last word on an operation.
+    #[must_use]
+    pub const fn is_settled(self) -> bool {
+        !matches!(self, Self::Pending | Self::Unknown)
+    }
 }
 
 /// A line that stands in the stream, by its sequence there.
@@ -181,8 +191,7 @@ impl Audit {
         last: Sequence,
     ) -> Result<Sequence, AuditError> {
         let message = PublishMessage::build().expected_last_subject_sequence(last.0);
-        self.write(format!("audit.operation.{operation}"), entry, message)
-            .await
+        self.write(subject_of(operation), entry, message).await
     }
 
     /// Writes a sign-in or sign-out.
@@ -203,6 +212,28 @@ impl Audit {
         };
         let written = self.write("audit.sign-in".to_owned(), &entry, PublishMessage::build());
         written.await.map(drop).map_err(Problem::from)
+    }
+
+    /// The newest line of an operation and where it stands; `None` if it has none.
+    ///
+    /// # Errors
+    /// [`AuditError::Unavailable`] when the stream does not answer in time.
+    pub async fn newest(
+        &self,
+        operation: &OperationId,
+    ) -> Result<Option<(Sequence, Entry)>, AuditError> {
+        let last = self
+            .stream
+            .direct_get_last_for_subject(subject_of(operation));
+        match tokio::time::timeout(ACK_WITHIN, last).await {
+            Ok(Ok(line)) => {
+                let entry = serde_json::from_slice(&line.payload);
+                let entry = entry.map_err(|_| AuditError::Unavailable(None))?;
+                Ok(Some((Sequence(line.sequence), entry)))
+            }
+            Ok(Err(error)) if error.kind() == DirectGetErrorKind::NotFound => Ok(None),
+            _ => Err(AuditError::Unavailable(None)),
+        }
     }
 
     async fn write(
@@ -229,4 +260,8 @@ impl Audit {
             }
         }
     }
+}
+
+fn subject_of(operation: &OperationId) -> String {
+    format!("audit.operation.{operation}")
 }

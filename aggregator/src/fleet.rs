@@ -20,6 +20,7 @@ mod listen;
 mod order;
 mod restart_time;
 mod settle;
+mod unbegun;
 
 pub use follow::FollowedLog;
 pub use listen::{Clusters, listen};
@@ -27,6 +28,7 @@ pub use order::{Done, RequestId};
 pub use settle::settle;
 
 use restart_time::RestartTimes;
+use unbegun::Unbegun;
 
 /// The clusters, and the one way to reach them.
 #[derive(Debug)]
@@ -36,6 +38,7 @@ pub struct Fleet {
     operations: Operations,
     registry: RwLock<Registry>,
     restart_times: RestartTimes,
+    unbegun: Unbegun,
     /// Writes that are under way; awaited before the program ends.
     writes: TaskTracker,
 }
@@ -50,6 +53,7 @@ impl Fleet {
             operations,
             registry: RwLock::default(),
             restart_times: RestartTimes::default(),
+            unbegun: Unbegun::default(),
             writes: TaskTracker::new(),
         }
     }

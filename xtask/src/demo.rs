@@ -27,10 +27,10 @@ pub struct Options {
     /// How many clusters to simulate
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     clusters: u32,
-    /// Namespaces in each simulated cluster
+    /// Namespaces with deployments in each simulated cluster
     #[arg(long, default_value_t = 5)]
     namespaces: u32,
-    /// Deployments in each namespace of a simulated cluster
+    /// Deployments in each simulated cluster
     #[arg(long, default_value_t = 20)]
     deployments: u32,
     /// Where the aggregator listens; port 0 is a free one

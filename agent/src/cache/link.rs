@@ -1,16 +1,15 @@
 //! Whether the API server answers at all. A watch over a dead connection looks just like one with nothing to say, so it
-//! is asked for its version every few seconds.
+//! is asked every few seconds, and for something that it must look up in its store.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use kube::Client;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
 use super::Freshness;
 use crate::jitter;
-use crate::kubernetes::{ask, condition_of};
+use crate::kubernetes::{CallError, IDENTITY_NAMESPACE, Kubernetes, ask, condition_of};
 
 const PROBE_EVERY: Duration = Duration::from_secs(5);
 const PROBE_WITHIN: Duration = Duration::from_secs(3);
@@ -30,32 +29,46 @@ impl Link {
     }
 
     /// Asks, for ever.
-    pub async fn probe(&self, client: &Client, news: &Notify) {
+    pub async fn probe(&self, kubernetes: &Kubernetes, news: &Notify) {
         let mut answered = Instant::now();
         loop {
             let asked = Instant::now();
-            if self.ask_once(client, answered).await {
+            let changed = match self.ask_once(kubernetes).await {
+                Err(error) if condition_of(&error).is_some() => self.broke(answered, &error),
+                // Told to slow down, say, it was answered all the same.
+                Ok(()) | Err(_) => {
+                    answered = asked;
+                    self.freshness.flows()
+                }
+            };
+            if changed {
                 news.notify_one();
-            }
-            if self.freshness.stale_since().is_none() {
-                answered = asked;
             }
             sleep(jitter::around(PROBE_EVERY)).await;
         }
     }
 
-    async fn ask_once(&self, client: &Client, answered: Instant) -> bool {
-        match ask(Instant::now() + PROBE_WITHIN, || client.apiserver_version()).await {
-            Ok(info) => {
-                let mut version = self.version.lock().unwrap_or_else(PoisonError::into_inner);
-                *version = Some(info.git_version);
-                self.freshness.flows()
-            }
-            Err(error) => match condition_of(&error) {
-                Some((kind, message)) => self.freshness.broke(answered, kind, message),
-                // Slowed down, say: it answers.
-                None => self.freshness.flows(),
-            },
+    /// The version is asked for again after a break, which may have been an upgrade.
+    async fn ask_once(&self, kubernetes: &Kubernetes) -> Result<(), CallError> {
+        let until = Instant::now() + PROBE_WITHIN;
+        let namespaces = kubernetes.namespaces();
+        ask(until, || namespaces.get(IDENTITY_NAMESPACE)).await?;
+        if self.version().is_none() || self.freshness.stale_since().is_some() {
+            let info = ask(until, || kubernetes.client().apiserver_version()).await?;
+            let mut version = self.version.lock().unwrap_or_else(PoisonError::into_inner);
+            *version = Some(info.git_version);
         }
+        Ok(())
+    }
+
+    fn broke(&self, answered: Instant, error: &CallError) -> bool {
+        let Some((kind, message)) = condition_of(error) else {
+            return false;
+        };
+        let news = self.freshness.broke(answered, kind, message.clone());
+        if news {
+            tracing::warn!(message, "the API server does not answer as it should");
+        }
+        news
     }
 }

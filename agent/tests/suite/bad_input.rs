@@ -1,1 +1,133 @@
-//! x
+//! What no well-meaning asker would send.
+
+use async_nats::{Request as Ask, RequestErrorKind};
+use bus_schema::verb::{GetInfo, ListDeployments, ListNamespaces};
+use bus_schema::{FaultCode, VERBS, subject};
+
+use crate::deployment::Target;
+use crate::stage::{Stage, read};
+
+async fn refusal(stage: &Stage, verb: &str, payload: &[u8]) -> String {
+    let message = stage
+        .raw(verb, payload.to_vec().into())
+        .await
+        .expect("an answer");
+    let fault = read::<serde_json::Value>(&message).expect_err("a refusal");
+    assert_eq!(fault.code, FaultCode::InvalidRequest, "{verb}: {fault}");
+    fault.message
+}
+
+#[tokio::test]
+async fn every_verb_refuses_what_is_no_request_and_the_agent_goes_on() {
+    let (_sim, stage, agent) = Stage::simulated().await;
+    let noise: Vec<u8> = (0..1_000_000u32)
+        .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
+        .collect();
+    let deep = [b"{\"q\":".repeat(5_000), b"1".to_vec(), b"}".repeat(5_000)].concat();
+    for verb in VERBS {
+        for payload in [&b"{"[..], b"[]", b"null", b"\xff\xfe", b"{} {}", &noise] {
+            refusal(&stage, verb.name, payload).await;
+        }
+    }
+    refusal(&stage, "deployments", &deep).await;
+    stage.ask(&GetInfo {}).await.unwrap();
+    agent.left().await;
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_field_that_is_wrong() {
+    let (_sim, stage, agent) = Stage::simulated().await;
+    for (verb, payload, field) in [
+        ("restart", "", "namespace"),
+        ("restart", r#"{"namespace":"a"}"#, "deployment_name"),
+        (
+            "restart",
+            r#"{"namespace":"a b","deployment_name":"c"}"#,
+            "namespace",
+        ),
+        (
+            "restart",
+            r#"{"namespace":"a","deployment_name":"b","deadline":"soon"}"#,
+            "deadline",
+        ),
+        (
+            "rollout",
+            r#"{"namespace":"a","deployment_name":7}"#,
+            "deployment_name",
+        ),
+        (
+            "log",
+            r#"{"namespace":"a","deployment_name":"b","tail":-1}"#,
+            "tail",
+        ),
+        (
+            "log",
+            r#"{"namespace":"a","deployment_name":"b","follow":true,"previous":true}"#,
+            "previous",
+        ),
+        (
+            "deployments",
+            r#"{"label_selector":"a in"}"#,
+            "label_selector",
+        ),
+        ("deployments", r#"{"continue":"no cursor"}"#, "continue"),
+        ("deployments", r#"{"limit":0}"#, "limit"),
+        ("namespaces", r#"{"continue":"A"}"#, "continue"),
+        (
+            "pods",
+            r#"{"namespace":"a","deployment_name":"b","limit":99999}"#,
+            "limit",
+        ),
+        (
+            "events",
+            r#"{"namespace":"a","deployment_name":"b","continue":"x"}"#,
+            "continue",
+        ),
+    ] {
+        let message = refusal(&stage, verb, payload.as_bytes()).await;
+        assert!(message.contains(field), "{verb} {payload}: {message}");
+    }
+    agent.left().await;
+}
+
+#[tokio::test]
+async fn fields_of_a_newer_asker_are_ignored_and_an_empty_payload_asks_for_everything() {
+    let (_sim, stage, agent) = Stage::simulated().await;
+    let newer = r#"{"limit":1,"newer":{"deep":[1,2]}}"#;
+    assert_eq!(
+        stage
+            .ask_text::<ListNamespaces>(newer)
+            .await
+            .unwrap()
+            .items
+            .len(),
+        1
+    );
+    stage.ask_text::<ListDeployments>("").await.unwrap();
+    agent.left().await;
+}
+
+#[tokio::test]
+async fn a_verb_that_nobody_knows_is_answered_by_the_bus_at_once() {
+    let (_sim, stage, agent) = Stage::simulated().await;
+    let ask = Ask::new().inbox(stage.client.new_inbox());
+    let subject = subject::request(&stage.cluster, "no-such-verb");
+    let error = stage.client.send_request(subject, ask).await.unwrap_err();
+    assert_eq!(error.kind(), RequestErrorKind::NoResponders);
+    agent.left().await;
+}
+
+/// Nobody would hear whether it was done.
+#[tokio::test]
+async fn a_write_without_a_reply_subject_is_not_carried_out() {
+    let (_sim, stage, agent) = Stage::simulated().await;
+    let target = Target::rolled_out(&stage, "unheard").await;
+    let before = target.read().await.metadata.generation;
+    let payload = serde_json::to_vec(&target.restart("2026-03-01T10:00:00Z")).unwrap();
+    let subject = subject::request(&stage.cluster, "restart");
+    stage.client.publish(subject, payload.into()).await.unwrap();
+    // The agent takes requests in their order, and one place in the queue is enough to see this one answered.
+    stage.ask(&target.rollout()).await.unwrap();
+    agent.left().await;
+    assert_eq!(target.read().await.metadata.generation, before);
+}

@@ -1,1 +1,132 @@
-//! x
+//! The end of an agent: nothing that was begun is lost, and what was done is known to the next one.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bus_schema::StreamEnd;
+use bus_schema::verb::{ListDeployments, RolloutState};
+use futures::future::join_all;
+use k8s_sim::{Fault, Kind, Verb};
+use tokio::process::Command;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use xtask::condition;
+use xtask::process::{Process, Signal};
+
+use crate::deployment::Target;
+use crate::logs::Reader;
+use crate::stage::{PATIENCE, Stage};
+
+/// The program itself, beside the agents of the test's own process.
+fn program(stage: &Stage, dir: &std::path::Path) -> Process {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_agent"));
+    command
+        .env("MCA_CLUSTER_NAME", stage.cluster.as_str())
+        .arg("--nats-url")
+        .arg(stage.nats.url())
+        .arg("--kubeconfig")
+        .arg(&stage.kubeconfig);
+    Process::spawn("agent", command, &dir.join("agent.log")).expect("the program")
+}
+
+#[tokio::test]
+async fn on_sigterm_what_is_in_flight_is_answered_and_the_exit_is_a_success() {
+    let (sim, stage, agent) = Stage::simulated().await;
+    let target = Target::rolled_out(&stage, "in-flight").await;
+    agent.left().await;
+
+    let dir = tempfile::tempdir().unwrap();
+    let mut program = program(&stage, dir.path());
+    stage.ready().await;
+    let slow = Fault::latency(Duration::from_secs(2))
+        .for_verb(Verb::Get)
+        .for_resource(Kind::Deployment);
+    sim.clusters()[0].faults().set(slow);
+    let rollout = target.rollout();
+    let asked = join_all((0..20).map(|_| stage.ask(&rollout)));
+    let stopped = async {
+        // Lists do not ask the slow API server: once one is answered, the requests before it have been taken.
+        stage.ask(&ListDeployments::default()).await.unwrap();
+        program.signal(Signal::TERM).unwrap();
+        program.wait().await.unwrap()
+    };
+    let (answers, status) = tokio::join!(asked, stopped);
+    assert_eq!(status.code(), Some(0), "{}", program.log_tail());
+    for answer in answers {
+        assert_eq!(answer.unwrap().state, RolloutState::Complete);
+    }
+}
+
+/// The client library forgets a subscription a moment before the server does. What is on the wire in that moment is lost,
+/// of a sequence of requests one at most.
+#[tokio::test]
+async fn while_one_of_two_agents_leaves_the_other_answers() {
+    let (_sim, stage, first) = Stage::simulated().await;
+    let second = stage.agent();
+    second_is_up(&stage).await;
+    let done = CancellationToken::new();
+    let ask_all_the_time = async {
+        let (mut asked, mut lost) = (0, 0);
+        while !done.is_cancelled() {
+            let list = ListDeployments::default();
+            match timeout(Duration::from_secs(3), stage.ask(&list)).await {
+                Ok(answer) => drop(answer.unwrap()),
+                Err(_) => lost += 1,
+            }
+            asked += 1;
+        }
+        (asked, lost)
+    };
+    let leave = async {
+        first.left().await;
+        done.cancel();
+    };
+    let ((asked, lost), ()) = tokio::join!(ask_all_the_time, leave);
+    assert!(asked > 100, "{asked}");
+    assert!(lost <= 1, "{lost} of {asked}");
+    second.left().await;
+}
+
+async fn second_is_up(stage: &Stage) {
+    let mut instances = BTreeSet::new();
+    condition::met("two instances", PATIENCE, async || {
+        instances.insert(stage.ready().await.instance);
+        Ok((instances.len() == 2).then_some(()))
+    })
+    .await
+    .expect("two agents share the work");
+}
+
+#[tokio::test]
+async fn a_followed_log_is_told_that_its_agent_leaves() {
+    let (_sim, stage, agent) = Stage::simulated().await;
+    let target = Target::rolled_out(&stage, "log-leaving").await;
+    let mut reader = Reader::open(&stage, &target).await;
+    reader.grant(10_000, false).await;
+    reader.next().await;
+    agent.left().await;
+    assert_eq!(reader.end().await, StreamEnd::Leaving);
+}
+
+/// What an agent must remember for that stands in the cluster.
+#[tokio::test]
+async fn a_duplicate_after_the_agents_death_is_known_by_the_next_one() {
+    let (_sim, stage, agent) = Stage::simulated().await;
+    let target = Target::rolled_out(&stage, "died").await;
+    agent.left().await;
+    let request = target.restart("2026-03-01T10:00:00Z");
+    let mut answers = Vec::new();
+    let dir = tempfile::tempdir().unwrap();
+    for _ in 0..3 {
+        let mut program = program(&stage, dir.path());
+        stage.ready().await;
+        answers.push(stage.ask(&request).await.unwrap());
+        program.kill().await.unwrap();
+    }
+    assert!(answers.iter().all(|answer| *answer == answers[0]));
+    let agent = stage.agent();
+    stage.ready().await;
+    target.reaches(&stage, RolloutState::Complete).await;
+    assert_eq!(target.replica_sets().await, 2);
+    agent.left().await;
+}

@@ -1,1 +1,288 @@
-//! x
+//! An API server that is slow, busy, broken, forbids, or is gone.
+
+use std::time::{Duration, Instant};
+
+use bus_schema::verb::{GetInfo, ListDeployments, ListNamespaces, RolloutState};
+use bus_schema::{ConditionType, FaultCode};
+use jiff::{SignedDuration, Timestamp};
+use k8s_sim::{Fault, Kind, Simulation, Verb};
+use xtask::condition;
+
+use crate::deployment::Target;
+use crate::stage::{PATIENCE, Stage};
+
+const TIME: &str = "2026-03-01T10:00:00Z";
+
+fn of_deployments(fault: Fault, verb: Verb) -> Fault {
+    fault.for_verb(verb).for_resource(Kind::Deployment)
+}
+
+#[tokio::test]
+async fn a_busy_api_server_is_waited_for_as_long_as_it_asks_and_there_is_time() {
+    let (sim, stage, agent) = Stage::simulated().await;
+    let target = Target::rolled_out(&stage, "busy").await;
+    let faults = sim.clusters()[0].faults();
+
+    faults.set(of_deployments(
+        Fault::too_many_requests(1).times(1),
+        Verb::Get,
+    ));
+    faults.set(of_deployments(
+        Fault::too_many_requests(1).times(1),
+        Verb::Patch,
+    ));
+    let begun = Instant::now();
+    stage.ask(&target.restart(TIME)).await.unwrap();
+    assert!(
+        begun.elapsed() >= Duration::from_secs(2),
+        "{:?}",
+        begun.elapsed()
+    );
+
+    faults.set(of_deployments(Fault::too_many_requests(30), Verb::Get));
+    let begun = Instant::now();
+    let fault = stage.ask(&target.rollout()).await.unwrap_err();
+    assert_eq!(fault.code, FaultCode::RateLimited);
+    assert!(
+        begun.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        begun.elapsed()
+    );
+    agent.left().await;
+}
+
+#[tokio::test]
+async fn an_error_of_the_api_server_has_its_code_and_leaves_the_lists_alone() {
+    let (sim, stage, agent) = Stage::simulated().await;
+    let target = Target::rolled_out(&stage, "errors").await;
+    let faults = sim.clusters()[0].faults();
+    for (status, code) in [
+        (401, FaultCode::Unauthorized),
+        (403, FaultCode::Forbidden),
+        (500, FaultCode::KubernetesUnavailable),
+        (503, FaultCode::KubernetesUnavailable),
+        (504, FaultCode::KubernetesTimeout),
+    ] {
+        faults.set(of_deployments(Fault::status(status), Verb::Get));
+        let fault = stage.ask(&target.rollout()).await.unwrap_err();
+        assert_eq!(fault.code, code, "{status}: {fault}");
+        // Nothing was written, so there is no doubt about that.
+        let fault = stage.ask(&target.restart(TIME)).await.unwrap_err();
+        assert_eq!(fault.code, code, "{status}: {fault}");
+        faults.clear();
+    }
+    stage.ask(&ListDeployments::default()).await.unwrap();
+    agent.left().await;
+}
+
+#[tokio::test]
+async fn a_patch_without_a_clear_answer_leaves_the_outcome_unknown() {
+    let (sim, stage, agent) = Stage::simulated().await;
+    let target = Target::rolled_out(&stage, "unclear").await;
+    let faults = sim.clusters()[0].faults();
+    faults.set(of_deployments(Fault::status(500), Verb::Patch));
+    let fault = stage.ask(&target.restart(TIME)).await.unwrap_err();
+    assert_eq!(fault.code, FaultCode::OutcomeUnknown);
+    faults.clear();
+
+    faults.set(of_deployments(Fault::hang(), Verb::Patch));
+    let mut request = target.restart(TIME);
+    request.guard.deadline = Some(Timestamp::now() + SignedDuration::from_secs(1));
+    let begun = Instant::now();
+    let fault = stage.ask(&request).await.unwrap_err();
+    assert_eq!(fault.code, FaultCode::OutcomeUnknown);
+    assert!(
+        begun.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        begun.elapsed()
+    );
+    faults.clear();
+
+    faults.set(of_deployments(Fault::status(403), Verb::Patch));
+    let fault = stage.ask(&target.restart(TIME)).await.unwrap_err();
+    assert_eq!(fault.code, FaultCode::Forbidden);
+    agent.left().await;
+}
+
+#[tokio::test]
+async fn time_that_runs_out_before_the_patch_is_an_expired_restart() {
+    let (sim, stage, agent) = Stage::simulated().await;
+    let target = Target::rolled_out(&stage, "too-slow").await;
+    let before = target.read().await.metadata.generation;
+    sim.clusters()[0]
+        .faults()
+        .set(of_deployments(Fault::hang(), Verb::Get));
+    let mut request = target.restart(TIME);
+    request.guard.deadline = Some(Timestamp::now() + SignedDuration::from_secs(1));
+    let fault = stage.ask(&request).await.unwrap_err();
+    assert_eq!(fault.code, FaultCode::Expired);
+
+    let fault = stage.ask(&target.rollout()).await.unwrap_err();
+    assert_eq!(fault.code, FaultCode::KubernetesTimeout);
+    sim.clusters()[0].faults().clear();
+    assert_eq!(target.read().await.metadata.generation, before);
+    agent.left().await;
+}
+
+#[tokio::test]
+async fn a_slow_api_server_holds_up_only_those_who_ask_it() {
+    let (sim, stage, agent) = Stage::simulated().await;
+    let target = Target::rolled_out(&stage, "slow").await;
+    sim.clusters()[0]
+        .faults()
+        .set(of_deployments(Fault::hang(), Verb::Get));
+    let rollout = target.rollout();
+    // More than the agent takes in hand: the rest is told that it is busy, and nobody is left without an answer.
+    let asked = futures::future::join_all((0..100).map(|_| stage.ask(&rollout)));
+    let listed = async {
+        let begun = Instant::now();
+        for _ in 0..20 {
+            stage.ask(&ListDeployments::default()).await.unwrap();
+        }
+        begun.elapsed()
+    };
+    let (answers, took) = tokio::join!(asked, listed);
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    let codes: Vec<_> = answers
+        .into_iter()
+        .map(|answer| answer.unwrap_err().code)
+        .collect();
+    let count = |code| codes.iter().filter(|c| **c == code).count();
+    let (busy, late) = (count(FaultCode::Busy), count(FaultCode::KubernetesTimeout));
+    assert_eq!(
+        (busy > 0, late > 0, busy + late),
+        (true, true, 100),
+        "{codes:?}"
+    );
+    agent.left().await;
+}
+
+#[tokio::test]
+async fn broken_watches_and_a_forgotten_history_lose_no_change() {
+    let (sim, stage, agent) = Stage::simulated().await;
+    let cluster = &sim.clusters()[0];
+    for (turn, name) in ["first", "second", "third"].into_iter().enumerate() {
+        match turn {
+            0 => cluster.break_watches(),
+            _ => cluster.compact(),
+        }
+        if turn == 0 {
+            Target::create(&stage, "watched", "web:1").await;
+        }
+        Target::create_in(&stage, "watched", name, "web:1").await;
+        condition::met(name, PATIENCE, async || {
+            let page = stage.ask(&ListDeployments::default()).await?;
+            let found = page
+                .items
+                .iter()
+                .any(|item| item.deployment_name.as_str() == name);
+            Ok(found.then_some(()))
+        })
+        .await
+        .unwrap();
+    }
+    agent.left().await;
+}
+
+#[tokio::test]
+async fn without_the_api_server_the_lists_carry_their_age_and_the_conditions_say_why() {
+    let (sim, stage, agent) = Stage::simulated().await;
+    let faults = sim.clusters()[0].faults();
+    faults.set(Fault::status(401));
+    sim.clusters()[0].break_watches();
+    let info = condition::met("a condition", PATIENCE, async || {
+        let info = stage.ask(&GetInfo {}).await?;
+        Ok((!info.conditions.is_empty()).then_some(info))
+    });
+    let info = info.await.unwrap();
+    assert_eq!(info.conditions[0].kind, ConditionType::Unauthorized);
+    let page = stage.ask(&ListNamespaces::default()).await.unwrap();
+    assert!(page.stale_seconds.is_some());
+    assert!(!page.items.is_empty());
+
+    faults.clear();
+    condition::met("fresh lists", PATIENCE, async || {
+        let stale = stage.ask(&ListNamespaces::default()).await?.stale_seconds;
+        let conditions = stage.ask(&GetInfo {}).await?.conditions;
+        Ok((stale.is_none() && conditions.is_empty()).then_some(()))
+    })
+    .await
+    .unwrap();
+    agent.left().await;
+}
+
+/// Its connections stay open and say nothing, like those of a machine that was unplugged.
+#[tokio::test]
+async fn an_api_server_that_fell_silent_is_noticed() {
+    let (sim, stage, agent) = Stage::simulated().await;
+    sim.clusters()[0].faults().set(Fault::hang());
+    condition::met("a condition", PATIENCE, async || {
+        let info = stage.ask(&GetInfo {}).await?;
+        let kinds: Vec<_> = info
+            .conditions
+            .iter()
+            .map(|condition| condition.kind)
+            .collect();
+        Ok(kinds
+            .contains(&ConditionType::KubernetesUnreachable)
+            .then_some(()))
+    })
+    .await
+    .unwrap();
+    let page = stage.ask(&ListNamespaces::default()).await.unwrap();
+    assert!(page.stale_seconds.is_some());
+    agent.left().await;
+}
+
+#[tokio::test]
+async fn before_the_cluster_was_read_the_lists_say_so() {
+    let sim = Simulation::builder().deployments(2).start().await.unwrap();
+    sim.clusters()[0]
+        .faults()
+        .set(Fault::forbid(Verb::List, Kind::Deployment));
+    let dir = tempfile::tempdir().unwrap();
+    let kubeconfig = dir.path().join("kubeconfig");
+    sim.write_kubeconfig(&kubeconfig).unwrap();
+    let stage = Stage::new(sim.clusters()[0].client(), &kubeconfig).await;
+    let agent = stage.agent();
+    let fault = condition::met("the reason", PATIENCE, async || {
+        if stage.try_ask(&GetInfo {}).await.is_none() {
+            return Ok(None);
+        }
+        let fault = stage.ask(&ListDeployments::default()).await.unwrap_err();
+        Ok(fault.message.contains("forbidden").then_some(fault))
+    });
+    assert_eq!(fault.await.unwrap().code, FaultCode::NotReady);
+    let info = stage.ask(&GetInfo {}).await.unwrap();
+    assert_eq!(info.counts, None);
+    assert_eq!(info.conditions[0].kind, ConditionType::Forbidden);
+
+    sim.clusters()[0].faults().clear();
+    stage.ready().await;
+    assert_eq!(
+        stage
+            .ask(&ListDeployments::default())
+            .await
+            .unwrap()
+            .items
+            .len(),
+        2
+    );
+    agent.left().await;
+}
+
+#[tokio::test]
+async fn a_deployment_or_namespace_that_goes_away_is_not_progressing_for_ever() {
+    let (_sim, stage, agent) = Stage::simulated().await;
+    let target = Target::rolled_out(&stage, "going").await;
+    target.delete().await;
+    let fault = condition::met("an end", PATIENCE, async || {
+        match stage.ask(&target.rollout()).await {
+            Ok(rollout) if rollout.state == RolloutState::Terminating => Ok(None),
+            Ok(rollout) => anyhow::bail!("{rollout:?}"),
+            Err(fault) => Ok(Some(fault)),
+        }
+    });
+    assert_eq!(fault.await.unwrap().code, FaultCode::NotFound);
+    agent.left().await;
+}

@@ -1,1 +1,181 @@
-//! x
+//! What the agent says of itself unasked, and what it learns from the answers.
+
+use std::time::{Duration, Instant};
+
+use async_nats::{Message, Subscriber};
+use bus_schema::{AgentState, FaultCode, Heartbeat, HeartbeatAck, RollCall, subject};
+use futures::StreamExt;
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::timeout;
+use xtask::condition;
+
+use crate::deployment::Target;
+use crate::stage::{PATIENCE, Stage};
+
+async fn hear(stage: &Stage) -> Subscriber {
+    let heard = stage
+        .client
+        .subscribe(subject::HEARTBEATS)
+        .await
+        .expect("a subscription");
+    stage.client.flush().await.expect("sent");
+    heard
+}
+
+async fn next(heard: &mut Subscriber) -> (Message, Heartbeat) {
+    let message = timeout(PATIENCE, heard.next())
+        .await
+        .expect("a heartbeat in time");
+    let message = message.expect("a heartbeat");
+    let heartbeat = serde_json::from_slice(&message.payload).expect("a heartbeat");
+    (message, heartbeat)
+}
+
+async fn answer(stage: &Stage, message: &Message, ack: &HeartbeatAck) {
+    let reply = message.reply.clone().expect("a reply subject");
+    let payload = serde_json::to_vec(ack).expect("JSON");
+    stage
+        .client
+        .publish(reply, payload.into())
+        .await
+        .expect("sent");
+}
+
+#[tokio::test]
+async fn the_first_one_comes_at_once_and_the_last_one_on_leaving() {
+    let (sim, stage, agent) = Stage::simulated().await;
+    let mut heard = hear(&stage).await;
+    let started = Instant::now();
+    let second = stage.agent();
+    let (message, first) = condition::met("the second agent's heartbeat", PATIENCE, async || {
+        let (message, heartbeat) = next(&mut heard).await;
+        Ok((heartbeat.sequence == 1).then_some((message, heartbeat)))
+    })
+    .await
+    .unwrap();
+    assert!(
+        started.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        started.elapsed()
+    );
+    assert_eq!(message.subject.as_str(), subject::heartbeat(&stage.cluster));
+    let clock = subject::clock(&stage.cluster, &first.instance);
+    assert_eq!(message.reply.unwrap().as_str(), clock);
+    assert_eq!(first.state, AgentState::Up);
+    assert!(first.verbs.contains(&"restart".to_owned()));
+
+    // What was read in the meantime is said at once, not five seconds later.
+    let mut heartbeat = first.clone();
+    let full = condition::met("a heartbeat that knows the cluster", PATIENCE, async || {
+        if heartbeat.counts.is_none() {
+            (_, heartbeat) = next(&mut heard).await;
+        }
+        let known = heartbeat.instance == first.instance && heartbeat.counts.is_some();
+        Ok(known.then(|| heartbeat.clone()))
+    });
+    let full = full.await.unwrap();
+    assert!(
+        started.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        started.elapsed()
+    );
+    assert_eq!(full.cluster_uid, Some(sim.clusters()[0].uid()));
+    assert_eq!(full.counts.unwrap().namespaces, 4);
+
+    second.left().await;
+    let last = condition::met("the last heartbeat", PATIENCE, async || {
+        let (_, heartbeat) = next(&mut heard).await;
+        Ok((heartbeat.state == AgentState::Leaving).then_some(heartbeat))
+    });
+    assert_eq!(last.await.unwrap().instance, first.instance);
+    agent.left().await;
+}
+
+#[tokio::test]
+async fn a_roll_call_is_answered_at_once() {
+    let (_sim, stage, agent) = Stage::simulated().await;
+    let mut heard = hear(&stage).await;
+    let (_, before) = next(&mut heard).await;
+    for _ in 0..5 {
+        let called = Instant::now();
+        let call = serde_json::to_vec(&RollCall::default()).unwrap();
+        stage
+            .client
+            .publish(subject::ROLL_CALL, call.into())
+            .await
+            .unwrap();
+        next(&mut heard).await;
+        assert!(called.elapsed() < Duration::from_secs(1));
+    }
+    // Six of them in well under five seconds; were they the usual ones, it would be twenty-five.
+    let (_, after) = next(&mut heard).await;
+    assert!(after.sequence >= before.sequence + 6);
+    agent.left().await;
+}
+
+#[tokio::test]
+async fn the_pace_that_an_answer_asks_for_is_kept() {
+    let (_sim, stage, agent) = Stage::simulated().await;
+    let mut heard = hear(&stage).await;
+    let (message, first) = next(&mut heard).await;
+    let ack = HeartbeatAck {
+        sequence: first.sequence,
+        received_at: Timestamp::now(),
+        every_seconds: Some(1),
+    };
+    answer(&stage, &message, &ack).await;
+    let begun = Instant::now();
+    for _ in 0..3 {
+        next(&mut heard).await;
+    }
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begun.elapsed()
+    );
+    agent.left().await;
+}
+
+/// The aggregator is an hour ahead: what seems to have half an hour left has expired.
+#[tokio::test]
+async fn deadlines_are_read_by_the_aggregators_clock() {
+    let (_sim, stage, agent) = Stage::simulated().await;
+    let target = Target::rolled_out(&stage, "skewed").await;
+    let before = target.read().await.metadata.generation;
+    let mut request = target.restart("2026-03-01T10:00:00Z");
+    request.guard.deadline = Some(Timestamp::now() + SignedDuration::from_mins(30));
+
+    let mut heard = hear(&stage).await;
+    let (message, heartbeat) = next(&mut heard).await;
+    let ack = HeartbeatAck {
+        sequence: heartbeat.sequence,
+        received_at: Timestamp::now() + SignedDuration::from_hours(1),
+        every_seconds: None,
+    };
+    answer(&stage, &message, &ack).await;
+    // The answer travels on the same connection as the request, but to another subscription.
+    stage.ask(&target.rollout()).await.unwrap();
+    let fault = stage.ask(&request).await.unwrap_err();
+    assert_eq!(fault.code, FaultCode::Expired, "{fault}");
+    assert_eq!(target.read().await.metadata.generation, before);
+
+    request.guard.deadline = Some(Timestamp::now() + SignedDuration::from_mins(61));
+    stage.ask(&request).await.unwrap();
+    agent.left().await;
+}
+
+#[tokio::test]
+async fn after_the_bus_was_away_everything_is_back_without_help() {
+    let (_sim, mut stage, agent) = Stage::simulated().await;
+    let mut heard = hear(&stage).await;
+    let (_, before) = next(&mut heard).await;
+    stage.nats.kill().await.unwrap();
+    stage.nats.restart().await.unwrap();
+    let after = condition::met("a heartbeat after the break", PATIENCE, async || {
+        let (_, heartbeat) = next(&mut heard).await;
+        Ok((heartbeat.sequence > before.sequence).then_some(heartbeat))
+    });
+    assert_eq!(after.await.unwrap().instance, before.instance);
+    stage.ready().await;
+    agent.left().await;
+}

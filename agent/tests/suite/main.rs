@@ -1,5 +1,9 @@
 //! The agent against a real nats-server, and against two Kubernetes APIs: the simulated one for every test, and a real
 //! kube-apiserver with the project's own RBAC for those in [`on_both`].
+#![expect(
+    clippy::unwrap_used,
+    reason = "all of this is tests; those that run on both kinds of cluster are just not marked as such"
+)]
 
 mod bad_input;
 mod command_line;

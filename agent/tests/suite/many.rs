@@ -1,1 +1,86 @@
-//! x
+//! Ten thousand deployments: pages, time and memory.
+
+use std::time::{Duration, Instant};
+
+use bus_schema::verb::ListDeployments;
+use bus_schema::{MAX_LIMIT, PAGE_BYTES};
+use k8s_sim::Simulation;
+use tokio::process::Command;
+use xtask::process::Process;
+
+use crate::stage::Stage;
+
+const DEPLOYMENTS: usize = 10_000;
+
+#[tokio::test]
+async fn ten_thousand_deployments_come_in_pages_from_under_sixty_megabytes() {
+    let builder = Simulation::builder()
+        .namespaces(50)
+        .deployments(DEPLOYMENTS);
+    let (_sim, stage, agent) = Stage::with(builder.start().await.unwrap()).await;
+    agent.left().await;
+
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_agent"));
+    command
+        .args([
+            "--cluster-name",
+            stage.cluster.as_str(),
+            "--nats-url",
+            &stage.nats.url(),
+            "--kubeconfig",
+        ])
+        .arg(&stage.kubeconfig);
+    let program = Process::spawn("agent", command, &dir.path().join("agent.log")).unwrap();
+    let info = stage.ready().await;
+    assert_eq!(info.counts.unwrap().deployments, DEPLOYMENTS as u64);
+
+    for limit in [500, MAX_LIMIT] {
+        let begun = Instant::now();
+        let (pages, slowest, names) = page_through(&stage, limit).await;
+        println!(
+            "limit {limit}: {pages} pages in {:?}, the slowest {slowest:?}",
+            begun.elapsed()
+        );
+        assert_eq!(names.len(), DEPLOYMENTS);
+        assert!(names.is_sorted_by(|a, b| a < b), "each one once, in order");
+        assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+    }
+    let resident = resident_kilobytes(program.pid());
+    println!("resident: {resident} kB");
+    assert!(resident < 60_000, "{resident} kB");
+}
+
+async fn page_through(stage: &Stage, limit: u32) -> (usize, Duration, Vec<(String, String)>) {
+    let mut request = ListDeployments {
+        limit: Some(limit),
+        ..ListDeployments::default()
+    };
+    let (mut pages, mut slowest, mut names) = (0, Duration::ZERO, Vec::new());
+    loop {
+        let begun = Instant::now();
+        let page = stage.ask(&request).await.expect("a page");
+        slowest = slowest.max(begun.elapsed());
+        pages += 1;
+        let size = serde_json::to_vec(&page).expect("JSON").len();
+        assert!(size < PAGE_BYTES + 1_000, "{size}");
+        let items = page.items.into_iter();
+        names.extend(
+            items.map(|item| (item.namespace.to_string(), item.deployment_name.to_string())),
+        );
+        match page.next {
+            Some(next) => request.next = Some(next),
+            None => return (pages, slowest, names),
+        }
+    }
+}
+
+fn resident_kilobytes(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .expect("its memory");
+    let number = line.split_whitespace().nth(1).expect("a number");
+    number.parse().expect("a number")
+}

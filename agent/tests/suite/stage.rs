@@ -32,7 +32,7 @@ pub struct Stage {
 /// An agent in this process.
 pub struct Running {
     stop: CancellationToken,
-    pub task: JoinHandle<Result<()>>,
+    task: JoinHandle<Result<()>>,
 }
 
 impl Running {
@@ -44,12 +44,6 @@ impl Running {
     pub async fn left(self) {
         self.leave();
         self.task.await.expect("no panic").expect("no error");
-    }
-
-    /// As SIGKILL does.
-    pub async fn kill(self) {
-        self.task.abort();
-        assert!(self.task.await.expect_err("it was killed").is_cancelled());
     }
 }
 

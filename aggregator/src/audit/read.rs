@@ -147,9 +147,10 @@ impl Audit {
         if before.is_none() {
             return true;
         }
-        let subject = format!("audit.operation.{operation}");
-        let last = self.stream.direct_get_last_for_subject(subject).await;
-        last.map_or(true, |last| last.sequence == sequence)
+        let newest = self.newest(operation).await;
+        newest.map_or(true, |newest| {
+            newest.is_none_or(|(newest, _)| newest.0 == sequence)
+        })
     }
 }
 

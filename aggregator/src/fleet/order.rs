@@ -155,16 +155,9 @@ impl Fleet {
         mut operation: Operation,
         write: W,
     ) -> Result<Done<W::Reply>, Problem> {
-        operation.last = self.audit.intend(&operation.id, &operation.entry).await?;
-        if let Err(error) = self.operations.keep(&operation).await {
-            tracing::error!(%error, "a write was not begun");
-            self.conclude(
-                &mut operation,
-                Outcome::Failed,
-                "it was not begun".to_owned(),
-            )
-            .await;
-            return Err(AuditError::Unavailable(None).into());
+        if let Err(error) = self.begin(&mut operation).await {
+            self.unbegun.remember(operation);
+            return Err(error);
         }
         let left = operation.deadline.duration_since(Timestamp::now());
         let within = Duration::try_from(left).unwrap_or_default() + REPLY_MARGIN;
@@ -188,7 +181,17 @@ impl Fleet {
         }
     }
 
-    /// Writes an outcome down. What cannot be written now is settled later, since the operation is still kept.
+    /// Writes the intent down and keeps the operation; nothing may be sent before both are acknowledged.
+    async fn begin(&self, operation: &mut Operation) -> Result<(), Problem> {
+        operation.last = self.audit.intend(&operation.id, &operation.entry).await?;
+        self.operations.keep(operation).await.map_err(|error| {
+            tracing::error!(%error, "a write was not begun");
+            AuditError::Unavailable(None).into()
+        })
+    }
+
+    /// Writes an outcome down. What cannot be written now, or was written by another replica, is looked at again by `settle`, since
+    /// the operation is still kept.
     pub(super) async fn conclude(
         &self,
         operation: &mut Operation,
@@ -198,22 +201,14 @@ impl Fleet {
         operation.entry.time = Timestamp::now();
         operation.entry.outcome = outcome;
         operation.entry.detail = (!detail.is_empty()).then_some(detail);
-        match self
+        let appended = self
             .audit
             .append(&operation.id, &operation.entry, operation.last)
-            .await
-        {
-            Ok(last) => operation.last = last,
-            // Another replica was faster: its word stands, and the operation is closed below.
-            Err(AuditError::SettledAlready) => {}
-            Err(AuditError::Unavailable(_)) => return,
+            .await;
+        if appended.is_err() || !outcome.is_settled() {
+            return;
         }
-        let kept = if outcome == Outcome::Unknown {
-            self.operations.keep(operation).await
-        } else {
-            self.operations.close(&operation.id).await
-        };
-        if let Err(error) = kept {
+        if let Err(error) = self.operations.close(&operation.id).await {
             tracing::warn!(%error, operation = %operation.id, "an operation stays open");
         }
     }

@@ -29,6 +29,7 @@ pub async fn settle(fleet: Arc<Fleet>) {
         if !fleet.bus.is_up() {
             continue;
         }
+        fleet.settle_unbegun().await;
         match fleet.operations.all().await {
             Ok(open) => {
                 for operation in open {
@@ -46,12 +47,27 @@ impl Fleet {
         if Timestamp::now() < operation.deadline + GRACE {
             return;
         }
+        match self.audit.newest(&operation.id).await {
+            Ok(Some((_, entry))) if entry.outcome.is_settled() => {
+                return self.forget(&operation).await;
+            }
+            Ok(Some((last, _))) => operation.last = last,
+            // Its lines have come of age, or cannot be read now.
+            Ok(None) | Err(_) => return,
+        }
         let verdict = match &operation.order {
             Order::Restart(restart) => self.read_back(&operation, restart).await,
         };
         if let Some((outcome, detail)) = verdict {
             info!(operation = %operation.id, ?outcome, "settled by reading back");
             self.conclude(&mut operation, outcome, detail).await;
+        }
+    }
+
+    /// Another replica, or this one before a break, has written its outcome down.
+    async fn forget(&self, operation: &Operation) {
+        if let Err(error) = self.operations.close(&operation.id).await {
+            warn!(%error, operation = %operation.id, "an operation stays open");
         }
     }
 

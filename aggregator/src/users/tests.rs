@@ -142,10 +142,10 @@ async fn every_first_start_makes_another_password() {
         let path = dir.path().join("users.json");
         Users::open_announcing(path, &mut shown).await.unwrap();
         let shown = String::from_utf8(shown).unwrap();
-        let words = shown
+        let mut words = shown
             .split_whitespace()
             .skip_while(|word| *word != "password");
-        passwords.push(words.skip(1).next().unwrap().to_owned());
+        passwords.push(words.nth(1).unwrap().to_owned());
     }
     assert_ne!(passwords[0], passwords[1]);
 }

@@ -68,11 +68,29 @@ async fn a_restart_ordered_into_a_cut_line_is_never_carried_out() {
         (answer.status, answer.code()),
         (StatusCode::SERVICE_UNAVAILABLE, "audit_unavailable")
     );
+    let operation = answer.body["operation_id"].clone();
+    // A cut cable is noticed after about 30 s, by pings that are not answered.
+    let noticed = async || (!behind.app.fleet.bus().is_up()).then_some(());
+    behind.until("the cut is noticed", noticed).await;
+    let refused = behind
+        .post("/restart", &token, &body(&namespace, &name))
+        .await;
+    assert_eq!(refused.code(), "bus_unavailable");
     proxy.heal();
     behind
         .until("the line is healed", async || {
             restarted_at(&behind, &token, &namespace, &name).await
         })
+        .await;
+    let settled = async || {
+        let audit = behind.get("/audit?verb=restart", &token).await;
+        let items = audit.body["items"].as_array()?.clone();
+        let line = items.iter().find(|line| line["operation_id"] == operation);
+        line.is_none_or(|line| line["outcome"] == "failed")
+            .then_some(())
+    };
+    behind
+        .until("nothing is pending in the audit", settled)
         .await;
     assert_eq!(
         restarted_at(&behind, &token, &namespace, &name).await,

@@ -1,7 +1,9 @@
 //! The REST API in process, on a real nats-server with the shipped configuration, with real agents on simulated clusters.
 
+mod audit;
 mod bad_input;
 mod faults;
+mod logs;
 mod reads;
 mod restart;
 mod stack;

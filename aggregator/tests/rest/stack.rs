@@ -1,7 +1,7 @@
 //! The whole stack in one process, but for the nats-server.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aggregator::app::App;
@@ -25,7 +25,7 @@ use xtask::nats_server::NatsServer;
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The password of every user of these tests.
-const PASSWORD: &str = "a test's password";
+pub const PASSWORD: &str = "a test's password";
 
 pub struct Stack {
     pub nats: NatsServer,
@@ -153,20 +153,26 @@ impl RunningAgent {
 
 impl Service {
     pub async fn start(dir: &TempDir, nats_url: &str) -> Self {
+        Self::try_start(dir.path(), nats_url)
+            .await
+            .expect("the aggregator starts")
+    }
+
+    pub async fn try_start(dir: &Path, nats_url: &str) -> anyhow::Result<Self> {
         let app = run::start(Serve {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             nats_url: nats_url.to_owned(),
             nats_creds: None,
-            users: dir.path().join("users.json"),
+            users: dir.join("users.json"),
             ui_dir: None,
             cookie_secure: false,
             trusted_proxies: vec![],
             jetstream_replicas: 1,
             log_format: LogFormat::Text,
         });
-        let app = app.await.expect("the aggregator starts");
+        let app = app.await?;
         let router = routes::router(app.clone());
-        Self { app, router }
+        Ok(Self { app, router })
     }
 
     pub async fn send(&self, request: Request<Body>) -> Response<Body> {

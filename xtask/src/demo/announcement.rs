@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use serde::Serialize;
-use serde_json::json;
 
 #[derive(Serialize)]
 pub struct Announcement {
@@ -37,7 +36,7 @@ impl Announcement {
             password,
             ..
         } = self;
-        let credentials = json!({ "username": user, "password": password });
+        let credentials = format!(r#"{{"username":"{user}","password":"{password}"}}"#);
         writeln!(f, "with curl:")?;
         writeln!(
             f,
@@ -48,7 +47,7 @@ impl Announcement {
             f,
             "  curl -s {url}/clusters -H \"authorization: Bearer $TOKEN\""
         )?;
-        if let Some(target) = self.target() {
+        if let Some(target) = self.target(self.clusters.first()) {
             writeln!(
                 f,
                 "  curl -s {url}/restart -H \"authorization: Bearer $TOKEN\" \
@@ -66,9 +65,7 @@ impl Announcement {
         let server = &self.nats_url;
         writeln!(f, "with the nats CLI:")?;
         writeln!(f, "  {nats} -s {server} micro ls")?;
-        if let Some((namespace, deployment_name)) = &self.example {
-            let cluster = &self.clusters[0];
-            let target = json!({ "namespace": namespace, "deployment_name": deployment_name });
+        if let (Some(cluster), Some(target)) = (self.clusters.first(), self.target(None)) {
             writeln!(
                 f,
                 "  {nats} -s {server} req cluster.{cluster}.restart '{target}'"
@@ -77,13 +74,13 @@ impl Announcement {
         Ok(())
     }
 
-    fn target(&self) -> Option<serde_json::Value> {
+    /// JSON in the order in which a person would write it. The names are DNS labels: nothing in them needs an escape.
+    fn target(&self, cluster: Option<&String>) -> Option<String> {
         let (namespace, deployment_name) = self.example.as_ref()?;
-        Some(json!({
-            "cluster": self.clusters.first()?,
-            "namespace": namespace,
-            "deployment_name": deployment_name,
-        }))
+        let cluster = cluster.map_or(String::new(), |name| format!(r#""cluster":"{name}","#));
+        Some(format!(
+            r#"{{{cluster}"namespace":"{namespace}","deployment_name":"{deployment_name}"}}"#
+        ))
     }
 }
 
@@ -107,7 +104,7 @@ impl fmt::Display for Announcement {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -147,7 +144,9 @@ mod tests {
             "password  secret",
             "http://127.0.0.1:8000/docs",
             "nats -s nats://127.0.0.1:4222 micro ls",
-            r#"req cluster.cluster-a.restart '{"deployment_name":"fastapi-b","namespace":"default"}'"#,
+            r#"'{"username":"admin","password":"secret"}'"#,
+            r#"'{"cluster":"cluster-a","namespace":"default","deployment_name":"fastapi-b"}'"#,
+            r#"req cluster.cluster-a.restart '{"namespace":"default","deployment_name":"fastapi-b"}'"#,
         ] {
             assert!(text.contains(part), "{part} is not in:\n{text}");
         }

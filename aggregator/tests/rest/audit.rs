@@ -1,0 +1,198 @@
+use async_nats::jetstream;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use futures::TryStreamExt as _;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use xtask::proxy::TcpProxy;
+
+use crate::stack::{Answer, Service, Stack};
+
+fn body(namespace: &str, name: &str) -> Value {
+    json!({"cluster": "cluster-a", "namespace": namespace, "deployment_name": name})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_audit_nothing_is_changed_and_nobody_signed_in_and_reads_go_on() {
+    let stack = Stack::start(1).await;
+    let token = stack.service.token("admin").await;
+    let (namespace, name) = stack.healthy("cluster-a").await;
+    let client = async_nats::connect(stack.nats.url()).await.unwrap();
+    jetstream::new(client).delete_stream("AUDIT").await.unwrap();
+
+    let refused = stack
+        .service
+        .post("/restart", &token, &body(&namespace, &name))
+        .await;
+    assert_eq!(
+        (refused.status, refused.code()),
+        (StatusCode::SERVICE_UNAVAILABLE, "audit_unavailable")
+    );
+    let sign_in = json!({"username": "admin", "password": crate::stack::PASSWORD});
+    let sign_in = Request::post("/login")
+        .header("content-type", "application/json")
+        .body(Body::from(sign_in.to_string()));
+    let refused = Answer::read(stack.service.send(sign_in.unwrap()).await).await;
+    assert_eq!(
+        (refused.status, refused.code()),
+        (StatusCode::SERVICE_UNAVAILABLE, "audit_unavailable")
+    );
+
+    let rollout = stack
+        .service
+        .get(&format!("/rollouts/cluster-a/{namespace}/{name}"), &token)
+        .await;
+    assert_eq!(
+        (rollout.status, &rollout.body["restarted_at"]),
+        (StatusCode::OK, &Value::Null)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_with_other_settings_is_refused_with_the_difference() {
+    let stack = Stack::start(0).await;
+    let client = async_nats::connect(stack.nats.url()).await.unwrap();
+    let streams = jetstream::new(client);
+    streams.delete_stream("AUDIT").await.unwrap();
+    let other = jetstream::stream::Config {
+        name: "AUDIT".to_owned(),
+        subjects: vec!["audit.>".to_owned()],
+        ..Default::default()
+    };
+    streams.create_stream(other).await.unwrap();
+    let refused = Service::try_start(stack.dir.path(), &stack.nats.url()).await;
+    let text = refused.map(drop).unwrap_err().to_string();
+    assert!(
+        text.contains("deny_delete is false and should be true"),
+        "{text}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_the_audit_show_each_operation_once_and_nothing_that_may_not_be_seen() {
+    let stack = Stack::start(2).await;
+    let token = stack.service.token("admin").await;
+    let (namespace, _) = stack.healthy("cluster-a").await;
+    for _ in 0..5 {
+        stack
+            .service
+            .post("/restart", &token, &body(&namespace, "missing"))
+            .await;
+    }
+    let mut collected = Vec::new();
+    let mut next = None::<String>;
+    loop {
+        let more = next
+            .map(|next| format!("&continue={next}"))
+            .unwrap_or_default();
+        let page = stack
+            .service
+            .get(&format!("/audit?verb=restart&limit=2{more}"), &token)
+            .await;
+        let items = page.body["items"].as_array().unwrap().clone();
+        collected.extend(items.into_iter().map(|line| {
+            (
+                line["operation_id"].to_string(),
+                line["outcome"].to_string(),
+            )
+        }));
+        match page.body["continue"].as_str() {
+            Some(token) => next = Some(token.to_owned()),
+            None => break,
+        }
+    }
+    let ids: std::collections::BTreeSet<_> = collected.iter().map(|(id, _)| id).collect();
+    assert_eq!((collected.len(), ids.len()), (5, 5), "{collected:?}");
+    assert!(
+        collected.iter().all(|(_, outcome)| outcome == "\"failed\""),
+        "{collected:?}"
+    );
+
+    let other = stack.service.token("restarter-b").await;
+    let seen = stack.service.get("/audit", &other).await;
+    for line in seen.body["items"].as_array().unwrap() {
+        assert_eq!(
+            line["user"], "restarter-b",
+            "neither cluster-a nor others' sign-ins: {line}"
+        );
+    }
+}
+
+/// What a replica began and did not live to end, another one ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_of_a_replica_that_died_is_settled_by_another() {
+    let mut stack = Stack::start(1).await;
+    let token = stack.service.token("admin").await;
+    let (namespace, name) = stack.healthy("cluster-a").await;
+    let proxy = TcpProxy::start(stack.nats.address()).await.unwrap();
+    stack.agents.remove(0).stop().await;
+    let agent = stack.agent(
+        "cluster-a",
+        "cluster-a",
+        &format!("nats://{}", proxy.addr()),
+    );
+    stack.agents.push(agent);
+
+    // A replica in a runtime of its own: shut down, it ends as by SIGKILL, whatever it has in hand.
+    let dying = Runtime::new().unwrap();
+    let (dir, url) = (stack.dir.path().to_owned(), stack.nats.url());
+    let replica = dying
+        .spawn(async move { Service::try_start(&dir, &url).await.unwrap() })
+        .await
+        .unwrap();
+    for service in [&stack.service, &replica] {
+        let online = async || {
+            let list = service.get("/clusters", &token).await;
+            (list.body["items"][0]["presence"] == "online").then_some(())
+        };
+        service.until("the cluster is heard", online).await;
+    }
+    proxy.cut();
+    let (order, session) = (body(&namespace, &name), token.clone());
+    dying.spawn(async move { replica.post("/restart", &session, &order).await });
+    let client = async_nats::connect(stack.nats.url()).await.unwrap();
+    let open = jetstream::new(client)
+        .get_key_value("operations")
+        .await
+        .unwrap();
+    let begun = async || open.keys().await.ok()?.try_next().await.ok()?;
+    let operation = stack.service.until("the operation is begun", begun).await;
+    dying.shutdown_background();
+    proxy.heal();
+
+    let settled = async || {
+        let audit = stack.service.get("/audit?verb=restart", &token).await;
+        let line = audit.body["items"]
+            .as_array()?
+            .iter()
+            .find(|line| line["operation_id"] == operation.as_str())?
+            .clone();
+        (line["outcome"] != "pending" && line["outcome"] != "unknown").then_some(line)
+    };
+    let line = stack
+        .service
+        .until("the operation is settled", settled)
+        .await;
+    // Healed at once, the order came in time: one rollout, and the audit says so.
+    let rollout = stack
+        .service
+        .get(&format!("/rollouts/cluster-a/{namespace}/{name}"), &token)
+        .await;
+    let restarted = rollout.body["restarted_at"].is_string();
+    assert_eq!(
+        line["outcome"],
+        if restarted { "succeeded" } else { "expired" },
+        "{line} {rollout:?}"
+    );
+    let closed = async || {
+        open.keys()
+            .await
+            .ok()?
+            .try_next()
+            .await
+            .ok()?
+            .is_none()
+            .then_some(())
+    };
+    stack.service.until("the operation is closed", closed).await;
+}
