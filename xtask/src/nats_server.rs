@@ -1,4 +1,4 @@
-//! A real nats-server with the configuration that the project ships, on a free port.
+//! A real nats-server with the configuration that the project ships, on a free port, with keys of its own.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,10 +10,13 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use tokio::process::Command;
 
+use crate::condition;
 use crate::process::{Group, Process, Signal};
-use crate::{condition, workspace};
 
 pub mod binary;
+mod keys;
+
+pub use keys::Keys;
 
 const READY_WITHIN: Duration = Duration::from_secs(20);
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -22,6 +25,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 pub struct NatsServer {
     program: PathBuf,
     settings: Settings,
+    keys: Keys,
     monitoring: Option<String>,
     process: Process,
 }
@@ -31,7 +35,7 @@ pub struct NatsServer {
 pub struct Settings {
     /// Port 0 is a free one.
     pub listen: SocketAddr,
-    /// For its store and its bookkeeping; made if it is not there.
+    /// For its keys, its store and its bookkeeping; made if it is not there.
     pub dir: PathBuf,
     pub log: PathBuf,
     pub group: Group,
@@ -54,11 +58,13 @@ impl NatsServer {
         let program = tokio::task::spawn_blocking(binary::find_or_install).await??;
         fs::create_dir_all(&settings.dir)?;
         settings.dir = settings.dir.canonicalize()?;
-        let (process, ports) = launch(&program, &settings).await?;
+        let keys = Keys::of(&settings.dir, settings.listen)?;
+        let (process, ports) = launch(&program, &settings, &keys).await?;
         settings.listen = ports.client()?;
         Ok(Self {
             program,
             settings,
+            keys,
             monitoring: ports.first("monitoring").map(str::to_owned),
             process,
         })
@@ -82,6 +88,11 @@ impl NatsServer {
         self.monitoring.as_deref()
     }
 
+    /// Who is let in.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
     pub fn pid(&self) -> u32 {
         self.process.pid()
     }
@@ -103,7 +114,7 @@ impl NatsServer {
     /// Stops it, if it still runs, and starts it again on the same port and store.
     pub async fn restart(&mut self) -> Result<()> {
         self.stop().await?;
-        let (process, ports) = launch(&self.program, &self.settings).await?;
+        let (process, ports) = launch(&self.program, &self.settings, &self.keys).await?;
         self.process = process;
         self.monitoring = ports.first("monitoring").map(str::to_owned);
         Ok(())
@@ -138,7 +149,7 @@ impl Ports {
     }
 }
 
-async fn launch(program: &Path, settings: &Settings) -> Result<(Process, Ports)> {
+async fn launch(program: &Path, settings: &Settings, keys: &Keys) -> Result<(Process, Ports)> {
     let Settings {
         listen,
         dir,
@@ -152,11 +163,10 @@ async fn launch(program: &Path, settings: &Settings) -> Result<(Process, Ports)>
     let mut command = Command::new(program);
     command
         .arg("-c")
-        .arg(workspace::root().join("nats/nats-server.conf"))
+        .arg(keys.server_config())
         .args(["-a", &listen.ip().to_string(), "-p", &port, "-m", "-1"])
         .arg("--ports_file_dir")
-        .arg(dir)
-        .env("NATS_STORE_DIR", quoted(dir)?);
+        .arg(dir);
     group.apply(&mut command);
     let mut process = Process::spawn("nats-server", command, log)?;
     let file_name = program.file_name().context("no program")?.to_string_lossy();
@@ -172,10 +182,4 @@ async fn launch(program: &Path, settings: &Settings) -> Result<(Process, Ports)>
 /// The file appears before it is written: what does not parse yet is not there yet.
 fn read_ports(file: &Path) -> Option<Ports> {
     serde_json::from_slice(&fs::read(file).ok()?).ok()
-}
-
-/// The server parses the variable's value like a line of its configuration, where a string with blanks needs quotes.
-fn quoted(path: &Path) -> Result<String> {
-    let text = path.to_str().context("the store's path is not UTF-8")?;
-    Ok(serde_json::to_string(text)?)
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use bus_keys::Permit;
 use bus_schema::verb::RolloutState;
 use tokio::process::Command;
 use xtask::{nats_cli, required};
@@ -9,11 +10,23 @@ use xtask::{nats_cli, required};
 use crate::deployment::Target;
 use crate::stage::Stage;
 
+/// With a credential for two verbs, as `aggregator bus creds` makes it.
 async fn nats(program: &Path, stage: &Stage, arguments: &[&str]) -> String {
+    let permit = Permit {
+        name: "ana".parse().expect("a name"),
+        clusters: vec![stage.cluster.clone()],
+        verbs: vec!["restart", "rollout"],
+        may_list_agents: true,
+        inbox_prefix: "_INBOX_ana".parse().expect("a prefix"),
+        expires_at: None,
+    };
+    let creds = stage.nats.keys().cli_creds(&permit);
     let home = tempfile::tempdir().expect("a directory");
     let output = Command::new(program)
         .env("XDG_CONFIG_HOME", home.path())
         .args(["--server", &stage.nats.url()])
+        .args(["--inbox-prefix", "_INBOX_ana", "--creds"])
+        .arg(creds.expect("credentials"))
         .args(arguments)
         .kill_on_drop(true)
         .output()

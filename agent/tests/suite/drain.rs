@@ -24,6 +24,8 @@ fn program(stage: &Stage, dir: &std::path::Path) -> Process {
         .env("MCA_CLUSTER_NAME", stage.cluster.as_str())
         .arg("--nats-url")
         .arg(stage.nats.url())
+        .arg("--nats-creds")
+        .arg(&stage.creds)
         .arg("--kubeconfig")
         .arg(&stage.kubeconfig);
     Process::spawn("agent", command, &dir.join("agent.log")).expect("the program")

@@ -28,8 +28,10 @@ async fn ten_thousand_deployments_come_in_pages_from_under_sixty_megabytes() {
             stage.cluster.as_str(),
             "--nats-url",
             &stage.nats.url(),
-            "--kubeconfig",
         ])
+        .arg("--nats-creds")
+        .arg(&stage.creds)
+        .arg("--kubeconfig")
         .arg(&stage.kubeconfig);
     let program = Process::spawn("agent", command, &dir.path().join("agent.log")).unwrap();
     let info = stage.ready().await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use agent::{Access, Config};
 use anyhow::Result;
-use async_nats::{Client, Message, Request as Ask};
+use async_nats::{Client, ConnectOptions, Message, Request as Ask};
 use bus_schema::verb::{ClusterInfo, GetInfo};
 use bus_schema::{ClusterName, Fault, Request, subject};
 use bytes::Bytes;
@@ -21,8 +21,11 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Stage {
     pub nats: NatsServer,
+    /// Somebody who may do everything.
     pub client: Client,
     pub cluster: ClusterName,
+    /// The agents' credentials.
+    pub creds: PathBuf,
     /// The administrator of the cluster.
     pub admin: kube::Client,
     pub kubeconfig: PathBuf,
@@ -51,11 +54,17 @@ impl Stage {
     pub async fn new(admin: kube::Client, kubeconfig: &Path) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let nats = NatsServer::start(dir.path()).await.expect("a nats-server");
-        let client = async_nats::connect(nats.url()).await.expect("a connection");
+        let keys = nats.keys();
+        let admin_creds = keys.admin_creds().expect("credentials");
+        let options = ConnectOptions::with_credentials_file(admin_creds).await;
+        let client = options.expect("credentials").connect(nats.url()).await;
+        let cluster = "cluster-a";
+        let creds = keys.agent_creds(cluster).expect("credentials");
         Self {
+            client: client.expect("a connection"),
+            cluster: cluster.parse().expect("a name"),
+            creds,
             nats,
-            client,
-            cluster: "cluster-a".parse().expect("a name"),
             admin,
             kubeconfig: kubeconfig.to_owned(),
             dirs: vec![dir],
@@ -84,7 +93,7 @@ impl Stage {
         Config {
             cluster: self.cluster.clone(),
             nats_url: self.nats.url(),
-            nats_creds: None,
+            nats_creds: Some(self.creds.clone()),
             kubernetes: Access::new(Some(self.kubeconfig.clone()), None),
         }
     }

@@ -8,7 +8,7 @@ use crate::claims::{AccountBody, Limits};
 use crate::jwt::{Claims, JwtError, Token};
 use crate::key::{Key, UserKey};
 use crate::mint::Identity;
-use crate::scope::Scope;
+use crate::scope::{Scope, SigningKey};
 
 /// Users that are let in no more: tokens of theirs that were made up to this time.
 pub type Revocations = BTreeMap<UserKey, Timestamp>;
@@ -66,7 +66,10 @@ impl FleetAccount {
         now: Timestamp,
     ) -> Option<Self> {
         let mut claims = self.claims.clone();
-        claims.nats.signing_keys = scopes(identity);
+        let ours = scopes(identity);
+        let is_ours = |there: &SigningKey| ours.iter().any(|ours| ours.key() == there.key());
+        claims.nats.signing_keys.retain(|there| !is_ours(there));
+        claims.nats.signing_keys.splice(0..0, ours.iter().cloned());
         for (user, until) in revoked {
             let entry = claims.nats.revocations.entry(user.to_string());
             let before = entry.or_insert(0);
@@ -90,10 +93,12 @@ impl FleetAccount {
     }
 }
 
-fn scopes(identity: &Identity) -> Vec<Scope> {
-    vec![
+fn scopes(identity: &Identity) -> Vec<SigningKey> {
+    let scopes = [
         Scope::agent(&identity.agent_scope),
         Scope::aggregator(&identity.aggregator_scope),
         Scope::cli(&identity.cli_scope),
-    ]
+        Scope::admin(&identity.admin_scope),
+    ];
+    scopes.map(SigningKey::Scoped).into()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::scope::Scope;
+use crate::scope::SigningKey;
 
 pub(crate) const UNLIMITED: i64 = -1;
 
@@ -38,7 +38,7 @@ impl OperatorBody {
 pub(crate) struct AccountBody {
     pub limits: Limits,
     #[serde(default)]
-    pub signing_keys: Vec<Scope>,
+    pub signing_keys: Vec<SigningKey>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub revocations: BTreeMap<String, i64>,
     default_permissions: DefaultPermissions,
@@ -51,7 +51,7 @@ pub(crate) struct AccountBody {
 }
 
 impl AccountBody {
-    pub fn new(limits: Limits, signing_keys: Vec<Scope>) -> Self {
+    pub fn new(limits: Limits, signing_keys: Vec<SigningKey>) -> Self {
         Self {
             limits,
             signing_keys,

@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::key::{Key, KeyError, Kind, Secret};
-use crate::mint::{AggregatorKeys, CliKeys, Identity};
+use crate::mint::{AggregatorKeys, Identity, PeopleKeys};
 
 /// A directory of keys cannot be made or used.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +100,7 @@ impl Role {
                 "aggregator-scope.nk",
                 "agent-scope.nk",
                 "cli-scope.nk",
+                "admin-scope.nk",
             ],
             Self::Server => &["nats-server.conf", "bus.conf"],
             Self::Aggregator => &[
@@ -127,7 +128,10 @@ pub(crate) fn ensure_free(dir: &Path) -> Result<(), DirectoryError> {
     Err(if missing.is_empty() {
         DirectoryError::Complete { dir }
     } else {
-        let missing: Vec<_> = missing.iter().map(|file| file.display().to_string()).collect();
+        let missing: Vec<_> = missing
+            .iter()
+            .map(|file| file.display().to_string())
+            .collect();
         let missing = missing.join(", ");
         DirectoryError::Incomplete { dir, missing }
     })
@@ -143,7 +147,12 @@ impl AggregatorKeys {
         let identity = read_identity(dir)?;
         let operator_signing = read_key(dir, "operator-signing.nk", Kind::Operator)?;
         let agent_scope = read_key(dir, "agent-scope.nk", Kind::Account)?;
-        belongs(dir, "operator-signing.nk", &operator_signing, &identity.operator_signing)?;
+        belongs(
+            dir,
+            "operator-signing.nk",
+            &operator_signing,
+            &identity.operator_signing,
+        )?;
         belongs(dir, "agent-scope.nk", &agent_scope, &identity.agent_scope)?;
         Ok(Self {
             identity,
@@ -165,18 +174,21 @@ impl AggregatorKeys {
     }
 }
 
-impl CliKeys {
-    /// Reads the operator's directory, of which only two files are needed.
+impl PeopleKeys {
+    /// Reads the operator's directory, of which only three files are needed.
     ///
     /// # Errors
     /// When one of them is missing or is not what it should be.
     pub fn open(dir: &Path) -> Result<Self, DirectoryError> {
         let identity = read_identity(dir)?;
         let cli_scope = read_key(dir, "cli-scope.nk", Kind::Account)?;
+        let admin_scope = read_key(dir, "admin-scope.nk", Kind::Account)?;
         belongs(dir, "cli-scope.nk", &cli_scope, &identity.cli_scope)?;
+        belongs(dir, "admin-scope.nk", &admin_scope, &identity.admin_scope)?;
         Ok(Self {
             identity,
             cli_scope,
+            admin_scope,
         })
     }
 }
@@ -279,9 +291,10 @@ pub fn private_file(path: &Path, text: &str) -> Result<(), DirectoryError> {
     });
     written.map_err(|source| {
         let source = match source.kind() {
-            ErrorKind::AlreadyExists => {
-                std::io::Error::new(ErrorKind::AlreadyExists, "it is there already and is left as it is")
-            }
+            ErrorKind::AlreadyExists => std::io::Error::new(
+                ErrorKind::AlreadyExists,
+                "it is there already and is left as it is",
+            ),
             _ => source,
         };
         DirectoryError::NotWritten {

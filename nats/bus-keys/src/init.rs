@@ -10,8 +10,8 @@ use crate::claims::{AccountBody, Limits, OperatorBody};
 use crate::directory::{DirectoryError, Filling, Role, ensure_free};
 use crate::jwt::{Claims, Token};
 use crate::key::{Key, Kind};
-use crate::mint::{AggregatorKeys, CliKeys, Identity, aggregator_credentials};
-use crate::scope::Scope;
+use crate::mint::{AggregatorKeys, Identity, PeopleKeys, aggregator_credentials};
+use crate::scope::{Scope, SigningKey};
 use crate::server_config;
 
 /// Where the nats-server will run.
@@ -34,6 +34,7 @@ pub struct Bus {
     aggregator_scope: Key,
     agent_scope: Key,
     cli_scope: Key,
+    admin_scope: Key,
     identity: Identity,
 }
 
@@ -58,7 +59,7 @@ impl Bus {
     fn of([operator, operator_signing]: [Key; 2], mut account: impl FnMut() -> Key) -> Self {
         let (system, fleet) = (account().public(), account().public());
         let [system_scope, aggregator_scope] = [account(), account()];
-        let [agent_scope, cli_scope] = [account(), account()];
+        let [agent_scope, cli_scope, admin_scope] = [account(), account(), account()];
         let identity = Identity {
             operator: operator.public(),
             operator_signing: operator_signing.public(),
@@ -68,6 +69,7 @@ impl Bus {
             aggregator_scope: aggregator_scope.public(),
             agent_scope: agent_scope.public(),
             cli_scope: cli_scope.public(),
+            admin_scope: admin_scope.public(),
         };
         Self {
             operator,
@@ -76,6 +78,7 @@ impl Bus {
             aggregator_scope,
             agent_scope,
             cli_scope,
+            admin_scope,
             identity,
         }
     }
@@ -92,10 +95,11 @@ impl Bus {
 
     /// What makes credentials for people.
     #[must_use]
-    pub fn cli(&self) -> CliKeys {
-        CliKeys {
+    pub fn people(&self) -> PeopleKeys {
+        PeopleKeys {
             identity: self.identity.clone(),
             cli_scope: self.cli_scope.clone(),
+            admin_scope: self.admin_scope.clone(),
         }
     }
 
@@ -121,7 +125,8 @@ impl Bus {
         filling.key("system-scope.nk", &self.system_scope)?;
         filling.key("aggregator-scope.nk", &self.aggregator_scope)?;
         filling.key("agent-scope.nk", &self.agent_scope)?;
-        filling.key("cli-scope.nk", &self.cli_scope)
+        filling.key("cli-scope.nk", &self.cli_scope)?;
+        filling.key("admin-scope.nk", &self.admin_scope)
     }
 
     fn write_aggregator(
@@ -163,7 +168,7 @@ impl Bus {
             iss: String::new(),
             name: "system".to_owned(),
             sub: self.identity.system.clone(),
-            nats: AccountBody::new(Limits::default(), vec![scope]),
+            nats: AccountBody::new(Limits::default(), vec![SigningKey::Scoped(scope)]),
         };
         Token::sign(claims, &self.operator_signing)
     }

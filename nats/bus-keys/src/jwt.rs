@@ -55,11 +55,7 @@ impl Token {
         claims.iss = issuer.public();
         claims.jti = String::new();
         claims.jti = BASE32_NOPAD.encode(&Sha512_256::digest(json(&claims)));
-        let signed = format!(
-            "{}.{}",
-            BASE64.encode(HEADER),
-            BASE64.encode(json(&claims))
-        );
+        let signed = format!("{}.{}", BASE64.encode(HEADER), BASE64.encode(json(&claims)));
         let signature = BASE64.encode(issuer.sign(signed.as_bytes()));
         Self(format!("{signed}.{signature}"))
     }
@@ -77,8 +73,7 @@ impl Token {
         };
         let claims: Claims<T> = serde_json::from_slice(&decode(claims)?)
             .map_err(|error| JwtError::Unreadable(Some(error.into())))?;
-        let issuer =
-            KeyPair::from_public_key(&claims.iss).map_err(|_| JwtError::WronglySigned)?;
+        let issuer = KeyPair::from_public_key(&claims.iss).map_err(|_| JwtError::WronglySigned)?;
         issuer
             .verify(signed.as_bytes(), &decode(signature)?)
             .map_err(|_| JwtError::WronglySigned)?;

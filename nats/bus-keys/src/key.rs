@@ -87,8 +87,7 @@ impl Key {
     /// # Errors
     /// When it is none, or of another kind.
     pub fn from_seed(kind: Kind, text: &str) -> Result<Self, KeyError> {
-        let pair =
-            KeyPair::from_seed(text.trim()).map_err(|_| KeyError::NotAPrivateKey(kind))?;
+        let pair = KeyPair::from_seed(text.trim()).map_err(|_| KeyError::NotAPrivateKey(kind))?;
         if Kind::of(&pair) != Some(kind) {
             return Err(KeyError::NotAPrivateKey(kind));
         }

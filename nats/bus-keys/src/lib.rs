@@ -20,5 +20,5 @@ pub use directory::{DirectoryError, Role, private_file};
 pub use init::{Bus, Place, init};
 pub use jwt::{JwtError, Token};
 pub use key::{Key, KeyError, Kind, Secret, UserKey};
-pub use mint::{AggregatorKeys, CliKeys, Identity, Label, Permit};
+pub use mint::{AggregatorKeys, Identity, Label, PeopleKeys, Permit};
 pub use scope::{AUDIT_STREAM, BUCKETS};

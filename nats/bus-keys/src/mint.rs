@@ -28,6 +28,7 @@ pub struct Identity {
     pub(crate) aggregator_scope: String,
     pub(crate) agent_scope: String,
     pub(crate) cli_scope: String,
+    pub(crate) admin_scope: String,
 }
 
 /// What a running aggregator can sign with: it lets agents in, and locks users out.
@@ -60,10 +61,11 @@ impl AggregatorKeys {
 
 /// What makes credentials for people. They stay with whoever runs the bus.
 #[derive(Debug, Clone)]
-pub struct CliKeys {
+pub struct PeopleKeys {
     /// The bus that they belong to.
     pub identity: Identity,
     pub(crate) cli_scope: Key,
+    pub(crate) admin_scope: Key,
 }
 
 /// What a person's credential allows.
@@ -83,17 +85,34 @@ pub struct Permit {
     pub expires_at: Option<Timestamp>,
 }
 
-impl CliKeys {
+impl PeopleKeys {
     /// The text of a credentials file, and the key by which it can be revoked.
     #[must_use]
     pub fn credentials(&self, permit: &Permit, now: Timestamp) -> (UserKey, Secret) {
+        let (key, mut user) = self.person(&permit.name, permit.expires_at, now);
+        user.0.nats.tags = permit.tags();
+        let token = user.sign(&self.cli_scope);
+        (UserKey::from(&key), Credentials::text(&token, &key))
+    }
+
+    /// The same for somebody who may do everything in the fleet's account.
+    #[must_use]
+    pub fn administrator(
+        &self,
+        name: &Label,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> (UserKey, Secret) {
+        let (key, user) = self.person(name, Some(expires_at), now);
+        let token = user.sign(&self.admin_scope);
+        (UserKey::from(&key), Credentials::text(&token, &key))
+    }
+
+    fn person(&self, name: &Label, expires_at: Option<Timestamp>, now: Timestamp) -> (Key, User) {
         let key = Key::generate(Kind::User);
-        let holder = UserKey::from(&key);
-        let mut claims = user(permit.name.as_str(), &holder, &self.identity, now);
-        claims.0.exp = permit.expires_at.map(Timestamp::as_second);
-        claims.0.nats.tags = permit.tags();
-        let token = claims.sign(&self.cli_scope);
-        (holder, Credentials::text(&token, &key))
+        let mut user = user(name.as_str(), &UserKey::from(&key), &self.identity, now);
+        user.0.exp = expires_at.map(Timestamp::as_second);
+        (key, user)
     }
 }
 
@@ -101,7 +120,10 @@ impl Permit {
     /// The verb of this name, if there is one.
     #[must_use]
     pub fn verb(name: &str) -> Option<&'static str> {
-        VERBS.iter().map(|verb| verb.name).find(|verb| *verb == name)
+        VERBS
+            .iter()
+            .map(|verb| verb.name)
+            .find(|verb| *verb == name)
     }
 
     /// Every verb.
@@ -185,7 +207,12 @@ fn in_account(name: &str, holder: &UserKey, account: &str, now: Timestamp) -> Us
 }
 
 /// The credentials of the aggregator itself, in an account and under a scope of it.
-pub(crate) fn aggregator_credentials(account: &str, scope: &Key, key: &Key, now: Timestamp) -> Secret {
+pub(crate) fn aggregator_credentials(
+    account: &str,
+    scope: &Key,
+    key: &Key,
+    now: Timestamp,
+) -> Secret {
     let token = in_account("aggregator", &UserKey::from(key), account, now).sign(scope);
     Credentials::text(&token, key)
 }

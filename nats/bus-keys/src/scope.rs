@@ -17,6 +17,16 @@ const REPLY_WITHIN_NANOSECONDS: i64 = 60_000_000_000;
 /// More than an agent with all its verbs and followed logs has.
 const AGENT_SUBSCRIPTIONS: i64 = 512;
 
+/// A key that signs users.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum SigningKey {
+    /// One of ours.
+    Scoped(Scope),
+    /// One that somebody else has put there.
+    Other(serde_json::Value),
+}
+
 /// What a signing key may sign.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Scope {
@@ -53,6 +63,15 @@ struct Allowed {
 struct Responses {
     max: i64,
     ttl: i64,
+}
+
+impl SigningKey {
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            Self::Scoped(scope) => Some(&scope.key),
+            Self::Other(other) => other.as_str().or_else(|| other["key"].as_str()),
+        }
+    }
 }
 
 impl Scope {
@@ -100,10 +119,19 @@ impl Scope {
 
     /// For people with the nats CLI: each credential names its clusters and verbs.
     pub fn cli(key: &str) -> Self {
-        let publish = ["cluster.{{tag(cluster)}}.{{tag(verb)}}", "$SRV.{{tag(srv)}}"];
+        let publish = [
+            "cluster.{{tag(cluster)}}.{{tag(verb)}}",
+            "$SRV.{{tag(srv)}}",
+        ];
         let subscribe = vec!["{{tag(inbox)}}.>".to_owned()];
         let template = Template::new(publish.map(str::to_owned).to_vec(), subscribe);
         Self::new("cli", key, template)
+    }
+
+    /// For whoever runs the bus, for an hour: backups, repairs, and looking at what goes on.
+    pub fn admin(key: &str) -> Self {
+        let all = || vec![">".to_owned()];
+        Self::new("admin", key, Template::new(all(), all()))
     }
 
     /// For the aggregator in the system account: who comes and goes in the fleet's account, and that account's token.

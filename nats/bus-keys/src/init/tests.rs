@@ -39,3 +39,206 @@ fn claims(token: &str) -> Value {
     let json = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part);
     serde_json::from_slice(&json.unwrap()).unwrap()
 }
+
+fn tree(dir: &Path) -> Vec<(String, u32)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        found.push((path.display().to_string(), mode));
+        if path.is_dir() {
+            found.extend(tree(&path));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Fixed keys and a fixed time give these very tokens, whatever is changed inside. (The fleet's account is left out: its text
+/// changes with each permission.)
+#[test]
+fn tokens_are_known() {
+    let bus = fixed();
+    let known = include_str!("known.txt");
+    let holder = UserKey::from(&Key::fixed(Kind::User, 9));
+    let cluster: ClusterName = "cluster-a".parse().unwrap();
+    let minted = [
+        bus.operator_token(time()),
+        bus.system_token(time()),
+        bus.aggregator().agent(&cluster, &holder, time()),
+    ];
+    let minted: String = minted
+        .iter()
+        .map(|token| format!("{}\n", token.as_str()))
+        .collect();
+    assert_eq!(
+        minted,
+        known,
+        "decoded: {:#?}",
+        minted.lines().map(claims).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn a_user_says_its_name_and_nothing_about_permissions() {
+    let bus = fixed();
+    let holder = UserKey::from(&Key::fixed(Kind::User, 9));
+    let cluster: ClusterName = "cluster-a".parse().unwrap();
+    let token = bus.aggregator().agent(&cluster, &holder, time());
+    let claims = claims(token.as_str());
+    assert_eq!(claims["name"], "cluster-a");
+    assert_eq!(claims["sub"], holder.as_str());
+    assert_eq!(claims["iss"], bus.identity.agent_scope.as_str());
+    let nats = serde_json::json!({
+        "issuer_account": bus.identity.fleet, "type": "user", "version": 2,
+    });
+    assert_eq!(
+        claims["nats"], nats,
+        "the server refuses users under a scope that say more"
+    );
+}
+
+/// `AggregatorKeys::agent` takes a `ClusterName`, so that what is none cannot be minted.
+#[test]
+fn a_user_named_like_a_wildcard_cannot_be_minted() {
+    for name in [
+        "*",
+        ">",
+        "a.b",
+        "a.*",
+        "",
+        "A",
+        "a b",
+        "{{name()}}",
+        &"a".repeat(64),
+    ] {
+        assert!(name.parse::<ClusterName>().is_err(), "{name:?}");
+    }
+    for name in ["*", ">", "a.b", "", "a b", "_INBOX.>", "é", &"a".repeat(65)] {
+        assert!(name.parse::<crate::Label>().is_err(), "{name:?}");
+    }
+    assert_eq!(Permit::verb("*"), None);
+    assert_eq!(Permit::verb("restart"), Some("restart"));
+}
+
+#[test]
+fn a_new_bus_is_private_and_opens_again() {
+    let dir = TempDir::new().unwrap();
+    let keys = dir.path().join("keys");
+    let bus = init(&keys, &place(&dir), time()).unwrap();
+    for (path, mode) in tree(&keys) {
+        let expected = if Path::new(&path).is_dir() {
+            0o700
+        } else {
+            0o600
+        };
+        assert_eq!(mode, expected, "{path}");
+    }
+    let aggregator = AggregatorKeys::open(&keys.join("aggregator")).unwrap();
+    assert_eq!(aggregator.identity, bus.identity);
+    assert!(PeopleKeys::open(&keys.join("operator")).is_ok());
+    for file in ["aggregator.creds", "system.creds"] {
+        let text = fs::read_to_string(keys.join("aggregator").join(file)).unwrap();
+        assert_eq!(
+            Credentials::parse(&text, None).unwrap().name(),
+            "aggregator"
+        );
+    }
+    let server = fs::read_to_string(keys.join("server/bus.conf")).unwrap();
+    for (path, _) in tree(&keys).iter().filter(|(path, _)| path.ends_with(".nk")) {
+        let seed = fs::read_to_string(path).unwrap();
+        assert!(
+            !server.contains(seed.trim()),
+            "the server gets no private key"
+        );
+        assert!(!format!("{bus:?} {aggregator:?}").contains(seed.trim()));
+    }
+}
+
+#[test]
+fn a_bus_is_never_made_over_another_nor_over_half_of_one() {
+    let dir = TempDir::new().unwrap();
+    let keys = dir.path().join("keys");
+    init(&keys, &place(&dir), time()).unwrap();
+    let before = fs::read(keys.join("operator/operator.nk")).unwrap();
+    let refused = init(&keys, &place(&dir), time()).unwrap_err();
+    assert!(
+        matches!(refused, DirectoryError::Complete { .. }),
+        "{refused}"
+    );
+    fs::remove_file(keys.join("aggregator/system.creds")).unwrap();
+    fs::remove_file(keys.join("operator/cli-scope.nk")).unwrap();
+    let refused = init(&keys, &place(&dir), time()).unwrap_err();
+    let DirectoryError::Incomplete { missing, .. } = &refused else {
+        panic!("{refused}");
+    };
+    assert_eq!(missing, "operator/cli-scope.nk, aggregator/system.creds");
+    let opened = AggregatorKeys::open(&keys.join("aggregator")).unwrap_err();
+    assert!(
+        opened.to_string().contains("lacks system.creds"),
+        "{opened}"
+    );
+    assert_eq!(fs::read(keys.join("operator/operator.nk")).unwrap(), before);
+}
+
+#[test]
+fn a_key_of_another_bus_is_noticed() {
+    let dir = TempDir::new().unwrap();
+    let (one, other) = (dir.path().join("one"), dir.path().join("other"));
+    init(&one, &place(&dir), time()).unwrap();
+    init(&other, &place(&dir), time()).unwrap();
+    let key = "aggregator/agent-scope.nk";
+    fs::copy(other.join(key), one.join(key)).unwrap();
+    let refused = AggregatorKeys::open(&one.join("aggregator")).unwrap_err();
+    assert!(
+        matches!(refused, DirectoryError::OfAnotherBus { .. }),
+        "{refused}"
+    );
+}
+
+#[test]
+fn credentials_say_what_is_wrong_with_them() {
+    let bus = fixed();
+    let cluster: ClusterName = "cluster-a".parse().unwrap();
+    let (user, text) = bus.aggregator().agent_credentials(&cluster, time());
+    let good = Credentials::parse(text.expose(), None).unwrap();
+    assert_eq!((good.user(), good.name()), (user, "cluster-a"));
+    assert!(good.are_for(&cluster) && !good.are_for(&"cluster-b".parse().unwrap()));
+
+    let alone = good.token().as_str();
+    let missing = Credentials::parse(alone, None).unwrap_err().to_string();
+    assert_eq!(missing, "there is no private key in it");
+    let other = Key::generate(Kind::User).seed();
+    let refused = Credentials::parse(alone, Some(other.expose())).unwrap_err();
+    assert!(refused.to_string().contains("is not the one"), "{refused}");
+    assert!(!format!("{good:?}").contains("-----"), "{good:?}");
+    let cut = &text.expose()[..text.expose().len() / 2];
+    assert!(Credentials::parse(cut, None).is_err());
+    assert!(Credentials::parse("", None).is_err());
+}
+
+#[test]
+fn a_revocation_makes_a_younger_token_and_keeps_what_others_have_put_there() {
+    let bus = fixed();
+    let account = FleetAccount::first(&bus.identity, &bus.operator_signing, time());
+    let key = UserKey::from(&Key::fixed(Kind::User, 9));
+    let revoked = [(key.clone(), time())].into();
+    let signed_by = &bus.operator_signing;
+    let change = |account: &FleetAccount, revoked: &crate::Revocations| {
+        account.changed(&bus.identity, revoked, signed_by, time())
+    };
+    assert!(
+        change(&account, &crate::Revocations::new()).is_none(),
+        "nothing to change"
+    );
+    let changed = change(&account, &revoked).unwrap();
+    assert!(changed.has_revoked(&key));
+    assert!(change(&changed, &revoked).is_none(), "it is so already");
+    let iat = |account: &FleetAccount| claims(account.token().as_str())["iat"].as_i64().unwrap();
+    assert!(
+        iat(&changed) > iat(&account),
+        "the server takes the younger one"
+    );
+    let again = FleetAccount::parse(changed.token().as_str(), &bus.identity).unwrap();
+    assert!(again.has_revoked(&key));
+}

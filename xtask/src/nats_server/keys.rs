@@ -1,0 +1,86 @@
+//! The keys of a server's bus, in its directory: made by the code behind `aggregator bus init`, with credentials for whoever a
+//! test or the demo has.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::{Context, Result};
+use bus_keys::{AggregatorKeys, PeopleKeys, Permit, Place, Role, Secret, init, private_file};
+use jiff::{SignedDuration, Timestamp};
+
+pub struct Keys {
+    dir: PathBuf,
+    pub aggregator: AggregatorKeys,
+    pub people: PeopleKeys,
+    written: AtomicU32,
+}
+
+impl Keys {
+    /// Those in the directory, made where there are none.
+    pub(super) fn of(server: &Path, listen: SocketAddr) -> Result<Self> {
+        let dir = server.join("keys");
+        if !dir.exists() {
+            let place = Place {
+                listen,
+                store: server.to_owned(),
+                tls: None,
+            };
+            init(&dir, &place, Timestamp::now())?;
+        }
+        Ok(Self {
+            aggregator: AggregatorKeys::open(&dir.join(Role::Aggregator.dir()))?,
+            people: PeopleKeys::open(&dir.join(Role::Operator.dir()))?,
+            dir,
+            written: AtomicU32::new(0),
+        })
+    }
+
+    pub(super) fn server_config(&self) -> PathBuf {
+        self.dir.join(Role::Server.dir()).join("nats-server.conf")
+    }
+
+    /// What `aggregator serve --bus-keys` is given.
+    pub fn aggregator_dir(&self) -> PathBuf {
+        self.dir.join(Role::Aggregator.dir())
+    }
+
+    /// What `aggregator bus creds --keys` is given.
+    pub fn operator_dir(&self) -> PathBuf {
+        self.dir.join(Role::Operator.dir())
+    }
+
+    /// What the aggregator connects with; its inboxes begin with `_INBOX_aggregator`.
+    pub fn aggregator_creds(&self) -> PathBuf {
+        AggregatorKeys::aggregator_creds(&self.aggregator_dir())
+    }
+
+    /// What an agent of this cluster connects with: new credentials at each call.
+    pub fn agent_creds(&self, cluster: &str) -> Result<PathBuf> {
+        let name = cluster.parse().context("not the name of a cluster")?;
+        let (_, text) = self.aggregator.agent_credentials(&name, Timestamp::now());
+        self.write(cluster, &text)
+    }
+
+    /// What a person connects with.
+    pub fn cli_creds(&self, permit: &Permit) -> Result<PathBuf> {
+        let (_, text) = self.people.credentials(permit, Timestamp::now());
+        self.write(permit.name.as_str(), &text)
+    }
+
+    /// What may do everything: for a test that looks on, or breaks things.
+    pub fn admin_creds(&self) -> Result<PathBuf> {
+        let (name, now) = ("admin".parse()?, Timestamp::now());
+        let expires_at = now + SignedDuration::from_hours(24);
+        let (_, text) = self.people.administrator(&name, expires_at, now);
+        self.write("admin", &text)
+    }
+
+    fn write(&self, name: &str, text: &Secret) -> Result<PathBuf> {
+        let number = self.written.fetch_add(1, Ordering::Relaxed);
+        let unique = format!("{name}-{}-{number}.creds", std::process::id());
+        let file = self.dir.join(unique);
+        private_file(&file, text.expose())?;
+        Ok(file)
+    }
+}
