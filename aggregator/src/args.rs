@@ -3,8 +3,11 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use bus_keys::Label;
+use bus_schema::ClusterName;
 use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
+use jiff::SignedDuration;
 
 /// One API for the deployments of every Kubernetes cluster.
 #[derive(Debug, Parser)]
@@ -26,6 +29,12 @@ pub enum Command {
         #[command(subcommand)]
         command: UserCommand,
     },
+    /// Work on the bus: its keys, and who is let in.
+    Bus {
+        /// What to do.
+        #[command(subcommand)]
+        command: BusCommand,
+    },
     /// Print the API's OpenAPI document.
     Openapi,
 }
@@ -37,6 +46,87 @@ pub enum UserCommand {
     HashPassword,
 }
 
+/// What can be done about the bus.
+#[derive(Debug, Subcommand)]
+pub enum BusCommand {
+    /// Make the keys of a new bus, and the configuration of its nats-server.
+    Init(BusInit),
+    /// Make credentials for a person with the nats CLI.
+    Creds(BusCreds),
+}
+
+/// A new bus.
+#[derive(Debug, Args)]
+pub struct BusInit {
+    /// Where to put the keys: `operator` (keep it off line), `server` and `aggregator`. What is there is never written over.
+    pub dir: PathBuf,
+    /// Where the nats-server will listen.
+    #[arg(long, default_value = "127.0.0.1:4222")]
+    pub listen: SocketAddr,
+    /// Where the nats-server will keep its data [default: DIR/store].
+    #[arg(long, value_name = "DIR")]
+    pub store_dir: Option<PathBuf>,
+    /// The nats-server's TLS certificate, with those between it and the CA.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The private key of the TLS certificate.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+}
+
+/// Credentials for a person.
+#[derive(Debug, Args)]
+pub struct BusCreds {
+    /// The directory `operator` that `aggregator bus init` made.
+    #[arg(long, env = "MCA_OPERATOR_KEYS", value_name = "DIR", default_value = "bus/operator")]
+    pub keys: PathBuf,
+    /// The verbs, such as `restart,rollout`; everything else the nats-server refuses.
+    #[arg(long, value_delimiter = ',', value_parser = verb, required_unless_present = "admin")]
+    pub verbs: Vec<&'static str>,
+    /// The clusters, by name.
+    #[arg(long, value_delimiter = ',', required_unless_present_any = ["all_clusters", "admin"])]
+    pub clusters: Vec<ClusterName>,
+    /// All clusters, those to come included.
+    #[arg(long, conflicts_with = "clusters")]
+    pub all_clusters: bool,
+    /// Also `nats micro ls`, which shows the names of all clusters.
+    #[arg(long)]
+    pub list_agents: bool,
+    /// Everything, streams and buckets included: for backups and repairs.
+    #[arg(long, conflicts_with_all = ["verbs", "clusters", "all_clusters", "list_agents"])]
+    pub admin: bool,
+    /// How long they are good for, such as `8h`.
+    #[arg(long, default_value = "8h", value_parser = lifetime)]
+    pub expires: SignedDuration,
+    /// Whose they are, as the nats-server shows it [default: made up].
+    #[arg(long)]
+    pub name: Option<Label>,
+    /// Where replies come in; whoever has the same prefix can read them [default: `_INBOX_` and the name].
+    #[arg(long)]
+    pub inbox_prefix: Option<Label>,
+    /// Write them here, private; else to standard output.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+fn verb(text: &str) -> Result<&'static str, String> {
+    bus_keys::Permit::verb(text).ok_or_else(|| {
+        let verbs = bus_keys::Permit::all_verbs().join(", ");
+        format!("there is no such verb; there are {verbs}")
+    })
+}
+
+fn lifetime(text: &str) -> Result<SignedDuration, String> {
+    let duration: SignedDuration = text
+        .parse()
+        .map_err(|_| "write it like 8h, 30m or 7d 12h".to_owned())?;
+    if duration > SignedDuration::ZERO && duration < SignedDuration::from_hours(24 * 400) {
+        Ok(duration)
+    } else {
+        Err("more than nothing, and at most 400 days".to_owned())
+    }
+}
+
 /// How to serve.
 #[derive(Debug, Clone, Args)]
 pub struct Serve {
@@ -46,9 +136,12 @@ pub struct Serve {
     /// The NATS server.
     #[arg(long, env = "MCA_NATS_URL", default_value = "nats://127.0.0.1:4222")]
     pub nats_url: String,
-    /// The credentials for it, a file as `nsc` and `nats` write it.
+    /// The credentials for it, a file as `nsc` and `nats` write it [default: those in --bus-keys].
     #[arg(long, env = "MCA_NATS_CREDS", value_name = "FILE")]
     pub nats_creds: Option<PathBuf>,
+    /// The directory `aggregator` that `aggregator bus init` made. Without it no clusters can be let in or locked out.
+    #[arg(long, env = "MCA_BUS_KEYS", value_name = "DIR")]
+    pub bus_keys: Option<PathBuf>,
     /// The users and their grants. Made with one administrator if there is none.
     #[arg(long, env = "MCA_USERS", value_name = "FILE")]
     pub users: PathBuf,

@@ -6,6 +6,7 @@ pub mod args;
 pub mod attempts;
 pub mod audit;
 pub mod bus;
+pub mod bus_admin;
 pub mod client_address;
 pub mod event_stream;
 pub mod extract;

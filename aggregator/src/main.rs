@@ -1,7 +1,7 @@
 //! The aggregator's program: parse, log, run, report.
 
-use aggregator::args::{Cli, Command, LogFormat, UserCommand};
-use aggregator::{openapi, password, run};
+use aggregator::args::{BusCommand, Cli, Command, LogFormat, UserCommand};
+use aggregator::{bus_admin, openapi, password, run};
 use anyhow::Context as _;
 use clap::Parser;
 use std::io::Write as _;
@@ -26,6 +26,10 @@ async fn main() -> anyhow::Result<()> {
         Command::User {
             command: UserCommand::HashPassword,
         } => Ok(password::hash_password_from_stdin()?),
+        Command::Bus { command } => match command {
+            BusCommand::Init(args) => bus_admin::init(&args),
+            BusCommand::Creds(args) => bus_admin::creds(&args),
+        },
         Command::Openapi => Ok(std::io::stdout().write_all(openapi::pretty()?.as_bytes())?),
     }
 }

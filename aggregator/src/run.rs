@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use async_nats::jetstream;
 use axum::Router;
+use bus_keys::AggregatorKeys;
 use bus_schema::timing::DRAIN_WITHIN;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -59,6 +60,7 @@ pub async fn start(args: Serve) -> anyhow::Result<App> {
         listen: _,
         nats_url,
         nats_creds,
+        bus_keys,
         users,
         ui_dir: _,
         cookie_secure,
@@ -67,6 +69,10 @@ pub async fn start(args: Serve) -> anyhow::Result<App> {
         log_format: _,
     } = args;
     let users = Users::open(users).await?;
+    if let Some(dir) = &bus_keys {
+        AggregatorKeys::open(dir)?;
+    }
+    let nats_creds = nats_creds.or_else(|| bus_keys.as_deref().map(AggregatorKeys::aggregator_creds));
     let bus = Bus::connect(&nats_url, nats_creds.as_deref()).await?;
     let kept = Kept::open(&bus, jetstream_replicas).await?;
     let fleet = Arc::new(Fleet::new(bus, kept.audit.clone(), kept.operations));

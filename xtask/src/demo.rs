@@ -109,7 +109,7 @@ async fn start(options: &Options, data: &DataDir) -> Result<(Fleet, Announcement
         user: account::USER,
         password: account.password,
         nats_url: fleet.bus_url(),
-        nats_creds: None,
+        nats_creds: fleet.person_creds()?,
         clusters: clusters.into_iter().map(|cluster| cluster.name).collect(),
         pids: fleet.pids(),
         example,

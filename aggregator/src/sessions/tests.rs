@@ -29,7 +29,11 @@ async fn bus() -> Bus {
 impl Bus {
     /// A connection of its own, as another replica has.
     async fn jetstream(&self) -> Context {
-        let options = async_nats::ConnectOptions::new()
+        let creds = self.server.keys().aggregator_creds();
+        let options = async_nats::ConnectOptions::with_credentials_file(creds).await;
+        let options = options
+            .expect("credentials")
+            .custom_inbox_prefix("_INBOX_aggregator")
             .reconnect_delay_callback(|_| Duration::from_millis(50));
         let client = options.connect(self.server.url()).await;
         async_nats::jetstream::new(client.expect("a connection"))

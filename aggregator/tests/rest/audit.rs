@@ -17,7 +17,7 @@ async fn without_the_audit_nothing_is_changed_and_nobody_signed_in_and_reads_go_
     let stack = Stack::start(1).await;
     let token = stack.service.token("admin").await;
     let (namespace, name) = stack.healthy("cluster-a").await;
-    let client = async_nats::connect(stack.nats.url()).await.unwrap();
+    let client = stack.admin().await;
     jetstream::new(client).delete_stream("AUDIT").await.unwrap();
 
     let refused = stack
@@ -51,7 +51,7 @@ async fn without_the_audit_nothing_is_changed_and_nobody_signed_in_and_reads_go_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_with_other_settings_is_refused_with_the_difference() {
     let stack = Stack::start(0).await;
-    let client = async_nats::connect(stack.nats.url()).await.unwrap();
+    let client = stack.admin().await;
     let streams = jetstream::new(client);
     streams.delete_stream("AUDIT").await.unwrap();
     let other = jetstream::stream::Config {
@@ -150,7 +150,7 @@ async fn an_operation_of_a_replica_that_died_is_settled_by_another() {
     proxy.cut();
     let (order, session) = (body(&namespace, &name), token.clone());
     dying.spawn(async move { replica.post("/restart", &session, &order).await });
-    let client = async_nats::connect(stack.nats.url()).await.unwrap();
+    let client = stack.admin().await;
     let open = jetstream::new(client)
         .get_key_value("operations")
         .await

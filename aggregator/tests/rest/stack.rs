@@ -94,12 +94,20 @@ impl Stack {
         let config = agent::Config {
             cluster: name.parse().expect("a cluster name"),
             nats_url: nats_url.to_owned(),
-            nats_creds: None,
+            nats_creds: Some(self.nats.keys().agent_creds(name).expect("credentials")),
             kubernetes: agent::Access::new(Some(kubeconfig), Some(context.to_owned())),
         };
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let task = tokio::spawn(agent::run(config, async move { drop(stopped.await) }));
         RunningAgent { stop, task }
+    }
+
+    /// A connection to the bus of somebody who may do everything there.
+    pub async fn admin(&self) -> async_nats::Client {
+        let creds = self.nats.keys().admin_creds().expect("credentials");
+        let options = async_nats::ConnectOptions::with_credentials_file(creds).await;
+        let client = options.expect("credentials").connect(self.nats.url()).await;
+        client.expect("a connection")
     }
 
     /// Waits until so many clusters are online and their caches filled.
@@ -163,6 +171,7 @@ impl Service {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             nats_url: nats_url.to_owned(),
             nats_creds: None,
+            bus_keys: Some(dir.join("nats/keys/aggregator")),
             users: dir.join("users.json"),
             ui_dir: None,
             cookie_secure: false,

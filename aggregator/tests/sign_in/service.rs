@@ -85,6 +85,7 @@ impl Site {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             nats_url: self.nats.url(),
             nats_creds: None,
+            bus_keys: Some(self.nats.keys().aggregator_dir()),
             users: self.users.clone(),
             ui_dir: None,
             cookie_secure: true,

@@ -13,8 +13,7 @@ pub struct Announcement {
     pub user: &'static str,
     pub password: String,
     pub nats_url: String,
-    /// None: the demo's bus asks for no credentials.
-    pub nats_creds: Option<PathBuf>,
+    pub nats_creds: PathBuf,
     pub clusters: Vec<String>,
     pub pids: BTreeMap<String, u32>,
     /// Namespace and name of a deployment of the first cluster, to try a restart on.
@@ -62,13 +61,13 @@ impl Announcement {
             .nats_cli
             .as_ref()
             .map_or("nats".into(), |path| path.to_string_lossy());
-        let server = &self.nats_url;
+        let (server, creds) = (&self.nats_url, self.nats_creds.display());
         writeln!(f, "with the nats CLI:")?;
-        writeln!(f, "  {nats} -s {server} micro ls")?;
+        writeln!(f, "  {nats} -s {server} --creds {creds} micro ls")?;
         if let (Some(cluster), Some(target)) = (self.clusters.first(), self.target(None)) {
             writeln!(
                 f,
-                "  {nats} -s {server} req cluster.{cluster}.restart '{target}'"
+                "  {nats} -s {server} --creds {creds} req cluster.{cluster}.restart '{target}'"
             )?;
         }
         Ok(())
@@ -114,7 +113,7 @@ mod tests {
             user: "admin",
             password: "secret".to_owned(),
             nats_url: "nats://127.0.0.1:4222".to_owned(),
-            nats_creds: None,
+            nats_creds: "/demo/admin.creds".into(),
             clusters: vec!["cluster-a".to_owned()],
             pids: BTreeMap::from([("nats".to_owned(), 1), ("agent cluster-a".to_owned(), 3)]),
             example: Some(("default".to_owned(), "fastapi-b".to_owned())),
@@ -130,7 +129,7 @@ mod tests {
             "user": "admin",
             "password": "secret",
             "nats_url": "nats://127.0.0.1:4222",
-            "nats_creds": null,
+            "nats_creds": "/demo/admin.creds",
             "clusters": ["cluster-a"],
             "pids": { "nats": 1, "agent cluster-a": 3 },
         });
@@ -143,7 +142,7 @@ mod tests {
         for part in [
             "password  secret",
             "http://127.0.0.1:8000/docs",
-            "nats -s nats://127.0.0.1:4222 micro ls",
+            "nats -s nats://127.0.0.1:4222 --creds /demo/admin.creds micro ls",
             r#"'{"username":"admin","password":"secret"}'"#,
             r#"'{"cluster":"cluster-a","namespace":"default","deployment_name":"fastapi-b"}'"#,
             r#"req cluster.cluster-a.restart '{"namespace":"default","deployment_name":"fastapi-b"}'"#,

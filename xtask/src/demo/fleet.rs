@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use bus_keys::Permit;
 use tokio::process::Command;
 use tokio::time::sleep;
 use xtask::condition;
@@ -14,7 +16,7 @@ use xtask::workspace;
 
 use crate::programs::Programs;
 
-use super::account::Account;
+use super::account::{Account, USER};
 use super::clusters::{self, Cluster, Size};
 use super::data::DataDir;
 use super::session::Session;
@@ -88,6 +90,8 @@ impl Fleet {
         command
             .args(["serve", "--listen", &listen.to_string()])
             .args(["--nats-url", &self.bus.url()])
+            .arg("--bus-keys")
+            .arg(self.bus.keys().aggregator_dir())
             .arg("--users")
             .arg(&account.users_file)
             // Plain HTTP on loopback: a secure cookie would not come back.
@@ -111,6 +115,8 @@ impl Fleet {
             command
                 .args(["--cluster-name", &cluster.name])
                 .args(["--nats-url", &self.bus.url()])
+                .arg("--nats-creds")
+                .arg(self.bus.keys().agent_creds(&cluster.name)?)
                 .arg("--kubeconfig")
                 .arg(&cluster.kubeconfig)
                 .args(["--context", &cluster.context]);
@@ -142,6 +148,19 @@ impl Fleet {
         })
         .await?;
         Ok(session)
+    }
+
+    /// What the demo's one person may do with the nats CLI: every verb, everywhere, as in the API.
+    pub fn person_creds(&self) -> Result<PathBuf> {
+        self.bus.keys().cli_creds(&Permit {
+            name: USER.parse()?,
+            clusters: vec![],
+            verbs: Permit::all_verbs(),
+            may_list_agents: true,
+            // The nats CLI's own, so that its lines stay short: nobody else has credentials for this bus.
+            inbox_prefix: "_INBOX".parse()?,
+            expires_at: None,
+        })
     }
 
     pub fn bus_url(&self) -> String {

@@ -1,0 +1,89 @@
+//! What whoever runs the bus does at the command line, without a running aggregator: its keys, and credentials for people.
+
+use std::io::Write as _;
+use std::path::{Path, absolute};
+
+use anyhow::{Context as _, Result};
+use bus_keys::{Label, PeopleKeys, Permit, Place, Role, private_file};
+use jiff::Timestamp;
+
+use crate::args::{BusCreds, BusInit};
+
+/// `aggregator bus init`
+///
+/// # Errors
+/// When there are keys already, all or some, or nothing can be written.
+pub fn init(args: &BusInit) -> Result<()> {
+    let place = Place {
+        listen: args.listen,
+        store: match &args.store_dir {
+            Some(dir) => absolute(dir)?,
+            None => absolute(&args.dir)?.join("store"),
+        },
+        tls: match (&args.tls_cert, &args.tls_key) {
+            (Some(cert), Some(key)) => Some((absolute(cert)?, absolute(key)?)),
+            _ => None,
+        },
+    };
+    bus_keys::init(&args.dir, &place, Timestamp::now())?;
+    let dir = |role: Role| args.dir.join(role.dir()).display().to_string();
+    let (operator, server) = (dir(Role::Operator), dir(Role::Server));
+    say(&format!(
+        "{operator}: makes all other keys. Back it up, and take it off this machine; `aggregator bus creds` needs it.\n\
+         {server}: for the nats-server: nats-server -c {server}/nats-server.conf\n\
+         {aggregator}: for the aggregator: aggregator serve --bus-keys {aggregator} …\n",
+        aggregator = dir(Role::Aggregator),
+    ))
+}
+
+/// `aggregator bus creds`
+///
+/// # Errors
+/// When the keys cannot be read, or the credentials not be written.
+pub fn creds(args: &BusCreds) -> Result<()> {
+    let keys = PeopleKeys::open(&args.keys)?;
+    let now = Timestamp::now();
+    let expires_at = now + args.expires;
+    let made_up = || format!("cli-{:08x}", rand::random::<u32>()).parse();
+    let name = args.name.clone().map_or_else(made_up, Ok)?;
+    let (user, text) = if args.admin {
+        keys.administrator(&name, expires_at, now)
+    } else {
+        keys.credentials(&permit(args, &name, expires_at)?, now)
+    };
+    tracing::info!(%user, %name, %expires_at, "made credentials");
+    match &args.out {
+        Some(file) => Ok(private_file(file, text.expose())?),
+        None => say(text.expose()),
+    }?;
+    let prefix = inbox_prefix(args, &name)?;
+    let file = args.out.as_deref().unwrap_or(Path::new("FILE")).display();
+    // To standard error, since the credentials may have gone to standard output.
+    let hint = format!("use them as: nats --creds {file} --inbox-prefix {prefix} …\n");
+    Ok(std::io::stderr().write_all(hint.as_bytes())?)
+}
+
+fn permit(args: &BusCreds, name: &Label, expires_at: Timestamp) -> Result<Permit> {
+    Ok(Permit {
+        name: name.clone(),
+        clusters: args.clusters.clone(),
+        verbs: args.verbs.clone(),
+        may_list_agents: args.list_agents,
+        inbox_prefix: inbox_prefix(args, name)?,
+        expires_at: Some(expires_at),
+    })
+}
+
+fn inbox_prefix(args: &BusCreds, name: &Label) -> Result<Label> {
+    match &args.inbox_prefix {
+        Some(prefix) => Ok(prefix.clone()),
+        None => {
+            let prefix = format!("_INBOX_{name}").parse();
+            prefix.context("the name is too long for an inbox prefix")
+        }
+    }
+}
+
+fn say(text: &str) -> Result<()> {
+    Ok(std::io::stdout().write_all(text.as_bytes())?)
+}
