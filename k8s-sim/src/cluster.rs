@@ -19,6 +19,8 @@ use crate::fault::Faults;
 use crate::state::State;
 use crate::store::Key;
 
+/// A handle: clones are the same cluster.
+#[derive(Clone)]
 pub struct Cluster {
     name: String,
     address: Option<SocketAddr>,

@@ -7,7 +7,7 @@ use axum::response::Response;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::target::Subresource;
+use super::target::{Subresource, Target};
 use super::{Call, json_response};
 use crate::admission::{self, Admit, for_kind};
 use crate::cluster::Shared;
@@ -122,7 +122,24 @@ pub fn update(cluster: &Arc<Shared>, call: &Call) -> Result<Response> {
             call.target.name()
         )));
     }
-    change(cluster, call, |_| Ok(body))
+    change(cluster, call, |old| {
+        check_uid(&call.target, &old, &body)?;
+        Ok(body)
+    })
+}
+
+/// The uid in a whole object is a precondition, in a patch it is a change.
+fn check_uid(target: &Target, old: &Value, new: &Value) -> Result<()> {
+    let uid = |object: &Value| object["metadata"]["uid"].as_str().map(str::to_owned);
+    match (uid(new), uid(old)) {
+        (Some(wanted), Some(found)) if !wanted.is_empty() && wanted != found => {
+            let because = format!(
+                "Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}"
+            );
+            Err(Status::conflict(target.kind, target.name(), &because))
+        }
+        _ => Ok(()),
+    }
 }
 
 pub fn patch(cluster: &Arc<Shared>, call: &Call) -> Result<Response> {
@@ -170,10 +187,7 @@ pub fn change_typed<T: Admit>(
     let before = old.value();
     check_identity(T::TYPE, name, &before, &new)?;
     keep_what_is_not_the_clients(&before, &mut new, part);
-    let mut object: T = admission::decode(new.clone()).map_err(|error| {
-        let cause = Cause::invalid("patch", &new, &error);
-        Status::invalid(T::TYPE, "", vec![cause])
-    })?;
+    let mut object: T = admission::decode(new).map_err(|error| Status::bad_patch(&error))?;
     let typed_before: T = old.decode();
     admission::validate(&object, Some(&typed_before))?;
     let spec = |object: &T| {
@@ -201,12 +215,9 @@ fn check_identity(kind: Kind, name: &str, old: &Value, new: &Value) -> Result<()
         return Err(Status::modified(kind, name));
     }
     if is_other("uid") {
-        let wanted = new["metadata"]["uid"].as_str().unwrap_or_default();
-        let found = old["metadata"]["uid"].as_str().unwrap_or_default();
-        let because = format!(
-            "Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}"
-        );
-        return Err(Status::conflict(kind, name, &because));
+        let uid = &new["metadata"]["uid"];
+        let cause = Cause::invalid("metadata.uid", uid, "field is immutable");
+        return Err(Status::invalid(kind, name, vec![cause]));
     }
     if is_other("name") {
         let message = format!(
@@ -328,16 +339,25 @@ fn delete_options(call: &Call) -> Result<Value> {
 
 fn check_preconditions(object: &Object, options: &Value) -> Result<()> {
     let metadata = &object.value()["metadata"];
-    for (field, label) in [("uid", "UID"), ("resourceVersion", "ResourceVersion")] {
+    for (field, label, happened) in [
+        ("uid", "UID", "deleted and then recreated"),
+        ("resourceVersion", "ResourceVersion", "modified"),
+    ] {
         let Some(wanted) = options["preconditions"][field].as_str() else {
             continue;
         };
         let found = metadata[field].as_str().unwrap_or_default();
         if wanted != found {
             let because = format!(
-                "Precondition failed: {label} in precondition: {wanted}, {label} in object meta: {found}"
+                "the {label} in the precondition ({wanted}) does not match the {label} in record ({found}). The object might have been {happened}"
             );
-            return Err(Status::conflict(object.kind, &object.key.name, &because));
+            let mut status = Status::conflict(object.kind, &object.key.name, &because);
+            let kind = object.kind;
+            status.message =
+                status
+                    .message
+                    .replacen(&kind.qualified_plural(), &kind.qualified_name(), 1);
+            return Err(status);
         }
     }
     Ok(())
