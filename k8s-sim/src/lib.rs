@@ -23,6 +23,7 @@ mod kind;
 mod kubeconfig;
 #[cfg(feature = "kubelet")]
 pub mod kubelet;
+mod listener;
 mod log;
 mod patch;
 mod pod;

@@ -182,7 +182,7 @@ fn trouble(state: &mut State, keys: &[Key], now: Timestamp) {
         spec.paused = Some(true);
     });
     state.notice(began);
-    state.step(now);
+    state.step(now, usize::MAX);
 }
 
 fn change(state: &mut State, key: &Key, change: impl FnOnce(&mut Deployment)) {
