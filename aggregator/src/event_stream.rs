@@ -17,6 +17,9 @@ use crate::problem::{Problem, ProblemCode};
 /// Events that wait for a slow reader before whoever makes them waits too.
 const BUFFER: usize = 16;
 
+/// How long the reason for a cut waits for its reader.
+const LAST_WORDS_WITHIN: Duration = Duration::from_secs(1);
+
 /// Where events are written.
 #[derive(Debug)]
 pub struct Events {
@@ -71,7 +74,10 @@ where
             () = stopping.cancelled() => {}
             () = actor.revoked() => {
                 let detail = "the session has ended or its grants have changed; sign in again";
-                last_words.problem(&Problem::new(ProblemCode::Unauthenticated, detail)).await;
+                let problem = Problem::new(ProblemCode::Unauthenticated, detail);
+                // A reader that takes nothing is cut off without them.
+                let said = last_words.problem(&problem);
+                drop(tokio::time::timeout(LAST_WORDS_WITHIN, said).await);
             }
         }
     });

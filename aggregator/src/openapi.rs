@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use utoipa::openapi::security::{
-    Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes, SecurityScheme,
-};
+use utoipa::openapi::security::{Flow, OAuth2, Password, Scopes, SecurityScheme};
 use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{IntoResponses, Modify, OpenApi};
 
@@ -25,7 +23,7 @@ use crate::problem::{Problem, ProblemBody};
         (name = "Health", description = "For probes"),
     ),
     components(schemas(ProblemBody)),
-    security(("password" = []), ("token" = [])),
+    security(("password" = [])),
     modifiers(&SecuritySchemes)
 )]
 pub struct Document;
@@ -36,9 +34,7 @@ impl Modify for SecuritySchemes {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let components = document.components.get_or_insert_default();
         let password = Flow::Password(Password::new("/login", Scopes::new()));
-        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
         components.add_security_scheme("password", SecurityScheme::OAuth2(OAuth2::new([password])));
-        components.add_security_scheme("token", SecurityScheme::Http(bearer));
     }
 }
 

@@ -11,7 +11,7 @@ use futures::TryStreamExt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::audit::{Entry, Sequence};
+use crate::audit::Entry;
 use crate::store::{self, StoreError};
 
 /// A write that is under way, or whose outcome is not known.
@@ -25,10 +25,8 @@ pub struct Operation {
     pub order: Order,
     /// After this the agent does not carry it out.
     pub deadline: Timestamp,
-    /// Its newest line in the audit, and where that stands.
+    /// Its newest line in the audit.
     pub entry: Entry,
-    /// Where that line stands.
-    pub last: Sequence,
 }
 
 /// The writes that there are, so that one can be read back whoever began it.

@@ -72,6 +72,8 @@ struct Known {
     known_since: Instant,
     last_heard: Option<Instant>,
     saved: Option<Instant>,
+    /// When a heartbeat was passed over because there were too many instances.
+    crowded: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -81,6 +83,9 @@ struct Heard {
     /// How far the agent's clock is ahead of ours, network delay included.
     ahead: SignedDuration,
 }
+
+/// Instances of one cluster's agent that are listened to: more are no replicas but a defect or an attack.
+const INSTANCES: usize = 32;
 
 /// How often the record of a cluster of which nothing changes is kept anew, for its `last_seen`.
 const KEEP_EVERY: Duration = Duration::from_secs(60);
@@ -94,6 +99,7 @@ impl Registry {
             known_since: now.instant,
             last_heard: None,
             saved: Some(now.instant),
+            crowded: None,
         });
     }
 
@@ -115,6 +121,7 @@ impl Registry {
             known_since: now.instant,
             last_heard: None,
             saved: None,
+            crowded: None,
         });
         known.observe(heartbeat, now)
     }
@@ -162,7 +169,13 @@ impl Known {
         if self.record.cluster_uid.is_none() {
             self.record.cluster_uid.clone_from(&heartbeat.cluster_uid);
         }
-        let other_facts = facts(&self.record.heartbeat) != facts(&heartbeat);
+        let before_facts = self.instances.get(&heartbeat.instance);
+        let other_facts =
+            before_facts.map(|heard| facts(&heard.heartbeat)) != Some(facts(&heartbeat));
+        if before_facts.is_none() && self.instances.len() >= INSTANCES {
+            self.crowded = Some(now.instant);
+            return None;
+        }
         // A rival is shown as a condition, and does not become what is known of the cluster.
         if !self.is_rival(&heartbeat) {
             self.record.last_seen = now.wall;
@@ -228,8 +241,34 @@ impl Known {
         }
     }
 
+    /// What the agents that are heard say themselves, each kind once; or what was last said.
+    fn reported(&self, now: Instant) -> Vec<Condition> {
+        let mut reported = BTreeMap::new();
+        for (heard, _) in self.alive(now) {
+            for condition in &heard.heartbeat.conditions {
+                reported
+                    .entry(condition.kind)
+                    .or_insert_with(|| condition.clone());
+            }
+        }
+        if self.alive(now).next().is_none() {
+            return self.record.heartbeat.conditions.clone();
+        }
+        reported.into_values().collect()
+    }
+
     fn conditions(&self, now: Moment) -> Vec<Condition> {
-        let mut conditions = self.record.heartbeat.conditions.clone();
+        let mut conditions = self.reported(now.instant);
+        if self
+            .crowded
+            .is_some_and(|at| now.instant.saturating_duration_since(at) < LOST_AFTER)
+        {
+            conditions.push(Condition {
+                kind: ConditionType::Misbehaving,
+                message: format!("more than {INSTANCES} agents claim to be of this cluster; the others are passed over"),
+                since: now.wall,
+            });
+        }
         let skew = self
             .alive(now.instant)
             .map(|(heard, _)| heard.ahead)

@@ -7,6 +7,7 @@ mod log;
 mod query;
 mod read;
 mod scale;
+mod suffering;
 mod target;
 mod watch;
 mod write;
@@ -18,12 +19,12 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Query as Extract, Request, State as Extension};
 use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::Value;
 
 use crate::cluster::Shared;
-use crate::fault::Effect;
 use crate::status::{Result, Status};
 use query::Query;
 pub use target::Verb;
@@ -44,6 +45,10 @@ pub fn router(cluster: Arc<Shared>) -> Router {
         .route("/api/v1", get(discovery::core_resources))
         .route("/apis/apps/v1", get(discovery::apps_resources))
         .fallback(resource_request)
+        .layer(middleware::from_fn_with_state(
+            cluster.clone(),
+            suffering::suffer,
+        ))
         .with_state(cluster)
 }
 
@@ -63,9 +68,6 @@ async fn resource_request(
         return (StatusCode::NOT_FOUND, "404 page not found\n").into_response();
     };
     let verb = Verb::of(request.method(), &target, &query);
-    if let Some(failure) = suffer(&cluster, verb, &target).await {
-        return failure.into_response();
-    }
     let (parts, body) = request.into_parts();
     let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT).await else {
         let message = "Request entity too large: limit is 3145728";
@@ -81,20 +83,6 @@ async fn resource_request(
         Ok(response) => response,
         Err(status) => status.into_response(),
     }
-}
-
-/// Applies the faults that are set for such a request.
-async fn suffer(cluster: &Shared, verb: Verb, target: &Target) -> Option<Status> {
-    for effect in cluster.faults.strike(verb, Some(target.kind)) {
-        match effect {
-            Effect::Latency(duration) => tokio::time::sleep(duration).await,
-            Effect::Hang => std::future::pending().await,
-            Effect::Status { code, retry_after } => {
-                return Some(target.failure(verb, code, retry_after));
-            }
-        }
-    }
-    None
 }
 
 fn serve(cluster: &Arc<Shared>, verb: Verb, method: &Method, call: Call) -> Result<Response> {
@@ -114,8 +102,8 @@ fn serve(cluster: &Arc<Shared>, verb: Verb, method: &Method, call: Call) -> Resu
         }
         Verb::Update if call.target.name.is_some() => write::update(cluster, &call),
         Verb::Patch if call.target.name.is_some() => write::patch(cluster, &call),
-        Verb::Delete => write::delete(cluster, &call),
-        Verb::DeleteCollection => write::delete_collection(cluster, &call),
+        Verb::Delete => write::deletion::delete(cluster, &call),
+        Verb::DeleteCollection => write::deletion::delete_collection(cluster, &call),
         _ => Err(Status::method_not_allowed()),
     }
 }

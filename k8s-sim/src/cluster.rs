@@ -16,9 +16,15 @@ use tower::ServiceExt as _;
 use crate::api;
 use crate::clock::Clock;
 use crate::fault::Faults;
+use crate::listener;
 use crate::state::State;
 use crate::store::Key;
 
+/// How much the controllers do before requests may go on.
+const AT_ONCE: usize = 50;
+
+/// A handle: clones are the same cluster.
+#[derive(Clone)]
 pub struct Cluster {
     name: String,
     address: Option<SocketAddr>,
@@ -125,21 +131,14 @@ impl Cluster {
     }
 
     pub(crate) fn step(&self, now: Timestamp) {
-        self.shared.state().step(now);
+        self.shared.state().step(now, usize::MAX);
     }
 
     /// Serves on the listener until the simulation ends.
     pub(crate) fn listen(&mut self, listener: TcpListener) -> std::io::Result<()> {
         self.address = Some(listener.local_addr()?);
-        let router = self.router();
         let shutdown = self.shared.shutdown.clone();
-        tokio::spawn(async move {
-            // Open watches end with the simulation, so there is nothing to wait for.
-            tokio::select! {
-                _ = axum::serve(listener, router) => {}
-                () = shutdown.cancelled() => {}
-            }
-        });
+        tokio::spawn(listener::serve(listener, self.router(), shutdown));
         Ok(())
     }
 }
@@ -148,9 +147,11 @@ async fn run_controllers(shared: Arc<Shared>) {
     loop {
         let next = {
             let mut state = shared.state();
-            state.step(shared.clock.now());
+            state.step(shared.clock.now(), AT_ONCE);
             state.queue.next_due()
         };
+        // Requests take their turn between two portions of work.
+        tokio::task::yield_now().await;
         let due = async {
             match next {
                 Some(due) => shared.clock.sleep_until(due).await,

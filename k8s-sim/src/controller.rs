@@ -3,7 +3,7 @@
 
 mod conditions;
 mod deployment;
-mod event;
+pub mod event;
 mod garbage;
 mod node;
 mod queue;
@@ -21,8 +21,7 @@ use crate::kind::Kind;
 use crate::state::State;
 use crate::store::{Change, ChangeKind};
 pub use garbage::{end_namespace, end_pod};
-pub use node::container::container_id;
-pub use node::{NODES, node_name, ready_pod_status};
+pub use node::{NODES, node_name};
 pub use queue::{Queue, Work};
 pub use replica_set::pod_of;
 pub use revision::{REVISION, new_replica_set};

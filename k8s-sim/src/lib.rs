@@ -21,8 +21,12 @@ mod fault;
 mod identity;
 mod kind;
 mod kubeconfig;
+#[cfg(feature = "kubelet")]
+pub mod kubelet;
+mod listener;
 mod log;
 mod patch;
+mod pod;
 mod seed;
 mod selector;
 mod simulation;

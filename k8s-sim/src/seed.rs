@@ -67,6 +67,8 @@ pub fn plant(state: &mut State, plan: &Plan, seed: u64, cluster: &str) {
             DAY + DAY.mul_f64(choose(&(seed, cluster, namespace, &name), 9000) as f64 / 100.0);
         keys.push(plant_deployment(state, namespace, &name, now - age));
     }
+    // As with a server that was started later, changes before now cannot be watched.
+    state.store.compact();
     state.queue.seen = state.store.revision();
     if plan.profile == Profile::Demo {
         trouble(state, &keys, now);
@@ -180,7 +182,7 @@ fn trouble(state: &mut State, keys: &[Key], now: Timestamp) {
         spec.paused = Some(true);
     });
     state.notice(began);
-    state.step(now);
+    state.step(now, usize::MAX);
 }
 
 fn change(state: &mut State, key: &Key, change: impl FnOnce(&mut Deployment)) {

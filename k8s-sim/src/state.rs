@@ -68,10 +68,13 @@ impl State {
         }
     }
 
-    /// Does all work that is due until `now`, in order.
-    pub fn step(&mut self, now: Timestamp) {
+    /// Does the work that is due until `now`, in order, but no more than `most` pieces of it.
+    pub fn step(&mut self, now: Timestamp, most: usize) {
         self.notice(now);
-        while let Some((due, work)) = self.queue.pop_due(now) {
+        for _ in 0..most {
+            let Some((due, work)) = self.queue.pop_due(now) else {
+                return;
+            };
             controller::perform(self, &work, due);
             self.notice(due);
         }

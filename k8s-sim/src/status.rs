@@ -12,6 +12,8 @@ pub struct Status {
     pub reason: &'static str,
     pub message: String,
     pub details: Option<Value>,
+    /// With which a list whose moment is forgotten can be continued at the present one.
+    pub continue_: Option<String>,
 }
 
 pub type Result<T> = std::result::Result<T, Status>;
@@ -23,6 +25,7 @@ impl Status {
             reason,
             message: message.into(),
             details: None,
+            continue_: None,
         }
     }
 
@@ -110,6 +113,39 @@ impl Status {
         }
     }
 
+    /// A patch whose result is no object of the kind.
+    pub fn bad_patch(error: &str) -> Self {
+        let cause = Cause::invalid("patch", &Value::Null, error);
+        let message = format!(" \"\" is invalid: {cause}");
+        Self {
+            details: Some(json!({ "causes": [cause.to_json()] })),
+            ..Self::new(422, "Invalid", message)
+        }
+    }
+
+    /// Options of a request that are none; `what` is their kind.
+    pub fn bad_options(what: &str, name: &str, causes: &[Cause]) -> Self {
+        let text: Vec<String> = causes.iter().map(ToString::to_string).collect();
+        let message = format!("{what} \"{name}\" is invalid: {}", text.join(", "));
+        Self {
+            details: Some(
+                json!({ "causes": causes.iter().map(Cause::to_json).collect::<Vec<_>>() }),
+            ),
+            ..Self::new(422, "Invalid", message)
+        }
+    }
+
+    /// The client knows a later resource version than there is.
+    pub fn too_large(asked: u64, latest: u64) -> Self {
+        let message = format!("Too large resource version: {asked}, current: {latest}");
+        let cause =
+            json!({ "reason": "ResourceVersionTooLarge", "message": "Too large resource version" });
+        Self {
+            details: Some(json!({ "causes": [cause], "retryAfterSeconds": 1 })),
+            ..Self::new(504, "Timeout", format!("Timeout: {message}"))
+        }
+    }
+
     pub fn too_many_requests(retry_after_seconds: u32) -> Self {
         let message = "too many requests, please try again later";
         Self {
@@ -128,6 +164,9 @@ impl Status {
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
             "message": self.message, "reason": self.reason, "code": self.code,
         });
+        if let Some(token) = &self.continue_ {
+            body["metadata"]["continue"] = token.as_str().into();
+        }
         if let Some(details) = &self.details {
             body["details"] = details.clone();
         }
@@ -184,6 +223,15 @@ impl Cause {
     pub fn invalid(field: impl Into<String>, value: &Value, detail: &str) -> Self {
         let message = format!("Invalid value: {value}: {detail}");
         Self::new(field, "FieldValueInvalid", message)
+    }
+
+    pub fn unsupported(field: impl Into<String>, value: &str, supported: &str) -> Self {
+        let message = format!("Unsupported value: \"{value}\": supported values: \"{supported}\"");
+        Self::new(field, "FieldValueNotSupported", message)
+    }
+
+    pub fn forbidden(field: impl Into<String>, why: &str) -> Self {
+        Self::new(field, "FieldValueForbidden", format!("Forbidden: {why}"))
     }
 
     pub fn duplicate(field: impl Into<String>, value: &Value) -> Self {

@@ -99,6 +99,16 @@ impl Target {
         patched.expect("a patched deployment");
     }
 
+    /// A pod that the deployment's selector selects and that is nobody's.
+    pub async fn stray_pod(&self) {
+        let pod: Pod = from(json!({
+            "metadata": { "name": "stray", "labels": { "app": self.name, "tier": "web" } },
+            "spec": { "containers": [{ "name": "web", "image": "web:1" }] },
+        }));
+        let created = self.api().create(&PostParams::default(), &pod).await;
+        created.expect("a pod");
+    }
+
     pub async fn delete(&self) {
         let api = self.api::<Deployment>();
         let deleted = api.delete(self.name.as_str(), &Default::default()).await;

@@ -12,6 +12,7 @@ use crate::deployment::Target;
 use crate::stage::{PATIENCE, Stage};
 
 const TIME: &str = "2026-03-01T10:00:00Z";
+const LATER: &str = "2026-03-01T10:00:01Z";
 
 fn of_deployments(fault: Fault, verb: Verb) -> Fault {
     fault.for_verb(verb).for_resource(Kind::Deployment)
@@ -101,6 +102,39 @@ async fn a_patch_without_a_clear_answer_leaves_the_outcome_unknown() {
     faults.set(of_deployments(Fault::status(403), Verb::Patch));
     let fault = stage.ask(&target.restart(TIME)).await.unwrap_err();
     assert_eq!(fault.code, FaultCode::Forbidden);
+    agent.left().await;
+}
+
+#[tokio::test]
+async fn a_deployment_that_changes_meanwhile_is_read_again_but_not_for_ever() {
+    let (sim, stage, agent) = Stage::simulated().await;
+    let target = Target::rolled_out(&stage, "changing").await;
+    let faults = sim.clusters()[0].faults();
+    faults.set(of_deployments(Fault::status(409).times(2), Verb::Patch));
+    stage.ask(&target.restart(TIME)).await.unwrap();
+    faults.set(of_deployments(Fault::status(409).times(3), Verb::Patch));
+    let fault = stage.ask(&target.restart(LATER)).await.unwrap_err();
+    assert_eq!(fault.code, FaultCode::Conflict);
+    agent.left().await;
+}
+
+/// The older one was decided before the newer one was written, and comes to be written after it.
+#[tokio::test]
+async fn an_older_restart_never_overwrites_a_newer_one() {
+    let (sim, stage, agent) = Stage::simulated().await;
+    let target = Target::rolled_out(&stage, "overtaken").await;
+    let late = Fault::latency(Duration::from_secs(1)).times(1);
+    sim.clusters()[0]
+        .faults()
+        .set(of_deployments(late, Verb::Patch));
+    let (older, newer) = (target.restart(TIME), target.restart(LATER));
+    let (older, newer) = tokio::join!(stage.ask(&older), stage.ask(&newer));
+    newer.unwrap();
+    if let Err(fault) = older {
+        assert_eq!(fault.code, FaultCode::Superseded);
+    }
+    let rollout = stage.ask(&target.rollout()).await.unwrap();
+    assert_eq!(rollout.restarted_at.unwrap().to_string(), LATER);
     agent.left().await;
 }
 

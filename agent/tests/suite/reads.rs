@@ -130,6 +130,7 @@ pub async fn pods_and_events_are_those_of_the_deployment(stage: &Stage) {
     let target = Target::rolled_out(stage, "whose").await;
     let other = Target::create_in(stage, "whose", "other", "other:1").await;
     other.reaches(stage, RolloutState::Complete).await;
+    target.stray_pod().await;
     let request = ListPods {
         namespace: target.namespace.clone(),
         deployment_name: target.name.clone(),

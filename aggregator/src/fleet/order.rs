@@ -112,7 +112,6 @@ impl Fleet {
                 detail: None,
                 request_id: Some(request_id.0.clone()),
             },
-            last: Sequence(0),
         };
         let fleet = Arc::clone(self);
         let carried_out = self
@@ -151,30 +150,34 @@ impl Fleet {
     }
 
     async fn carry_out<W: Write>(
-        &self,
-        mut operation: Operation,
+        self: Arc<Self>,
+        operation: Operation,
         write: W,
     ) -> Result<Done<W::Reply>, Problem> {
-        if let Err(error) = self.begin(&mut operation).await {
-            self.unbegun.remember(operation);
-            return Err(error);
-        }
+        let last = match self.begin(&operation).await {
+            Ok(last) => last,
+            Err(problem) => {
+                self.unbegun.remember(operation);
+                return Err(problem);
+            }
+        };
         let left = operation.deadline.duration_since(Timestamp::now());
         let within = Duration::try_from(left).unwrap_or_default() + REPLY_MARGIN;
-        match self.send(&operation.cluster, &write, within).await {
+        let (cluster, operation_id) = (operation.cluster.clone(), operation.id.clone());
+        match self.send(&cluster, &write, within).await {
             Ok(reply) => {
-                self.conclude(&mut operation, Outcome::Succeeded, String::new())
-                    .await;
+                let outcome = Outcome::Succeeded;
+                self.conclude(operation, last, outcome, String::new()).await;
                 Ok(Done {
-                    operation_id: operation.id,
-                    cluster: operation.cluster,
-                    outcome: Outcome::Succeeded,
+                    operation_id,
+                    cluster,
+                    outcome,
                     reply,
                 })
             }
             Err(error) => {
-                let (outcome, problem) = of_write(error, &operation.cluster);
-                self.conclude(&mut operation, outcome, problem.detail.to_string())
+                let (outcome, problem) = of_write(error, &cluster);
+                self.conclude(operation, last, outcome, problem.detail.to_string())
                     .await;
                 Err(problem)
             }
@@ -182,19 +185,24 @@ impl Fleet {
     }
 
     /// Writes the intent down and keeps the operation; nothing may be sent before both are acknowledged.
-    async fn begin(&self, operation: &mut Operation) -> Result<(), Problem> {
-        operation.last = self.audit.intend(&operation.id, &operation.entry).await?;
-        self.operations.keep(operation).await.map_err(|error| {
+    async fn begin(&self, operation: &Operation) -> Result<Sequence, Problem> {
+        let (intended, kept) = tokio::join!(
+            self.audit.intend(&operation.id, &operation.entry),
+            self.operations.keep(operation),
+        );
+        if let Err(error) = kept {
             tracing::error!(%error, "a write was not begun");
-            AuditError::Unavailable(None).into()
-        })
+            return Err(AuditError::Unavailable(None).into());
+        }
+        Ok(intended?)
     }
 
-    /// Writes an outcome down. What cannot be written now, or was written by another replica, is looked at again by `settle`, since
-    /// the operation is still kept.
+    /// Writes an outcome down, after the line at `last`. What cannot be written now, or was written by another replica, is looked at
+    /// again by `settle`, since the operation is still kept.
     pub(super) async fn conclude(
-        &self,
-        operation: &mut Operation,
+        self: &Arc<Self>,
+        mut operation: Operation,
+        last: Sequence,
         outcome: Outcome,
         detail: String,
     ) {
@@ -203,11 +211,18 @@ impl Fleet {
         operation.entry.detail = (!detail.is_empty()).then_some(detail);
         let appended = self
             .audit
-            .append(&operation.id, &operation.entry, operation.last)
+            .append(&operation.id, &operation.entry, last)
             .await;
-        if appended.is_err() || !outcome.is_settled() {
-            return;
+        if appended.is_ok() && outcome.is_settled() {
+            // The caller need not wait for this.
+            let fleet = Arc::clone(self);
+            self.writes
+                .spawn(async move { fleet.close(&operation).await });
         }
+    }
+
+    /// Forgets an operation whose outcome is written down.
+    pub(super) async fn close(&self, operation: &Operation) {
         if let Err(error) = self.operations.close(&operation.id).await {
             tracing::warn!(%error, operation = %operation.id, "an operation stays open");
         }

@@ -42,32 +42,23 @@ pub async fn settle(fleet: Arc<Fleet>) {
 }
 
 impl Fleet {
-    async fn settle_one(&self, mut operation: Operation) {
+    async fn settle_one(self: &Arc<Self>, operation: Operation) {
         // Before that, whoever began it is still waiting.
         if Timestamp::now() < operation.deadline + GRACE {
             return;
         }
-        match self.audit.newest(&operation.id).await {
-            Ok(Some((_, entry))) if entry.outcome.is_settled() => {
-                return self.forget(&operation).await;
-            }
-            Ok(Some((last, _))) => operation.last = last,
-            // Its lines have come of age, or cannot be read now.
-            Ok(None) | Err(_) => return,
-        }
+        let last = match self.audit.newest(&operation.id).await {
+            Ok(Some((last, entry))) if !entry.outcome.is_settled() => last,
+            // Its outcome is written down, or its intent never was, and so nothing was sent.
+            Ok(_) => return self.close(&operation).await,
+            Err(_) => return,
+        };
         let verdict = match &operation.order {
             Order::Restart(restart) => self.read_back(&operation, restart).await,
         };
         if let Some((outcome, detail)) = verdict {
             info!(operation = %operation.id, ?outcome, "settled by reading back");
-            self.conclude(&mut operation, outcome, detail).await;
-        }
-    }
-
-    /// Another replica, or this one before a break, has written its outcome down.
-    async fn forget(&self, operation: &Operation) {
-        if let Err(error) = self.operations.close(&operation.id).await {
-            warn!(%error, operation = %operation.id, "an operation stays open");
+            self.conclude(operation, last, outcome, detail).await;
         }
     }
 

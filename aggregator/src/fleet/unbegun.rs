@@ -1,7 +1,7 @@
 //! Writes that were refused because their intent was not acknowledged. It may have been written all the same, or be on its way: then
 //! it must not stand there as pending for ever.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Fleet;
 use crate::audit::Outcome;
@@ -46,20 +46,19 @@ impl Unbegun {
 
 impl Fleet {
     /// Writes down that they failed, for those whose intent stands in the audit.
-    pub(super) async fn settle_unbegun(&self) {
-        for (mut operation, looked) in self.unbegun.take() {
+    pub(super) async fn settle_unbegun(self: &Arc<Self>) {
+        for (operation, looked) in self.unbegun.take() {
             match self.audit.newest(&operation.id).await {
                 Ok(Some((last, entry))) if !entry.outcome.is_settled() => {
-                    operation.last = last;
                     let why = "the intent was not acknowledged in time, so nothing was sent";
-                    self.conclude(&mut operation, Outcome::Failed, why.to_owned())
+                    self.conclude(operation.clone(), last, Outcome::Failed, why.to_owned())
                         .await;
                     // Looked at once more: this line may not have been acknowledged either.
                     self.unbegun.put_back(operation, false);
                 }
-                Ok(Some(_)) => {}
+                Ok(Some(_)) => self.close(&operation).await,
                 // What was queued here goes out before the question did, but two looks cost little.
-                Ok(None) if looked => {}
+                Ok(None) if looked => self.close(&operation).await,
                 Ok(None) => self.unbegun.put_back(operation, true),
                 Err(_) => self.unbegun.put_back(operation, looked),
             }

@@ -25,8 +25,7 @@ pub enum HashPasswordError {
     HashFailed(#[source] argon2::password_hash::Error),
 }
 
-/// Reads one line from standard input and writes its hash to standard output. All errors but the last two are the caller's
-/// mistakes and worth the exit code 2.
+/// Reads one line from standard input and writes its hash to standard output.
 ///
 /// # Errors
 /// See [`HashPasswordError`].

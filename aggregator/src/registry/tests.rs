@@ -140,3 +140,34 @@ fn an_unchanged_cluster_is_kept_once_a_minute() {
         .count();
     assert_eq!(kept, 2);
 }
+
+#[test]
+fn a_flood_of_instances_takes_no_more_memory_and_is_shown() {
+    let (mut registry, start) = (Registry::default(), Moment::now());
+    for instance in 0..1_000 {
+        registry.observe(
+            cluster(),
+            heartbeat(&format!("i{instance}"), "u1", start.wall),
+            start,
+        );
+    }
+    assert_eq!(registry.view(&cluster(), start).unwrap().agents, INSTANCES);
+    assert_eq!(kinds(&registry, start), [ConditionType::Misbehaving]);
+}
+
+#[test]
+fn two_agents_of_different_versions_do_not_make_each_other_news() {
+    let (mut registry, start) = (Registry::default(), Moment::now());
+    let older = Heartbeat {
+        agent_version: "0.0.9".to_owned(),
+        ..heartbeat("i2", "u1", start.wall)
+    };
+    registry.observe(cluster(), heartbeat("i1", "u1", start.wall), start);
+    registry.observe(cluster(), older.clone(), start);
+    assert!(
+        registry
+            .observe(cluster(), heartbeat("i1", "u1", start.wall), start)
+            .is_none()
+    );
+    assert!(registry.observe(cluster(), older, start).is_none());
+}

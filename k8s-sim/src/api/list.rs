@@ -13,7 +13,9 @@ use super::{Call, json_response};
 use crate::cluster::Shared;
 use crate::kind::Kind;
 use crate::status::{Result, Status};
-use crate::store::{Key, Object, Store};
+use crate::store::{Key, Object};
+
+const INCONSISTENT: &str = "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.";
 
 pub fn list(cluster: &Arc<Shared>, call: &Call) -> Result<Response> {
     let target = &call.target;
@@ -22,9 +24,10 @@ pub fn list(cluster: &Arc<Shared>, call: &Call) -> Result<Response> {
     let request = PageRequest::parse(call)?;
     let mut state = cluster.state();
     state.wake_for(target.kind, namespace);
-    let moment = request.moment(&state.store)?;
-    let objects = snapshot(&state.store, target.kind, namespace, moment)?;
+    let moment = request.moment(state.store.revision())?;
+    let objects = state.store.list_at(target.kind, namespace, moment);
     drop(state);
+    let objects = objects.ok_or_else(|| request.expired())?;
     let page = request.cut(objects, &selection, moment);
     Ok(json_response(
         StatusCode::OK,
@@ -32,24 +35,11 @@ pub fn list(cluster: &Arc<Shared>, call: &Call) -> Result<Response> {
     ))
 }
 
-pub fn snapshot(
-    store: &Store,
-    kind: Kind,
-    namespace: Option<&str>,
-    moment: u64,
-) -> Result<Vec<Arc<Object>>> {
-    let expired = || {
-        Status::expired(
-            "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter.",
-        )
-    };
-    store.list_at(kind, namespace, moment).ok_or_else(expired)
-}
-
 /// Where a page of a list begins. The client sees it as an opaque token.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Continue {
-    moment: u64,
+    /// `None` for the present, after the list's own moment was forgotten.
+    moment: Option<u64>,
     namespace: String,
     name: String,
 }
@@ -98,26 +88,30 @@ impl PageRequest {
         })
     }
 
-    fn moment(&self, store: &Store) -> Result<u64> {
-        let wanted = self
-            .after
-            .as_ref()
-            .map(|after| after.moment)
-            .or(self.exactly);
-        let latest = store.revision();
+    /// The resource version at which the list is read.
+    fn moment(&self, latest: u64) -> Result<u64> {
+        let wanted = self.after.as_ref().and_then(|after| after.moment);
+        let wanted = wanted.or(self.exactly);
         let least = wanted.unwrap_or(self.not_older_than);
         if least > latest {
-            let message = format!("Too large resource version: {least}, current: {latest}");
-            return Err(Status::new(504, "Timeout", format!("Timeout: {message}")));
-        }
-        if let Some(exactly) = self.exactly
-            && exactly < store.journal().complete_after()
-        {
-            return Err(Status::expired(format!(
-                "The resourceVersion for the provided list is too old: {exactly}"
-            )));
+            return Err(Status::too_large(least, latest));
         }
         Ok(wanted.unwrap_or(latest))
+    }
+
+    /// The words for a moment that is forgotten, with a token to go on without it.
+    fn expired(&self) -> Status {
+        let Some(after) = &self.after else {
+            return Status::expired("The resourceVersion for the provided list is too old.");
+        };
+        let present = Continue {
+            moment: None,
+            ..after.clone()
+        };
+        Status {
+            continue_: Some(present.to_token()),
+            ..Status::expired(INCONSISTENT)
+        }
     }
 
     fn cut(&self, objects: Vec<Arc<Object>>, selection: &Selection, moment: u64) -> Page {
@@ -139,7 +133,7 @@ impl PageRequest {
         let remaining = rest.count();
         let last = items.last().filter(|_| remaining > 0);
         let next = last.map(|last| Continue {
-            moment,
+            moment: Some(moment),
             namespace: last.key.namespace.to_string(),
             name: last.key.name.to_string(),
         });

@@ -13,6 +13,7 @@ use tokio::sync::watch::Receiver;
 use super::Call;
 use crate::cluster::Shared;
 use crate::log::{Log, LogOptions};
+use crate::pod;
 use crate::status::{Cause, Result, Status};
 use crate::store::Key;
 
@@ -28,19 +29,13 @@ pub fn read(cluster: &Arc<Shared>, call: &Call) -> Result<Response> {
     let pod: Pod = state.store.read(&key).ok_or_else(|| target.not_found())?;
     let head = state.store.head();
     drop(state);
-    let options =
-        LogOptions::parse(|name| call.query.text(name), now).map_err(|(field, why)| {
-            let cause = Cause::invalid(field, &Value::from(call.query.text(field)), &why);
-            let mut status = Status::invalid(target.kind, target.name(), vec![cause]);
-            status.message = status.message.replacen("Pod", "PodLogOptions", 1);
-            status
-        })?;
+    let wrong = |(field, why): (&'static str, String)| {
+        let cause = Cause::invalid(field, &Value::from(call.query.text(field)), &why);
+        Status::bad_options("PodLogOptions", target.name(), &[cause])
+    };
+    let options = LogOptions::parse(|name| call.query.text(name), now).map_err(wrong)?;
     let container = container_of(&pod, options.container.as_deref())?;
-    if pod
-        .spec
-        .as_ref()
-        .is_none_or(|spec| spec.node_name.is_none())
-    {
+    if !pod::is_assigned(&pod) {
         return Ok(text(Body::empty()));
     }
     let pace = |duration| cluster.clock.pace(duration);

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::kind::Kind;
 use crate::selector::Labels;
 use crate::selector::field::Fields;
-use crate::status::{Result, Status};
+use crate::status::{Cause, Result, Status};
 use crate::store::Object;
 
 #[derive(Debug, Default, Deserialize)]
@@ -44,9 +44,8 @@ impl Query {
             None => Ok(false),
             Some("All") => Ok(true),
             Some(other) => {
-                let message =
-                    format!("dryRun: Unsupported value: \"{other}\": supported values: \"All\"");
-                Err(Status::bad_request(message))
+                let cause = Cause::unsupported("dryRun", other, "All");
+                Err(Status::bad_options("Options.meta.k8s.io", "", &[cause]))
             }
         }
     }

@@ -17,7 +17,7 @@ use super::read::Shape;
 use super::{BOOKMARK_EVERY, Call, json_response};
 use crate::cluster::Shared;
 use crate::kind::Kind;
-use crate::status::{Result, Status};
+use crate::status::{Cause, Result, Status};
 use crate::store::{Change, ChangeKind, Object, Store};
 
 /// Where the real server picks at random between 30 and 60 minutes.
@@ -83,7 +83,7 @@ impl Watch {
     fn begin(&mut self, call: &Call) -> Result<Vec<u8>> {
         let query = &call.query;
         let initial = query.text("sendInitialEvents");
-        check_initial(query.text("resourceVersionMatch"), initial, self.bookmarks)?;
+        check_initial(query.text("resourceVersionMatch"), initial)?;
         let version = query.resource_version()?.unwrap_or(0);
         let mut state = self.cluster.state();
         let namespace = self.scope.namespace.as_deref();
@@ -105,7 +105,7 @@ impl Watch {
                     self.scope.write("ADDED", object, &mut lines);
                 }
             }
-            if initial.is_some() {
+            if initial.is_some() && self.bookmarks {
                 self.scope.write_bookmark(self.seen, true, &mut lines);
             }
         }
@@ -235,28 +235,16 @@ fn write_line(line: &Value, lines: &mut Vec<u8>) {
     lines.push(b'\n');
 }
 
-fn check_initial(
-    version_match: Option<&str>,
-    initial: Option<&str>,
-    bookmarks: bool,
-) -> Result<()> {
-    let forbidden = |field: &str, why: &str| {
-        let message = format!("ListOptions.meta.k8s.io \"\" is invalid: {field}: Forbidden: {why}");
-        Err(Status::new(422, "Invalid", message))
+fn check_initial(version_match: Option<&str>, initial: Option<&str>) -> Result<()> {
+    let why = match (initial, version_match) {
+        (None, Some(_)) => {
+            "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+        }
+        (Some(_), version) if version != Some("NotOlderThan") => {
+            "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+        }
+        _ => return Ok(()),
     };
-    match (initial, version_match) {
-        (None, Some(_)) => forbidden(
-            "resourceVersionMatch",
-            "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
-        ),
-        (Some(_), version) if version != Some("NotOlderThan") => forbidden(
-            "resourceVersionMatch",
-            "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
-        ),
-        (Some("true"), _) if !bookmarks => forbidden(
-            "sendInitialEvents",
-            "sendInitialEvents is forbidden for watch unless allowWatchBookmarks is set",
-        ),
-        _ => Ok(()),
-    }
+    let cause = Cause::forbidden("resourceVersionMatch", why);
+    Err(Status::bad_options("ListOptions.meta.k8s.io", "", &[cause]))
 }

@@ -1,4 +1,7 @@
-//! Create, update, patch and delete: every write goes through the same checks and ends in one store operation.
+//! Create, update and patch: every write goes through the same checks and ends in one store operation.
+
+pub mod deletion;
+mod identity;
 
 use std::sync::Arc;
 
@@ -11,15 +14,14 @@ use super::target::Subresource;
 use super::{Call, json_response};
 use crate::admission::{self, Admit, for_kind};
 use crate::cluster::Shared;
-use crate::controller;
 use crate::kind::Kind;
 use crate::patch::Patch;
 use crate::state::State;
 use crate::status::{Cause, Result, Status};
 use crate::store::{Key, Object};
-
-const OTHER_NAMESPACE: &str =
-    "the namespace of the provided object does not match the namespace sent on the request";
+use identity::{
+    OTHER_NAMESPACE, check_identity, check_type, check_uid, keep_what_is_not_the_clients,
+};
 
 pub fn create(cluster: &Arc<Shared>, call: &Call) -> Result<Response> {
     let target = &call.target;
@@ -122,7 +124,10 @@ pub fn update(cluster: &Arc<Shared>, call: &Call) -> Result<Response> {
             call.target.name()
         )));
     }
-    change(cluster, call, |_| Ok(body))
+    change(cluster, call, |old| {
+        check_uid(&call.target, &old, &body)?;
+        Ok(body)
+    })
 }
 
 pub fn patch(cluster: &Arc<Shared>, call: &Call) -> Result<Response> {
@@ -170,10 +175,7 @@ pub fn change_typed<T: Admit>(
     let before = old.value();
     check_identity(T::TYPE, name, &before, &new)?;
     keep_what_is_not_the_clients(&before, &mut new, part);
-    let mut object: T = admission::decode(new.clone()).map_err(|error| {
-        let cause = Cause::invalid("patch", &new, &error);
-        Status::invalid(T::TYPE, "", vec![cause])
-    })?;
+    let mut object: T = admission::decode(new).map_err(|error| Status::bad_patch(&error))?;
     let typed_before: T = old.decode();
     admission::validate(&object, Some(&typed_before))?;
     let spec = |object: &T| {
@@ -189,191 +191,4 @@ pub fn change_typed<T: Admit>(
     }
     let stored = state.store.put(object);
     Ok(stored.map_or_else(|| old.json.to_vec(), |stored| stored.json.to_vec()))
-}
-
-fn check_identity(kind: Kind, name: &str, old: &Value, new: &Value) -> Result<()> {
-    let version = &new["metadata"]["resourceVersion"];
-    let is_other = |field: &str| {
-        let wanted = new["metadata"][field].as_str().unwrap_or_default();
-        !wanted.is_empty() && wanted != old["metadata"][field].as_str().unwrap_or_default()
-    };
-    if version.is_string() && is_other("resourceVersion") {
-        return Err(Status::modified(kind, name));
-    }
-    if is_other("uid") {
-        let wanted = new["metadata"]["uid"].as_str().unwrap_or_default();
-        let found = old["metadata"]["uid"].as_str().unwrap_or_default();
-        let because = format!(
-            "Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}"
-        );
-        return Err(Status::conflict(kind, name, &because));
-    }
-    if is_other("name") {
-        let message = format!(
-            "the name of the object ({}) does not match the name on the URL ({name})",
-            new["metadata"]["name"].as_str().unwrap_or_default()
-        );
-        return Err(Status::bad_request(message));
-    }
-    if is_other("namespace") {
-        let message =
-            "the namespace of the provided object does not match the namespace sent on the request";
-        return Err(Status::bad_request(message));
-    }
-    Ok(())
-}
-
-fn keep_what_is_not_the_clients(old: &Value, new: &mut Value, part: Option<Subresource>) {
-    if part == Some(Subresource::Status) {
-        let status = new["status"].take();
-        *new = old.clone();
-        new["status"] = status;
-        return;
-    }
-    for field in [
-        "uid",
-        "creationTimestamp",
-        "deletionTimestamp",
-        "deletionGracePeriodSeconds",
-        "generation",
-        "name",
-        "namespace",
-        "generateName",
-    ] {
-        new["metadata"][field] = old["metadata"][field].clone();
-    }
-    for field in ["apiVersion", "kind"] {
-        new[field] = old[field].clone();
-    }
-    if old.get("status").is_some() {
-        new["status"] = old["status"].clone();
-    }
-}
-
-fn check_type(kind: Kind, body: &Value) -> Result<()> {
-    let text = |field: &str| body[field].as_str().unwrap_or_default();
-    let (version, name) = (text("apiVersion"), text("kind"));
-    if !body.is_object()
-        || (name != kind.name() && !name.is_empty())
-        || (version != kind.api_version() && !version.is_empty())
-    {
-        let message = format!(
-            "the object provided is unrecognized (must be of type {}): no kind \"{name}\" is registered for version \"{version}\"",
-            kind.name()
-        );
-        return Err(Status::bad_request(message));
-    }
-    Ok(())
-}
-
-pub fn delete(cluster: &Arc<Shared>, call: &Call) -> Result<Response> {
-    let target = &call.target;
-    let options = delete_options(call)?;
-    let mut state = cluster.state();
-    let key = target.key();
-    state.wake_for(target.kind, target.namespace.as_deref());
-    if target.kind == Kind::Deployment {
-        state.wake(&key);
-    }
-    let object = state.store.get(target.kind, &key);
-    let object = object.cloned().ok_or_else(|| target.not_found())?;
-    check_preconditions(&object, &options)?;
-    let now = cluster.clock.now();
-    let left = if call.query.is_dry_run()? {
-        Some(object.clone())
-    } else {
-        delete_one(&mut state, &object, &options, now)
-    };
-    drop(state);
-    cluster.nudge();
-    let body = match left {
-        Some(object) => object.json.to_vec(),
-        None => deleted(&object).to_string().into_bytes(),
-    };
-    Ok(json_response(StatusCode::OK, body))
-}
-
-pub fn delete_collection(cluster: &Arc<Shared>, call: &Call) -> Result<Response> {
-    let target = &call.target;
-    let namespace = target.namespace.as_deref();
-    let selection = call.query.selection(target.kind, None)?;
-    let options = delete_options(call)?;
-    let mut state = cluster.state();
-    state.wake_for(target.kind, namespace);
-    let all: Vec<_> = state.store.list(target.kind, namespace).cloned().collect();
-    let now = cluster.clock.now();
-    for object in all.iter().filter(|object| selection.matches(object)) {
-        if target.kind == Kind::Deployment {
-            state.wake(&object.key);
-        }
-        delete_one(&mut state, object, &options, now);
-    }
-    drop(state);
-    cluster.nudge();
-    let done = json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success" });
-    Ok(json_response(StatusCode::OK, done.to_string()))
-}
-
-fn delete_options(call: &Call) -> Result<Value> {
-    let mut options = if call.body.is_empty() {
-        json!({})
-    } else {
-        call.json()?
-    };
-    if let Some(seconds) = call.query.number::<i64>("gracePeriodSeconds")? {
-        options["gracePeriodSeconds"] = seconds.into();
-    }
-    Ok(options)
-}
-
-fn check_preconditions(object: &Object, options: &Value) -> Result<()> {
-    let metadata = &object.value()["metadata"];
-    for (field, label) in [("uid", "UID"), ("resourceVersion", "ResourceVersion")] {
-        let Some(wanted) = options["preconditions"][field].as_str() else {
-            continue;
-        };
-        let found = metadata[field].as_str().unwrap_or_default();
-        if wanted != found {
-            let because = format!(
-                "Precondition failed: {label} in precondition: {wanted}, {label} in object meta: {found}"
-            );
-            return Err(Status::conflict(object.kind, &object.key.name, &because));
-        }
-    }
-    Ok(())
-}
-
-/// Deletes at once, or begins to: then the object that is left for now is returned.
-fn delete_one(
-    state: &mut State,
-    object: &Object,
-    options: &Value,
-    now: Timestamp,
-) -> Option<Arc<Object>> {
-    let key = &object.key;
-    let grace = options["gracePeriodSeconds"].as_i64();
-    match object.kind {
-        Kind::Pod if grace != Some(0) => {
-            let own = object.value()["spec"]["terminationGracePeriodSeconds"].as_i64();
-            controller::end_pod(state, key, grace.or(own).unwrap_or(30), now);
-        }
-        Kind::Namespace => controller::end_namespace(state, key, now),
-        kind => {
-            state.store.remove(kind, key);
-        }
-    }
-    state.store.get(object.kind, key).cloned()
-}
-
-fn deleted(object: &Object) -> Value {
-    let mut details = json!({
-        "name": *object.key.name, "kind": object.kind.plural(),
-        "uid": object.value()["metadata"]["uid"],
-    });
-    if !object.kind.group().is_empty() {
-        details["group"] = object.kind.group().into();
-    }
-    json!({
-        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details,
-    })
 }

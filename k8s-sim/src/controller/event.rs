@@ -10,6 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use super::Work;
 use crate::identity::digest;
 use crate::kind::{Kind, Resource};
+use crate::pod;
 use crate::state::State;
 use crate::store::Key;
 
@@ -37,38 +38,45 @@ impl<'a> Happening<'a> {
         }
     }
 
-    pub fn warning(component: &'a str, reason: &'a str, message: &'a str) -> Self {
+    pub fn of_container(happening: &'a pod::Happening) -> Self {
         Self {
-            warning: true,
-            ..Self::normal(component, reason, message)
-        }
-    }
-
-    pub fn in_container(self, container: &'a str) -> Self {
-        Self {
-            container: Some(container),
-            ..self
+            component: "kubelet",
+            warning: happening.warning,
+            reason: happening.reason,
+            message: &happening.message,
+            container: Some(&happening.container),
         }
     }
 }
 
 pub fn record<T: Resource>(state: &mut State, about: &T, happening: Happening, now: Timestamp) {
-    let meta = about.metadata();
-    let uid = meta.uid.clone().unwrap_or_default();
-    let id = digest(&(&uid, happening.reason, happening.message));
-    let involved = meta.name.as_deref().unwrap_or_default();
-    let namespace = meta.namespace.as_deref().unwrap_or("default");
-    let name = format!("{involved}.{id:016x}");
-    if let Some(mut again) = state.store.read::<Event>(&Key::new(namespace, &name)) {
-        again.count = again.count.map(|count| count + 1);
-        again.last_timestamp = Some(Time(now));
-        state.store.put(again);
-        return;
+    let event = new(about, happening, now);
+    match state.store.read::<Event>(&Key::of(&event)) {
+        None => {
+            state.create(event, now);
+        }
+        Some(mut again) => {
+            again.count = again.count.map(|count| count + 1);
+            again.last_timestamp = Some(Time(now));
+            state.store.put(again);
+        }
     }
-    let event = Event {
+}
+
+/// The event of a first time. Its name is the same for the same happening.
+pub fn new<T: Resource>(about: &T, happening: Happening, now: Timestamp) -> Event {
+    let meta = about.metadata();
+    let id = digest(&(&meta.uid, happening.reason, happening.message));
+    let involved = meta.name.as_deref().unwrap_or_default();
+    let type_ = if happening.warning {
+        "Warning"
+    } else {
+        "Normal"
+    };
+    Event {
         metadata: ObjectMeta {
-            name: Some(name),
-            namespace: Some(namespace.to_owned()),
+            name: Some(format!("{involved}.{id:016x}")),
+            namespace: meta.namespace.clone(),
             ..ObjectMeta::default()
         },
         involved_object: reference(about, happening.container),
@@ -81,19 +89,11 @@ pub fn record<T: Resource>(state: &mut State, about: &T, happening: Happening, n
         first_timestamp: Some(Time(now)),
         last_timestamp: Some(Time(now)),
         count: Some(1),
-        type_: Some(
-            if happening.warning {
-                "Warning"
-            } else {
-                "Normal"
-            }
-            .to_owned(),
-        ),
+        type_: Some(type_.to_owned()),
         reporting_component: Some(happening.component.to_owned()),
         reporting_instance: Some(String::new()),
         ..Event::default()
-    };
-    state.create(event, now);
+    }
 }
 
 fn reference<T: Resource>(about: &T, container: Option<&str>) -> ObjectReference {

@@ -12,7 +12,7 @@ use super::revision::controlled_by;
 use super::status::some;
 use super::{Work, garbage};
 use crate::admission::Admit as _;
-use crate::kind::Kind;
+use crate::pod::{self, ready_since};
 use crate::state::State;
 use crate::store::Key;
 
@@ -62,10 +62,7 @@ fn is_over(pod: &Pod) -> bool {
 
 /// The pods worth least go first: unassigned, not ready, young.
 fn worth(pod: &Pod) -> (bool, bool, std::cmp::Reverse<Option<Timestamp>>) {
-    let assigned = pod
-        .spec
-        .as_ref()
-        .is_some_and(|spec| spec.node_name.is_some());
+    let assigned = pod::is_assigned(pod);
     let created = pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
     (
         assigned,
@@ -153,14 +150,5 @@ fn update_status(state: &mut State, mut set: ReplicaSet, now: Timestamp) {
         observed_generation: set.metadata.generation,
         conditions: None,
     });
-    debug_assert!(state.store.get(Kind::ReplicaSet, &Key::of(&set)).is_some());
     state.store.put(set);
-}
-
-fn ready_since(pod: &Pod) -> Option<Timestamp> {
-    let conditions = pod.status.as_ref()?.conditions.as_ref()?;
-    let ready = conditions
-        .iter()
-        .find(|c| c.type_ == "Ready" && c.status == "True")?;
-    Some(ready.last_transition_time.as_ref()?.0)
 }

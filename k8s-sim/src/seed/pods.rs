@@ -9,6 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::controller;
 use crate::identity::choose;
+use crate::pod;
 use crate::state::State;
 use crate::store::Key;
 
@@ -42,7 +43,7 @@ pub fn grow(state: &mut State, key: &Key, mut revision: u64) {
     });
     for number in 0..replicas {
         revision += 1;
-        let pod = pod(state, &set, number, since);
+        let pod = seeded_pod(state, &set, number, since);
         state.store.place_unseen(pod, revision);
     }
     state
@@ -50,7 +51,7 @@ pub fn grow(state: &mut State, key: &Key, mut revision: u64) {
         .place_unseen(set, revision - u64::from(replicas.unsigned_abs()));
 }
 
-fn pod(state: &State, set: &ReplicaSet, number: i32, since: Timestamp) -> Pod {
+fn seeded_pod(state: &State, set: &ReplicaSet, number: i32, since: Timestamp) -> Pod {
     let name = set.metadata.name.as_deref().unwrap_or_default();
     let id = (&set.metadata.uid, number);
     let mut pod = controller::pod_of(set, format!("{name}-{}", state.ids.suffix_of(&id)));
@@ -59,7 +60,7 @@ fn pod(state: &State, set: &ReplicaSet, number: i32, since: Timestamp) -> Pod {
     pod.metadata.generation = Some(1);
     let node = controller::node_name(choose(&id, controller::NODES));
     pod.spec.get_or_insert_default().node_name = Some(node);
-    let mut status = controller::ready_pod_status(&pod, since);
+    let mut status = pod::ready_status(&pod, since);
     // One in eight has been restarted once: then there is a previous log.
     if choose(&(&id, "restarted"), 8) == 0
         && let Some(container) = status
@@ -70,7 +71,7 @@ fn pod(state: &State, set: &ReplicaSet, number: i32, since: Timestamp) -> Pod {
         let ended = since + Duration::from_secs(3600);
         container.last_state = Some(crashed(container.container_id.clone(), since, ended));
         container.restart_count = 1;
-        container.container_id = Some(controller::container_id(&pod, container));
+        container.container_id = Some(pod::container_id(&pod, container));
         if let Some(running) = container.state.as_mut().and_then(|s| s.running.as_mut()) {
             running.started_at = Some(Time(ended));
         }

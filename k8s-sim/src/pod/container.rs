@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use super::{Happening, Step};
 use crate::identity::{choose, digest};
 
 /// How long a container with a crashing image runs, and how long the node then waits.
@@ -17,7 +18,7 @@ const CRASH_BACKOFF: Duration = Duration::from_secs(10);
 const PULL_BACKOFF: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+enum Fate {
     Runs,
     /// The image is not in its registry.
     CannotBePulled,
@@ -25,7 +26,7 @@ pub enum Fate {
 }
 
 /// An image with `bad` or `does-not-exist` in its name cannot be pulled; one with `crash` ends a moment after its start.
-pub fn fate_of(image: &str) -> Fate {
+fn fate_of(image: &str) -> Fate {
     if image.contains("bad") || image.contains("does-not-exist") {
         Fate::CannotBePulled
     } else if image.contains("crash") {
@@ -33,13 +34,6 @@ pub fn fate_of(image: &str) -> Fate {
     } else {
         Fate::Runs
     }
-}
-
-pub struct Step {
-    /// Warning or not, reason, message.
-    pub happenings: Vec<(bool, &'static str, String)>,
-    /// When the next step is due; `None` when nothing more happens by itself.
-    pub wait: Option<Duration>,
 }
 
 pub fn creating(pod: &Pod) -> Vec<ContainerStatus> {
@@ -97,7 +91,10 @@ pub fn advance(pod: &Pod, status: &mut ContainerStatus, now: Timestamp) -> Step 
         None if fate_of(&status.image) == Fate::Crashes => crash(status, now),
         None => {
             status.ready = true;
-            quiet(None)
+            Step {
+                happenings: Vec::new(),
+                wait: None,
+            }
         }
     }
 }
@@ -109,15 +106,14 @@ fn begin(pod: &Pod, status: &mut ContainerStatus, now: Timestamp) -> Step {
         Fate::Crashes => CRASH_AFTER,
         _ => ready_time(pod, name),
     };
+    let pulled = format!("Successfully pulled image \"{image}\"");
+    let created = format!("Container created: {name}");
+    let started = format!("Container started: {name}");
     Step {
         happenings: vec![
-            (
-                false,
-                "Pulled",
-                format!("Successfully pulled image \"{image}\""),
-            ),
-            (false, "Created", format!("Container created: {name}")),
-            (false, "Started", format!("Container started: {name}")),
+            normal(status, "Pulled", pulled),
+            normal(status, "Created", created),
+            normal(status, "Started", started),
         ],
         wait: Some(wait),
     }
@@ -130,8 +126,8 @@ fn fail_to_pull(status: &mut ContainerStatus) -> Step {
     status.state = Some(waiting("ErrImagePull", Some(why)));
     Step {
         happenings: vec![
-            (true, "Failed", failed),
-            (true, "Failed", "Error: ErrImagePull".to_owned()),
+            warning(status, "Failed", failed),
+            warning(status, "Failed", "Error: ErrImagePull".to_owned()),
         ],
         wait: Some(Duration::from_secs(1)),
     }
@@ -142,8 +138,8 @@ fn back_off_pulling(status: &mut ContainerStatus) -> Step {
     status.state = Some(waiting("ImagePullBackOff", Some(message.clone())));
     Step {
         happenings: vec![
-            (false, "BackOff", message),
-            (true, "Failed", "Error: ImagePullBackOff".to_owned()),
+            normal(status, "BackOff", message),
+            warning(status, "Failed", "Error: ImagePullBackOff".to_owned()),
         ],
         wait: Some(PULL_BACKOFF),
     }
@@ -168,8 +164,24 @@ fn crash(status: &mut ContainerStatus, now: Timestamp) -> Step {
     let message = format!("Back-off restarting failed container {}", status.name);
     status.state = Some(waiting("CrashLoopBackOff", Some(message.clone())));
     Step {
-        happenings: vec![(true, "BackOff", message)],
+        happenings: vec![warning(status, "BackOff", message)],
         wait: Some(CRASH_BACKOFF),
+    }
+}
+
+fn normal(status: &ContainerStatus, reason: &'static str, message: String) -> Happening {
+    Happening {
+        container: status.name.clone(),
+        warning: false,
+        reason,
+        message,
+    }
+}
+
+fn warning(status: &ContainerStatus, reason: &'static str, message: String) -> Happening {
+    Happening {
+        warning: true,
+        ..normal(status, reason, message)
     }
 }
 
@@ -198,12 +210,5 @@ fn waiting(reason: &str, message: Option<String>) -> ContainerState {
             message,
         }),
         ..ContainerState::default()
-    }
-}
-
-fn quiet(wait: Option<Duration>) -> Step {
-    Step {
-        happenings: Vec::new(),
-        wait,
     }
 }

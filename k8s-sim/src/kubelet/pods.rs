@@ -1,0 +1,150 @@
+//! The pods: taken when nobody has them, led through their life, removed when they end.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::{StreamExt as _, pin_mut};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Binding, Event, ObjectReference, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::{Api, Client};
+use serde_json::json;
+
+use super::{is_ending, node};
+use crate::clock::Clock;
+use crate::controller::event::{self, Happening};
+use crate::pod;
+
+#[derive(Clone)]
+struct Node {
+    client: Client,
+    clock: Clock,
+    /// The uids of the pods that have a task, and of those that are being removed.
+    known: Arc<Mutex<HashSet<(String, bool)>>>,
+}
+
+pub async fn take_all(client: Client, clock: Clock) {
+    let pods: Api<Pod> = Api::all(client.clone());
+    let node = Node {
+        client,
+        clock,
+        known: Arc::default(),
+    };
+    let events = watcher(pods, watcher::Config::default())
+        .default_backoff()
+        .touched_objects();
+    pin_mut!(events);
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(pod) => node.see(pod),
+            Err(error) => tracing::warn!(%error, "watching pods failed"),
+        }
+    }
+}
+
+impl Node {
+    /// Starts what the pod needs, once for each of its lives and once for its end.
+    fn see(&self, pod: Pod) {
+        let uid = pod.metadata.uid.clone().unwrap_or_default();
+        let ending = is_ending(&pod);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.insert((uid, ending)) {
+            let node = self.clone();
+            tokio::spawn(async move {
+                let done = if ending {
+                    node.end(pod).await
+                } else {
+                    node.run(pod).await
+                };
+                if let Err(error) = done {
+                    // Mostly a pod that was deleted meanwhile.
+                    tracing::debug!(%error, "a pod's life ended early");
+                }
+            });
+        }
+    }
+
+    async fn run(&self, mut pod: Pod) -> Result<(), kube::Error> {
+        if !pod::is_assigned(&pod) {
+            self.bind(&pod).await?;
+        } else if pod
+            .status
+            .as_ref()
+            .is_some_and(|s| s.container_statuses.is_some())
+        {
+            // Taken before this kubelet started.
+            return Ok(());
+        }
+        loop {
+            let step = pod::step(&mut pod, Timestamp::now());
+            self.report(&pod, &step.happenings).await?;
+            let Some(wait) = step.wait else {
+                return Ok(());
+            };
+            tokio::time::sleep(self.clock.pace(wait)).await;
+        }
+    }
+
+    async fn end(&self, mut pod: Pod) -> Result<(), kube::Error> {
+        let happenings = pod::stop(&mut pod, Timestamp::now());
+        if !happenings.is_empty() {
+            self.report(&pod, &happenings).await?;
+            tokio::time::sleep(self.clock.pace(pod::STOP)).await;
+        }
+        let name = pod.metadata.name.as_deref().unwrap_or_default();
+        let at_once = DeleteParams::default().grace_period(0);
+        self.api(&pod).delete(name, &at_once).await.map(drop)
+    }
+
+    async fn bind(&self, pod: &Pod) -> Result<(), kube::Error> {
+        let name = pod.metadata.name.as_deref().unwrap_or_default();
+        let binding = Binding {
+            metadata: ObjectMeta {
+                name: Some(name.to_owned()),
+                ..ObjectMeta::default()
+            },
+            target: ObjectReference {
+                kind: Some("Node".to_owned()),
+                name: Some(node::NAME.to_owned()),
+                ..ObjectReference::default()
+            },
+        };
+        let params = PostParams::default();
+        let bound: Result<serde_json::Value, _> = self
+            .api(pod)
+            .create_subresource("binding", name, &params, &binding)
+            .await;
+        bound.map(drop)
+    }
+
+    async fn report(&self, pod: &Pod, happenings: &[pod::Happening]) -> Result<(), kube::Error> {
+        let name = pod.metadata.name.as_deref().unwrap_or_default();
+        let meta = json!({ "uid": pod.metadata.uid });
+        let status = json!({ "metadata": meta, "status": pod.status });
+        let patch = Patch::Strategic(status);
+        self.api(pod)
+            .patch_status(name, &PatchParams::default(), &patch)
+            .await?;
+        for happening in happenings {
+            self.tell(pod, happening).await;
+        }
+        Ok(())
+    }
+
+    /// Records an event; a node does not stop when that fails, as it does in a namespace that is going away.
+    async fn tell(&self, pod: &Pod, happening: &pod::Happening) {
+        let event = event::new(pod, Happening::of_container(happening), Timestamp::now());
+        let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
+        let events: Api<Event> = Api::namespaced(self.client.clone(), namespace);
+        if let Err(error) = events.create(&PostParams::default(), &event).await {
+            tracing::debug!(%error, "an event was not recorded");
+        }
+    }
+
+    fn api(&self, pod: &Pod) -> Api<Pod> {
+        let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
+        Api::namespaced(self.client.clone(), namespace)
+    }
+}

@@ -1,0 +1,321 @@
+//! A server under contract: a client, a namespace of its own, and what the contracts are told in.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http_body_util::BodyExt as _;
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
+use k8s_openapi::api::core::v1::{Namespace, Pod};
+use k8s_sim::kubelet::Kubelet;
+use k8s_sim::{Cluster, Simulation};
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::client::Body;
+use kube::core::Status;
+use kube::{Api, Client};
+use serde_json::{Value, json};
+use xtask::condition;
+use xtask::control_plane::ControlPlane;
+use xtask::required::or_skip;
+
+use crate::etcd;
+
+/// Long enough for a real control plane that shares two cores with everything else.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub struct Simulated {
+    simulation: Simulation,
+}
+
+impl Simulated {
+    pub async fn start() -> Self {
+        let simulation = Simulation::builder().speed(10.0).start().await;
+        Self {
+            simulation: simulation.expect("a loopback port is free"),
+        }
+    }
+
+    pub async fn server(&self) -> Server {
+        let mut config = kube::Config::new(self.uri());
+        // Contracts are about single answers, so nothing is asked again.
+        config.default_retry = false;
+        let client = Client::try_from(config).expect("a plain client needs no files");
+        let history = History::Simulated(self.simulation.clusters()[0].clone());
+        Server::with_own_namespace(client, history).await
+    }
+
+    fn uri(&self) -> http::Uri {
+        let address = self.simulation.clusters()[0].address();
+        let address = address.expect("the simulation listens");
+        format!("http://{address}")
+            .parse()
+            .expect("an address makes a URI")
+    }
+}
+
+pub struct Real {
+    client: Client,
+    _kubelet: Kubelet,
+    control_plane: ControlPlane,
+}
+
+impl Real {
+    pub async fn start() -> Option<Self> {
+        // Another test may have been first.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let started = ControlPlane::start()
+            .await
+            .expect("the control plane starts");
+        let control_plane = or_skip(started, "real Kubernetes API")?;
+        let kubeconfig = kube::config::Kubeconfig::read_from(control_plane.admin_kubeconfig());
+        let options = kube::config::KubeConfigOptions::default();
+        let config =
+            kube::Config::from_custom_kubeconfig(kubeconfig.expect("a kubeconfig"), &options);
+        let mut config = config.await.expect("its kubeconfig is complete");
+        config.default_retry = false;
+        let client = Client::try_from(config).expect("its certificate authority is readable");
+        let kubelet = Kubelet::start(client.clone())
+            .await
+            .expect("the node registers");
+        Some(Self {
+            client,
+            _kubelet: kubelet,
+            control_plane,
+        })
+    }
+
+    pub async fn server(&self) -> Server {
+        let kubeconfig = self.control_plane.admin_kubeconfig();
+        let history = History::Etcd(kubeconfig.with_file_name("etcd.sock"));
+        Server::with_own_namespace(self.client.clone(), history).await
+    }
+}
+
+#[derive(Clone)]
+pub struct Server {
+    pub client: Client,
+    pub namespace: String,
+    history: History,
+}
+
+/// Where a server's past is kept.
+#[derive(Clone)]
+enum History {
+    Simulated(Cluster),
+    /// The socket of the etcd behind it.
+    Etcd(PathBuf),
+}
+
+impl Server {
+    async fn with_own_namespace(client: Client, history: History) -> Self {
+        let namespaces: Api<Namespace> = Api::all(client.clone());
+        let mut namespace = Namespace::default();
+        namespace.metadata.generate_name = Some("contract-".to_owned());
+        let created = namespaces.create(&PostParams::default(), &namespace).await;
+        let namespace = created.expect("a namespace can be created").metadata.name;
+        Self {
+            client,
+            namespace: namespace.expect("a generated name"),
+            history,
+        }
+    }
+
+    /// Makes the server forget all that was before now.
+    pub async fn compact(&self) {
+        match &self.history {
+            History::Simulated(cluster) => cluster.compact(),
+            History::Etcd(socket) => {
+                let namespaces: Api<Namespace> = Api::all(self.client.clone());
+                let latest = namespaces.list_metadata(&ListParams::default()).await;
+                let latest = latest.expect("namespaces can be listed").metadata;
+                let latest = latest.resource_version.unwrap_or_default();
+                etcd::compact(socket, &latest).await;
+            }
+        }
+    }
+
+    pub fn deployments(&self) -> Api<Deployment> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    pub fn replica_sets(&self) -> Api<ReplicaSet> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    pub fn pods(&self) -> Api<Pod> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Creates a deployment of this many pods with one container `app`, changed by `change`.
+    pub async fn deploy(
+        &self,
+        name: &str,
+        replicas: i32,
+        change: impl FnOnce(&mut Value),
+    ) -> Deployment {
+        let mut body = deployment(name, replicas);
+        change(&mut body);
+        let deployment: Deployment = serde_json::from_value(body).expect("a deployment");
+        let created = self
+            .deployments()
+            .create(&PostParams::default(), &deployment)
+            .await;
+        created.expect("the deployment can be created")
+    }
+
+    pub async fn patch(&self, name: &str, patch: Value) -> Deployment {
+        let patch = Patch::Strategic(patch);
+        let patched = self
+            .deployments()
+            .patch(name, &PatchParams::default(), &patch)
+            .await;
+        patched.expect("the patch is accepted")
+    }
+
+    pub async fn pods_of(&self, name: &str) -> Vec<Pod> {
+        let selected = ListParams::default().labels(&format!("app={name}"));
+        self.pods()
+            .list(&selected)
+            .await
+            .expect("pods can be listed")
+            .items
+    }
+
+    /// Oldest revision first.
+    pub async fn sets_of(&self, name: &str) -> Vec<ReplicaSet> {
+        let selected = ListParams::default().labels(&format!("app={name}"));
+        let sets = self.replica_sets().list(&selected).await;
+        let mut sets = sets.expect("ReplicaSets can be listed").items;
+        sets.sort_by_key(revision);
+        sets
+    }
+
+    /// Waits until the deployment is as `wanted`, and returns it.
+    pub async fn until(
+        &self,
+        name: &str,
+        what: &str,
+        wanted: impl Fn(&Deployment) -> bool,
+    ) -> Deployment {
+        let found = self.eventually(what, async || {
+            let deployment = self.deployments().get(name).await.ok()?;
+            wanted(&deployment).then_some(deployment)
+        });
+        found.await
+    }
+
+    pub async fn rolled_out(&self, name: &str) -> Deployment {
+        self.until(name, "a finished rollout", is_rolled_out).await
+    }
+
+    pub async fn eventually<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+        let met = condition::met(what, PATIENCE, async || Ok(look().await));
+        met.await.expect("it comes to pass")
+    }
+
+    /// One raw request: the status code and the body.
+    pub async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        media_type: &str,
+        body: &str,
+    ) -> (u16, Value) {
+        let request = http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header("content-type", media_type)
+            .body(Body::from(body.as_bytes().to_vec()))
+            .expect("a request");
+        let response = self.client.send(request).await.expect("the server answers");
+        let code = response.status().as_u16();
+        let body = response
+            .into_body()
+            .collect()
+            .await
+            .expect("a whole body")
+            .to_bytes();
+        let text = String::from_utf8_lossy(&body).into_owned();
+        (
+            code,
+            serde_json::from_slice(&body).unwrap_or(Value::String(text)),
+        )
+    }
+
+    pub async fn get(&self, path: &str) -> (u16, Value) {
+        self.send("GET", path, "", "").await
+    }
+
+    /// `/apis/apps/v1/namespaces/<its namespace>/deployments` and what follows.
+    pub fn path(&self, rest: &str) -> String {
+        format!(
+            "/apis/apps/v1/namespaces/{}/deployments{rest}",
+            self.namespace
+        )
+    }
+}
+
+pub fn deployment(name: &str, replicas: i32) -> Value {
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": { "name": name, "labels": { "app": name } },
+        "spec": {
+            "replicas": replicas,
+            "selector": { "matchLabels": { "app": name } },
+            "template": {
+                "metadata": { "labels": { "app": name } },
+                "spec": { "containers": [{ "name": "app", "image": "registry.example.com/web:1.0" }] },
+            },
+        },
+    })
+}
+
+/// What kubectl writes on `rollout restart`.
+pub fn restart(at: &str) -> Value {
+    let annotations = json!({ "kubectl.kubernetes.io/restartedAt": at });
+    json!({ "spec": { "template": { "metadata": { "annotations": annotations } } } })
+}
+
+pub fn image(image: &str) -> Value {
+    let containers = json!([{ "name": "app", "image": image }]);
+    json!({ "spec": { "template": { "spec": { "containers": containers } } } })
+}
+
+/// The rules of `kubectl rollout status`.
+pub fn is_rolled_out(deployment: &Deployment) -> bool {
+    let status = deployment.status.clone().unwrap_or_default();
+    let replicas = deployment
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.replicas)
+        .unwrap_or(1);
+    let all = (replicas != 0).then_some(replicas);
+    status.observed_generation >= deployment.metadata.generation
+        && status.updated_replicas == all
+        && status.replicas == all
+        && status.available_replicas == all
+}
+
+pub fn revision(set: &ReplicaSet) -> i64 {
+    let annotations = set.metadata.annotations.as_ref();
+    let revision = annotations.and_then(|a| a.get("deployment.kubernetes.io/revision"));
+    revision.and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+pub fn condition_of(deployment: &Deployment, type_: &str) -> (String, String) {
+    let conditions = deployment
+        .status
+        .iter()
+        .flat_map(|s| s.conditions.iter().flatten());
+    let found = conditions.into_iter().find(|c| c.type_ == type_);
+    found.map_or_else(Default::default, |c| {
+        (c.status.clone(), c.reason.clone().unwrap_or_default())
+    })
+}
+
+/// The server's refusal, or a panic when it did not refuse.
+pub fn refusal<T: std::fmt::Debug>(result: kube::Result<T>) -> Status {
+    match result {
+        Err(kube::Error::Api(status)) => *status,
+        other => panic!("expected a refusal, got {other:?}"),
+    }
+}
