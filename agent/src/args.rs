@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use bus_schema::ClusterName;
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
 use crate::kubernetes::Access;
@@ -11,7 +11,32 @@ use crate::run::Config;
 
 /// Answers for one Kubernetes cluster on the bus.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
+pub struct Cli {
+    /// What to do instead.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How to answer.
+    #[command(flatten)]
+    pub args: Option<Args>,
+}
+
+/// What can be done instead of answering.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a private key for this cluster, and print its public key.
+    Keygen {
+        /// Where the private key is written; a file that is there already is left as it is.
+        file: PathBuf,
+    },
+}
+
+/// How to answer.
+#[derive(Debug, clap::Args)]
 pub struct Args {
     /// The cluster's name on the bus: a DNS-1123 label.
     #[arg(long, env = "MCA_CLUSTER_NAME")]
@@ -21,9 +46,18 @@ pub struct Args {
     #[arg(long, env = "MCA_NATS_URL", default_value = "nats://127.0.0.1:4222")]
     pub nats_url: String,
 
-    /// The file with the agent's NATS credentials; absent: none are sent.
+    /// The file with the agent's NATS credentials; absent: none are sent. It is read again at each connection.
     #[arg(long, env = "MCA_NATS_CREDS", value_name = "FILE")]
     pub nats_creds: Option<PathBuf>,
+
+    /// The private key that `agent keygen` wrote, where the file of --nats-creds has the token alone.
+    #[arg(
+        long,
+        env = "MCA_NATS_SEED",
+        value_name = "FILE",
+        requires = "nats_creds"
+    )]
+    pub nats_seed: Option<PathBuf>,
 
     /// The kubeconfig of the cluster; with neither this nor --context, the pod's ServiceAccount is used.
     #[arg(long, env = "MCA_KUBECONFIG", value_name = "FILE")]
@@ -47,10 +81,13 @@ pub enum LogFormat {
     Text,
 }
 
+/// The client library's own words are left out: each of them is also an event, which is told here.
+const USUAL: &str = "info,async_nats=off";
+
 impl LogFormat {
     /// Sends the program's log to standard error from now on.
     pub fn install(self) {
-        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(USUAL));
         let log = tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_writer(std::io::stderr);
@@ -67,6 +104,7 @@ impl From<Args> for Config {
             cluster_name,
             nats_url,
             nats_creds,
+            nats_seed,
             kubeconfig,
             context,
             log_format: _,
@@ -75,6 +113,7 @@ impl From<Args> for Config {
             cluster: cluster_name,
             nats_url,
             nats_creds,
+            nats_seed,
             kubernetes: Access::new(kubeconfig, context),
         }
     }

@@ -2,10 +2,12 @@
 //! Kubernetes.
 
 mod connection;
+mod credential;
 mod heartbeat;
 mod reply;
 mod service;
 
-pub use connection::{Bus, Connected, connect};
+pub use connection::{Bus, Connected, Purpose, connect};
+pub use credential::Credential;
 pub use heartbeat::Heart;
 pub use service::Desk;

@@ -9,6 +9,7 @@ mod clock;
 mod guard;
 mod health;
 mod jitter;
+mod keygen;
 mod kubernetes;
 mod log;
 mod page;
@@ -18,6 +19,7 @@ mod selector;
 pub mod shutdown;
 mod verb;
 
-pub use args::{Args, LogFormat};
+pub use args::{Args, Cli, Command, LogFormat};
+pub use keygen::keygen;
 pub use kubernetes::Access;
 pub use run::{Config, run};

@@ -2,14 +2,34 @@
 
 use std::process::ExitCode;
 
-use agent::{Args, shutdown};
-use clap::Parser;
+use agent::{Cli, Command, keygen, shutdown};
+use clap::{CommandFactory, Parser};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args = Args::parse();
-    args.log_format.install();
-    match agent::run(args.into(), shutdown::signalled()).await {
+    let done = match Cli::parse() {
+        Cli {
+            command: Some(Command::Keygen { file }),
+            ..
+        } => {
+            agent::LogFormat::Text.install();
+            keygen(&file)
+        }
+        Cli {
+            args: Some(args), ..
+        } => {
+            args.log_format.install();
+            agent::run(args.into(), shutdown::signalled()).await
+        }
+        Cli { .. } => {
+            let missing = clap::error::ErrorKind::MissingRequiredArgument;
+            let mut command = Cli::command();
+            command
+                .error(missing, "--cluster-name <CLUSTER_NAME> is missing")
+                .exit()
+        }
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "the agent cannot run");

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::agent::Agent;
-use crate::bus::{Bus, Desk, Heart, connect};
+use crate::bus::{Bus, Credential, Desk, Heart, Purpose, connect};
 use crate::kubernetes::Access;
 use crate::log::Streams;
 use crate::verb::routes;
@@ -24,8 +24,10 @@ pub struct Config {
     pub cluster: ClusterName,
     /// Where the bus listens; several servers are separated by commas.
     pub nats_url: String,
-    /// The file with the NATS credentials.
+    /// The file with the NATS credentials; read again at each connection.
     pub nats_creds: Option<PathBuf>,
+    /// The file with their private key, where the other one has the token alone.
+    pub nats_seed: Option<PathBuf>,
     /// How the API server is reached.
     pub kubernetes: Access,
 }
@@ -44,7 +46,8 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     let Config {
         cluster,
         nats_url: url,
-        nats_creds: creds,
+        nats_creds,
+        nats_seed: seed,
         kubernetes,
     } = config;
     // Another part of the process may have chosen one already, which is as good.
@@ -53,19 +56,25 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
         .open()
         .await
         .context("no way to the API server")?;
+    let instance = instance()?;
     let bus = Bus {
         url,
-        creds,
+        credential: nats_creds.map(|file| Credential {
+            file,
+            seed,
+            cluster: cluster.clone(),
+        }),
         cluster: cluster.clone(),
+        instance: instance.clone(),
     };
-    let connected = connect(&bus, "requests", QUEUE).await?;
+    let connected = connect(&bus, Purpose::Requests, QUEUE).await?;
     let routes = routes();
     let verbs = routes
         .iter()
         .map(|route| route.verb.name.to_owned())
         .collect();
     let streams = Streams::new(bus, connected.client.clone());
-    let agent = Agent::new(cluster, instance()?, kubernetes, streams, verbs);
+    let agent = Agent::new(cluster, instance, kubernetes, streams, verbs);
     let agent = Arc::new(agent);
     tracing::info!(cluster = %agent.cluster, instance = %agent.instance, "started");
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::Audit;
+use crate::enrolment::Agent;
 use crate::fleet::Fleet;
 use crate::sign_in::Identity;
 
@@ -18,6 +19,8 @@ pub struct Parts {
     pub fleet: Arc<Fleet>,
     /// Who did what.
     pub audit: Audit,
+    /// How the agents of new clusters are started.
+    pub agents: Agent,
     /// Who calls.
     pub identity: Identity,
     /// Cancelled when the program is to stop: event streams end then.

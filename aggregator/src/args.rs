@@ -3,11 +3,13 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use bus_keys::Label;
+use bus_keys::{Label, UserKey};
 use bus_schema::ClusterName;
 use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
 use jiff::SignedDuration;
+
+use crate::enrolment::ImageName;
 
 /// One API for the deployments of every Kubernetes cluster.
 #[derive(Debug, Parser)]
@@ -35,6 +37,10 @@ pub enum Command {
         #[command(subcommand)]
         command: BusCommand,
     },
+    /// Let a cluster in: prints one manifest for `kubectl apply -f -`.
+    Enroll(Enroll),
+    /// Lock a cluster out: its agents are cut off, and it is forgotten.
+    Revoke(Revoke),
     /// Print the API's OpenAPI document.
     Openapi,
 }
@@ -78,7 +84,12 @@ pub struct BusInit {
 #[derive(Debug, Args)]
 pub struct BusCreds {
     /// The directory `operator` that `aggregator bus init` made.
-    #[arg(long, env = "MCA_OPERATOR_KEYS", value_name = "DIR", default_value = "bus/operator")]
+    #[arg(
+        long,
+        env = "MCA_OPERATOR_KEYS",
+        value_name = "DIR",
+        default_value = "bus/operator"
+    )]
     pub keys: PathBuf,
     /// The verbs, such as `restart,rollout`; everything else the nats-server refuses.
     #[arg(long, value_delimiter = ',', value_parser = verb, required_unless_present = "admin")]
@@ -127,6 +138,64 @@ fn lifetime(text: &str) -> Result<SignedDuration, String> {
     }
 }
 
+/// How the bus is reached with the aggregator's keys.
+#[derive(Debug, Args)]
+pub struct BusLink {
+    /// The nats-server.
+    #[arg(long, env = "MCA_NATS_URL", default_value = "nats://127.0.0.1:4222")]
+    pub nats_url: String,
+    /// The directory `aggregator` that `aggregator bus init` made.
+    #[arg(
+        long,
+        env = "MCA_BUS_KEYS",
+        value_name = "DIR",
+        default_value = "bus/aggregator"
+    )]
+    pub bus_keys: PathBuf,
+    /// Replicas of what is kept in JetStream, as for `serve`.
+    #[arg(
+        long,
+        env = "MCA_JETSTREAM_REPLICAS",
+        default_value_t = 1,
+        value_name = "N"
+    )]
+    pub jetstream_replicas: usize,
+}
+
+/// A cluster to let in.
+#[derive(Debug, Args)]
+pub struct Enroll {
+    /// The cluster's name: a DNS-1123 label.
+    pub cluster: ClusterName,
+    /// The public key that `agent keygen` printed: then only the token is made, and printed.
+    #[arg(long, value_name = "KEY")]
+    pub public_key: Option<UserKey>,
+    /// The nats-server as the cluster reaches it [default: --nats-url].
+    #[arg(long, env = "MCA_AGENT_NATS_URL", value_name = "URL")]
+    pub agent_nats_url: Option<String>,
+    /// The agent's image.
+    #[arg(long, env = "MCA_AGENT_IMAGE", default_value = AGENT_IMAGE, value_name = "IMAGE")]
+    pub agent_image: ImageName,
+    /// The bus.
+    #[command(flatten)]
+    pub link: BusLink,
+}
+
+/// A cluster to lock out.
+#[derive(Debug, Args)]
+pub struct Revoke {
+    /// The cluster's name.
+    pub cluster: ClusterName,
+    /// Only the credential with this public key.
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<UserKey>,
+    /// The bus.
+    #[command(flatten)]
+    pub link: BusLink,
+}
+
+const AGENT_IMAGE: &str = concat!("multi-cluster-aggregator/agent:", env!("CARGO_PKG_VERSION"));
+
 /// How to serve.
 #[derive(Debug, Clone, Args)]
 pub struct Serve {
@@ -142,6 +211,12 @@ pub struct Serve {
     /// The directory `aggregator` that `aggregator bus init` made. Without it no clusters can be let in or locked out.
     #[arg(long, env = "MCA_BUS_KEYS", value_name = "DIR")]
     pub bus_keys: Option<PathBuf>,
+    /// The nats-server as the clusters reach it, for the manifests that join them [default: --nats-url].
+    #[arg(long, env = "MCA_AGENT_NATS_URL", value_name = "URL")]
+    pub agent_nats_url: Option<String>,
+    /// The agent's image, for the same.
+    #[arg(long, env = "MCA_AGENT_IMAGE", default_value = AGENT_IMAGE, value_name = "IMAGE")]
+    pub agent_image: ImageName,
     /// The users and their grants. Made with one administrator if there is none.
     #[arg(long, env = "MCA_USERS", value_name = "FILE")]
     pub users: PathBuf,

@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 use crate::problem::{Problem, ProblemCode};
 use crate::store::{self, StoreError};
 
+mod act;
 mod read;
 
 pub use read::{AuditFilter, AuditPage};

@@ -11,22 +11,28 @@ use tokio_util::task::TaskTracker;
 use crate::actor::Actor;
 use crate::audit::Audit;
 use crate::bus::{Bus, BusError};
+use crate::enrolment::Enrolment;
 use crate::operations::Operations;
 use crate::problem::{Problem, ProblemCode};
 use crate::registry::{ClusterView, Moment, Presence, Registry};
 
+mod enroll;
 mod follow;
 mod listen;
 mod order;
+mod presence;
 mod restart_time;
 mod settle;
 mod unbegun;
 
 pub use follow::FollowedLog;
-pub use listen::{Clusters, listen};
+pub use listen::{Clusters, follow_forgotten, listen};
+pub(crate) use order::mint;
 pub use order::{Done, RequestId};
+pub use presence::watch_presence;
 pub use settle::settle;
 
+use enroll::Doorkeeper;
 use restart_time::RestartTimes;
 use unbegun::Unbegun;
 
@@ -39,6 +45,8 @@ pub struct Fleet {
     registry: RwLock<Registry>,
     restart_times: RestartTimes,
     unbegun: Unbegun,
+    /// None where clusters can neither be let in nor locked out.
+    doorkeeper: Option<Doorkeeper>,
     /// Writes that are under way; awaited before the program ends.
     writes: TaskTracker,
 }
@@ -54,8 +62,19 @@ impl Fleet {
             registry: RwLock::default(),
             restart_times: RestartTimes::default(),
             unbegun: Unbegun::default(),
+            doorkeeper: None,
             writes: TaskTracker::new(),
         }
+    }
+
+    /// The same, able to let clusters in and to lock them out.
+    #[must_use]
+    pub fn with_enrolment(self, enrolment: Enrolment, clusters: Clusters) -> Self {
+        let doorkeeper = Some(Doorkeeper {
+            enrolment,
+            clusters,
+        });
+        Self { doorkeeper, ..self }
     }
 
     /// The link to the agents.

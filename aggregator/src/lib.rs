@@ -8,6 +8,8 @@ pub mod audit;
 pub mod bus;
 pub mod bus_admin;
 pub mod client_address;
+pub mod cluster_admin;
+pub mod enrolment;
 pub mod event_stream;
 pub mod extract;
 pub mod fleet;

@@ -1,7 +1,7 @@
 //! The aggregator's program: parse, log, run, report.
 
 use aggregator::args::{BusCommand, Cli, Command, LogFormat, UserCommand};
-use aggregator::{bus_admin, openapi, password, run};
+use aggregator::{bus_admin, cluster_admin, openapi, password, run};
 use anyhow::Context as _;
 use clap::Parser;
 use std::io::Write as _;
@@ -30,6 +30,14 @@ async fn main() -> anyhow::Result<()> {
             BusCommand::Init(args) => bus_admin::init(&args),
             BusCommand::Creds(args) => bus_admin::creds(&args),
         },
+        Command::Enroll(args) => {
+            log(LogFormat::Text);
+            cluster_admin::enroll(args).await
+        }
+        Command::Revoke(args) => {
+            log(LogFormat::Text);
+            cluster_admin::revoke(args).await
+        }
         Command::Openapi => Ok(std::io::stdout().write_all(openapi::pretty()?.as_bytes())?),
     }
 }

@@ -120,6 +120,12 @@ codes! {
     OutcomeUnknown = "outcome_unknown", GATEWAY_TIMEOUT, Agent, false;
     /// The write came too late and was not carried out.
     Expired = "expired", GATEWAY_TIMEOUT, Agent, true;
+    /// This aggregator has no keys to let clusters in with.
+    EnrolmentUnavailable = "enrolment_unavailable", NOT_IMPLEMENTED, Aggregator, false;
+    /// The cluster has as many credentials as it may.
+    CredentialsExhausted = "credentials_exhausted", CONFLICT, Aggregator, false;
+    /// The cluster has no such credential.
+    CredentialUnknown = "credential_unknown", NOT_FOUND, Aggregator, false;
     /// Two Kubernetes clusters claim the name.
     IdentityConflict = "identity_conflict", CONFLICT, Agent, false;
     /// The agent does not know the verb.

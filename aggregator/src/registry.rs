@@ -9,9 +9,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+mod connections;
 mod view;
 
 pub use view::ClusterView;
+
+use connections::Connections;
 
 /// Now, on both clocks: ages are measured on the one that never jumps, and shown on the other.
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +65,7 @@ pub struct Record {
 #[derive(Debug, Default)]
 pub struct Registry {
     clusters: BTreeMap<ClusterName, Known>,
+    connections: Connections,
 }
 
 #[derive(Debug)]
@@ -110,6 +114,9 @@ impl Registry {
         heartbeat: Heartbeat,
         now: Moment,
     ) -> Option<Record> {
+        if self.connections.is_straggler(&cluster, now) {
+            return None;
+        }
         let known = self.clusters.entry(cluster).or_insert_with(|| Known {
             record: Record {
                 cluster_uid: None,

@@ -27,6 +27,7 @@ use crate::{origin, problem};
 mod audit;
 mod clusters;
 mod deployments;
+mod enrolment;
 mod events;
 mod health;
 mod logs;
@@ -47,6 +48,8 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(session::logout))
         .routes(routes!(session::me))
         .routes(routes!(clusters::list_clusters))
+        .routes(routes!(enrolment::enroll_cluster))
+        .routes(routes!(enrolment::revoke_cluster))
         .routes(routes!(namespaces::list_namespaces))
         .routes(routes!(deployments::list_deployments))
         .routes(routes!(restart::restart_deployment))

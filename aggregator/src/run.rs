@@ -19,6 +19,7 @@ use crate::args::Serve;
 use crate::audit::Audit;
 use crate::bus::Bus;
 use crate::client_address::TrustedProxies;
+use crate::enrolment::{Agent, Enrolment, Gate};
 use crate::fleet::{self, Clusters, Fleet};
 use crate::listener;
 use crate::operations::Operations;
@@ -61,6 +62,8 @@ pub async fn start(args: Serve) -> anyhow::Result<App> {
         nats_url,
         nats_creds,
         bus_keys,
+        agent_nats_url,
+        agent_image,
         users,
         ui_dir: _,
         cookie_secure,
@@ -69,13 +72,26 @@ pub async fn start(args: Serve) -> anyhow::Result<App> {
         log_format: _,
     } = args;
     let users = Users::open(users).await?;
-    if let Some(dir) = &bus_keys {
-        AggregatorKeys::open(dir)?;
-    }
-    let nats_creds = nats_creds.or_else(|| bus_keys.as_deref().map(AggregatorKeys::aggregator_creds));
+    let gate = match &bus_keys {
+        Some(dir) => Some(Gate::open(&nats_url, dir).await?),
+        None => None,
+    };
+    let nats_creds =
+        nats_creds.or_else(|| bus_keys.as_deref().map(AggregatorKeys::aggregator_creds));
     let bus = Bus::connect(&nats_url, nats_creds.as_deref()).await?;
-    let kept = Kept::open(&bus, jetstream_replicas).await?;
-    let fleet = Arc::new(Fleet::new(bus, kept.audit.clone(), kept.operations));
+    let kept = Kept::open(&bus, gate.as_ref(), jetstream_replicas).await?;
+    let mut fleet = Fleet::new(bus, kept.audit.clone(), kept.operations);
+    if let Some(enrolment) = kept.enrolment {
+        fleet = fleet.with_enrolment(enrolment, kept.clusters.clone());
+    }
+    let fleet = Arc::new(fleet);
+    if let Some(gate) = gate {
+        tokio::spawn(fleet::watch_presence(Arc::clone(&fleet), gate));
+    }
+    tokio::spawn(fleet::follow_forgotten(
+        Arc::clone(&fleet),
+        kept.clusters.clone(),
+    ));
     kept.clusters.restore(&fleet).await?;
     tokio::spawn(fleet::listen(Arc::clone(&fleet), kept.clusters));
     tokio::spawn(fleet::settle(Arc::clone(&fleet)));
@@ -93,6 +109,10 @@ pub async fn start(args: Serve) -> anyhow::Result<App> {
     Ok(Arc::new(Parts {
         fleet,
         audit: kept.audit,
+        agents: Agent {
+            nats_url: agent_nats_url.unwrap_or(nats_url),
+            image: agent_image,
+        },
         identity,
         stopping: CancellationToken::new(),
     }))
@@ -104,13 +124,14 @@ struct Kept {
     operations: Operations,
     clusters: Clusters,
     sessions: Sessions,
+    enrolment: Option<Enrolment>,
 }
 
 impl Kept {
     /// Opens all of it; waits for as long as the bus is away.
-    async fn open(bus: &Bus, replicas: usize) -> Result<Self, StoreError> {
+    async fn open(bus: &Bus, gate: Option<&Gate>, replicas: usize) -> Result<Self, StoreError> {
         loop {
-            match Self::open_once(bus, replicas).await {
+            match Self::open_once(bus, gate, replicas).await {
                 Err(error @ StoreError::NotOpened { .. }) => {
                     warn!(error = %anyhow::Error::from(error), "waiting for JetStream");
                     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -120,13 +141,26 @@ impl Kept {
         }
     }
 
-    async fn open_once(bus: &Bus, replicas: usize) -> Result<Self, StoreError> {
+    async fn open_once(
+        bus: &Bus,
+        gate: Option<&Gate>,
+        replicas: usize,
+    ) -> Result<Self, StoreError> {
         let jetstream = jetstream::new(bus.client().clone());
+        let enrolment = match gate {
+            Some(gate) => {
+                // First of all: the permissions to open the rest may be among them.
+                gate.bring_permissions_up_to_date().await?;
+                Some(Enrolment::open(gate.clone(), &jetstream, replicas).await?)
+            }
+            None => None,
+        };
         Ok(Self {
             audit: Audit::open(&jetstream, replicas).await?,
             operations: Operations::open(&jetstream, replicas).await?,
             clusters: Clusters::open(&jetstream, replicas).await?,
             sessions: Sessions::open(&jetstream, replicas).await?,
+            enrolment,
         })
     }
 }

@@ -1,14 +1,14 @@
 //! One connection to NATS, made again whenever it breaks.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use async_nats::{Client, ConnectOptions, Event, ServerAddr};
-use bus_schema::ClusterName;
+use bus_schema::{ClusterName, InstanceId};
 use tokio::sync::Notify;
 
+use super::credential::{Credential, Refusals};
 use crate::jitter;
 
 /// A connection that fell silent is given up after about three of these.
@@ -21,8 +21,10 @@ const SUBSCRIPTION_CAPACITY: usize = 1024;
 #[derive(Debug, Clone)]
 pub struct Bus {
     pub url: String,
-    pub creds: Option<PathBuf>,
+    pub credential: Option<Credential>,
     pub cluster: ClusterName,
+    /// Which agent of the cluster: stands in the connection's name, so that the aggregator learns of its end from the server.
+    pub instance: InstanceId,
 }
 
 /// A connection, and who is told when it stands.
@@ -32,32 +34,58 @@ pub struct Connected {
     pub stands: Arc<Notify>,
 }
 
-/// Connects. Returns at once, whether or not the bus is there: what is sent waits, and attempts go on for ever. `purpose`
-/// stands in the connection's name; `queue` is how many messages may wait to be sent.
-pub async fn connect(bus: &Bus, purpose: &str, queue: usize) -> Result<Connected> {
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Everything but logs. While it stands, the agent is there.
+    Requests,
+    /// The lines of followed logs.
+    Logs,
+}
+
+/// Connects. Returns at once, whether or not the bus is there: what is sent waits, and attempts go on for ever. `queue` is
+/// how many messages may wait to be sent.
+pub async fn connect(bus: &Bus, purpose: Purpose, queue: usize) -> Result<Connected> {
     let servers = bus
         .url
         .split(',')
         .map(|url| url.trim().parse::<ServerAddr>())
         .collect::<Result<Vec<_>, _>>()
         .with_context(|| format!("not the address of a NATS server: {}", bus.url))?;
-    let options = match &bus.creds {
+    let options = match bus.credential.clone() {
         None => ConnectOptions::new(),
-        Some(file) => ConnectOptions::with_credentials_file(file)
-            .await
-            .with_context(|| format!("{} has no usable credentials", file.display()))?,
+        Some(credential) => {
+            credential.read().await?;
+            let credential = Arc::new(credential);
+            ConnectOptions::with_auth_callback(move |nonce| {
+                let credential = credential.clone();
+                async move { credential.answer(&nonce).await }
+            })
+        }
+    };
+    let name = match purpose {
+        Purpose::Requests => format!("agent {} requests {}", bus.cluster, bus.instance),
+        Purpose::Logs => format!("agent {} logs", bus.cluster),
     };
     let stands = Arc::new(Notify::new());
     let leaving = Arc::new(Notify::new());
-    let told = (stands.clone(), leaving.clone());
+    let notes = Arc::new(Notes {
+        stands: stands.clone(),
+        leaving: leaving.clone(),
+        refusals: Refusals::default(),
+        credential: bus.credential.clone(),
+    });
     let client = options
-        .name(format!("agent {} {purpose}", bus.cluster))
+        .name(name)
         .ping_interval(PING_EVERY)
         .client_capacity(queue)
         .subscription_capacity(SUBSCRIPTION_CAPACITY)
         .retry_on_initial_connect()
         .reconnect_delay_callback(jitter::before_attempt)
-        .event_callback(move |event| note(event, told.0.clone(), told.1.clone()))
+        .event_callback(move |event| {
+            let notes = notes.clone();
+            async move { notes.take(event).await }
+        })
         .connect(servers)
         .await
         .context("no connection to the bus can be made")?;
@@ -65,18 +93,30 @@ pub async fn connect(bus: &Bus, purpose: &str, queue: usize) -> Result<Connected
     Ok(Connected { client, stands })
 }
 
-async fn note(event: Event, stands: Arc<Notify>, leaving: Arc<Notify>) {
-    match event {
-        Event::Connected => {
-            tracing::info!("connected to the bus");
-            stands.notify_one();
+struct Notes {
+    stands: Arc<Notify>,
+    leaving: Arc<Notify>,
+    refusals: Refusals,
+    credential: Option<Credential>,
+}
+
+impl Notes {
+    async fn take(&self, event: Event) {
+        if self.refusals.note(&event, self.credential.as_ref()).await {
+            return;
         }
-        Event::LameDuckMode => {
-            tracing::info!("the bus server is about to stop");
-            leaving.notify_one();
+        match event {
+            Event::Connected => {
+                tracing::info!("connected to the bus");
+                self.stands.notify_one();
+            }
+            Event::LameDuckMode => {
+                tracing::info!("the bus server is about to stop");
+                self.leaving.notify_one();
+            }
+            Event::Closed | Event::Draining => tracing::debug!(%event, "bus"),
+            event => tracing::warn!(%event, "bus"),
         }
-        Event::Closed | Event::Draining => tracing::debug!(%event, "bus"),
-        event => tracing::warn!(%event, "bus"),
     }
 }
 

@@ -15,5 +15,6 @@ mod logs;
 mod many;
 mod on_both;
 mod reads;
+mod refused;
 mod restart;
 mod stage;

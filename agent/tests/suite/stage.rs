@@ -94,6 +94,7 @@ impl Stage {
             cluster: self.cluster.clone(),
             nats_url: self.nats.url(),
             nats_creds: Some(self.creds.clone()),
+            nats_seed: None,
             kubernetes: Access::new(Some(self.kubeconfig.clone()), None),
         }
     }

@@ -12,11 +12,15 @@ use futures::{StreamExt, TryStreamExt};
 use tracing::{debug, info, warn};
 
 use super::{Fleet, json};
+use crate::enrolment::EnrolmentError;
 use crate::registry::{Moment, Record};
 use crate::store::{self, StoreError};
 
 /// A heartbeat is small; what is larger is none.
 const HEARTBEAT_BYTES: usize = 64 * 1024;
+
+/// How long the bucket may take to forget.
+const FORGOTTEN_WITHIN: Duration = Duration::from_secs(3);
 
 /// The bucket `clusters`.
 #[derive(Debug, Clone)]
@@ -45,6 +49,16 @@ impl Clusters {
     async fn keep(&self, cluster: &ClusterName, record: &Record) {
         if let Err(error) = self.bucket.put(cluster.as_str(), json(record).into()).await {
             warn!(%cluster, %error, "a cluster's record was not kept");
+        }
+    }
+
+    /// Forgets a cluster, for all replicas.
+    pub(crate) async fn forget(&self, cluster: &ClusterName) -> Result<(), EnrolmentError> {
+        let purged = tokio::time::timeout(FORGOTTEN_WITHIN, self.bucket.purge(cluster.as_str()));
+        match purged.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(EnrolmentError::BucketUnavailable(Some(error.into()))),
+            Err(_) => Err(EnrolmentError::BucketUnavailable(None)),
         }
     }
 
@@ -82,6 +96,24 @@ impl Clusters {
             }
         }
         Ok(())
+    }
+}
+
+/// Forgets, for ever, what another replica or a person at the command line has made the bucket forget.
+pub async fn follow_forgotten(fleet: Arc<Fleet>, clusters: Clusters) {
+    loop {
+        if let Ok(mut changes) = clusters.bucket.watch_all().await {
+            while let Some(Ok(change)) = changes.next().await {
+                if change.operation == kv::Operation::Put {
+                    continue;
+                }
+                if let Ok(cluster) = change.key.parse::<ClusterName>() {
+                    info!(%cluster, "forgotten");
+                    fleet.registry_mut().forget(&cluster, Moment::now());
+                }
+            }
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 

@@ -260,7 +260,7 @@ fn of_write(error: SendError, cluster: &ClusterName) -> (Outcome, Problem) {
 }
 
 /// An id that nobody guesses and that sorts by time.
-fn mint() -> OperationId {
+pub(crate) fn mint() -> OperationId {
     let text = format!(
         "{:011x}-{:016x}",
         Timestamp::now().as_millisecond(),

@@ -95,6 +95,7 @@ impl Stack {
             cluster: name.parse().expect("a cluster name"),
             nats_url: nats_url.to_owned(),
             nats_creds: Some(self.nats.keys().agent_creds(name).expect("credentials")),
+            nats_seed: None,
             kubernetes: agent::Access::new(Some(kubeconfig), Some(context.to_owned())),
         };
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -172,6 +173,8 @@ impl Service {
             nats_url: nats_url.to_owned(),
             nats_creds: None,
             bus_keys: Some(dir.join("nats/keys/aggregator")),
+            agent_nats_url: None,
+            agent_image: "registry.example/agent:test".parse().expect("an image"),
             users: dir.join("users.json"),
             ui_dir: None,
             cookie_secure: false,

@@ -86,6 +86,8 @@ impl Site {
             nats_url: self.nats.url(),
             nats_creds: None,
             bus_keys: Some(self.nats.keys().aggregator_dir()),
+            agent_nats_url: None,
+            agent_image: "registry.example/agent:test".parse().expect("an image"),
             users: self.users.clone(),
             ui_dir: None,
             cookie_secure: true,

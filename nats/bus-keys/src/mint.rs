@@ -31,6 +31,14 @@ pub struct Identity {
     pub(crate) admin_scope: String,
 }
 
+impl Identity {
+    /// Whether it is the key that lets agents in.
+    #[must_use]
+    pub fn signs_agents(&self, key: &str) -> bool {
+        self.agent_scope == key
+    }
+}
+
 /// What a running aggregator can sign with: it lets agents in, and locks users out.
 #[derive(Debug, Clone)]
 pub struct AggregatorKeys {

@@ -105,7 +105,7 @@ impl Scope {
 
     /// For the aggregator.
     pub fn aggregator(key: &str) -> Self {
-        let mut publish = ["cluster.*.>", "fleet.>", "$SRV.>", "audit.>"]
+        let mut publish = ["cluster.*.>", "fleet.>", "$SRV.>", "audit.>", "$JS.API.INFO"]
             .map(str::to_owned)
             .to_vec();
         publish.extend(jetstream(AUDIT_STREAM));

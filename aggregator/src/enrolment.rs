@@ -1,0 +1,244 @@
+//! Who is let onto the bus: a credential for each cluster's agents, and locking one out. Which credentials there are stands in the
+//! bucket `credentials`; what the nats-server enforces stands in the token of the fleet's account. The bucket is written first, so
+//! that whoever comes next carries out what another one began.
+
+use std::path::Path;
+
+use async_nats::jetstream::Context;
+use bus_keys::{
+    AggregatorKeys, FleetAccount, Identity, JwtError, Revocations, Secret, Token, UserKey,
+};
+use bus_schema::ClusterName;
+use jiff::Timestamp;
+
+use crate::bus::{Bus, BusError, ConnectError};
+use crate::store::StoreError;
+
+mod issued;
+mod manifest;
+mod system;
+
+pub use manifest::{Agent, ImageName, ImageNameError};
+pub use system::{Coming, System};
+
+use issued::Issued;
+
+/// Two, so that a new credential can be put in place before the old one is locked out.
+pub const CREDENTIALS_PER_CLUSTER: usize = 2;
+
+/// Another replica may change the account's token at the same moment; more than this is no coincidence.
+const PUBLISH_TRIES: usize = 10;
+
+/// The keys of the aggregator, and its link to the system account: what is needed before anything else of the bus can be used.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    keys: AggregatorKeys,
+    system: System,
+}
+
+/// Lets clusters in and locks credentials out.
+#[derive(Debug, Clone)]
+pub struct Enrolment {
+    gate: Gate,
+    issued: Issued,
+}
+
+/// A credential that was just made.
+#[derive(Debug)]
+pub struct Enrolled {
+    /// By which it can be locked out.
+    pub public_key: UserKey,
+    /// What its holder is given.
+    pub given: Given,
+}
+
+/// What the holder of a new credential is given.
+#[derive(Debug)]
+pub enum Given {
+    /// Private key and token.
+    Credentials(Secret),
+    /// The token alone: the private key never left its maker.
+    Token(Token),
+}
+
+/// Why nobody was let in or locked out.
+#[derive(Debug, thiserror::Error)]
+pub enum EnrolmentError {
+    /// The cluster has as many credentials as it may.
+    #[error("{cluster} has two credentials already; lock one of them out first: {keys}")]
+    TooManyCredentials {
+        /// The cluster.
+        cluster: ClusterName,
+        /// Their public keys.
+        keys: String,
+    },
+    /// The key was locked out before.
+    #[error("this key was locked out and stays so; make another one with `agent keygen`")]
+    KeyLockedOut,
+    /// There is nothing to lock out.
+    #[error("{cluster} has no such credential")]
+    CredentialUnknown {
+        /// The cluster.
+        cluster: ClusterName,
+    },
+    /// The bucket does not answer.
+    #[error("the bucket of credentials does not answer")]
+    BucketUnavailable(#[source] Option<Box<dyn std::error::Error + Send + Sync>>),
+    /// The system account does not answer.
+    #[error("the nats-server does not answer about its accounts")]
+    SystemUnavailable(#[from] BusError),
+    /// The nats-server refuses the token.
+    #[error("the nats-server refuses the account's token: {0}")]
+    Refused(String),
+    /// What the nats-server has is no account of this bus.
+    #[error("the nats-server has another account than these keys are for")]
+    OtherAccount(#[from] JwtError),
+    /// Others change the same all the time.
+    #[error("others change the same at the same time")]
+    Contended,
+}
+
+impl Gate {
+    /// Reads the aggregator's keys, and connects to the system account.
+    ///
+    /// # Errors
+    /// When the keys cannot be used. The nats-server may be away.
+    pub async fn open(url: &str, keys: &Path) -> anyhow::Result<Self> {
+        let system = AggregatorKeys::system_creds(keys);
+        let keys = AggregatorKeys::open(keys)?;
+        let bus: Result<Bus, ConnectError> = Bus::connect(url, Some(&system)).await;
+        let system = System::new(bus?, keys.identity.fleet.clone());
+        Ok(Self { keys, system })
+    }
+
+    /// The bus that the keys are for.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.keys.identity
+    }
+
+    /// Who comes and goes.
+    #[must_use]
+    pub fn system(&self) -> &System {
+        &self.system
+    }
+
+    /// Gives everybody the permissions of this version: they stand in the account's token, not in the credentials.
+    ///
+    /// # Errors
+    /// When the nats-server does not answer or refuses.
+    pub async fn bring_permissions_up_to_date(&self) -> Result<(), StoreError> {
+        let published = self.publish(&Revocations::new()).await;
+        published.map(drop).map_err(not_opened)
+    }
+
+    /// Makes sure that the account's token locks these out; whether it had to be changed.
+    async fn publish(&self, revoked: &Revocations) -> Result<bool, EnrolmentError> {
+        let AggregatorKeys {
+            identity,
+            operator_signing,
+            ..
+        } = &self.keys;
+        let account = FleetAccount::parse(&self.system.account().await?, identity)?;
+        match account.changed(identity, revoked, operator_signing, Timestamp::now()) {
+            None => Ok(false),
+            Some(changed) => self.system.update(changed.token()).await.map(|()| true),
+        }
+    }
+}
+
+impl Enrolment {
+    /// Opens the bucket, makes it if there is none, and carries out what another one began.
+    ///
+    /// # Errors
+    /// When the bucket or the nats-server cannot be used.
+    pub async fn open(
+        gate: Gate,
+        jetstream: &Context,
+        replicas: usize,
+    ) -> Result<Self, StoreError> {
+        let issued = Issued::open(jetstream, replicas).await?;
+        let enrolment = Self { gate, issued };
+        enrolment.lock_out().await.map_err(not_opened)?;
+        Ok(enrolment)
+    }
+
+    /// Makes a credential for a cluster's agents; for this public key, if one is given.
+    ///
+    /// # Errors
+    /// When the cluster has two already, the key was locked out, or the bucket does not answer.
+    pub async fn enroll(
+        &self,
+        cluster: &ClusterName,
+        public_key: Option<UserKey>,
+        by: &str,
+    ) -> Result<Enrolled, EnrolmentError> {
+        let (keys, now) = (&self.gate.keys, Timestamp::now());
+        let enrolled = match public_key {
+            Some(public_key) => Enrolled {
+                given: Given::Token(keys.agent(cluster, &public_key, now)),
+                public_key,
+            },
+            None => {
+                let (public_key, credentials) = keys.agent_credentials(cluster, now);
+                let given = Given::Credentials(credentials);
+                Enrolled { public_key, given }
+            }
+        };
+        if self
+            .issued
+            .locked_out()
+            .await?
+            .contains_key(&enrolled.public_key)
+        {
+            return Err(EnrolmentError::KeyLockedOut);
+        }
+        self.issued
+            .add(cluster, &enrolled.public_key, by, now)
+            .await?;
+        Ok(enrolled)
+    }
+
+    /// Locks out one credential of a cluster, or all of them: whoever is connected with it is cut off before this returns.
+    ///
+    /// # Errors
+    /// When the cluster has none such, or bucket or nats-server do not answer. What was begun is then carried out later.
+    pub async fn revoke(
+        &self,
+        cluster: &ClusterName,
+        key: Option<&UserKey>,
+    ) -> Result<Vec<UserKey>, EnrolmentError> {
+        let revoked: Vec<UserKey> = self.issued.of(cluster).await?;
+        let revoked: Vec<UserKey> = revoked
+            .into_iter()
+            .filter(|issued| key.is_none_or(|key| key == issued))
+            .collect();
+        if revoked.is_empty() && key.is_some() {
+            let cluster = cluster.clone();
+            return Err(EnrolmentError::CredentialUnknown { cluster });
+        }
+        self.issued.lock_out(&revoked, Timestamp::now()).await?;
+        self.lock_out().await?;
+        self.issued.remove(cluster, &revoked).await?;
+        Ok(revoked)
+    }
+
+    /// Until the account's token locks out everybody who is in the bucket. Two replicas that do so at once may overwrite each
+    /// other's token, so each looks again after it has written.
+    async fn lock_out(&self) -> Result<(), EnrolmentError> {
+        for _ in 0..PUBLISH_TRIES {
+            let revoked = self.issued.locked_out().await?;
+            if !self.gate.publish(&revoked).await? {
+                return Ok(());
+            }
+        }
+        Err(EnrolmentError::Contended)
+    }
+}
+
+fn not_opened(error: EnrolmentError) -> StoreError {
+    StoreError::NotOpened {
+        name: "the token of the bus's account".to_owned(),
+        source: error.into(),
+    }
+}

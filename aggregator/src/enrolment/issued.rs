@@ -1,0 +1,160 @@
+//! The bucket `credentials`: under each cluster's name the public keys that were let in, and under one of its own those that are
+//! locked out. No private key ever stands there.
+
+use std::time::Duration;
+
+use async_nats::jetstream::kv::{self, Store};
+use async_nats::jetstream::{Context, stream::StorageType};
+use bus_keys::{Revocations, UserKey};
+use bus_schema::ClusterName;
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::{CREDENTIALS_PER_CLUSTER, EnrolmentError};
+use crate::store::{self, StoreError};
+
+/// No cluster has a name like this.
+const LOCKED_OUT: &str = "_locked-out";
+
+/// How long the bucket may take to answer.
+const WITHIN: Duration = Duration::from_secs(3);
+
+/// Others may change the same entry at the same moment.
+const TRIES: usize = 10;
+
+#[derive(Debug, Clone)]
+pub(super) struct Issued {
+    bucket: Store,
+}
+
+/// What stands under a cluster's name.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct OfCluster {
+    keys: Vec<Key>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Key {
+    public_key: UserKey,
+    issued_at: Timestamp,
+    issued_by: String,
+}
+
+impl Issued {
+    pub async fn open(jetstream: &Context, replicas: usize) -> Result<Self, StoreError> {
+        let wanted = kv::Config {
+            bucket: "credentials".to_owned(),
+            description: "who was let onto the bus, and who is locked out".to_owned(),
+            history: 5,
+            storage: StorageType::File,
+            num_replicas: replicas,
+            ..kv::Config::default()
+        };
+        let bucket = store::open_kv(jetstream, wanted).await?;
+        Ok(Self { bucket })
+    }
+
+    pub async fn of(&self, cluster: &ClusterName) -> Result<Vec<UserKey>, EnrolmentError> {
+        let (_, entry) = self.read::<OfCluster>(cluster.as_str()).await?;
+        Ok(entry.keys.into_iter().map(|key| key.public_key).collect())
+    }
+
+    pub async fn add(
+        &self,
+        cluster: &ClusterName,
+        public_key: &UserKey,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<(), EnrolmentError> {
+        self.change(cluster.as_str(), |entry: &mut OfCluster| {
+            entry.keys.retain(|key| key.public_key != *public_key);
+            if entry.keys.len() >= CREDENTIALS_PER_CLUSTER {
+                let keys = entry.keys.iter().map(|key| key.public_key.as_str());
+                return Err(EnrolmentError::TooManyCredentials {
+                    cluster: cluster.clone(),
+                    keys: keys.collect::<Vec<_>>().join(", "),
+                });
+            }
+            entry.keys.push(Key {
+                public_key: public_key.clone(),
+                issued_at: now,
+                issued_by: by.to_owned(),
+            });
+            Ok(())
+        })
+        .await
+    }
+
+    pub async fn remove(
+        &self,
+        cluster: &ClusterName,
+        removed: &[UserKey],
+    ) -> Result<(), EnrolmentError> {
+        self.change(cluster.as_str(), |entry: &mut OfCluster| {
+            entry.keys.retain(|key| !removed.contains(&key.public_key));
+            Ok(())
+        })
+        .await
+    }
+
+    pub async fn locked_out(&self) -> Result<Revocations, EnrolmentError> {
+        Ok(self.read::<Revocations>(LOCKED_OUT).await?.1)
+    }
+
+    pub async fn lock_out(&self, keys: &[UserKey], now: Timestamp) -> Result<(), EnrolmentError> {
+        self.change(LOCKED_OUT, |entry: &mut Revocations| {
+            entry.extend(keys.iter().map(|key| (key.clone(), now)));
+            Ok(())
+        })
+        .await
+    }
+
+    async fn read<T: DeserializeOwned + Default>(
+        &self,
+        key: &str,
+    ) -> Result<(u64, T), EnrolmentError> {
+        let Some(entry) = within(self.bucket.entry(key)).await? else {
+            return Ok((0, T::default()));
+        };
+        if entry.operation != kv::Operation::Put {
+            return Ok((entry.revision, T::default()));
+        }
+        let value = serde_json::from_slice(&entry.value);
+        let value = value.map_err(|error| EnrolmentError::BucketUnavailable(Some(error.into())))?;
+        Ok((entry.revision, value))
+    }
+
+    async fn change<T: Serialize + DeserializeOwned + Default>(
+        &self,
+        key: &str,
+        change: impl Fn(&mut T) -> Result<(), EnrolmentError>,
+    ) -> Result<(), EnrolmentError> {
+        for _ in 0..TRIES {
+            let (revision, mut value) = self.read::<T>(key).await?;
+            change(&mut value)?;
+            let json = serde_json::to_vec(&value)
+                .map_err(|error| EnrolmentError::BucketUnavailable(Some(error.into())))?;
+            let put = self.bucket.update(key, json.into(), revision);
+            match tokio::time::timeout(WITHIN, put).await {
+                Ok(Ok(_)) => return Ok(()),
+                Ok(Err(error)) if error.kind() == kv::UpdateErrorKind::WrongLastRevision => {}
+                Ok(Err(error)) => {
+                    return Err(EnrolmentError::BucketUnavailable(Some(error.into())));
+                }
+                Err(_) => return Err(EnrolmentError::BucketUnavailable(None)),
+            }
+        }
+        Err(EnrolmentError::Contended)
+    }
+}
+
+async fn within<T, E>(act: impl Future<Output = Result<T, E>>) -> Result<T, EnrolmentError>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    match tokio::time::timeout(WITHIN, act).await {
+        Ok(done) => done.map_err(|error| EnrolmentError::BucketUnavailable(Some(error.into()))),
+        Err(_) => Err(EnrolmentError::BucketUnavailable(None)),
+    }
+}

@@ -1,0 +1,124 @@
+//! The system account of the nats-server: the token of the fleet's account, and who comes to it and goes.
+
+use std::time::Duration;
+
+use async_nats::{Message, Subscriber};
+use bus_keys::{Identity, Token};
+use bus_schema::{ClusterName, InstanceId};
+use serde::Deserialize;
+
+use super::EnrolmentError;
+use crate::bus::Bus;
+
+const WITHIN: Duration = Duration::from_secs(3);
+
+/// A connection to the system account.
+#[derive(Debug, Clone)]
+pub struct System {
+    bus: Bus,
+    fleet: String,
+}
+
+/// An agent's connection that has just come to be, or has ended. The nats-server vouches for the cluster; the instance is what the
+/// agent says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Coming {
+    /// Whose agent.
+    pub cluster: ClusterName,
+    /// Which of its agents.
+    pub instance: InstanceId,
+    /// Which connection, by the server's own count.
+    pub connection: (String, u64),
+}
+
+impl System {
+    pub(super) fn new(bus: Bus, fleet: String) -> Self {
+        Self { bus, fleet }
+    }
+
+    /// Whether it stands.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.bus.is_up()
+    }
+
+    /// The token of the fleet's account.
+    pub(super) async fn account(&self) -> Result<String, EnrolmentError> {
+        let subject = format!("$SYS.REQ.ACCOUNT.{}.CLAIMS.LOOKUP", self.fleet);
+        let reply = self.bus.request(subject, "".into(), WITHIN).await?;
+        Ok(String::from_utf8_lossy(&reply.payload).into_owned())
+    }
+
+    /// Puts another token in its place. Who it locks out is cut off when this returns.
+    pub(super) async fn update(&self, token: &Token) -> Result<(), EnrolmentError> {
+        let subject = "$SYS.REQ.CLAIMS.UPDATE".to_owned();
+        let payload = token.as_str().to_owned().into();
+        let reply = self.bus.request(subject, payload, WITHIN).await?;
+        let said: Said = serde_json::from_slice(&reply.payload)
+            .map_err(|error| EnrolmentError::Refused(error.to_string()))?;
+        match said.error {
+            None => Ok(()),
+            Some(error) => Err(EnrolmentError::Refused(error.description)),
+        }
+    }
+
+    /// Subscribes to who comes to the fleet's account, and to who goes; `None` while the bus is away.
+    pub async fn comings_and_goings(&self) -> Option<(Subscriber, Subscriber)> {
+        let subject = |event| format!("$SYS.ACCOUNT.{}.{event}", self.fleet);
+        let comings = self.bus.subscribe(&subject("CONNECT")).await?;
+        let goings = self.bus.subscribe(&subject("DISCONNECT")).await?;
+        Some((comings, goings))
+    }
+}
+
+impl Coming {
+    /// Reads the event; `None` for whoever is no agent.
+    #[must_use]
+    pub fn read(message: &Message, identity: &Identity) -> Option<Self> {
+        let Event { server, client } = serde_json::from_slice(&message.payload).ok()?;
+        if !identity.signs_agents(&client.issuer_key) {
+            return None;
+        }
+        // Such as "agent cluster-a requests 1c2b…"; the connection for logs ends with nothing.
+        let instance = client.name.strip_prefix("agent ")?;
+        let instance = instance.split(' ').nth(2)?.to_owned();
+        Some(Self {
+            cluster: client.name_tag.parse().ok()?,
+            instance: InstanceId::try_from(instance).ok()?,
+            connection: (server.id, client.id),
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct Said {
+    error: Option<Refusal>,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    #[serde(default)]
+    description: String,
+}
+
+#[derive(Deserialize)]
+struct Event {
+    server: Server,
+    client: Client,
+}
+
+#[derive(Deserialize)]
+struct Server {
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct Client {
+    id: u64,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    issuer_key: String,
+    #[serde(default)]
+    name_tag: String,
+}

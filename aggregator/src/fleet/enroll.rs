@@ -1,0 +1,151 @@
+//! Clusters that are let in, and those that are locked out and forgotten. Audited like any write.
+
+use std::sync::Arc;
+
+use bus_keys::UserKey;
+use bus_schema::{ClusterName, OperationId, Right};
+use jiff::Timestamp;
+
+use super::order::{RequestId, mint};
+use super::{Clusters, Fleet, right_name};
+use crate::actor::Actor;
+use crate::audit::{Entry, Outcome, Target};
+use crate::enrolment::{Enrolled, Enrolment, EnrolmentError};
+use crate::problem::{Problem, ProblemCode};
+use crate::registry::Moment;
+
+/// What lets clusters in and makes the fleet forget them.
+#[derive(Debug, Clone)]
+pub(super) struct Doorkeeper {
+    pub enrolment: Enrolment,
+    pub clusters: Clusters,
+}
+
+impl Fleet {
+    /// Makes a credential for a cluster's agents. The cluster need not be known yet.
+    ///
+    /// # Errors
+    /// When the actor may not, the cluster has two already, or audit or bus are away.
+    pub async fn enroll(
+        self: &Arc<Self>,
+        actor: &Actor,
+        request_id: &RequestId,
+        cluster: &ClusterName,
+        public_key: Option<UserKey>,
+    ) -> Result<(OperationId, Enrolled), Problem> {
+        let Doorkeeper { enrolment, .. } = self.doorkeeper(actor, cluster)?;
+        let (cluster, by) = (cluster.clone(), actor.user.to_string());
+        let entry = entry(actor, request_id, "enroll", &cluster);
+        self.audited(entry, async move {
+            enrolment.enroll(&cluster, public_key, &by).await
+        })
+        .await
+    }
+
+    /// Locks out one credential of a cluster; or all of them, and then the cluster is forgotten.
+    ///
+    /// # Errors
+    /// When the actor may not, the cluster has none such, or audit or bus are away.
+    pub async fn revoke(
+        self: &Arc<Self>,
+        actor: &Actor,
+        request_id: &RequestId,
+        cluster: &ClusterName,
+        key: Option<UserKey>,
+    ) -> Result<(OperationId, Vec<UserKey>), Problem> {
+        let doorkeeper = self.doorkeeper(actor, cluster)?;
+        let known = self.registry().presence(cluster, Moment::now()).is_some();
+        let (fleet, cluster) = (Arc::clone(self), cluster.clone());
+        let entry = entry(actor, request_id, "revoke", &cluster);
+        self.audited(entry, async move {
+            let Doorkeeper {
+                enrolment,
+                clusters,
+            } = doorkeeper;
+            let revoked = enrolment.revoke(&cluster, key.as_ref()).await?;
+            if revoked.is_empty() && !known {
+                return Err(EnrolmentError::CredentialUnknown { cluster });
+            }
+            if key.is_none() {
+                clusters.forget(&cluster).await?;
+                fleet.registry_mut().forget(&cluster, Moment::now());
+            }
+            Ok(revoked)
+        })
+        .await
+    }
+
+    fn doorkeeper(&self, actor: &Actor, cluster: &ClusterName) -> Result<Doorkeeper, Problem> {
+        if !actor.grants.may(Right::Enroll, cluster, None) {
+            let detail = format!(
+                "your grants on {cluster} lack the right \"{}\"; GET /me lists them",
+                right_name(Right::Enroll)
+            );
+            return Err(Problem::new(ProblemCode::Forbidden, detail));
+        }
+        self.doorkeeper.clone().ok_or_else(|| {
+            Problem::new(
+                ProblemCode::EnrolmentUnavailable,
+                "this aggregator was started without --bus-keys, so it can let nobody in and lock nobody out",
+            )
+        })
+    }
+
+    /// To its end, even if the caller has left.
+    async fn audited<T: Send + 'static>(
+        self: &Arc<Self>,
+        mut entry: Entry,
+        act: impl Future<Output = Result<T, EnrolmentError>> + Send + 'static,
+    ) -> Result<(OperationId, T), Problem> {
+        let id = mint();
+        entry.operation_id = Some(id.clone());
+        let (audit, operation) = (self.audit.clone(), id.clone());
+        let done = self
+            .writes
+            .spawn(async move { audit.around(&operation, entry, act).await });
+        let done = done
+            .await
+            .map_err(|_| Problem::new(ProblemCode::Internal, "it broke off; see the audit"))?;
+        match done {
+            Ok(Ok(made)) => Ok((id, made)),
+            Ok(Err(error)) => Err(Problem::from(error).operation(&id)),
+            Err(error) => Err(Problem::from(error).operation(&id)),
+        }
+    }
+}
+
+fn entry(actor: &Actor, request_id: &RequestId, verb: &str, cluster: &ClusterName) -> Entry {
+    Entry {
+        time: Timestamp::now(),
+        user: actor.user.to_string(),
+        address: Some(actor.address),
+        verb: verb.to_owned(),
+        target: Some(Target {
+            cluster: cluster.clone(),
+            namespace: None,
+            deployment_name: None,
+        }),
+        operation_id: None,
+        outcome: Outcome::Pending,
+        detail: None,
+        request_id: Some(request_id.0.clone()),
+    }
+}
+
+impl From<EnrolmentError> for Problem {
+    fn from(error: EnrolmentError) -> Self {
+        let code = match &error {
+            EnrolmentError::TooManyCredentials { .. } => ProblemCode::CredentialsExhausted,
+            EnrolmentError::KeyLockedOut => ProblemCode::InvalidValue,
+            EnrolmentError::CredentialUnknown { .. } => ProblemCode::CredentialUnknown,
+            EnrolmentError::BucketUnavailable(_)
+            | EnrolmentError::SystemUnavailable(_)
+            | EnrolmentError::Contended => ProblemCode::BusUnavailable,
+            EnrolmentError::Refused(_) | EnrolmentError::OtherAccount(_) => ProblemCode::Internal,
+        };
+        if matches!(code, ProblemCode::BusUnavailable | ProblemCode::Internal) {
+            tracing::warn!(error = &error as &dyn std::error::Error, "enrolment");
+        }
+        Self::new(code, error.to_string())
+    }
+}

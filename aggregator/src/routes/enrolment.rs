@@ -1,0 +1,153 @@
+//! `POST /clusters/{cluster}/enroll` and `DELETE /clusters/{cluster}`
+
+use axum::Json;
+use axum::extract::State;
+use bus_keys::UserKey;
+use bus_schema::{ClusterName, OperationId};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::actor::Actor;
+use crate::app::App;
+use crate::enrolment::{Agent, Given, ImageName};
+use crate::extract;
+use crate::fleet::RequestId;
+use crate::problem::{Problem, ProblemCode};
+
+/// Which cluster.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct ClusterPath {
+    /// The cluster.
+    cluster: ClusterName,
+}
+
+/// How the cluster is to join.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({}))]
+pub struct EnrollBody {
+    /// The public key that `agent keygen` printed: then the answer has no private key in it.
+    public_key: Option<String>,
+    /// The nats-server as the cluster reaches it, if not as `--agent-nats-url` says.
+    nats_url: Option<String>,
+    /// The agent's image, if not the one that `--agent-image` names.
+    image: Option<String>,
+}
+
+/// What joins the cluster.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EnrolledCluster {
+    /// The operation, as it stands in the audit.
+    operation_id: OperationId,
+    /// The cluster.
+    cluster: ClusterName,
+    /// By which this credential is locked out.
+    public_key: String,
+    /// For `kubectl apply -f -`. It has a private key in it and cannot be had again. Absent with `public_key`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    manifest: Option<String>,
+    /// The token, with `public_key` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jwt: Option<String>,
+}
+
+/// Who was locked out.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RevokedCluster {
+    /// The operation, as it stands in the audit.
+    operation_id: OperationId,
+    /// The cluster.
+    cluster: ClusterName,
+    /// The public keys of its credentials.
+    revoked: Vec<String>,
+}
+
+/// One credential of several.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct RevokeQuery {
+    /// Only the credential with this public key; the cluster is not forgotten then.
+    key: Option<String>,
+}
+
+/// Let a cluster in
+///
+/// Answers with what joins the cluster: a manifest for `kubectl apply -f -`, or the token for a key that was made there. A
+/// cluster may have two credentials, so that one can be put in the place of the other.
+#[utoipa::path(post, path = "/clusters/{cluster}/enroll", tag = "Fleet", params(ClusterPath), request_body = EnrollBody,
+    responses((status = 200, body = EnrolledCluster), Problem))]
+pub async fn enroll_cluster(
+    State(app): State<App>,
+    actor: Actor,
+    request_id: RequestId,
+    extract::Path(ClusterPath { cluster }): extract::Path<ClusterPath>,
+    extract::Json(body): extract::Json<EnrollBody>,
+) -> Result<Json<EnrolledCluster>, Problem> {
+    let public_key = body.public_key.map(user_key("public_key")).transpose()?;
+    let agent = Agent {
+        nats_url: match body.nats_url {
+            Some(url) => address(url)?,
+            None => app.agents.nats_url.clone(),
+        },
+        image: body
+            .image
+            .map(|image| image.parse::<ImageName>())
+            .transpose()
+            .map_err(|error| invalid("image", &error))?
+            .unwrap_or_else(|| app.agents.image.clone()),
+    };
+    let enrolled = app.fleet.enroll(&actor, &request_id, &cluster, public_key);
+    let (operation_id, enrolled) = enrolled.await?;
+    let (manifest, jwt) = match enrolled.given {
+        Given::Credentials(secret) => (Some(agent.manifest(&cluster, &secret)), None),
+        Given::Token(token) => (None, Some(token.as_str().to_owned())),
+    };
+    Ok(Json(EnrolledCluster {
+        operation_id,
+        cluster,
+        public_key: enrolled.public_key.to_string(),
+        manifest,
+        jwt,
+    }))
+}
+
+/// Lock a cluster out
+///
+/// All its credentials are revoked, its agents cut off, and the cluster is forgotten. With `key` that one credential only.
+#[utoipa::path(delete, path = "/clusters/{cluster}", tag = "Fleet", params(ClusterPath, RevokeQuery),
+    responses((status = 200, body = RevokedCluster), Problem))]
+pub async fn revoke_cluster(
+    State(app): State<App>,
+    actor: Actor,
+    request_id: RequestId,
+    extract::Path(ClusterPath { cluster }): extract::Path<ClusterPath>,
+    extract::Query(RevokeQuery { key }): extract::Query<RevokeQuery>,
+) -> Result<Json<RevokedCluster>, Problem> {
+    let key = key.map(user_key("key")).transpose()?;
+    let revoked = app.fleet.revoke(&actor, &request_id, &cluster, key);
+    let (operation_id, revoked) = revoked.await?;
+    Ok(Json(RevokedCluster {
+        operation_id,
+        cluster,
+        revoked: revoked.iter().map(ToString::to_string).collect(),
+    }))
+}
+
+fn user_key(field: &'static str) -> impl Fn(String) -> Result<UserKey, Problem> {
+    move |text| text.parse().map_err(|error| invalid(field, &error))
+}
+
+/// Several are separated by commas.
+fn address(url: String) -> Result<String, Problem> {
+    for part in url.split(',') {
+        let parsed = part.trim().parse::<async_nats::ServerAddr>();
+        parsed.map_err(|error| invalid("nats_url", &error))?;
+    }
+    Ok(url)
+}
+
+fn invalid(field: &'static str, error: &dyn std::fmt::Display) -> Problem {
+    Problem::new(ProblemCode::InvalidValue, format!("{field}: {error}")).field(field)
+}

@@ -1,0 +1,8 @@
+//! What the broker itself allows and refuses, on a real nats-server with the shipped configuration: each credential in both
+//! directions, and how one is locked out.
+
+mod agent;
+mod party;
+mod people;
+mod program;
+mod revocation;

@@ -1,0 +1,154 @@
+use bus_keys::Permit;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::party::{PATIENCE, Party, heard, server, until};
+
+fn permit(name: &str) -> Permit {
+    Permit {
+        name: name.parse().unwrap(),
+        clusters: vec!["cluster-a".parse().unwrap(), "cluster-b".parse().unwrap()],
+        verbs: vec!["restart", "rollout"],
+        may_list_agents: false,
+        inbox_prefix: format!("_INBOX_{name}").parse().unwrap(),
+        expires_at: None,
+    }
+}
+
+#[tokio::test]
+async fn a_person_reaches_the_verbs_and_clusters_of_the_credential_and_nothing_else() {
+    let (server, _dir) = server().await;
+    let creds = server.keys().cli_creds(&permit("ana")).unwrap();
+    let (admin, mut ana) = (
+        Party::admin(&server).await,
+        Party::with(&server, &creds, "_INBOX_ana").await,
+    );
+    let mut all = admin.client.subscribe(">").await.unwrap();
+    admin.client.publish("ready", "".into()).await.unwrap();
+    until(&mut all, "ready").await;
+    for subject in [
+        "cluster.cluster-a.scale",
+        "cluster.cluster-a.log",
+        "cluster.cluster-c.restart",
+        "cluster.cluster-a.clock.x",
+        "cluster.cluster-a.restart.x",
+        "fleet.roll-call",
+        "agent.cluster-a.heartbeat",
+        "$SRV.PING",
+        "$JS.API.INFO",
+        "$KV.sessions.x",
+        "$SYS.REQ.CLAIMS.UPDATE",
+        "_INBOX.x",
+        "_INBOX_ana.x",
+    ] {
+        ana.may_not_say(subject).await;
+    }
+    for subject in [
+        ">",
+        "_INBOX.>",
+        "_INBOX_aggregator.>",
+        "_INBOX_bob.>",
+        "agent.>",
+        "cluster.>",
+    ] {
+        ana.may_not_hear(subject).await;
+    }
+    let allowed = [
+        "cluster.cluster-a.restart",
+        "cluster.cluster-a.rollout",
+        "cluster.cluster-b.restart",
+    ];
+    for subject in allowed {
+        ana.client.publish(subject, "".into()).await.unwrap();
+    }
+    let before = until(&mut all, "cluster.cluster-b.restart").await;
+    assert_eq!(before, &allowed[..2], "and nothing of what was refused");
+}
+
+#[tokio::test]
+async fn one_person_does_not_hear_anothers_replies() {
+    let (server, _dir) = server().await;
+    let keys = server.keys();
+    let (ana, bob) = (
+        keys.cli_creds(&permit("ana")).unwrap(),
+        keys.cli_creds(&permit("bob")).unwrap(),
+    );
+    let ana = Party::with(&server, &ana, "_INBOX_ana").await;
+    let mut bob = Party::with(&server, &bob, "_INBOX_bob").await;
+    let agent = Party::agent(&server, "cluster-a").await;
+    let mut questions = agent
+        .client
+        .subscribe("cluster.cluster-a.restart")
+        .await
+        .unwrap();
+    let mut overheard = bob.may_not_hear("_INBOX_ana.>").await;
+    let ask = async {
+        loop {
+            let answer = ana
+                .client
+                .request("cluster.cluster-a.restart", "".into())
+                .await;
+            // Until the agent's subscription stands.
+            if let Ok(answer) = answer {
+                return answer;
+            }
+        }
+    };
+    let answer = async {
+        use futures::StreamExt as _;
+        let question = questions.next().await.unwrap();
+        agent
+            .client
+            .publish(question.reply.unwrap(), "for ana".into())
+            .await
+            .unwrap();
+    };
+    let (answer, ()) = tokio::join!(ask, answer);
+    assert_eq!(answer.payload, "for ana");
+    assert!(heard(&mut overheard).is_empty());
+}
+
+#[tokio::test]
+async fn an_expired_credential_is_refused() {
+    let (server, _dir) = server().await;
+    let past = Timestamp::now() - SignedDuration::from_secs(5);
+    let expired = Permit {
+        expires_at: Some(past),
+        ..permit("ana")
+    };
+    let creds = server.keys().cli_creds(&expired).unwrap();
+    let options = async_nats::ConnectOptions::with_credentials_file(creds)
+        .await
+        .unwrap();
+    let refused = tokio::time::timeout(PATIENCE, options.connect(server.url()))
+        .await
+        .unwrap();
+    assert_eq!(
+        refused.unwrap_err().kind(),
+        async_nats::ConnectErrorKind::AuthorizationViolation
+    );
+}
+
+#[tokio::test]
+async fn nobody_comes_in_without_a_credential_or_with_one_of_another_bus() {
+    let (server, _dir) = server().await;
+    let (other, _other_dir) = crate::party::server().await;
+    let refused = async_nats::connect(server.url()).await.unwrap_err();
+    assert_eq!(
+        refused.kind(),
+        async_nats::ConnectErrorKind::AuthorizationViolation
+    );
+    for creds in [
+        other.keys().agent_creds("cluster-a").unwrap(),
+        other.keys().aggregator_creds(),
+        other.keys().admin_creds().unwrap(),
+    ] {
+        let options = async_nats::ConnectOptions::with_credentials_file(creds)
+            .await
+            .unwrap();
+        let refused = options.connect(server.url()).await.unwrap_err();
+        assert_eq!(
+            refused.kind(),
+            async_nats::ConnectErrorKind::AuthorizationViolation
+        );
+    }
+}

@@ -1,0 +1,139 @@
+//! The command lines, and what they let slip: nothing.
+
+use std::path::Path;
+use std::process::Output;
+
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::party::server;
+
+async fn aggregator(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_aggregator"));
+    command.args(arguments).env("MCA_LOG", "trace");
+    command
+        .kill_on_drop(true)
+        .output()
+        .await
+        .expect("the program")
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&[&output.stdout[..], b"\n", &output.stderr[..]].concat()).into_owned()
+}
+
+/// Every private key under a directory.
+fn private_keys(dir: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(private_keys(&path));
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        let words = text.split_whitespace().map(str::to_owned);
+        found.extend(words.filter(|word| word.len() == 58 && word.starts_with('S')));
+    }
+    found
+}
+
+#[tokio::test]
+async fn bus_init_makes_a_bus_once_and_says_no_secret() {
+    let dir = TempDir::new().unwrap();
+    let bus = dir.path().join("bus");
+    let bus = bus.to_str().unwrap();
+    let made = aggregator(&["bus", "init", bus]).await;
+    assert!(made.status.success(), "{}", said(&made));
+    let again = aggregator(&["bus", "init", bus]).await;
+    assert!(!again.status.success());
+    assert!(
+        said(&again).contains("has the keys of a bus already"),
+        "{}",
+        said(&again)
+    );
+    std::fs::remove_file(dir.path().join("bus/aggregator/system.creds")).unwrap();
+    let half = aggregator(&["bus", "init", bus]).await;
+    assert!(!half.status.success());
+    assert!(
+        said(&half).contains("lacks aggregator/system.creds"),
+        "{}",
+        said(&half)
+    );
+    let keys = private_keys(dir.path());
+    assert!(keys.len() >= 10, "the search finds keys: {}", keys.len());
+    for key in keys {
+        for output in [&made, &again, &half] {
+            assert!(!said(output).contains(&key));
+        }
+    }
+}
+
+#[tokio::test]
+async fn names_that_are_none_are_refused_at_the_command_line() {
+    for name in ["*", ">", "a.b", "", "A", &"a".repeat(64), "ü", "a b"] {
+        for arguments in [
+            vec!["enroll", name],
+            vec!["revoke", name],
+            vec!["bus", "creds", "--verbs", "restart", "--clusters", name],
+        ] {
+            let output = aggregator(&arguments).await;
+            assert_eq!(
+                output.status.code(),
+                Some(2),
+                "{arguments:?}: {}",
+                said(&output)
+            );
+        }
+    }
+    let verb = aggregator(&["bus", "creds", "--verbs", ">", "--clusters", "a"]).await;
+    assert!(
+        said(&verb).contains("there is no such verb"),
+        "{}",
+        said(&verb)
+    );
+}
+
+#[tokio::test]
+async fn a_cluster_is_let_in_and_locked_out_from_the_command_line() {
+    let (server, _dir) = server().await;
+    let keys = server.keys().aggregator_dir();
+    let link = [
+        "--nats-url",
+        &server.url(),
+        "--bus-keys",
+        keys.to_str().unwrap(),
+    ];
+    let enrolled = aggregator(
+        &[
+            &[
+                "enroll",
+                "cluster-a",
+                "--agent-nats-url",
+                "tls://bus.example:4222",
+            ],
+            &link[..],
+        ]
+        .concat(),
+    )
+    .await;
+    assert!(enrolled.status.success(), "{}", said(&enrolled));
+    let manifest = String::from_utf8(enrolled.stdout.clone()).unwrap();
+    for part in [
+        "kind: Secret",
+        "kind: Deployment",
+        "kind: ClusterRole",
+        "agent-sa",
+        "tls://bus.example:4222",
+        "\"cluster-a\"",
+    ] {
+        assert!(manifest.contains(part), "{part}: {manifest}");
+    }
+    let errors = String::from_utf8_lossy(&enrolled.stderr).into_owned();
+    for key in private_keys(&keys) {
+        assert!(!errors.contains(&key) && !manifest.contains(&key));
+    }
+    let revoked = aggregator(&[&["revoke", "cluster-a"], &link[..]].concat()).await;
+    assert!(revoked.status.success(), "{}", said(&revoked));
+    assert!(said(&revoked).contains("locked out"), "{}", said(&revoked));
+}

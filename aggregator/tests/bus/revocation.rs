@@ -1,0 +1,187 @@
+use std::time::{Duration, Instant};
+
+use aggregator::bus::Bus;
+use aggregator::enrolment::{Enrolled, Enrolment, EnrolmentError, Gate, Given};
+use async_nats::connection::State;
+use async_nats::{ConnectErrorKind, ConnectOptions, jetstream};
+use bus_keys::{Credentials, Key, Kind, UserKey, private_file};
+use bus_schema::ClusterName;
+use xtask::condition;
+use xtask::nats_server::NatsServer;
+
+use crate::party::{PATIENCE, Party, server};
+
+async fn enrolment(server: &NatsServer) -> Enrolment {
+    let (keys, url) = (server.keys(), server.url());
+    let gate = Gate::open(&url, &keys.aggregator_dir())
+        .await
+        .expect("keys");
+    let bus = Bus::connect(&url, Some(&keys.aggregator_creds()))
+        .await
+        .expect("keys");
+    let jetstream = jetstream::new(bus.client().clone());
+    condition::met("the bucket", PATIENCE, async || {
+        Ok(Enrolment::open(gate.clone(), &jetstream, 1).await.ok())
+    })
+    .await
+    .expect("it opens")
+}
+
+fn cluster(name: &str) -> ClusterName {
+    name.parse().expect("a name")
+}
+
+fn text(enrolled: &Enrolled) -> &str {
+    match &enrolled.given {
+        Given::Credentials(secret) => secret.expose(),
+        Given::Token(token) => panic!("{token:?}"),
+    }
+}
+
+async fn connect(server: &NatsServer, creds: &str) -> Result<async_nats::Client, ConnectErrorKind> {
+    let options = ConnectOptions::with_credentials(creds).expect("credentials");
+    // One attempt: a client that was let in and cut off must not come back by itself.
+    let connected = options.max_reconnects(1).connect(server.url()).await;
+    connected.map_err(|error| error.kind())
+}
+
+#[tokio::test]
+async fn a_revoked_agent_is_cut_off_within_a_second_and_others_are_not() {
+    let (mut server, _dir) = server().await;
+    let enrolment = enrolment(&server).await;
+    let a = enrolment
+        .enroll(&cluster("cluster-a"), None, "ana")
+        .await
+        .unwrap();
+    let b = enrolment
+        .enroll(&cluster("cluster-b"), None, "ana")
+        .await
+        .unwrap();
+    let (client_a, client_b) = (
+        connect(&server, text(&a)).await.unwrap(),
+        connect(&server, text(&b)).await.unwrap(),
+    );
+
+    let begun = Instant::now();
+    let revoked = enrolment.revoke(&cluster("cluster-a"), None).await.unwrap();
+    let answered = begun.elapsed();
+    assert_eq!(revoked, [a.public_key.clone()]);
+    let cut = async || Ok((client_a.connection_state() != State::Connected).then_some(()));
+    condition::met("the agent is cut off", PATIENCE, cut)
+        .await
+        .unwrap();
+    let cut_off = begun.elapsed();
+    println!("revocation: answered after {answered:?}, cut off after {cut_off:?}");
+    assert!(cut_off < Duration::from_secs(1), "{cut_off:?}");
+
+    let refused = Err(ConnectErrorKind::AuthorizationViolation);
+    assert_eq!(connect(&server, text(&a)).await.map(drop), refused);
+    assert_eq!(client_b.connection_state(), State::Connected);
+    assert_eq!(
+        client_b
+            .statistics()
+            .connects
+            .load(std::sync::atomic::Ordering::Relaxed),
+        1
+    );
+
+    server.kill().await.unwrap();
+    server.restart().await.unwrap();
+    assert_eq!(
+        connect(&server, text(&a)).await.map(drop),
+        refused,
+        "after a restart too"
+    );
+    connect(&server, text(&b)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_cluster_has_two_credentials_at_most_and_one_can_replace_the_other() {
+    let (server, _dir) = server().await;
+    let enrolment = enrolment(&server).await;
+    let name = cluster("cluster-a");
+    let old = enrolment.enroll(&name, None, "ana").await.unwrap();
+    let new = enrolment.enroll(&name, None, "ana").await.unwrap();
+    let third = enrolment.enroll(&name, None, "ana").await.unwrap_err();
+    assert!(
+        matches!(third, EnrolmentError::TooManyCredentials { .. }),
+        "{third}"
+    );
+    assert!(
+        third.to_string().contains(old.public_key.as_str()),
+        "{third}"
+    );
+
+    enrolment
+        .revoke(&name, Some(&old.public_key))
+        .await
+        .unwrap();
+    assert!(connect(&server, text(&old)).await.is_err());
+    connect(&server, text(&new)).await.unwrap();
+    enrolment.enroll(&name, None, "ana").await.unwrap();
+
+    let unknown = enrolment
+        .revoke(&name, Some(&old.public_key))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(unknown, EnrolmentError::CredentialUnknown { .. }),
+        "{unknown}"
+    );
+}
+
+#[tokio::test]
+async fn a_private_key_may_stay_in_its_cluster_and_is_never_let_in_again_once_locked_out() {
+    let (server, dir) = server().await;
+    let enrolment = enrolment(&server).await;
+    let (name, key) = (cluster("cluster-a"), Key::generate(Kind::User));
+    let public_key = UserKey::from(&key);
+    let enrolled = enrolment
+        .enroll(&name, Some(public_key.clone()), "ana")
+        .await
+        .unwrap();
+    let Given::Token(token) = enrolled.given else {
+        panic!("a private key was made");
+    };
+    let file = dir.path().join("agent.creds");
+    private_file(&file, Credentials::text(&token, &key).expose()).unwrap();
+    let agent = Party::with(&server, &file, "_INBOX_agent").await;
+    assert_eq!(agent.client.connection_state(), State::Connected);
+
+    let thief = Key::generate(Kind::User);
+    let stolen = Credentials::text(&token, &thief);
+    assert!(
+        connect(&server, stolen.expose()).await.is_err(),
+        "a token without its key"
+    );
+
+    enrolment.revoke(&name, None).await.unwrap();
+    let again = enrolment
+        .enroll(&name, Some(public_key), "ana")
+        .await
+        .unwrap_err();
+    assert!(matches!(again, EnrolmentError::KeyLockedOut), "{again}");
+    enrolment.enroll(&name, None, "ana").await.unwrap();
+}
+
+/// Each writes the whole account's token: neither may undo what the other has done.
+#[tokio::test]
+async fn revocations_at_the_same_time_all_count() {
+    let (server, _dir) = server().await;
+    let replicas = [enrolment(&server).await, enrolment(&server).await];
+    let mut credentials = Vec::new();
+    for number in 0..6 {
+        let name = cluster(&format!("cluster-{number}"));
+        credentials.push((replicas[0].enroll(&name, None, "ana").await.unwrap(), name));
+    }
+    let revoking = credentials.iter().enumerate().map(|(number, (_, name))| {
+        let replica = &replicas[number % 2];
+        async move { replica.revoke(name, None).await }
+    });
+    for revoked in futures::future::join_all(revoking).await {
+        assert_eq!(revoked.unwrap().len(), 1);
+    }
+    for (enrolled, name) in &credentials {
+        assert!(connect(&server, text(enrolled)).await.is_err(), "{name}");
+    }
+}
