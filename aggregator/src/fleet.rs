@@ -126,17 +126,7 @@ impl Fleet {
         cluster: &ClusterName,
         request: &R,
     ) -> Result<(), Problem> {
-        self.authorise_right(actor, cluster, R::RIGHT, request.namespace())
-    }
-
-    fn authorise_right(
-        &self,
-        actor: &Actor,
-        cluster: &ClusterName,
-        right: Right,
-        namespace: Option<&bus_schema::Namespace>,
-    ) -> Result<(), Problem> {
-        let grants = &actor.grants;
+        let (grants, namespace) = (&actor.grants, request.namespace());
         if !grants.sees(cluster) || self.registry().presence(cluster, Moment::now()).is_none() {
             return Err(Problem::new(
                 ProblemCode::ClusterUnknown,
@@ -145,8 +135,8 @@ impl Fleet {
                 ),
             ));
         }
-        if grants.may(right, cluster, namespace) {
-            return Ok(());
+        if grants.may(R::RIGHT, cluster, namespace) {
+            return self.knows(cluster, R::VERB);
         }
         if let Some(namespace) =
             namespace.filter(|namespace| !grants.may(Right::Read, cluster, Some(namespace)))
@@ -160,8 +150,19 @@ impl Fleet {
             ProblemCode::Forbidden,
             format!(
                 "your grants on {cluster} lack the right \"{}\"; GET /me lists them",
-                right_name(right)
+                right_name(R::RIGHT)
             ),
+        ))
+    }
+
+    /// An older agent is not asked for what it does not answer: nobody would listen, as if it were offline.
+    fn knows(&self, cluster: &ClusterName, verb: &str) -> Result<(), Problem> {
+        if self.registry().answers(cluster, verb) {
+            return Ok(());
+        }
+        Err(Problem::new(
+            ProblemCode::AgentTooOld,
+            format!("the agent of {cluster} does not know \"{verb}\"; update it"),
         ))
     }
 

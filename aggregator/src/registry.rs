@@ -155,6 +155,15 @@ impl Registry {
             .is_some_and(|known| known.rival(now.instant).is_some())
     }
 
+    /// Whether the cluster's agents answer this verb, as far as they have said; an older one may not.
+    #[must_use]
+    pub fn answers(&self, cluster: &ClusterName, verb: &str) -> bool {
+        self.clusters.get(cluster).is_none_or(|known| {
+            let verbs = &known.record.heartbeat.verbs;
+            verbs.is_empty() || verbs.iter().any(|answered| answered == verb)
+        })
+    }
+
     /// Every cluster by name.
     pub fn names(&self) -> impl Iterator<Item = &ClusterName> {
         self.clusters.keys()

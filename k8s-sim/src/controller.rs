@@ -24,7 +24,7 @@ pub use garbage::{end_namespace, end_pod};
 pub use node::{NODES, node_name};
 pub use queue::{Queue, Work};
 pub use replica_set::pod_of;
-pub use revision::{REVISION, new_replica_set};
+pub use revision::{HASH, REVISION, new_replica_set};
 
 /// How long a controller takes to notice a change; a deployment's `observedGeneration` lags by this.
 const NOTICE: Duration = Duration::from_millis(100);

@@ -58,6 +58,12 @@ impl Labels {
         self.0.is_empty()
     }
 
+    /// The selector without what it asks of one label.
+    pub fn without(&self, key: &str) -> Self {
+        let others = self.0.iter().filter(|requirement| requirement.key != key);
+        Labels(others.cloned().collect())
+    }
+
     pub fn matches(&self, object: &Object) -> bool {
         self.accepts(|key| object.label(key))
     }

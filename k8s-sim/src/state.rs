@@ -12,6 +12,7 @@ use crate::controller::{self, Queue};
 use crate::identity::Identities;
 use crate::kind::{Kind, Resource};
 use crate::seed;
+use crate::selector::Labels;
 use crate::store::{Key, Object, Store};
 
 pub struct State {
@@ -56,14 +57,48 @@ impl State {
         }
     }
 
-    /// The same for all that a read of `kind` may show.
-    pub fn wake_for(&mut self, kind: Kind, namespace: Option<&str>) {
+    /// The same for what must be there before one object is read or changed.
+    pub fn wake_named(&mut self, kind: Kind, key: &Key) {
+        match kind {
+            Kind::Deployment => self.wake(key),
+            Kind::ReplicaSet | Kind::Pod => {
+                let is_owner = |owner: &Key| {
+                    owner.namespace == key.namespace && key.name.starts_with(&*owner.name)
+                };
+                self.wake_where(is_owner);
+            }
+            _ => {}
+        }
+    }
+
+    /// The same for what a list of `kind` may show. Seeded pods have the labels of their deployment.
+    pub fn wake_selected(&mut self, kind: Kind, namespace: Option<&str>, labels: &Labels) {
         if !matches!(kind, Kind::Pod | Kind::ReplicaSet) || self.dormant.is_empty() {
             return;
         }
-        let here = |key: &&Key| namespace.is_none_or(|n| n == &*key.namespace);
-        let asleep: Vec<Key> = self.dormant.keys().filter(here).cloned().collect();
-        for key in asleep {
+        let labels = labels.without(controller::HASH);
+        let store = &self.store;
+        let mut found = Vec::new();
+        for key in self.dormant.keys() {
+            let here = namespace.is_none_or(|namespace| namespace == &*key.namespace);
+            let deployment = store.get(Kind::Deployment, key);
+            if here && deployment.is_some_and(|deployment| labels.matches(deployment)) {
+                found.push(key.clone());
+            }
+        }
+        for key in found {
+            self.wake(&key);
+        }
+    }
+
+    fn wake_where(&mut self, is_meant: impl Fn(&Key) -> bool) {
+        let meant: Vec<Key> = self
+            .dormant
+            .keys()
+            .filter(|key| is_meant(key))
+            .cloned()
+            .collect();
+        for key in meant {
             self.wake(&key);
         }
     }

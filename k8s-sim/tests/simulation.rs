@@ -140,6 +140,24 @@ async fn seeded_pods_have_been_there_all_along() {
 }
 
 #[tokio::test]
+async fn a_seeded_pod_can_be_read_by_its_name_alone() {
+    let (one, same) = (stopped(1).await, stopped(1).await);
+    let pods: Api<Pod> = Api::default_namespaced(client(&one));
+    let of_it = ListParams::default().labels("app=fastapi-b");
+    let listed = pods.list(&of_it).await.unwrap().items.remove(0);
+    let name = listed.metadata.name.as_deref().unwrap();
+    let pods: Api<Pod> = Api::default_namespaced(client(&same));
+    let params = LogParams {
+        container: Some("app".to_owned()),
+        tail_lines: Some(2),
+        ..LogParams::default()
+    };
+    let log = pods.logs(name, &params).await.unwrap();
+    assert_eq!(log.lines().count(), 2);
+    assert_eq!(pods.get(name).await.unwrap(), listed);
+}
+
+#[tokio::test]
 async fn the_demo_has_a_bad_rollout_and_a_paused_one() {
     let builder = Simulation::builder()
         .without_listeners()

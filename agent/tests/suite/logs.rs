@@ -3,17 +3,16 @@
 use std::collections::BTreeSet;
 
 use async_nats::Subscriber;
-use bus_schema::verb::{ListPods, LogReply, ReadLog, RolloutState};
+use bus_schema::verb::{LogReply, ReadLog, RolloutState};
 use bus_schema::{FaultCode, LogChunk, LogCredit, StreamEnd};
 use futures::StreamExt;
-use serde_json::json;
 use tokio::time::timeout;
 use xtask::condition;
 
 use crate::deployment::Target;
 use crate::stage::{PATIENCE, Stage};
 
-fn request(target: &Target) -> ReadLog {
+pub fn request(target: &Target) -> ReadLog {
     ReadLog {
         namespace: target.namespace.clone(),
         deployment_name: target.name.clone(),
@@ -204,100 +203,4 @@ pub async fn a_followed_log_ends_with_its_deployment(stage: &Stage) {
     reader.next().await;
     target.delete().await;
     assert_eq!(reader.end().await, StreamEnd::Gone);
-}
-
-#[tokio::test]
-async fn a_log_that_is_written_faster_than_it_is_read_shows_how_much_is_missing() {
-    let (_sim, stage, agent) = Stage::simulated().await;
-    let target = Target::rolled_out(&stage, "log-flood").await;
-    let annotations = json!({ k8s_sim::LOG_RATE_ANNOTATION: "50000" });
-    let template =
-        json!({ "spec": { "template": { "metadata": { "annotations": annotations } } } });
-    target.patch(template).await;
-    target.reaches(&stage, RolloutState::Complete).await;
-    let mut reader = Reader::open(&stage, &target).await;
-    reader.grant(1, false).await;
-    assert_eq!(reader.next().await.lines.len(), 1);
-    let mut dropped = 0;
-    condition::met("dropped lines", PATIENCE, async || {
-        reader.grant(1, false).await;
-        dropped += reader.next().await.dropped;
-        Ok((dropped > 10_000).then_some(()))
-    })
-    .await
-    .unwrap();
-    let begun = std::time::Instant::now();
-    stage.ready().await;
-    assert!(
-        begun.elapsed() < std::time::Duration::from_secs(2),
-        "requests are not held up"
-    );
-    reader.grant(0, true).await;
-    assert_eq!(reader.end().await, StreamEnd::Closed);
-    agent.left().await;
-}
-
-#[tokio::test]
-async fn a_container_that_restarts_is_followed_on_and_no_line_comes_twice() {
-    let (_sim, stage, agent) = Stage::simulated().await;
-    let target = Target::create(&stage, "log-crash", "crash:1").await;
-    let pods = ListPods {
-        namespace: target.namespace.clone(),
-        deployment_name: target.name.clone(),
-        limit: None,
-        next: None,
-    };
-    let restarts = async || {
-        let pods = stage.ask(&pods).await.expect("pods").items;
-        pods.iter().map(|pod| pod.restarts).sum::<u32>()
-    };
-    condition::met("running containers", PATIENCE, async || {
-        let pods = stage.ask(&pods).await?.items;
-        let running = pods
-            .iter()
-            .filter(|pod| pod.containers[1].state == "running");
-        Ok((running.count() == 2).then_some(()))
-    })
-    .await
-    .unwrap();
-    let mut reader = Reader::open(&stage, &target).await;
-    reader.grant(100_000, false).await;
-    let at_first = restarts().await;
-    let mut seen = BTreeSet::new();
-    let mut after_restarts = 0;
-    while after_restarts < 3 {
-        let restarted = restarts().await > at_first + 2;
-        for line in reader.next().await.lines {
-            let web = line.container.as_str() == "web";
-            after_restarts += u32::from(web && restarted);
-            let key = (line.pod, line.container, line.time, line.text);
-            assert!(seen.insert(key.clone()), "twice: {key:?}");
-        }
-    }
-    agent.left().await;
-}
-
-#[tokio::test]
-async fn only_so_many_logs_are_followed_at_once() {
-    let (_sim, stage, agent) = Stage::simulated().await;
-    let target = Target::rolled_out(&stage, "log-many").await;
-    let mut readers = Vec::new();
-    for _ in 0..32 {
-        readers.push(Reader::open(&stage, &target).await);
-    }
-    let follow = ReadLog {
-        follow: true,
-        ..request(&target)
-    };
-    let fault = stage.ask(&follow).await.unwrap_err();
-    assert_eq!(fault.code, FaultCode::Busy);
-    let mut one = readers.pop().unwrap();
-    one.grant(0, true).await;
-    assert_eq!(one.end().await, StreamEnd::Closed);
-    condition::met("a place", PATIENCE, async || {
-        Ok(stage.ask(&follow).await.ok())
-    })
-    .await
-    .unwrap();
-    agent.left().await;
 }

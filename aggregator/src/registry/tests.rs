@@ -171,3 +171,15 @@ fn two_agents_of_different_versions_do_not_make_each_other_news() {
     );
     assert!(registry.observe(cluster(), older, start).is_none());
 }
+
+#[test]
+fn what_an_older_agent_does_not_answer_is_known() {
+    let (mut registry, start) = (Registry::default(), Moment::now());
+    let older = Heartbeat {
+        verbs: vec!["info".to_owned()],
+        ..heartbeat("i1", "u1", start.wall)
+    };
+    registry.observe(cluster(), older, start);
+    assert!(registry.answers(&cluster(), "info"));
+    assert!(!registry.answers(&cluster(), "restart"));
+}

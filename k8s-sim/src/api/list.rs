@@ -23,7 +23,7 @@ pub fn list(cluster: &Arc<Shared>, call: &Call) -> Result<Response> {
     let selection = call.query.selection(target.kind, None)?;
     let request = PageRequest::parse(call)?;
     let mut state = cluster.state();
-    state.wake_for(target.kind, namespace);
+    state.wake_selected(target.kind, namespace, selection.labels());
     let moment = request.moment(state.store.revision())?;
     let objects = state.store.list_at(target.kind, namespace, moment);
     drop(state);

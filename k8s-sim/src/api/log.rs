@@ -24,8 +24,8 @@ pub fn read(cluster: &Arc<Shared>, call: &Call) -> Result<Response> {
     let target = &call.target;
     let now = cluster.clock.now();
     let mut state = cluster.state();
-    state.wake_for(target.kind, target.namespace.as_deref());
     let key = target.key();
+    state.wake_named(target.kind, &key);
     let pod: Pod = state.store.read(&key).ok_or_else(|| target.not_found())?;
     let head = state.store.head();
     drop(state);

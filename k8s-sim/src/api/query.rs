@@ -92,6 +92,10 @@ impl Selection {
                 .is_none_or(|name| name == &*object.key.name)
     }
 
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
     pub fn is_everything(&self) -> bool {
         self.labels.is_empty() && self.fields.is_empty()
     }

@@ -14,7 +14,7 @@ use crate::store::Object;
 pub fn get(cluster: &Arc<Shared>, call: &Call) -> Result<Response> {
     let target = &call.target;
     let mut state = cluster.state();
-    state.wake_for(target.kind, target.namespace.as_deref());
+    state.wake_named(target.kind, &target.key());
     let object = state.store.get(target.kind, &target.key());
     let object = object.cloned().ok_or_else(|| target.not_found())?;
     drop(state);

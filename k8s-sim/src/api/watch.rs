@@ -87,7 +87,7 @@ impl Watch {
         let version = query.resource_version()?.unwrap_or(0);
         let mut state = self.cluster.state();
         let namespace = self.scope.namespace.as_deref();
-        state.wake_for(self.scope.kind, namespace);
+        state.wake_selected(self.scope.kind, namespace, self.scope.selection.labels());
         let store = &state.store;
         let wants_all = match initial {
             Some(text) => text == "true",

@@ -148,11 +148,7 @@ fn change(
     let dry_run = call.query.is_dry_run()?;
     let mut state = cluster.state();
     let key = target.key();
-    state.wake_for(target.kind, target.namespace.as_deref());
-    if target.kind == Kind::Deployment {
-        // What sleeps is derived from the deployment as it is now.
-        state.wake(&key);
-    }
+    state.wake_named(target.kind, &key);
     let old = state.store.get(target.kind, &key);
     let old = old.cloned().ok_or_else(|| target.not_found())?;
     let new = to_new(old.value())?;

@@ -14,7 +14,7 @@ pub const REVISION: &str = "deployment.kubernetes.io/revision";
 const HISTORY: &str = "deployment.kubernetes.io/revision-history";
 pub const DESIRED: &str = "deployment.kubernetes.io/desired-replicas";
 const MAX: &str = "deployment.kubernetes.io/max-replicas";
-const HASH: &str = "pod-template-hash";
+pub const HASH: &str = "pod-template-hash";
 
 /// Annotations that belong to one object and are not passed on from a deployment to its ReplicaSets.
 const OWN: [&str; 6] = [

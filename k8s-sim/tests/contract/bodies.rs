@@ -1,6 +1,7 @@
 use serde_json::json;
 
-use crate::server::{Server, deployment};
+use crate::fixtures::deployment;
+use crate::server::Server;
 
 const JSON: &str = "application/json";
 

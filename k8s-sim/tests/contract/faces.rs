@@ -2,7 +2,8 @@ use k8s_openapi::api::apps::v1::Deployment;
 use kube::api::{ListParams, PartialObjectMeta};
 use kube::{Api, ResourceExt as _};
 
-use crate::server::{Server, refusal};
+use crate::fixtures::refusal;
+use crate::server::Server;
 
 pub async fn list_items_have_no_kind_of_their_own(server: Server) {
     server.deploy("web", 0, |_| {}).await;

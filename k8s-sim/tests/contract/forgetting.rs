@@ -7,7 +7,8 @@ use kube::Api;
 use kube::api::{ListParams, PostParams};
 use serde_json::{Value, json};
 
-use crate::server::{Server, refusal};
+use crate::fixtures::refusal;
+use crate::server::Server;
 
 async fn create(events: &Api<Event>, name: &str) {
     let namespace = events.namespace();

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use kube::api::LogParams;
 use serde_json::json;
 
-use crate::server::{Server, refusal};
+use crate::fixtures::refusal;
+use crate::server::Server;
 
 /// The name of the only pod of a new deployment, once it is ready.
 async fn ready_pod(server: &Server) -> String {

@@ -7,8 +7,10 @@
 )]
 
 mod bodies;
+mod creating;
 mod etcd;
 mod faces;
+mod fixtures;
 mod forgetting;
 mod logs;
 mod paging;
@@ -16,6 +18,7 @@ mod patching;
 mod rollouts;
 mod selecting;
 mod server;
+mod traces;
 mod troubles;
 mod watching;
 mod writing;
@@ -65,9 +68,9 @@ contracts! {
     bodies: a_body_that_is_not_json_is_refused, a_body_of_another_kind_is_refused,
         a_field_of_the_wrong_type_is_refused, an_unknown_field_is_dropped,
         another_media_type_is_refused;
-    writing: a_name_is_taken_once, names_can_be_generated, a_bad_name_is_refused,
-        a_missing_namespace_is_named, defaults_are_filled_in, a_deployment_needs_a_fitting_selector,
-        a_selector_cannot_change, an_old_version_does_not_overwrite,
+    creating: a_name_is_taken_once, names_can_be_generated, a_bad_name_is_refused,
+        a_missing_namespace_is_named, defaults_are_filled_in, a_deployment_needs_a_fitting_selector;
+    writing: a_selector_cannot_change, an_old_version_does_not_overwrite,
         only_the_spec_makes_a_generation, a_write_that_changes_nothing_is_none,
         a_dry_run_leaves_nothing, a_deletion_tells_what_it_deleted, a_deletion_can_be_conditional,
         the_status_is_written_apart;
@@ -77,9 +80,8 @@ contracts! {
         a_patch_to_a_bad_object_is_refused, a_patch_cannot_rename, the_scale_is_a_resource_of_its_own;
     rollouts: a_new_deployment_gets_a_set_and_pods, a_restart_replaces_all_pods,
         an_earlier_template_gets_its_set_back, a_size_is_followed_without_a_rollout,
-        the_recreate_strategy_leaves_a_gap, a_rollout_is_told_in_events,
-        old_sets_are_forgotten_beyond_the_limit, a_deletion_takes_the_pods_along,
-        a_deleted_pod_is_replaced;
+        the_recreate_strategy_leaves_a_gap, old_sets_are_forgotten_beyond_the_limit;
+    traces: a_rollout_is_told_in_events, a_deletion_takes_the_pods_along, a_deleted_pod_is_replaced;
     troubles: a_bad_image_hangs_until_the_deadline, a_paused_deployment_waits,
         an_unobserved_generation_shows, a_namespace_goes_with_all_that_is_in_it;
     logs: a_tail_is_the_end_of_the_log, timestamps_come_first_on_each_line, a_log_can_begin_later,

@@ -1,6 +1,7 @@
 use kube::api::ListParams;
 
-use crate::server::{Server, refusal};
+use crate::fixtures::refusal;
+use crate::server::Server;
 
 async fn five_deployments(server: &Server) {
     for name in ["a", "b", "c", "d", "e"] {

@@ -1,7 +1,8 @@
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
-use crate::server::{Server, image, refusal, restart};
+use crate::fixtures::{image, refusal, restart};
+use crate::server::Server;
 
 const STRATEGIC: &str = "application/strategic-merge-patch+json";
 const MERGE: &str = "application/merge-patch+json";

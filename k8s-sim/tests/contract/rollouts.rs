@@ -1,9 +1,7 @@
-use k8s_openapi::api::core::v1::Event;
-use kube::Api;
-use kube::api::{DeleteParams, ListParams};
 use serde_json::json;
 
-use crate::server::{Server, condition_of, image, is_rolled_out, restart, revision};
+use crate::fixtures::{condition_of, image, is_rolled_out, restart, revision};
+use crate::server::Server;
 
 fn sizes(sets: &[k8s_openapi::api::apps::v1::ReplicaSet]) -> Vec<(i64, i32)> {
     sets.iter()
@@ -193,60 +191,6 @@ pub async fn the_recreate_strategy_leaves_a_gap(server: Server) {
     assert_eq!(sizes(&server.sets_of("web").await), [(1, 0), (2, 2)]);
 }
 
-pub async fn a_rollout_is_told_in_events(server: Server) {
-    let uid = server.deploy("web", 2, |_| {}).await.metadata.uid.unwrap();
-    server.rolled_out("web").await;
-    let set = server.sets_of("web").await.remove(0).metadata.name.unwrap();
-    let events: Api<Event> = Api::namespaced(server.client.clone(), &server.namespace);
-    let of = |kind: &str, name: &str| {
-        ListParams::default().fields(&format!(
-            "involvedObject.kind={kind},involvedObject.name={name}"
-        ))
-    };
-    let scaled = server
-        .eventually("an event", async || {
-            events
-                .list(&of("Deployment", "web"))
-                .await
-                .unwrap()
-                .items
-                .into_iter()
-                .next()
-        })
-        .await;
-    assert_eq!(scaled.involved_object.uid.as_deref(), Some(uid.as_str()));
-    assert_eq!(
-        (scaled.reason.as_deref(), scaled.type_.as_deref()),
-        (Some("ScalingReplicaSet"), Some("Normal"))
-    );
-    assert_eq!(
-        scaled.message.unwrap(),
-        format!("Scaled up replica set {set} from 0 to 2")
-    );
-    assert_eq!(
-        scaled.source.unwrap().component.as_deref(),
-        Some("deployment-controller")
-    );
-
-    let created = server
-        .eventually("two events", async || {
-            let all = events.list(&of("ReplicaSet", &set)).await.unwrap().items;
-            (all.len() == 2).then_some(all)
-        })
-        .await;
-    let pod = server.pods_of("web").await.remove(0).metadata.name.unwrap();
-    assert!(
-        created
-            .iter()
-            .all(|event| event.reason.as_deref() == Some("SuccessfulCreate"))
-    );
-    assert!(
-        created
-            .iter()
-            .any(|event| event.message.as_deref() == Some(&format!("Created pod: {pod}")))
-    );
-}
-
 pub async fn old_sets_are_forgotten_beyond_the_limit(server: Server) {
     server
         .deploy("web", 1, |body| {
@@ -265,43 +209,4 @@ pub async fn old_sets_are_forgotten_beyond_the_limit(server: Server) {
             (sizes(&server.sets_of("web").await) == [(3, 0), (4, 1)]).then_some(())
         })
         .await;
-}
-
-pub async fn a_deletion_takes_the_pods_along(server: Server) {
-    server.deploy("web", 1, |_| {}).await;
-    server.rolled_out("web").await;
-    server
-        .deployments()
-        .delete("web", &DeleteParams::background())
-        .await
-        .unwrap();
-    server
-        .eventually("nothing to be left", async || {
-            let left = server.pods_of("web").await.len() + server.sets_of("web").await.len();
-            (left == 0).then_some(())
-        })
-        .await;
-}
-
-pub async fn a_deleted_pod_is_replaced(server: Server) {
-    server.deploy("web", 1, |_| {}).await;
-    server.rolled_out("web").await;
-    let pod = server.pods_of("web").await.remove(0);
-    let name = pod.metadata.name.as_deref().unwrap();
-    let ending = server
-        .pods()
-        .delete(name, &DeleteParams::default())
-        .await
-        .unwrap()
-        .left()
-        .unwrap();
-    assert!(ending.metadata.deletion_timestamp.is_some());
-    assert_eq!(ending.metadata.deletion_grace_period_seconds, Some(30));
-    server
-        .eventually("another pod", async || {
-            let pods = server.pods_of("web").await;
-            (pods.len() == 1 && pods[0].metadata.uid != pod.metadata.uid).then_some(())
-        })
-        .await;
-    server.rolled_out("web").await;
 }

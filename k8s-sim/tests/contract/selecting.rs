@@ -1,7 +1,8 @@
 use kube::api::ListParams;
 use serde_json::json;
 
-use crate::server::{Server, refusal};
+use crate::fixtures::refusal;
+use crate::server::Server;
 
 async fn names(server: &Server, params: ListParams) -> Vec<String> {
     let list = server.deployments().list(&params).await.unwrap();

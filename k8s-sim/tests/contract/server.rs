@@ -10,14 +10,14 @@ use k8s_sim::kubelet::Kubelet;
 use k8s_sim::{Cluster, Simulation};
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::client::Body;
-use kube::core::Status;
 use kube::{Api, Client};
-use serde_json::{Value, json};
+use serde_json::Value;
 use xtask::condition;
 use xtask::control_plane::ControlPlane;
 use xtask::required::or_skip;
 
 use crate::etcd;
+use crate::fixtures::{deployment, is_rolled_out, revision};
 
 /// Long enough for a real control plane that shares two cores with everything else.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -251,71 +251,5 @@ impl Server {
             "/apis/apps/v1/namespaces/{}/deployments{rest}",
             self.namespace
         )
-    }
-}
-
-pub fn deployment(name: &str, replicas: i32) -> Value {
-    json!({
-        "apiVersion": "apps/v1", "kind": "Deployment",
-        "metadata": { "name": name, "labels": { "app": name } },
-        "spec": {
-            "replicas": replicas,
-            "selector": { "matchLabels": { "app": name } },
-            "template": {
-                "metadata": { "labels": { "app": name } },
-                "spec": { "containers": [{ "name": "app", "image": "registry.example.com/web:1.0" }] },
-            },
-        },
-    })
-}
-
-/// What kubectl writes on `rollout restart`.
-pub fn restart(at: &str) -> Value {
-    let annotations = json!({ "kubectl.kubernetes.io/restartedAt": at });
-    json!({ "spec": { "template": { "metadata": { "annotations": annotations } } } })
-}
-
-pub fn image(image: &str) -> Value {
-    let containers = json!([{ "name": "app", "image": image }]);
-    json!({ "spec": { "template": { "spec": { "containers": containers } } } })
-}
-
-/// The rules of `kubectl rollout status`.
-pub fn is_rolled_out(deployment: &Deployment) -> bool {
-    let status = deployment.status.clone().unwrap_or_default();
-    let replicas = deployment
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.replicas)
-        .unwrap_or(1);
-    let all = (replicas != 0).then_some(replicas);
-    status.observed_generation >= deployment.metadata.generation
-        && status.updated_replicas == all
-        && status.replicas == all
-        && status.available_replicas == all
-}
-
-pub fn revision(set: &ReplicaSet) -> i64 {
-    let annotations = set.metadata.annotations.as_ref();
-    let revision = annotations.and_then(|a| a.get("deployment.kubernetes.io/revision"));
-    revision.and_then(|text| text.parse().ok()).unwrap_or(0)
-}
-
-pub fn condition_of(deployment: &Deployment, type_: &str) -> (String, String) {
-    let conditions = deployment
-        .status
-        .iter()
-        .flat_map(|s| s.conditions.iter().flatten());
-    let found = conditions.into_iter().find(|c| c.type_ == type_);
-    found.map_or_else(Default::default, |c| {
-        (c.status.clone(), c.reason.clone().unwrap_or_default())
-    })
-}
-
-/// The server's refusal, or a panic when it did not refuse.
-pub fn refusal<T: std::fmt::Debug>(result: kube::Result<T>) -> Status {
-    match result {
-        Err(kube::Error::Api(status)) => *status,
-        other => panic!("expected a refusal, got {other:?}"),
     }
 }

@@ -3,7 +3,8 @@ use kube::Api;
 use kube::api::{DeleteParams, PostParams};
 use serde_json::json;
 
-use crate::server::{Server, condition_of, deployment, image, refusal, restart};
+use crate::fixtures::{condition_of, deployment, image, refusal, restart};
+use crate::server::Server;
 
 fn waiting_reason(pod: &Pod) -> Option<&str> {
     let status = pod.status.as_ref()?.container_statuses.as_ref()?.first()?;

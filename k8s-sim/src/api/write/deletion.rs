@@ -20,10 +20,7 @@ pub fn delete(cluster: &Arc<Shared>, call: &Call) -> Result<Response> {
     let options = delete_options(call)?;
     let mut state = cluster.state();
     let key = target.key();
-    state.wake_for(target.kind, target.namespace.as_deref());
-    if target.kind == Kind::Deployment {
-        state.wake(&key);
-    }
+    state.wake_named(target.kind, &key);
     let object = state.store.get(target.kind, &key);
     let object = object.cloned().ok_or_else(|| target.not_found())?;
     check_preconditions(&object, &options)?;
@@ -48,13 +45,11 @@ pub fn delete_collection(cluster: &Arc<Shared>, call: &Call) -> Result<Response>
     let selection = call.query.selection(target.kind, None)?;
     let options = delete_options(call)?;
     let mut state = cluster.state();
-    state.wake_for(target.kind, namespace);
+    state.wake_selected(target.kind, namespace, selection.labels());
     let all: Vec<_> = state.store.list(target.kind, namespace).cloned().collect();
     let now = cluster.clock.now();
     for object in all.iter().filter(|object| selection.matches(object)) {
-        if target.kind == Kind::Deployment {
-            state.wake(&object.key);
-        }
+        state.wake_named(target.kind, &object.key);
         delete_one(&mut state, object, &options, now);
     }
     drop(state);

@@ -1,0 +1,183 @@
+//! Followed logs when something goes wrong: floods, crashes, broken connections, too many of them.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use bus_schema::verb::{ListPods, LogReply, ReadLog, RolloutState};
+use bus_schema::{ContainerName, FaultCode, LogLine, PodName, StreamEnd};
+use jiff::Timestamp;
+use k8s_sim::Simulation;
+use serde_json::json;
+use xtask::condition;
+use xtask::proxy::TcpProxy;
+
+use crate::deployment::Target;
+use crate::logs::{Reader, request};
+use crate::stage::{PATIENCE, Stage};
+
+#[tokio::test]
+async fn a_log_that_is_written_faster_than_it_is_read_shows_how_much_is_missing() {
+    let (_sim, stage, agent) = Stage::simulated().await;
+    let target = Target::rolled_out(&stage, "log-flood").await;
+    let annotations = json!({ k8s_sim::LOG_RATE_ANNOTATION: "50000" });
+    let template =
+        json!({ "spec": { "template": { "metadata": { "annotations": annotations } } } });
+    target.patch(template).await;
+    target.reaches(&stage, RolloutState::Complete).await;
+    let mut reader = Reader::open(&stage, &target).await;
+    reader.grant(1, false).await;
+    assert_eq!(reader.next().await.lines.len(), 1);
+    let mut dropped = 0;
+    condition::met("dropped lines", PATIENCE, async || {
+        reader.grant(1, false).await;
+        dropped += reader.next().await.dropped;
+        Ok((dropped > 10_000).then_some(()))
+    })
+    .await
+    .unwrap();
+    let begun = Instant::now();
+    stage.ready().await;
+    assert!(
+        begun.elapsed() < Duration::from_secs(2),
+        "requests are not held up"
+    );
+    reader.grant(0, true).await;
+    assert_eq!(reader.end().await, StreamEnd::Closed);
+    agent.left().await;
+}
+
+#[tokio::test]
+async fn a_container_that_restarts_is_followed_on_and_no_line_comes_twice() {
+    let (_sim, stage, agent) = Stage::simulated().await;
+    let target = Target::create(&stage, "log-crash", "crash:1").await;
+    let pods = ListPods {
+        namespace: target.namespace.clone(),
+        deployment_name: target.name.clone(),
+        limit: None,
+        next: None,
+    };
+    let restarts = async || {
+        let pods = stage.ask(&pods).await.expect("pods").items;
+        pods.iter().map(|pod| pod.restarts).sum::<u32>()
+    };
+    condition::met("running containers", PATIENCE, async || {
+        let pods = stage.ask(&pods).await?.items;
+        let running = pods
+            .iter()
+            .filter(|pod| pod.containers[1].state == "running");
+        Ok((running.count() == 2).then_some(()))
+    })
+    .await
+    .unwrap();
+    let mut reader = Reader::open(&stage, &target).await;
+    reader.grant(100_000, false).await;
+    let at_first = restarts().await;
+    let mut seen = BTreeSet::new();
+    let mut after_restarts = 0;
+    while after_restarts < 3 {
+        let restarted = restarts().await > at_first + 2;
+        for line in reader.next().await.lines {
+            let web = line.container.as_str() == "web";
+            after_restarts += u32::from(web && restarted);
+            let key = (line.pod, line.container, line.time, line.text);
+            assert!(seen.insert(key.clone()), "twice: {key:?}");
+        }
+    }
+    agent.left().await;
+}
+
+type Line = (PodName, ContainerName, Option<Timestamp>, String);
+
+fn key(line: LogLine) -> Line {
+    (line.pod, line.container, line.time, line.text)
+}
+
+#[tokio::test]
+async fn after_a_broken_connection_a_followed_log_goes_on_where_it_was() {
+    let sim = Simulation::builder().speed(20.0).start().await.unwrap();
+    let address = sim.clusters()[0].address().unwrap();
+    let proxy = TcpProxy::start(address).await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let kubeconfig = dir.path().join("kubeconfig");
+    let direct = sim.kubeconfig();
+    let proxied = direct.replace(&address.to_string(), &proxy.addr().to_string());
+    std::fs::write(&kubeconfig, proxied).unwrap();
+    let stage = Stage::new(sim.clusters()[0].client(), &kubeconfig).await;
+    let agent = stage.agent();
+    stage.ready().await;
+    let target = Target::rolled_out(&stage, "log-broken").await;
+    let mut reader = Reader::open(&stage, &target).await;
+    reader.grant(100_000, false).await;
+
+    let mut followed: Vec<Line> = Vec::new();
+    for _ in 0..3 {
+        let enough = followed.len() + 20;
+        while followed.len() < enough {
+            followed.extend(reader.next().await.lines.into_iter().map(key));
+        }
+        proxy.reset();
+        condition::met("a broken connection", PATIENCE, async || {
+            Ok(stage.ask(&target.rollout()).await.err())
+        })
+        .await
+        .unwrap();
+        proxy.heal();
+    }
+    reader.grant(0, true).await;
+    let all = ReadLog {
+        tail: Some(1_000),
+        ..request(&target)
+    };
+    let LogReply::Lines { lines, .. } = stage.ask(&all).await.unwrap() else {
+        panic!("a stream was not asked for");
+    };
+    let written: Vec<Line> = lines.into_iter().map(key).collect();
+    for source in followed
+        .iter()
+        .map(|(pod, container, ..)| (pod, container))
+        .collect::<BTreeSet<_>>()
+    {
+        let of = |lines: &[Line]| -> Vec<Line> {
+            let mine = lines
+                .iter()
+                .filter(|(pod, container, ..)| (pod, container) == source);
+            mine.cloned().collect()
+        };
+        let (followed, written) = (of(&followed), of(&written));
+        let begin = written
+            .iter()
+            .position(|line| *line == followed[0])
+            .unwrap();
+        assert_eq!(
+            followed,
+            written[begin..begin + followed.len()],
+            "none twice, none missing"
+        );
+    }
+    agent.left().await;
+}
+
+#[tokio::test]
+async fn only_so_many_logs_are_followed_at_once() {
+    let (_sim, stage, agent) = Stage::simulated().await;
+    let target = Target::rolled_out(&stage, "log-many").await;
+    let mut readers = Vec::new();
+    for _ in 0..32 {
+        readers.push(Reader::open(&stage, &target).await);
+    }
+    let follow = ReadLog {
+        follow: true,
+        ..request(&target)
+    };
+    let fault = stage.ask(&follow).await.unwrap_err();
+    assert_eq!(fault.code, FaultCode::Busy);
+    let mut one = readers.pop().unwrap();
+    one.grant(0, true).await;
+    assert_eq!(one.end().await, StreamEnd::Closed);
+    condition::met("a place", PATIENCE, async || {
+        Ok(stage.ask(&follow).await.ok())
+    })
+    .await
+    .unwrap();
+    agent.left().await;
+}
