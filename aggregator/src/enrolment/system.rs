@@ -76,14 +76,11 @@ impl Coming {
     #[must_use]
     pub fn read(message: &Message, identity: &Identity) -> Option<Self> {
         let Event { server, client } = serde_json::from_slice(&message.payload).ok()?;
-        if !identity.signs_agents(&client.issuer_key) {
-            return None;
-        }
         // Such as "agent cluster-a requests 1c2b…"; the connection for logs ends with nothing.
         let instance = client.name.strip_prefix("agent ")?;
         let instance = instance.split(' ').nth(2)?.to_owned();
         Some(Self {
-            cluster: client.name_tag.parse().ok()?,
+            cluster: identity.agent_in(&client.jwt)?,
             instance: InstanceId::try_from(instance).ok()?,
             connection: (server.id, client.id),
         })
@@ -118,7 +115,5 @@ struct Client {
     #[serde(default)]
     name: String,
     #[serde(default)]
-    issuer_key: String,
-    #[serde(default)]
-    name_tag: String,
+    jwt: String,
 }

@@ -2,6 +2,7 @@
 
 mod audit;
 mod bad_input;
+mod enrolment;
 mod faults;
 mod logs;
 mod reads;

@@ -52,6 +52,8 @@ async fn printed(site: &Site) -> String {
             "--users",
         ])
         .arg(&site.users)
+        .arg("--bus-keys")
+        .arg(site.nats.keys().aggregator_dir())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true)

@@ -32,10 +32,13 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Whether it is the key that lets agents in.
+    /// The cluster whose agent shows this token; `None` if it is no agent's of this bus. That the server has let its holder in is
+    /// for the caller to know.
     #[must_use]
-    pub fn signs_agents(&self, key: &str) -> bool {
-        self.agent_scope == key
+    pub fn agent_in(&self, token: &str) -> Option<ClusterName> {
+        let (_, claims) = Token::verify::<UserBody>(token).ok()?;
+        let ours = claims.iss == self.agent_scope && claims.nats.issuer_account == self.fleet;
+        ours.then(|| claims.name.parse().ok()).flatten()
     }
 }
 

@@ -105,9 +105,15 @@ impl Scope {
 
     /// For the aggregator.
     pub fn aggregator(key: &str) -> Self {
-        let mut publish = ["cluster.*.>", "fleet.>", "$SRV.>", "audit.>", "$JS.API.INFO"]
-            .map(str::to_owned)
-            .to_vec();
+        let mut publish = [
+            "cluster.*.>",
+            "fleet.>",
+            "$SRV.>",
+            "audit.>",
+            "$JS.API.INFO",
+        ]
+        .map(str::to_owned)
+        .to_vec();
         publish.extend(jetstream(AUDIT_STREAM));
         for bucket in BUCKETS {
             publish.push(format!("$KV.{bucket}.>"));

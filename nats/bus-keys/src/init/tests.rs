@@ -89,6 +89,9 @@ fn a_user_says_its_name_and_nothing_about_permissions() {
     assert_eq!(claims["name"], "cluster-a");
     assert_eq!(claims["sub"], holder.as_str());
     assert_eq!(claims["iss"], bus.identity.agent_scope.as_str());
+    assert_eq!(bus.identity.agent_in(token.as_str()), Some(cluster));
+    let system = bus.system_token(time());
+    assert_eq!(bus.identity.agent_in(system.as_str()), None);
     let nats = serde_json::json!({
         "issuer_account": bus.identity.fleet, "type": "user", "version": 2,
     });

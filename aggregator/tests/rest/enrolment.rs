@@ -1,0 +1,129 @@
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use serde_json::json;
+use xtask::proxy::TcpProxy;
+
+use crate::stack::{Answer, Stack};
+
+async fn delete(stack: &Stack, path: &str, token: &str) -> Answer {
+    let request = Request::delete(path).header("authorization", format!("Bearer {token}"));
+    let request = request.body(Body::empty()).unwrap();
+    Answer::read(stack.service.send(request).await).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_is_let_in_with_a_manifest_locked_out_and_forgotten() {
+    let stack = Stack::start(0).await;
+    let token = stack.service.token("admin").await;
+    let path = "/clusters/cluster-a/enroll";
+    let let_in = stack.service.post(path, &token, &json!({})).await;
+    assert_eq!(let_in.status, StatusCode::OK, "{let_in:?}");
+    let manifest = let_in.body["manifest"].as_str().unwrap();
+    for part in [
+        "kind: Secret",
+        "registry.example/agent:test",
+        &stack.nats.url(),
+    ] {
+        assert!(manifest.contains(part), "{part}");
+    }
+    let key = let_in.body["public_key"].as_str().unwrap();
+
+    let second = stack.service.post(path, &token, &json!({})).await;
+    assert_eq!(second.status, StatusCode::OK, "{second:?}");
+    let third = stack.service.post(path, &token, &json!({})).await;
+    assert_eq!(
+        (third.status, third.code()),
+        (StatusCode::CONFLICT, "credentials_exhausted")
+    );
+
+    let one = delete(&stack, &format!("/clusters/cluster-a?key={key}"), &token).await;
+    assert_eq!(one.body["revoked"], json!([key]), "{one:?}");
+    let rest = delete(&stack, "/clusters/cluster-a", &token).await;
+    assert_eq!(
+        rest.body["revoked"],
+        json!([second.body["public_key"]]),
+        "{rest:?}"
+    );
+    let gone = delete(&stack, "/clusters/cluster-a", &token).await;
+    assert_eq!(
+        (gone.status, gone.code()),
+        (StatusCode::NOT_FOUND, "credential_unknown")
+    );
+
+    let audit = stack.service.get("/audit?cluster=cluster-a", &token).await;
+    let lines = audit.body["items"].as_array().unwrap().clone();
+    let told: Vec<_> = lines
+        .iter()
+        .map(|line| (line["verb"].clone(), line["outcome"].clone()))
+        .collect();
+    let expected = [
+        ("revoke", "failed"),
+        ("revoke", "succeeded"),
+        ("revoke", "succeeded"),
+        ("enroll", "failed"),
+        ("enroll", "succeeded"),
+        ("enroll", "succeeded"),
+    ];
+    assert_eq!(
+        told,
+        expected.map(|(verb, outcome)| (json!(verb), json!(outcome)))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_with_an_enrolment_is_named() {
+    let stack = Stack::start(0).await;
+    let token = stack.service.token("admin").await;
+    for (field, value) in [
+        ("public_key", "SUAM"),
+        ("nats_url", "://"),
+        ("image", "a b\n"),
+        ("colour", "red"),
+    ] {
+        let answer = stack
+            .service
+            .post("/clusters/cluster-a/enroll", &token, &json!({field: value}))
+            .await;
+        assert_eq!(
+            (answer.code(), &answer.body["field"]),
+            ("invalid_request", &json!(field)),
+            "{answer:?}"
+        );
+    }
+    let wild = stack
+        .service
+        .post("/clusters/*/enroll", &token, &json!({}))
+        .await;
+    assert_eq!(
+        (wild.code(), &wild.body["field"]),
+        ("invalid_request", &json!("cluster"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_agent_is_shown_offline_within_a_second() {
+    let mut stack = Stack::start(1).await;
+    let token = stack.service.token("admin").await;
+    // A process in which everything ends at once, seen from the bus: its connections are closed, and it says nothing more.
+    let proxy = TcpProxy::start(stack.nats.address()).await.unwrap();
+    stack.agents.remove(0).stop().await;
+    let url = format!("nats://{}", proxy.addr());
+    let agent = stack.agent("cluster-a", "cluster-a", &url);
+    stack.agents.push(agent);
+    stack.online(1).await;
+    let begun = Instant::now();
+    proxy.reset();
+    let offline = async || {
+        let list = stack.service.get("/clusters", &token).await;
+        (list.body["items"][0]["presence"] == "offline").then_some(())
+    };
+    stack.service.until("the agent is gone", offline).await;
+    println!("shown offline after {:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        begun.elapsed()
+    );
+}
