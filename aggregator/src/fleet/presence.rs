@@ -20,17 +20,13 @@ pub async fn watch_presence(fleet: Arc<Fleet>, gate: Gate) {
             let comings = comings.map(|message| (true, message));
             let mut events = select(comings, goings.map(|message| (false, message)));
             while let Some((comes, message)) = events.next().await {
-                match Coming::read(&message, gate.identity()) {
-                    Some(coming) if comes => fleet.registry_mut().connected(&coming),
-                    Some(coming) => {
-                        if fleet.registry_mut().disconnected(&coming) {
-                            let Coming {
-                                cluster, instance, ..
-                            } = coming;
-                            info!(%cluster, %instance, "gone");
-                        }
-                    }
-                    None => {}
+                let Some(coming) = Coming::read(&message, gate.identity()) else {
+                    continue;
+                };
+                if comes {
+                    fleet.registry_mut().connected(&coming);
+                } else if fleet.registry_mut().disconnected(&coming) {
+                    info!(cluster = %coming.cluster, instance = %coming.instance, "gone");
                 }
             }
         }
