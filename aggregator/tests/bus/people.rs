@@ -5,11 +5,13 @@ use crate::party::{PATIENCE, Party, heard, server, until};
 
 fn permit(name: &str) -> Permit {
     Permit {
-        name: name.parse().unwrap(),
-        clusters: vec!["cluster-a".parse().unwrap(), "cluster-b".parse().unwrap()],
+        name: name.parse().expect("a label"),
+        clusters: ["cluster-a", "cluster-b"]
+            .map(|name| name.parse().expect("a cluster name"))
+            .to_vec(),
         verbs: vec!["restart", "rollout"],
         may_list_agents: false,
-        inbox_prefix: format!("_INBOX_{name}").parse().unwrap(),
+        inbox_prefix: format!("_INBOX_{name}").parse().expect("a label"),
         expires_at: None,
     }
 }

@@ -9,7 +9,7 @@ use crate::stack::{Answer, Stack};
 
 async fn delete(stack: &Stack, path: &str, token: &str) -> Answer {
     let request = Request::delete(path).header("authorization", format!("Bearer {token}"));
-    let request = request.body(Body::empty()).unwrap();
+    let request = request.body(Body::empty()).expect("a request");
     Answer::read(stack.service.send(request).await).await
 }
 
