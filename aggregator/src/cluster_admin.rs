@@ -70,6 +70,7 @@ pub async fn enroll(args: Enroll) -> Result<()> {
     let enrolled = link.audit.around(&id, entry, enrolled).await??;
     let agent = Agent {
         nats_url: args.agent_nats_url.unwrap_or(args.link.nats_url),
+        nats_ca: None,
         image: args.agent_image,
     };
     let text = match &enrolled.given {

@@ -111,6 +111,7 @@ pub async fn start(args: Serve) -> anyhow::Result<App> {
         audit: kept.audit,
         agents: Agent {
             nats_url: agent_nats_url.unwrap_or(nats_url),
+            nats_ca: None,
             image: agent_image,
         },
         identity,

@@ -13,11 +13,16 @@ const RBAC: &str = include_str!("../../../k8s/agent-rbac.yaml");
 
 const NAMESPACE: &str = "multi-cluster-aggregator";
 
+const CA_VARIABLE: &str = "
+            - {name: MCA_NATS_CA, value: /etc/agent/ca.pem}";
+
 /// How the agents of new clusters are started.
 #[derive(Debug, Clone)]
 pub struct Agent {
     /// The nats-server, as they reach it.
     pub nats_url: String,
+    /// The CA that signed the nats-server's certificate, as PEM, if it is a private one.
+    pub nats_ca: Option<String>,
     /// Their image.
     pub image: ImageName,
 }
@@ -60,6 +65,9 @@ impl Agent {
     pub fn manifest(&self, cluster: &ClusterName, credentials: &Secret) -> String {
         let creds = BASE64.encode(credentials.expose());
         let (url, image) = (quoted(&self.nats_url), quoted(&self.image.0));
+        let (ca, ca_variable) = self.nats_ca.as_ref().map_or_else(Default::default, |pem| {
+            (format!("\n  ca.pem: {}", BASE64.encode(pem)), CA_VARIABLE)
+        });
         format!(
             "{RBAC}---
 apiVersion: v1
@@ -69,7 +77,7 @@ metadata:
   namespace: {NAMESPACE}
 type: Opaque
 data:
-  agent.creds: {creds}
+  agent.creds: {creds}{ca}
 ---
 apiVersion: apps/v1
 kind: Deployment
@@ -98,7 +106,7 @@ spec:
           args: [\"--nats-creds\", \"/etc/agent/agent.creds\"]
           env:
             - {{name: MCA_CLUSTER_NAME, value: \"{cluster}\"}}
-            - {{name: MCA_NATS_URL, value: {url}}}
+            - {{name: MCA_NATS_URL, value: {url}}}{ca_variable}
           securityContext:
             allowPrivilegeEscalation: false
             readOnlyRootFilesystem: true
