@@ -1,11 +1,13 @@
 //! What joins a cluster with one `kubectl apply -f -`: namespace, ServiceAccount, what it may do, the credential, the agent.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bus_keys::Secret;
+use bus_link::{Authority, AuthorityError};
 use bus_schema::ClusterName;
 
 /// Namespace, ServiceAccount, ClusterRole and binding, as they are shipped.
@@ -57,6 +59,15 @@ impl fmt::Display for ImageName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// The text of the CA that agents are to trust.
+///
+/// # Errors
+/// When there is none in the file.
+pub fn agent_ca(file: Option<&PathBuf>) -> Result<Option<String>, AuthorityError> {
+    let read = |file: &PathBuf| Authority::open(file)?.pem();
+    file.map(read).transpose()
 }
 
 impl Agent {
