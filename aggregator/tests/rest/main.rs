@@ -2,9 +2,11 @@
 
 mod audit;
 mod bad_input;
+mod clustered;
 mod enrolment;
 mod faults;
 mod logs;
 mod reads;
 mod restart;
+mod secured;
 mod stack;
