@@ -1,6 +1,9 @@
 //! A bus of three nats-servers, with what is kept on all of them: one may be lost.
 
-use async_nats::{ConnectOptions, jetstream};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use async_nats::{ConnectErrorKind, ConnectOptions, jetstream};
 use axum::http::StatusCode;
 use k8s_sim::Simulation;
 use serde_json::json;
@@ -9,17 +12,23 @@ use xtask::authority::Authority;
 use xtask::condition;
 use xtask::nats_cluster::NatsCluster;
 use xtask::nats_server::NatsServer;
+use xtask::process::Signal;
 
+use crate::secured::unpacked;
 use crate::stack::{PATIENCE, RunningAgent, Service, write_users};
 
 struct Clustered {
     nats: NatsCluster,
     authority: Authority,
     service: Service,
+    deployment: (String, String),
     agent: RunningAgent,
     _sim: Simulation,
     dir: TempDir,
 }
+
+/// Before the server begins to throw out whoever has not gone by itself.
+const LAME_DUCK_GRACE: Duration = Duration::from_secs(9);
 
 impl Clustered {
     async fn start() -> Self {
@@ -49,6 +58,7 @@ impl Clustered {
         let token = service.token("admin").await;
         service.online(1, &token).await;
         Self {
+            deployment: service.healthy("cluster-a", &token).await,
             nats,
             authority,
             service,
@@ -58,16 +68,31 @@ impl Clustered {
         }
     }
 
-    async fn connect(
-        &self,
-        creds: &std::path::Path,
-        url: &str,
-    ) -> Result<async_nats::Client, async_nats::ConnectError> {
+    /// Whether this server lets the holder of these credentials in. It does not hear of the others.
+    async fn lets_in(&self, server: &NatsServer, creds: &Path) -> bool {
         let options = ConnectOptions::with_credentials_file(creds).await;
         let options = options
             .expect("credentials")
             .add_root_certificates(self.authority.file());
-        options.max_reconnects(1).connect(url).await
+        match options.connect(server.url()).await {
+            Ok(_) => true,
+            Err(error) => {
+                let kind = error.kind();
+                assert_eq!(kind, ConnectErrorKind::AuthorizationViolation, "{error}");
+                false
+            }
+        }
+    }
+
+    /// How many clients a server has.
+    async fn clients(&self, server: &NatsServer) -> usize {
+        let url = server.monitoring_url().expect("monitoring");
+        let connections = reqwest::get(format!("{url}/connz"))
+            .await
+            .expect("an answer");
+        let connections: serde_json::Value = connections.json().await.expect("JSON");
+        let number = connections["num_connections"].as_u64().expect("a number");
+        usize::try_from(number).expect("few")
     }
 
     /// How many of the other servers have all that the leader of a stream has; `None` while there is no leader.
@@ -105,21 +130,27 @@ impl Clustered {
         }
     }
 
-    /// Signs in, restarts a deployment, and finds it in the audit.
+    /// Signs in, restarts a deployment, and finds it in the audit: each as soon as it works.
     async fn restart(&self) {
-        let token = self
+        let begun = Instant::now();
+        let signed_in = self
             .service
-            .until("a sign-in", async || self.try_token().await)
-            .await;
-        self.service.online(1, &token).await;
-        let (namespace, name) = self.service.healthy("cluster-a", &token).await;
+            .until("a sign-in", async || self.try_token().await);
+        let token = signed_in.await;
+        let sign_in = begun.elapsed();
+        let (namespace, name) = &self.deployment;
         let target =
             json!({"cluster": "cluster-a", "namespace": namespace, "deployment_name": name});
+        let mut refusals = Vec::new();
         let restarted = self.service.until("a restart", async || {
             let restarted = self.service.post("/restart", &token, &target).await;
+            if restarted.status != StatusCode::OK {
+                refusals.push(restarted.code().to_owned());
+            }
             (restarted.status == StatusCode::OK).then_some(restarted)
         });
         let id = restarted.await.body["operation_id"].clone();
+        let restarted = begun.elapsed();
         self.service
             .until("its outcome in the audit", async || {
                 let audit = self.service.get("/audit?cluster=cluster-a", &token).await;
@@ -130,6 +161,12 @@ impl Clustered {
                 lines.iter().any(done).then_some(())
             })
             .await;
+        self.service.online(1, &token).await;
+        refusals.dedup();
+        let all = begun.elapsed();
+        println!(
+            "signed in after {sign_in:?}, restarted after {restarted:?} ({refusals:?}), audited and online after {all:?}"
+        );
     }
 
     async fn try_token(&self) -> Option<String> {
@@ -145,10 +182,94 @@ async fn with_one_of_three_servers_lost_everything_goes_on_and_it_catches_up() {
     this.replicated().await;
     this.restart().await;
     for lost in 0..3 {
+        let begun = Instant::now();
         this.nats.servers[lost].kill().await.unwrap();
         this.restart().await;
+        let worked = begun.elapsed();
         this.nats.servers[lost].restart().await.unwrap();
         this.replicated().await;
+        println!(
+            "after a loss: a sign-in and a restart done after {worked:?}, all copies current after {:?}",
+            begun.elapsed()
+        );
     }
     this.agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_locked_out_is_so_on_all_servers_also_on_one_that_was_away_and_after_all_have_restarted()
+ {
+    let mut this = Clustered::start().await;
+    this.replicated().await;
+    let token = this.service.token("admin").await;
+    let path = "/clusters/cluster-b/enroll";
+    let let_in = this.service.post(path, &token, &json!({})).await;
+    let manifest = let_in.body["manifest"].as_str().unwrap();
+    let stranger = unpacked(manifest, "agent.creds", this.dir.path());
+    let friend = this.nats.keys().agent_creds("cluster-a").unwrap();
+    for server in &this.nats.servers {
+        assert!(this.lets_in(server, &stranger).await);
+    }
+
+    this.nats.servers[2].kill().await.unwrap();
+    let locked_out = this
+        .service
+        .until("it is locked out", async || {
+            let answer = this.service.delete("/clusters/cluster-b", &token).await;
+            (answer.status == StatusCode::OK).then_some(answer)
+        })
+        .await;
+    assert_eq!(
+        locked_out.body["revoked"],
+        json!([let_in.body["public_key"]])
+    );
+    for server in &this.nats.servers[..2] {
+        let refused = async || Ok((!this.lets_in(server, &stranger).await).then_some(()));
+        condition::met("the stranger is refused", PATIENCE, refused)
+            .await
+            .unwrap();
+    }
+    let begun = Instant::now();
+    this.nats.servers[2].restart().await.unwrap();
+    let refused =
+        async || Ok((!this.lets_in(&this.nats.servers[2], &stranger).await).then_some(()));
+    condition::met("the one that was away has heard of it", PATIENCE, refused)
+        .await
+        .unwrap();
+    println!(
+        "a server that was away refuses {:?} after its start",
+        begun.elapsed()
+    );
+
+    for server in &mut this.nats.servers {
+        server.kill().await.unwrap();
+    }
+    for server in &mut this.nats.servers {
+        server.restart().await.unwrap();
+    }
+    for server in &this.nats.servers {
+        assert!(!this.lets_in(server, &stranger).await);
+        assert!(this.lets_in(server, &friend).await);
+    }
+    this.restart().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn agent_and_aggregator_leave_a_server_that_is_about_to_stop_before_it_throws_them_out() {
+    let mut this = Clustered::start().await;
+    let mut busiest = (0, 0);
+    for (number, server) in this.nats.servers.iter().enumerate() {
+        busiest = busiest.max((this.clients(server).await, number));
+    }
+    let (clients, number) = busiest;
+    assert!(clients > 0);
+    let process = this.nats.servers[number].process();
+    process.signal(Signal::USR2).unwrap();
+    condition::met("all have left", LAME_DUCK_GRACE, async || {
+        let left = this.clients(&this.nats.servers[number]).await;
+        Ok((left == 0).then_some(()))
+    })
+    .await
+    .unwrap();
+    this.restart().await;
 }

@@ -59,7 +59,7 @@ async fn bus(dir: &Path, authority: &Authority) -> NatsServer {
 }
 
 /// A value of the manifest's Secret, in a file of its own.
-fn unpacked(manifest: &str, name: &str, dir: &Path) -> PathBuf {
+pub fn unpacked(manifest: &str, name: &str, dir: &Path) -> PathBuf {
     let start = format!("  {name}: ");
     let line = manifest.lines().find_map(|line| line.strip_prefix(&start));
     let value = line.unwrap_or_else(|| panic!("{name} is in the Secret: {manifest}"));

@@ -229,6 +229,15 @@ impl Service {
             .await
     }
 
+    pub async fn delete(&self, path: &str, token: &str) -> Answer {
+        let request = Request::delete(path).header("authorization", format!("Bearer {token}"));
+        Answer::read(
+            self.send(request.body(Body::empty()).expect("a request"))
+                .await,
+        )
+        .await
+    }
+
     pub async fn post(&self, path: &str, token: &str, body: &Value) -> Answer {
         self.post_text(path, token, body.to_string()).await
     }
