@@ -59,6 +59,10 @@ pub enum BusCommand {
     Init(BusInit),
     /// Make credentials for a person with the nats CLI.
     Creds(BusCreds),
+    /// Lock out one credential, whoever holds it: a person, an agent, an aggregator.
+    Revoke(BusRevoke),
+    /// Make the aggregator's own credentials anew.
+    Renew(BusRenew),
 }
 
 /// A new bus.
@@ -118,6 +122,37 @@ pub struct BusCreds {
     /// Write them here, private; else to standard output.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+}
+
+/// A credential to lock out.
+#[derive(Debug, Args)]
+pub struct BusRevoke {
+    /// Its public key, as `bus creds`, `bus renew` and the nats-server's /connz show it: U and 55 letters and digits.
+    pub key: UserKey,
+    /// The bus.
+    #[command(flatten)]
+    pub link: BusLink,
+}
+
+/// New credentials for the aggregator.
+#[derive(Debug, Args)]
+pub struct BusRenew {
+    /// The directory `operator` that `aggregator bus init` made.
+    #[arg(
+        long,
+        env = "MCA_OPERATOR_KEYS",
+        value_name = "DIR",
+        default_value = "bus/operator"
+    )]
+    pub keys: PathBuf,
+    /// The directory `aggregator`, where the new credentials are put. A running aggregator takes them at its next connection.
+    #[arg(
+        long,
+        env = "MCA_BUS_KEYS",
+        value_name = "DIR",
+        default_value = "bus/aggregator"
+    )]
+    pub bus_keys: PathBuf,
 }
 
 fn verb(text: &str) -> Result<&'static str, String> {

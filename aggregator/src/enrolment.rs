@@ -7,6 +7,7 @@ use std::path::Path;
 use async_nats::jetstream::Context;
 use bus_keys::{
     AggregatorKeys, FleetAccount, Identity, JwtError, Revocations, Secret, Token, UserKey,
+    system_account,
 };
 use bus_schema::ClusterName;
 use jiff::Timestamp;
@@ -81,6 +82,14 @@ pub enum EnrolmentError {
         /// The cluster.
         cluster: ClusterName,
     },
+    /// Somebody is there whom nobody has let in here.
+    #[error(
+        "an agent of {cluster} is there with a credential that was not enrolled here, so its key is not known: lock it out with `aggregator bus revoke KEY`; the nats-server's /connz?auth=true shows the key"
+    )]
+    CredentialUnrecorded {
+        /// The cluster.
+        cluster: ClusterName,
+    },
     /// The bucket does not answer.
     #[error("the bucket of credentials does not answer")]
     BucketUnavailable(#[source] Option<Box<dyn std::error::Error + Send + Sync>>),
@@ -144,6 +153,13 @@ impl Gate {
             None => Ok(false),
             Some(changed) => self.system.update(changed.token()).await.map(|()| true),
         }
+    }
+
+    /// The same for the system account. Its token is made from what is known here, so there is nothing to compare it with.
+    async fn publish_system(&self, revoked: &Revocations) -> Result<(), EnrolmentError> {
+        let (identity, signed_by) = (&self.keys.identity, &self.keys.operator_signing);
+        let token = system_account(identity, revoked, signed_by, Timestamp::now());
+        self.system.update(&token).await
     }
 }
 
@@ -221,6 +237,22 @@ impl Enrolment {
         self.lock_out().await?;
         self.issued.remove(cluster, &revoked).await?;
         Ok(revoked)
+    }
+
+    /// Locks out one credential, whoever holds it: an agent, a person, an aggregator.
+    ///
+    /// # Errors
+    /// When bucket or nats-server do not answer. What was begun is then carried out later.
+    pub async fn lock_out_key(&self, key: &UserKey) -> Result<(), EnrolmentError> {
+        let key = std::slice::from_ref(key);
+        self.issued.lock_out(key, Timestamp::now()).await?;
+        self.lock_out().await?;
+        let revoked = self.issued.locked_out().await?;
+        self.gate.publish_system(&revoked).await?;
+        match self.issued.holder(&key[0]).await? {
+            Some(cluster) => self.issued.remove(&cluster, key).await,
+            None => Ok(()),
+        }
     }
 
     /// Until the account's token locks out everybody who is in the bucket. Two replicas that do so at once may overwrite each

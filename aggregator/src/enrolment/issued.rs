@@ -7,6 +7,7 @@ use async_nats::jetstream::kv::{self, Store};
 use async_nats::jetstream::{Context, stream::StorageType};
 use bus_keys::{Revocations, UserKey};
 use bus_schema::ClusterName;
+use futures::TryStreamExt as _;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -96,6 +97,18 @@ impl Issued {
             Ok(())
         })
         .await
+    }
+
+    /// The cluster that a key was issued to.
+    pub async fn holder(&self, key: &UserKey) -> Result<Option<ClusterName>, EnrolmentError> {
+        let names = within(self.bucket.keys()).await?;
+        let names: Vec<String> = within(names.try_collect()).await?;
+        for name in names.iter().filter_map(|name| name.parse().ok()) {
+            if self.of(&name).await?.contains(key) {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
     }
 
     pub async fn locked_out(&self) -> Result<Revocations, EnrolmentError> {

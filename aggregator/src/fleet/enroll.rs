@@ -12,7 +12,7 @@ use crate::actor::Actor;
 use crate::audit::{Entry, Outcome, Target};
 use crate::enrolment::{Enrolled, Enrolment, EnrolmentError};
 use crate::problem::{Problem, ProblemCode};
-use crate::registry::Moment;
+use crate::registry::{Moment, Presence};
 
 /// What lets clusters in and makes the fleet forget them.
 #[derive(Debug, Clone)]
@@ -54,7 +54,7 @@ impl Fleet {
         key: Option<UserKey>,
     ) -> Result<(OperationId, Vec<UserKey>), Problem> {
         let doorkeeper = self.doorkeeper(actor, cluster)?;
-        let known = self.registry().presence(cluster, Moment::now()).is_some();
+        let presence = self.registry().presence(cluster, Moment::now());
         let (fleet, cluster) = (Arc::clone(self), cluster.clone());
         let entry = entry(actor, request_id, "revoke", &cluster);
         self.audited(entry, async move {
@@ -63,8 +63,12 @@ impl Fleet {
                 clusters,
             } = doorkeeper;
             let revoked = enrolment.revoke(&cluster, key.as_ref()).await?;
-            if revoked.is_empty() && !known {
-                return Err(EnrolmentError::CredentialUnknown { cluster });
+            match presence {
+                Some(Presence::Offline) => {}
+                _ if !revoked.is_empty() => {}
+                None => return Err(EnrolmentError::CredentialUnknown { cluster }),
+                // It would be forgotten for as long as it takes to its next heartbeat.
+                Some(_) => return Err(EnrolmentError::CredentialUnrecorded { cluster }),
             }
             if key.is_none() {
                 clusters.forget(&cluster).await?;
@@ -138,6 +142,7 @@ impl From<EnrolmentError> for Problem {
             EnrolmentError::TooManyCredentials { .. } => ProblemCode::CredentialsExhausted,
             EnrolmentError::KeyLockedOut => ProblemCode::InvalidValue,
             EnrolmentError::CredentialUnknown { .. } => ProblemCode::CredentialUnknown,
+            EnrolmentError::CredentialUnrecorded { .. } => ProblemCode::CredentialUnrecorded,
             EnrolmentError::BucketUnavailable(_)
             | EnrolmentError::SystemUnavailable(_)
             | EnrolmentError::Contended => ProblemCode::BusUnavailable,

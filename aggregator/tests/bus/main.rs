@@ -5,4 +5,5 @@ mod agent;
 mod party;
 mod people;
 mod program;
+mod renewal;
 mod revocation;

@@ -11,6 +11,7 @@ use super::*;
 use crate::credentials::Credentials;
 use crate::key::UserKey;
 use crate::mint::Permit;
+use crate::renew::{renew_aggregator, user_of};
 
 fn fixed() -> Bus {
     let mut byte = 10;
@@ -244,4 +245,37 @@ fn a_revocation_makes_a_younger_token_and_keeps_what_others_have_put_there() {
     );
     let again = FleetAccount::parse(changed.token().as_str(), &bus.identity).unwrap();
     assert!(again.has_revoked(&key));
+}
+
+#[test]
+fn the_aggregators_credentials_are_made_anew_and_nothing_else_is_touched() {
+    let dir = TempDir::new().unwrap();
+    let bus = dir.path().join("bus");
+    init(&bus, &place(&dir), time()).unwrap();
+    let (operator, aggregator) = (bus.join("operator"), bus.join("aggregator"));
+    let users = || {
+        ["aggregator.creds", "system.creds"].map(|file| user_of(&aggregator.join(file)).unwrap())
+    };
+    let before = users();
+    let old = renew_aggregator(&operator, &aggregator, time()).unwrap();
+    assert_eq!(old, before);
+    let after = users();
+    assert!(before.iter().all(|user| !after.contains(user)));
+    let mode = fs::metadata(aggregator.join("aggregator.creds"))
+        .unwrap()
+        .permissions();
+    assert_eq!(mode.mode() & 0o777, 0o600);
+    AggregatorKeys::open(&aggregator).unwrap();
+
+    let other = dir.path().join("other");
+    init(&other, &place(&dir), time()).unwrap();
+    let refused = renew_aggregator(&other.join("operator"), &aggregator, time()).unwrap_err();
+    assert!(
+        matches!(refused, DirectoryError::OfTwoBuses { .. }),
+        "{refused}"
+    );
+    fs::remove_file(operator.join("system-scope.nk")).unwrap();
+    let refused = renew_aggregator(&operator, &aggregator, time()).unwrap_err();
+    assert!(refused.to_string().contains("system-scope.nk"), "{refused}");
+    assert_eq!(users(), after, "all or nothing");
 }
