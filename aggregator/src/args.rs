@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use jiff::SignedDuration;
 
 use crate::enrolment::ImageName;
+use crate::public_url::PublicUrl;
 
 /// One API for the deployments of every Kubernetes cluster.
 #[derive(Debug, Parser)]
@@ -237,6 +238,9 @@ pub struct Serve {
     /// Where to listen.
     #[arg(long, env = "MCA_LISTEN", default_value = "127.0.0.1:8000")]
     pub listen: SocketAddr,
+    /// How this service is reached from elsewhere, for links that people pass on [default: http:// and --listen].
+    #[arg(long, env = "MCA_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<PublicUrl>,
     /// The NATS server.
     #[arg(long, env = "MCA_NATS_URL", default_value = "nats://127.0.0.1:4222")]
     pub nats_url: String,

@@ -3,6 +3,7 @@
 //! that whoever comes next carries out what another one began.
 
 use std::path::Path;
+use std::time::Duration;
 
 use async_nats::jetstream::Context;
 use bus_keys::{
@@ -15,10 +16,12 @@ use jiff::Timestamp;
 use crate::bus::{Bus, BusError, ConnectError};
 use crate::store::StoreError;
 
+mod invitation;
 mod issued;
 mod manifest;
 mod system;
 
+pub use invitation::{Found, INVITATION_LASTS, Invitation, Invitations};
 pub use manifest::{Agent, ImageName, ImageNameError};
 pub use system::{Coming, System};
 
@@ -26,6 +29,9 @@ use issued::Issued;
 
 /// Two, so that a new credential can be put in place before the old one is locked out.
 pub const CREDENTIALS_PER_CLUSTER: usize = 2;
+
+/// How long a bucket may take to answer.
+const WITHIN: Duration = Duration::from_secs(3);
 
 /// Another replica may change the account's token at the same moment; more than this is no coincidence.
 const PUBLISH_TRIES: usize = 10;
@@ -90,6 +96,9 @@ pub enum EnrolmentError {
         /// The cluster.
         cluster: ClusterName,
     },
+    /// The link was used, has come of age, or never was one.
+    #[error("this link has been used, or is too old, or was never made; have a new one made")]
+    InvitationUnknown,
     /// The bucket does not answer.
     #[error("the bucket of credentials does not answer")]
     BucketUnavailable(#[source] Option<Box<dyn std::error::Error + Send + Sync>>),
@@ -272,5 +281,15 @@ fn not_opened(error: EnrolmentError) -> StoreError {
     StoreError::NotOpened {
         name: "the token of the bus's account".to_owned(),
         source: error.into(),
+    }
+}
+
+async fn within<T, E>(act: impl Future<Output = Result<T, E>>) -> Result<T, EnrolmentError>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    match tokio::time::timeout(WITHIN, act).await {
+        Ok(done) => done.map_err(|error| EnrolmentError::BucketUnavailable(Some(error.into()))),
+        Err(_) => Err(EnrolmentError::BucketUnavailable(None)),
     }
 }

@@ -11,13 +11,14 @@ use tokio_util::task::TaskTracker;
 use crate::actor::Actor;
 use crate::audit::Audit;
 use crate::bus::{Bus, BusError};
-use crate::enrolment::Enrolment;
+use crate::enrolment::{Enrolment, Invitations};
 use crate::operations::Operations;
 use crate::problem::{Problem, ProblemCode};
 use crate::registry::{ClusterView, Moment, Presence, Registry};
 
 mod enroll;
 mod follow;
+mod invite;
 mod listen;
 mod order;
 mod presence;
@@ -69,9 +70,14 @@ impl Fleet {
 
     /// The same, able to let clusters in and to lock them out.
     #[must_use]
-    pub fn with_enrolment(self, enrolment: Enrolment, clusters: Clusters) -> Self {
+    pub fn with_enrolment(
+        self,
+        (enrolment, invitations): (Enrolment, Invitations),
+        clusters: Clusters,
+    ) -> Self {
         let doorkeeper = Some(Doorkeeper {
             enrolment,
+            invitations,
             clusters,
         });
         Self { doorkeeper, ..self }

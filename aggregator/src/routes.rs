@@ -30,6 +30,7 @@ mod deployments;
 mod enrolment;
 mod events;
 mod health;
+mod join;
 mod logs;
 mod namespaces;
 mod pods;
@@ -50,6 +51,8 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(clusters::list_clusters))
         .routes(routes!(enrolment::enroll_cluster))
         .routes(routes!(enrolment::revoke_cluster))
+        .routes(routes!(join::invite_cluster))
+        .routes(routes!(join::join_cluster))
         .routes(routes!(namespaces::list_namespaces))
         .routes(routes!(deployments::list_deployments))
         .routes(routes!(restart::restart_deployment))
@@ -111,14 +114,22 @@ async fn with_request_id(mut request: Request, next: Next) -> Response {
     let id = format!("{:016x}", rand::random::<u64>());
     let value = HeaderValue::from_str(&id).expect("hexadecimal digits are legal in a header");
     request.headers_mut().insert("x-request-id", value.clone());
-    let span =
-        tracing::info_span!("call", id, method = %request.method(), path = request.uri().path());
+    let span = tracing::info_span!("call", id, method = %request.method(), path = loggable(request.uri().path()));
     let began = std::time::Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
     let (status, milliseconds) = (response.status().as_u16(), began.elapsed().as_millis());
     span.in_scope(|| tracing::info!(status, milliseconds, "answered"));
     response.headers_mut().insert("x-request-id", value);
     response
+}
+
+/// A path as the log may show it: a link that joins a cluster is as good as a credential.
+fn loggable(path: &str) -> &str {
+    if path.starts_with(join::PREFIX) {
+        join::PREFIX
+    } else {
+        path
+    }
 }
 
 #[cfg(test)]

@@ -19,10 +19,11 @@ use crate::args::Serve;
 use crate::audit::Audit;
 use crate::bus::Bus;
 use crate::client_address::TrustedProxies;
-use crate::enrolment::{Agent, Enrolment, Gate};
+use crate::enrolment::{Agent, Enrolment, Gate, Invitations};
 use crate::fleet::{self, Clusters, Fleet};
 use crate::listener;
 use crate::operations::Operations;
+use crate::public_url::PublicUrl;
 use crate::routes;
 use crate::sessions::{SessionCookie, Sessions};
 use crate::sign_in::Identity;
@@ -33,14 +34,15 @@ use crate::users::Users;
 ///
 /// # Errors
 /// When the users, the address or what is kept in JetStream cannot be used.
-pub async fn serve(args: Serve, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+pub async fn serve(mut args: Serve, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
     let listener = TcpListener::bind(args.listen)
         .await
         .with_context(|| format!("cannot listen on {}", args.listen))?;
-    let ui_dir = args.ui_dir.clone();
+    args.listen = listener.local_addr()?;
+    let (address, ui_dir) = (args.listen, args.ui_dir.clone());
     let app = start(args).await?;
     let router = with_ui(routes::router(app.clone()), ui_dir);
-    info!(address = %listener.local_addr()?, "serving");
+    info!(%address, "serving");
     let serving = tokio::spawn(listener::serve(listener, router, app.stopping.clone()));
     stop.await;
     info!("stopping");
@@ -58,7 +60,8 @@ pub async fn serve(args: Serve, stop: impl Future<Output = ()>) -> anyhow::Resul
 /// When the users or what is kept in JetStream cannot be used. While the bus is away it waits.
 pub async fn start(args: Serve) -> anyhow::Result<App> {
     let Serve {
-        listen: _,
+        listen,
+        public_url,
         nats_url,
         nats_creds,
         bus_keys,
@@ -113,6 +116,7 @@ pub async fn start(args: Serve) -> anyhow::Result<App> {
             nats_url: agent_nats_url.unwrap_or(nats_url),
             image: agent_image,
         },
+        public_url: public_url.or_else(|| PublicUrl::of(listen)),
         identity,
         stopping: CancellationToken::new(),
     }))
@@ -124,7 +128,7 @@ struct Kept {
     operations: Operations,
     clusters: Clusters,
     sessions: Sessions,
-    enrolment: Option<Enrolment>,
+    enrolment: Option<(Enrolment, Invitations)>,
 }
 
 impl Kept {
@@ -151,7 +155,8 @@ impl Kept {
             Some(gate) => {
                 // First of all: the permissions to open the rest may be among them.
                 gate.bring_permissions_up_to_date().await?;
-                Some(Enrolment::open(gate.clone(), &jetstream, replicas).await?)
+                let enrolment = Enrolment::open(gate.clone(), &jetstream, replicas).await?;
+                Some((enrolment, Invitations::open(&jetstream, replicas).await?))
             }
             None => None,
         };

@@ -1,8 +1,6 @@
 //! The bucket `credentials`: under each cluster's name the public keys that were let in, and under one of its own those that are
 //! locked out. No private key ever stands there.
 
-use std::time::Duration;
-
 use async_nats::jetstream::kv::{self, Store};
 use async_nats::jetstream::{Context, stream::StorageType};
 use bus_keys::{Revocations, UserKey};
@@ -12,14 +10,11 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{CREDENTIALS_PER_CLUSTER, EnrolmentError};
+use super::{CREDENTIALS_PER_CLUSTER, EnrolmentError, WITHIN, within};
 use crate::store::{self, StoreError};
 
 /// No cluster has a name like this.
 const LOCKED_OUT: &str = "_locked-out";
-
-/// How long the bucket may take to answer.
-const WITHIN: Duration = Duration::from_secs(3);
 
 /// Others may change the same entry at the same moment.
 const TRIES: usize = 10;
@@ -159,15 +154,5 @@ impl Issued {
             }
         }
         Err(EnrolmentError::Contended)
-    }
-}
-
-async fn within<T, E>(act: impl Future<Output = Result<T, E>>) -> Result<T, EnrolmentError>
-where
-    E: std::error::Error + Send + Sync + 'static,
-{
-    match tokio::time::timeout(WITHIN, act).await {
-        Ok(done) => done.map_err(|error| EnrolmentError::BucketUnavailable(Some(error.into()))),
-        Err(_) => Err(EnrolmentError::BucketUnavailable(None)),
     }
 }
