@@ -4,6 +4,7 @@ mod audit;
 mod bad_input;
 mod enrolment;
 mod faults;
+mod hostile;
 mod joining;
 mod logs;
 mod reads;
