@@ -1,7 +1,7 @@
 //! From a command line to a running service, and back.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -30,7 +30,7 @@ use crate::sign_in::Identity;
 use crate::store::StoreError;
 use crate::users::Users;
 
-/// Serves until `stop` resolves, then ends what is under way.
+/// Serves until `stop` resolves, then ends what is under way. It listens at once: that it waits for the bus is an answer, too.
 ///
 /// # Errors
 /// When the users, the address or what is kept in JetStream cannot be used.
@@ -39,14 +39,23 @@ pub async fn serve(mut args: Serve, stop: impl Future<Output = ()>) -> anyhow::R
         .await
         .with_context(|| format!("cannot listen on {}", args.listen))?;
     args.listen = listener.local_addr()?;
-    let (address, ui_dir) = (args.listen, args.ui_dir.clone());
-    let app = start(args).await?;
+    info!(address = %args.listen, "listening");
+    let (ready, listening) = (Arc::new(OnceLock::new()), CancellationToken::new());
+    let router = routes::once_ready(Arc::clone(&ready));
+    let serving = tokio::spawn(listener::serve(listener, router, listening.clone()));
+    tokio::pin!(stop);
+    let ui_dir = args.ui_dir.clone();
+    let app = tokio::select! {
+        app = start(args) => app?,
+        () = &mut stop => return Ok(()),
+    };
     let router = with_ui(routes::router(app.clone()), ui_dir);
-    info!(%address, "serving");
-    let serving = tokio::spawn(listener::serve(listener, router, app.stopping.clone()));
+    ready.set(router).expect("it is set here alone");
+    info!("serving");
     stop.await;
     info!("stopping");
     app.stopping.cancel();
+    listening.cancel();
     let ended = async { tokio::join!(serving, app.fleet.finish_writes()) };
     if tokio::time::timeout(DRAIN_WITHIN, ended).await.is_err() {
         warn!("stopped before all calls were answered");

@@ -7,3 +7,4 @@ mod people;
 mod program;
 mod renewal;
 mod revocation;
+mod waiting;

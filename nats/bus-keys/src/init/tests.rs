@@ -26,6 +26,15 @@ fn time() -> Timestamp {
     Timestamp::from_second(1_790_000_000).unwrap()
 }
 
+fn system_token(bus: &Bus) -> Token {
+    system_account(
+        &bus.identity,
+        &Revocations::new(),
+        &bus.operator_signing,
+        time(),
+    )
+}
+
 fn place(dir: &TempDir) -> Place {
     Place {
         listen: ([127, 0, 0, 1], 4222).into(),
@@ -65,7 +74,7 @@ fn tokens_are_known() {
     let cluster: ClusterName = "cluster-a".parse().unwrap();
     let minted = [
         bus.operator_token(time()),
-        bus.system_token(time()),
+        system_token(&bus),
         bus.aggregator().agent(&cluster, &holder, time()),
     ];
     let minted: String = minted
@@ -91,7 +100,7 @@ fn a_user_says_its_name_and_nothing_about_permissions() {
     assert_eq!(claims["sub"], holder.as_str());
     assert_eq!(claims["iss"], bus.identity.agent_scope.as_str());
     assert_eq!(bus.identity.agent_in(token.as_str()), Some(cluster));
-    let system = bus.system_token(time());
+    let system = system_token(&bus);
     assert_eq!(bus.identity.agent_in(system.as_str()), None);
     let nats = serde_json::json!({
         "issuer_account": bus.identity.fleet, "type": "user", "version": 2,
