@@ -4,9 +4,9 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use async_nats::jetstream;
-use bus_keys::AggregatorKeys;
+use bus_keys::{AggregatorKeys, private_file};
 use bus_schema::ClusterName;
 use jiff::Timestamp;
 
@@ -59,11 +59,20 @@ impl Link {
     }
 }
 
-/// `aggregator enroll CLUSTER`: the manifest, or the token, on standard output.
+/// `aggregator enroll CLUSTER`: the manifest, or the token, on standard output, or the credentials in a file.
 ///
 /// # Errors
-/// When the bus is away, or the cluster has two credentials already.
+/// When the bus is away, the cluster has two credentials already, or the file is there and not to be kept.
 pub async fn enroll(args: Enroll) -> Result<()> {
+    if let Some(file) = args.creds_out.as_deref().filter(|file| file.exists()) {
+        ensure!(
+            args.keep,
+            "--creds-out: {} is there already and is left as it is; give another file, or --keep",
+            file.display()
+        );
+        tracing::info!(cluster = %args.cluster, file = %file.display(), "let in before");
+        return Ok(());
+    }
     let link = Link::open(&args.link).await?;
     let (id, entry) = intent("enroll", &args.cluster);
     let enrolled = link.enrolment.enroll(&args.cluster, args.public_key, USER);
@@ -72,13 +81,17 @@ pub async fn enroll(args: Enroll) -> Result<()> {
         nats_url: args.agent_nats_url.unwrap_or(args.link.nats_url),
         image: args.agent_image,
     };
-    let text = match &enrolled.given {
-        Given::Credentials(secret) => agent.manifest(&args.cluster, secret),
-        Given::Token(token) => format!("{}\n", token.as_str()),
-    };
-    std::io::stdout().write_all(text.as_bytes())?;
+    match (&enrolled.given, &args.creds_out) {
+        (Given::Credentials(secret), Some(file)) => private_file(file, secret.expose())?,
+        (Given::Credentials(secret), None) => say(&agent.manifest(&args.cluster, secret))?,
+        (Given::Token(token), _) => say(&format!("{}\n", token.as_str()))?,
+    }
     tracing::info!(cluster = %args.cluster, public_key = %enrolled.public_key, "let in");
     Ok(())
+}
+
+fn say(text: &str) -> Result<()> {
+    Ok(std::io::stdout().write_all(text.as_bytes())?)
 }
 
 /// `aggregator revoke CLUSTER`

@@ -1,7 +1,7 @@
 //! The aggregator's program: parse, log, run, report.
 
 use aggregator::args::{BusCommand, Cli, Command, LogFormat, UserCommand};
-use aggregator::{bus_admin, cluster_admin, openapi, password, run};
+use aggregator::{bus_admin, cluster_admin, healthcheck, openapi, password, run};
 use anyhow::Context as _;
 use clap::Parser;
 use std::io::Write as _;
@@ -50,6 +50,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
             log(LogFormat::Text);
             cluster_admin::revoke(args).await
         }
+        Command::Healthcheck(args) => healthcheck::ask(args.listen),
         Command::Openapi => Ok(std::io::stdout().write_all(openapi::pretty()?.as_bytes())?),
     }
 }
