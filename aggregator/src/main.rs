@@ -4,7 +4,7 @@ use aggregator::args::{BusCommand, Cli, Command, LogFormat, UserCommand};
 use aggregator::{bus_admin, cluster_admin, healthcheck, openapi, password, run};
 use anyhow::Context as _;
 use clap::Parser;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -60,6 +60,7 @@ fn log(format: LogFormat) {
     let filter = filter.unwrap_or_else(|_| EnvFilter::new("info"));
     let logger = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     match format {
         LogFormat::Text => logger.init(),
