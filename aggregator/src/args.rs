@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use jiff::SignedDuration;
 
 use crate::enrolment::ImageName;
+use crate::public_url::PublicUrl;
 
 /// One API for the deployments of every Kubernetes cluster.
 #[derive(Debug, Parser)]
@@ -69,6 +70,10 @@ pub enum BusCommand {
     Init(BusInit),
     /// Make credentials for a person with the nats CLI.
     Creds(BusCreds),
+    /// Lock out one credential, whoever holds it: a person, an agent, an aggregator.
+    Revoke(BusRevoke),
+    /// Make the aggregator's own credentials anew.
+    Renew(BusRenew),
 }
 
 /// A new bus.
@@ -131,6 +136,37 @@ pub struct BusCreds {
     /// Write them here, private; else to standard output.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+}
+
+/// A credential to lock out.
+#[derive(Debug, Args)]
+pub struct BusRevoke {
+    /// Its public key, as `bus creds`, `bus renew` and the nats-server's /connz show it: U and 55 letters and digits.
+    pub key: UserKey,
+    /// The bus.
+    #[command(flatten)]
+    pub link: BusLink,
+}
+
+/// New credentials for the aggregator.
+#[derive(Debug, Args)]
+pub struct BusRenew {
+    /// The directory `operator` that `aggregator bus init` made.
+    #[arg(
+        long,
+        env = "MCA_OPERATOR_KEYS",
+        value_name = "DIR",
+        default_value = "bus/operator"
+    )]
+    pub keys: PathBuf,
+    /// The directory `aggregator`, where the new credentials are put. A running aggregator takes them at its next connection.
+    #[arg(
+        long,
+        env = "MCA_BUS_KEYS",
+        value_name = "DIR",
+        default_value = "bus/aggregator"
+    )]
+    pub bus_keys: PathBuf,
 }
 
 fn verb(text: &str) -> Result<&'static str, String> {
@@ -221,6 +257,9 @@ pub struct Serve {
     /// Where to listen.
     #[arg(long, env = "MCA_LISTEN", default_value = "127.0.0.1:8000")]
     pub listen: SocketAddr,
+    /// How this service is reached from elsewhere, for links that people pass on [default: http:// and --listen].
+    #[arg(long, env = "MCA_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<PublicUrl>,
     /// The NATS server.
     #[arg(long, env = "MCA_NATS_URL", default_value = "nats://127.0.0.1:4222")]
     pub nats_url: String,

@@ -1,12 +1,14 @@
 //! The link to NATS. Knows how a request fails on the way, and nothing of clusters or people.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_nats::connection::State;
 use async_nats::{
-    Client, ConnectOptions, HeaderMap, Message, Request, RequestErrorKind, Subscriber,
+    Auth, AuthError, Client, ConnectOptions, HeaderMap, Message, Request, RequestErrorKind,
+    Subscriber,
 };
+use bus_keys::{Credentials, CredentialsError};
 use bus_schema::Fault;
 use bytes::Bytes;
 use tracing::{info, warn};
@@ -46,6 +48,15 @@ pub enum ConnectError {
         #[source]
         source: std::io::Error,
     },
+    /// The file has no credentials.
+    #[error("{path} is no credential")]
+    CredentialsUnusable {
+        /// The file.
+        path: String,
+        /// Why not.
+        #[source]
+        source: CredentialsError,
+    },
     /// The first connection failed.
     #[error("no connection to {url}")]
     NotConnected {
@@ -67,15 +78,14 @@ impl Bus {
     /// # Errors
     /// When the credentials cannot be read or the address is none.
     pub async fn connect(url: &str, credentials: Option<&Path>) -> Result<Self, ConnectError> {
-        let mut options = ConnectOptions::new();
-        if let Some(path) = credentials {
-            options = options.credentials_file(path).await.map_err(|source| {
-                ConnectError::CredentialsUnreadable {
-                    path: path.display().to_string(),
-                    source,
-                }
-            })?;
-        }
+        let options = match credentials {
+            None => ConnectOptions::new(),
+            Some(path) => {
+                read(path).await?;
+                let path = path.to_owned();
+                ConnectOptions::with_auth_callback(move |nonce| answer(path.clone(), nonce))
+            }
+        };
         let client = options
             .name("aggregator")
             .custom_inbox_prefix("_INBOX_aggregator")
@@ -151,6 +161,28 @@ impl Bus {
     pub async fn subscribe(&self, subject: &str) -> Option<Subscriber> {
         self.client.subscribe(subject.to_owned()).await.ok()
     }
+}
+
+async fn read(path: &Path) -> Result<Credentials, ConnectError> {
+    let shown = || path.display().to_string();
+    let text = tokio::fs::read_to_string(path).await;
+    let text = text.map_err(|source| ConnectError::CredentialsUnreadable {
+        path: shown(),
+        source,
+    })?;
+    Credentials::parse(&text, None).map_err(|source| ConnectError::CredentialsUnusable {
+        path: shown(),
+        source,
+    })
+}
+
+/// Answers the server's challenge. The file is read for each connection, so that new credentials need no restart.
+async fn answer(path: PathBuf, nonce: Vec<u8>) -> Result<Auth, AuthError> {
+    let credentials = read(&path).await.map_err(AuthError::new)?;
+    let mut auth = Auth::new();
+    auth.jwt = Some(credentials.token().as_str().to_owned());
+    auth.signature = Some(credentials.sign(&nonce));
+    Ok(auth)
 }
 
 /// Full jitter up to 30 s; the callback also delays the very first attempt, which is to be at once.

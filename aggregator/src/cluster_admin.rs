@@ -1,4 +1,4 @@
-//! `aggregator enroll` and `aggregator revoke`: what the API does, for whoever holds the aggregator's keys, without a running
+//! `aggregator enroll`, `aggregator revoke` and `aggregator bus revoke`: what the API does, for whoever holds the aggregator's keys, without a running
 //! aggregator. Audited as well.
 
 use std::io::Write as _;
@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 use async_nats::jetstream;
-use bus_keys::{AggregatorKeys, private_file};
+use bus_keys::{AggregatorKeys, private_file, user_of};
 use bus_schema::ClusterName;
 use jiff::Timestamp;
 
-use crate::args::{BusLink, Enroll, Revoke};
+use crate::args::{BusLink, BusRevoke, Enroll, Revoke};
 use crate::audit::{Audit, Entry, Outcome, Target};
 use crate::bus::Bus;
 use crate::enrolment::{Agent, Enrolment, Gate, Given};
@@ -74,7 +74,7 @@ pub async fn enroll(args: Enroll) -> Result<()> {
         return Ok(());
     }
     let link = Link::open(&args.link).await?;
-    let (id, entry) = intent("enroll", &args.cluster);
+    let (id, entry) = intent("enroll", Some(&args.cluster));
     let enrolled = link.enrolment.enroll(&args.cluster, args.public_key, USER);
     let enrolled = link.audit.around(&id, entry, enrolled).await??;
     let agent = Agent {
@@ -100,7 +100,7 @@ fn say(text: &str) -> Result<()> {
 /// When the bus is away, or the cluster has no such credential.
 pub async fn revoke(args: Revoke) -> Result<()> {
     let link = Link::open(&args.link).await?;
-    let (id, entry) = intent("revoke", &args.cluster);
+    let (id, entry) = intent("revoke", Some(&args.cluster));
     let act = async {
         let revoked = link
             .enrolment
@@ -112,20 +112,50 @@ pub async fn revoke(args: Revoke) -> Result<()> {
         Ok::<_, crate::enrolment::EnrolmentError>(revoked)
     };
     let revoked = link.audit.around(&id, entry, act).await??;
+    if revoked.is_empty() {
+        tracing::warn!(cluster = %args.cluster, "no credential of it was recorded: an agent with another one will be back");
+    }
     for key in revoked {
         tracing::info!(cluster = %args.cluster, public_key = %key, "locked out");
     }
     Ok(())
 }
 
-fn intent(verb: &str, cluster: &ClusterName) -> (bus_schema::OperationId, Entry) {
+/// `aggregator bus revoke KEY`
+///
+/// # Errors
+/// When the bus is away, or it is the key with which this is done.
+pub async fn revoke_key(args: BusRevoke) -> Result<()> {
+    let BusRevoke { key, link } = args;
+    let keys = &link.bus_keys;
+    for own in [
+        AggregatorKeys::aggregator_creds(keys),
+        AggregatorKeys::system_creds(keys),
+    ] {
+        if user_of(&own)? == key {
+            bail!(
+                "{} is the credential with which this would be done: make a new one first with `aggregator bus renew`",
+                own.display()
+            );
+        }
+    }
+    let link = Link::open(&link).await?;
+    let (id, mut entry) = intent("revoke", None);
+    entry.detail = Some(format!("the credential {key}"));
+    let act = link.enrolment.lock_out_key(&key);
+    link.audit.around(&id, entry, act).await??;
+    tracing::info!(public_key = %key, "locked out");
+    Ok(())
+}
+
+fn intent(verb: &str, cluster: Option<&ClusterName>) -> (bus_schema::OperationId, Entry) {
     let id = mint();
     let entry = Entry {
         time: Timestamp::now(),
         user: USER.to_owned(),
         address: None,
         verb: verb.to_owned(),
-        target: Some(Target {
+        target: cluster.map(|cluster| Target {
             cluster: cluster.clone(),
             namespace: None,
             deployment_name: None,

@@ -21,6 +21,7 @@ pub mod operations;
 pub mod origin;
 pub mod password;
 pub mod problem;
+pub mod public_url;
 pub mod registry;
 pub mod routes;
 pub mod run;

@@ -41,6 +41,11 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Bus { command } => match command {
             BusCommand::Init(args) => bus_admin::init(&args),
             BusCommand::Creds(args) => bus_admin::creds(&args),
+            BusCommand::Revoke(args) => {
+                log(LogFormat::Text);
+                cluster_admin::revoke_key(args).await
+            }
+            BusCommand::Renew(args) => bus_admin::renew(&args),
         },
         Command::Enroll(args) => {
             log(LogFormat::Text);

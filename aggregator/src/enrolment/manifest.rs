@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bus_keys::Secret;
 use bus_schema::ClusterName;
+use serde::{Deserialize, Serialize};
 
 /// Namespace, ServiceAccount, ClusterRole and binding, as they are shipped.
 const RBAC: &str = include_str!("../../../k8s/agent-rbac.yaml");
@@ -14,7 +15,7 @@ const RBAC: &str = include_str!("../../../k8s/agent-rbac.yaml");
 const NAMESPACE: &str = "multi-cluster-aggregator";
 
 /// How the agents of new clusters are started.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agent {
     /// The nats-server, as they reach it.
     pub nats_url: String,
@@ -23,7 +24,8 @@ pub struct Agent {
 }
 
 /// The name of an image: a registry's address, a path, a tag or digest.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct ImageName(String);
 
 /// What is not an [`ImageName`].
@@ -45,6 +47,14 @@ impl FromStr for ImageName {
         } else {
             Err(ImageNameError)
         }
+    }
+}
+
+impl TryFrom<String> for ImageName {
+    type Error = ImageNameError;
+
+    fn try_from(text: String) -> Result<Self, ImageNameError> {
+        text.parse()
     }
 }
 

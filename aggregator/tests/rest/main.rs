@@ -4,6 +4,8 @@ mod audit;
 mod bad_input;
 mod enrolment;
 mod faults;
+mod hostile;
+mod joining;
 mod logs;
 mod reads;
 mod restart;

@@ -170,6 +170,7 @@ impl Service {
     pub async fn try_start(dir: &Path, nats_url: &str) -> anyhow::Result<Self> {
         let app = run::start(Serve {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            public_url: Some("https://fleet.example".parse().expect("a URL")),
             nats_url: nats_url.to_owned(),
             nats_creds: None,
             bus_keys: Some(dir.join("nats/keys/aggregator")),

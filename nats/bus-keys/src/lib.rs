@@ -11,14 +11,16 @@ mod init;
 mod jwt;
 mod key;
 mod mint;
+mod renew;
 mod scope;
 mod server_config;
 
-pub use account::{FleetAccount, Revocations};
+pub use account::{FleetAccount, Revocations, system_account};
 pub use credentials::{Credentials, CredentialsError};
 pub use directory::{DirectoryError, Role, private_file};
 pub use init::{Bus, Place, init};
 pub use jwt::{JwtError, Token};
 pub use key::{Key, KeyError, Kind, Secret, UserKey};
 pub use mint::{AggregatorKeys, Identity, Label, PeopleKeys, Permit};
+pub use renew::{renew_aggregator, user_of};
 pub use scope::{AUDIT_STREAM, BUCKETS};
