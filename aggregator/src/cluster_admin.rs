@@ -7,13 +7,14 @@ use std::time::Duration;
 use anyhow::{Result, bail, ensure};
 use async_nats::jetstream;
 use bus_keys::{AggregatorKeys, private_file, user_of};
+use bus_link::Servers;
 use bus_schema::ClusterName;
 use jiff::Timestamp;
 
 use crate::args::{BusLink, BusRevoke, Enroll, Revoke};
 use crate::audit::{Audit, Entry, Outcome, Target};
 use crate::bus::Bus;
-use crate::enrolment::{Agent, Enrolment, Gate, Given};
+use crate::enrolment::{Agent, Enrolment, Gate, Given, agent_ca};
 use crate::fleet::{Clusters, mint};
 
 const CONNECTED_WITHIN: Duration = Duration::from_secs(10);
@@ -30,8 +31,9 @@ struct Link {
 impl Link {
     async fn open(args: &BusLink) -> Result<Self> {
         let creds = AggregatorKeys::aggregator_creds(&args.bus_keys);
-        let gate = Gate::open(&args.nats_url, &args.bus_keys).await?;
-        let bus = Bus::connect(&args.nats_url, Some(&creds)).await?;
+        let servers = Servers::new(&args.nats_url, args.nats_ca.as_deref())?;
+        let gate = Gate::open(&servers, &args.bus_keys).await?;
+        let bus = Bus::connect(&servers, Some(&creds)).await?;
         let connected = async {
             while !bus.is_up() || !gate.system().is_up() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -64,21 +66,17 @@ impl Link {
 /// # Errors
 /// When the bus is away, the cluster has two credentials already, or the file is there and not to be kept.
 pub async fn enroll(args: Enroll) -> Result<()> {
-    if let Some(file) = args.creds_out.as_deref().filter(|file| file.exists()) {
-        ensure!(
-            args.keep,
-            "--creds-out: {} is there already and is left as it is; give another file, or --keep",
-            file.display()
-        );
-        tracing::info!(cluster = %args.cluster, file = %file.display(), "let in before");
+    if has_credentials(&args)? {
         return Ok(());
     }
+    let nats_ca = agent_ca(args.agent_nats_ca.as_ref().or(args.link.nats_ca.as_ref()))?;
     let link = Link::open(&args.link).await?;
     let (id, entry) = intent("enroll", Some(&args.cluster));
     let enrolled = link.enrolment.enroll(&args.cluster, args.public_key, USER);
     let enrolled = link.audit.around(&id, entry, enrolled).await??;
     let agent = Agent {
         nats_url: args.agent_nats_url.unwrap_or(args.link.nats_url),
+        nats_ca,
         image: args.agent_image,
     };
     match (&enrolled.given, &args.creds_out) {
@@ -88,6 +86,20 @@ pub async fn enroll(args: Enroll) -> Result<()> {
     }
     tracing::info!(cluster = %args.cluster, public_key = %enrolled.public_key, "let in");
     Ok(())
+}
+
+/// Whether an earlier call made them and they are to be kept.
+fn has_credentials(args: &Enroll) -> Result<bool> {
+    let Some(file) = args.creds_out.as_deref().filter(|file| file.exists()) else {
+        return Ok(false);
+    };
+    ensure!(
+        args.keep,
+        "--creds-out: {} is there already and is left as it is; give another file, or --keep",
+        file.display()
+    );
+    tracing::info!(cluster = %args.cluster, file = %file.display(), "let in before");
+    Ok(true)
 }
 
 fn say(text: &str) -> Result<()> {

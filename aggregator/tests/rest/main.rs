@@ -2,6 +2,7 @@
 
 mod audit;
 mod bad_input;
+mod clustered;
 mod enrolment;
 mod faults;
 mod hostile;
@@ -9,4 +10,5 @@ mod joining;
 mod logs;
 mod reads;
 mod restart;
+mod secured;
 mod stack;

@@ -40,6 +40,8 @@ fn place(dir: &TempDir) -> Place {
         listen: ([127, 0, 0, 1], 4222).into(),
         store: dir.path().join("a store"),
         tls: None,
+        websocket: None,
+        members: vec![],
     }
 }
 
@@ -287,4 +289,81 @@ fn the_aggregators_credentials_are_made_anew_and_nothing_else_is_touched() {
     let refused = renew_aggregator(&operator, &aggregator, time()).unwrap_err();
     assert!(refused.to_string().contains("system-scope.nk"), "{refused}");
     assert_eq!(users(), after, "all or nothing");
+}
+
+fn three(dir: &TempDir) -> Place {
+    let members = ["n1=nats-1:6222", "n2=nats-2:6222", "n3=10.0.0.3:6222"];
+    Place {
+        members: members.map(|member| member.parse().unwrap()).to_vec(),
+        ..place(dir)
+    }
+}
+
+#[test]
+fn each_of_several_servers_has_a_private_directory_and_no_key_of_the_bus() {
+    let dir = TempDir::new().unwrap();
+    let keys = dir.path().join("keys");
+    init(&keys, &three(&dir), time()).unwrap();
+    for (path, mode) in tree(&keys) {
+        let expected = if Path::new(&path).is_dir() {
+            0o700
+        } else {
+            0o600
+        };
+        assert_eq!(mode, expected, "{path}");
+    }
+    let read = |path: &str| fs::read_to_string(keys.join(path)).unwrap();
+    let authority = read("operator/routes-ca.key");
+    let mut shown = Vec::new();
+    for name in ["n1", "n2", "n3"] {
+        let files = tree(&keys.join("server").join(name));
+        let text: String = files
+            .iter()
+            .map(|(path, _)| fs::read_to_string(path).unwrap())
+            .collect();
+        assert!(!text.contains(authority.trim()), "the authority's key");
+        let seed = |word: &str| word.len() == 58 && word.starts_with('S');
+        assert!(!text.split_whitespace().any(seed), "a seed");
+        shown.push(read(&format!("server/{name}/routes.key")));
+        assert!(text.contains(&format!("server_name: \"{name}\"")), "{text}");
+        assert!(text.contains("verify: true"), "{text}");
+    }
+    shown.dedup();
+    assert_eq!(shown.len(), 3, "each has a key of its own");
+    let refused = init(&keys, &three(&dir), time()).unwrap_err();
+    assert!(
+        matches!(refused, DirectoryError::Complete { .. }),
+        "{refused}"
+    );
+    fs::remove_file(keys.join("server/n2/bus.conf")).unwrap();
+    let refused = init(&keys, &three(&dir), time()).unwrap_err();
+    assert!(refused.to_string().contains("lacks server/n2/bus.conf"));
+}
+
+#[test]
+fn a_place_that_cannot_work_is_refused_with_its_flag() {
+    let dir = TempDir::new().unwrap();
+    let open: std::net::SocketAddr = ([0, 0, 0, 0], 443).into();
+    let all = three(&dir).members;
+    let twice = [&all[..2], &all[..1]].concat();
+    let members = |members: &[Member]| Place {
+        members: members.to_vec(),
+        ..place(&dir)
+    };
+    let websocket = |tls| Place {
+        websocket: Some(open),
+        tls,
+        ..place(&dir)
+    };
+    let told = |place: Place| place.check().map_err(|error| error.to_string());
+    for place in [members(&all[..1]), members(&all[..2]), members(&twice)] {
+        let error = told(place).unwrap_err();
+        assert!(error.starts_with("--server: "), "{error}");
+    }
+    let error = told(websocket(None)).unwrap_err();
+    assert!(error.starts_with("--websocket: "), "{error}");
+    let files = ("a.crt".into(), "a.key".into());
+    told(websocket(Some(files))).unwrap();
+    told(members(&all)).unwrap();
+    told(place(&dir)).unwrap();
 }
