@@ -42,8 +42,18 @@ pub enum Command {
     Enroll(Enroll),
     /// Lock a cluster out: its agents are cut off, and it is forgotten.
     Revoke(Revoke),
+    /// Ask a running `serve` on this machine whether it can do its work: ends with 0 if so.
+    Healthcheck(Healthcheck),
     /// Print the API's OpenAPI document.
     Openapi,
+}
+
+/// Whom to ask.
+#[derive(Debug, Args)]
+pub struct Healthcheck {
+    /// Where `serve` listens.
+    #[arg(long, env = "MCA_LISTEN", default_value = "127.0.0.1:8000")]
+    pub listen: SocketAddr,
 }
 
 /// What can be done about users.
@@ -91,6 +101,9 @@ pub struct BusInit {
     /// or more. Each gets a directory in `server`, and its data go to one of its name in --store-dir.
     #[arg(long = "server", value_name = "NAME=HOST:PORT")]
     pub servers: Vec<Member>,
+    /// Where all keys are there already, leave them and succeed; for what runs at every start.
+    #[arg(long)]
+    pub keep: bool,
 }
 
 /// Credentials for a person.
@@ -218,6 +231,12 @@ pub struct Enroll {
     /// The public key that `agent keygen` printed: then only the token is made, and printed.
     #[arg(long, value_name = "KEY")]
     pub public_key: Option<UserKey>,
+    /// Write the agent's credentials to this new file, private to its owner, and print no manifest.
+    #[arg(long, value_name = "FILE", conflicts_with = "public_key")]
+    pub creds_out: Option<PathBuf>,
+    /// Where that file is there already, leave it and succeed; for what runs at every start.
+    #[arg(long, requires = "creds_out")]
+    pub keep: bool,
     /// The nats-server as the cluster reaches it [default: --nats-url].
     #[arg(long, env = "MCA_AGENT_NATS_URL", value_name = "URL")]
     pub agent_nats_url: Option<String>,

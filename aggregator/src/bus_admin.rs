@@ -4,7 +4,9 @@ use std::io::Write as _;
 use std::path::{Path, absolute};
 
 use anyhow::{Context as _, Result};
-use bus_keys::{Label, PeopleKeys, Permit, Place, Role, private_file, renew_aggregator};
+use bus_keys::{
+    DirectoryError, Label, PeopleKeys, Permit, Place, Role, private_file, renew_aggregator,
+};
 use jiff::Timestamp;
 
 use crate::args::{BusCreds, BusInit, BusRenew};
@@ -12,7 +14,7 @@ use crate::args::{BusCreds, BusInit, BusRenew};
 /// `aggregator bus init`
 ///
 /// # Errors
-/// When there are keys already, all or some, or nothing can be written.
+/// When there are some keys already, or all and they are not to be kept, or nothing can be written.
 pub fn init(args: &BusInit) -> Result<()> {
     let place = Place {
         listen: args.listen,
@@ -28,7 +30,12 @@ pub fn init(args: &BusInit) -> Result<()> {
         members: args.servers.clone(),
     };
     place.check()?;
-    bus_keys::init(&args.dir, &place, Timestamp::now())?;
+    match bus_keys::init(&args.dir, &place, Timestamp::now()) {
+        Err(DirectoryError::Complete { dir }) if args.keep => {
+            return say(&format!("{}: kept\n", dir.display()));
+        }
+        made => made?,
+    };
     let dir = |role: Role| args.dir.join(role.dir()).display().to_string();
     let (operator, server) = (dir(Role::Operator), dir(Role::Server));
     let (whom, config) = match args.servers.is_empty() {

@@ -138,10 +138,15 @@ async fn with_request_id(mut request: Request, next: Next) -> Response {
     let value = HeaderValue::from_str(&id).expect("hexadecimal digits are legal in a header");
     request.headers_mut().insert("x-request-id", value.clone());
     let span = tracing::info_span!("call", id, method = %request.method(), path = loggable(request.uri().path()));
+    let probed = matches!(request.uri().path(), "/livez" | "/readyz");
     let began = std::time::Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
     let (status, milliseconds) = (response.status().as_u16(), began.elapsed().as_millis());
-    span.in_scope(|| tracing::info!(status, milliseconds, "answered"));
+    span.in_scope(|| match probed {
+        // Every few seconds the same.
+        true if status == 200 => tracing::debug!(status, milliseconds, "answered"),
+        _ => tracing::info!(status, milliseconds, "answered"),
+    });
     response.headers_mut().insert("x-request-id", value);
     response
 }
