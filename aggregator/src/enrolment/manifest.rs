@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bus_keys::Secret;
 use bus_link::{Authority, AuthorityError};
 use bus_schema::ClusterName;
+use serde::{Deserialize, Serialize};
 
 /// Namespace, ServiceAccount, ClusterRole and binding, as they are shipped.
 const RBAC: &str = include_str!("../../../k8s/agent-rbac.yaml");
@@ -19,7 +20,7 @@ const CA_VARIABLE: &str = "
             - {name: MCA_NATS_CA, value: /etc/agent/ca.pem}";
 
 /// How the agents of new clusters are started.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agent {
     /// The nats-server, as they reach it.
     pub nats_url: String,
@@ -30,7 +31,8 @@ pub struct Agent {
 }
 
 /// The name of an image: a registry's address, a path, a tag or digest.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct ImageName(String);
 
 /// What is not an [`ImageName`].
@@ -52,6 +54,14 @@ impl FromStr for ImageName {
         } else {
             Err(ImageNameError)
         }
+    }
+}
+
+impl TryFrom<String> for ImageName {
+    type Error = ImageNameError;
+
+    fn try_from(text: String) -> Result<Self, ImageNameError> {
+        text.parse()
     }
 }
 

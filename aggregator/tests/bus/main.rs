@@ -5,4 +5,6 @@ mod agent;
 mod party;
 mod people;
 mod program;
+mod renewal;
 mod revocation;
+mod waiting;

@@ -5,6 +5,8 @@ mod bad_input;
 mod clustered;
 mod enrolment;
 mod faults;
+mod hostile;
+mod joining;
 mod logs;
 mod reads;
 mod restart;

@@ -160,6 +160,7 @@ impl Service {
     pub fn settings(dir: &Path, nats_url: &str) -> Serve {
         Serve {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            public_url: Some("https://fleet.example".parse().expect("a URL")),
             nats_url: nats_url.to_owned(),
             nats_ca: None,
             nats_creds: None,
