@@ -60,9 +60,12 @@ async fn run(command: Command) -> anyhow::Result<()> {
     }
 }
 
+/// The client library's own words are left out: each of them is also an event, which is told by the link to the bus.
+const USUAL: &str = "info,async_nats=off";
+
 fn log(format: LogFormat) {
     let filter = EnvFilter::builder().with_env_var("MCA_LOG").try_from_env();
-    let filter = filter.unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = filter.unwrap_or_else(|_| EnvFilter::new(USUAL));
     let logger = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())

@@ -15,7 +15,8 @@ const NAMES: [&str; 3] = ["n1", "n2", "n3"];
 pub struct NatsCluster {
     pub servers: Vec<NatsServer>,
     keys: Arc<Keys>,
-    members: Vec<Member>,
+    /// Where they reach each other.
+    pub members: Vec<Member>,
 }
 
 impl NatsCluster {

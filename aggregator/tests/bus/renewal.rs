@@ -69,7 +69,7 @@ async fn a_running_aggregator_goes_on_with_new_credentials_when_its_old_ones_are
     });
     let mut running = Vec::new();
     for file in &files {
-        let servers = Servers::new(&server.url(), None);
+        let servers = Servers::new(&server.url(), None).unwrap();
         let bus = Bus::connect(&servers, Some(file)).await.unwrap();
         condition::met("let in", PATIENCE, async || Ok(bus.is_up().then_some(())))
             .await

@@ -130,8 +130,8 @@ impl Clustered {
         }
     }
 
-    /// Signs in, restarts a deployment, and finds it in the audit: each as soon as it works.
-    async fn restart(&self) {
+    /// Signs in, restarts a deployment, and finds it in the audit: each as soon as it works. Says when that was.
+    async fn restart(&self) -> String {
         let begun = Instant::now();
         let signed_in = self
             .service
@@ -164,9 +164,18 @@ impl Clustered {
         self.service.online(1, &token).await;
         refusals.dedup();
         let all = begun.elapsed();
-        println!(
+        format!(
             "signed in after {sign_in:?}, restarted after {restarted:?} ({refusals:?}), audited and online after {all:?}"
-        );
+        )
+    }
+
+    /// Waits until the cluster can be read.
+    async fn reads(&self, token: &str) {
+        let read = async || {
+            let list = self.service.get("/namespaces/cluster-a", token).await;
+            (list.status == StatusCode::OK).then_some(())
+        };
+        self.service.until("a read", read).await;
     }
 
     async fn try_token(&self) -> Option<String> {
@@ -180,16 +189,18 @@ impl Clustered {
 async fn with_one_of_three_servers_lost_everything_goes_on_and_it_catches_up() {
     let mut this = Clustered::start().await;
     this.replicated().await;
-    this.restart().await;
+    let token = this.service.token("admin").await;
+    println!("with all three: {}", this.restart().await);
     for lost in 0..3 {
         let begun = Instant::now();
         this.nats.servers[lost].kill().await.unwrap();
-        this.restart().await;
-        let worked = begun.elapsed();
+        this.reads(&token).await;
+        let read = begun.elapsed();
+        let worked = this.restart().await;
         this.nats.servers[lost].restart().await.unwrap();
         this.replicated().await;
         println!(
-            "after a loss: a sign-in and a restart done after {worked:?}, all copies current after {:?}",
+            "after a loss: read after {read:?}, {worked}; all copies current after {:?}",
             begun.elapsed()
         );
     }
