@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use bus_keys::{Label, UserKey};
+use bus_keys::{Label, Member, UserKey};
 use bus_schema::ClusterName;
 use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
@@ -78,6 +78,14 @@ pub struct BusInit {
     /// The private key of the TLS certificate.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
+    /// Where the nats-server will listen for WebSocket, such as `0.0.0.0:443`; with the same certificate, without which it may be
+    /// loopback alone.
+    #[arg(long, value_name = "ADDR")]
+    pub websocket: Option<SocketAddr>,
+    /// One server of a cluster, and where the others reach it, as `n1=nats-1.example:6222`; once for each, of which there are three
+    /// or more. Each gets a directory in `server`, and its data go to one of its name in --store-dir.
+    #[arg(long = "server", value_name = "NAME=HOST:PORT")]
+    pub servers: Vec<Member>,
 }
 
 /// Credentials for a person.
@@ -141,9 +149,13 @@ fn lifetime(text: &str) -> Result<SignedDuration, String> {
 /// How the bus is reached with the aggregator's keys.
 #[derive(Debug, Args)]
 pub struct BusLink {
-    /// The nats-server.
+    /// The nats-server, as `tls://HOST:4222`; several are separated by commas.
     #[arg(long, env = "MCA_NATS_URL", default_value = "nats://127.0.0.1:4222")]
     pub nats_url: String,
+    /// The CA that signed the nats-server's certificate, if it is a private one. No other is trusted then, and nothing is said
+    /// without TLS.
+    #[arg(long, env = "MCA_NATS_CA", value_name = "FILE")]
+    pub nats_ca: Option<PathBuf>,
     /// The directory `aggregator` that `aggregator bus init` made.
     #[arg(
         long,
@@ -173,6 +185,9 @@ pub struct Enroll {
     /// The nats-server as the cluster reaches it [default: --nats-url].
     #[arg(long, env = "MCA_AGENT_NATS_URL", value_name = "URL")]
     pub agent_nats_url: Option<String>,
+    /// The CA that the manifests are to give the clusters [default: --nats-ca].
+    #[arg(long, env = "MCA_AGENT_NATS_CA", value_name = "FILE")]
+    pub agent_nats_ca: Option<PathBuf>,
     /// The agent's image.
     #[arg(long, env = "MCA_AGENT_IMAGE", default_value = AGENT_IMAGE, value_name = "IMAGE")]
     pub agent_image: ImageName,
@@ -202,9 +217,13 @@ pub struct Serve {
     /// Where to listen.
     #[arg(long, env = "MCA_LISTEN", default_value = "127.0.0.1:8000")]
     pub listen: SocketAddr,
-    /// The NATS server.
+    /// The nats-server, as `tls://HOST:4222`; several are separated by commas.
     #[arg(long, env = "MCA_NATS_URL", default_value = "nats://127.0.0.1:4222")]
     pub nats_url: String,
+    /// The CA that signed the nats-server's certificate, if it is a private one. No other is trusted then, and nothing is said
+    /// without TLS.
+    #[arg(long, env = "MCA_NATS_CA", value_name = "FILE")]
+    pub nats_ca: Option<PathBuf>,
     /// The credentials for it, a file as `nsc` and `nats` write it [default: those in --bus-keys].
     #[arg(long, env = "MCA_NATS_CREDS", value_name = "FILE")]
     pub nats_creds: Option<PathBuf>,
@@ -214,6 +233,9 @@ pub struct Serve {
     /// The nats-server as the clusters reach it, for the manifests that join them [default: --nats-url].
     #[arg(long, env = "MCA_AGENT_NATS_URL", value_name = "URL")]
     pub agent_nats_url: Option<String>,
+    /// The CA that the manifests are to give the clusters [default: --nats-ca].
+    #[arg(long, env = "MCA_AGENT_NATS_CA", value_name = "FILE")]
+    pub agent_nats_ca: Option<PathBuf>,
     /// The agent's image, for the same.
     #[arg(long, env = "MCA_AGENT_IMAGE", default_value = AGENT_IMAGE, value_name = "IMAGE")]
     pub agent_image: ImageName,

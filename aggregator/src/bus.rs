@@ -1,20 +1,24 @@
 //! The link to NATS. Knows how a request fails on the way, and nothing of clusters or people.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::connection::State;
 use async_nats::{
-    Client, ConnectOptions, HeaderMap, Message, Request, RequestErrorKind, Subscriber,
+    Client, ConnectOptions, Event, HeaderMap, Message, Request, RequestErrorKind, Subscriber,
 };
+use bus_link::{MovesOn, Servers, is_told_elsewhere};
 use bus_schema::Fault;
 use bytes::Bytes;
-use tracing::{info, warn};
+use tokio::sync::Notify;
+use tracing::{debug, info, warn};
 
 /// A connection that comes back by itself.
 #[derive(Debug, Clone)]
 pub struct Bus {
     client: Client,
+    _moves_on: Arc<MovesOn>,
 }
 
 /// Why a request has no reply.
@@ -66,7 +70,10 @@ impl Bus {
     ///
     /// # Errors
     /// When the credentials cannot be read or the address is none.
-    pub async fn connect(url: &str, credentials: Option<&Path>) -> Result<Self, ConnectError> {
+    pub async fn connect(
+        servers: &Servers,
+        credentials: Option<&Path>,
+    ) -> Result<Self, ConnectError> {
         let mut options = ConnectOptions::new();
         if let Some(path) = credentials {
             options = options.credentials_file(path).await.map_err(|source| {
@@ -76,20 +83,30 @@ impl Bus {
                 }
             })?;
         }
-        let client = options
+        let leaving = Arc::new(Notify::new());
+        let told = Arc::clone(&leaving);
+        let client = servers
+            .apply(options)
             .name("aggregator")
             .custom_inbox_prefix("_INBOX_aggregator")
             .ping_interval(Duration::from_secs(10))
             .retry_on_initial_connect()
             .reconnect_delay_callback(reconnect_delay)
-            .event_callback(|event| async move { log(&event) })
-            .connect(url)
+            .event_callback(move |event| {
+                note(&event, &told);
+                async {}
+            })
+            .connect(servers.addresses())
             .await
             .map_err(|source| ConnectError::NotConnected {
-                url: url.to_owned(),
+                url: servers.text().to_owned(),
                 source,
             })?;
-        Ok(Self { client })
+        let moves_on = Arc::new(MovesOn::when(leaving, client.clone()));
+        Ok(Self {
+            client,
+            _moves_on: moves_on,
+        })
     }
 
     /// The client, for JetStream.
@@ -163,9 +180,14 @@ fn reconnect_delay(attempts: usize) -> Duration {
     cap.mul_f64(rand::random::<f64>())
 }
 
-fn log(event: &async_nats::Event) {
+fn note(event: &Event, leaving: &Notify) {
     match event {
-        async_nats::Event::Connected => info!("connected to the bus"),
+        event if is_told_elsewhere(event) => debug!(%event, "the bus"),
+        Event::Connected => info!("connected to the bus"),
+        Event::LameDuckMode => {
+            info!("the bus server is about to stop");
+            leaving.notify_one();
+        }
         other => warn!(event = %other, "the bus"),
     }
 }

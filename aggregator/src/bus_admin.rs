@@ -24,13 +24,23 @@ pub fn init(args: &BusInit) -> Result<()> {
             (Some(cert), Some(key)) => Some((absolute(cert)?, absolute(key)?)),
             _ => None,
         },
+        websocket: args.websocket,
+        members: args.servers.clone(),
     };
+    place.check()?;
     bus_keys::init(&args.dir, &place, Timestamp::now())?;
     let dir = |role: Role| args.dir.join(role.dir()).display().to_string();
     let (operator, server) = (dir(Role::Operator), dir(Role::Server));
+    let (whom, config) = match args.servers.is_empty() {
+        true => ("the nats-server", format!("{server}/nats-server.conf")),
+        false => (
+            "the nats-servers, each with a directory of its name",
+            format!("{server}/NAME/nats-server.conf"),
+        ),
+    };
     say(&format!(
         "{operator}: makes all other keys. Back it up, and take it off this machine; `aggregator bus creds` needs it.\n\
-         {server}: for the nats-server: nats-server -c {server}/nats-server.conf\n\
+         {server}: for {whom}: nats-server -c {config}\n\
          {aggregator}: for the aggregator: aggregator serve --bus-keys {aggregator} …\n",
         aggregator = dir(Role::Aggregator),
     ))

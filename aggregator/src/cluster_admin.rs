@@ -7,13 +7,14 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use async_nats::jetstream;
 use bus_keys::AggregatorKeys;
+use bus_link::Servers;
 use bus_schema::ClusterName;
 use jiff::Timestamp;
 
 use crate::args::{BusLink, Enroll, Revoke};
 use crate::audit::{Audit, Entry, Outcome, Target};
 use crate::bus::Bus;
-use crate::enrolment::{Agent, Enrolment, Gate, Given};
+use crate::enrolment::{Agent, Enrolment, Gate, Given, agent_ca};
 use crate::fleet::{Clusters, mint};
 
 const CONNECTED_WITHIN: Duration = Duration::from_secs(10);
@@ -30,8 +31,9 @@ struct Link {
 impl Link {
     async fn open(args: &BusLink) -> Result<Self> {
         let creds = AggregatorKeys::aggregator_creds(&args.bus_keys);
-        let gate = Gate::open(&args.nats_url, &args.bus_keys).await?;
-        let bus = Bus::connect(&args.nats_url, Some(&creds)).await?;
+        let servers = Servers::new(&args.nats_url, args.nats_ca.as_deref())?;
+        let gate = Gate::open(&servers, &args.bus_keys).await?;
+        let bus = Bus::connect(&servers, Some(&creds)).await?;
         let connected = async {
             while !bus.is_up() || !gate.system().is_up() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -64,12 +66,14 @@ impl Link {
 /// # Errors
 /// When the bus is away, or the cluster has two credentials already.
 pub async fn enroll(args: Enroll) -> Result<()> {
+    let nats_ca = agent_ca(args.agent_nats_ca.as_ref().or(args.link.nats_ca.as_ref()))?;
     let link = Link::open(&args.link).await?;
     let (id, entry) = intent("enroll", &args.cluster);
     let enrolled = link.enrolment.enroll(&args.cluster, args.public_key, USER);
     let enrolled = link.audit.around(&id, entry, enrolled).await??;
     let agent = Agent {
         nats_url: args.agent_nats_url.unwrap_or(args.link.nats_url),
+        nats_ca,
         image: args.agent_image,
     };
     let text = match &enrolled.given {

@@ -8,6 +8,7 @@ use async_nats::jetstream::Context;
 use bus_keys::{
     AggregatorKeys, FleetAccount, Identity, JwtError, Revocations, Secret, Token, UserKey,
 };
+use bus_link::Servers;
 use bus_schema::ClusterName;
 use jiff::Timestamp;
 
@@ -18,7 +19,7 @@ mod issued;
 mod manifest;
 mod system;
 
-pub use manifest::{Agent, ImageName, ImageNameError};
+pub use manifest::{Agent, ImageName, ImageNameError, agent_ca};
 pub use system::{Coming, System};
 
 use issued::Issued;
@@ -103,10 +104,10 @@ impl Gate {
     ///
     /// # Errors
     /// When the keys cannot be used. The nats-server may be away.
-    pub async fn open(url: &str, keys: &Path) -> anyhow::Result<Self> {
+    pub async fn open(servers: &Servers, keys: &Path) -> anyhow::Result<Self> {
         let system = AggregatorKeys::system_creds(keys);
         let keys = AggregatorKeys::open(keys)?;
-        let bus: Result<Bus, ConnectError> = Bus::connect(url, Some(&system)).await;
+        let bus: Result<Bus, ConnectError> = Bus::connect(servers, Some(&system)).await;
         let system = System::new(bus?, keys.identity.fleet.clone());
         Ok(Self { keys, system })
     }

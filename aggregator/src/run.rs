@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use async_nats::jetstream;
 use axum::Router;
 use bus_keys::AggregatorKeys;
+use bus_link::Servers;
 use bus_schema::timing::DRAIN_WITHIN;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +20,7 @@ use crate::args::Serve;
 use crate::audit::Audit;
 use crate::bus::Bus;
 use crate::client_address::TrustedProxies;
-use crate::enrolment::{Agent, Enrolment, Gate};
+use crate::enrolment::{Agent, Enrolment, Gate, agent_ca};
 use crate::fleet::{self, Clusters, Fleet};
 use crate::listener;
 use crate::operations::Operations;
@@ -60,9 +61,11 @@ pub async fn start(args: Serve) -> anyhow::Result<App> {
     let Serve {
         listen: _,
         nats_url,
+        nats_ca,
         nats_creds,
         bus_keys,
         agent_nats_url,
+        agent_nats_ca,
         agent_image,
         users,
         ui_dir: _,
@@ -72,13 +75,15 @@ pub async fn start(args: Serve) -> anyhow::Result<App> {
         log_format: _,
     } = args;
     let users = Users::open(users).await?;
+    let servers = Servers::new(&nats_url, nats_ca.as_deref())?;
+    let agent_ca = agent_ca(agent_nats_ca.as_ref().or(nats_ca.as_ref()))?;
     let gate = match &bus_keys {
-        Some(dir) => Some(Gate::open(&nats_url, dir).await?),
+        Some(dir) => Some(Gate::open(&servers, dir).await?),
         None => None,
     };
     let nats_creds =
         nats_creds.or_else(|| bus_keys.as_deref().map(AggregatorKeys::aggregator_creds));
-    let bus = Bus::connect(&nats_url, nats_creds.as_deref()).await?;
+    let bus = Bus::connect(&servers, nats_creds.as_deref()).await?;
     let kept = Kept::open(&bus, gate.as_ref(), jetstream_replicas).await?;
     let mut fleet = Fleet::new(bus, kept.audit.clone(), kept.operations);
     if let Some(enrolment) = kept.enrolment {
@@ -111,6 +116,7 @@ pub async fn start(args: Serve) -> anyhow::Result<App> {
         audit: kept.audit,
         agents: Agent {
             nats_url: agent_nats_url.unwrap_or(nats_url),
+            nats_ca: agent_ca,
             image: agent_image,
         },
         identity,

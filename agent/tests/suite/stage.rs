@@ -93,6 +93,7 @@ impl Stage {
         Config {
             cluster: self.cluster.clone(),
             nats_url: self.nats.url(),
+            nats_ca: None,
             nats_creds: Some(self.creds.clone()),
             nats_seed: None,
             kubernetes: Access::new(Some(self.kubeconfig.clone()), None),

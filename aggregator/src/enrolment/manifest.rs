@@ -1,11 +1,13 @@
 //! What joins a cluster with one `kubectl apply -f -`: namespace, ServiceAccount, what it may do, the credential, the agent.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bus_keys::Secret;
+use bus_link::{Authority, AuthorityError};
 use bus_schema::ClusterName;
 
 /// Namespace, ServiceAccount, ClusterRole and binding, as they are shipped.
@@ -13,11 +15,16 @@ const RBAC: &str = include_str!("../../../k8s/agent-rbac.yaml");
 
 const NAMESPACE: &str = "multi-cluster-aggregator";
 
+const CA_VARIABLE: &str = "
+            - {name: MCA_NATS_CA, value: /etc/agent/ca.pem}";
+
 /// How the agents of new clusters are started.
 #[derive(Debug, Clone)]
 pub struct Agent {
     /// The nats-server, as they reach it.
     pub nats_url: String,
+    /// The CA that signed the nats-server's certificate, as PEM, if it is a private one.
+    pub nats_ca: Option<String>,
     /// Their image.
     pub image: ImageName,
 }
@@ -54,12 +61,24 @@ impl fmt::Display for ImageName {
     }
 }
 
+/// The text of the CA that agents are to trust.
+///
+/// # Errors
+/// When there is none in the file.
+pub fn agent_ca(file: Option<&PathBuf>) -> Result<Option<String>, AuthorityError> {
+    let read = |file: &PathBuf| Authority::open(file)?.pem();
+    file.map(read).transpose()
+}
+
 impl Agent {
     /// The manifest for this cluster. It has the credential in it: it is as secret as that.
     #[must_use]
     pub fn manifest(&self, cluster: &ClusterName, credentials: &Secret) -> String {
         let creds = BASE64.encode(credentials.expose());
         let (url, image) = (quoted(&self.nats_url), quoted(&self.image.0));
+        let (ca, ca_variable) = self.nats_ca.as_ref().map_or_else(Default::default, |pem| {
+            (format!("\n  ca.pem: {}", BASE64.encode(pem)), CA_VARIABLE)
+        });
         format!(
             "{RBAC}---
 apiVersion: v1
@@ -69,7 +88,7 @@ metadata:
   namespace: {NAMESPACE}
 type: Opaque
 data:
-  agent.creds: {creds}
+  agent.creds: {creds}{ca}
 ---
 apiVersion: apps/v1
 kind: Deployment
@@ -98,7 +117,7 @@ spec:
           args: [\"--nats-creds\", \"/etc/agent/agent.creds\"]
           env:
             - {{name: MCA_CLUSTER_NAME, value: \"{cluster}\"}}
-            - {{name: MCA_NATS_URL, value: {url}}}
+            - {{name: MCA_NATS_URL, value: {url}}}{ca_variable}
           securityContext:
             allowPrivilegeEscalation: false
             readOnlyRootFilesystem: true

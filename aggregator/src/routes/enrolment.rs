@@ -91,6 +91,7 @@ pub async fn enroll_cluster(
             Some(url) => address(url)?,
             None => app.agents.nats_url.clone(),
         },
+        nats_ca: app.agents.nats_ca.clone(),
         image: body
             .image
             .map(|image| image.parse::<ImageName>())

@@ -94,6 +94,7 @@ impl Stack {
         let config = agent::Config {
             cluster: name.parse().expect("a cluster name"),
             nats_url: nats_url.to_owned(),
+            nats_ca: None,
             nats_creds: Some(self.nats.keys().agent_creds(name).expect("credentials")),
             nats_seed: None,
             kubernetes: agent::Access::new(Some(kubeconfig), Some(context.to_owned())),
@@ -171,9 +172,11 @@ impl Service {
         let app = run::start(Serve {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             nats_url: nats_url.to_owned(),
+            nats_ca: None,
             nats_creds: None,
             bus_keys: Some(dir.join("nats/keys/aggregator")),
             agent_nats_url: None,
+            agent_nats_ca: None,
             agent_image: "registry.example/agent:test".parse().expect("an image"),
             users: dir.join("users.json"),
             ui_dir: None,

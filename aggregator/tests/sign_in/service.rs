@@ -84,9 +84,11 @@ impl Site {
         let app = run::start(Serve {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             nats_url: self.nats.url(),
+            nats_ca: None,
             nats_creds: None,
             bus_keys: Some(self.nats.keys().aggregator_dir()),
             agent_nats_url: None,
+            agent_nats_ca: None,
             agent_image: "registry.example/agent:test".parse().expect("an image"),
             users: self.users.clone(),
             ui_dir: None,

@@ -30,6 +30,8 @@ fn place(dir: &TempDir) -> Place {
         listen: ([127, 0, 0, 1], 4222).into(),
         store: dir.path().join("a store"),
         tls: None,
+        websocket: None,
+        members: vec![],
     }
 }
 
