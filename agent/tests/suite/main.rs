@@ -18,5 +18,6 @@ mod on_both;
 mod reads;
 mod refused;
 mod restart;
+mod rights;
 mod stage;
 mod watches;
