@@ -8,7 +8,7 @@ use tokio::process::Command;
 
 use crate::party::server;
 
-async fn aggregator(arguments: &[&str]) -> Output {
+pub async fn aggregator(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_aggregator"));
     command.args(arguments).env("MCA_LOG", "trace");
     command
@@ -18,7 +18,7 @@ async fn aggregator(arguments: &[&str]) -> Output {
         .expect("the program")
 }
 
-fn said(output: &Output) -> String {
+pub fn said(output: &Output) -> String {
     String::from_utf8_lossy(&[&output.stdout[..], b"\n", &output.stderr[..]].concat()).into_owned()
 }
 
