@@ -1,5 +1,6 @@
 //! The command line and its environment.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use bus_schema::ClusterName;
@@ -96,6 +97,7 @@ impl LogFormat {
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(USUAL));
         let log = tracing_subscriber::fmt()
             .with_env_filter(filter)
+            .with_ansi(std::io::stderr().is_terminal())
             .with_writer(std::io::stderr);
         match self {
             Self::Json => log.json().flatten_event(true).init(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use async_nats::connection::State;
 use bus_link::Servers;
 use bus_schema::timing::DRAIN_WITHIN;
 use bus_schema::{ClusterName, InstanceId};
@@ -99,11 +100,13 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     background.close();
     background.wait().await;
     // It hangs while the bus is away, and nobody is there to hear it then.
-    if timeout(FLUSH_WITHIN, connected.client.flush())
-        .await
-        .is_err()
+    let is_up = connected.client.connection_state() == State::Connected;
+    if !is_up
+        || timeout(FLUSH_WITHIN, connected.client.flush())
+            .await
+            .is_err()
     {
-        tracing::warn!("the last answers could not be sent");
+        tracing::warn!("the bus is away: the last answers, if there were any, were not sent");
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use crate::audit::Audit;
 use crate::enrolment::Agent;
 use crate::fleet::Fleet;
+use crate::public_url::PublicUrl;
 use crate::sign_in::Identity;
 
 /// The state of every handler.
@@ -21,6 +22,8 @@ pub struct Parts {
     pub audit: Audit,
     /// How the agents of new clusters are started.
     pub agents: Agent,
+    /// How this service is reached from elsewhere; `None` where that is not known.
+    pub public_url: Option<PublicUrl>,
     /// Who calls.
     pub identity: Identity,
     /// Cancelled when the program is to stop: event streams end then.

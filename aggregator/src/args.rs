@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use jiff::SignedDuration;
 
 use crate::enrolment::ImageName;
+use crate::public_url::PublicUrl;
 
 /// One API for the deployments of every Kubernetes cluster.
 #[derive(Debug, Parser)]
@@ -41,8 +42,18 @@ pub enum Command {
     Enroll(Enroll),
     /// Lock a cluster out: its agents are cut off, and it is forgotten.
     Revoke(Revoke),
+    /// Ask a running `serve` on this machine whether it can do its work: ends with 0 if so.
+    Healthcheck(Healthcheck),
     /// Print the API's OpenAPI document.
     Openapi,
+}
+
+/// Whom to ask.
+#[derive(Debug, Args)]
+pub struct Healthcheck {
+    /// Where `serve` listens.
+    #[arg(long, env = "MCA_LISTEN", default_value = "127.0.0.1:8000")]
+    pub listen: SocketAddr,
 }
 
 /// What can be done about users.
@@ -59,6 +70,10 @@ pub enum BusCommand {
     Init(BusInit),
     /// Make credentials for a person with the nats CLI.
     Creds(BusCreds),
+    /// Lock out one credential, whoever holds it: a person, an agent, an aggregator.
+    Revoke(BusRevoke),
+    /// Make the aggregator's own credentials anew.
+    Renew(BusRenew),
 }
 
 /// A new bus.
@@ -86,6 +101,9 @@ pub struct BusInit {
     /// or more. Each gets a directory in `server`, and its data go to one of its name in --store-dir.
     #[arg(long = "server", value_name = "NAME=HOST:PORT")]
     pub servers: Vec<Member>,
+    /// Where all keys are there already, leave them and succeed; for what runs at every start.
+    #[arg(long)]
+    pub keep: bool,
 }
 
 /// Credentials for a person.
@@ -126,6 +144,37 @@ pub struct BusCreds {
     /// Write them here, private; else to standard output.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+}
+
+/// A credential to lock out.
+#[derive(Debug, Args)]
+pub struct BusRevoke {
+    /// Its public key, as `bus creds`, `bus renew` and the nats-server's /connz show it: U and 55 letters and digits.
+    pub key: UserKey,
+    /// The bus.
+    #[command(flatten)]
+    pub link: BusLink,
+}
+
+/// New credentials for the aggregator.
+#[derive(Debug, Args)]
+pub struct BusRenew {
+    /// The directory `operator` that `aggregator bus init` made.
+    #[arg(
+        long,
+        env = "MCA_OPERATOR_KEYS",
+        value_name = "DIR",
+        default_value = "bus/operator"
+    )]
+    pub keys: PathBuf,
+    /// The directory `aggregator`, where the new credentials are put. A running aggregator takes them at its next connection.
+    #[arg(
+        long,
+        env = "MCA_BUS_KEYS",
+        value_name = "DIR",
+        default_value = "bus/aggregator"
+    )]
+    pub bus_keys: PathBuf,
 }
 
 fn verb(text: &str) -> Result<&'static str, String> {
@@ -182,6 +231,12 @@ pub struct Enroll {
     /// The public key that `agent keygen` printed: then only the token is made, and printed.
     #[arg(long, value_name = "KEY")]
     pub public_key: Option<UserKey>,
+    /// Write the agent's credentials to this new file, private to its owner, and print no manifest.
+    #[arg(long, value_name = "FILE", conflicts_with = "public_key")]
+    pub creds_out: Option<PathBuf>,
+    /// Where that file is there already, leave it and succeed; for what runs at every start.
+    #[arg(long, requires = "creds_out")]
+    pub keep: bool,
     /// The nats-server as the cluster reaches it [default: --nats-url].
     #[arg(long, env = "MCA_AGENT_NATS_URL", value_name = "URL")]
     pub agent_nats_url: Option<String>,
@@ -217,6 +272,9 @@ pub struct Serve {
     /// Where to listen.
     #[arg(long, env = "MCA_LISTEN", default_value = "127.0.0.1:8000")]
     pub listen: SocketAddr,
+    /// How this service is reached from elsewhere, for links that people pass on [default: http:// and --listen].
+    #[arg(long, env = "MCA_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<PublicUrl>,
     /// The nats-server, as `tls://HOST:4222`; several are separated by commas.
     #[arg(long, env = "MCA_NATS_URL", default_value = "nats://127.0.0.1:4222")]
     pub nats_url: String,

@@ -1,13 +1,15 @@
 //! The link to NATS. Knows how a request fails on the way, and nothing of clusters or people.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::connection::State;
 use async_nats::{
-    Client, ConnectOptions, Event, HeaderMap, Message, Request, RequestErrorKind, Subscriber,
+    Auth, AuthError, Client, ConnectOptions, Event, HeaderMap, Message, Request, RequestErrorKind,
+    Subscriber,
 };
+use bus_keys::{Credentials, CredentialsError};
 use bus_link::{MovesOn, Servers, is_told_elsewhere};
 use bus_schema::Fault;
 use bytes::Bytes;
@@ -50,6 +52,15 @@ pub enum ConnectError {
         #[source]
         source: std::io::Error,
     },
+    /// The file has no credentials.
+    #[error("{path} is no credential")]
+    CredentialsUnusable {
+        /// The file.
+        path: String,
+        /// Why not.
+        #[source]
+        source: CredentialsError,
+    },
     /// The first connection failed.
     #[error("no connection to {url}")]
     NotConnected {
@@ -74,15 +85,14 @@ impl Bus {
         servers: &Servers,
         credentials: Option<&Path>,
     ) -> Result<Self, ConnectError> {
-        let mut options = ConnectOptions::new();
-        if let Some(path) = credentials {
-            options = options.credentials_file(path).await.map_err(|source| {
-                ConnectError::CredentialsUnreadable {
-                    path: path.display().to_string(),
-                    source,
-                }
-            })?;
-        }
+        let options = match credentials {
+            None => ConnectOptions::new(),
+            Some(path) => {
+                read(path).await?;
+                let path = path.to_owned();
+                ConnectOptions::with_auth_callback(move |nonce| answer(path.clone(), nonce))
+            }
+        };
         let leaving = Arc::new(Notify::new());
         let told = Arc::clone(&leaving);
         let client = servers
@@ -168,6 +178,28 @@ impl Bus {
     pub async fn subscribe(&self, subject: &str) -> Option<Subscriber> {
         self.client.subscribe(subject.to_owned()).await.ok()
     }
+}
+
+async fn read(path: &Path) -> Result<Credentials, ConnectError> {
+    let shown = || path.display().to_string();
+    let text = tokio::fs::read_to_string(path).await;
+    let text = text.map_err(|source| ConnectError::CredentialsUnreadable {
+        path: shown(),
+        source,
+    })?;
+    Credentials::parse(&text, None).map_err(|source| ConnectError::CredentialsUnusable {
+        path: shown(),
+        source,
+    })
+}
+
+/// Answers the server's challenge. The file is read for each connection, so that new credentials need no restart.
+async fn answer(path: PathBuf, nonce: Vec<u8>) -> Result<Auth, AuthError> {
+    let credentials = read(&path).await.map_err(AuthError::new)?;
+    let mut auth = Auth::new();
+    auth.jwt = Some(credentials.token().as_str().to_owned());
+    auth.signature = Some(credentials.sign(&nonce));
+    Ok(auth)
 }
 
 /// Full jitter up to 30 s; the callback also delays the very first attempt, which is to be at once.

@@ -4,15 +4,17 @@ use std::io::Write as _;
 use std::path::{Path, absolute};
 
 use anyhow::{Context as _, Result};
-use bus_keys::{Label, PeopleKeys, Permit, Place, Role, private_file};
+use bus_keys::{
+    DirectoryError, Label, PeopleKeys, Permit, Place, Role, private_file, renew_aggregator,
+};
 use jiff::Timestamp;
 
-use crate::args::{BusCreds, BusInit};
+use crate::args::{BusCreds, BusInit, BusRenew};
 
 /// `aggregator bus init`
 ///
 /// # Errors
-/// When there are keys already, all or some, or nothing can be written.
+/// When there are some keys already, or all and they are not to be kept, or nothing can be written.
 pub fn init(args: &BusInit) -> Result<()> {
     let place = Place {
         listen: args.listen,
@@ -28,7 +30,12 @@ pub fn init(args: &BusInit) -> Result<()> {
         members: args.servers.clone(),
     };
     place.check()?;
-    bus_keys::init(&args.dir, &place, Timestamp::now())?;
+    match bus_keys::init(&args.dir, &place, Timestamp::now()) {
+        Err(DirectoryError::Complete { dir }) if args.keep => {
+            return say(&format!("{}: kept\n", dir.display()));
+        }
+        made => made?,
+    };
     let dir = |role: Role| args.dir.join(role.dir()).display().to_string();
     let (operator, server) = (dir(Role::Operator), dir(Role::Server));
     let (whom, config) = match args.servers.is_empty() {
@@ -61,7 +68,6 @@ pub fn creds(args: &BusCreds) -> Result<()> {
     } else {
         keys.credentials(&permit(args, &name, expires_at)?, now)
     };
-    tracing::info!(%user, %name, %expires_at, "made credentials");
     match &args.out {
         Some(file) => Ok(private_file(file, text.expose())?),
         None => say(text.expose()),
@@ -69,8 +75,22 @@ pub fn creds(args: &BusCreds) -> Result<()> {
     let prefix = inbox_prefix(args, &name)?;
     let file = args.out.as_deref().unwrap_or(Path::new("FILE")).display();
     // To standard error, since the credentials may have gone to standard output.
-    let hint = format!("use them as: nats --creds {file} --inbox-prefix {prefix} …\n");
+    let hint = format!(
+        "use them as: nats --creds {file} --inbox-prefix {prefix} …\n\
+         good until {expires_at}; to lock them out before: aggregator bus revoke {user}\n"
+    );
     Ok(std::io::stderr().write_all(hint.as_bytes())?)
+}
+
+/// `aggregator bus renew`
+///
+/// # Errors
+/// When the keys cannot be read, or the credentials not be written.
+pub fn renew(args: &BusRenew) -> Result<()> {
+    let old = renew_aggregator(&args.keys, &args.bus_keys, Timestamp::now())?;
+    say("made anew; once every aggregator has them, lock the old ones out:\n")?;
+    old.iter()
+        .try_for_each(|user| say(&format!("aggregator bus revoke {user}\n")))
 }
 
 fn permit(args: &BusCreds, name: &Label, expires_at: Timestamp) -> Result<Permit> {

@@ -1,17 +1,17 @@
-//! `aggregator enroll` and `aggregator revoke`: what the API does, for whoever holds the aggregator's keys, without a running
+//! `aggregator enroll`, `aggregator revoke` and `aggregator bus revoke`: what the API does, for whoever holds the aggregator's keys, without a running
 //! aggregator. Audited as well.
 
 use std::io::Write as _;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use async_nats::jetstream;
-use bus_keys::AggregatorKeys;
+use bus_keys::{AggregatorKeys, private_file, user_of};
 use bus_link::Servers;
 use bus_schema::ClusterName;
 use jiff::Timestamp;
 
-use crate::args::{BusLink, Enroll, Revoke};
+use crate::args::{BusLink, BusRevoke, Enroll, Revoke};
 use crate::audit::{Audit, Entry, Outcome, Target};
 use crate::bus::Bus;
 use crate::enrolment::{Agent, Enrolment, Gate, Given, agent_ca};
@@ -61,14 +61,17 @@ impl Link {
     }
 }
 
-/// `aggregator enroll CLUSTER`: the manifest, or the token, on standard output.
+/// `aggregator enroll CLUSTER`: the manifest, or the token, on standard output, or the credentials in a file.
 ///
 /// # Errors
-/// When the bus is away, or the cluster has two credentials already.
+/// When the bus is away, the cluster has two credentials already, or the file is there and not to be kept.
 pub async fn enroll(args: Enroll) -> Result<()> {
+    if has_credentials(&args)? {
+        return Ok(());
+    }
     let nats_ca = agent_ca(args.agent_nats_ca.as_ref().or(args.link.nats_ca.as_ref()))?;
     let link = Link::open(&args.link).await?;
-    let (id, entry) = intent("enroll", &args.cluster);
+    let (id, entry) = intent("enroll", Some(&args.cluster));
     let enrolled = link.enrolment.enroll(&args.cluster, args.public_key, USER);
     let enrolled = link.audit.around(&id, entry, enrolled).await??;
     let agent = Agent {
@@ -76,13 +79,31 @@ pub async fn enroll(args: Enroll) -> Result<()> {
         nats_ca,
         image: args.agent_image,
     };
-    let text = match &enrolled.given {
-        Given::Credentials(secret) => agent.manifest(&args.cluster, secret),
-        Given::Token(token) => format!("{}\n", token.as_str()),
-    };
-    std::io::stdout().write_all(text.as_bytes())?;
+    match (&enrolled.given, &args.creds_out) {
+        (Given::Credentials(secret), Some(file)) => private_file(file, secret.expose())?,
+        (Given::Credentials(secret), None) => say(&agent.manifest(&args.cluster, secret))?,
+        (Given::Token(token), _) => say(&format!("{}\n", token.as_str()))?,
+    }
     tracing::info!(cluster = %args.cluster, public_key = %enrolled.public_key, "let in");
     Ok(())
+}
+
+/// Whether an earlier call made them and they are to be kept.
+fn has_credentials(args: &Enroll) -> Result<bool> {
+    let Some(file) = args.creds_out.as_deref().filter(|file| file.exists()) else {
+        return Ok(false);
+    };
+    ensure!(
+        args.keep,
+        "--creds-out: {} is there already and is left as it is; give another file, or --keep",
+        file.display()
+    );
+    tracing::info!(cluster = %args.cluster, file = %file.display(), "let in before");
+    Ok(true)
+}
+
+fn say(text: &str) -> Result<()> {
+    Ok(std::io::stdout().write_all(text.as_bytes())?)
 }
 
 /// `aggregator revoke CLUSTER`
@@ -91,7 +112,7 @@ pub async fn enroll(args: Enroll) -> Result<()> {
 /// When the bus is away, or the cluster has no such credential.
 pub async fn revoke(args: Revoke) -> Result<()> {
     let link = Link::open(&args.link).await?;
-    let (id, entry) = intent("revoke", &args.cluster);
+    let (id, entry) = intent("revoke", Some(&args.cluster));
     let act = async {
         let revoked = link
             .enrolment
@@ -103,20 +124,50 @@ pub async fn revoke(args: Revoke) -> Result<()> {
         Ok::<_, crate::enrolment::EnrolmentError>(revoked)
     };
     let revoked = link.audit.around(&id, entry, act).await??;
+    if revoked.is_empty() {
+        tracing::warn!(cluster = %args.cluster, "no credential of it was recorded: an agent with another one will be back");
+    }
     for key in revoked {
         tracing::info!(cluster = %args.cluster, public_key = %key, "locked out");
     }
     Ok(())
 }
 
-fn intent(verb: &str, cluster: &ClusterName) -> (bus_schema::OperationId, Entry) {
+/// `aggregator bus revoke KEY`
+///
+/// # Errors
+/// When the bus is away, or it is the key with which this is done.
+pub async fn revoke_key(args: BusRevoke) -> Result<()> {
+    let BusRevoke { key, link } = args;
+    let keys = &link.bus_keys;
+    for own in [
+        AggregatorKeys::aggregator_creds(keys),
+        AggregatorKeys::system_creds(keys),
+    ] {
+        if user_of(&own)? == key {
+            bail!(
+                "{} is the credential with which this would be done: make a new one first with `aggregator bus renew`",
+                own.display()
+            );
+        }
+    }
+    let link = Link::open(&link).await?;
+    let (id, mut entry) = intent("revoke", None);
+    entry.detail = Some(format!("the credential {key}"));
+    let act = link.enrolment.lock_out_key(&key);
+    link.audit.around(&id, entry, act).await??;
+    tracing::info!(public_key = %key, "locked out");
+    Ok(())
+}
+
+fn intent(verb: &str, cluster: Option<&ClusterName>) -> (bus_schema::OperationId, Entry) {
     let id = mint();
     let entry = Entry {
         time: Timestamp::now(),
         user: USER.to_owned(),
         address: None,
         verb: verb.to_owned(),
-        target: Some(Target {
+        target: cluster.map(|cluster| Target {
             cluster: cluster.clone(),
             namespace: None,
             deployment_name: None,

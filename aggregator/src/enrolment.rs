@@ -3,10 +3,12 @@
 //! that whoever comes next carries out what another one began.
 
 use std::path::Path;
+use std::time::Duration;
 
 use async_nats::jetstream::Context;
 use bus_keys::{
     AggregatorKeys, FleetAccount, Identity, JwtError, Revocations, Secret, Token, UserKey,
+    system_account,
 };
 use bus_link::Servers;
 use bus_schema::ClusterName;
@@ -15,10 +17,12 @@ use jiff::Timestamp;
 use crate::bus::{Bus, BusError, ConnectError};
 use crate::store::StoreError;
 
+mod invitation;
 mod issued;
 mod manifest;
 mod system;
 
+pub use invitation::{Found, INVITATION_LASTS, Invitation, Invitations};
 pub use manifest::{Agent, ImageName, ImageNameError, agent_ca};
 pub use system::{Coming, System};
 
@@ -26,6 +30,9 @@ use issued::Issued;
 
 /// Two, so that a new credential can be put in place before the old one is locked out.
 pub const CREDENTIALS_PER_CLUSTER: usize = 2;
+
+/// How long a bucket may take to answer.
+const WITHIN: Duration = Duration::from_secs(3);
 
 /// Another replica may change the account's token at the same moment; more than this is no coincidence.
 const PUBLISH_TRIES: usize = 10;
@@ -82,6 +89,17 @@ pub enum EnrolmentError {
         /// The cluster.
         cluster: ClusterName,
     },
+    /// Somebody is there whom nobody has let in here.
+    #[error(
+        "an agent of {cluster} is there with a credential that was not enrolled here, so its key is not known: lock it out with `aggregator bus revoke KEY`; the nats-server's /connz?auth=true shows the key"
+    )]
+    CredentialUnrecorded {
+        /// The cluster.
+        cluster: ClusterName,
+    },
+    /// The link was used, has come of age, or never was one.
+    #[error("this link has been used, or is too old, or was never made; have a new one made")]
+    InvitationUnknown,
     /// The bucket does not answer.
     #[error("the bucket of credentials does not answer")]
     BucketUnavailable(#[source] Option<Box<dyn std::error::Error + Send + Sync>>),
@@ -145,6 +163,13 @@ impl Gate {
             None => Ok(false),
             Some(changed) => self.system.update(changed.token()).await.map(|()| true),
         }
+    }
+
+    /// The same for the system account. Its token is made from what is known here, so there is nothing to compare it with.
+    async fn publish_system(&self, revoked: &Revocations) -> Result<(), EnrolmentError> {
+        let (identity, signed_by) = (&self.keys.identity, &self.keys.operator_signing);
+        let token = system_account(identity, revoked, signed_by, Timestamp::now());
+        self.system.update(&token).await
     }
 }
 
@@ -224,6 +249,22 @@ impl Enrolment {
         Ok(revoked)
     }
 
+    /// Locks out one credential, whoever holds it: an agent, a person, an aggregator.
+    ///
+    /// # Errors
+    /// When bucket or nats-server do not answer. What was begun is then carried out later.
+    pub async fn lock_out_key(&self, key: &UserKey) -> Result<(), EnrolmentError> {
+        let key = std::slice::from_ref(key);
+        self.issued.lock_out(key, Timestamp::now()).await?;
+        self.lock_out().await?;
+        let revoked = self.issued.locked_out().await?;
+        self.gate.publish_system(&revoked).await?;
+        match self.issued.holder(&key[0]).await? {
+            Some(cluster) => self.issued.remove(&cluster, key).await,
+            None => Ok(()),
+        }
+    }
+
     /// Until the account's token locks out everybody who is in the bucket. Two replicas that do so at once may overwrite each
     /// other's token, so each looks again after it has written.
     async fn lock_out(&self) -> Result<(), EnrolmentError> {
@@ -241,5 +282,15 @@ fn not_opened(error: EnrolmentError) -> StoreError {
     StoreError::NotOpened {
         name: "the token of the bus's account".to_owned(),
         source: error.into(),
+    }
+}
+
+async fn within<T, E>(act: impl Future<Output = Result<T, E>>) -> Result<T, EnrolmentError>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    match tokio::time::timeout(WITHIN, act).await {
+        Ok(done) => done.map_err(|error| EnrolmentError::BucketUnavailable(Some(error.into()))),
+        Err(_) => Err(EnrolmentError::BucketUnavailable(None)),
     }
 }

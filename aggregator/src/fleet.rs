@@ -11,13 +11,14 @@ use tokio_util::task::TaskTracker;
 use crate::actor::Actor;
 use crate::audit::Audit;
 use crate::bus::{Bus, BusError};
-use crate::enrolment::Enrolment;
+use crate::enrolment::{Enrolment, Invitations};
 use crate::operations::Operations;
 use crate::problem::{Problem, ProblemCode};
 use crate::registry::{ClusterView, Moment, Presence, Registry};
 
 mod enroll;
 mod follow;
+mod invite;
 mod listen;
 mod order;
 mod presence;
@@ -69,9 +70,14 @@ impl Fleet {
 
     /// The same, able to let clusters in and to lock them out.
     #[must_use]
-    pub fn with_enrolment(self, enrolment: Enrolment, clusters: Clusters) -> Self {
+    pub fn with_enrolment(
+        self,
+        (enrolment, invitations): (Enrolment, Invitations),
+        clusters: Clusters,
+    ) -> Self {
         let doorkeeper = Some(Doorkeeper {
             enrolment,
+            invitations,
             clusters,
         });
         Self { doorkeeper, ..self }
@@ -116,7 +122,7 @@ impl Fleet {
         }
         self.send(cluster, request, R::TIMEOUT)
             .await
-            .map_err(|error| of_read(error, cluster))
+            .map_err(|error| self.of_read(error, cluster))
     }
 
     /// The one place where it is decided whether the actor may use this verb there.
@@ -178,6 +184,38 @@ impl Fleet {
         read_reply(&message.payload)
     }
 
+    /// A read that failed: whatever happened, it may simply be asked again.
+    fn of_read(&self, error: SendError, cluster: &ClusterName) -> Problem {
+        match error {
+            SendError::Unwritable(_) => {
+                Problem::new(ProblemCode::Internal, "the request cannot be written")
+            }
+            SendError::Unreadable(error) => self.misbehaves(cluster, NO_REPLY, Some(&error)),
+            SendError::Bus(BusError::Unavailable) => bus_unavailable(),
+            SendError::Bus(BusError::NoResponders) => offline(cluster),
+            SendError::Bus(BusError::TimedOut) => Problem::new(
+                ProblemCode::ClusterTimeout,
+                format!("the agent of {cluster} did not answer in time"),
+            ),
+            SendError::Bus(BusError::Fault(fault)) => fault.into(),
+        }
+    }
+
+    /// Remembers, for people to see, that an agent of this cluster `what`.
+    fn misbehaves(
+        &self,
+        cluster: &ClusterName,
+        what: &str,
+        error: Option<&serde_json::Error>,
+    ) -> Problem {
+        if self.registry_mut().misbehaves(cluster, what, Moment::now()) {
+            let error = error.map(tracing::field::display);
+            tracing::warn!(%cluster, error, "an agent {what}");
+        }
+        let detail = format!("an agent of {cluster} {what}");
+        Problem::new(ProblemCode::AgentMisbehaves, detail)
+    }
+
     fn registry(&self) -> RwLockReadGuard<'_, Registry> {
         self.registry.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -188,6 +226,8 @@ impl Fleet {
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+const NO_REPLY: &str = "answered with what is not a reply";
 
 /// Why a request to a cluster has no reply.
 #[derive(Debug, thiserror::Error)]
@@ -219,35 +259,10 @@ fn offline(cluster: &ClusterName) -> Problem {
     )
 }
 
-/// A read that failed: whatever happened, it may simply be asked again.
-fn of_read(error: SendError, cluster: &ClusterName) -> Problem {
-    match error {
-        SendError::Unwritable(_) => {
-            Problem::new(ProblemCode::Internal, "the request cannot be written")
-        }
-        SendError::Unreadable(error) => misbehaves(cluster, &error),
-        SendError::Bus(BusError::Unavailable) => bus_unavailable(),
-        SendError::Bus(BusError::NoResponders) => offline(cluster),
-        SendError::Bus(BusError::TimedOut) => Problem::new(
-            ProblemCode::ClusterTimeout,
-            format!("the agent of {cluster} did not answer in time"),
-        ),
-        SendError::Bus(BusError::Fault(fault)) => fault.into(),
-    }
-}
-
 fn bus_unavailable() -> Problem {
     Problem::new(
         ProblemCode::BusUnavailable,
         "the aggregator is cut off from the bus; nothing was sent",
-    )
-}
-
-fn misbehaves(cluster: &ClusterName, error: &serde_json::Error) -> Problem {
-    tracing::warn!(%cluster, %error, "a reply cannot be read");
-    Problem::new(
-        ProblemCode::AgentMisbehaves,
-        format!("the agent of {cluster} answered with what is not a reply"),
     )
 }
 

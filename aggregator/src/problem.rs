@@ -126,6 +126,10 @@ codes! {
     CredentialsExhausted = "credentials_exhausted", CONFLICT, Aggregator, false;
     /// The cluster has no such credential.
     CredentialUnknown = "credential_unknown", NOT_FOUND, Aggregator, false;
+    /// The link has been used, is too old, or was never made.
+    InvitationUnknown = "invitation_unknown", NOT_FOUND, Aggregator, false;
+    /// The cluster is there with a credential that was not enrolled here.
+    CredentialUnrecorded = "credential_unrecorded", CONFLICT, Aggregator, false;
     /// Two Kubernetes clusters claim the name.
     IdentityConflict = "identity_conflict", CONFLICT, Agent, false;
     /// The agent does not know the verb.

@@ -1,7 +1,7 @@
 //! From a command line to a running service, and back.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -20,32 +20,43 @@ use crate::args::Serve;
 use crate::audit::Audit;
 use crate::bus::Bus;
 use crate::client_address::TrustedProxies;
-use crate::enrolment::{Agent, Enrolment, Gate, agent_ca};
+use crate::enrolment::{Agent, Enrolment, Gate, Invitations, agent_ca};
 use crate::fleet::{self, Clusters, Fleet};
 use crate::listener;
 use crate::operations::Operations;
+use crate::public_url::PublicUrl;
 use crate::routes;
 use crate::sessions::{SessionCookie, Sessions};
 use crate::sign_in::Identity;
 use crate::store::StoreError;
 use crate::users::Users;
 
-/// Serves until `stop` resolves, then ends what is under way.
+/// Serves until `stop` resolves, then ends what is under way. It listens at once: that it waits for the bus is an answer, too.
 ///
 /// # Errors
 /// When the users, the address or what is kept in JetStream cannot be used.
-pub async fn serve(args: Serve, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+pub async fn serve(mut args: Serve, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
     let listener = TcpListener::bind(args.listen)
         .await
         .with_context(|| format!("cannot listen on {}", args.listen))?;
+    args.listen = listener.local_addr()?;
+    info!(address = %args.listen, "listening");
+    let (ready, listening) = (Arc::new(OnceLock::new()), CancellationToken::new());
+    let router = routes::once_ready(Arc::clone(&ready));
+    let serving = tokio::spawn(listener::serve(listener, router, listening.clone()));
+    tokio::pin!(stop);
     let ui_dir = args.ui_dir.clone();
-    let app = start(args).await?;
+    let app = tokio::select! {
+        app = start(args) => app?,
+        () = &mut stop => return Ok(()),
+    };
     let router = with_ui(routes::router(app.clone()), ui_dir);
-    info!(address = %listener.local_addr()?, "serving");
-    let serving = tokio::spawn(listener::serve(listener, router, app.stopping.clone()));
+    ready.set(router).expect("it is set here alone");
+    info!("serving");
     stop.await;
     info!("stopping");
     app.stopping.cancel();
+    listening.cancel();
     let ended = async { tokio::join!(serving, app.fleet.finish_writes()) };
     if tokio::time::timeout(DRAIN_WITHIN, ended).await.is_err() {
         warn!("stopped before all calls were answered");
@@ -59,7 +70,8 @@ pub async fn serve(args: Serve, stop: impl Future<Output = ()>) -> anyhow::Resul
 /// When the users or what is kept in JetStream cannot be used. While the bus is away it waits.
 pub async fn start(args: Serve) -> anyhow::Result<App> {
     let Serve {
-        listen: _,
+        listen,
+        public_url,
         nats_url,
         nats_ca,
         nats_creds,
@@ -119,6 +131,7 @@ pub async fn start(args: Serve) -> anyhow::Result<App> {
             nats_ca: agent_ca,
             image: agent_image,
         },
+        public_url: public_url.or_else(|| PublicUrl::of(listen)),
         identity,
         stopping: CancellationToken::new(),
     }))
@@ -130,7 +143,7 @@ struct Kept {
     operations: Operations,
     clusters: Clusters,
     sessions: Sessions,
-    enrolment: Option<Enrolment>,
+    enrolment: Option<(Enrolment, Invitations)>,
 }
 
 impl Kept {
@@ -157,7 +170,8 @@ impl Kept {
             Some(gate) => {
                 // First of all: the permissions to open the rest may be among them.
                 gate.bring_permissions_up_to_date().await?;
-                Some(Enrolment::open(gate.clone(), &jetstream, replicas).await?)
+                let enrolment = Enrolment::open(gate.clone(), &jetstream, replicas).await?;
+                Some((enrolment, Invitations::open(&jetstream, replicas).await?))
             }
             None => None,
         };

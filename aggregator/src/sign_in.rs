@@ -149,7 +149,7 @@ async fn record(
     app.audit.sign_in(line).await
 }
 
-fn too_often(wait: Duration) -> Problem {
-    let detail = "too many wrong sign-ins from this address; wait, then try again";
+pub(crate) fn too_often(wait: Duration) -> Problem {
+    let detail = "too many wrong tries from this address; wait, then try again";
     Problem::new(ProblemCode::RateLimited, detail).retry_after(wait)
 }

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { access, mkdtemp, rm } from 'node:fs/promises';
+import { access, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { spawnDemo, startDemo } from './demo.js';
+import { eventually, signIn, spawnDemo, startDemo } from './demo.js';
 
 const small = ['--clusters', '1', '--namespaces', '1', '--deployments', '1'];
 
@@ -44,6 +44,20 @@ test('a part that dies is named, the others are stopped, and the demo fails', as
   assert.notEqual(code, 0);
   assert.match(output, /agent cluster-a ended \(signal: 9/);
   assert.deepEqual(Object.values(demo.pids).filter(isRunning), []);
+});
+
+test('a cluster that is deleted is locked out for good, and forgotten', async (t) => {
+  const demo = await startDemo(...small);
+  t.after(demo.stop);
+  const session = await signIn(demo);
+
+  const { revoked } = await session.remove('/clusters/cluster-a');
+
+  assert.equal(revoked.length, 1);
+  const log = join(demo.data, 'logs/agent-cluster-a.log');
+  await eventually('the agent says why it is cut off', async () => /was revoked/.test(await readFile(log, 'utf8')));
+  const { items } = await session.get('/clusters');
+  assert.deepEqual(items, []);
 });
 
 test('an address in use gets one line that says which and what to do', async (t) => {

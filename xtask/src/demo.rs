@@ -17,6 +17,7 @@ mod account;
 mod announcement;
 mod clusters;
 mod data;
+mod enrolment;
 mod fleet;
 mod http;
 mod session;
@@ -85,6 +86,7 @@ async fn start(options: &Options, data: &DataDir) -> Result<(Fleet, Announcement
     if options.kubeconfig.is_none() {
         // What it remembers is about simulated clusters that are no more.
         data.remove("nats")?;
+        data.remove(enrolment::DIR)?;
     }
     let mut fleet = Fleet::start_bus(options.nats, data).await?;
     let clusters = match &options.kubeconfig {
@@ -100,8 +102,11 @@ async fn start(options: &Options, data: &DataDir) -> Result<(Fleet, Announcement
     };
     let account = account::create(&programs.aggregator, data).await?;
     let http = fleet.start_aggregator(&programs, options.http, &account, data)?;
-    fleet.start_agents(&programs, &clusters, data)?;
-    let session = fleet.ready(http, &account, clusters.len()).await?;
+    let session = fleet.sign_in(http, &account).await?;
+    fleet
+        .start_agents(&programs, &clusters, &session, data)
+        .await?;
+    fleet.online(&session, clusters.len()).await?;
     let example = session.any_deployment(&clusters[0].name).await?;
     session.end().await?;
     let announcement = Announcement {

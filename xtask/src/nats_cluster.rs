@@ -15,6 +15,8 @@ const NAMES: [&str; 3] = ["n1", "n2", "n3"];
 pub struct NatsCluster {
     pub servers: Vec<NatsServer>,
     keys: Arc<Keys>,
+    /// Where they reach each other.
+    pub members: Vec<Member>,
 }
 
 impl NatsCluster {
@@ -43,7 +45,11 @@ impl NatsCluster {
             servers
                 .push(NatsServer::launch(program.clone(), settings, keys.clone(), config).await?);
         }
-        Ok(Self { servers, keys })
+        Ok(Self {
+            servers,
+            keys,
+            members: place.members,
+        })
     }
 
     /// All of them, for `--nats-url`.
@@ -67,4 +73,61 @@ fn members() -> Result<Vec<Member>> {
         anyhow::Ok(format!("{name}={address}").parse()?)
     };
     NAMES.iter().zip(&listeners).map(member).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::condition;
+
+    fn routes(server: &NatsServer) -> Result<u64> {
+        let url = server.monitoring_url().unwrap_or_default();
+        let mut stream = TcpStream::connect(url.trim_start_matches("http://"))?;
+        stream.write_all(b"GET /routez HTTP/1.0\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        let json: serde_json::Value = serde_json::from_str(body)?;
+        Ok(json["num_routes"].as_u64().unwrap_or_default())
+    }
+
+    /// It has the cluster's name and the others' addresses, and an authority of its own.
+    #[tokio::test]
+    async fn a_server_of_another_bus_does_not_become_one_of_the_cluster() {
+        let dir = tempfile::tempdir().unwrap();
+        let ours = NatsCluster::start(&dir.path().join("ours"), None)
+            .await
+            .unwrap();
+        condition::met("the routes", Duration::from_secs(60), async || {
+            Ok((routes(&ours.servers[0])? > 0).then_some(()))
+        })
+        .await
+        .unwrap();
+        let own = dir.path().join("foreign");
+        std::fs::create_dir_all(&own).unwrap();
+        let place = Place {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            store: own.clone(),
+            tls: None,
+            websocket: None,
+            members: [&members().unwrap()[..1], &ours.members[1..]].concat(),
+        };
+        let keys = Arc::new(Keys::of_place(&own, &place).unwrap());
+        let program = binary::find_or_install().unwrap();
+        let config = keys.server_config(Some("n1"));
+        let foreign = NatsServer::launch(program, Settings::in_dir(&own), keys, config);
+        let foreign = foreign.await.unwrap();
+        let log = own.join("nats-server.log");
+        condition::met("a refusal", Duration::from_secs(60), async || {
+            let log = std::fs::read_to_string(&log)?;
+            Ok(log.contains("TLS route handshake error").then_some(()))
+        })
+        .await
+        .unwrap();
+        assert_eq!(routes(&foreign).unwrap(), 0);
+    }
 }

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use anyhow::{Error, Result};
 use async_nats::Client;
+use async_nats::connection::State;
 use async_nats::service::{Request, Service, ServiceExt};
 use bus_schema::{Access, Fault, FaultCode, subject};
 use futures::stream::{BoxStream, select_all};
 use futures::{FutureExt, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::reply::Reply;
@@ -31,7 +33,9 @@ const BUSY_AFTER: Duration = Duration::from_secs(1);
 /// Where requests come in.
 pub struct Desk {
     service: Service,
+    client: Client,
     tasks: TaskTracker,
+    cut_off: CancellationToken,
 }
 
 type Incoming = BoxStream<'static, (Arc<Route>, Request)>;
@@ -65,7 +69,7 @@ impl Desk {
                 .boxed();
             incoming.entry(source).or_default().push(requests);
         }
-        let tasks = TaskTracker::new();
+        let (tasks, cut_off) = (TaskTracker::new(), CancellationToken::new());
         for requests in incoming.into_values() {
             let server = Server {
                 client: client.clone(),
@@ -73,15 +77,26 @@ impl Desk {
                 places: Arc::new(Semaphore::new(IN_HAND)),
                 tasks: tasks.clone(),
             };
-            tasks.spawn(server.serve(select_all(requests)));
+            let ended = cut_off.clone().cancelled_owned();
+            let requests = select_all(requests).take_until(ended).boxed();
+            tasks.spawn(server.serve(requests));
         }
-        Ok(Self { service, tasks })
+        Ok(Self {
+            service,
+            client,
+            tasks,
+            cut_off,
+        })
     }
 
     /// Takes no more requests, and waits for the answers to those that have come.
     pub async fn close(self, within: Duration) {
         if let Err(error) = self.service.stop().await {
             tracing::warn!(error, "the service does not stop");
+        }
+        // The subscriptions end with the server's word, which does not come while the bus is away; nor does any request.
+        if self.client.connection_state() != State::Connected {
+            self.cut_off.cancel();
         }
         self.tasks.close();
         if timeout(within, self.tasks.wait()).await.is_err() {
@@ -99,7 +114,7 @@ struct Server {
 
 impl Server {
     /// A place first, then the next request, then a task for it: what has no place waits in the subscription.
-    async fn serve(self, mut requests: impl futures::Stream<Item = (Arc<Route>, Request)> + Unpin) {
+    async fn serve(self, mut requests: Incoming) {
         loop {
             let waited = timeout(BUSY_AFTER, self.places.clone().acquire_owned()).await;
             let Some((route, request)) = requests.next().await else {

@@ -59,6 +59,30 @@ async fn on_sigterm_what_is_in_flight_is_answered_and_the_exit_is_a_success() {
     }
 }
 
+#[tokio::test]
+async fn while_the_bus_is_away_nothing_is_waited_for_at_the_end() {
+    let (_sim, mut stage, agent) = Stage::simulated().await;
+    agent.left().await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut program = program(&stage, dir.path());
+    stage.ready().await;
+    stage.nats.kill().await.unwrap();
+    let log = dir.path().join("agent.log");
+    let noticed = async || {
+        Ok(std::fs::read_to_string(&log)?
+            .contains("disconnected")
+            .then_some(()))
+    };
+    condition::met("the agent notices", PATIENCE, noticed)
+        .await
+        .unwrap();
+    program.signal(Signal::TERM).unwrap();
+    let status = program.wait().await.unwrap();
+    assert_eq!(status.code(), Some(0), "{}", program.log_tail());
+    let log = std::fs::read_to_string(&log).unwrap();
+    assert!(!log.contains("left unanswered"), "{log}");
+}
+
 /// The client library forgets a subscription a moment before the server does. What is on the wire in that moment is lost,
 /// of a sequence of requests one at most.
 #[tokio::test]

@@ -20,4 +20,5 @@ mod refused;
 mod restart;
 mod rights;
 mod stage;
+mod tls;
 mod watches;

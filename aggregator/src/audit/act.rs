@@ -25,7 +25,9 @@ impl Audit {
             Ok(_) => Outcome::Succeeded,
             Err(_) => Outcome::Failed,
         };
-        entry.detail = done.as_ref().err().map(ToString::to_string);
+        if let Err(error) = &done {
+            entry.detail = Some(error.to_string());
+        }
         if let Err(error) = self.append(id, &entry, last).await {
             tracing::warn!(%error, operation = %id, "an outcome is not in the audit");
         }

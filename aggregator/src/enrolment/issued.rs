@@ -1,24 +1,20 @@
 //! The bucket `credentials`: under each cluster's name the public keys that were let in, and under one of its own those that are
 //! locked out. No private key ever stands there.
 
-use std::time::Duration;
-
 use async_nats::jetstream::kv::{self, Store};
 use async_nats::jetstream::{Context, stream::StorageType};
 use bus_keys::{Revocations, UserKey};
 use bus_schema::ClusterName;
+use futures::TryStreamExt as _;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{CREDENTIALS_PER_CLUSTER, EnrolmentError};
+use super::{CREDENTIALS_PER_CLUSTER, EnrolmentError, WITHIN, within};
 use crate::store::{self, StoreError};
 
 /// No cluster has a name like this.
 const LOCKED_OUT: &str = "_locked-out";
-
-/// How long the bucket may take to answer.
-const WITHIN: Duration = Duration::from_secs(3);
 
 /// Others may change the same entry at the same moment.
 const TRIES: usize = 10;
@@ -98,6 +94,18 @@ impl Issued {
         .await
     }
 
+    /// The cluster that a key was issued to.
+    pub async fn holder(&self, key: &UserKey) -> Result<Option<ClusterName>, EnrolmentError> {
+        let names = within(self.bucket.keys()).await?;
+        let names: Vec<String> = within(names.try_collect()).await?;
+        for name in names.iter().filter_map(|name| name.parse().ok()) {
+            if self.of(&name).await?.contains(key) {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
+    }
+
     pub async fn locked_out(&self) -> Result<Revocations, EnrolmentError> {
         Ok(self.read::<Revocations>(LOCKED_OUT).await?.1)
     }
@@ -146,15 +154,5 @@ impl Issued {
             }
         }
         Err(EnrolmentError::Contended)
-    }
-}
-
-async fn within<T, E>(act: impl Future<Output = Result<T, E>>) -> Result<T, EnrolmentError>
-where
-    E: std::error::Error + Send + Sync + 'static,
-{
-    match tokio::time::timeout(WITHIN, act).await {
-        Ok(done) => done.map_err(|error| EnrolmentError::BucketUnavailable(Some(error.into()))),
-        Err(_) => Err(EnrolmentError::BucketUnavailable(None)),
     }
 }

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bus_keys::Secret;
 use bus_link::{Authority, AuthorityError};
 use bus_schema::ClusterName;
+use serde::{Deserialize, Serialize};
 
 /// The files of `k8s/base` as kustomize and the chart have them.
 const OBJECTS: [&str; 7] = [
@@ -33,7 +34,7 @@ const METADATA: &str = "  namespace: multi-cluster-aggregator
 const IMAGE: &str = concat!("multi-cluster-aggregator/agent:", env!("CARGO_PKG_VERSION"));
 
 /// How the agents of new clusters are started.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agent {
     /// The nats-server, as they reach it.
     pub nats_url: String,
@@ -44,7 +45,8 @@ pub struct Agent {
 }
 
 /// The name of an image: a registry's address, a path, a tag or digest.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct ImageName(String);
 
 /// What is not an [`ImageName`].
@@ -66,6 +68,14 @@ impl FromStr for ImageName {
         } else {
             Err(ImageNameError)
         }
+    }
+}
+
+impl TryFrom<String> for ImageName {
+    type Error = ImageNameError;
+
+    fn try_from(text: String) -> Result<Self, ImageNameError> {
+        text.parse()
     }
 }
 

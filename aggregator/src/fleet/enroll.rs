@@ -1,5 +1,6 @@
 //! Clusters that are let in, and those that are locked out and forgotten. Audited like any write.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bus_keys::UserKey;
@@ -10,14 +11,15 @@ use super::order::{RequestId, mint};
 use super::{Clusters, Fleet, right_name};
 use crate::actor::Actor;
 use crate::audit::{Entry, Outcome, Target};
-use crate::enrolment::{Enrolled, Enrolment, EnrolmentError};
+use crate::enrolment::{Enrolled, Enrolment, EnrolmentError, Invitations};
 use crate::problem::{Problem, ProblemCode};
-use crate::registry::Moment;
+use crate::registry::{Moment, Presence};
 
 /// What lets clusters in and makes the fleet forget them.
 #[derive(Debug, Clone)]
 pub(super) struct Doorkeeper {
     pub enrolment: Enrolment,
+    pub invitations: Invitations,
     pub clusters: Clusters,
 }
 
@@ -35,7 +37,7 @@ impl Fleet {
     ) -> Result<(OperationId, Enrolled), Problem> {
         let Doorkeeper { enrolment, .. } = self.doorkeeper(actor, cluster)?;
         let (cluster, by) = (cluster.clone(), actor.user.to_string());
-        let entry = entry(actor, request_id, "enroll", &cluster);
+        let entry = entry((&actor.user, actor.address), request_id, "enroll", &cluster);
         self.audited(entry, async move {
             enrolment.enroll(&cluster, public_key, &by).await
         })
@@ -54,17 +56,22 @@ impl Fleet {
         key: Option<UserKey>,
     ) -> Result<(OperationId, Vec<UserKey>), Problem> {
         let doorkeeper = self.doorkeeper(actor, cluster)?;
-        let known = self.registry().presence(cluster, Moment::now()).is_some();
+        let presence = self.registry().presence(cluster, Moment::now());
         let (fleet, cluster) = (Arc::clone(self), cluster.clone());
-        let entry = entry(actor, request_id, "revoke", &cluster);
+        let entry = entry((&actor.user, actor.address), request_id, "revoke", &cluster);
         self.audited(entry, async move {
             let Doorkeeper {
                 enrolment,
                 clusters,
+                ..
             } = doorkeeper;
             let revoked = enrolment.revoke(&cluster, key.as_ref()).await?;
-            if revoked.is_empty() && !known {
-                return Err(EnrolmentError::CredentialUnknown { cluster });
+            match presence {
+                Some(Presence::Offline) => {}
+                _ if !revoked.is_empty() => {}
+                None => return Err(EnrolmentError::CredentialUnknown { cluster }),
+                // It would be forgotten for as long as it takes to its next heartbeat.
+                Some(_) => return Err(EnrolmentError::CredentialUnrecorded { cluster }),
             }
             if key.is_none() {
                 clusters.forget(&cluster).await?;
@@ -75,7 +82,11 @@ impl Fleet {
         .await
     }
 
-    fn doorkeeper(&self, actor: &Actor, cluster: &ClusterName) -> Result<Doorkeeper, Problem> {
+    pub(super) fn doorkeeper(
+        &self,
+        actor: &Actor,
+        cluster: &ClusterName,
+    ) -> Result<Doorkeeper, Problem> {
         if !actor.grants.may(Right::Enroll, cluster, None) {
             let detail = format!(
                 "your grants on {cluster} lack the right \"{}\"; GET /me lists them",
@@ -83,6 +94,10 @@ impl Fleet {
             );
             return Err(Problem::new(ProblemCode::Forbidden, detail));
         }
+        self.any_doorkeeper()
+    }
+
+    pub(super) fn any_doorkeeper(&self) -> Result<Doorkeeper, Problem> {
         self.doorkeeper.clone().ok_or_else(|| {
             Problem::new(
                 ProblemCode::EnrolmentUnavailable,
@@ -92,7 +107,7 @@ impl Fleet {
     }
 
     /// To its end, even if the caller has left.
-    async fn audited<T: Send + 'static>(
+    pub(super) async fn audited<T: Send + 'static>(
         self: &Arc<Self>,
         mut entry: Entry,
         act: impl Future<Output = Result<T, EnrolmentError>> + Send + 'static,
@@ -114,11 +129,16 @@ impl Fleet {
     }
 }
 
-fn entry(actor: &Actor, request_id: &RequestId, verb: &str, cluster: &ClusterName) -> Entry {
+pub(super) fn entry(
+    (user, address): (&str, IpAddr),
+    request_id: &RequestId,
+    verb: &str,
+    cluster: &ClusterName,
+) -> Entry {
     Entry {
         time: Timestamp::now(),
-        user: actor.user.to_string(),
-        address: Some(actor.address),
+        user: user.to_owned(),
+        address: Some(address),
         verb: verb.to_owned(),
         target: Some(Target {
             cluster: cluster.clone(),
@@ -138,6 +158,8 @@ impl From<EnrolmentError> for Problem {
             EnrolmentError::TooManyCredentials { .. } => ProblemCode::CredentialsExhausted,
             EnrolmentError::KeyLockedOut => ProblemCode::InvalidValue,
             EnrolmentError::CredentialUnknown { .. } => ProblemCode::CredentialUnknown,
+            EnrolmentError::InvitationUnknown => ProblemCode::InvitationUnknown,
+            EnrolmentError::CredentialUnrecorded { .. } => ProblemCode::CredentialUnrecorded,
             EnrolmentError::BucketUnavailable(_)
             | EnrolmentError::SystemUnavailable(_)
             | EnrolmentError::Contended => ProblemCode::BusUnavailable,

@@ -183,3 +183,55 @@ fn what_an_older_agent_does_not_answer_is_known() {
     assert!(registry.answers(&cluster(), "info"));
     assert!(!registry.answers(&cluster(), "restart"));
 }
+
+#[test]
+fn what_an_agent_does_wrong_is_told_once_and_shown_for_a_minute() {
+    let (mut registry, start) = (Registry::default(), Moment::now());
+    registry.observe(cluster(), heartbeat("i1", "u1", start.wall), start);
+    let at = |seconds| later(start, Duration::from_secs(seconds));
+    assert!(registry.misbehaves(&cluster(), "shouts", start));
+    assert!(!registry.misbehaves(&cluster(), "shouts", at(1)));
+    assert!(registry.misbehaves(&cluster(), "lies", at(2)));
+    registry.observe(cluster(), heartbeat("i1", "u1", at(50).wall), at(50));
+    let view = registry.view(&cluster(), at(50)).expect("it is known");
+    assert!(
+        view.conditions[0].message.contains("lies (3 times)"),
+        "{view:?}"
+    );
+    registry.observe(cluster(), heartbeat("i1", "u1", at(62).wall), at(62));
+    assert_eq!(kinds(&registry, at(62)), []);
+    assert!(registry.misbehaves(&cluster(), "shouts", at(63)));
+}
+
+#[test]
+fn names_that_are_only_misused_are_not_remembered() {
+    let (mut registry, now) = (Registry::default(), Moment::now());
+    for number in 0..1000 {
+        let name = format!("stranger-{number}").parse().expect("a name");
+        assert_eq!(registry.misbehaves(&name, "shouts", now), number == 0);
+    }
+    assert_eq!(registry.names().count(), 0);
+}
+
+#[test]
+fn a_cluster_that_changes_all_the_time_is_kept_now_and_then_and_its_last_word_is_not_lost() {
+    let (mut registry, start) = (Registry::default(), Moment::now());
+    let mut kept = Vec::new();
+    for step in 0..30_u32 {
+        let now = later(start, Duration::from_millis(100) * step);
+        let mut said = heartbeat("i1", "u1", now.wall);
+        said.agent_version = format!("0.{}.0", step.min(24));
+        kept.extend(registry.observe(cluster(), said, now));
+    }
+    let versions: Vec<_> = kept
+        .iter()
+        .map(|record| record.heartbeat.agent_version.as_str())
+        .collect();
+    let each_second = [0, 1, 2, 3, 10, 11, 12, 13, 20, 21, 22, 23];
+    assert_eq!(versions, each_second.map(|step| format!("0.{step}.0")));
+    let now = later(start, Duration::from_millis(3100));
+    let mut last = heartbeat("i1", "u1", now.wall);
+    last.agent_version = "0.24.0".to_owned();
+    let kept = registry.observe(cluster(), last, now).expect("it is kept");
+    assert_eq!(kept.heartbeat.agent_version, "0.24.0");
+}

@@ -19,7 +19,7 @@ use crate::problem::{Problem, ProblemCode};
 #[into_params(parameter_in = Path)]
 pub struct ClusterPath {
     /// The cluster.
-    cluster: ClusterName,
+    pub(super) cluster: ClusterName,
 }
 
 /// How the cluster is to join.
@@ -86,19 +86,7 @@ pub async fn enroll_cluster(
     extract::Json(body): extract::Json<EnrollBody>,
 ) -> Result<Json<EnrolledCluster>, Problem> {
     let public_key = body.public_key.map(user_key("public_key")).transpose()?;
-    let agent = Agent {
-        nats_url: match body.nats_url {
-            Some(url) => address(url)?,
-            None => app.agents.nats_url.clone(),
-        },
-        nats_ca: app.agents.nats_ca.clone(),
-        image: body
-            .image
-            .map(|image| image.parse::<ImageName>())
-            .transpose()
-            .map_err(|error| invalid("image", &error))?
-            .unwrap_or_else(|| app.agents.image.clone()),
-    };
+    let agent = agent(&app, body.nats_url, body.image)?;
     let enrolled = app.fleet.enroll(&actor, &request_id, &cluster, public_key);
     let (operation_id, enrolled) = enrolled.await?;
     let (manifest, jwt) = match enrolled.given {
@@ -138,6 +126,23 @@ pub async fn revoke_cluster(
 
 fn user_key(field: &'static str) -> impl Fn(String) -> Result<UserKey, Problem> {
     move |text| text.parse().map_err(|error| invalid(field, &error))
+}
+
+/// How the cluster's agent is started: as this aggregator was told, but for what the caller says.
+pub(super) fn agent(
+    app: &App,
+    nats_url: Option<String>,
+    image: Option<String>,
+) -> Result<Agent, Problem> {
+    let image = image.map(|image| image.parse::<ImageName>()).transpose();
+    let image = image.map_err(|error| invalid("image", &error))?;
+    let nats_url = nats_url.map(address).transpose()?;
+    let usual = app.agents.clone();
+    Ok(Agent {
+        nats_url: nats_url.unwrap_or(usual.nats_url),
+        nats_ca: usual.nats_ca,
+        image: image.unwrap_or(usual.image),
+    })
 }
 
 /// Several are separated by commas.

@@ -6,4 +6,6 @@ mod manifest;
 mod party;
 mod people;
 mod program;
+mod renewal;
 mod revocation;
+mod waiting;

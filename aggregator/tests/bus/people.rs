@@ -3,7 +3,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::party::{PATIENCE, Party, heard, server, until};
 
-fn permit(name: &str) -> Permit {
+pub fn permit(name: &str) -> Permit {
     Permit {
         name: name.parse().expect("a label"),
         clusters: ["cluster-a", "cluster-b"]

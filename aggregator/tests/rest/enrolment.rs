@@ -127,3 +127,25 @@ async fn a_killed_agent_is_shown_offline_within_a_second() {
         begun.elapsed()
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_would_be_back_at_once_is_not_forgotten() {
+    let mut stack = Stack::start(1).await;
+    let token = stack.service.token("admin").await;
+    let refused = delete(&stack, "/clusters/cluster-a", &token).await;
+    assert_eq!(
+        (refused.status, refused.code()),
+        (StatusCode::CONFLICT, "credential_unrecorded")
+    );
+    stack.online(1).await;
+    stack.agents.remove(0).stop().await;
+    let offline = async || {
+        let list = stack.service.get("/clusters", &token).await;
+        (list.body["items"][0]["presence"] == "offline").then_some(())
+    };
+    stack.service.until("the agent has left", offline).await;
+    let gone = delete(&stack, "/clusters/cluster-a", &token).await;
+    assert_eq!(gone.status, StatusCode::OK, "{gone:?}");
+    let list = stack.service.get("/clusters", &token).await;
+    assert_eq!(list.body["items"], json!([]));
+}

@@ -2,9 +2,13 @@
 
 mod audit;
 mod bad_input;
+mod clustered;
 mod enrolment;
 mod faults;
+mod hostile;
+mod joining;
 mod logs;
 mod reads;
 mod restart;
+mod secured;
 mod stack;

@@ -83,6 +83,7 @@ impl Site {
     pub async fn service(&self) -> Service {
         let app = run::start(Serve {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            public_url: None,
             nats_url: self.nats.url(),
             nats_ca: None,
             nats_creds: None,

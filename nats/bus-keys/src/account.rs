@@ -93,6 +93,31 @@ impl FleetAccount {
     }
 }
 
+/// The token of the system account, with these users revoked.
+#[must_use]
+pub fn system_account(
+    identity: &Identity,
+    revoked: &Revocations,
+    signed_by: &Key,
+    now: Timestamp,
+) -> Token {
+    let scope = Scope::system(&identity.system_scope, &identity.fleet);
+    let mut nats = AccountBody::new(Limits::default(), vec![SigningKey::Scoped(scope)]);
+    let revoked = revoked.iter();
+    nats.revocations
+        .extend(revoked.map(|(user, until)| (user.to_string(), until.as_second())));
+    let claims = Claims {
+        exp: None,
+        jti: String::new(),
+        iat: now.as_second(),
+        iss: String::new(),
+        name: "system".to_owned(),
+        sub: identity.system.clone(),
+        nats,
+    };
+    Token::sign(claims, signed_by)
+}
+
 fn scopes(identity: &Identity) -> Vec<SigningKey> {
     let scopes = [
         Scope::agent(&identity.agent_scope),

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::key::{Key, KeyError, Kind, Secret};
+use crate::key::{Key, Kind, Secret};
 use crate::mint::{AggregatorKeys, Identity, PeopleKeys};
 
 /// A directory of keys cannot be made or used.
@@ -65,6 +65,14 @@ pub enum DirectoryError {
         /// Which.
         path: PathBuf,
     },
+    /// Two directories do not belong together.
+    #[error("{one} and {other} have the keys of two buses")]
+    OfTwoBuses {
+        /// The one.
+        one: PathBuf,
+        /// The other.
+        other: PathBuf,
+    },
 }
 
 /// Who holds a part of the keys.
@@ -79,6 +87,12 @@ pub enum Role {
 }
 
 const IDENTITY: &str = "identity.json";
+
+/// The aggregator's credentials for the fleet's account.
+pub(crate) const AGGREGATOR: &str = "aggregator.creds";
+
+/// The aggregator's credentials for the system account.
+pub(crate) const SYSTEM: &str = "system.creds";
 
 impl Role {
     pub(crate) const ALL: [Self; 3] = [Self::Operator, Self::Server, Self::Aggregator];
@@ -108,8 +122,8 @@ impl Role {
             Self::Server => &["nats-server.conf", "bus.conf"],
             Self::Aggregator => &[
                 IDENTITY,
-                "aggregator.creds",
-                "system.creds",
+                AGGREGATOR,
+                SYSTEM,
                 "operator-signing.nk",
                 "agent-scope.nk",
             ],
@@ -172,32 +186,24 @@ impl AggregatorKeys {
     pub fn open(dir: &Path) -> Result<Self, DirectoryError> {
         ensure_complete(dir, Role::Aggregator)?;
         let identity = read_identity(dir)?;
-        let operator_signing = read_key(dir, "operator-signing.nk", Kind::Operator)?;
-        let agent_scope = read_key(dir, "agent-scope.nk", Kind::Account)?;
-        belongs(
-            dir,
-            "operator-signing.nk",
-            &operator_signing,
-            &identity.operator_signing,
-        )?;
-        belongs(dir, "agent-scope.nk", &agent_scope, &identity.agent_scope)?;
+        let public = &identity.operator_signing;
         Ok(Self {
+            operator_signing: read_key(dir, "operator-signing.nk", Kind::Operator, public)?,
+            agent_scope: scope_key(dir, "agent-scope.nk", &identity.agent_scope)?,
             identity,
-            operator_signing,
-            agent_scope,
         })
     }
 
     /// The credentials of the aggregator for the fleet's account.
     #[must_use]
     pub fn aggregator_creds(dir: &Path) -> PathBuf {
-        dir.join("aggregator.creds")
+        dir.join(AGGREGATOR)
     }
 
     /// The credentials of the aggregator for the system account.
     #[must_use]
     pub fn system_creds(dir: &Path) -> PathBuf {
-        dir.join("system.creds")
+        dir.join(SYSTEM)
     }
 }
 
@@ -208,19 +214,15 @@ impl PeopleKeys {
     /// When one of them is missing or is not what it should be.
     pub fn open(dir: &Path) -> Result<Self, DirectoryError> {
         let identity = read_identity(dir)?;
-        let cli_scope = read_key(dir, "cli-scope.nk", Kind::Account)?;
-        let admin_scope = read_key(dir, "admin-scope.nk", Kind::Account)?;
-        belongs(dir, "cli-scope.nk", &cli_scope, &identity.cli_scope)?;
-        belongs(dir, "admin-scope.nk", &admin_scope, &identity.admin_scope)?;
         Ok(Self {
+            cli_scope: scope_key(dir, "cli-scope.nk", &identity.cli_scope)?,
+            admin_scope: scope_key(dir, "admin-scope.nk", &identity.admin_scope)?,
             identity,
-            cli_scope,
-            admin_scope,
         })
     }
 }
 
-fn ensure_complete(dir: &Path, role: Role) -> Result<(), DirectoryError> {
+pub(crate) fn ensure_complete(dir: &Path, role: Role) -> Result<(), DirectoryError> {
     let missing: Vec<_> = role
         .files()
         .iter()
@@ -236,23 +238,14 @@ fn ensure_complete(dir: &Path, role: Role) -> Result<(), DirectoryError> {
     })
 }
 
-fn belongs(dir: &Path, file: &str, key: &Key, public: &str) -> Result<(), DirectoryError> {
-    if key.public() == public {
-        return Ok(());
-    }
-    Err(DirectoryError::OfAnotherBus {
-        path: dir.join(file),
-    })
-}
-
-fn read(path: &Path) -> Result<String, DirectoryError> {
+pub(crate) fn read(path: &Path) -> Result<String, DirectoryError> {
     fs::read_to_string(path).map_err(|source| DirectoryError::NotRead {
         path: path.to_owned(),
         source,
     })
 }
 
-fn read_identity(dir: &Path) -> Result<Identity, DirectoryError> {
+pub(crate) fn read_identity(dir: &Path) -> Result<Identity, DirectoryError> {
     let path = dir.join(IDENTITY);
     serde_json::from_str(&read(&path)?).map_err(|error| DirectoryError::NotUsable {
         path,
@@ -260,12 +253,21 @@ fn read_identity(dir: &Path) -> Result<Identity, DirectoryError> {
     })
 }
 
-fn read_key(dir: &Path, file: &str, kind: Kind) -> Result<Key, DirectoryError> {
+/// The key of one of the accounts' scopes.
+pub(crate) fn scope_key(dir: &Path, file: &str, public: &str) -> Result<Key, DirectoryError> {
+    read_key(dir, file, Kind::Account, public)
+}
+
+fn read_key(dir: &Path, file: &str, kind: Kind, public: &str) -> Result<Key, DirectoryError> {
     let path = dir.join(file);
-    Key::from_seed(kind, &read(&path)?).map_err(|error: KeyError| DirectoryError::NotUsable {
-        path,
-        source: error.into(),
-    })
+    match Key::from_seed(kind, &read(&path)?) {
+        Ok(key) if key.public() == public => Ok(key),
+        Ok(_) => Err(DirectoryError::OfAnotherBus { path }),
+        Err(error) => Err(DirectoryError::NotUsable {
+            path,
+            source: error.into(),
+        }),
+    }
 }
 
 /// A directory that is being filled.

@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use crate::account::FleetAccount;
-use crate::claims::{AccountBody, Limits, OperatorBody};
-use crate::directory::{DirectoryError, Filling, Role, ensure_free};
+use crate::account::{FleetAccount, Revocations, system_account};
+use crate::claims::OperatorBody;
+use crate::directory::{AGGREGATOR, DirectoryError, Filling, Role, SYSTEM, ensure_free};
 use crate::jwt::{Claims, Token};
 use crate::key::{Key, Kind};
 use crate::mint::{AggregatorKeys, Identity, PeopleKeys, aggregator_credentials};
 use crate::routes::{Member, RouteAuthority};
-use crate::scope::{Scope, SigningKey};
 use crate::server_config;
 
 /// Where the nats-server will run.
@@ -167,9 +166,11 @@ impl Bus {
         now: Timestamp,
     ) -> Result<(), DirectoryError> {
         let fleet = self.fleet_token(now);
+        let nobody = Revocations::new();
+        let system = system_account(&self.identity, &nobody, &self.operator_signing, now);
         let tokens = server_config::Tokens {
             operator: &self.operator_token(now),
-            system: (&self.identity.system, &self.system_token(now)),
+            system: (&self.identity.system, &system),
             fleet: (&self.identity.fleet, &fleet),
         };
         if place.members.is_empty() {
@@ -223,8 +224,8 @@ impl Bus {
             aggregator_credentials(account, scope, &Key::generate(Kind::User), now)
         };
         filling.identity(&self.identity)?;
-        filling.secret("aggregator.creds", &mint(fleet, &self.aggregator_scope))?;
-        filling.secret("system.creds", &mint(system, &self.system_scope))?;
+        filling.secret(AGGREGATOR, &mint(fleet, &self.aggregator_scope))?;
+        filling.secret(SYSTEM, &mint(system, &self.system_scope))?;
         filling.key("operator-signing.nk", &self.operator_signing)?;
         filling.key("agent-scope.nk", &self.agent_scope)
     }
@@ -241,20 +242,6 @@ impl Bus {
             nats: OperatorBody::new(signing, self.identity.system.clone()),
         };
         Token::sign(claims, &self.operator)
-    }
-
-    fn system_token(&self, now: Timestamp) -> Token {
-        let scope = Scope::system(&self.identity.system_scope, &self.identity.fleet);
-        let claims = Claims {
-            exp: None,
-            jti: String::new(),
-            iat: now.as_second(),
-            iss: String::new(),
-            name: "system".to_owned(),
-            sub: self.identity.system.clone(),
-            nats: AccountBody::new(Limits::default(), vec![SigningKey::Scoped(scope)]),
-        };
-        Token::sign(claims, &self.operator_signing)
     }
 
     fn fleet_token(&self, now: Timestamp) -> Token {

@@ -9,7 +9,13 @@ use crate::claims::UNLIMITED;
 pub const AUDIT_STREAM: &str = "AUDIT";
 
 /// The key-value buckets of the aggregator. One that is not in this list cannot be opened.
-pub const BUCKETS: [&str; 4] = ["clusters", "credentials", "operations", "sessions"];
+pub const BUCKETS: [&str; 5] = [
+    "clusters",
+    "credentials",
+    "invitations",
+    "operations",
+    "sessions",
+];
 
 /// Longer than any request waits for its reply.
 const REPLY_WITHIN_NANOSECONDS: i64 = 60_000_000_000;

@@ -31,7 +31,8 @@ impl Trouble {
             return None;
         }
         let says = |part: &str| error.contains(part);
-        Some(if says("UnknownIssuer") {
+        Some(if says("UnknownIssuer") || says("BadSignature") {
+            // The second is a CA of the same name that was made anew.
             Self::UnknownIssuer
         } else if says("not valid for name") || says("NotValidForName") {
             Self::OtherName

@@ -19,6 +19,7 @@ use crate::programs::Programs;
 use super::account::{Account, USER};
 use super::clusters::{self, Cluster, Size};
 use super::data::DataDir;
+use super::enrolment;
 use super::session::Session;
 
 const READY_WITHIN: Duration = Duration::from_secs(120);
@@ -106,19 +107,23 @@ impl Fleet {
         Ok(listen)
     }
 
-    pub fn start_agents(
+    pub async fn start_agents(
         &mut self,
         programs: &Programs,
         clusters: &[Cluster],
+        session: &Session,
         data: &DataDir,
     ) -> Result<()> {
         for cluster in clusters {
+            let joined = enrolment::join(&programs.agent, &cluster.name, session, data).await?;
             let mut command = Command::new(&programs.agent);
             command
                 .args(["--cluster-name", &cluster.name])
                 .args(["--nats-url", &self.bus.url()])
                 .arg("--nats-creds")
-                .arg(self.bus.keys().agent_creds(&cluster.name)?)
+                .arg(joined.token)
+                .arg("--nats-seed")
+                .arg(joined.seed)
                 .arg("--kubeconfig")
                 .arg(&cluster.kubeconfig)
                 .args(["--context", &cluster.context]);
@@ -128,28 +133,26 @@ impl Fleet {
         Ok(())
     }
 
-    /// Waits until the aggregator is ready, signs in there, and waits until it has heard of every cluster.
-    pub async fn ready(
-        &mut self,
-        http: SocketAddr,
-        account: &Account,
-        clusters: usize,
-    ) -> Result<Session> {
+    /// Waits until the aggregator is ready, and signs in there.
+    pub async fn sign_in(&mut self, http: SocketAddr, account: &Account) -> Result<Session> {
         condition::met("the aggregator is ready", READY_WITHIN, async || {
             self.ensure_running()?;
             sleep(BETWEEN_LOOKS).await;
             Ok(Session::is_ready(http).await.then_some(()))
         })
         .await?;
-        let session = Session::begin(http, &account.password).await?;
+        Session::begin(http, &account.password).await
+    }
+
+    /// Waits until the aggregator has heard of every cluster.
+    pub async fn online(&mut self, session: &Session, clusters: usize) -> Result<()> {
         condition::met("every cluster is online", READY_WITHIN, async || {
             self.ensure_running()?;
             sleep(BETWEEN_LOOKS).await;
             let online = session.online().await?;
             Ok((online >= clusters).then_some(()))
         })
-        .await?;
-        Ok(session)
+        .await
     }
 
     /// What the demo's one person may do with the nats CLI: every verb, everywhere, as in the API.

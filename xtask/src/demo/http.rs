@@ -37,6 +37,10 @@ pub async fn post(
     call(address, "POST", path, token, &body.to_string()).await
 }
 
+pub async fn delete(address: SocketAddr, path: &str, token: &str) -> Result<Answer> {
+    call(address, "DELETE", path, Some(token), "").await
+}
+
 /// HTTP/1.0: the answer comes in one piece and ends with the connection.
 async fn call(
     address: SocketAddr,

@@ -44,6 +44,25 @@ impl Session {
         Ok(())
     }
 
+    /// The token for the holder of a private key.
+    pub async fn enroll(&self, cluster: &str, public_key: &str) -> Result<String> {
+        let path = format!("/clusters/{cluster}/enroll");
+        let body = json!({ "public_key": public_key });
+        let answer = http::post(self.address, &path, Some(&self.token), &body).await?;
+        ensure!(answer.status == 200, "POST {path}: {}", answer.body);
+        let token = answer.json()?["jwt"].as_str().map(str::to_owned);
+        token.context("the enrolment gave no token")
+    }
+
+    /// Locks out one credential, unless that has been done already.
+    pub async fn lock_out(&self, cluster: &str, public_key: &str) -> Result<()> {
+        let path = format!("/clusters/{cluster}?key={public_key}");
+        let answer = http::delete(self.address, &path, &self.token).await?;
+        let done = matches!(answer.status, 200 | 404);
+        ensure!(done, "DELETE {path}: {}", answer.body);
+        Ok(())
+    }
+
     /// How many clusters are online.
     pub async fn online(&self) -> Result<usize> {
         #[derive(Deserialize)]

@@ -1,0 +1,117 @@
+//! One-time links that join a cluster: the bucket `invitations`. No credential is kept there; it is made when the link is used.
+
+use std::time::Duration;
+
+use async_nats::jetstream::kv::{self, DeleteErrorKind, Store};
+use async_nats::jetstream::{Context, stream::StorageType};
+use bus_schema::ClusterName;
+use serde::{Deserialize, Serialize};
+
+use super::{Agent, EnrolmentError, within};
+use crate::sessions::Token;
+use crate::store::{self, StoreError};
+
+/// How long a link is good for: to copy it and to find the cluster's terminal, and not for a later day.
+pub const INVITATION_LASTS: Duration = Duration::from_secs(15 * 60);
+
+/// What a link is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invitation {
+    /// The cluster that it joins.
+    pub cluster: ClusterName,
+    /// How its agent is started.
+    pub agent: Agent,
+    /// Who has made it.
+    pub by: String,
+}
+
+/// An invitation, and the state of the bucket in which it stood.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// What the link is for.
+    pub invitation: Invitation,
+    key: String,
+    revision: u64,
+}
+
+/// All links that have neither been used nor come of age.
+#[derive(Debug, Clone)]
+pub struct Invitations {
+    bucket: Store,
+}
+
+impl Invitations {
+    /// Opens the bucket, makes it if there is none.
+    ///
+    /// # Errors
+    /// When JetStream is away, or a bucket of that name is there with other settings.
+    pub async fn open(jetstream: &Context, replicas: usize) -> Result<Self, StoreError> {
+        let wanted = kv::Config {
+            bucket: "invitations".to_owned(),
+            description: "one-time links that join a cluster, by the hashes of their tokens"
+                .to_owned(),
+            history: 1,
+            max_age: INVITATION_LASTS,
+            storage: StorageType::File,
+            num_replicas: replicas,
+            ..kv::Config::default()
+        };
+        let bucket = store::open_kv(jetstream, wanted).await?;
+        Ok(Self { bucket })
+    }
+
+    /// Makes a link's token.
+    ///
+    /// # Errors
+    /// When the bucket does not answer.
+    pub async fn make(&self, invitation: &Invitation) -> Result<Token, EnrolmentError> {
+        let unavailable = |error| EnrolmentError::BucketUnavailable(Some(error));
+        let token = Token::mint().map_err(|error| unavailable(error.into()))?;
+        let json = serde_json::to_vec(invitation).map_err(|error| unavailable(error.into()))?;
+        within(self.bucket.put(token.key().as_str(), json.into())).await?;
+        Ok(token)
+    }
+
+    /// What a token is for; `None` if it was used, has come of age, or never was one.
+    ///
+    /// # Errors
+    /// When the bucket does not answer.
+    pub async fn find(&self, token: &Token) -> Result<Option<Found>, EnrolmentError> {
+        let key = token.key().as_str().to_owned();
+        let Some(entry) = within(self.bucket.entry(key.as_str())).await? else {
+            return Ok(None);
+        };
+        let invitation = match entry.operation {
+            kv::Operation::Put => serde_json::from_slice(&entry.value),
+            _ => return Ok(None),
+        };
+        let invitation =
+            invitation.map_err(|error| EnrolmentError::BucketUnavailable(Some(error.into())))?;
+        Ok(Some(Found {
+            invitation,
+            key,
+            revision: entry.revision,
+        }))
+    }
+
+    /// Uses it up. Of several who try at once, one succeeds.
+    ///
+    /// # Errors
+    /// [`EnrolmentError::InvitationUnknown`] for the others; or when the bucket does not answer.
+    pub async fn take(&self, found: Found) -> Result<Invitation, EnrolmentError> {
+        let Found {
+            invitation,
+            key,
+            revision,
+        } = found;
+        let taken = self.bucket.delete_expect_revision(&key, Some(revision));
+        match tokio::time::timeout(super::WITHIN, taken).await {
+            Ok(Ok(())) => Ok(invitation),
+            Ok(Err(error)) if error.kind() == DeleteErrorKind::WrongLastRevision => {
+                Err(EnrolmentError::InvitationUnknown)
+            }
+            Ok(Err(error)) => Err(EnrolmentError::BucketUnavailable(Some(error.into()))),
+            Err(_) => Err(EnrolmentError::BucketUnavailable(None)),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! `POST /clusters/{cluster}/invite` and `POST /join/{token}`: one command, good once, that joins a cluster.
+
+use std::time::Instant;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use bus_schema::{ClusterName, OperationId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::enrolment::{ClusterPath, agent};
+use crate::actor::Actor;
+use crate::app::App;
+use crate::client_address::ClientAddress;
+use crate::enrolment::{EnrolmentError, Given, INVITATION_LASTS, Invitation};
+use crate::extract;
+use crate::fleet::RequestId;
+use crate::problem::{Problem, ProblemCode};
+use crate::sessions::Token;
+use crate::sign_in::too_often;
+
+/// Where links lead; what comes after it is secret.
+pub(super) const PREFIX: &str = "/join/";
+
+/// How the cluster is to join.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({}))]
+pub struct InviteBody {
+    /// The nats-server as the cluster reaches it, if not as `--agent-nats-url` says.
+    nats_url: Option<String>,
+    /// The agent's image, if not the one that `--agent-image` names.
+    image: Option<String>,
+}
+
+/// A link that joins the cluster, once.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct InvitedCluster {
+    /// The operation, as it stands in the audit.
+    operation_id: OperationId,
+    /// The cluster.
+    cluster: ClusterName,
+    /// To be run by whoever may do everything in the cluster.
+    #[schema(
+        example = "curl -fsS -X POST 'https://fleet.example/join/mca_…' | kubectl apply -f -"
+    )]
+    command: String,
+    /// The link alone: POST it, and the answer is the manifest. Whoever has it can join the cluster in your name.
+    url: String,
+    /// Until when it is good, if nobody uses it before.
+    expires_at: Timestamp,
+}
+
+/// The token of a link.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct JoinPath {
+    /// The token.
+    token: String,
+}
+
+/// Make a command that joins a cluster
+///
+/// Good once and for a quarter of an hour. The credential is made when the command is run, and nobody else has seen it.
+#[utoipa::path(post, path = "/clusters/{cluster}/invite", tag = "Fleet", params(ClusterPath), request_body = InviteBody,
+    responses((status = 200, body = InvitedCluster), Problem))]
+pub async fn invite_cluster(
+    State(app): State<App>,
+    actor: Actor,
+    request_id: RequestId,
+    extract::Path(ClusterPath { cluster }): extract::Path<ClusterPath>,
+    extract::Json(body): extract::Json<InviteBody>,
+) -> Result<Json<InvitedCluster>, Problem> {
+    let agent = agent(&app, body.nats_url, body.image)?;
+    let public_url = app.public_url.as_ref().ok_or_else(|| {
+        let detail = "this aggregator does not know how it is reached from elsewhere: start it with --public-url, \
+            or take the manifest of POST /clusters/{cluster}/enroll";
+        Problem::new(ProblemCode::EnrolmentUnavailable, detail)
+    })?;
+    let expires_at = Timestamp::now() + INVITATION_LASTS;
+    let invited = app.fleet.invite(&actor, &request_id, &cluster, agent);
+    let (operation_id, token) = invited.await?;
+    let url = public_url.of_path(&format!("{PREFIX}{}", token.expose()));
+    Ok(Json(InvitedCluster {
+        operation_id,
+        cluster,
+        command: format!("curl -fsS -X POST '{url}' | kubectl apply -f -"),
+        url,
+        expires_at,
+    }))
+}
+
+/// Join a cluster by a link
+///
+/// For the command of `POST /clusters/{cluster}/invite`. Not a GET: what only looks at links would use them up.
+#[utoipa::path(post, path = "/join/{token}", tag = "Fleet", params(JoinPath), security(()),
+    responses((status = 200, body = String, content_type = "application/yaml", description = "For `kubectl apply -f -`"), Problem))]
+pub async fn join_cluster(
+    State(app): State<App>,
+    ClientAddress(address): ClientAddress,
+    request_id: RequestId,
+    extract::Path(JoinPath { token }): extract::Path<JoinPath>,
+) -> Result<impl IntoResponse, Problem> {
+    let attempts = &app.identity.attempts;
+    attempts.take(address, Instant::now()).map_err(too_often)?;
+    let found = match Token::parse(&token) {
+        Some(token) => app.fleet.invitation(&token).await,
+        None => Err(EnrolmentError::InvitationUnknown.into()),
+    };
+    if !matches!(&found, Err(problem) if problem.code == ProblemCode::InvitationUnknown) {
+        attempts.give_back(address);
+    }
+    let found = found?;
+    still_may(&app, &found.invitation)?;
+    let joined = app.fleet.join(found, &request_id, address);
+    let (Invitation { cluster, agent, .. }, enrolled) = joined.await?;
+    let Given::Credentials(credentials) = &enrolled.given else {
+        return Err(Problem::new(
+            ProblemCode::Internal,
+            "no credential was made",
+        ));
+    };
+    let manifest = agent.manifest(&cluster, credentials);
+    Ok(([(header::CONTENT_TYPE, "application/yaml")], manifest))
+}
+
+/// A link is worth no more than its maker: who has lost the right since has lost it for the link as well.
+fn still_may(app: &App, invitation: &Invitation) -> Result<(), Problem> {
+    let Invitation { cluster, by, .. } = invitation;
+    let maker = app.identity.users.current().find(by);
+    let may = |grants: &crate::grants::Grants| grants.may(bus_schema::Right::Enroll, cluster, None);
+    match maker {
+        Some(user) if may(&user.grants) => Ok(()),
+        _ => Err(EnrolmentError::InvitationUnknown.into()),
+    }
+}

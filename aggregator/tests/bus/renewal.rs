@@ -1,0 +1,119 @@
+//! Credentials that are no cluster's: a person's and the aggregator's own, locked out and made anew.
+
+use std::path::Path;
+
+use aggregator::bus::Bus;
+use bus_keys::{AggregatorKeys, UserKey, user_of};
+use bus_link::Servers;
+use xtask::condition;
+use xtask::nats_server::NatsServer;
+
+use crate::party::{PATIENCE, Party, server};
+use crate::people::permit;
+use crate::program::{aggregator, said};
+
+/// `aggregator bus revoke KEY` with the keys of this server.
+async fn lock_out(server: &NatsServer, key: &UserKey) -> std::process::Output {
+    let keys = server.keys().aggregator_dir();
+    let keys = keys.to_str().expect("a path of text");
+    let link = ["--nats-url", &server.url(), "--bus-keys", keys];
+    aggregator(&[&["bus", "revoke", key.as_str()], &link[..]].concat()).await
+}
+
+async fn until_refused(server: &NatsServer, creds: &Path) {
+    let refused = async || {
+        let options = async_nats::ConnectOptions::with_credentials_file(creds).await?;
+        Ok(options.connect(server.url()).await.err())
+    };
+    let error = condition::met("the credential is refused", PATIENCE, refused).await;
+    let error = error.expect("it is refused in the end");
+    let kind = async_nats::ConnectErrorKind::AuthorizationViolation;
+    assert_eq!(error.kind(), kind, "{error}");
+}
+
+#[tokio::test]
+async fn a_persons_credentials_are_locked_out_and_nobody_elses() {
+    let (mut server, _dir) = server().await;
+    let creds = ["ana", "bob"].map(|name| server.keys().cli_creds(&permit(name)).unwrap());
+    let ana = Party::with(&server, &creds[0], "_INBOX_ana").await;
+    let bob = Party::with(&server, &creds[1], "_INBOX_bob").await;
+    let output = lock_out(&server, &user_of(&creds[0]).unwrap()).await;
+    assert!(output.status.success(), "{}", said(&output));
+    let state = || ana.client.connection_state();
+    let cut = async || Ok((state() != async_nats::connection::State::Connected).then_some(()));
+    condition::met("ana is cut off", PATIENCE, cut)
+        .await
+        .unwrap();
+    until_refused(&server, &creds[0]).await;
+    bob.client.flush().await.unwrap();
+    assert_eq!(
+        bob.client.connection_state(),
+        async_nats::connection::State::Connected
+    );
+    server.restart().await.unwrap();
+    until_refused(&server, &creds[0]).await;
+}
+
+#[tokio::test]
+async fn a_running_aggregator_goes_on_with_new_credentials_when_its_old_ones_are_locked_out() {
+    let (mut server, dir) = server().await;
+    let keys = server.keys().aggregator_dir();
+    let files = [
+        AggregatorKeys::aggregator_creds(&keys),
+        AggregatorKeys::system_creds(&keys),
+    ];
+    let stolen = files.clone().map(|file| {
+        let copy = dir.path().join(file.file_name().expect("a name"));
+        std::fs::copy(&file, &copy).unwrap();
+        copy
+    });
+    let mut running = Vec::new();
+    for file in &files {
+        let servers = Servers::new(&server.url(), None).unwrap();
+        let bus = Bus::connect(&servers, Some(file)).await.unwrap();
+        condition::met("let in", PATIENCE, async || Ok(bus.is_up().then_some(())))
+            .await
+            .unwrap();
+        running.push(bus);
+    }
+
+    let own = lock_out(&server, &user_of(&files[0]).unwrap()).await;
+    assert!(!own.status.success());
+    assert!(
+        said(&own).contains("aggregator bus renew"),
+        "{}",
+        said(&own)
+    );
+
+    let operator = server.keys().operator_dir();
+    let directories = [
+        "--keys",
+        operator.to_str().unwrap(),
+        "--bus-keys",
+        keys.to_str().unwrap(),
+    ];
+    let renewed = aggregator(&[&["bus", "renew"], &directories[..]].concat()).await;
+    assert!(renewed.status.success(), "{}", said(&renewed));
+    for (copy, bus) in stolen.iter().zip(&running) {
+        let old = user_of(copy).unwrap();
+        assert!(said(&renewed).contains(old.as_str()), "{}", said(&renewed));
+        let connects = || {
+            bus.client()
+                .statistics()
+                .connects
+                .load(std::sync::atomic::Ordering::Relaxed)
+        };
+        assert_eq!(connects(), 1);
+        let output = lock_out(&server, &old).await;
+        assert!(output.status.success(), "{}", said(&output));
+        let back = async || Ok((connects() > 1 && bus.is_up()).then_some(()));
+        condition::met("it is back by itself", PATIENCE, back)
+            .await
+            .unwrap();
+        until_refused(&server, copy).await;
+    }
+    server.restart().await.unwrap();
+    for copy in &stolen {
+        until_refused(&server, copy).await;
+    }
+}

@@ -1,0 +1,59 @@
+//! The demo's agents join as any cluster's do: the private key is made for the agent and goes nowhere, the aggregator signs the token.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use bus_keys::private_file;
+use tokio::process::Command;
+
+use super::data::DataDir;
+use super::session::Session;
+
+/// Where the credentials of the demo's agents lie.
+pub const DIR: &str = "agents";
+
+/// What an agent is started with.
+pub struct Joined {
+    pub token: PathBuf,
+    pub seed: PathBuf,
+}
+
+/// Lets a cluster in; a credential from an earlier run is locked out first.
+pub async fn join(
+    agent: &Path,
+    cluster: &str,
+    session: &Session,
+    data: &DataDir,
+) -> Result<Joined> {
+    let dir = data.file(DIR);
+    fs::create_dir_all(&dir)?;
+    let file = |kind: &str| dir.join(format!("{cluster}.{kind}"));
+    let (public, joined) = (
+        file("pub"),
+        Joined {
+            token: file("jwt"),
+            seed: file("nk"),
+        },
+    );
+    if let Ok(earlier) = fs::read_to_string(&public) {
+        session.lock_out(cluster, &earlier).await?;
+    }
+    for old in [&public, &joined.token, &joined.seed] {
+        if old.exists() {
+            fs::remove_file(old)?;
+        }
+    }
+    let key = keygen(agent, &joined.seed).await?;
+    private_file(&public, &key)?;
+    private_file(&joined.token, &session.enroll(cluster, &key).await?)?;
+    Ok(joined)
+}
+
+async fn keygen(agent: &Path, seed: &Path) -> Result<String> {
+    let output = Command::new(agent).arg("keygen").arg(seed).output().await;
+    let output = output.context("cannot run the agent")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "agent keygen failed: {said}");
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
