@@ -15,7 +15,6 @@ mod log;
 mod page;
 mod rollout;
 mod run;
-mod selector;
 pub mod shutdown;
 mod verb;
 

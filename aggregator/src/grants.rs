@@ -2,14 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use bus_schema::{ClusterName, Namespace, Right};
+use bus_schema::{ClusterName, Namespace, Pattern, Right};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-mod pattern;
 mod role;
 
-pub use pattern::{Pattern, PatternError};
 pub use role::{BUILT_IN_ROLES, built_in};
 
 /// Rights in some clusters and namespaces.

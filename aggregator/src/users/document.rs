@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::named::{Entry, Named};
 use super::place::{DocumentError, Place, refused};
 use super::{Directory, User};
-use crate::grants::{BUILT_IN_ROLES, Grant, Grants, Pattern, built_in};
+use crate::grants::{BUILT_IN_ROLES, Grant, Grants, built_in};
 use crate::password::StoredHash;
 
 /// The most characters of a user's or role's name.
