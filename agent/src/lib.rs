@@ -6,6 +6,7 @@ mod args;
 mod bus;
 mod cache;
 mod clock;
+mod filter;
 mod guard;
 mod health;
 mod jitter;
@@ -16,6 +17,7 @@ mod page;
 mod rollout;
 mod run;
 pub mod shutdown;
+mod survey;
 mod verb;
 
 pub use args::{Args, Cli, Command, LogFormat};

@@ -23,7 +23,7 @@ impl ImagePattern {
             .char_indices()
             .map(|(at, _)| at)
             .filter(|at| begins(*at))
-            .any(|at| fits(self.0.as_bytes(), image[at..].as_bytes(), closed))
+            .any(|at| fits(self.0.as_bytes(), &image.as_bytes()[at..], closed))
     }
 }
 

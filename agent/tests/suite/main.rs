@@ -19,4 +19,5 @@ mod reads;
 mod refused;
 mod restart;
 mod stage;
+mod survey;
 mod watches;
