@@ -10,11 +10,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 mod connections;
+mod misbehaviour;
 mod view;
 
 pub use view::ClusterView;
 
 use connections::Connections;
+use misbehaviour::Misbehaviour;
 
 /// Now, on both clocks: ages are measured on the one that never jumps, and shown on the other.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +80,7 @@ struct Known {
     saved: Option<Instant>,
     /// When a heartbeat was passed over because there were too many instances.
     crowded: Option<Instant>,
+    misbehaviour: Option<Misbehaviour>,
 }
 
 #[derive(Debug)]
@@ -104,6 +107,7 @@ impl Registry {
             last_heard: None,
             saved: Some(now.instant),
             crowded: None,
+            misbehaviour: None,
         });
     }
 
@@ -129,8 +133,15 @@ impl Registry {
             last_heard: None,
             saved: None,
             crowded: None,
+            misbehaviour: None,
         });
         known.observe(heartbeat, now)
+    }
+
+    /// When the cluster was last heard.
+    #[must_use]
+    pub fn last_seen(&self, cluster: &ClusterName) -> Option<Timestamp> {
+        Some(self.clusters.get(cluster)?.record.last_seen)
     }
 
     /// Whether the cluster is heard; `None` if it was never heard of.
@@ -285,6 +296,7 @@ impl Known {
                 since: now.wall,
             });
         }
+        conditions.extend(self.misbehaviour.as_ref().and_then(|m| m.condition(now)));
         let skew = self
             .alive(now.instant)
             .map(|(heard, _)| heard.ahead)

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use bus_schema::Right;
+use bus_schema::{Pattern, Right};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
