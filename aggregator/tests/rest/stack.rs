@@ -289,6 +289,11 @@ fn write_users(path: &PathBuf) {
         "admin": user("admin", "*", "*"),
         "viewer": user("viewer", "*", "*"),
         "restarter-b": user("restarter", "cluster-b", "*"),
+        "pay": user("viewer", "*", "pay"),
+        "pieces": {"password_hash": hash, "grants": [
+            {"role": "viewer", "clusters": ["cluster-a"], "namespaces": ["pay"]},
+            {"role": "viewer", "clusters": ["cluster-b"], "namespaces": ["default"]},
+        ]},
         "nobody": {"password_hash": hash, "grants": []},
     }});
     std::fs::write(path, users.to_string()).expect("the folder is writable");
