@@ -183,3 +183,19 @@ fn what_an_older_agent_does_not_answer_is_known() {
     assert!(registry.answers(&cluster(), "info"));
     assert!(!registry.answers(&cluster(), "restart"));
 }
+
+#[test]
+fn misbehaviour_is_counted_and_shown_for_ten_minutes_after_the_last() {
+    let (mut registry, start) = (Registry::default(), Moment::now());
+    registry.misbehaves(&cluster(), "nobody knows it", start);
+    registry.observe(cluster(), heartbeat("i1", "u1", start.wall), start);
+    assert_eq!(kinds(&registry, start), []);
+    let at = |seconds| later(start, Duration::from_secs(seconds));
+    registry.misbehaves(&cluster(), "it shouts", start);
+    registry.misbehaves(&cluster(), "it shouts", at(300));
+    let view = registry.view(&cluster(), at(899)).expect("known");
+    assert_eq!(view.conditions[0].kind, ConditionType::Misbehaving);
+    assert_eq!(view.conditions[0].message, "it shouts; 2 times");
+    assert_eq!(view.conditions[0].since, start.wall);
+    assert_eq!(kinds(&registry, at(900)), []);
+}
