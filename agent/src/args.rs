@@ -1,5 +1,6 @@
 //! The command line and its environment.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use bus_schema::ClusterName;
@@ -42,9 +43,15 @@ pub struct Args {
     #[arg(long, env = "MCA_CLUSTER_NAME")]
     pub cluster_name: ClusterName,
 
-    /// Where the bus listens; several servers are separated by commas.
+    /// Where the bus listens, as `tls://HOST:4222`, or `wss://HOST:443` where only that is let out; several servers are separated
+    /// by commas.
     #[arg(long, env = "MCA_NATS_URL", default_value = "nats://127.0.0.1:4222")]
     pub nats_url: String,
+
+    /// The CA that signed the nats-server's certificate, if it is a private one. No other is trusted then, and nothing is said
+    /// without TLS.
+    #[arg(long, env = "MCA_NATS_CA", value_name = "FILE")]
+    pub nats_ca: Option<PathBuf>,
 
     /// The file with the agent's NATS credentials; absent: none are sent. It is read again at each connection.
     #[arg(long, env = "MCA_NATS_CREDS", value_name = "FILE")]
@@ -90,6 +97,7 @@ impl LogFormat {
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(USUAL));
         let log = tracing_subscriber::fmt()
             .with_env_filter(filter)
+            .with_ansi(std::io::stderr().is_terminal())
             .with_writer(std::io::stderr);
         match self {
             Self::Json => log.json().flatten_event(true).init(),
@@ -103,6 +111,7 @@ impl From<Args> for Config {
         let Args {
             cluster_name,
             nats_url,
+            nats_ca,
             nats_creds,
             nats_seed,
             kubeconfig,
@@ -112,6 +121,7 @@ impl From<Args> for Config {
         Self {
             cluster: cluster_name,
             nats_url,
+            nats_ca,
             nats_creds,
             nats_seed,
             kubernetes: Access::new(kubeconfig, context),

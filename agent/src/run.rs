@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use async_nats::connection::State;
+use bus_link::Servers;
 use bus_schema::timing::DRAIN_WITHIN;
 use bus_schema::{ClusterName, InstanceId, SurveyDeployments};
 use tokio::time::{sleep, timeout};
@@ -25,6 +26,8 @@ pub struct Config {
     pub cluster: ClusterName,
     /// Where the bus listens; several servers are separated by commas.
     pub nats_url: String,
+    /// The CA that its certificate must be signed by, if it is not one of the system's.
+    pub nats_ca: Option<PathBuf>,
     /// The file with the NATS credentials; read again at each connection.
     pub nats_creds: Option<PathBuf>,
     /// The file with their private key, where the other one has the token alone.
@@ -46,20 +49,20 @@ const FLUSH_WITHIN: Duration = Duration::from_secs(2);
 pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<()> {
     let Config {
         cluster,
-        nats_url: url,
+        nats_url,
+        nats_ca,
         nats_creds,
         nats_seed: seed,
         kubernetes,
     } = config;
-    // Another part of the process may have chosen one already, which is as good.
-    drop(rustls::crypto::ring::default_provider().install_default());
+    let servers = Servers::new(&nats_url, nats_ca.as_deref())?;
     let kubernetes = kubernetes
         .open()
         .await
         .context("no way to the API server")?;
     let instance = instance()?;
     let bus = Bus {
-        url,
+        servers,
         credential: nats_creds.map(|file| Credential {
             file,
             seed,

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use bus_keys::{Label, UserKey};
+use bus_keys::{Label, Member, UserKey};
 use bus_schema::ClusterName;
 use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
@@ -42,8 +42,18 @@ pub enum Command {
     Enroll(Enroll),
     /// Lock a cluster out: its agents are cut off, and it is forgotten.
     Revoke(Revoke),
+    /// Ask a running `serve` on this machine whether it can do its work: ends with 0 if so.
+    Healthcheck(Healthcheck),
     /// Print the API's OpenAPI document.
     Openapi,
+}
+
+/// Whom to ask.
+#[derive(Debug, Args)]
+pub struct Healthcheck {
+    /// Where `serve` listens.
+    #[arg(long, env = "MCA_LISTEN", default_value = "127.0.0.1:8000")]
+    pub listen: SocketAddr,
 }
 
 /// What can be done about users.
@@ -83,6 +93,17 @@ pub struct BusInit {
     /// The private key of the TLS certificate.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
+    /// Where the nats-server will listen for WebSocket, such as `0.0.0.0:443`; with the same certificate, without which it may be
+    /// loopback alone.
+    #[arg(long, value_name = "ADDR")]
+    pub websocket: Option<SocketAddr>,
+    /// One server of a cluster, and where the others reach it, as `n1=nats-1.example:6222`; once for each, of which there are three
+    /// or more. Each gets a directory in `server`, and its data go to one of its name in --store-dir.
+    #[arg(long = "server", value_name = "NAME=HOST:PORT")]
+    pub servers: Vec<Member>,
+    /// Where all keys are there already, leave them and succeed; for what runs at every start.
+    #[arg(long)]
+    pub keep: bool,
 }
 
 /// Credentials for a person.
@@ -177,9 +198,13 @@ fn lifetime(text: &str) -> Result<SignedDuration, String> {
 /// How the bus is reached with the aggregator's keys.
 #[derive(Debug, Args)]
 pub struct BusLink {
-    /// The nats-server.
+    /// The nats-server, as `tls://HOST:4222`; several are separated by commas.
     #[arg(long, env = "MCA_NATS_URL", default_value = "nats://127.0.0.1:4222")]
     pub nats_url: String,
+    /// The CA that signed the nats-server's certificate, if it is a private one. No other is trusted then, and nothing is said
+    /// without TLS.
+    #[arg(long, env = "MCA_NATS_CA", value_name = "FILE")]
+    pub nats_ca: Option<PathBuf>,
     /// The directory `aggregator` that `aggregator bus init` made.
     #[arg(
         long,
@@ -206,9 +231,18 @@ pub struct Enroll {
     /// The public key that `agent keygen` printed: then only the token is made, and printed.
     #[arg(long, value_name = "KEY")]
     pub public_key: Option<UserKey>,
+    /// Write the agent's credentials to this new file, private to its owner, and print no manifest.
+    #[arg(long, value_name = "FILE", conflicts_with = "public_key")]
+    pub creds_out: Option<PathBuf>,
+    /// Where that file is there already, leave it and succeed; for what runs at every start.
+    #[arg(long, requires = "creds_out")]
+    pub keep: bool,
     /// The nats-server as the cluster reaches it [default: --nats-url].
     #[arg(long, env = "MCA_AGENT_NATS_URL", value_name = "URL")]
     pub agent_nats_url: Option<String>,
+    /// The CA that the manifests are to give the clusters [default: --nats-ca].
+    #[arg(long, env = "MCA_AGENT_NATS_CA", value_name = "FILE")]
+    pub agent_nats_ca: Option<PathBuf>,
     /// The agent's image.
     #[arg(long, env = "MCA_AGENT_IMAGE", default_value = AGENT_IMAGE, value_name = "IMAGE")]
     pub agent_image: ImageName,
@@ -241,9 +275,13 @@ pub struct Serve {
     /// How this service is reached from elsewhere, for links that people pass on [default: http:// and --listen].
     #[arg(long, env = "MCA_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<PublicUrl>,
-    /// The NATS server.
+    /// The nats-server, as `tls://HOST:4222`; several are separated by commas.
     #[arg(long, env = "MCA_NATS_URL", default_value = "nats://127.0.0.1:4222")]
     pub nats_url: String,
+    /// The CA that signed the nats-server's certificate, if it is a private one. No other is trusted then, and nothing is said
+    /// without TLS.
+    #[arg(long, env = "MCA_NATS_CA", value_name = "FILE")]
+    pub nats_ca: Option<PathBuf>,
     /// The credentials for it, a file as `nsc` and `nats` write it [default: those in --bus-keys].
     #[arg(long, env = "MCA_NATS_CREDS", value_name = "FILE")]
     pub nats_creds: Option<PathBuf>,
@@ -253,6 +291,9 @@ pub struct Serve {
     /// The nats-server as the clusters reach it, for the manifests that join them [default: --nats-url].
     #[arg(long, env = "MCA_AGENT_NATS_URL", value_name = "URL")]
     pub agent_nats_url: Option<String>,
+    /// The CA that the manifests are to give the clusters [default: --nats-ca].
+    #[arg(long, env = "MCA_AGENT_NATS_CA", value_name = "FILE")]
+    pub agent_nats_ca: Option<PathBuf>,
     /// The agent's image, for the same.
     #[arg(long, env = "MCA_AGENT_IMAGE", default_value = AGENT_IMAGE, value_name = "IMAGE")]
     pub agent_image: ImageName,

@@ -1,22 +1,26 @@
 //! The link to NATS. Knows how a request fails on the way, and nothing of clusters or people.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::connection::State;
 use async_nats::{
-    Auth, AuthError, Client, ConnectOptions, HeaderMap, Message, Request, RequestErrorKind,
+    Auth, AuthError, Client, ConnectOptions, Event, HeaderMap, Message, Request, RequestErrorKind,
     Subscriber,
 };
 use bus_keys::{Credentials, CredentialsError};
+use bus_link::{MovesOn, Servers, is_told_elsewhere};
 use bus_schema::Fault;
 use bytes::Bytes;
-use tracing::{info, warn};
+use tokio::sync::Notify;
+use tracing::{debug, info, warn};
 
 /// A connection that comes back by itself.
 #[derive(Debug, Clone)]
 pub struct Bus {
     client: Client,
+    _moves_on: Arc<MovesOn>,
 }
 
 /// Why a request has no reply.
@@ -77,7 +81,10 @@ impl Bus {
     ///
     /// # Errors
     /// When the credentials cannot be read or the address is none.
-    pub async fn connect(url: &str, credentials: Option<&Path>) -> Result<Self, ConnectError> {
+    pub async fn connect(
+        servers: &Servers,
+        credentials: Option<&Path>,
+    ) -> Result<Self, ConnectError> {
         let options = match credentials {
             None => ConnectOptions::new(),
             Some(path) => {
@@ -86,20 +93,30 @@ impl Bus {
                 ConnectOptions::with_auth_callback(move |nonce| answer(path.clone(), nonce))
             }
         };
-        let client = options
+        let leaving = Arc::new(Notify::new());
+        let told = Arc::clone(&leaving);
+        let client = servers
+            .apply(options)
             .name("aggregator")
             .custom_inbox_prefix("_INBOX_aggregator")
             .ping_interval(Duration::from_secs(10))
             .retry_on_initial_connect()
             .reconnect_delay_callback(reconnect_delay)
-            .event_callback(|event| async move { log(&event) })
-            .connect(url)
+            .event_callback(move |event| {
+                note(&event, &told);
+                async {}
+            })
+            .connect(servers.addresses())
             .await
             .map_err(|source| ConnectError::NotConnected {
-                url: url.to_owned(),
+                url: servers.text().to_owned(),
                 source,
             })?;
-        Ok(Self { client })
+        let moves_on = Arc::new(MovesOn::when(leaving, client.clone()));
+        Ok(Self {
+            client,
+            _moves_on: moves_on,
+        })
     }
 
     /// The client, for JetStream.
@@ -195,9 +212,14 @@ fn reconnect_delay(attempts: usize) -> Duration {
     cap.mul_f64(rand::random::<f64>())
 }
 
-fn log(event: &async_nats::Event) {
+fn note(event: &Event, leaving: &Notify) {
     match event {
-        async_nats::Event::Connected => info!("connected to the bus"),
+        event if is_told_elsewhere(event) => debug!(%event, "the bus"),
+        Event::Connected => info!("connected to the bus"),
+        Event::LameDuckMode => {
+            info!("the bus server is about to stop");
+            leaving.notify_one();
+        }
         other => warn!(event = %other, "the bus"),
     }
 }

@@ -4,7 +4,9 @@ use std::io::Write as _;
 use std::path::{Path, absolute};
 
 use anyhow::{Context as _, Result};
-use bus_keys::{Label, PeopleKeys, Permit, Place, Role, private_file, renew_aggregator};
+use bus_keys::{
+    DirectoryError, Label, PeopleKeys, Permit, Place, Role, private_file, renew_aggregator,
+};
 use jiff::Timestamp;
 
 use crate::args::{BusCreds, BusInit, BusRenew};
@@ -12,7 +14,7 @@ use crate::args::{BusCreds, BusInit, BusRenew};
 /// `aggregator bus init`
 ///
 /// # Errors
-/// When there are keys already, all or some, or nothing can be written.
+/// When there are some keys already, or all and they are not to be kept, or nothing can be written.
 pub fn init(args: &BusInit) -> Result<()> {
     let place = Place {
         listen: args.listen,
@@ -24,13 +26,28 @@ pub fn init(args: &BusInit) -> Result<()> {
             (Some(cert), Some(key)) => Some((absolute(cert)?, absolute(key)?)),
             _ => None,
         },
+        websocket: args.websocket,
+        members: args.servers.clone(),
     };
-    bus_keys::init(&args.dir, &place, Timestamp::now())?;
+    place.check()?;
+    match bus_keys::init(&args.dir, &place, Timestamp::now()) {
+        Err(DirectoryError::Complete { dir }) if args.keep => {
+            return say(&format!("{}: kept\n", dir.display()));
+        }
+        made => made?,
+    };
     let dir = |role: Role| args.dir.join(role.dir()).display().to_string();
     let (operator, server) = (dir(Role::Operator), dir(Role::Server));
+    let (whom, config) = match args.servers.is_empty() {
+        true => ("the nats-server", format!("{server}/nats-server.conf")),
+        false => (
+            "the nats-servers, each with a directory of its name",
+            format!("{server}/NAME/nats-server.conf"),
+        ),
+    };
     say(&format!(
         "{operator}: makes all other keys. Back it up, and take it off this machine; `aggregator bus creds` needs it.\n\
-         {server}: for the nats-server: nats-server -c {server}/nats-server.conf\n\
+         {server}: for {whom}: nats-server -c {config}\n\
          {aggregator}: for the aggregator: aggregator serve --bus-keys {aggregator} …\n",
         aggregator = dir(Role::Aggregator),
     ))

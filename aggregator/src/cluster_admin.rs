@@ -4,16 +4,17 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use async_nats::jetstream;
-use bus_keys::{AggregatorKeys, user_of};
+use bus_keys::{AggregatorKeys, private_file, user_of};
+use bus_link::Servers;
 use bus_schema::ClusterName;
 use jiff::Timestamp;
 
 use crate::args::{BusLink, BusRevoke, Enroll, Revoke};
 use crate::audit::{Audit, Entry, Outcome, Target};
 use crate::bus::Bus;
-use crate::enrolment::{Agent, Enrolment, Gate, Given};
+use crate::enrolment::{Agent, Enrolment, Gate, Given, agent_ca};
 use crate::fleet::{Clusters, mint};
 
 const CONNECTED_WITHIN: Duration = Duration::from_secs(10);
@@ -30,8 +31,9 @@ struct Link {
 impl Link {
     async fn open(args: &BusLink) -> Result<Self> {
         let creds = AggregatorKeys::aggregator_creds(&args.bus_keys);
-        let gate = Gate::open(&args.nats_url, &args.bus_keys).await?;
-        let bus = Bus::connect(&args.nats_url, Some(&creds)).await?;
+        let servers = Servers::new(&args.nats_url, args.nats_ca.as_deref())?;
+        let gate = Gate::open(&servers, &args.bus_keys).await?;
+        let bus = Bus::connect(&servers, Some(&creds)).await?;
         let connected = async {
             while !bus.is_up() || !gate.system().is_up() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -59,26 +61,49 @@ impl Link {
     }
 }
 
-/// `aggregator enroll CLUSTER`: the manifest, or the token, on standard output.
+/// `aggregator enroll CLUSTER`: the manifest, or the token, on standard output, or the credentials in a file.
 ///
 /// # Errors
-/// When the bus is away, or the cluster has two credentials already.
+/// When the bus is away, the cluster has two credentials already, or the file is there and not to be kept.
 pub async fn enroll(args: Enroll) -> Result<()> {
+    if has_credentials(&args)? {
+        return Ok(());
+    }
+    let nats_ca = agent_ca(args.agent_nats_ca.as_ref().or(args.link.nats_ca.as_ref()))?;
     let link = Link::open(&args.link).await?;
     let (id, entry) = intent("enroll", Some(&args.cluster));
     let enrolled = link.enrolment.enroll(&args.cluster, args.public_key, USER);
     let enrolled = link.audit.around(&id, entry, enrolled).await??;
     let agent = Agent {
         nats_url: args.agent_nats_url.unwrap_or(args.link.nats_url),
+        nats_ca,
         image: args.agent_image,
     };
-    let text = match &enrolled.given {
-        Given::Credentials(secret) => agent.manifest(&args.cluster, secret),
-        Given::Token(token) => format!("{}\n", token.as_str()),
-    };
-    std::io::stdout().write_all(text.as_bytes())?;
+    match (&enrolled.given, &args.creds_out) {
+        (Given::Credentials(secret), Some(file)) => private_file(file, secret.expose())?,
+        (Given::Credentials(secret), None) => say(&agent.manifest(&args.cluster, secret))?,
+        (Given::Token(token), _) => say(&format!("{}\n", token.as_str()))?,
+    }
     tracing::info!(cluster = %args.cluster, public_key = %enrolled.public_key, "let in");
     Ok(())
+}
+
+/// Whether an earlier call made them and they are to be kept.
+fn has_credentials(args: &Enroll) -> Result<bool> {
+    let Some(file) = args.creds_out.as_deref().filter(|file| file.exists()) else {
+        return Ok(false);
+    };
+    ensure!(
+        args.keep,
+        "--creds-out: {} is there already and is left as it is; give another file, or --keep",
+        file.display()
+    );
+    tracing::info!(cluster = %args.cluster, file = %file.display(), "let in before");
+    Ok(true)
+}
+
+fn say(text: &str) -> Result<()> {
+    Ok(std::io::stdout().write_all(text.as_bytes())?)
 }
 
 /// `aggregator revoke CLUSTER`

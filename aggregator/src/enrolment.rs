@@ -10,6 +10,7 @@ use bus_keys::{
     AggregatorKeys, FleetAccount, Identity, JwtError, Revocations, Secret, Token, UserKey,
     system_account,
 };
+use bus_link::Servers;
 use bus_schema::ClusterName;
 use jiff::Timestamp;
 
@@ -22,7 +23,7 @@ mod manifest;
 mod system;
 
 pub use invitation::{Found, INVITATION_LASTS, Invitation, Invitations};
-pub use manifest::{Agent, ImageName, ImageNameError};
+pub use manifest::{Agent, ImageName, ImageNameError, agent_ca};
 pub use system::{Coming, System};
 
 use issued::Issued;
@@ -121,10 +122,10 @@ impl Gate {
     ///
     /// # Errors
     /// When the keys cannot be used. The nats-server may be away.
-    pub async fn open(url: &str, keys: &Path) -> anyhow::Result<Self> {
+    pub async fn open(servers: &Servers, keys: &Path) -> anyhow::Result<Self> {
         let system = AggregatorKeys::system_creds(keys);
         let keys = AggregatorKeys::open(keys)?;
-        let bus: Result<Bus, ConnectError> = Bus::connect(url, Some(&system)).await;
+        let bus: Result<Bus, ConnectError> = Bus::connect(servers, Some(&system)).await;
         let system = System::new(bus?, keys.identity.fleet.clone());
         Ok(Self { keys, system })
     }

@@ -132,7 +132,7 @@ impl Fleet {
         }
         self.send(cluster, request, R::TIMEOUT)
             .await
-            .map_err(|error| of_read(error, cluster))
+            .map_err(|error| self.of_read(error, cluster))
     }
 
     /// The one place where it is decided whether the actor may use this verb there.
@@ -194,6 +194,38 @@ impl Fleet {
         read_reply(&message.payload)
     }
 
+    /// A read that failed: whatever happened, it may simply be asked again.
+    fn of_read(&self, error: SendError, cluster: &ClusterName) -> Problem {
+        match error {
+            SendError::Unwritable(_) => {
+                Problem::new(ProblemCode::Internal, "the request cannot be written")
+            }
+            SendError::Unreadable(error) => self.misbehaves(cluster, NO_REPLY, Some(&error)),
+            SendError::Bus(BusError::Unavailable) => bus_unavailable(),
+            SendError::Bus(BusError::NoResponders) => offline(cluster),
+            SendError::Bus(BusError::TimedOut) => Problem::new(
+                ProblemCode::ClusterTimeout,
+                format!("the agent of {cluster} did not answer in time"),
+            ),
+            SendError::Bus(BusError::Fault(fault)) => fault.into(),
+        }
+    }
+
+    /// Remembers, for people to see, that an agent of this cluster `what`.
+    fn misbehaves(
+        &self,
+        cluster: &ClusterName,
+        what: &str,
+        error: Option<&serde_json::Error>,
+    ) -> Problem {
+        if self.registry_mut().misbehaves(cluster, what, Moment::now()) {
+            let error = error.map(tracing::field::display);
+            tracing::warn!(%cluster, error, "an agent {what}");
+        }
+        let detail = format!("an agent of {cluster} {what}");
+        Problem::new(ProblemCode::AgentMisbehaves, detail)
+    }
+
     fn registry(&self) -> RwLockReadGuard<'_, Registry> {
         self.registry.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -204,6 +236,8 @@ impl Fleet {
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+const NO_REPLY: &str = "answered with what is not a reply";
 
 /// Why a request to a cluster has no reply.
 #[derive(Debug, thiserror::Error)]
@@ -235,35 +269,10 @@ fn offline(cluster: &ClusterName) -> Problem {
     )
 }
 
-/// A read that failed: whatever happened, it may simply be asked again.
-fn of_read(error: SendError, cluster: &ClusterName) -> Problem {
-    match error {
-        SendError::Unwritable(_) => {
-            Problem::new(ProblemCode::Internal, "the request cannot be written")
-        }
-        SendError::Unreadable(error) => misbehaves(cluster, &error),
-        SendError::Bus(BusError::Unavailable) => bus_unavailable(),
-        SendError::Bus(BusError::NoResponders) => offline(cluster),
-        SendError::Bus(BusError::TimedOut) => Problem::new(
-            ProblemCode::ClusterTimeout,
-            format!("the agent of {cluster} did not answer in time"),
-        ),
-        SendError::Bus(BusError::Fault(fault)) => fault.into(),
-    }
-}
-
 fn bus_unavailable() -> Problem {
     Problem::new(
         ProblemCode::BusUnavailable,
         "the aggregator is cut off from the bus; nothing was sent",
-    )
-}
-
-fn misbehaves(cluster: &ClusterName, error: &serde_json::Error) -> Problem {
-    tracing::warn!(%cluster, %error, "a reply cannot be read");
-    Problem::new(
-        ProblemCode::AgentMisbehaves,
-        format!("the agent of {cluster} answered with what is not a reply"),
     )
 }
 

@@ -14,6 +14,7 @@ pub mod event_stream;
 pub mod extract;
 pub mod fleet;
 pub mod grants;
+pub mod healthcheck;
 pub mod listener;
 pub mod openapi;
 pub mod operations;

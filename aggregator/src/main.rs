@@ -1,10 +1,10 @@
 //! The aggregator's program: parse, log, run, report.
 
 use aggregator::args::{BusCommand, Cli, Command, LogFormat, UserCommand};
-use aggregator::{bus_admin, cluster_admin, openapi, password, run};
+use aggregator::{bus_admin, cluster_admin, healthcheck, openapi, password, run};
 use anyhow::Context as _;
 use clap::Parser;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -55,15 +55,20 @@ async fn run(command: Command) -> anyhow::Result<()> {
             log(LogFormat::Text);
             cluster_admin::revoke(args).await
         }
+        Command::Healthcheck(args) => healthcheck::ask(args.listen),
         Command::Openapi => Ok(std::io::stdout().write_all(openapi::pretty()?.as_bytes())?),
     }
 }
 
+/// The client library's own words are left out: each of them is also an event, which is told by the link to the bus.
+const USUAL: &str = "info,async_nats=off";
+
 fn log(format: LogFormat) {
     let filter = EnvFilter::builder().with_env_var("MCA_LOG").try_from_env();
-    let filter = filter.unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = filter.unwrap_or_else(|_| EnvFilter::new(USUAL));
     let logger = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     match format {
         LogFormat::Text => logger.init(),

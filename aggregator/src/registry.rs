@@ -3,20 +3,23 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use bus_schema::timing::{CLOCK_SKEW_SHOWN, LOST_AFTER, STALE_AFTER};
-use bus_schema::{AgentState, ClusterName, Condition, ConditionType, Heartbeat, InstanceId};
+use bus_schema::timing::{LOST_AFTER, STALE_AFTER};
+use bus_schema::{AgentState, ClusterName, ConditionType, Heartbeat, InstanceId};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+mod conditions;
 mod connections;
 mod misbehaviour;
+mod saving;
 mod view;
 
 pub use view::ClusterView;
 
 use connections::Connections;
 use misbehaviour::Misbehaviour;
+use saving::Saving;
 
 /// Now, on both clocks: ages are measured on the one that never jumps, and shown on the other.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +71,7 @@ pub struct Record {
 pub struct Registry {
     clusters: BTreeMap<ClusterName, Known>,
     connections: Connections,
+    misbehaving_stranger: Option<Misbehaviour>,
 }
 
 #[derive(Debug)]
@@ -77,9 +81,7 @@ struct Known {
     /// When the record was read or first made; nothing can be overdue before.
     known_since: Instant,
     last_heard: Option<Instant>,
-    saved: Option<Instant>,
-    /// When a heartbeat was passed over because there were too many instances.
-    crowded: Option<Instant>,
+    saving: Saving,
     misbehaviour: Option<Misbehaviour>,
 }
 
@@ -94,8 +96,8 @@ struct Heard {
 /// Instances of one cluster's agent that are listened to: more are no replicas but a defect or an attack.
 const INSTANCES: usize = 32;
 
-/// How often the record of a cluster of which nothing changes is kept anew, for its `last_seen`.
-const KEEP_EVERY: Duration = Duration::from_secs(60);
+/// What more instances than that do.
+const CROWDED: &str = "claims to be its thirty-third or a later one, and is passed over";
 
 impl Registry {
     /// Takes over what was kept. What has been heard already is newer and stays.
@@ -105,8 +107,7 @@ impl Registry {
             instances: BTreeMap::new(),
             known_since: now.instant,
             last_heard: None,
-            saved: Some(now.instant),
-            crowded: None,
+            saving: Saving::done(now.instant),
             misbehaviour: None,
         });
     }
@@ -131,8 +132,7 @@ impl Registry {
             instances: BTreeMap::new(),
             known_since: now.instant,
             last_heard: None,
-            saved: None,
-            crowded: None,
+            saving: Saving::default(),
             misbehaviour: None,
         });
         known.observe(heartbeat, now)
@@ -200,7 +200,7 @@ impl Known {
         let other_facts =
             before_facts.map(|heard| facts(&heard.heartbeat)) != Some(facts(&heartbeat));
         if before_facts.is_none() && self.instances.len() >= INSTANCES {
-            self.crowded = Some(now.instant);
+            self.misbehave(CROWDED, now);
             return None;
         }
         // A rival is shown as a condition, and does not become what is known of the cluster.
@@ -218,14 +218,10 @@ impl Known {
                 ahead,
             },
         );
-        let due = self
-            .saved
-            .is_none_or(|saved| now.instant.saturating_duration_since(saved) >= KEEP_EVERY);
         let changed = other_facts || self.presence(now.instant) != before;
-        (changed || due).then(|| {
-            self.saved = Some(now.instant);
-            self.record.clone()
-        })
+        self.saving
+            .is_due(changed, now.instant)
+            .then(|| self.record.clone())
     }
 
     fn is_rival(&self, heartbeat: &Heartbeat) -> bool {
@@ -266,67 +262,6 @@ impl Known {
             }
             None => Presence::Offline,
         }
-    }
-
-    /// What the agents that are heard say themselves, each kind once; or what was last said.
-    fn reported(&self, now: Instant) -> Vec<Condition> {
-        let mut reported = BTreeMap::new();
-        for (heard, _) in self.alive(now) {
-            for condition in &heard.heartbeat.conditions {
-                reported
-                    .entry(condition.kind)
-                    .or_insert_with(|| condition.clone());
-            }
-        }
-        if self.alive(now).next().is_none() {
-            return self.record.heartbeat.conditions.clone();
-        }
-        reported.into_values().collect()
-    }
-
-    fn conditions(&self, now: Moment) -> Vec<Condition> {
-        let mut conditions = self.reported(now.instant);
-        if self
-            .crowded
-            .is_some_and(|at| now.instant.saturating_duration_since(at) < LOST_AFTER)
-        {
-            conditions.push(Condition {
-                kind: ConditionType::Misbehaving,
-                message: format!("more than {INSTANCES} agents claim to be of this cluster; the others are passed over"),
-                since: now.wall,
-            });
-        }
-        conditions.extend(self.misbehaviour.as_ref().and_then(|m| m.condition(now)));
-        let skew = self
-            .alive(now.instant)
-            .map(|(heard, _)| heard.ahead)
-            .max_by_key(|skew| skew.abs());
-        if let Some(skew) = skew.filter(|skew| skew.unsigned_abs() > CLOCK_SKEW_SHOWN) {
-            let (seconds, word) = (
-                skew.unsigned_abs().as_secs(),
-                if skew.is_positive() {
-                    "ahead"
-                } else {
-                    "behind"
-                },
-            );
-            conditions.push(Condition {
-                kind: ConditionType::ClockSkew,
-                message: format!("the agent's clock is {seconds} s {word}; set it by NTP"),
-                since: now.wall,
-            });
-        }
-        if let Some(rival) = self.rival(now.instant) {
-            let claimed = rival.cluster_uid.as_deref().unwrap_or("unknown");
-            conditions.push(Condition {
-                kind: ConditionType::IdentityConflict,
-                message: format!(
-                    "another Kubernetes cluster (uid {claimed}) uses this name too; stop its agent or give it another name"
-                ),
-                since: now.wall,
-            });
-        }
-        conditions
     }
 }
 

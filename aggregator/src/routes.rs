@@ -1,5 +1,6 @@
 //! The REST API: one line a call, and what stands around all of them.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -7,7 +8,8 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use tower::ServiceBuilder;
+use axum::routing::get;
+use tower::{ServiceBuilder, ServiceExt as _};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate as _};
@@ -22,6 +24,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::app::App;
 use crate::extract::BODY_LIMIT;
 use crate::openapi::Document;
+use crate::problem::{Problem, ProblemCode};
 use crate::{origin, problem};
 
 mod audit;
@@ -67,6 +70,26 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(audit::read_audit))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
+}
+
+/// The service that is put in its place once the bus and what is kept there can be used. Until then: that the process runs, and that
+/// it cannot do its work yet.
+pub fn once_ready(service: Arc<OnceLock<Router>>) -> Router {
+    let waiting = || async {
+        Problem::new(
+            ProblemCode::BusUnavailable,
+            "the aggregator waits for the bus",
+        )
+    };
+    let waiting = Router::new()
+        .route("/livez", get(health::livez))
+        .fallback(waiting)
+        .layer(middleware::from_fn(problem::render))
+        .layer(middleware::from_fn(with_request_id));
+    Router::new().fallback(move |request: Request| {
+        let router = service.get().unwrap_or(&waiting).clone();
+        router.oneshot(request)
+    })
 }
 
 /// The whole service.
@@ -117,10 +140,15 @@ async fn with_request_id(mut request: Request, next: Next) -> Response {
     let value = HeaderValue::from_str(&id).expect("hexadecimal digits are legal in a header");
     request.headers_mut().insert("x-request-id", value.clone());
     let span = tracing::info_span!("call", id, method = %request.method(), path = loggable(request.uri().path()));
+    let probed = matches!(request.uri().path(), "/livez" | "/readyz");
     let began = std::time::Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
     let (status, milliseconds) = (response.status().as_u16(), began.elapsed().as_millis());
-    span.in_scope(|| tracing::info!(status, milliseconds, "answered"));
+    span.in_scope(|| match probed {
+        // Every few seconds the same.
+        true if status == 200 => tracing::debug!(status, milliseconds, "answered"),
+        _ => tracing::info!(status, milliseconds, "answered"),
+    });
     response.headers_mut().insert("x-request-id", value);
     response
 }

@@ -1,13 +1,14 @@
 //! From a command line to a running service, and back.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use async_nats::jetstream;
 use axum::Router;
 use bus_keys::AggregatorKeys;
+use bus_link::Servers;
 use bus_schema::timing::DRAIN_WITHIN;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +20,7 @@ use crate::args::Serve;
 use crate::audit::Audit;
 use crate::bus::Bus;
 use crate::client_address::TrustedProxies;
-use crate::enrolment::{Agent, Enrolment, Gate, Invitations};
+use crate::enrolment::{Agent, Enrolment, Gate, Invitations, agent_ca};
 use crate::fleet::{self, Clusters, Fleet};
 use crate::listener;
 use crate::operations::Operations;
@@ -30,7 +31,7 @@ use crate::sign_in::Identity;
 use crate::store::StoreError;
 use crate::users::Users;
 
-/// Serves until `stop` resolves, then ends what is under way.
+/// Serves until `stop` resolves, then ends what is under way. It listens at once: that it waits for the bus is an answer, too.
 ///
 /// # Errors
 /// When the users, the address or what is kept in JetStream cannot be used.
@@ -39,14 +40,23 @@ pub async fn serve(mut args: Serve, stop: impl Future<Output = ()>) -> anyhow::R
         .await
         .with_context(|| format!("cannot listen on {}", args.listen))?;
     args.listen = listener.local_addr()?;
-    let (address, ui_dir) = (args.listen, args.ui_dir.clone());
-    let app = start(args).await?;
+    info!(address = %args.listen, "listening");
+    let (ready, listening) = (Arc::new(OnceLock::new()), CancellationToken::new());
+    let router = routes::once_ready(Arc::clone(&ready));
+    let serving = tokio::spawn(listener::serve(listener, router, listening.clone()));
+    tokio::pin!(stop);
+    let ui_dir = args.ui_dir.clone();
+    let app = tokio::select! {
+        app = start(args) => app?,
+        () = &mut stop => return Ok(()),
+    };
     let router = with_ui(routes::router(app.clone()), ui_dir);
-    info!(%address, "serving");
-    let serving = tokio::spawn(listener::serve(listener, router, app.stopping.clone()));
+    ready.set(router).expect("it is set here alone");
+    info!("serving");
     stop.await;
     info!("stopping");
     app.stopping.cancel();
+    listening.cancel();
     let ended = async { tokio::join!(serving, app.fleet.finish_writes()) };
     if tokio::time::timeout(DRAIN_WITHIN, ended).await.is_err() {
         warn!("stopped before all calls were answered");
@@ -63,9 +73,11 @@ pub async fn start(args: Serve) -> anyhow::Result<App> {
         listen,
         public_url,
         nats_url,
+        nats_ca,
         nats_creds,
         bus_keys,
         agent_nats_url,
+        agent_nats_ca,
         agent_image,
         users,
         ui_dir: _,
@@ -75,13 +87,15 @@ pub async fn start(args: Serve) -> anyhow::Result<App> {
         log_format: _,
     } = args;
     let users = Users::open(users).await?;
+    let servers = Servers::new(&nats_url, nats_ca.as_deref())?;
+    let agent_ca = agent_ca(agent_nats_ca.as_ref().or(nats_ca.as_ref()))?;
     let gate = match &bus_keys {
-        Some(dir) => Some(Gate::open(&nats_url, dir).await?),
+        Some(dir) => Some(Gate::open(&servers, dir).await?),
         None => None,
     };
     let nats_creds =
         nats_creds.or_else(|| bus_keys.as_deref().map(AggregatorKeys::aggregator_creds));
-    let bus = Bus::connect(&nats_url, nats_creds.as_deref()).await?;
+    let bus = Bus::connect(&servers, nats_creds.as_deref()).await?;
     let kept = Kept::open(&bus, gate.as_ref(), jetstream_replicas).await?;
     let mut fleet = Fleet::new(bus, kept.audit.clone(), kept.operations);
     if let Some(enrolment) = kept.enrolment {
@@ -115,6 +129,7 @@ pub async fn start(args: Serve) -> anyhow::Result<App> {
         audit: kept.audit,
         agents: Agent {
             nats_url: agent_nats_url.unwrap_or(nats_url),
+            nats_ca: agent_ca,
             image: agent_image,
         },
         public_url: public_url.or_else(|| PublicUrl::of(listen)),

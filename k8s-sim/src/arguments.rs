@@ -15,6 +15,9 @@ pub struct Arguments {
     /// Where the first cluster listens. With port 0 each cluster gets a free port, otherwise the ports that follow.
     #[arg(long, env = "MCA_SIM_LISTEN", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
+    /// The host that the kubeconfig names, where clients do not reach the clusters at the address of --listen.
+    #[arg(long, env = "MCA_SIM_ADVERTISE", value_name = "HOST", value_parser = parse_host)]
+    advertise: Option<String>,
     /// How many clusters: cluster-a, cluster-b, …
     #[arg(long, env = "MCA_SIM_CLUSTERS", default_value_t = 1)]
     clusters: usize,
@@ -68,7 +71,11 @@ impl Arguments {
         } else {
             Profile::Demo
         };
-        Simulation::builder()
+        let builder = match &self.advertise {
+            Some(host) => Simulation::builder().advertise(host),
+            None => Simulation::builder(),
+        };
+        builder
             .listen(self.listen)
             .clusters(self.clusters)
             .namespaces(self.namespaces)
@@ -97,6 +104,16 @@ impl Arguments {
             }
         }
         Ok(())
+    }
+}
+
+/// A name or an address and nothing else: it goes into a URL, and that into YAML.
+fn parse_host(text: &str) -> Result<String, String> {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
+    if !text.is_empty() && text.bytes().all(legal) {
+        Ok(text.to_owned())
+    } else {
+        Err("must be a host's name or IPv4 address, without a port".to_owned())
     }
 }
 

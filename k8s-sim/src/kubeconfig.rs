@@ -5,7 +5,8 @@ use std::path::Path;
 
 use crate::cluster::Cluster;
 
-pub fn render(clusters: &[Cluster]) -> String {
+/// `host` stands in the place of the address where the clusters listen.
+pub fn render(clusters: &[Cluster], host: Option<&str>) -> String {
     let mut servers = String::new();
     let mut contexts = String::new();
     for cluster in clusters {
@@ -13,10 +14,14 @@ pub fn render(clusters: &[Cluster]) -> String {
         let Some(address) = cluster.address() else {
             continue;
         };
+        let server = match host {
+            Some(host) => format!("{host}:{}", address.port()),
+            None => address.to_string(),
+        };
         // Writing to a String cannot fail.
         let _ = writeln!(
             servers,
-            "- name: {name}\n  cluster:\n    server: http://{address}"
+            "- name: {name}\n  cluster:\n    server: http://{server}"
         );
         let _ = writeln!(
             contexts,

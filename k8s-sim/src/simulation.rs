@@ -19,12 +19,14 @@ use crate::state::State;
 pub struct Simulation {
     clusters: Vec<Cluster>,
     clock: Clock,
+    advertised: Option<String>,
     _shutdown: DropGuard,
 }
 
 #[derive(Clone, Debug)]
 pub struct Builder {
     listen: Option<SocketAddr>,
+    advertised: Option<String>,
     clusters: usize,
     seed: u64,
     clock: Clock,
@@ -45,6 +47,7 @@ impl Simulation {
     pub fn builder() -> Builder {
         Builder {
             listen: Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)),
+            advertised: None,
             clusters: 1,
             seed: 1,
             clock: Clock::real(),
@@ -85,7 +88,7 @@ impl Simulation {
 
     /// One kubeconfig with a context for each cluster, named like it.
     pub fn kubeconfig(&self) -> String {
-        kubeconfig::render(&self.clusters)
+        kubeconfig::render(&self.clusters, self.advertised.as_deref())
     }
 
     /// Writes the kubeconfig so that a reader sees all of it or nothing.
@@ -99,6 +102,12 @@ impl Builder {
     pub fn listen(self, address: SocketAddr) -> Self {
         let listen = Some(address);
         Self { listen, ..self }
+    }
+
+    /// The host that the kubeconfig names in the place of the address where the clusters listen.
+    pub fn advertise(self, host: &str) -> Self {
+        let advertised = Some(host.to_owned());
+        Self { advertised, ..self }
     }
 
     /// No sockets: the clusters are reached by [`Cluster::client`] alone.
@@ -164,6 +173,7 @@ impl Builder {
         Ok(Simulation {
             clusters,
             clock: self.clock,
+            advertised: self.advertised,
             _shutdown: shutdown.drop_guard(),
         })
     }

@@ -62,6 +62,33 @@ async fn each_cluster_has_a_context_and_its_deployments() {
 }
 
 #[tokio::test]
+async fn the_kubeconfig_names_the_advertised_host_with_the_ports_that_are_listened_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let arguments = ["--clusters", "2", "--listen", "0.0.0.0:0"];
+    let advertise = ["--advertise", "localhost"];
+    let (_process, kubeconfig) = start(dir.path(), &[&arguments[..], &advertise].concat()).await;
+    for (cluster, context) in kubeconfig.clusters.iter().zip(["cluster-a", "cluster-b"]) {
+        let server = cluster.cluster.as_ref().unwrap().server.as_deref().unwrap();
+        assert!(server.starts_with("http://localhost:"), "{server}");
+        let client = client(&kubeconfig, context).await;
+        assert_eq!(client.apiserver_version().await.unwrap().minor, "36");
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_is_none_is_named() {
+    for host in ["", "sim:6443", "http://sim", "a b"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_k8s-sim"))
+            .args(["--kubeconfig-out", "unused", "--advertise", host])
+            .output();
+        let output = output.await.unwrap();
+        assert_eq!(output.status.code(), Some(2), "{host}");
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(words.contains("--advertise"), "{words}");
+    }
+}
+
+#[tokio::test]
 async fn a_fault_can_be_for_one_cluster() {
     let dir = tempfile::tempdir().unwrap();
     let fault = "cluster-b:status=403@list/deployments";

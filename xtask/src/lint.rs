@@ -26,9 +26,33 @@ pub async fn run() -> Result<()> {
         "clippy",
         cargo().args(clippy).args(["--", "-D", "warnings"]),
     )?;
+    check_compose(&mut steps)?;
     check_dependencies(&mut steps)?;
     check_openapi(&mut steps).await?;
     steps.verdict()
+}
+
+/// Only what Docker Compose itself refuses; that the parts start is tried by hand.
+fn check_compose(steps: &mut Steps) -> Result<()> {
+    let compose = || {
+        let mut command = Command::new("docker");
+        command.current_dir(workspace::root()).arg("compose");
+        command
+    };
+    if !compose()
+        .arg("version")
+        .output()
+        .is_ok_and(|output| output.status.success())
+    {
+        println!("NOT CHECKED: compose.yaml, because Docker Compose is not installed");
+        return Ok(());
+    }
+    for profile in ["simulated", "k3s"] {
+        let mut config = compose();
+        config.args(["--profile", profile, "config", "--quiet"]);
+        steps.run(&format!("compose.yaml, profile {profile}"), &mut config)?;
+    }
+    Ok(())
 }
 
 fn check_dependencies(steps: &mut Steps) -> Result<()> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -25,8 +26,9 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 pub struct NatsServer {
     program: PathBuf,
     settings: Settings,
-    keys: Keys,
-    monitoring: Option<String>,
+    keys: Arc<Keys>,
+    config: PathBuf,
+    ports: Ports,
     process: Process,
 }
 
@@ -37,6 +39,10 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// For its keys, its store and its bookkeeping; made if it is not there.
     pub dir: PathBuf,
+    /// Certificate and private key.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// Whether it listens for WebSocket as well, on a free port.
+    pub websocket: bool,
     pub log: PathBuf,
     pub group: Group,
 }
@@ -44,12 +50,15 @@ pub struct Settings {
 impl NatsServer {
     /// On a free port of 127.0.0.1, with store and log in `dir`. Installs nats-server if there is none.
     pub async fn start(dir: &Path) -> Result<Self> {
-        fs::create_dir_all(dir)?;
+        Self::start_with(Settings::in_dir(dir)).await
+    }
+
+    /// The same with TLS, and with WebSocket beside it.
+    pub async fn start_with_tls(dir: &Path, tls: (PathBuf, PathBuf)) -> Result<Self> {
         Self::start_with(Settings {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            dir: dir.to_owned(),
-            log: dir.join("nats-server.log"),
-            group: Group::Shared,
+            tls: Some(tls),
+            websocket: true,
+            ..Settings::in_dir(dir)
         })
         .await
     }
@@ -58,21 +67,42 @@ impl NatsServer {
         let program = tokio::task::spawn_blocking(binary::find_or_install).await??;
         fs::create_dir_all(&settings.dir)?;
         settings.dir = settings.dir.canonicalize()?;
-        let keys = Keys::of(&settings.dir, settings.listen)?;
-        let (process, ports) = launch(&program, &settings, &keys).await?;
+        let keys = Arc::new(Keys::of(&settings)?);
+        let config = keys.server_config(None);
+        Self::launch(program, settings, keys, config).await
+    }
+
+    /// With keys that are there already, others' as well as this server's.
+    pub(crate) async fn launch(
+        program: PathBuf,
+        mut settings: Settings,
+        keys: Arc<Keys>,
+        config: PathBuf,
+    ) -> Result<Self> {
+        let (process, ports) = launch(&program, &settings, &config).await?;
         settings.listen = ports.client()?;
         Ok(Self {
             program,
             settings,
             keys,
-            monitoring: ports.first("monitoring").map(str::to_owned),
+            config,
+            ports,
             process,
         })
     }
 
-    /// What clients connect to: `nats://127.0.0.1:4222`.
+    /// What clients connect to: `nats://127.0.0.1:4222`, or `tls://…`.
     pub fn url(&self) -> String {
-        format!("nats://{}", self.address())
+        let scheme = match self.settings.tls {
+            Some(_) => "tls",
+            None => "nats",
+        };
+        format!("{scheme}://{}", self.address())
+    }
+
+    /// Where it listens for WebSocket: `wss://127.0.0.1:443`.
+    pub fn websocket_url(&self) -> Option<&str> {
+        self.ports.first("websocket")
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -85,7 +115,7 @@ impl NatsServer {
 
     /// `http://127.0.0.1:8222` with `/varz`, `/connz`, `/jsz`.
     pub fn monitoring_url(&self) -> Option<&str> {
-        self.monitoring.as_deref()
+        self.ports.first("monitoring")
     }
 
     /// Who is let in.
@@ -114,9 +144,9 @@ impl NatsServer {
     /// Stops it, if it still runs, and starts it again on the same port and store.
     pub async fn restart(&mut self) -> Result<()> {
         self.stop().await?;
-        let (process, ports) = launch(&self.program, &self.settings, &self.keys).await?;
+        let (process, ports) = launch(&self.program, &self.settings, &self.config).await?;
         self.process = process;
-        self.monitoring = ports.first("monitoring").map(str::to_owned);
+        self.ports = ports;
         Ok(())
     }
 
@@ -128,6 +158,20 @@ impl NatsServer {
     /// SIGCONT, after [`suspend`](Self::suspend).
     pub fn resume(&mut self) -> Result<()> {
         self.process.signal(Signal::CONT)
+    }
+}
+
+impl Settings {
+    /// On a free port of 127.0.0.1, with store and log in `dir`.
+    pub fn in_dir(dir: &Path) -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            dir: dir.to_owned(),
+            tls: None,
+            websocket: false,
+            log: dir.join("nats-server.log"),
+            group: Group::Shared,
+        }
     }
 }
 
@@ -144,17 +188,18 @@ impl Ports {
         let url = self
             .first("nats")
             .context("nats-server names no client port")?;
-        let address = url.strip_prefix("nats://").unwrap_or(url).parse();
+        let address = url.split_once("://").map_or(url, |(_, rest)| rest).parse();
         address.with_context(|| format!("nats-server listens at {url}"))
     }
 }
 
-async fn launch(program: &Path, settings: &Settings, keys: &Keys) -> Result<(Process, Ports)> {
+async fn launch(program: &Path, settings: &Settings, config: &Path) -> Result<(Process, Ports)> {
     let Settings {
         listen,
         dir,
         log,
         group,
+        ..
     } = settings;
     let port = match listen.port() {
         0 => "-1".to_owned(),
@@ -163,7 +208,7 @@ async fn launch(program: &Path, settings: &Settings, keys: &Keys) -> Result<(Pro
     let mut command = Command::new(program);
     command
         .arg("-c")
-        .arg(keys.server_config())
+        .arg(config)
         .args(["-a", &listen.ip().to_string(), "-p", &port, "-m", "-1"])
         .arg("--ports_file_dir")
         .arg(dir);

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use async_nats::{Client, ConnectOptions, Event, ServerAddr};
+use async_nats::{Client, ConnectOptions, Event};
+use bus_link::{MovesOn, Servers, is_told_elsewhere};
 use bus_schema::{ClusterName, InstanceId};
 use tokio::sync::Notify;
 
@@ -20,7 +21,7 @@ const SUBSCRIPTION_CAPACITY: usize = 1024;
 /// Where the bus is, and as whom to go there.
 #[derive(Debug, Clone)]
 pub struct Bus {
-    pub url: String,
+    pub servers: Servers,
     pub credential: Option<Credential>,
     pub cluster: ClusterName,
     /// Which agent of the cluster: stands in the connection's name, so that the aggregator learns of its end from the server.
@@ -32,6 +33,8 @@ pub struct Connected {
     pub client: Client,
     /// Told each time that the connection stands (again).
     pub stands: Arc<Notify>,
+    /// Kept for as long as the client is used.
+    _moves_on: MovesOn,
 }
 
 /// What a connection is for.
@@ -46,12 +49,6 @@ pub enum Purpose {
 /// Connects. Returns at once, whether or not the bus is there: what is sent waits, and attempts go on for ever. `queue` is
 /// how many messages may wait to be sent.
 pub async fn connect(bus: &Bus, purpose: Purpose, queue: usize) -> Result<Connected> {
-    let servers = bus
-        .url
-        .split(',')
-        .map(|url| url.trim().parse::<ServerAddr>())
-        .collect::<Result<Vec<_>, _>>()
-        .with_context(|| format!("not the address of a NATS server: {}", bus.url))?;
     let options = match bus.credential.clone() {
         None => ConnectOptions::new(),
         Some(credential) => {
@@ -75,7 +72,9 @@ pub async fn connect(bus: &Bus, purpose: Purpose, queue: usize) -> Result<Connec
         refusals: Refusals::default(),
         credential: bus.credential.clone(),
     });
-    let client = options
+    let client = bus
+        .servers
+        .apply(options)
         .name(name)
         .ping_interval(PING_EVERY)
         .client_capacity(queue)
@@ -86,11 +85,14 @@ pub async fn connect(bus: &Bus, purpose: Purpose, queue: usize) -> Result<Connec
             let notes = notes.clone();
             async move { notes.take(event).await }
         })
-        .connect(servers)
+        .connect(bus.servers.addresses())
         .await
         .context("no connection to the bus can be made")?;
-    tokio::spawn(move_on(client.clone(), leaving));
-    Ok(Connected { client, stands })
+    Ok(Connected {
+        _moves_on: MovesOn::when(leaving, client.clone()),
+        client,
+        stands,
+    })
 }
 
 struct Notes {
@@ -106,6 +108,7 @@ impl Notes {
             return;
         }
         match event {
+            event if is_told_elsewhere(&event) => tracing::debug!(%event, "bus"),
             Event::Connected => {
                 tracing::info!("connected to the bus");
                 self.stands.notify_one();
@@ -116,17 +119,6 @@ impl Notes {
             }
             Event::Closed | Event::Draining => tracing::debug!(%event, "bus"),
             event => tracing::warn!(%event, "bus"),
-        }
-    }
-}
-
-/// A server that is about to stop leaves it to its clients when they go; to another one, if there is one.
-async fn move_on(client: Client, leaving: Arc<Notify>) {
-    loop {
-        leaving.notified().await;
-        let others = client.server_pool().await.map_or(0, |pool| pool.len());
-        if others > 1 && client.force_reconnect().await.is_err() {
-            return;
         }
     }
 }

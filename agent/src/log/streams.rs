@@ -13,7 +13,7 @@ use super::buffer::Buffer;
 use super::follow::Follow;
 use super::sender::Sender;
 use crate::agent::Cx;
-use crate::bus::{Bus, Purpose, connect};
+use crate::bus::{Bus, Connected, Purpose, connect};
 use crate::kubernetes::Workload;
 
 /// Logs that are followed at the same time; each takes a buffer and a few connections to the API server.
@@ -27,7 +27,7 @@ const QUEUE: usize = 32;
 pub struct Streams {
     bus: Bus,
     requests: Client,
-    lines: OnceCell<Client>,
+    lines: OnceCell<Connected>,
     places: Arc<Semaphore>,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -99,11 +99,11 @@ impl Streams {
     }
 
     async fn lines(&self) -> Result<Client, Fault> {
-        let connected = self.lines.get_or_try_init(|| async {
-            let connected = connect(&self.bus, Purpose::Logs, QUEUE).await?;
-            anyhow::Ok(connected.client)
-        });
-        connected.await.cloned().map_err(|error| internal(&error))
+        let connected = || connect(&self.bus, Purpose::Logs, QUEUE);
+        let connected = self.lines.get_or_try_init(connected).await;
+        connected
+            .map(|connected| connected.client.clone())
+            .map_err(|error| internal(&error))
     }
 }
 

@@ -18,6 +18,8 @@ mod on_both;
 mod reads;
 mod refused;
 mod restart;
+mod rights;
 mod stage;
 mod survey;
+mod tls;
 mod watches;

@@ -23,7 +23,7 @@ fn program(stage: &Stage, creds: &Path, log: &Path) -> Process {
     Process::spawn("agent", command, log).expect("the program")
 }
 
-async fn line(log: &Path, part: &str) -> String {
+pub async fn line(log: &Path, part: &str) -> String {
     let look = async || {
         let text = std::fs::read_to_string(log)?;
         let found = text.lines().find(|line| line.contains(part));

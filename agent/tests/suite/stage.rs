@@ -26,6 +26,8 @@ pub struct Stage {
     pub cluster: ClusterName,
     /// The agents' credentials.
     pub creds: PathBuf,
+    /// Who vouches for the bus.
+    pub ca: Option<PathBuf>,
     /// The administrator of the cluster.
     pub admin: kube::Client,
     pub kubeconfig: PathBuf,
@@ -44,6 +46,12 @@ impl Running {
         self.stop.cancel();
     }
 
+    /// As SIGKILL does: where there is no bus to leave.
+    pub async fn gone(self) {
+        self.task.abort();
+        drop(self.task.await);
+    }
+
     pub async fn left(self) {
         self.leave();
         self.task.await.expect("no panic").expect("no error");
@@ -54,16 +62,32 @@ impl Stage {
     pub async fn new(admin: kube::Client, kubeconfig: &Path) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let nats = NatsServer::start(dir.path()).await.expect("a nats-server");
+        Self::on(nats, None, admin, kubeconfig, dir).await
+    }
+
+    /// On a bus that is there already; `ca` vouches for it.
+    pub async fn on(
+        nats: NatsServer,
+        ca: Option<PathBuf>,
+        admin: kube::Client,
+        kubeconfig: &Path,
+        dir: TempDir,
+    ) -> Self {
         let keys = nats.keys();
         let admin_creds = keys.admin_creds().expect("credentials");
         let options = ConnectOptions::with_credentials_file(admin_creds).await;
-        let client = options.expect("credentials").connect(nats.url()).await;
+        let mut options = options.expect("credentials");
+        if let Some(ca) = &ca {
+            options = options.add_root_certificates(ca.clone());
+        }
+        let client = options.connect(nats.url()).await;
         let cluster = "cluster-a";
         let creds = keys.agent_creds(cluster).expect("credentials");
         Self {
             client: client.expect("a connection"),
             cluster: cluster.parse().expect("a name"),
             creds,
+            ca,
             nats,
             admin,
             kubeconfig: kubeconfig.to_owned(),
@@ -93,6 +117,7 @@ impl Stage {
         Config {
             cluster: self.cluster.clone(),
             nats_url: self.nats.url(),
+            nats_ca: self.ca.clone(),
             nats_creds: Some(self.creds.clone()),
             nats_seed: None,
             kubernetes: Access::new(Some(self.kubeconfig.clone()), None),
@@ -101,10 +126,15 @@ impl Stage {
 
     /// Starts an agent; it answers a moment later.
     pub fn agent(&self) -> Running {
+        self.agent_with(self.config())
+    }
+
+    /// Starts one that is told something else.
+    pub fn agent_with(&self, config: Config) -> Running {
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
         Running {
-            task: tokio::spawn(agent::run(self.config(), stopped)),
+            task: tokio::spawn(agent::run(config, stopped)),
             stop,
         }
     }

@@ -13,7 +13,6 @@ use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
 use super::Fleet;
-use crate::registry::Moment;
 
 /// Questions that are over and still remembered, so that who answers twice is known.
 const REMEMBERED: usize = 64;
@@ -176,9 +175,7 @@ impl Fleet {
             Fate::PassedOn => {}
             Fate::PassedOver => debug!(%subject, "an answer that nobody waits for"),
             Fate::Repeated(cluster) => {
-                let words = "it answered one question more than once";
-                self.registry_mut()
-                    .misbehaves(&cluster, words, Moment::now());
+                self.misbehaves(&cluster, "answered one question more than once", None);
             }
         }
     }

@@ -13,7 +13,7 @@ use super::{Fleet, bus_unavailable, json, offline};
 use crate::actor::Actor;
 use crate::bus::Bus;
 use crate::event_stream::Events;
-use crate::problem::{Problem, ProblemCode};
+use crate::problem::Problem;
 use crate::registry::{Moment, Presence};
 
 /// Lines that are under way to a reader at most.
@@ -33,6 +33,8 @@ pub struct FollowedLog {
     expected: u64,
 }
 
+const FOREIGN: &str = "answered with a stream that is not its own";
+
 impl Fleet {
     /// Begins to follow a log.
     ///
@@ -46,13 +48,13 @@ impl Fleet {
     ) -> Result<FollowedLog, Problem> {
         let LogReply::Stream { stream, credit, .. } = self.ask(actor, cluster, request).await?
         else {
-            return Err(foreign(cluster));
+            return Err(self.misbehaves(cluster, FOREIGN, None));
         };
         // An agent must not make this program listen to, or write to, another cluster's subjects.
         match subject::parse(&stream) {
             Some(FromAgent::Stream(named, id))
                 if named == *cluster && subject::credit(cluster, &id) == credit => {}
-            _ => return Err(foreign(cluster)),
+            _ => return Err(self.misbehaves(cluster, FOREIGN, None)),
         }
         let chunks = self
             .bus
@@ -80,9 +82,9 @@ impl FollowedLog {
                 Ok(Some(message)) => match serde_json::from_slice::<LogChunk>(&message.payload) {
                     Ok(chunk) => return Some(self.counted(chunk)),
                     Err(error) => {
-                        events
-                            .problem(&super::misbehaves(&self.cluster, &error))
-                            .await;
+                        let what = "sent what is no part of a log";
+                        let problem = self.fleet.misbehaves(&self.cluster, what, Some(&error));
+                        events.problem(&problem).await;
                         return None;
                     }
                 },
@@ -106,8 +108,9 @@ impl FollowedLog {
 
     /// A chunk that was lost on the way counts as at least one dropped line, so that the gap shows.
     fn counted(&mut self, mut chunk: LogChunk) -> LogChunk {
-        chunk.dropped += chunk.sequence.saturating_sub(self.expected);
-        self.expected = chunk.sequence + 1;
+        let missing = chunk.sequence.saturating_sub(self.expected);
+        chunk.dropped = chunk.dropped.saturating_add(missing);
+        self.expected = chunk.sequence.saturating_add(1);
         chunk
     }
 
@@ -133,11 +136,4 @@ impl Drop for FollowedLog {
         });
         tokio::spawn(async move { bus.publish(subject, close.into()).await });
     }
-}
-
-fn foreign(cluster: &ClusterName) -> Problem {
-    Problem::new(
-        ProblemCode::AgentMisbehaves,
-        format!("the agent of {cluster} answered with a stream that is not its own"),
-    )
 }

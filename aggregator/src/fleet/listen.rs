@@ -17,7 +17,7 @@ use crate::registry::{Moment, Record};
 use crate::store::{self, StoreError};
 
 /// A heartbeat is small; what is larger is none.
-const HEARTBEAT_BYTES: usize = 64 * 1024;
+const HEARTBEAT_BYTES: usize = 16 * 1024;
 
 /// How long the bucket may take to forget.
 const FORGOTTEN_WITHIN: Duration = Duration::from_secs(3);
@@ -156,7 +156,8 @@ impl Fleet {
         let heartbeat = match read(message) {
             Ok(heartbeat) => heartbeat,
             Err(error) => {
-                warn!(%cluster, error, "a heartbeat cannot be read");
+                let what = "sent what is no heartbeat, or is larger than one";
+                self.misbehaves(&cluster, what, error.as_ref());
                 return;
             }
         };
@@ -177,9 +178,10 @@ impl Fleet {
     }
 }
 
-fn read(message: &Message) -> Result<Heartbeat, String> {
+/// An error without a cause is too large a message.
+fn read(message: &Message) -> Result<Heartbeat, Option<serde_json::Error>> {
     if message.payload.len() > HEARTBEAT_BYTES {
-        return Err(format!("it has {} bytes", message.payload.len()));
+        return Err(None);
     }
-    serde_json::from_slice(&message.payload).map_err(|error| error.to_string())
+    serde_json::from_slice(&message.payload).map_err(Some)
 }

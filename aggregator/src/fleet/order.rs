@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Fleet, SendError, bus_unavailable, misbehaves, offline};
+use super::{Fleet, NO_REPLY, SendError, bus_unavailable, offline};
 use crate::actor::Actor;
 use crate::audit::{AuditError, Entry, Outcome, Sequence, Target};
 use crate::bus::BusError;
@@ -176,7 +176,7 @@ impl Fleet {
                 })
             }
             Err(error) => {
-                let (outcome, problem) = of_write(error, &cluster);
+                let (outcome, problem) = self.of_write(error, &cluster);
                 self.conclude(operation, last, outcome, problem.detail.to_string())
                     .await;
                 Err(problem)
@@ -227,35 +227,38 @@ impl Fleet {
             tracing::warn!(%error, operation = %operation.id, "an operation stays open");
         }
     }
-}
 
-/// What a write that was not answered with success has come to, and what its caller is told.
-fn of_write(error: SendError, cluster: &ClusterName) -> (Outcome, Problem) {
-    let unknown = || {
-        let detail = format!(
-            "{cluster} did not answer in time; the outcome will be in the audit once the cluster can be read"
-        );
-        (
-            Outcome::Unknown,
-            Problem::new(ProblemCode::OutcomeUnknown, detail),
-        )
-    };
-    match error {
-        SendError::Unwritable(_) => (
-            Outcome::Failed,
-            Problem::new(ProblemCode::Internal, "the request cannot be written"),
-        ),
-        // It answered, so it did something.
-        SendError::Unreadable(error) => (Outcome::Unknown, misbehaves(cluster, &error)),
-        SendError::Bus(BusError::Unavailable) => (Outcome::Failed, bus_unavailable()),
-        SendError::Bus(BusError::NoResponders) => (Outcome::Failed, offline(cluster)),
-        SendError::Bus(BusError::TimedOut) => unknown(),
-        SendError::Bus(BusError::Fault(fault)) => match fault.code {
-            FaultCode::OutcomeUnknown => unknown(),
-            FaultCode::Superseded => (Outcome::Superseded, fault.into()),
-            FaultCode::Expired => (Outcome::Expired, fault.into()),
-            _ => (Outcome::Failed, fault.into()),
-        },
+    /// What a write that was not answered with success has come to, and what its caller is told.
+    fn of_write(&self, error: SendError, cluster: &ClusterName) -> (Outcome, Problem) {
+        let unknown = || {
+            let detail = format!(
+                "{cluster} did not answer in time; the outcome will be in the audit once the cluster can be read"
+            );
+            (
+                Outcome::Unknown,
+                Problem::new(ProblemCode::OutcomeUnknown, detail),
+            )
+        };
+        match error {
+            SendError::Unwritable(_) => (
+                Outcome::Failed,
+                Problem::new(ProblemCode::Internal, "the request cannot be written"),
+            ),
+            // It answered, so it did something.
+            SendError::Unreadable(error) => (
+                Outcome::Unknown,
+                self.misbehaves(cluster, NO_REPLY, Some(&error)),
+            ),
+            SendError::Bus(BusError::Unavailable) => (Outcome::Failed, bus_unavailable()),
+            SendError::Bus(BusError::NoResponders) => (Outcome::Failed, offline(cluster)),
+            SendError::Bus(BusError::TimedOut) => unknown(),
+            SendError::Bus(BusError::Fault(fault)) => match fault.code {
+                FaultCode::OutcomeUnknown => unknown(),
+                FaultCode::Superseded => (Outcome::Superseded, fault.into()),
+                FaultCode::Expired => (Outcome::Expired, fault.into()),
+                _ => (Outcome::Failed, fault.into()),
+            },
+        }
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::enrolment::Coming;
 
 fn heartbeat(instance: &str, uid: &str, sent_at: Timestamp) -> Heartbeat {
     Heartbeat {
@@ -185,17 +186,85 @@ fn what_an_older_agent_does_not_answer_is_known() {
 }
 
 #[test]
-fn misbehaviour_is_counted_and_shown_for_ten_minutes_after_the_last() {
+fn what_an_agent_does_wrong_is_told_once_and_shown_for_a_minute() {
     let (mut registry, start) = (Registry::default(), Moment::now());
-    registry.misbehaves(&cluster(), "nobody knows it", start);
     registry.observe(cluster(), heartbeat("i1", "u1", start.wall), start);
-    assert_eq!(kinds(&registry, start), []);
     let at = |seconds| later(start, Duration::from_secs(seconds));
-    registry.misbehaves(&cluster(), "it shouts", start);
-    registry.misbehaves(&cluster(), "it shouts", at(300));
-    let view = registry.view(&cluster(), at(899)).expect("known");
-    assert_eq!(view.conditions[0].kind, ConditionType::Misbehaving);
-    assert_eq!(view.conditions[0].message, "it shouts; 2 times");
-    assert_eq!(view.conditions[0].since, start.wall);
-    assert_eq!(kinds(&registry, at(900)), []);
+    assert!(registry.misbehaves(&cluster(), "shouts", start));
+    assert!(!registry.misbehaves(&cluster(), "shouts", at(1)));
+    assert!(registry.misbehaves(&cluster(), "lies", at(2)));
+    registry.observe(cluster(), heartbeat("i1", "u1", at(50).wall), at(50));
+    let view = registry.view(&cluster(), at(50)).expect("it is known");
+    assert!(
+        view.conditions[0].message.contains("lies (3 times)"),
+        "{view:?}"
+    );
+    registry.observe(cluster(), heartbeat("i1", "u1", at(62).wall), at(62));
+    assert_eq!(kinds(&registry, at(62)), []);
+    assert!(registry.misbehaves(&cluster(), "shouts", at(63)));
+}
+
+#[test]
+fn names_that_are_only_misused_are_not_remembered() {
+    let (mut registry, now) = (Registry::default(), Moment::now());
+    for number in 0..1000 {
+        let name = format!("stranger-{number}").parse().expect("a name");
+        assert_eq!(registry.misbehaves(&name, "shouts", now), number == 0);
+    }
+    assert_eq!(registry.names().count(), 0);
+}
+
+#[test]
+fn a_cluster_that_changes_all_the_time_is_kept_now_and_then_and_its_last_word_is_not_lost() {
+    let (mut registry, start) = (Registry::default(), Moment::now());
+    let mut kept = Vec::new();
+    for step in 0..30_u32 {
+        let now = later(start, Duration::from_millis(100) * step);
+        let mut said = heartbeat("i1", "u1", now.wall);
+        said.agent_version = format!("0.{}.0", step.min(24));
+        kept.extend(registry.observe(cluster(), said, now));
+    }
+    let versions: Vec<_> = kept
+        .iter()
+        .map(|record| record.heartbeat.agent_version.as_str())
+        .collect();
+    let each_second = [0, 1, 2, 3, 10, 11, 12, 13, 20, 21, 22, 23];
+    assert_eq!(versions, each_second.map(|step| format!("0.{step}.0")));
+    let now = later(start, Duration::from_millis(3100));
+    let mut last = heartbeat("i1", "u1", now.wall);
+    last.agent_version = "0.24.0".to_owned();
+    let kept = registry.observe(cluster(), last, now).expect("it is kept");
+    assert_eq!(kept.heartbeat.agent_version, "0.24.0");
+}
+
+fn coming(server: &str, connection: u64) -> Coming {
+    Coming {
+        cluster: cluster(),
+        instance: "i1".to_owned().try_into().expect("an instance"),
+        connection: (server.to_owned(), connection),
+    }
+}
+
+/// A nats-server that is killed tells nothing of the connections that end with it.
+#[test]
+fn an_agent_that_has_moved_to_another_nats_server_is_gone_when_it_goes_from_there() {
+    let (mut registry, start) = (Registry::default(), Moment::now());
+    registry.observe(cluster(), heartbeat("i1", "u1", start.wall), start);
+    registry.connected(&coming("n1", 7));
+    registry.connected(&coming("n2", 7));
+    assert!(registry.disconnected(&coming("n2", 7)));
+    let presence = registry.presence(&cluster(), start);
+    assert_eq!(presence, Some(Presence::Offline));
+}
+
+#[test]
+fn the_late_end_of_an_old_connection_does_not_take_the_agent_away() {
+    let (mut registry, start) = (Registry::default(), Moment::now());
+    registry.observe(cluster(), heartbeat("i1", "u1", start.wall), start);
+    registry.connected(&coming("n1", 7));
+    registry.connected(&coming("n1", 8));
+    assert!(!registry.disconnected(&coming("n1", 7)));
+    let presence = registry.presence(&cluster(), start);
+    assert_eq!(presence, Some(Presence::Online));
+    assert!(registry.disconnected(&coming("n1", 8)));
 }

@@ -140,6 +140,7 @@ pub(super) fn agent(
     let usual = app.agents.clone();
     Ok(Agent {
         nats_url: nats_url.unwrap_or(usual.nats_url),
+        nats_ca: usual.nats_ca,
         image: image.unwrap_or(usual.image),
     })
 }

@@ -2,8 +2,10 @@
 //! directions, and how one is locked out.
 
 mod agent;
+mod manifest;
 mod party;
 mod people;
 mod program;
 mod renewal;
 mod revocation;
+mod waiting;

@@ -1,5 +1,6 @@
 //! The command lines, and what they let slip: nothing.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Output;
 
@@ -52,8 +53,12 @@ async fn bus_init_makes_a_bus_once_and_says_no_secret() {
         "{}",
         said(&again)
     );
+    let before = private_keys(dir.path());
+    let kept = aggregator(&["bus", "init", bus, "--keep"]).await;
+    assert!(kept.status.success(), "{}", said(&kept));
+    assert_eq!(private_keys(dir.path()), before);
     std::fs::remove_file(dir.path().join("bus/aggregator/system.creds")).unwrap();
-    let half = aggregator(&["bus", "init", bus]).await;
+    let half = aggregator(&["bus", "init", bus, "--keep"]).await;
     assert!(!half.status.success());
     assert!(
         said(&half).contains("lacks aggregator/system.creds"),
@@ -63,9 +68,51 @@ async fn bus_init_makes_a_bus_once_and_says_no_secret() {
     let keys = private_keys(dir.path());
     assert!(keys.len() >= 10, "the search finds keys: {}", keys.len());
     for key in keys {
-        for output in [&made, &again, &half] {
+        for output in [&made, &again, &kept, &half] {
             assert!(!said(output).contains(&key));
         }
+    }
+}
+
+#[tokio::test]
+async fn bus_init_makes_three_servers_and_refuses_what_cannot_work_before_it_writes_anything() {
+    let dir = TempDir::new().unwrap();
+    let bus = dir.path().join("bus");
+    let init = ["bus", "init", bus.to_str().unwrap()];
+    let refused: [(&[&str], &str); 5] = [
+        (&["--server", "n1"], "NAME=HOST:PORT"),
+        (&["--server", "n1=a:1"], "three or five"),
+        (
+            &[
+                "--server", "n1=a:1", "--server", "n2=b:1", "--server", "n1=c:1",
+            ],
+            "n1 stands there twice",
+        ),
+        (&["--websocket", "0.0.0.0:443"], "--tls-cert"),
+        (&["--tls-cert", "a.crt"], "--tls-key"),
+    ];
+    for (arguments, part) in refused {
+        let output = aggregator(&[&init[..], arguments].concat()).await;
+        assert!(!output.status.success());
+        assert!(said(&output).contains(part), "{part}: {}", said(&output));
+        assert!(!bus.exists(), "{arguments:?}");
+    }
+    let three = [
+        "--server",
+        "n1=nats-1:6222",
+        "--server",
+        "n2=nats-2:6222",
+        "--server",
+        "n3=nats-3:6222",
+    ];
+    let made = aggregator(&[&init[..], &three].concat()).await;
+    assert!(made.status.success(), "{}", said(&made));
+    for name in ["n1", "n2", "n3"] {
+        let server = bus.join("server").join(name);
+        let config = std::fs::read_to_string(server.join("bus.conf")).unwrap();
+        assert_eq!(config.matches("nats-route://").count(), 2, "the others");
+        let key = std::fs::read_to_string(server.join("routes.key")).unwrap();
+        assert!(!said(&made).contains(key.trim()));
     }
 }
 
@@ -136,4 +183,49 @@ async fn a_cluster_is_let_in_and_locked_out_from_the_command_line() {
     let revoked = aggregator(&[&["revoke", "cluster-a"], &link[..]].concat()).await;
     assert!(revoked.status.success(), "{}", said(&revoked));
     assert!(said(&revoked).contains("locked out"), "{}", said(&revoked));
+}
+
+#[tokio::test]
+async fn credentials_in_a_file_are_made_once_and_let_the_cluster_in() {
+    let (server, dir) = server().await;
+    let keys = server.keys().aggregator_dir();
+    let (keys, url, file) = (
+        keys.to_str().unwrap(),
+        server.url(),
+        dir.path().join("a.creds"),
+    );
+    let out = file.to_str().unwrap();
+    let enroll = [
+        "enroll",
+        "cluster-a",
+        "--nats-url",
+        &url,
+        "--bus-keys",
+        keys,
+        "--creds-out",
+        out,
+    ];
+    let keeping = [&enroll[..], &["--keep"]].concat();
+    for arguments in [&enroll[..], &keeping] {
+        let output = aggregator(arguments).await;
+        assert!(output.status.success(), "{}", said(&output));
+        assert!(output.stdout.is_empty(), "no manifest: {}", said(&output));
+    }
+    let made = std::fs::read_to_string(&file).unwrap();
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let again = aggregator(&enroll).await;
+    assert!(!again.status.success());
+    assert!(said(&again).contains("--creds-out"), "{}", said(&again));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), made);
+    let options = async_nats::ConnectOptions::with_credentials(&made).unwrap();
+    let client = options.connect(&url).await.expect("the server lets it in");
+    client.flush().await.unwrap();
+    // Neither the second nor the third call made a credential: two more are one too many.
+    for (name, possible) in [("b.creds", true), ("c.creds", false)] {
+        let other = dir.path().join(name);
+        let output = aggregator(&[&enroll[..7], &[other.to_str().unwrap()]].concat()).await;
+        assert_eq!(output.status.success(), possible, "{}", said(&output));
+        assert_eq!(other.exists(), possible);
+    }
 }

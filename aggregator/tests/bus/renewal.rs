@@ -4,6 +4,7 @@ use std::path::Path;
 
 use aggregator::bus::Bus;
 use bus_keys::{AggregatorKeys, UserKey, user_of};
+use bus_link::Servers;
 use xtask::condition;
 use xtask::nats_server::NatsServer;
 
@@ -68,7 +69,8 @@ async fn a_running_aggregator_goes_on_with_new_credentials_when_its_old_ones_are
     });
     let mut running = Vec::new();
     for file in &files {
-        let bus = Bus::connect(&server.url(), Some(file)).await.unwrap();
+        let servers = Servers::new(&server.url(), None).unwrap();
+        let bus = Bus::connect(&servers, Some(file)).await.unwrap();
         condition::met("let in", PATIENCE, async || Ok(bus.is_up().then_some(())))
             .await
             .unwrap();

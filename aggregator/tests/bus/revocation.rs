@@ -5,6 +5,7 @@ use aggregator::enrolment::{Enrolled, Enrolment, EnrolmentError, Gate, Given};
 use async_nats::connection::State;
 use async_nats::{ConnectErrorKind, ConnectOptions, jetstream};
 use bus_keys::{Credentials, Key, Kind, UserKey, private_file};
+use bus_link::Servers;
 use bus_schema::ClusterName;
 use xtask::condition;
 use xtask::nats_server::NatsServer;
@@ -12,11 +13,12 @@ use xtask::nats_server::NatsServer;
 use crate::party::{PATIENCE, Party, server};
 
 async fn enrolment(server: &NatsServer) -> Enrolment {
-    let (keys, url) = (server.keys(), server.url());
-    let gate = Gate::open(&url, &keys.aggregator_dir())
+    let (keys, servers) = (server.keys(), Servers::new(&server.url(), None));
+    let servers = servers.expect("an address");
+    let gate = Gate::open(&servers, &keys.aggregator_dir())
         .await
         .expect("keys");
-    let bus = Bus::connect(&url, Some(&keys.aggregator_creds()))
+    let bus = Bus::connect(&servers, Some(&keys.aggregator_creds()))
         .await
         .expect("keys");
     let jetstream = jetstream::new(bus.client().clone());

@@ -227,6 +227,33 @@ async fn a_second_cluster_of_the_same_name_is_shown_and_gets_no_restart() {
     );
 }
 
+/// The uid that a name belongs to outlives every agent and every aggregator.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_belongs_to_its_first_cluster_even_when_only_a_second_one_is_left() {
+    let mut stack = Stack::start(2).await;
+    let (namespace, name) = stack.healthy("cluster-b").await;
+    let first = stack.agents.remove(0);
+    first.stop().await;
+    let rival = stack.agent("cluster-a", "cluster-b", &stack.nats.url());
+    stack.agents.push(rival);
+    let later = Service::start(&stack.dir, &stack.nats.url()).await;
+    let token = later.token("admin").await;
+    let contested = async || {
+        let list = later.get("/clusters", &token).await;
+        let cluster = list.body["items"][0].clone();
+        let conditions = cluster["conditions"].as_array()?;
+        let conflict = conditions
+            .iter()
+            .find(|one| one["type"] == "identity_conflict");
+        conflict.and(cluster["presence"].as_str().map(str::to_owned))
+    };
+    let presence = later.until("the conflict is shown", contested).await;
+    assert_ne!(presence, "online");
+    let body = json!({"cluster": "cluster-a", "namespace": namespace, "deployment_name": name});
+    let answer = later.post("/restart", &token, &body).await;
+    assert_eq!(answer.code(), "identity_conflict");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_api_server_of_one_cluster_does_not_delay_another() {
     let stack = Stack::start(2).await;

@@ -2,13 +2,16 @@
 
 mod audit;
 mod bad_input;
+mod clustered;
 mod enrolment;
 mod faults;
 mod fleet;
 mod fleet_faults;
+mod hostile;
 mod impostor;
 mod joining;
 mod logs;
 mod reads;
 mod restart;
+mod secured;
 mod stack;

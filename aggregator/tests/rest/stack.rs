@@ -1,7 +1,7 @@
 //! The whole stack in one process, but for the nats-server.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use aggregator::app::App;
@@ -94,13 +94,12 @@ impl Stack {
         let config = agent::Config {
             cluster: name.parse().expect("a cluster name"),
             nats_url: nats_url.to_owned(),
+            nats_ca: None,
             nats_creds: Some(self.nats.keys().agent_creds(name).expect("credentials")),
             nats_seed: None,
             kubernetes: agent::Access::new(Some(kubeconfig), Some(context.to_owned())),
         };
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let task = tokio::spawn(agent::run(config, async move { drop(stopped.await) }));
-        RunningAgent { stop, task }
+        RunningAgent::start(config)
     }
 
     /// A connection to the bus of somebody who may do everything there.
@@ -114,37 +113,23 @@ impl Stack {
     /// Waits until so many clusters are online and their caches filled.
     pub async fn online(&self, clusters: usize) {
         let token = self.service.token("admin").await;
-        self.service
-            .until("the clusters are online", async || {
-                let list = self.service.get("/clusters", &token).await;
-                let items = list.body["items"].as_array().cloned().unwrap_or_default();
-                let ready =
-                    |item: &&Value| item["presence"] == "online" && item["counts"].is_object();
-                (items.iter().filter(ready).count() == clusters).then_some(())
-            })
-            .await;
+        self.service.online(clusters, &token).await;
     }
 
     /// The namespace and name of a healthy deployment of a cluster.
     pub async fn healthy(&self, cluster: &str) -> (String, String) {
         let token = self.service.token("admin").await;
-        let namespaces = self
-            .service
-            .get(&format!("/namespaces/{cluster}"), &token)
-            .await;
-        for item in namespaces.body["items"].as_array().expect("namespaces") {
-            let namespace = item["namespace"].as_str().expect("a name");
-            let path = format!("/deployments/{cluster}/{namespace}?health=healthy");
-            let list = self.service.get(&path, &token).await;
-            if let Some(name) = list.body["items"][0]["deployment_name"].as_str() {
-                return (namespace.to_owned(), name.to_owned());
-            }
-        }
-        panic!("no healthy deployment in {cluster}");
+        self.service.healthy(cluster, &token).await
     }
 }
 
 impl RunningAgent {
+    pub fn start(config: agent::Config) -> Self {
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let task = tokio::spawn(agent::run(config, async move { drop(stopped.await) }));
+        Self { stop, task }
+    }
+
     /// Stops it as SIGTERM does.
     pub async fn stop(self) {
         drop(self.stop);
@@ -168,13 +153,20 @@ impl Service {
     }
 
     pub async fn try_start(dir: &Path, nats_url: &str) -> anyhow::Result<Self> {
-        let app = run::start(Serve {
+        Self::of(Self::settings(dir, nats_url)).await
+    }
+
+    /// How it is started, with users and keys in `dir`.
+    pub fn settings(dir: &Path, nats_url: &str) -> Serve {
+        Serve {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             public_url: Some("https://fleet.example".parse().expect("a URL")),
             nats_url: nats_url.to_owned(),
+            nats_ca: None,
             nats_creds: None,
             bus_keys: Some(dir.join("nats/keys/aggregator")),
             agent_nats_url: None,
+            agent_nats_ca: None,
             agent_image: "registry.example/agent:test".parse().expect("an image"),
             users: dir.join("users.json"),
             ui_dir: None,
@@ -182,10 +174,38 @@ impl Service {
             trusted_proxies: vec![],
             jetstream_replicas: 1,
             log_format: LogFormat::Text,
-        });
-        let app = app.await?;
+        }
+    }
+
+    pub async fn of(settings: Serve) -> anyhow::Result<Self> {
+        let app = run::start(settings).await?;
         let router = routes::router(app.clone());
         Ok(Self { app, router })
+    }
+
+    /// Waits until so many clusters are online and their caches filled.
+    pub async fn online(&self, clusters: usize, token: &str) {
+        self.until("the clusters are online", async || {
+            let list = self.get("/clusters", token).await;
+            let items = list.body["items"].as_array().cloned().unwrap_or_default();
+            let ready = |item: &&Value| item["presence"] == "online" && item["counts"].is_object();
+            (items.iter().filter(ready).count() == clusters).then_some(())
+        })
+        .await;
+    }
+
+    /// The namespace and name of a healthy deployment of a cluster.
+    pub async fn healthy(&self, cluster: &str, token: &str) -> (String, String) {
+        let namespaces = self.get(&format!("/namespaces/{cluster}"), token).await;
+        for item in namespaces.body["items"].as_array().expect("namespaces") {
+            let namespace = item["namespace"].as_str().expect("a name");
+            let path = format!("/deployments/{cluster}/{namespace}?health=healthy");
+            let list = self.get(&path, token).await;
+            if let Some(name) = list.body["items"][0]["deployment_name"].as_str() {
+                return (namespace.to_owned(), name.to_owned());
+            }
+        }
+        panic!("no healthy deployment in {cluster}");
     }
 
     pub async fn send(&self, request: Request<Body>) -> Response<Body> {
@@ -208,6 +228,15 @@ impl Service {
         let request = Request::get(path).header("authorization", format!("Bearer {token}"));
         self.send(request.body(Body::empty()).expect("a request"))
             .await
+    }
+
+    pub async fn delete(&self, path: &str, token: &str) -> Answer {
+        let request = Request::delete(path).header("authorization", format!("Bearer {token}"));
+        Answer::read(
+            self.send(request.body(Body::empty()).expect("a request"))
+                .await,
+        )
+        .await
     }
 
     pub async fn post(&self, path: &str, token: &str, body: &Value) -> Answer {
@@ -280,7 +309,7 @@ impl Answer {
 }
 
 /// An administrator, and people with fewer rights.
-fn write_users(path: &PathBuf) {
+pub fn write_users(path: &Path) {
     let hash = password::hash(&Password::from(PASSWORD.to_owned()))
         .expect("a hash")
         .expose();

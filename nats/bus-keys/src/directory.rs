@@ -56,6 +56,9 @@ pub enum DirectoryError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// No certificates for the servers.
+    #[error("no certificates can be made for the servers")]
+    NoCertificates(#[from] rcgen::Error),
     /// A key is there that the bus does not know.
     #[error("{path} is the key of another bus than identity.json beside it says")]
     OfAnotherBus {
@@ -131,8 +134,12 @@ impl Role {
 /// Fails unless `dir` is free of keys.
 pub(crate) fn ensure_free(dir: &Path) -> Result<(), DirectoryError> {
     let files = Role::ALL.iter().flat_map(|role| {
-        let files = role.files().iter();
-        files.map(|file| Path::new(role.dir()).join(file))
+        let dirs = match role {
+            Role::Server => server_dirs(dir),
+            Role::Operator | Role::Aggregator => vec![role.dir().into()],
+        };
+        let files = |dir: PathBuf| role.files().iter().map(move |file| dir.join(file));
+        dirs.into_iter().flat_map(files)
     });
     let (there, missing): (Vec<_>, Vec<_>) = files.partition(|file| dir.join(file).exists());
     if there.is_empty() {
@@ -149,6 +156,26 @@ pub(crate) fn ensure_free(dir: &Path) -> Result<(), DirectoryError> {
         let missing = missing.join(", ");
         DirectoryError::Incomplete { dir, missing }
     })
+}
+
+/// One for each of several servers, or one.
+fn server_dirs(dir: &Path) -> Vec<PathBuf> {
+    let server = PathBuf::from(Role::Server.dir());
+    let mut names = Vec::new();
+    for entry in fs::read_dir(dir.join(&server))
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        if entry.path().is_dir() {
+            names.push(server.join(entry.file_name()));
+        }
+    }
+    if names.is_empty() {
+        vec![server]
+    } else {
+        names
+    }
 }
 
 impl AggregatorKeys {

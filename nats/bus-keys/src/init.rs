@@ -11,6 +11,7 @@ use crate::directory::{AGGREGATOR, DirectoryError, Filling, Role, SYSTEM, ensure
 use crate::jwt::{Claims, Token};
 use crate::key::{Key, Kind};
 use crate::mint::{AggregatorKeys, Identity, PeopleKeys, aggregator_credentials};
+use crate::routes::{Member, RouteAuthority};
 use crate::server_config;
 
 /// Where the nats-server will run.
@@ -22,6 +23,52 @@ pub struct Place {
     pub store: PathBuf,
     /// Certificate and private key, for TLS.
     pub tls: Option<(PathBuf, PathBuf)>,
+    /// Where it listens for WebSocket, with the same certificate. Port 0 is a free one.
+    pub websocket: Option<SocketAddr>,
+    /// The servers of a cluster; none for a single server.
+    pub members: Vec<Member>,
+}
+
+/// A bus cannot be so.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    /// Two servers cannot agree when one of them is away.
+    #[error("--server: {0} servers are no cluster; give none, three or five, each once")]
+    TooFew(usize),
+    /// Two servers of one name or address.
+    #[error("--server: {0} stands there twice")]
+    Twice(String),
+    /// WebSocket without TLS.
+    #[error(
+        "--websocket: {0} is open to others, and there is no TLS; give --tls-cert and --tls-key"
+    )]
+    Clear(SocketAddr),
+}
+
+impl Place {
+    /// Finds what cannot work.
+    ///
+    /// # Errors
+    /// See [`PlaceError`].
+    pub fn check(&self) -> Result<(), PlaceError> {
+        if (1..3).contains(&self.members.len()) {
+            return Err(PlaceError::TooFew(self.members.len()));
+        }
+        let mut seen = std::collections::HashSet::new();
+        for member in &self.members {
+            for text in [member.name.to_string(), member.to_string()] {
+                if !seen.insert(text.clone()) {
+                    return Err(PlaceError::Twice(text));
+                }
+            }
+        }
+        match self.websocket {
+            Some(open) if self.tls.is_none() && !open.ip().is_loopback() => {
+                Err(PlaceError::Clear(open))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The keys of a new bus.
@@ -106,17 +153,54 @@ impl Bus {
         let dir_of = |role: Role| dir.join(role.dir());
         self.write_operator(&Filling::new(&dir_of(Role::Operator))?)?;
         self.write_aggregator(&Filling::new(&dir_of(Role::Aggregator))?, now)?;
-        let (server, fleet) = (dir_of(Role::Server), self.fleet_token(now));
+        let operator = dir_of(Role::Operator);
+        self.write_servers(&dir_of(Role::Server), &operator, place, now)
+    }
+
+    /// The configuration of the one server, or a directory for each of several.
+    fn write_servers(
+        &self,
+        dir: &Path,
+        operator: &Path,
+        place: &Place,
+        now: Timestamp,
+    ) -> Result<(), DirectoryError> {
+        let fleet = self.fleet_token(now);
         let nobody = Revocations::new();
         let system = system_account(&self.identity, &nobody, &self.operator_signing, now);
-        let filling = Filling::new(&server)?;
-        filling.text("nats-server.conf", server_config::SHIPPED)?;
         let tokens = server_config::Tokens {
             operator: &self.operator_token(now),
             system: (&self.identity.system, &system),
             fleet: (&self.identity.fleet, &fleet),
         };
-        filling.text("bus.conf", &server_config::of_this_bus(place, &tokens))
+        if place.members.is_empty() {
+            let filling = Filling::new(dir)?;
+            filling.text("nats-server.conf", server_config::SHIPPED)?;
+            let text = server_config::of_this_bus(place, &place.store, &tokens);
+            return filling.text("bus.conf", &text);
+        }
+        let authority = RouteAuthority::generate(now)?;
+        let kept = Filling::new(operator)?;
+        kept.text("routes-ca.crt", &authority.certificate)?;
+        kept.secret("routes-ca.key", &authority.key)?;
+        for member in &place.members {
+            let dir = dir.join(member.name.as_str());
+            let filling = Filling::new(&dir)?;
+            let (certificate, key) = authority.sign(member)?;
+            filling.text("routes-ca.crt", &authority.certificate)?;
+            filling.text("routes.crt", &certificate)?;
+            filling.secret("routes.key", &key)?;
+            filling.text("nats-server.conf", server_config::SHIPPED)?;
+            let store = place.store.join(member.name.as_str());
+            let mut text = server_config::of_this_bus(place, &store, &tokens);
+            text.push_str(&server_config::of_this_member(
+                place,
+                member,
+                &absolute(&dir),
+            ));
+            filling.text("bus.conf", &text)?;
+        }
+        Ok(())
     }
 
     fn write_operator(&self, filling: &Filling<'_>) -> Result<(), DirectoryError> {
@@ -164,6 +248,10 @@ impl Bus {
         let account = FleetAccount::first(&self.identity, &self.operator_signing, now);
         account.token().clone()
     }
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 #[cfg(test)]

@@ -12,15 +12,17 @@ mod jwt;
 mod key;
 mod mint;
 mod renew;
+mod routes;
 mod scope;
 mod server_config;
 
 pub use account::{FleetAccount, Revocations, system_account};
 pub use credentials::{Credentials, CredentialsError};
 pub use directory::{DirectoryError, Role, private_file};
-pub use init::{Bus, Place, init};
+pub use init::{Bus, Place, PlaceError, init};
 pub use jwt::{JwtError, Token};
 pub use key::{Key, KeyError, Kind, Secret, UserKey};
 pub use mint::{AggregatorKeys, Identity, Label, PeopleKeys, Permit};
 pub use renew::{renew_aggregator, user_of};
+pub use routes::{Member, MemberError};
 pub use scope::{AUDIT_STREAM, BUCKETS};

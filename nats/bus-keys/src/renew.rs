@@ -29,7 +29,8 @@ pub fn renew_aggregator(
     let mint = |account: &str, scope: &str, public: &str| {
         let scope = scope_key(operator, scope, public)?;
         let key = Key::generate(Kind::User);
-        Ok(aggregator_credentials(account, &scope, &key, now))
+        let credentials = aggregator_credentials(account, &scope, &key, now);
+        Ok::<_, DirectoryError>(credentials)
     };
     let new = [
         mint(fleet, "aggregator-scope.nk", &identity.aggregator_scope)?,

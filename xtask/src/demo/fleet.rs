@@ -40,6 +40,8 @@ impl Fleet {
         let settings = Settings {
             listen,
             dir: data.file("nats"),
+            tls: None,
+            websocket: false,
             log: data.log("nats")?,
             group: Group::Own,
         };

@@ -1,13 +1,15 @@
 //! The keys of a server's bus, in its directory: made by the code behind `aggregator bus init`, with credentials for whoever a
 //! test or the demo has.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result};
 use bus_keys::{AggregatorKeys, PeopleKeys, Permit, Place, Role, Secret, init, private_file};
 use jiff::{SignedDuration, Timestamp};
+
+use super::Settings;
 
 pub struct Keys {
     dir: PathBuf,
@@ -18,15 +20,24 @@ pub struct Keys {
 
 impl Keys {
     /// Those in the directory, made where there are none.
-    pub(super) fn of(server: &Path, listen: SocketAddr) -> Result<Self> {
+    pub(super) fn of(settings: &Settings) -> Result<Self> {
+        let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self::of_place(
+            &settings.dir,
+            &Place {
+                listen: settings.listen,
+                store: settings.dir.clone(),
+                tls: settings.tls.clone(),
+                websocket: settings.websocket.then_some(free),
+                members: vec![],
+            },
+        )
+    }
+
+    pub(crate) fn of_place(server: &Path, place: &Place) -> Result<Self> {
         let dir = server.join("keys");
         if !dir.exists() {
-            let place = Place {
-                listen,
-                store: server.to_owned(),
-                tls: None,
-            };
-            init(&dir, &place, Timestamp::now())?;
+            init(&dir, place, Timestamp::now())?;
         }
         Ok(Self {
             aggregator: AggregatorKeys::open(&dir.join(Role::Aggregator.dir()))?,
@@ -36,8 +47,10 @@ impl Keys {
         })
     }
 
-    pub(super) fn server_config(&self) -> PathBuf {
-        self.dir.join(Role::Server.dir()).join("nats-server.conf")
+    /// Of the one server, or of one of several.
+    pub(crate) fn server_config(&self, name: Option<&str>) -> PathBuf {
+        let dir = self.dir.join(Role::Server.dir());
+        dir.join(name.unwrap_or_default()).join("nats-server.conf")
     }
 
     /// What `aggregator serve --bus-keys` is given.

@@ -23,6 +23,8 @@ use crate::registry::{Moment, Presence};
 /// How often it is looked whether those who are waited for are still there.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
+const NO_ANSWER: &str = "answered a question to all clusters with what is no answer to it";
+
 /// The most characters of an agent's own words that are passed on.
 const WORDS: usize = 300;
 
@@ -123,10 +125,8 @@ impl<'a> Poll<'a> {
             }
             Err(detail) => {
                 let detail: String = detail.chars().take(WORDS).collect();
-                tracing::warn!(%cluster, detail, "an answer to a survey is left out");
-                let words = "what it answered to a survey is not an answer";
-                let mut registry = self.fleet.registry_mut();
-                registry.misbehaves(cluster, words, Moment::now());
+                tracing::debug!(%cluster, detail, "an answer to a survey is left out");
+                self.fleet.misbehaves(cluster, NO_ANSWER, None);
                 Misbehaving { detail }
             }
         }

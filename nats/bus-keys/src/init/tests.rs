@@ -26,11 +26,22 @@ fn time() -> Timestamp {
     Timestamp::from_second(1_790_000_000).unwrap()
 }
 
+fn system_token(bus: &Bus) -> Token {
+    system_account(
+        &bus.identity,
+        &Revocations::new(),
+        &bus.operator_signing,
+        time(),
+    )
+}
+
 fn place(dir: &TempDir) -> Place {
     Place {
         listen: ([127, 0, 0, 1], 4222).into(),
         store: dir.path().join("a store"),
         tls: None,
+        websocket: None,
+        members: vec![],
     }
 }
 
@@ -65,7 +76,7 @@ fn tokens_are_known() {
     let cluster: ClusterName = "cluster-a".parse().unwrap();
     let minted = [
         bus.operator_token(time()),
-        bus.system_token(time()),
+        system_token(&bus),
         bus.aggregator().agent(&cluster, &holder, time()),
     ];
     let minted: String = minted
@@ -91,7 +102,7 @@ fn a_user_says_its_name_and_nothing_about_permissions() {
     assert_eq!(claims["sub"], holder.as_str());
     assert_eq!(claims["iss"], bus.identity.agent_scope.as_str());
     assert_eq!(bus.identity.agent_in(token.as_str()), Some(cluster));
-    let system = bus.system_token(time());
+    let system = system_token(&bus);
     assert_eq!(bus.identity.agent_in(system.as_str()), None);
     let nats = serde_json::json!({
         "issuer_account": bus.identity.fleet, "type": "user", "version": 2,
@@ -278,4 +289,81 @@ fn the_aggregators_credentials_are_made_anew_and_nothing_else_is_touched() {
     let refused = renew_aggregator(&operator, &aggregator, time()).unwrap_err();
     assert!(refused.to_string().contains("system-scope.nk"), "{refused}");
     assert_eq!(users(), after, "all or nothing");
+}
+
+fn three(dir: &TempDir) -> Place {
+    let members = ["n1=nats-1:6222", "n2=nats-2:6222", "n3=10.0.0.3:6222"];
+    Place {
+        members: members.map(|member| member.parse().unwrap()).to_vec(),
+        ..place(dir)
+    }
+}
+
+#[test]
+fn each_of_several_servers_has_a_private_directory_and_no_key_of_the_bus() {
+    let dir = TempDir::new().unwrap();
+    let keys = dir.path().join("keys");
+    init(&keys, &three(&dir), time()).unwrap();
+    for (path, mode) in tree(&keys) {
+        let expected = if Path::new(&path).is_dir() {
+            0o700
+        } else {
+            0o600
+        };
+        assert_eq!(mode, expected, "{path}");
+    }
+    let read = |path: &str| fs::read_to_string(keys.join(path)).unwrap();
+    let authority = read("operator/routes-ca.key");
+    let mut shown = Vec::new();
+    for name in ["n1", "n2", "n3"] {
+        let files = tree(&keys.join("server").join(name));
+        let text: String = files
+            .iter()
+            .map(|(path, _)| fs::read_to_string(path).unwrap())
+            .collect();
+        assert!(!text.contains(authority.trim()), "the authority's key");
+        let seed = |word: &str| word.len() == 58 && word.starts_with('S');
+        assert!(!text.split_whitespace().any(seed), "a seed");
+        shown.push(read(&format!("server/{name}/routes.key")));
+        assert!(text.contains(&format!("server_name: \"{name}\"")), "{text}");
+        assert!(text.contains("verify: true"), "{text}");
+    }
+    shown.dedup();
+    assert_eq!(shown.len(), 3, "each has a key of its own");
+    let refused = init(&keys, &three(&dir), time()).unwrap_err();
+    assert!(
+        matches!(refused, DirectoryError::Complete { .. }),
+        "{refused}"
+    );
+    fs::remove_file(keys.join("server/n2/bus.conf")).unwrap();
+    let refused = init(&keys, &three(&dir), time()).unwrap_err();
+    assert!(refused.to_string().contains("lacks server/n2/bus.conf"));
+}
+
+#[test]
+fn a_place_that_cannot_work_is_refused_with_its_flag() {
+    let dir = TempDir::new().unwrap();
+    let open: std::net::SocketAddr = ([0, 0, 0, 0], 443).into();
+    let all = three(&dir).members;
+    let twice = [&all[..2], &all[..1]].concat();
+    let members = |members: &[Member]| Place {
+        members: members.to_vec(),
+        ..place(&dir)
+    };
+    let websocket = |tls| Place {
+        websocket: Some(open),
+        tls,
+        ..place(&dir)
+    };
+    let told = |place: Place| place.check().map_err(|error| error.to_string());
+    for place in [members(&all[..1]), members(&all[..2]), members(&twice)] {
+        let error = told(place).unwrap_err();
+        assert!(error.starts_with("--server: "), "{error}");
+    }
+    let error = told(websocket(None)).unwrap_err();
+    assert!(error.starts_with("--websocket: "), "{error}");
+    let files = ("a.crt".into(), "a.key".into());
+    told(websocket(Some(files))).unwrap();
+    told(members(&all)).unwrap();
+    told(place(&dir)).unwrap();
 }

@@ -1,0 +1,94 @@
+//! `aggregator healthcheck`: asks `/readyz` of the aggregator beside it, for images that have no other program to ask with.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+/// What asks gives up sooner or later too; this says why.
+const WITHIN: Duration = Duration::from_secs(2);
+
+/// Succeeds when the aggregator that listens on `listen` can do its work.
+///
+/// # Errors
+/// When nobody answers there, or the answer is another one.
+pub fn ask(listen: SocketAddr) -> Result<()> {
+    let address = reached_at(listen);
+    let status = status(address).with_context(|| format!("no answer from {address}"))?;
+    ensure!(
+        status.split(' ').nth(1) == Some("200"),
+        "not ready: {}",
+        status.trim_end()
+    );
+    Ok(())
+}
+
+/// Whoever listens on all addresses is reached on loopback.
+fn reached_at(mut listen: SocketAddr) -> SocketAddr {
+    if listen.ip().is_unspecified() {
+        listen.set_ip(match listen {
+            SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        });
+    }
+    listen
+}
+
+fn status(address: SocketAddr) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&address, WITHIN)?;
+    stream.set_read_timeout(Some(WITHIN))?;
+    stream.set_write_timeout(Some(WITHIN))?;
+    let request = format!("GET /readyz HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line)?;
+    Ok(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    /// Answers one request with `answer`, on all addresses of a free port.
+    fn answering(answer: &'static str) -> SocketAddr {
+        let listener = TcpListener::bind("0.0.0.0:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut asked = String::new();
+            let mut reader = BufReader::new(&stream);
+            reader.read_line(&mut asked).unwrap();
+            assert_eq!(asked, "GET /readyz HTTP/1.1\r\n");
+            while asked != "\r\n" {
+                asked.clear();
+                reader.read_line(&mut asked).unwrap();
+            }
+            stream.write_all(answer.as_bytes()).unwrap();
+        });
+        address
+    }
+
+    #[test]
+    fn only_a_200_is_ready() {
+        ask(answering("HTTP/1.1 200 OK\r\n\r\nok")).unwrap();
+        let refused = ask(answering("HTTP/1.1 503 Service Unavailable\r\n\r\n")).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "not ready: HTTP/1.1 503 Service Unavailable"
+        );
+        for silence in ["", "HTTP/2 20"] {
+            assert!(ask(answering(silence)).is_err(), "{silence:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_there_is_named() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let error = ask(address).unwrap_err();
+        assert_eq!(error.to_string(), format!("no answer from {address}"));
+    }
+}

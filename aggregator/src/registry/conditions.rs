@@ -1,0 +1,67 @@
+//! What is wrong with a cluster: what its agents say, and what is seen from here.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use bus_schema::timing::CLOCK_SKEW_SHOWN;
+use bus_schema::{Condition, ConditionType};
+
+use super::{Known, Moment};
+
+impl Known {
+    pub(super) fn conditions(&self, now: Moment) -> Vec<Condition> {
+        let mut conditions = self.reported(now.instant);
+        conditions.extend(self.misbehaving(now.instant));
+        conditions.extend(self.clock_skew(now));
+        conditions.extend(self.identity_conflict(now));
+        conditions
+    }
+
+    /// What the agents that are heard say themselves, each kind once; or what was last said.
+    fn reported(&self, now: Instant) -> Vec<Condition> {
+        let mut reported = BTreeMap::new();
+        for (heard, _) in self.alive(now) {
+            for condition in &heard.heartbeat.conditions {
+                reported
+                    .entry(condition.kind)
+                    .or_insert_with(|| condition.clone());
+            }
+        }
+        if self.alive(now).next().is_none() {
+            return self.record.heartbeat.conditions.clone();
+        }
+        reported.into_values().collect()
+    }
+
+    fn clock_skew(&self, now: Moment) -> Option<Condition> {
+        let skews = self.alive(now.instant).map(|(heard, _)| heard.ahead);
+        let skew = skews.max_by_key(|skew| skew.abs())?;
+        let off = skew.unsigned_abs();
+        let way = if skew.is_positive() {
+            "ahead"
+        } else {
+            "behind"
+        };
+        (off > CLOCK_SKEW_SHOWN).then(|| Condition {
+            kind: ConditionType::ClockSkew,
+            message: format!(
+                "the agent's clock is {} s {way}; set it by NTP",
+                off.as_secs()
+            ),
+            since: now.wall,
+        })
+    }
+
+    fn identity_conflict(&self, now: Moment) -> Option<Condition> {
+        let claimed = self.rival(now.instant)?.cluster_uid.as_deref();
+        let claimed = claimed.unwrap_or("unknown");
+        Some(Condition {
+            kind: ConditionType::IdentityConflict,
+            message: format!(
+                "another Kubernetes cluster (uid {claimed}) uses this name too; stop its agent or give it another name, or, if it \
+                 has taken the place of the old one, forget that with DELETE /clusters and enroll it"
+            ),
+            since: now.wall,
+        })
+    }
+}

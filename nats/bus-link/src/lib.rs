@@ -1,0 +1,12 @@
+//! How agents and aggregator reach the bus: at which nats-servers, over TLS or not, whom they trust, and what they say when it does
+//! not work. Knows nothing of credentials and messages.
+
+mod authority;
+mod moving;
+mod servers;
+mod trouble;
+
+pub use authority::{Authority, AuthorityError};
+pub use moving::MovesOn;
+pub use servers::{Servers, ServersError};
+pub use trouble::is_told_elsewhere;

@@ -1,0 +1,36 @@
+//! Leaving a server that is about to stop.
+
+use std::sync::Arc;
+
+use async_nats::Client;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+/// A server that is about to stop leaves it to its clients when they go. While this value lives, they go at once, to another one, if
+/// there is one. It holds the client, so it must not outlive those who use it.
+#[derive(Debug)]
+pub struct MovesOn(AbortHandle);
+
+impl MovesOn {
+    /// `leaving` is told of each such announcement.
+    #[must_use]
+    pub fn when(leaving: Arc<Notify>, client: Client) -> Self {
+        Self(tokio::spawn(move_on(client, leaving)).abort_handle())
+    }
+}
+
+impl Drop for MovesOn {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn move_on(client: Client, leaving: Arc<Notify>) {
+    loop {
+        leaving.notified().await;
+        let others = client.server_pool().await.map_or(0, |pool| pool.len());
+        if others > 1 && client.force_reconnect().await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The addresses of `--nats-url`, and what follows from them for the connection.
+
+use std::path::Path;
+
+use async_nats::{ConnectOptions, ServerAddr};
+
+use crate::authority::{Authority, AuthorityError};
+use crate::trouble::Troubles;
+
+/// The nats-servers of one bus, and who vouches for them.
+#[derive(Debug, Clone)]
+pub struct Servers {
+    text: String,
+    addresses: Vec<ServerAddr>,
+    authority: Option<Authority>,
+}
+
+/// The bus cannot be reached so.
+#[derive(Debug, thiserror::Error)]
+pub enum ServersError {
+    /// Not the address of a server.
+    #[error(
+        "--nats-url: {text:?} is not the address of a nats-server, such as tls://bus.example:4222"
+    )]
+    NoAddress {
+        /// What was given.
+        text: String,
+    },
+    /// A password has no place here, and would be in every log.
+    #[error("--nats-url: an address has a user in it; the bus lets nobody in but by --nats-creds")]
+    User,
+    /// Another scheme than those of NATS.
+    #[error("--nats-url: {text} begins with none of tls://, wss://, nats:// and ws://")]
+    OtherScheme {
+        /// What was given.
+        text: String,
+    },
+    /// The client cannot go from one to the other.
+    #[error("--nats-url: {text} mixes WebSocket with other addresses; give those of one kind")]
+    Mixed {
+        /// What was given.
+        text: String,
+    },
+    /// The one asks for TLS, the other excludes it.
+    #[error("--nats-url: {text} is in the clear, and --nats-ca asks for TLS; write it as wss://")]
+    Clear {
+        /// What was given.
+        text: String,
+    },
+    /// The CA.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
+}
+
+impl Servers {
+    /// `urls` is one address, or several with commas between them; `ca` a file of certificates.
+    ///
+    /// # Errors
+    /// When one of them cannot be used.
+    pub fn new(urls: &str, ca: Option<&Path>) -> Result<Self, ServersError> {
+        // Another part of the process may have chosen one already, which is as good.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let text = || urls.to_owned();
+        let mut addresses = Vec::new();
+        for url in urls.split(',').map(str::trim) {
+            let no_address = || ServersError::NoAddress { text: url.into() };
+            let address: ServerAddr = url.parse().map_err(|_| no_address())?;
+            if address.has_user_pass() {
+                return Err(ServersError::User);
+            }
+            if address.host().is_empty() {
+                return Err(no_address());
+            }
+            if !["nats", "tls", "ws", "wss"].contains(&address.scheme()) {
+                return Err(ServersError::OtherScheme { text: url.into() });
+            }
+            if address.scheme() == "ws" && ca.is_some() {
+                return Err(ServersError::Clear { text: url.into() });
+            }
+            addresses.push(address);
+        }
+        let websocket = |address: &ServerAddr| address.is_websocket();
+        if addresses.iter().any(websocket) && !addresses.iter().all(websocket) {
+            return Err(ServersError::Mixed { text: text() });
+        }
+        Ok(Self {
+            text: text(),
+            addresses,
+            authority: ca.map(Authority::open).transpose()?,
+        })
+    }
+
+    /// What was given.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// For `connect`.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<ServerAddr> {
+        self.addresses.clone()
+    }
+
+    /// Who vouches for them, if not the CAs of the system.
+    #[must_use]
+    pub fn authority(&self) -> Option<&Authority> {
+        self.authority.as_ref()
+    }
+
+    /// With one server of `tls://` or a CA nothing is said to any of them in the clear: the client would ask those that it
+    /// hears of from others for no TLS.
+    #[must_use]
+    pub fn demand_tls(&self) -> bool {
+        let secure = |address: &ServerAddr| matches!(address.scheme(), "tls" | "wss");
+        self.authority.is_some() || self.addresses.iter().any(secure)
+    }
+
+    /// The options for a connection to them; what goes wrong is told in the log.
+    #[must_use]
+    pub fn apply(&self, options: ConnectOptions) -> ConnectOptions {
+        let mut options = options.require_tls(self.demand_tls());
+        if let Some(authority) = &self.authority {
+            options = options.add_root_certificates(authority.file().to_owned());
+        }
+        if self.addresses.iter().any(ServerAddr::is_websocket) {
+            // They are told as if they were none of WebSocket.
+            options = options.ignore_discovered_servers();
+        }
+        let troubles = Troubles::new(self.authority.clone());
+        // The only place where the client says why it was not let in; it chooses among the servers as ever.
+        options.reconnect_to_server_callback(move |servers, _| {
+            troubles.look_at(&servers);
+            async { None }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn servers(urls: &str) -> Result<Servers, ServersError> {
+        Servers::new(urls, None)
+    }
+
+    #[test]
+    fn one_server_with_tls_means_tls_for_all() {
+        let demands = |urls| servers(urls).unwrap().demand_tls();
+        assert!(demands("tls://a:4222, nats://b:4222"));
+        assert!(demands("wss://a"));
+        assert!(!demands("nats://a,b:4333"));
+        assert!(!demands("ws://a"));
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_with_flag_and_text() {
+        for urls in [
+            "",
+            "nats://",
+            "http://a",
+            "nats://a,",
+            "://",
+            "wss://a,tls://a",
+            "nats://ana:secret@a",
+        ] {
+            let error = servers(urls).unwrap_err().to_string();
+            assert!(error.starts_with("--nats-url: "), "{urls}: {error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_ca_and_an_address_in_the_clear_do_not_go_together() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("ca.pem");
+        let made = rcgen::generate_simple_self_signed(["a".to_owned()]).unwrap();
+        std::fs::write(&file, made.cert.pem()).unwrap();
+        let refused = Servers::new("ws://a", Some(&file)).unwrap_err();
+        assert!(matches!(refused, ServersError::Clear { .. }), "{refused}");
+        assert!(Servers::new("nats://a", Some(&file)).unwrap().demand_tls());
+    }
+}

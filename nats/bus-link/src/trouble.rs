@@ -1,0 +1,193 @@
+//! Why a nats-server cannot be reached, in one line that says what to do; told once, not at each of many attempts.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use async_nats::{ClientError, ConnectErrorKind, Event, Server};
+
+use crate::authority::Authority;
+
+/// The same trouble is told again after so many attempts, which come half a minute apart.
+const TOLD_EVERY: usize = 60;
+
+/// What is wrong with a server, as its client sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    UnknownIssuer,
+    OtherName,
+    Expired,
+    NoTls,
+    OtherTls,
+    Away,
+}
+
+impl Trouble {
+    /// From the words of the TLS library, which come through the client as text alone. `None` is what is not this module's:
+    /// credentials.
+    pub fn of(error: &str) -> Option<Self> {
+        let kind = |kind: ConnectErrorKind| error.starts_with(&kind.to_string());
+        if kind(ConnectErrorKind::AuthorizationViolation) || kind(ConnectErrorKind::Authentication)
+        {
+            return None;
+        }
+        let says = |part: &str| error.contains(part);
+        Some(if says("UnknownIssuer") || says("BadSignature") {
+            // The second is a CA of the same name that was made anew.
+            Self::UnknownIssuer
+        } else if says("not valid for name") || says("NotValidForName") {
+            Self::OtherName
+        } else if says("certificate expired") || says("Expired") || says("not valid yet") {
+            Self::Expired
+        } else if says("corrupt message") || says("InvalidContentType") {
+            Self::NoTls
+        } else if says("certificate") || says("TLS") || says("alert") {
+            Self::OtherTls
+        } else {
+            Self::Away
+        })
+    }
+
+    fn told(self, error: &str, authority: Option<&Authority>) -> String {
+        let trusted = authority.map_or_else(
+            || "the CAs of this system; give the one that signed it with --nats-ca".to_owned(),
+            |authority| {
+                let file = authority.file().display();
+                format!("those in {file} (--nats-ca); put the CA that signed it there")
+            },
+        );
+        match self {
+            Self::UnknownIssuer => {
+                format!("its certificate is not signed by a CA that is trusted, which are {trusted}")
+            }
+            Self::OtherName => format!(
+                "its certificate is for another host name ({error}); write one of its names in --nats-url, or have one made for this name"
+            ),
+            Self::Expired => format!(
+                "its certificate is out of date, or this machine's clock is wrong ({error}); renew it, and reload the nats-server"
+            ),
+            Self::NoTls => {
+                "it does not speak TLS, and nothing is said to it in the clear; give it a certificate, or take tls:// and --nats-ca away".to_owned()
+            }
+            Self::OtherTls => match authority.map(Authority::pem) {
+                Some(Err(error)) => error.to_string(),
+                _ => format!("no TLS with it: {error}"),
+            },
+            Self::Away => error.to_owned(),
+        }
+    }
+}
+
+/// The troubles with each server since it last let us in.
+#[derive(Debug)]
+pub(crate) struct Troubles {
+    authority: Option<Authority>,
+    known: Mutex<HashMap<String, Known>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    trouble: Trouble,
+    attempts: usize,
+    told_at: usize,
+}
+
+impl Troubles {
+    pub fn new(authority: Option<Authority>) -> Self {
+        Self {
+            authority,
+            known: Mutex::default(),
+        }
+    }
+
+    /// Looks at all servers before an attempt, and tells what is new.
+    pub fn look_at(&self, servers: &[Server]) {
+        for server in servers {
+            let url = server.addr.as_url_str();
+            let error = server.last_error.as_deref().unwrap_or_default();
+            if let Some(trouble) = self.news(url, server.failed_attempts, error) {
+                let why = trouble.told(error, self.authority.as_ref());
+                match trouble {
+                    Trouble::Away => tracing::warn!("no connection to the bus at {url}: {why}"),
+                    _ => tracing::error!("no connection to the bus at {url}: {why}"),
+                }
+            }
+        }
+    }
+
+    fn news(&self, url: &str, attempts: usize, error: &str) -> Option<Trouble> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let trouble = (attempts > 0).then(|| Trouble::of(error)).flatten();
+        let Some(trouble) = trouble else {
+            known.remove(url);
+            return None;
+        };
+        let before = known.get(url).copied();
+        let told_at = match before {
+            Some(known) if known.trouble == trouble && known.attempts <= attempts => known.told_at,
+            // It stands anew, also after a connection in between, or is another one.
+            _ => attempts,
+        };
+        let is_due = told_at == attempts || attempts >= told_at + TOLD_EVERY;
+        let is_new = before.is_none_or(|known| known.attempts != attempts);
+        let now = Known {
+            trouble,
+            attempts,
+            told_at: if is_due { attempts } else { told_at },
+        };
+        known.insert(url.to_owned(), now);
+        (is_due && is_new).then_some(trouble)
+    }
+}
+
+/// Whether the client's event says no more than that an attempt failed, which is told here with its reason.
+#[must_use]
+pub fn is_told_elsewhere(event: &Event) -> bool {
+    let Event::ClientError(ClientError::Other(kind)) = event else {
+        return false;
+    };
+    [
+        ConnectErrorKind::Io,
+        ConnectErrorKind::Tls,
+        ConnectErrorKind::Dns,
+        ConnectErrorKind::TimedOut,
+    ]
+    .iter()
+    .any(|told| told.to_string() == *kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(attempts: &[(usize, &str)]) -> Vec<usize> {
+        let troubles = Troubles::new(None);
+        let is_told =
+            |(attempts, error): &&(usize, &str)| troubles.news("a", *attempts, error).is_some();
+        attempts.iter().filter(is_told).map(|(n, _)| *n).collect()
+    }
+
+    #[test]
+    fn a_trouble_is_told_once_and_again_after_many_attempts() {
+        let attempts: Vec<_> = (1..=130).map(|n| (n, "IO error: UnknownIssuer")).collect();
+        assert_eq!(told(&attempts), [1, 61, 121]);
+    }
+
+    #[test]
+    fn another_trouble_is_told_at_once_and_an_old_one_is_not_told_twice() {
+        let (issuer, away) = ("IO error: UnknownIssuer", "IO error: connection refused");
+        let attempts = [(1, issuer), (1, issuer), (2, issuer), (3, away), (4, away)];
+        assert_eq!(told(&attempts), [1, 3]);
+    }
+
+    #[test]
+    fn after_a_connection_the_same_trouble_is_news() {
+        let away = "IO error: connection refused";
+        assert_eq!(told(&[(1, away), (2, away), (0, ""), (1, away)]), [1, 1]);
+        assert_eq!(told(&[(2, away), (1, away)]), [2, 1]);
+    }
+
+    #[test]
+    fn what_the_bus_says_of_credentials_is_left_to_others() {
+        assert_eq!(Trouble::of("authorization violation: nats"), None);
+    }
+}

