@@ -1,4 +1,4 @@
-//! The peers that are written in Go and pinned in `tools/go.mod`: built once from the module proxy into a cache.
+//! The peers that are written in Go, each pinned in a `go.mod` under `tools`: built once from the module proxy into a cache.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,73 +8,114 @@ use anyhow::{Context, Result, ensure};
 
 use crate::workspace;
 
-/// Name of the program and the package that it is built from. The small ones first.
-pub const TOOLS: [(&str, &str); 5] = [
-    ("nats", "github.com/nats-io/natscli/nats"),
-    ("etcd", "go.etcd.io/etcd/server/v3"),
-    ("kubectl", "k8s.io/kubernetes/cmd/kubectl"),
-    ("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
-    (
+/// A program that is built with Go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tool {
+    pub program: &'static str,
+    package: &'static str,
+    /// The directory of its go.mod: what need not agree on the versions of anything is rebuilt apart.
+    module: &'static str,
+}
+
+/// The module of the control plane and of the nats CLI.
+const PEERS: &str = "tools";
+
+/// The small ones first.
+pub const TOOLS: [Tool; 6] = [
+    tool(PEERS, "nats", "github.com/nats-io/natscli/nats"),
+    tool(PEERS, "etcd", "go.etcd.io/etcd/server/v3"),
+    tool("tools/helm", "helm", "helm.sh/helm/v4/cmd/helm"),
+    tool(PEERS, "kubectl", "k8s.io/kubernetes/cmd/kubectl"),
+    tool(
+        PEERS,
+        "kube-apiserver",
+        "k8s.io/kubernetes/cmd/kube-apiserver",
+    ),
+    tool(
+        PEERS,
         "kube-controller-manager",
         "k8s.io/kubernetes/cmd/kube-controller-manager",
     ),
 ];
 
+const fn tool(module: &'static str, program: &'static str, package: &'static str) -> Tool {
+    Tool {
+        program,
+        package,
+        module,
+    }
+}
+
 /// The program in `$KUBEBUILDER_ASSETS` or, if it is not there, in the cache.
 pub fn find(program: &str) -> Result<Option<PathBuf>> {
+    let tool = TOOLS.iter().find(|tool| tool.program == program);
+    let tool = tool.with_context(|| format!("{program} is no tool of go_tools.rs"))?;
     let assets = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from);
-    let places = assets.into_iter().chain([cache()?]);
+    let places = assets.into_iter().chain([cache(tool.module)?]);
     Ok(places
         .map(|dir| dir.join(program))
         .find(|path| path.is_file()))
 }
 
-/// Where the build goes: another go.mod or go.sum is another directory.
-pub fn cache() -> Result<PathBuf> {
-    let tools = workspace::root().join("tools");
-    let modules = fs::read(tools.join("go.mod"))?;
-    let sums = fs::read(tools.join("go.sum"))?;
+/// Where the control plane is built to, as `$KUBEBUILDER_ASSETS` would name it.
+pub fn assets() -> Result<PathBuf> {
+    cache(PEERS)
+}
+
+/// Where the build of a module goes: another go.mod or go.sum is another directory.
+fn cache(module: &str) -> Result<PathBuf> {
+    let dir = workspace::root().join(module);
+    let modules = fs::read(dir.join("go.mod"))?;
+    let sums = fs::read(dir.join("go.sum"))?;
     let key = workspace::key(&[&modules, &sums]);
     Ok(workspace::cache()?.join("go-tools").join(key))
 }
 
 /// The programs that are neither in `$KUBEBUILDER_ASSETS` nor in the cache.
-pub fn missing() -> Result<Vec<(&'static str, &'static str)>> {
+pub fn missing() -> Result<Vec<Tool>> {
     let mut missing = Vec::new();
-    for (program, package) in TOOLS {
-        if find(program)?.is_none() {
-            missing.push((program, package));
+    for tool in TOOLS {
+        if find(tool.program)?.is_none() {
+            missing.push(tool);
         }
     }
     Ok(missing)
 }
 
-/// Builds one program into the cache. Half an hour for all of them on two cores, so say so before calling this.
-pub fn build(program: &str, package: &str) -> Result<PathBuf> {
-    let cache = cache()?;
-    fs::create_dir_all(&cache)?;
-    let staging = tempfile::tempdir_in(&cache)?;
-    let built = staging.path().join(program);
-    let status = Command::new("go")
-        .current_dir(workspace::root().join("tools"))
-        .args(["build", "-mod=readonly", "-trimpath", "-buildvcs=false"])
-        .arg(format!("-ldflags=-s -w {}", version_stamp()?))
-        .arg("-o")
-        .args([built.as_path(), Path::new(package)])
-        .env("CGO_ENABLED", "0")
-        .status()
-        .context("cannot run go: install Go, or set KUBEBUILDER_ASSETS and NATS_CLI")?;
-    ensure!(status.success(), "go build {package} failed ({status})");
-    let target = cache.join(program);
-    fs::rename(built, &target)?;
-    Ok(target)
+impl Tool {
+    /// Builds it into the cache. Half an hour for all of them on two cores, so say so before calling this.
+    pub fn build(&self) -> Result<PathBuf> {
+        let cache = cache(self.module)?;
+        fs::create_dir_all(&cache)?;
+        let staging = tempfile::tempdir_in(&cache)?;
+        let built = staging.path().join(self.program);
+        let status = Command::new("go")
+            .current_dir(workspace::root().join(self.module))
+            .args(["build", "-mod=readonly", "-trimpath", "-buildvcs=false"])
+            .arg(format!("-ldflags=-s -w {}", version_stamp(self.module)?))
+            .arg("-o")
+            .args([built.as_path(), Path::new(self.package)])
+            .env("CGO_ENABLED", "0")
+            .status()
+            .context("cannot run go: install Go, or set KUBEBUILDER_ASSETS and NATS_CLI")?;
+        ensure!(
+            status.success(),
+            "go build {} failed ({status})",
+            self.package
+        );
+        let target = cache.join(self.program);
+        fs::rename(built, &target)?;
+        Ok(target)
+    }
 }
 
-/// Without this stamp the API server calls itself `v0.0.0-master`, and clients that look at its version go wrong.
-fn version_stamp() -> Result<String> {
-    let modules = fs::read_to_string(workspace::root().join("tools/go.mod"))?;
-    let version =
-        pinned(&modules, "k8s.io/kubernetes").context("tools/go.mod pins no Kubernetes")?;
+/// Without this stamp the API server calls itself `v0.0.0-master`, and clients that look at its version go wrong. Nothing for a
+/// module that does not build Kubernetes.
+fn version_stamp(module: &str) -> Result<String> {
+    let modules = fs::read_to_string(workspace::root().join(module).join("go.mod"))?;
+    let Some(version) = pinned(&modules, "k8s.io/kubernetes") else {
+        return Ok(String::new());
+    };
     let mut numbers = version.trim_start_matches('v').split('.');
     let (major, minor) = (numbers.next().unwrap_or("0"), numbers.next().unwrap_or("0"));
     let package = "k8s.io/component-base/version";
@@ -103,10 +144,23 @@ mod tests {
     }
 
     #[test]
-    fn every_tool_is_a_tool_of_go_mod() {
-        let modules = fs::read_to_string(workspace::root().join("tools/go.mod")).unwrap();
-        for (_, package) in TOOLS {
-            assert!(modules.contains(&format!("\t{package}\n")), "{package}");
+    fn every_tool_is_a_tool_of_its_go_mod() {
+        for tool in TOOLS {
+            let file = workspace::root().join(tool.module).join("go.mod");
+            let modules = fs::read_to_string(file).unwrap();
+            let listed = format!("\t{}\n", tool.package);
+            let alone = format!("tool {}\n", tool.package);
+            assert!(
+                modules.contains(&listed) || modules.contains(&alone),
+                "{tool:?}"
+            );
         }
+    }
+
+    #[test]
+    fn each_module_has_a_cache_of_its_own_and_kubernetes_alone_is_stamped() {
+        assert_ne!(cache(PEERS).unwrap(), cache("tools/helm").unwrap());
+        assert!(version_stamp(PEERS).unwrap().contains("gitVersion=v1."));
+        assert_eq!(version_stamp("tools/helm").unwrap(), "");
     }
 }

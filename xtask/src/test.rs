@@ -85,7 +85,7 @@ impl Environment {
         ];
         build_go_tools(skipped)?;
         if std::env::var_os("KUBEBUILDER_ASSETS").is_none() {
-            variables.push(("KUBEBUILDER_ASSETS", go_tools::cache()?.into_os_string()));
+            variables.push(("KUBEBUILDER_ASSETS", go_tools::assets()?.into_os_string()));
         }
         if let Some(cli) = nats_cli::find()? {
             variables.push(("NATS_CLI", cli.into_os_string()));
@@ -104,15 +104,16 @@ impl Environment {
 fn build_go_tools(skipped: &mut Skipped) -> Result<()> {
     let missing = go_tools::missing()?;
     if !missing.is_empty() && workspace::on_path("go").is_none() {
-        let names: Vec<&str> = missing.iter().map(|(program, _)| *program).collect();
+        let names: Vec<&str> = missing.iter().map(|tool| tool.program).collect();
         return skipped.add(format!(
             "tests with {}: Go is not installed, and neither KUBEBUILDER_ASSETS nor NATS_CLI has them",
             names.join(", ")
         ));
     }
-    for (program, package) in missing {
+    for tool in missing {
+        let program = tool.program;
         println!("==> build {program} (once; the Kubernetes ones take minutes)");
-        if let Err(error) = go_tools::build(program, package) {
+        if let Err(error) = tool.build() {
             skipped.add(format!("tests with {program}: {error:#}"))?;
         }
     }

@@ -18,6 +18,7 @@ mod on_both;
 mod reads;
 mod refused;
 mod restart;
+mod rights;
 mod stage;
 mod tls;
 mod watches;

@@ -6,8 +6,9 @@ use std::path::Path;
 use k8s_sim::kubelet::Kubelet;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use xtask::control_plane::ControlPlane;
-use xtask::{required, workspace};
+use xtask::required;
 
+use crate::rights;
 use crate::stage::Stage;
 
 macro_rules! scenarios {
@@ -62,14 +63,7 @@ async fn with_a_real_api_server_and_the_projects_own_rights() {
     };
     let admin = client(plane.admin_kubeconfig()).await;
     let _node = Kubelet::start(admin.clone()).await.unwrap();
-    let rbac = workspace::root().join("k8s/agent-rbac.yaml");
-    let apply = ["apply", "--filename", rbac.to_str().unwrap()];
-    plane.kubectl(apply).await.unwrap();
-    let token = plane
-        .token("multi-cluster-aggregator", "agent-sa")
-        .await
-        .unwrap();
-    let kubeconfig = plane.kubeconfig_for_token("agent", &token).unwrap();
+    let kubeconfig = rights::of_the_agent(&plane).await;
 
     let stage = Stage::new(admin, &kubeconfig).await;
     let agent = stage.agent();
@@ -79,7 +73,7 @@ async fn with_a_real_api_server_and_the_projects_own_rights() {
     agent.left().await;
 }
 
-async fn client(kubeconfig: &Path) -> kube::Client {
+pub async fn client(kubeconfig: &Path) -> kube::Client {
     let kubeconfig = Kubeconfig::read_from(kubeconfig).expect("a kubeconfig");
     let options = KubeConfigOptions::default();
     let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options);

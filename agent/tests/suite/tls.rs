@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use async_nats::ConnectOptions;
+use futures::StreamExt;
 use k8s_sim::Simulation;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -74,6 +76,27 @@ async fn an_agent_answers_over_tls_and_over_websocket_with_a_private_ca() {
         let agent = stage.agent_with(config);
         stage.ready().await;
         agent.left().await;
+    }
+}
+
+/// The largest reply that an agent may send; the server cuts it into frames of its own.
+#[tokio::test]
+async fn a_message_as_large_as_the_bus_takes_comes_whole_through_websocket() {
+    let Secured { stage, .. } = &secured().await;
+    let creds = stage.nats.keys().admin_creds().unwrap();
+    let options = ConnectOptions::with_credentials_file(creds).await.unwrap();
+    let options = options.add_root_certificates(stage.ca.clone().unwrap());
+    let url = stage.nats.websocket_url().unwrap();
+    let client = options.connect(url).await.unwrap();
+    let mut heard = client.subscribe("large").await.unwrap();
+    let bytes = (0..client.max_payload()).map(|n| n.to_le_bytes()[0]);
+    let large: bytes::Bytes = bytes.collect();
+    for _ in 0..3 {
+        client.publish("large", large.clone()).await.unwrap();
+    }
+    for _ in 0..3 {
+        let message = tokio::time::timeout(PATIENCE, heard.next()).await;
+        assert!(message.unwrap().unwrap().payload == large);
     }
 }
 

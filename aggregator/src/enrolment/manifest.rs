@@ -1,4 +1,4 @@
-//! What joins a cluster with one `kubectl apply -f -`: namespace, ServiceAccount, what it may do, the credential, the agent.
+//! What joins a cluster with one `kubectl apply -f -`: the objects of `k8s/base`, and the two that differ from cluster to cluster.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,13 +11,27 @@ use bus_link::{Authority, AuthorityError};
 use bus_schema::ClusterName;
 use serde::{Deserialize, Serialize};
 
-/// Namespace, ServiceAccount, ClusterRole and binding, as they are shipped.
-const RBAC: &str = include_str!("../../../k8s/agent-rbac.yaml");
+/// The files of `k8s/base` as kustomize and the chart have them.
+const OBJECTS: [&str; 7] = [
+    include_str!("../../../k8s/base/namespace/namespace.yaml"),
+    include_str!("../../../k8s/base/agent/service-account.yaml"),
+    include_str!("../../../k8s/base/agent/cluster-role.yaml"),
+    include_str!("../../../k8s/base/agent/cluster-role-binding.yaml"),
+    include_str!("../../../k8s/base/agent/network-policy.yaml"),
+    include_str!("../../../k8s/base/agent/disruption-budget.yaml"),
+    // Last: when it starts, the rest is there.
+    include_str!("../../../k8s/base/agent/deployment.yaml"),
+];
 
-const NAMESPACE: &str = "multi-cluster-aggregator";
+/// What differs from cluster to cluster. By the label it can be applied alone, where the rest comes from kustomize or Helm.
+const METADATA: &str = "  namespace: multi-cluster-aggregator
+  labels:
+    app.kubernetes.io/name: multi-cluster-aggregator-agent
+    app.kubernetes.io/part-of: multi-cluster-aggregator
+    multi-cluster-aggregator/made-by: enroll";
 
-const CA_VARIABLE: &str = "
-            - {name: MCA_NATS_CA, value: /etc/agent/ca.pem}";
+/// The image of the agent as it stands in the Deployment.
+const IMAGE: &str = concat!("multi-cluster-aggregator/agent:", env!("CARGO_PKG_VERSION"));
 
 /// How the agents of new clusters are started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,60 +98,51 @@ impl Agent {
     /// The manifest for this cluster. It has the credential in it: it is as secret as that.
     #[must_use]
     pub fn manifest(&self, cluster: &ClusterName, credentials: &Secret) -> String {
+        let [shared @ .., deployment] = OBJECTS;
+        let deployment = deployment.replace(IMAGE, &quoted(&self.image.0));
+        let (settings, creds) = (self.settings(cluster), self.credential(credentials));
+        let mut objects = shared.map(str::to_owned).to_vec();
+        objects.extend([settings, creds, deployment]);
+        objects.join("---\n")
+    }
+
+    fn settings(&self, cluster: &ClusterName) -> String {
+        let url = quoted(&self.nats_url);
+        let ca = match self.nats_ca {
+            Some(_) => "  MCA_NATS_CA: /etc/agent/ca.pem\n",
+            None => "",
+        };
+        format!(
+            "# How this cluster's agents find the bus.
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: agent-settings
+{METADATA}
+data:
+  MCA_CLUSTER_NAME: \"{cluster}\"
+  MCA_NATS_URL: {url}
+  MCA_NATS_CREDS: /etc/agent/agent.creds
+{ca}"
+        )
+    }
+
+    fn credential(&self, credentials: &Secret) -> String {
         let creds = BASE64.encode(credentials.expose());
-        let (url, image) = (quoted(&self.nats_url), quoted(&self.image.0));
-        let (ca, ca_variable) = self.nats_ca.as_ref().map_or_else(Default::default, |pem| {
-            (format!("\n  ca.pem: {}", BASE64.encode(pem)), CA_VARIABLE)
+        let ca = self.nats_ca.as_ref().map_or_else(String::new, |pem| {
+            format!("  ca.pem: {}\n", BASE64.encode(pem))
         });
         format!(
-            "{RBAC}---
+            "# Who has this is this cluster's agent on the bus.
 apiVersion: v1
 kind: Secret
 metadata:
   name: agent-nats-creds
-  namespace: {NAMESPACE}
+{METADATA}
 type: Opaque
 data:
-  agent.creds: {creds}{ca}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: agent
-  namespace: {NAMESPACE}
-  labels: {{app.kubernetes.io/name: multi-cluster-aggregator-agent}}
-spec:
-  replicas: 1
-  selector:
-    matchLabels: {{app.kubernetes.io/name: multi-cluster-aggregator-agent}}
-  template:
-    metadata:
-      labels: {{app.kubernetes.io/name: multi-cluster-aggregator-agent}}
-    spec:
-      serviceAccountName: agent-sa
-      terminationGracePeriodSeconds: 30
-      securityContext:
-        runAsNonRoot: true
-        runAsUser: 65532
-        fsGroup: 65532
-        seccompProfile: {{type: RuntimeDefault}}
-      containers:
-        - name: agent
-          image: {image}
-          args: [\"--nats-creds\", \"/etc/agent/agent.creds\"]
-          env:
-            - {{name: MCA_CLUSTER_NAME, value: \"{cluster}\"}}
-            - {{name: MCA_NATS_URL, value: {url}}}{ca_variable}
-          securityContext:
-            allowPrivilegeEscalation: false
-            readOnlyRootFilesystem: true
-            capabilities: {{drop: [ALL]}}
-          volumeMounts:
-            - {{name: creds, mountPath: /etc/agent, readOnly: true}}
-      volumes:
-        - name: creds
-          secret: {{secretName: agent-nats-creds, defaultMode: 288}}
-"
+  agent.creds: {creds}
+{ca}"
         )
     }
 }
@@ -145,4 +150,27 @@ spec:
 /// A string of JSON is one of YAML.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_deployment_names_the_image_of_this_version_once() {
+        let [.., deployment] = OBJECTS;
+        let line = format!("          image: {IMAGE}\n");
+        assert_eq!(deployment.matches(&line).count(), 1);
+        assert_eq!(deployment.matches(IMAGE).count(), 1);
+    }
+
+    #[test]
+    fn every_object_ends_its_last_line() {
+        for object in OBJECTS {
+            assert!(
+                object.ends_with('\n') && !object.contains("---"),
+                "{object}"
+            );
+        }
+    }
 }

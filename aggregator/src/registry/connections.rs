@@ -1,6 +1,6 @@
 //! Agents' connections, as the nats-server tells of them. One that was never heard of is as good as one that has ended.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use bus_schema::{ClusterName, InstanceId};
@@ -11,10 +11,11 @@ use crate::enrolment::Coming;
 /// Heartbeats that were under way when their sender was cut off arrive within this time.
 const STRAGGLERS: Duration = Duration::from_secs(2);
 
-/// The connections of each instance; it may have a new one before the end of its old one is noticed.
+/// The latest connection of each instance. It may have a new one before the end of its old one is told; and of those that end with
+/// their nats-server nobody tells.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
-    open: BTreeMap<(ClusterName, InstanceId), BTreeSet<(String, u64)>>,
+    open: BTreeMap<(ClusterName, InstanceId), (String, u64)>,
     forgotten: BTreeMap<ClusterName, Instant>,
 }
 
@@ -30,8 +31,8 @@ impl Registry {
     /// An agent's connection has come to be.
     pub fn connected(&mut self, coming: &Coming) {
         let key = (coming.cluster.clone(), coming.instance.clone());
-        let open = self.connections.open.entry(key).or_default();
-        open.insert(coming.connection.clone());
+        let connection = coming.connection.clone();
+        self.connections.open.insert(key, connection);
         // Whoever was locked out with the cluster does not come in again: this one was let in since.
         self.connections.forgotten.remove(&coming.cluster);
     }
@@ -39,13 +40,10 @@ impl Registry {
     /// An agent's connection has ended; whether the agent is gone with it.
     pub fn disconnected(&mut self, going: &Coming) -> bool {
         let key = (going.cluster.clone(), going.instance.clone());
-        if let Some(open) = self.connections.open.get_mut(&key) {
-            open.remove(&going.connection);
-            if !open.is_empty() {
-                return false;
-            }
-            self.connections.open.remove(&key);
-        }
+        match self.connections.open.get(&key) {
+            Some(latest) if *latest != going.connection => return false,
+            _ => self.connections.open.remove(&key),
+        };
         let known = self.clusters.get_mut(&going.cluster);
         known.is_some_and(|known| known.instances.remove(&going.instance).is_some())
     }

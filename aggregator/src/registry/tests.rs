@@ -1,4 +1,5 @@
 use super::*;
+use crate::enrolment::Coming;
 
 fn heartbeat(instance: &str, uid: &str, sent_at: Timestamp) -> Heartbeat {
     Heartbeat {
@@ -234,4 +235,36 @@ fn a_cluster_that_changes_all_the_time_is_kept_now_and_then_and_its_last_word_is
     last.agent_version = "0.24.0".to_owned();
     let kept = registry.observe(cluster(), last, now).expect("it is kept");
     assert_eq!(kept.heartbeat.agent_version, "0.24.0");
+}
+
+fn coming(server: &str, connection: u64) -> Coming {
+    Coming {
+        cluster: cluster(),
+        instance: "i1".to_owned().try_into().expect("an instance"),
+        connection: (server.to_owned(), connection),
+    }
+}
+
+/// A nats-server that is killed tells nothing of the connections that end with it.
+#[test]
+fn an_agent_that_has_moved_to_another_nats_server_is_gone_when_it_goes_from_there() {
+    let (mut registry, start) = (Registry::default(), Moment::now());
+    registry.observe(cluster(), heartbeat("i1", "u1", start.wall), start);
+    registry.connected(&coming("n1", 7));
+    registry.connected(&coming("n2", 7));
+    assert!(registry.disconnected(&coming("n2", 7)));
+    let presence = registry.presence(&cluster(), start);
+    assert_eq!(presence, Some(Presence::Offline));
+}
+
+#[test]
+fn the_late_end_of_an_old_connection_does_not_take_the_agent_away() {
+    let (mut registry, start) = (Registry::default(), Moment::now());
+    registry.observe(cluster(), heartbeat("i1", "u1", start.wall), start);
+    registry.connected(&coming("n1", 7));
+    registry.connected(&coming("n1", 8));
+    assert!(!registry.disconnected(&coming("n1", 7)));
+    let presence = registry.presence(&cluster(), start);
+    assert_eq!(presence, Some(Presence::Online));
+    assert!(registry.disconnected(&coming("n1", 8)));
 }

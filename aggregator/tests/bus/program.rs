@@ -75,6 +75,48 @@ async fn bus_init_makes_a_bus_once_and_says_no_secret() {
 }
 
 #[tokio::test]
+async fn bus_init_makes_three_servers_and_refuses_what_cannot_work_before_it_writes_anything() {
+    let dir = TempDir::new().unwrap();
+    let bus = dir.path().join("bus");
+    let init = ["bus", "init", bus.to_str().unwrap()];
+    let refused: [(&[&str], &str); 5] = [
+        (&["--server", "n1"], "NAME=HOST:PORT"),
+        (&["--server", "n1=a:1"], "three or five"),
+        (
+            &[
+                "--server", "n1=a:1", "--server", "n2=b:1", "--server", "n1=c:1",
+            ],
+            "n1 stands there twice",
+        ),
+        (&["--websocket", "0.0.0.0:443"], "--tls-cert"),
+        (&["--tls-cert", "a.crt"], "--tls-key"),
+    ];
+    for (arguments, part) in refused {
+        let output = aggregator(&[&init[..], arguments].concat()).await;
+        assert!(!output.status.success());
+        assert!(said(&output).contains(part), "{part}: {}", said(&output));
+        assert!(!bus.exists(), "{arguments:?}");
+    }
+    let three = [
+        "--server",
+        "n1=nats-1:6222",
+        "--server",
+        "n2=nats-2:6222",
+        "--server",
+        "n3=nats-3:6222",
+    ];
+    let made = aggregator(&[&init[..], &three].concat()).await;
+    assert!(made.status.success(), "{}", said(&made));
+    for name in ["n1", "n2", "n3"] {
+        let server = bus.join("server").join(name);
+        let config = std::fs::read_to_string(server.join("bus.conf")).unwrap();
+        assert_eq!(config.matches("nats-route://").count(), 2, "the others");
+        let key = std::fs::read_to_string(server.join("routes.key")).unwrap();
+        assert!(!said(&made).contains(key.trim()));
+    }
+}
+
+#[tokio::test]
 async fn names_that_are_none_are_refused_at_the_command_line() {
     for name in ["*", ">", "a.b", "", "A", &"a".repeat(64), "ü", "a b"] {
         for arguments in [

@@ -3,10 +3,16 @@
 use aggregator::sessions::Token;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use futures::future::join_all;
 use serde_json::json;
+use xtask::control_plane::ControlPlane;
+use xtask::required;
 
-use crate::stack::{Answer, Stack};
+use crate::stack::{Answer, RunningAgent, Stack};
+
+const NAMESPACE: &str = "--namespace=multi-cluster-aggregator";
 
 /// The path of a new link for this cluster.
 async fn link(stack: &Stack, cluster: &str) -> String {
@@ -63,6 +69,83 @@ async fn a_link_joins_a_cluster_once_and_only_when_it_is_meant() {
         .collect();
     let expected = ["enroll", "invite"].map(|verb| [Some("admin"), Some(verb), Some("succeeded")]);
     assert_eq!(told, expected, "{lines:?}");
+}
+
+/// The README's way, with all that is real: but for the kubelet, in whose place the agent is started with what the manifest gives it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_joins_a_real_cluster_whose_deployments_can_then_be_restarted() {
+    let plane = ControlPlane::start().await.expect("a control plane");
+    let Some(plane) = required::or_skip(plane, "control plane") else {
+        return;
+    };
+    let mut stack = Stack::start(0).await;
+    let path = link(&stack, "prod-1").await;
+    let manifest = open(&stack, Method::POST, &path).await;
+    let file = stack.dir.path().join("manifest.yaml");
+    std::fs::write(&file, manifest.body.as_str().expect("YAML")).unwrap();
+    kubectl(&plane, &["apply", "--filename", file.to_str().unwrap()]).await;
+
+    let creds = kubectl(
+        &plane,
+        &[
+            "get",
+            "secret",
+            "agent-nats-creds",
+            NAMESPACE,
+            "--output=jsonpath={.data.agent\\.creds}",
+        ],
+    )
+    .await;
+    let creds_file = stack.dir.path().join("prod-1.creds");
+    std::fs::write(&creds_file, BASE64.decode(creds).expect("base64")).unwrap();
+    let token = plane
+        .token("multi-cluster-aggregator", "agent-sa")
+        .await
+        .unwrap();
+    let kubeconfig = plane.kubeconfig_for_token("agent", &token).unwrap();
+    stack.agents.push(RunningAgent::start(agent::Config {
+        cluster: "prod-1".parse().expect("a cluster name"),
+        nats_url: stack.nats.url(),
+        nats_ca: None,
+        nats_creds: Some(creds_file),
+        nats_seed: None,
+        kubernetes: agent::Access::new(Some(kubeconfig), None),
+    }));
+    stack.online(1).await;
+
+    kubectl(
+        &plane,
+        &[
+            "create",
+            "deployment",
+            "web",
+            "--image=registry.example/web:1",
+        ],
+    )
+    .await;
+    let token = stack.service.token("admin").await;
+    let body = json!({"cluster": "prod-1", "namespace": "default", "deployment_name": "web"});
+    let listed = async || {
+        let list = stack
+            .service
+            .get("/deployments/prod-1/default", &token)
+            .await;
+        (list.body["items"][0]["deployment_name"] == "web").then_some(())
+    };
+    stack.service.until("the deployment is seen", listed).await;
+    let restarted = stack.service.post("/restart", &token, &body).await;
+    assert_eq!(restarted.status, StatusCode::OK, "{restarted:?}");
+    let annotation = "--output=jsonpath={.spec.template.metadata.annotations.kubectl\\.kubernetes\\.io/restartedAt}";
+    let annotation = kubectl(&plane, &["get", "deployment", "web", annotation]).await;
+    assert_eq!(
+        json!(annotation),
+        restarted.body["restarted_at"],
+        "{restarted:?}"
+    );
+}
+
+async fn kubectl(plane: &ControlPlane, arguments: &[&str]) -> String {
+    plane.kubectl(arguments).await.expect("kubectl succeeds")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,277 @@
+//! What the agent's ServiceAccount may not do on a real API server: with the shipped ClusterRole, and with the policy that leaves it
+//! restarts alone. That the ClusterRole suffices is shown by [`crate::on_both`].
+
+use std::path::PathBuf;
+
+use bus_schema::FaultCode;
+use http::{Method, Request, StatusCode};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_sim::kubelet::Kubelet;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use serde_json::{Value, json};
+use xtask::control_plane::ControlPlane;
+use xtask::{condition, required, workspace};
+
+use crate::deployment::Target;
+use crate::on_both::client;
+use crate::stage::{PATIENCE, Stage};
+
+const NAMESPACE: &str = "multi-cluster-aggregator";
+
+/// A kubeconfig for the agent's ServiceAccount, which is made with what it may do.
+pub async fn of_the_agent(plane: &ControlPlane) -> PathBuf {
+    for file in [
+        "namespace/namespace.yaml",
+        "agent/service-account.yaml",
+        "agent/cluster-role.yaml",
+        "agent/cluster-role-binding.yaml",
+    ] {
+        let file = workspace::root().join("k8s/base").join(file);
+        let apply = ["apply", "--filename", file.to_str().expect("a path")];
+        plane.kubectl(apply).await.expect("applied");
+    }
+    let token = plane.token(NAMESPACE, "agent-sa").await.expect("a token");
+    let kubeconfig = plane.kubeconfig_for_token("agent", &token);
+    kubeconfig.expect("a kubeconfig")
+}
+
+#[tokio::test]
+async fn the_agent_is_refused_what_its_verbs_do_not_need_and_with_the_policy_all_but_restarts() {
+    let plane = ControlPlane::start().await.unwrap();
+    let Some(plane) = required::or_skip(plane, "control plane") else {
+        return;
+    };
+    let admin = client(plane.admin_kubeconfig()).await;
+    let _node = Kubelet::start(admin.clone()).await.unwrap();
+    let kubeconfig = of_the_agent(&plane).await;
+    let stage = Stage::new(admin, &kubeconfig).await;
+    let agent = client(&kubeconfig).await;
+    let running = stage.agent();
+    stage.ready().await;
+    let target = Target::rolled_out(&stage, "rights").await;
+
+    refused_by_rbac(&agent).await;
+    // What RBAC cannot tell apart.
+    let deployment = Api::<Deployment>::namespaced(agent, "rights");
+    let scaled = patch(&deployment, &json!({ "spec": { "replicas": 3 } })).await;
+    scaled.expect("a patch is a patch to RBAC");
+
+    restart_only(&plane, &deployment).await;
+    let before = target.read().await;
+    for change in changes() {
+        let refused = patch(&deployment, &change).await.unwrap_err();
+        assert!(is_by_policy(&refused), "{change}: {refused}");
+    }
+    let after = target.read().await;
+    assert_eq!(after.metadata.generation, before.metadata.generation);
+    assert_eq!(after.metadata.labels, before.metadata.labels);
+
+    restarts_go_on(&stage, &target).await;
+    others_are_not_touched(&stage).await;
+    running.left().await;
+}
+
+/// Each is a call, and what it would send.
+async fn refused_by_rbac(agent: &kube::Client) {
+    let deployment = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "new" },
+        "spec": {
+            "selector": { "matchLabels": { "a": "b" } },
+            "template": {
+                "metadata": { "labels": { "a": "b" } },
+                "spec": { "containers": [{ "name": "c", "image": "i" }] },
+            },
+        },
+    });
+    let none = Value::Null;
+    let deployments = "/apis/apps/v1/namespaces/rights/deployments";
+    let one = &format!("{deployments}/my.app");
+    for (method, path, body) in [
+        (Method::GET, "/api/v1/secrets", &none),
+        (Method::GET, "/api/v1/namespaces/rights/secrets", &none),
+        (Method::GET, "/api/v1/namespaces/rights/secrets/any", &none),
+        (
+            Method::GET,
+            "/api/v1/namespaces/multi-cluster-aggregator/secrets/agent-nats-creds",
+            &none,
+        ),
+        (Method::GET, "/api/v1/namespaces/rights/configmaps", &none),
+        (Method::GET, "/api/v1/nodes", &none),
+        (Method::GET, "/api/v1/namespaces/rights/services", &none),
+        (Method::GET, "/api/v1/namespaces/rights/pods/any", &none),
+        (
+            Method::GET,
+            "/api/v1/namespaces/rights/pods/any/exec?command=sh&stdout=true",
+            &none,
+        ),
+        (
+            Method::POST,
+            "/api/v1/namespaces/rights/pods/any/exec?command=sh&stdout=true",
+            &none,
+        ),
+        (
+            Method::POST,
+            "/api/v1/namespaces/rights/pods/any/attach",
+            &none,
+        ),
+        (
+            Method::POST,
+            "/api/v1/namespaces/rights/pods/any/portforward",
+            &none,
+        ),
+        (Method::DELETE, "/api/v1/namespaces/rights/pods/any", &none),
+        (
+            Method::POST,
+            "/api/v1/namespaces/rights/pods/any/eviction",
+            &none,
+        ),
+        (Method::POST, deployments, &deployment),
+        (Method::PUT, one, &deployment),
+        (Method::DELETE, one, &none),
+        (Method::DELETE, deployments, &none),
+        (Method::PATCH, &format!("{one}/scale"), &none),
+        (Method::PATCH, &format!("{one}/status"), &none),
+        (
+            Method::GET,
+            "/apis/apps/v1/namespaces/rights/statefulsets",
+            &none,
+        ),
+        (
+            Method::GET,
+            "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+            &none,
+        ),
+        (
+            Method::POST,
+            "/api/v1/namespaces/multi-cluster-aggregator/serviceaccounts/agent-sa/token",
+            &none,
+        ),
+        (Method::DELETE, "/api/v1/namespaces/rights", &none),
+    ] {
+        let status = call(agent, method.clone(), path, body, None).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{method} {path}");
+    }
+    let pods = "/api/v1/namespaces/rights/pods";
+    let status = call(agent, Method::GET, pods, &none, Some("admin")).await;
+    assert_eq!(status, StatusCode::FORBIDDEN, "impersonation");
+    let status = call(agent, Method::GET, pods, &none, None).await;
+    assert_eq!(status, StatusCode::OK, "what it needs it may");
+}
+
+async fn call(
+    agent: &kube::Client,
+    method: Method,
+    path: &str,
+    body: &Value,
+    impersonated: Option<&str>,
+) -> StatusCode {
+    let content = match method {
+        Method::PATCH => "application/merge-patch+json",
+        _ => "application/json",
+    };
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("content-type", content);
+    if let Some(user) = impersonated {
+        request = request.header("impersonate-user", user);
+    }
+    let body = match body {
+        Value::Null => Vec::new(),
+        body => body.to_string().into_bytes(),
+    };
+    let request = request.body(body.into()).expect("a request");
+    agent.send(request).await.expect("an answer").status()
+}
+
+/// Applies the policy, which the API server heeds a moment later.
+async fn restart_only(plane: &ControlPlane, deployment: &Api<Deployment>) {
+    let policy = workspace::root().join("k8s/base/restart-only");
+    let apply = ["apply", "--kustomize", policy.to_str().expect("a path")];
+    plane.kubectl(apply).await.expect("applied");
+    let mut replicas = 3;
+    condition::met("a policy in force", PATIENCE, async || {
+        // Each a change: what changes nothing is let through.
+        replicas = 7 - replicas;
+        let scale = json!({ "spec": { "replicas": replicas } });
+        Ok(patch(deployment, &scale).await.err().filter(is_by_policy))
+    })
+    .await
+    .expect("in force");
+}
+
+async fn patch(api: &Api<Deployment>, change: &Value) -> kube::Result<Deployment> {
+    let params = PatchParams::default();
+    api.patch("my.app", &params, &Patch::Strategic(change))
+        .await
+}
+
+fn is_by_policy(error: &kube::Error) -> bool {
+    error
+        .to_string()
+        .contains("multi-cluster-aggregator-agent-restart-only")
+}
+
+/// Strategic merge patches that are no restart.
+fn changes() -> Vec<Value> {
+    let template = |change: Value| json!({ "spec": { "template": change } });
+    let annotation = |name: &str, value: Value| {
+        template(json!({ "metadata": { "annotations": { name: value } } }))
+    };
+    let restarted_at = "kubectl.kubernetes.io/restartedAt";
+    let container = |change: Value| template(json!({ "spec": { "containers": [change] } }));
+    vec![
+        json!({ "spec": { "replicas": 5 } }),
+        json!({ "spec": { "paused": true } }),
+        json!({ "spec": { "minReadySeconds": 1 } }),
+        json!({ "spec": { "progressDeadlineSeconds": 100 } }),
+        json!({ "spec": { "revisionHistoryLimit": 1 } }),
+        json!({ "spec": { "strategy": { "type": "Recreate", "rollingUpdate": null } } }),
+        json!({ "metadata": { "labels": { "x": "y" } } }),
+        json!({ "metadata": { "annotations": { "x": "y" } } }),
+        json!({ "metadata": { "annotations": { restarted_at: "2026-03-01T10:00:00Z" } } }),
+        json!({ "metadata": { "finalizers": ["example.com/x"] } }),
+        json!({ "metadata": { "ownerReferences": [
+            { "apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "00000000-0000-4000-8000-000000000000" },
+        ] } }),
+        container(json!({ "name": "web", "image": "evil:1" })),
+        container(json!({ "name": "web", "command": ["sh"] })),
+        container(json!({ "name": "web", "env": [{ "name": "X", "value": "y" }] })),
+        container(json!({ "name": "third", "image": "evil:1" })),
+        template(json!({ "spec": { "serviceAccountName": "other" } })),
+        template(json!({ "spec": { "hostNetwork": true } })),
+        template(json!({ "metadata": { "labels": { "x": "y" } } })),
+        annotation("x", json!("y")),
+        annotation(restarted_at, json!("$(reboot)")),
+        // A restart that brings something else along.
+        json!({ "spec": { "replicas": 5, "template": { "metadata": { "annotations": { restarted_at: "2026-03-01T10:00:00Z" } } } } }),
+        template(
+            json!({ "metadata": { "annotations": { restarted_at: "2026-03-01T10:00:00Z", "x": "y" } } }),
+        ),
+    ]
+}
+
+async fn restarts_go_on(stage: &Stage, target: &Target) {
+    for time in ["2026-03-01T10:00:00Z", "2026-03-01T10:00:01Z"] {
+        let done = stage.ask(&target.restart(time)).await.unwrap();
+        assert_eq!(done.restarted_at.to_string(), time);
+    }
+    let late = stage.ask(&target.restart("2026-03-01T10:00:00Z")).await;
+    assert_eq!(late.unwrap_err().code, FaultCode::Superseded);
+    // Taking the mark of a restart away is a change of its own.
+    let agent = client(&stage.kubeconfig).await;
+    let deployment = Api::<Deployment>::namespaced(agent, "rights");
+    let removed = json!({ "spec": { "template": { "metadata": { "annotations": {
+        "kubectl.kubernetes.io/restartedAt": null,
+    } } } } });
+    let refused = patch(&deployment, &removed).await.unwrap_err();
+    assert!(is_by_policy(&refused), "{refused}");
+}
+
+/// The policy is about the agent: an administrator changes what they like.
+async fn others_are_not_touched(stage: &Stage) {
+    let deployment = Api::<Deployment>::namespaced(stage.admin.clone(), "rights");
+    let change = json!({ "spec": { "replicas": 1 } });
+    patch(&deployment, &change).await.unwrap();
+}

@@ -1,0 +1,83 @@
+//! Applied to a real API server, with each of its warnings an error: Pod Security's, and those about fields that it does not know.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::NamedTempFile;
+use xtask::control_plane::ControlPlane;
+use xtask::{condition, required};
+
+use crate::policy;
+use crate::rendered::{NAMESPACE, overlay, templated_text};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const STRICT: [&str; 3] = ["apply", "--validate=strict", "--warnings-as-errors"];
+
+async fn apply(plane: &ControlPlane, arguments: &[&str]) -> anyhow::Result<String> {
+    plane.kubectl(STRICT.iter().chain(arguments)).await
+}
+
+#[tokio::test]
+async fn a_real_api_server_takes_every_object_and_lets_every_pod_be_made() {
+    let plane = ControlPlane::start().await.unwrap();
+    let Some(plane) = required::or_skip(plane, "control plane") else {
+        return;
+    };
+    for name in ["agent-restart-only", "hub"] {
+        let overlay = overlay(name);
+        let kustomize = ["--kustomize", overlay.to_str().unwrap()];
+        apply(&plane, &kustomize).await.unwrap();
+    }
+    pods(
+        &plane,
+        &["agent", "agent", "aggregator", "aggregator", "nats"],
+    )
+    .await;
+    policy::has_no_warnings_and_names_every_field(&plane, PATIENCE).await;
+    a_pod_that_asks_for_more_is_refused(&plane).await;
+
+    let three = overlay("hub-three-servers");
+    let kustomize = ["--kustomize", three.to_str().unwrap()];
+    apply(&plane, &kustomize).await.unwrap();
+    let all = ["agent", "agent", "aggregator", "aggregator"];
+    pods(&plane, &[&all[..], &["nats"; 3]].concat()).await;
+
+    let Some(text) = templated_text("agent.restartOnly=true,hub.enabled=true") else {
+        return;
+    };
+    let file = NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    let chart = ["--server-side", "--force-conflicts", "--dry-run=server"];
+    let file = ["--filename", file.path().to_str().unwrap()];
+    let taken = apply(&plane, &[&chart[..], &file].concat()).await.unwrap();
+    assert_eq!(taken.lines().count(), 18, "{taken}");
+}
+
+/// Waits until there is one pod for each of these containers.
+async fn pods(plane: &ControlPlane, containers: &[&str]) {
+    let namespace = format!("--namespace={NAMESPACE}");
+    let get = ["get", "pods", &namespace, "--output=json"];
+    condition::met("all pods", PATIENCE, async || {
+        let pods: Value = serde_json::from_str(&plane.kubectl(get).await?)?;
+        let pods = pods["items"].as_array().into_iter().flatten();
+        let mut names: Vec<_> = pods
+            .filter_map(|pod| pod.pointer("/spec/containers/0/name")?.as_str())
+            .collect();
+        names.sort_unstable();
+        Ok((names == containers).then_some(()))
+    })
+    .await
+    .unwrap();
+}
+
+/// So that the absence of warnings above means something.
+async fn a_pod_that_asks_for_more_is_refused(plane: &ControlPlane) {
+    let namespace = format!("--namespace={NAMESPACE}");
+    let run = ["run", "root", "--image=root:1", &namespace];
+    let refused = plane.kubectl(run).await.unwrap_err().to_string();
+    assert!(refused.contains("violates PodSecurity"), "{refused}");
+    let create = ["create", "deployment", "root", "--image=root:1", &namespace];
+    let warned = plane.kubectl([&create[..], &["--warnings-as-errors"]].concat());
+    let warned = warned.await.unwrap_err().to_string();
+    assert!(warned.contains("would violate PodSecurity"), "{warned}");
+}

@@ -1,0 +1,64 @@
+//! What kustomize and Helm make of the files under `k8s/`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use xtask::{go_tools, required, workspace};
+
+/// Objects by kind and name.
+pub type Objects = BTreeMap<String, Value>;
+
+pub const NAMESPACE: &str = "multi-cluster-aggregator";
+
+pub fn overlay(name: &str) -> PathBuf {
+    workspace::root().join("k8s/overlays").join(name)
+}
+
+/// `None` where kubectl is not there.
+pub fn kustomized(name: &str) -> Option<Objects> {
+    let kubectl = required::or_skip(go_tools::find("kubectl").unwrap(), "kubectl")?;
+    let overlay = overlay(name);
+    Some(objects(&output(
+        &kubectl,
+        &["kustomize", overlay.to_str().unwrap()],
+    )))
+}
+
+/// `None` where Helm is not there.
+pub fn templated(values: &str) -> Option<Objects> {
+    Some(objects(&templated_text(values)?))
+}
+
+pub fn templated_text(values: &str) -> Option<String> {
+    let helm = required::or_skip(go_tools::find("helm").unwrap(), "helm")?;
+    let chart = workspace::root().join("k8s/chart");
+    let namespace = format!("--namespace={NAMESPACE}");
+    let arguments = ["template", "it", chart.to_str().unwrap(), &namespace];
+    Some(output(
+        &helm,
+        &[&arguments[..], &["--set", values]].concat(),
+    ))
+}
+
+fn output(program: &Path, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn objects(text: &str) -> Objects {
+    let documents: Vec<Value> = serde_saphyr::from_multiple(text).unwrap();
+    let mut objects = Objects::new();
+    for object in documents.into_iter().filter(|object| !object.is_null()) {
+        let part = |pointer| object.pointer(pointer).unwrap().as_str().unwrap();
+        let key = format!("{}/{}", part("/kind"), part("/metadata/name"));
+        assert!(
+            objects.insert(key.clone(), object).is_none(),
+            "{key} is there twice"
+        );
+    }
+    objects
+}

@@ -1,0 +1,133 @@
+//! The chart and the overlays, object by object, and what must hold for every pod.
+
+use serde_json::{Value, json};
+
+use crate::rendered::{Objects, kustomized, templated};
+
+/// Helm's own marks, and the namespace's object, which Helm cannot keep for its own release.
+fn without_marks(mut objects: Objects) -> Objects {
+    objects.remove("Namespace/multi-cluster-aggregator");
+    for object in objects.values_mut() {
+        let labels = object["metadata"]["labels"].as_object_mut().unwrap();
+        labels.remove("app.kubernetes.io/managed-by");
+        labels.remove("app.kubernetes.io/version");
+        if let Some(template) = object.pointer_mut("/spec/template/metadata") {
+            template.as_object_mut().unwrap().remove("annotations");
+        }
+    }
+    objects
+}
+
+#[test]
+fn the_chart_makes_the_objects_of_each_overlay_and_no_others() {
+    for (overlay, values, count) in [
+        ("agent", "agent.enabled=true", 6),
+        ("agent-restart-only", "agent.restartOnly=true", 8),
+        ("hub", "agent.enabled=false,hub.enabled=true", 10),
+        (
+            "hub-three-servers",
+            "agent.enabled=false,hub.enabled=true,nats.servers=3",
+            10,
+        ),
+    ] {
+        let (Some(left), Some(right)) = (kustomized(overlay), templated(values)) else {
+            return;
+        };
+        let (left, right) = (without_marks(left), without_marks(right));
+        assert_eq!(left.len(), count, "{overlay}: {:?}", left.keys());
+        assert_eq!(
+            left.keys().collect::<Vec<_>>(),
+            right.keys().collect::<Vec<_>>()
+        );
+        for (name, object) in &left {
+            assert_eq!(object, &right[name], "{overlay}: {name}");
+        }
+    }
+}
+
+#[test]
+fn values_change_what_they_say() {
+    let values = "agent.image=r.example/a:2,agent.replicas=3,agent.resources.limits.memory=1Gi,\
+                  agent.settings.MCA_CLUSTER_NAME=b,imagePullSecrets[0]=pull";
+    let Some(objects) = templated(values) else {
+        return;
+    };
+    let deployment = &objects["Deployment/agent"];
+    let pod = &deployment["spec"]["template"]["spec"];
+    assert_eq!(deployment["spec"]["replicas"], 3);
+    assert_eq!(pod["containers"][0]["image"], "r.example/a:2");
+    let limits = &pod["containers"][0]["resources"]["limits"];
+    assert_eq!(limits, &json!({ "cpu": "1", "memory": "1Gi" }));
+    assert_eq!(pod["imagePullSecrets"], json!([{ "name": "pull" }]));
+    let settings = &objects["ConfigMap/agent-settings"]["data"];
+    assert_eq!(settings, &json!({ "MCA_CLUSTER_NAME": "b" }));
+}
+
+#[test]
+fn every_pod_has_bounds_and_no_more_rights_than_it_needs() {
+    let (Some(hub), Some(agent)) = (kustomized("hub"), kustomized("agent-restart-only")) else {
+        return;
+    };
+    let all: Vec<(&String, &Value)> = hub.iter().chain(&agent).collect();
+    let mut seen = Vec::new();
+    for (name, object) in all {
+        let Some(pod) = object.pointer("/spec/template/spec") else {
+            continue;
+        };
+        seen.push(name.as_str());
+        // The agent alone speaks to the API server.
+        assert_eq!(
+            pod["automountServiceAccountToken"],
+            name == "Deployment/agent",
+            "{name}"
+        );
+        assert_eq!(
+            pod["securityContext"]["seccompProfile"]["type"],
+            "RuntimeDefault"
+        );
+        let containers = pod["containers"].as_array().unwrap();
+        for container in containers {
+            let context = &container["securityContext"];
+            assert_eq!(context["readOnlyRootFilesystem"], true, "{name}");
+            assert_eq!(
+                context["capabilities"],
+                json!({ "drop": ["ALL"] }),
+                "{name}"
+            );
+            for bound in ["requests", "limits"] {
+                for what in ["cpu", "memory"] {
+                    assert!(
+                        container["resources"][bound][what].is_string(),
+                        "{name}: {bound}.{what}"
+                    );
+                }
+            }
+            let listens = container["ports"].is_array();
+            for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
+                assert_eq!(container[probe].is_object(), listens, "{name}: {probe}");
+            }
+        }
+    }
+    assert_eq!(
+        seen,
+        [
+            "Deployment/aggregator",
+            "StatefulSet/nats",
+            "Deployment/agent"
+        ]
+    );
+    let role = &agent["ClusterRole/multi-cluster-aggregator-agent"];
+    let text = role["rules"].to_string();
+    for never in [
+        "secrets",
+        "configmaps",
+        "*",
+        "create",
+        "delete",
+        "update",
+        "exec",
+        "impersonate",
+    ] {
+        assert!(!text.contains(&format!("\"{never}\"")), "{never}: {text}");
+    }
+}
