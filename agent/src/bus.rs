@@ -6,8 +6,10 @@ mod credential;
 mod heartbeat;
 mod reply;
 mod service;
+mod survey;
 
 pub use connection::{Bus, Connected, Purpose, connect};
 pub use credential::Credential;
 pub use heartbeat::Heart;
 pub use service::Desk;
+pub use survey::Surveys;

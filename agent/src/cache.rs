@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use deployments::{Entry, Item, count, key, prefix};
+pub use deployments::{Entry, Item, count, key, prefix, split};
 pub use freshness::Freshness;
 pub use index::Index;
 pub use namespaces::NamespaceEntry;

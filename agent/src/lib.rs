@@ -6,6 +6,7 @@ mod args;
 mod bus;
 mod cache;
 mod clock;
+mod filter;
 mod guard;
 mod health;
 mod jitter;
@@ -15,8 +16,8 @@ mod log;
 mod page;
 mod rollout;
 mod run;
-mod selector;
 pub mod shutdown;
+mod survey;
 mod verb;
 
 pub use args::{Args, Cli, Command, LogFormat};

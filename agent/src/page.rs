@@ -22,26 +22,51 @@ pub fn not_a_cursor(why: &str) -> Fault {
     )
 }
 
-/// Takes items, which come in the list's order, until the page is full by number or by bytes. One item is always taken,
-/// so that every page gets further. `cursor` says how the next page finds the item that was the last of this one.
+/// How much a page holds.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    /// Items.
+    pub items: usize,
+    /// Bytes of their JSON.
+    pub bytes: usize,
+}
+
+/// Takes items, which come in the list's order, until there is no more room; whether any were left. One item is always taken, so
+/// that every page gets further.
+pub fn take<T>(
+    items: impl IntoIterator<Item = T>,
+    room: Room,
+    bytes: impl Fn(&T) -> usize,
+) -> (Vec<T>, bool) {
+    let (mut taken, mut used) = (Vec::new(), 0);
+    for item in items {
+        used += bytes(&item) + 1;
+        let full = taken.len() >= room.items || used > room.bytes;
+        if full && !taken.is_empty() {
+            return (taken, true);
+        }
+        taken.push(item);
+    }
+    (taken, false)
+}
+
+/// A page of at most `limit` items. `cursor` says how the next page finds the item that was the last of this one.
 pub fn fill<T>(
     items: impl IntoIterator<Item = T>,
     limit: usize,
     bytes: impl Fn(&T) -> usize,
     cursor: impl Fn(&T) -> String,
 ) -> Page<T> {
-    let mut page = Page::whole(Vec::new());
-    let mut used = 0;
-    for item in items {
-        used += bytes(&item) + 1;
-        let full = page.items.len() >= limit || used > PAGE_BYTES;
-        if let Some(last) = page.items.last().filter(|_| full) {
-            page.next = Some(cursor(last));
-            break;
-        }
-        page.items.push(item);
+    let room = Room {
+        items: limit,
+        bytes: PAGE_BYTES,
+    };
+    let (items, more) = take(items, room, bytes);
+    let next = items.last().filter(|_| more).map(cursor);
+    Page {
+        next,
+        ..Page::whole(items)
     }
-    page
 }
 
 #[cfg(test)]

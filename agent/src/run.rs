@@ -8,13 +8,13 @@ use anyhow::{Context, Result};
 use async_nats::connection::State;
 use bus_link::Servers;
 use bus_schema::timing::DRAIN_WITHIN;
-use bus_schema::{ClusterName, InstanceId};
+use bus_schema::{ClusterName, InstanceId, SurveyDeployments};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::agent::Agent;
-use crate::bus::{Bus, Credential, Desk, Heart, Purpose, connect};
+use crate::bus::{Bus, Credential, Desk, Heart, Purpose, Surveys, connect};
 use crate::kubernetes::Access;
 use crate::log::Streams;
 use crate::verb::routes;
@@ -75,7 +75,9 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     let routes = routes();
     let verbs = routes
         .iter()
-        .map(|route| route.verb.name.to_owned())
+        .map(|route| route.verb.name)
+        .chain([SurveyDeployments::VERB])
+        .map(str::to_owned)
         .collect();
     let streams = Streams::new(bus, connected.client.clone());
     let agent = Agent::new(cluster, instance, kubernetes, streams, verbs);
@@ -85,6 +87,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     let (stop, background) = (CancellationToken::new(), TaskTracker::new());
     agent.caches.keep(&agent.kubernetes, &background, &stop);
     let desk = Desk::open(connected.client.clone(), agent.clone(), routes).await?;
+    let surveys = Surveys::open(connected.client.clone(), agent.clone()).await?;
     let heart = Heart::new(&connected, agent.clone()).await?;
     let beating = CancellationToken::new();
     let heart = tokio::spawn(heart.run(beating.clone()));
@@ -95,7 +98,8 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     heart.await.context("the heart stopped by itself")?;
     // A log that is followed never ends by itself; its reader may go to another agent of the cluster at once.
     tokio::join!(agent.streams.close(), sleep(LINGER));
-    desk.close(DRAIN_WITHIN - LINGER - FLUSH_WITHIN).await;
+    let within = DRAIN_WITHIN - LINGER - FLUSH_WITHIN;
+    tokio::join!(desk.close(within), surveys.close(within));
     stop.cancel();
     background.close();
     background.wait().await;

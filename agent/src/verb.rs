@@ -5,7 +5,7 @@ mod events;
 mod info;
 mod log;
 mod namespaces;
-mod payload;
+pub mod payload;
 mod pod_status;
 mod pods;
 mod restart;

@@ -225,7 +225,7 @@ fn note(event: &Event, leaving: &Notify) {
 }
 
 /// The fault that a reply carries (ADR-32): the header says that it is one, the body says more.
-fn fault_in(message: &Message) -> Option<Fault> {
+pub(crate) fn fault_in(message: &Message) -> Option<Fault> {
     let headers: &HeaderMap = message.headers.as_ref()?;
     let code = headers.get(async_nats::service::NATS_SERVICE_ERROR_CODE)?;
     let said = headers.get(async_nats::service::NATS_SERVICE_ERROR);

@@ -16,6 +16,7 @@ use crate::operations::Operations;
 use crate::problem::{Problem, ProblemCode};
 use crate::registry::{ClusterView, Moment, Presence, Registry};
 
+mod answers;
 mod enroll;
 mod follow;
 mod invite;
@@ -24,15 +25,22 @@ mod order;
 mod presence;
 mod restart_time;
 mod settle;
+mod survey;
 mod unbegun;
 
+pub use answers::hear_answers;
 pub use follow::FollowedLog;
 pub use listen::{Clusters, follow_forgotten, listen};
 pub(crate) use order::mint;
 pub use order::{Done, RequestId};
 pub use presence::watch_presence;
 pub use settle::settle;
+pub use survey::{
+    AnswerCounts, AnswerState, ClusterAnswer, FleetDeployment, FleetImage, FleetPage, FleetQuery,
+    FleetTotals,
+};
 
+use answers::Answers;
 use enroll::Doorkeeper;
 use restart_time::RestartTimes;
 use unbegun::Unbegun;
@@ -46,6 +54,7 @@ pub struct Fleet {
     registry: RwLock<Registry>,
     restart_times: RestartTimes,
     unbegun: Unbegun,
+    answers: Answers,
     /// None where clusters can neither be let in nor locked out.
     doorkeeper: Option<Doorkeeper>,
     /// Writes that are under way; awaited before the program ends.
@@ -63,6 +72,7 @@ impl Fleet {
             registry: RwLock::default(),
             restart_times: RestartTimes::default(),
             unbegun: Unbegun::default(),
+            answers: Answers::new(),
             doorkeeper: None,
             writes: TaskTracker::new(),
         }

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use bus_schema::{ClusterName, Namespace, Right};
+use bus_schema::{ClusterName, Namespace, Pattern, Right, Scope};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-mod pattern;
 mod role;
 
-pub use pattern::{Pattern, PatternError};
 pub use role::{BUILT_IN_ROLES, built_in};
 
 /// Rights in some clusters and namespaces.
@@ -65,6 +63,18 @@ impl Grants {
     #[must_use]
     pub fn sees(&self, cluster: &ClusterName) -> bool {
         self.may(Right::Read, cluster, None)
+    }
+
+    /// Where a right was granted, for those who apply it without knowing the rest: a cluster's namespaces that any of these
+    /// covers are just those of which [`Grants::may`] says so.
+    #[must_use]
+    pub fn scopes(&self, right: Right) -> Vec<Scope> {
+        let granted = self.0.iter().filter(|grant| grant.rights.contains(&right));
+        let scope = |grant: &Grant| Scope {
+            clusters: grant.clusters.clone(),
+            namespaces: grant.namespaces.clone(),
+        };
+        granted.map(scope).collect()
     }
 
     /// Whether the right was granted for all clusters and namespaces, those to come included: for what belongs to none of them,

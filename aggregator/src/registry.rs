@@ -138,6 +138,12 @@ impl Registry {
         known.observe(heartbeat, now)
     }
 
+    /// When the cluster was last heard.
+    #[must_use]
+    pub fn last_seen(&self, cluster: &ClusterName) -> Option<Timestamp> {
+        Some(self.clusters.get(cluster)?.record.last_seen)
+    }
+
     /// Whether the cluster is heard; `None` if it was never heard of.
     #[must_use]
     pub fn presence(&self, cluster: &ClusterName, now: Moment) -> Option<Presence> {

@@ -32,6 +32,7 @@ mod clusters;
 mod deployments;
 mod enrolment;
 mod events;
+mod fleet;
 mod health;
 mod join;
 mod logs;
@@ -57,6 +58,7 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(join::invite_cluster))
         .routes(routes!(join::join_cluster))
         .routes(routes!(namespaces::list_namespaces))
+        .routes(routes!(fleet::list_fleet_deployments))
         .routes(routes!(deployments::list_deployments))
         .routes(routes!(restart::restart_deployment))
         .routes(routes!(rollouts::get_rollout))

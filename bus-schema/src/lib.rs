@@ -9,12 +9,17 @@ mod fault;
 mod guard;
 mod health;
 mod heartbeat;
+mod image;
 mod instant;
 mod log_stream;
 mod name;
 mod page;
+mod pattern;
 mod request;
+mod selector;
+mod sort;
 pub mod subject;
+mod survey;
 pub mod timing;
 pub mod verb;
 
@@ -24,11 +29,18 @@ pub use health::Health;
 pub use heartbeat::{
     AgentState, Condition, ConditionType, Counts, Heartbeat, HeartbeatAck, InstanceId, RollCall,
 };
+pub use image::ImagePattern;
 pub use instant::whole_seconds;
 pub use log_stream::{LogChunk, LogCredit, LogLine, StreamEnd};
 pub use name::{
     ClusterName, ContainerName, DeploymentName, NameError, Namespace, PodName, StreamId,
 };
 pub use page::{DEFAULT_LIMIT, MAX_LIMIT, PAGE_BYTES, Page};
+pub use pattern::{Pattern, PatternError};
 pub use request::{Access, Request, Right, Verb, Write};
+pub use selector::{Selector, SelectorError};
+pub use sort::{Order, Place, PlaceRef, Sort, SortBy, SortError};
+pub use survey::{
+    AnswerId, DeploymentFilter, ImageCount, Scope, SurveyDeployments, Surveyed, Totals,
+};
 pub use verb::VERBS;

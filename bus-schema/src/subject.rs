@@ -3,7 +3,7 @@
 
 use std::str::FromStr;
 
-use crate::{ClusterName, InstanceId, StreamId};
+use crate::{AnswerId, ClusterName, InstanceId, StreamId};
 
 /// The pattern of everything that agents publish.
 pub const FROM_AGENTS: &str = "agent.>";
@@ -13,6 +13,9 @@ pub const HEARTBEATS: &str = "agent.*.heartbeat";
 
 /// Asks every agent for a heartbeat now: `fleet.roll-call`, a [`crate::RollCall`].
 pub const ROLL_CALL: &str = "fleet.roll-call";
+
+/// Asks every cluster for deployments: `fleet.deployments`, a [`crate::SurveyDeployments`].
+pub const SURVEY_DEPLOYMENTS: &str = "fleet.deployments";
 
 /// Where a cluster's agents answer a verb: `cluster.<name>.<verb>`.
 #[must_use]
@@ -50,6 +53,18 @@ pub fn credit(cluster: &ClusterName, id: &StreamId) -> String {
     format!("cluster.{cluster}.credit.{id}")
 }
 
+/// Where a cluster answers a question that went to all: `agent.<name>.answer.<asker>.<question>`.
+#[must_use]
+pub fn answer(cluster: &ClusterName, id: &AnswerId) -> String {
+    format!("agent.{cluster}.answer.{}.{}", id.asker, id.question)
+}
+
+/// The pattern of all answers to one asker.
+#[must_use]
+pub fn answers_to(asker: &StreamId) -> String {
+    format!("agent.*.answer.{asker}.*")
+}
+
 /// What an agent published, read from the subject alone: the broker vouches for the subject, nobody for the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FromAgent {
@@ -57,6 +72,8 @@ pub enum FromAgent {
     Heartbeat(ClusterName),
     /// `agent.<name>.stream.<id>`
     Stream(ClusterName, StreamId),
+    /// `agent.<name>.answer.<asker>.<question>`
+    Answer(ClusterName, AnswerId),
 }
 
 /// Reads the subject of a message that an agent published; `None` for a subject that this version does not know.
@@ -70,6 +87,11 @@ pub fn parse(subject: &str) -> Option<FromAgent> {
     let parsed = match tokens.next()? {
         "heartbeat" => FromAgent::Heartbeat(cluster),
         "stream" => FromAgent::Stream(cluster, StreamId::from_str(tokens.next()?).ok()?),
+        "answer" => {
+            let asker = StreamId::from_str(tokens.next()?).ok()?;
+            let question = StreamId::from_str(tokens.next()?).ok()?;
+            FromAgent::Answer(cluster, AnswerId { asker, question })
+        }
         _ => return None,
     };
     tokens.next().is_none().then_some(parsed)
@@ -97,6 +119,9 @@ mod tests {
             "agent.a.heartbeat.x",
             "cluster.a.restart",
             "agent.a.stream",
+            "agent.a.answer.x",
+            "agent.a.answer.x.y.z",
+            "agent.a.answer.x.*",
             "agent.A.heartbeat",
         ] {
             assert_eq!(parse(subject), None, "{subject}");
@@ -109,7 +134,9 @@ mod tests {
             let cluster = ClusterName::from_str(&name).unwrap();
             let id = StreamId::from_str(&id).unwrap();
             prop_assert_eq!(parse(&heartbeat(&cluster)), Some(FromAgent::Heartbeat(cluster.clone())));
-            prop_assert_eq!(parse(&stream(&cluster, &id)), Some(FromAgent::Stream(cluster, id)));
+            prop_assert_eq!(parse(&stream(&cluster, &id)), Some(FromAgent::Stream(cluster.clone(), id.clone())));
+            let id = AnswerId { asker: id.clone(), question: id };
+            prop_assert_eq!(parse(&answer(&cluster, &id)), Some(FromAgent::Answer(cluster, id)));
         }
 
         #[test]

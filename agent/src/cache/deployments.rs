@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bus_schema::verb::DeploymentSummary;
 use bus_schema::{DeploymentName, Health, Namespace};
+use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -21,6 +22,10 @@ pub struct Entry {
     pub health: Health,
     /// Its images.
     pub images: Box<[Box<str>]>,
+    /// When it was created.
+    pub created_at: Option<Timestamp>,
+    /// When it was last restarted.
+    pub restarted_at: Option<Timestamp>,
     labels: Box<[(Box<str>, Box<str>)]>,
     json: Box<RawValue>,
 }
@@ -54,6 +59,11 @@ pub fn key(namespace: &str, name: &str) -> Box<str> {
     format!("{namespace}\0{name}").into()
 }
 
+/// The namespace and the name of a key.
+pub fn split(key: &str) -> (&str, &str) {
+    key.split_once('\0').unwrap_or((key, ""))
+}
+
 /// What the keys of all deployments of a namespace begin with.
 pub fn prefix(namespace: &Namespace) -> String {
     format!("{namespace}\0")
@@ -82,6 +92,8 @@ pub fn to_entry(deployment: &Deployment) -> Option<(Box<str>, Entry)> {
     let entry = Entry {
         health: summary.health,
         images,
+        created_at: summary.created_at,
+        restarted_at: summary.restarted_at,
         labels: labels.collect(),
         json,
     };

@@ -1,25 +1,25 @@
 //! `deployments`: a page of the cached deployments, filtered.
 
-use std::sync::Arc;
-
 use bus_schema::verb::ListDeployments;
-use bus_schema::{DeploymentName, Fault, Health, Namespace, Page};
+use bus_schema::{DeploymentFilter, DeploymentName, Fault, Namespace, Page};
 
 use crate::agent::Cx;
-use crate::cache::{Entry, Item, key, prefix};
+use crate::cache::{Item, key, prefix, split};
+use crate::filter::Filter;
 use crate::page;
-use crate::selector::Selector;
 
 pub async fn list(cx: Cx, request: ListDeployments) -> Result<Page<Item>, Fault> {
     let caches = &cx.agent.caches;
     let limit = page::limit(request.limit)?;
     let start = start(&request)?;
-    let filter = Filter::new(request)?;
+    let prefix = request.namespace.as_ref().map(prefix);
+    let filter = Filter::new(to_filter(request))?;
     caches.ready()?;
     let mut page = caches.deployments.walk(start.as_deref(), |entries| {
         let found = entries
-            .take_while(|(key, _)| filter.namespace_holds(key))
-            .filter(|(key, entry)| filter.holds(key, entry));
+            // Keys begin with the namespace and are in order, so that the first which does not is the end.
+            .take_while(|(key, _)| prefix.as_ref().is_none_or(|prefix| key.starts_with(prefix)))
+            .filter(|(key, entry)| filter.holds(split(key).1, entry));
         let page = page::fill(
             found,
             limit,
@@ -56,45 +56,19 @@ fn start(request: &ListDeployments) -> Result<Option<String>, Fault> {
     Ok(first.into_iter().chain([after]).max())
 }
 
+/// Without the namespace, which is where the walk begins and ends.
+fn to_filter(request: ListDeployments) -> DeploymentFilter {
+    DeploymentFilter {
+        namespaces: Vec::new(),
+        label_selector: request.label_selector,
+        q: request.q,
+        image: request.image,
+        health: request.health.into_iter().collect(),
+    }
+}
+
 fn cursor(key: &str) -> String {
     key.replacen('\0', "/", 1)
-}
-
-struct Filter {
-    prefix: Option<String>,
-    selector: Selector,
-    q: Option<String>,
-    image: Option<String>,
-    health: Option<Health>,
-}
-
-impl Filter {
-    fn new(request: ListDeployments) -> Result<Self, Fault> {
-        let selector = Selector::parse(request.label_selector.as_deref().unwrap_or_default())?;
-        Ok(Self {
-            prefix: request.namespace.as_ref().map(prefix),
-            selector,
-            q: request.q,
-            image: request.image,
-            health: request.health,
-        })
-    }
-
-    /// Keys begin with the namespace and are in order, so that the first which does not is the end.
-    fn namespace_holds(&self, key: &str) -> bool {
-        self.prefix
-            .as_ref()
-            .is_none_or(|prefix| key.starts_with(prefix))
-    }
-
-    fn holds(&self, key: &str, entry: &Arc<Entry>) -> bool {
-        let name = key.split('\0').nth(1).unwrap_or_default();
-        let image = |text: &String| entry.images.iter().any(|i| i.contains(text.as_str()));
-        self.health.is_none_or(|health| health == entry.health)
-            && self.q.as_ref().is_none_or(|q| name.contains(q.as_str()))
-            && self.image.as_ref().is_none_or(image)
-            && self.selector.matches(|key| entry.label(key))
-    }
 }
 
 #[cfg(test)]

@@ -20,5 +20,6 @@ mod refused;
 mod restart;
 mod rights;
 mod stage;
+mod survey;
 mod tls;
 mod watches;

@@ -34,7 +34,8 @@ pub struct Filter {
     label_selector: Option<String>,
     /// Part of the name.
     q: Option<String>,
-    /// Part of an image.
+    /// A whole part of an image: a repository, a tag, a digest, or neighbouring ones, such as `shop/cart`, `:1.4`, `cart:1.4`; `*`
+    /// stands for any characters.
     image: Option<String>,
     /// Of this health.
     health: Option<Health>,

@@ -4,14 +4,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use bus_schema::Right;
+use bus_schema::{Pattern, Right};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::named::{Entry, Named};
 use super::place::{DocumentError, Place, refused};
 use super::{Directory, User};
-use crate::grants::{BUILT_IN_ROLES, Grant, Grants, Pattern, built_in};
+use crate::grants::{BUILT_IN_ROLES, Grant, Grants, built_in};
 use crate::password::StoredHash;
 
 /// The most characters of a user's or role's name.

@@ -4,7 +4,7 @@ use futures::StreamExt as _;
 use crate::party::{PATIENCE, Party, heard, server, until};
 
 /// What is not this agent's: other clusters, others' inboxes, streams and buckets, the system.
-const FOREIGN: [&str; 21] = [
+const FOREIGN: [&str; 23] = [
     ">",
     "*",
     "cluster.>",
@@ -15,6 +15,8 @@ const FOREIGN: [&str; 21] = [
     "agent.*.heartbeat",
     "agent.cluster-b.heartbeat",
     "agent.cluster-b.stream.x",
+    "agent.*.answer.>",
+    "agent.cluster-b.answer.x.y",
     "_INBOX.>",
     "_INBOX_aggregator.>",
     "_INBOX_agent.>",
@@ -78,6 +80,8 @@ async fn an_agent_may_say_nothing_that_is_not_its_own_and_nobody_hears_it() {
     for subject in [
         "agent.cluster-b.heartbeat",
         "agent.cluster-b.stream.x",
+        "agent.cluster-b.answer.x.y",
+        "fleet.deployments",
         "agent.cluster-a",
         "cluster.cluster-a.restart",
         "cluster.cluster-b.restart",

@@ -318,6 +318,11 @@ pub fn write_users(path: &Path) {
         "admin": user("admin", "*", "*"),
         "viewer": user("viewer", "*", "*"),
         "restarter-b": user("restarter", "cluster-b", "*"),
+        "pay": user("viewer", "*", "pay"),
+        "pieces": {"password_hash": hash, "grants": [
+            {"role": "viewer", "clusters": ["cluster-a"], "namespaces": ["pay"]},
+            {"role": "viewer", "clusters": ["cluster-b"], "namespaces": ["default"]},
+        ]},
         "nobody": {"password_hash": hash, "grants": []},
     }});
     std::fs::write(path, users.to_string()).expect("the folder is writable");

@@ -19,7 +19,7 @@ pub struct ListDeployments {
     /// Only those whose name contains this text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub q: Option<String>,
-    /// Only those with an image that contains this text.
+    /// Only those with an image of which this is a whole part: see [`crate::ImagePattern`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
     /// Only those of this health.

@@ -1,18 +1,35 @@
-//! Names with wildcards.
+//! Names with wildcards: where grants hold, and which clusters and namespaces a survey is about.
+
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 /// A name of a cluster or namespace in which each `*` stands for any characters, also none.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String, max_length = 63))]
 pub struct Pattern(String);
 
 /// The text is not a pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a pattern: use 1 to 63 of a-z, 0-9, - and *")]
-pub struct PatternError;
+#[error(
+    "not a pattern: use 1 to 63 of a-z, 0-9, - and *; the first that is wrong is at position {position}"
+)]
+pub struct PatternError {
+    /// Of the first character that no pattern has there, counted from 0; the text's length where more is needed.
+    pub position: usize,
+}
+
+/// The longest name that a pattern can stand for.
+const LONGEST: usize = 63;
 
 impl Pattern {
+    /// The pattern as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Whether the whole name fits.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
@@ -49,12 +66,24 @@ impl TryFrom<String> for Pattern {
     type Error = PatternError;
 
     fn try_from(text: String) -> Result<Self, PatternError> {
-        let legal = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'*');
-        if (1..=63).contains(&text.len()) && text.bytes().all(legal) {
-            Ok(Self(text))
-        } else {
-            Err(PatternError)
+        let legal = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '-' | '*');
+        let wrong = text
+            .chars()
+            .enumerate()
+            .find(|(position, c)| *position == LONGEST || !legal(*c));
+        match wrong {
+            Some((position, _)) => Err(PatternError { position }),
+            None if text.is_empty() => Err(PatternError { position: 0 }),
+            None => Ok(Self(text)),
         }
+    }
+}
+
+impl FromStr for Pattern {
+    type Err = PatternError;
+
+    fn from_str(text: &str) -> Result<Self, PatternError> {
+        Self::try_from(text.to_owned())
     }
 }
 
@@ -85,6 +114,18 @@ mod tests {
             assert!(
                 Pattern::try_from(text.to_owned()).is_err(),
                 "{text:?} was accepted"
+            );
+        }
+    }
+
+    #[test]
+    fn the_error_names_the_first_wrong_position() {
+        let long = "a".repeat(64);
+        for (text, position) in [("", 0), ("aB", 1), ("é", 0), ("a-é.", 2), (&*long, 63)] {
+            assert_eq!(
+                Pattern::from_str(text),
+                Err(PatternError { position }),
+                "{text}"
             );
         }
     }

@@ -3,9 +3,9 @@
 use super::{Requirement, Selector, Test};
 
 /// Where, in characters, and what was wrong there.
-pub type Wrong = (usize, String);
+pub(super) type Wrong = (usize, String);
 
-pub fn selector(text: &str) -> Result<Selector, Wrong> {
+pub(super) fn selector(text: &str) -> Result<Selector, Wrong> {
     let mut rest = Rest { text, at: 0 };
     let mut requirements = Vec::new();
     if rest.peek().is_none() {

@@ -1,0 +1,57 @@
+//! What deployments amount to, by health and by image.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+
+use bus_schema::{Health, ImageCount, Totals};
+
+use crate::cache::Entry;
+
+/// A count that is under way.
+#[derive(Default)]
+pub struct Count<'a> {
+    deployments: u64,
+    health: BTreeMap<Health, u64>,
+    images: HashMap<&'a str, u64>,
+}
+
+impl<'a> Count<'a> {
+    pub fn add(&mut self, entry: &'a Entry) {
+        self.deployments += 1;
+        *self.health.entry(entry.health).or_default() += 1;
+        for (position, image) in entry.images.iter().enumerate() {
+            // Two containers of one image are one deployment that uses it.
+            if !entry.images[..position].contains(image) {
+                *self.images.entry(image).or_default() += 1;
+            }
+        }
+    }
+
+    /// The images that are used most by their names, the others as a number.
+    pub fn totals(self) -> Totals {
+        let (named, other): (Vec<_>, Vec<_>) = self
+            .images
+            .into_iter()
+            .partition(|(image, _)| image.len() <= Totals::IMAGE_BYTES);
+        let mut other: u64 = other.iter().map(|(_, deployments)| deployments).sum();
+        let mut named = named;
+        named.sort_unstable_by_key(|(image, deployments)| (Reverse(*deployments), *image));
+        let left_out = named.split_off(named.len().min(Totals::IMAGES));
+        other += left_out
+            .iter()
+            .map(|(_, deployments)| deployments)
+            .sum::<u64>();
+        Totals {
+            deployments: self.deployments,
+            health: self.health,
+            images: named
+                .into_iter()
+                .map(|(image, deployments)| ImageCount {
+                    image: image.to_owned(),
+                    deployments,
+                })
+                .collect(),
+            other_images: other,
+        }
+    }
+}

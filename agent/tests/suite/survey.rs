@@ -1,0 +1,322 @@
+//! What a cluster answers when all are asked.
+
+use std::collections::BTreeSet;
+
+use async_nats::{Message, Subscriber};
+use bus_schema::subject::{self, FromAgent};
+use bus_schema::{
+    AnswerId, DeploymentFilter, Fault, FaultCode, Heartbeat, ImageCount, PAGE_BYTES, Pattern,
+    Place, Scope, Sort, StreamId, SurveyDeployments, Surveyed,
+};
+use futures::StreamExt;
+use k8s_sim::Simulation;
+use tokio::time::timeout;
+use xtask::condition;
+
+use crate::deployment::Target;
+use crate::stage::{PATIENCE, Stage, read};
+
+/// Whoever asks all clusters.
+struct Asker<'a> {
+    stage: &'a Stage,
+    answers: Subscriber,
+    asked: u32,
+}
+
+impl<'a> Asker<'a> {
+    async fn new(stage: &'a Stage) -> Self {
+        let answers = stage
+            .client
+            .subscribe(subject::answers_to(&id("asker")))
+            .await;
+        Self {
+            stage,
+            answers: answers.expect("a subscription"),
+            asked: 0,
+        }
+    }
+
+    async fn put(&mut self, mut survey: SurveyDeployments) -> AnswerId {
+        self.asked += 1;
+        survey.answer.question = id(&format!("q{}", self.asked));
+        let question = serde_json::to_vec(&survey).expect("JSON");
+        self.put_text(question).await;
+        survey.answer
+    }
+
+    async fn put_text(&self, question: impl Into<bytes::Bytes>) {
+        let subject = subject::SURVEY_DEPLOYMENTS;
+        let put = self.stage.client.publish(subject, question.into()).await;
+        put.expect("a connection");
+    }
+
+    async fn next(&mut self) -> (AnswerId, Message) {
+        let answer = timeout(PATIENCE, self.answers.next()).await;
+        let answer = answer.expect("an answer in time").expect("a connection");
+        match subject::parse(&answer.subject) {
+            Some(FromAgent::Answer(cluster, id)) if cluster == self.stage.cluster => (id, answer),
+            other => panic!("not the subject of this cluster's answers: {other:?}"),
+        }
+    }
+
+    async fn ask(&mut self, survey: SurveyDeployments) -> Result<Surveyed, Fault> {
+        let asked = self.put(survey).await;
+        let (answered, answer) = self.next().await;
+        assert_eq!(answered, asked);
+        read(&answer)
+    }
+}
+
+fn id(text: &str) -> StreamId {
+    text.parse().expect("an id")
+}
+
+fn patterns(texts: &[&str]) -> Vec<Pattern> {
+    let pattern = |text: &&str| text.parse().expect("a pattern");
+    texts.iter().map(pattern).collect()
+}
+
+/// All deployments of these namespaces.
+fn survey(namespaces: &[&str]) -> SurveyDeployments {
+    SurveyDeployments {
+        answer: AnswerId {
+            asker: id("asker"),
+            question: id("q"),
+        },
+        scopes: vec![Scope {
+            clusters: patterns(&["cluster-*"]),
+            namespaces: patterns(namespaces),
+        }],
+        clusters: vec![],
+        filter: DeploymentFilter::default(),
+        sort: Sort::default(),
+        limit: 100,
+        bytes: 100_000,
+        after: None,
+    }
+}
+
+fn names(answer: &Surveyed) -> Vec<String> {
+    let name = |item: &bus_schema::verb::DeploymentSummary| {
+        format!("{}/{}", item.namespace, item.deployment_name)
+    };
+    answer.items.iter().map(name).collect()
+}
+
+async fn in_the_cache(asker: &mut Asker<'_>, namespaces: &[&str], deployments: u64) {
+    condition::met("all in the cache", PATIENCE, async || {
+        let answer = asker.ask(survey(namespaces)).await?;
+        Ok((answer.totals.deployments == deployments).then_some(()))
+    })
+    .await
+    .expect("all in the cache");
+}
+
+#[tokio::test]
+async fn a_survey_shows_and_counts_what_is_allowed_and_looked_for_and_nothing_else() {
+    let (_sim, stage, agent) = Stage::simulated().await;
+    Target::create(&stage, "billing", "cart:1.4").await;
+    Target::create(&stage, "shop-a", "cart:1.4").await;
+    Target::create_in(&stage, "shop-a", "other", "cart:1.5").await;
+    Target::create(&stage, "hidden", "cart:1.4").await;
+    let mut asker = Asker::new(&stage).await;
+    let all = ["billing", "shop-*"];
+    in_the_cache(&mut asker, &all, 3).await;
+
+    let answer = asker.ask(survey(&all)).await.unwrap();
+    assert_eq!(
+        names(&answer),
+        ["billing/my.app", "shop-a/my.app", "shop-a/other"]
+    );
+    let counted = |image: &str, deployments| ImageCount {
+        image: image.to_owned(),
+        deployments,
+    };
+    assert_eq!(
+        answer.totals.images,
+        [
+            counted("side:1", 3),
+            counted("cart:1.4", 2),
+            counted("cart:1.5", 1)
+        ]
+    );
+    assert_eq!(answer.totals.health.values().sum::<u64>(), 3);
+
+    let filtered = |filter| SurveyDeployments {
+        filter,
+        ..survey(&all)
+    };
+    let none = DeploymentFilter::default;
+    for (filter, expected) in [
+        (
+            DeploymentFilter {
+                image: Some(":1.4".to_owned()),
+                ..none()
+            },
+            vec!["billing/my.app", "shop-a/my.app"],
+        ),
+        (
+            DeploymentFilter {
+                namespaces: patterns(&["b*", "hidden"]),
+                ..none()
+            },
+            vec!["billing/my.app"],
+        ),
+        (
+            DeploymentFilter {
+                label_selector: Some("app in (other),tier".to_owned()),
+                ..none()
+            },
+            vec!["shop-a/other"],
+        ),
+        (
+            DeploymentFilter {
+                q: Some("the".to_owned()),
+                image: Some("1.5".to_owned()),
+                ..none()
+            },
+            vec!["shop-a/other"],
+        ),
+    ] {
+        let answer = asker.ask(filtered(filter.clone())).await.unwrap();
+        assert_eq!(names(&answer), expected, "{filter:?}");
+        assert_eq!(answer.totals.deployments, expected.len() as u64);
+    }
+    agent.left().await;
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_not_meant_or_may_show_nothing_is_silent() {
+    let (_sim, stage, agent) = Stage::simulated().await;
+    let mut asker = Asker::new(&stage).await;
+    let others = SurveyDeployments {
+        clusters: patterns(&["cluster-b"]),
+        ..survey(&["*"])
+    };
+    let mut forbidden = survey(&["*"]);
+    forbidden.scopes[0].clusters = patterns(&["cluster-b"]);
+    let mut nobody = survey(&["*"]);
+    nobody.scopes.clear();
+    for silent in [others, forbidden, nobody] {
+        asker.put(silent).await;
+        // Whatever comes to the question before would come before the answer to a later one.
+        asker.ask(survey(&["*"])).await.unwrap();
+    }
+    agent.left().await;
+}
+
+#[tokio::test]
+async fn pages_in_every_order_show_each_deployment_once() {
+    let sim = Simulation::builder().namespaces(3).deployments(40);
+    let (_sim, stage, agent) = Stage::with(sim.start().await.unwrap()).await;
+    let mut asker = Asker::new(&stage).await;
+    for order in ["name", "-name", "age", "-age", "health", "-restarted_at"] {
+        let sort: Sort = order.parse().unwrap();
+        let (mut seen, mut places) = (BTreeSet::new(), Vec::<Place>::new());
+        loop {
+            let answer = asker.ask(SurveyDeployments {
+                sort,
+                limit: 7,
+                after: places.last().cloned(),
+                ..survey(&["*"])
+            });
+            let answer = answer.await.unwrap();
+            assert_eq!(answer.totals.deployments, 40);
+            seen.extend(names(&answer));
+            places.extend(answer.items.iter().map(|item| Place {
+                rank: sort.rank(item.health, item.created_at, item.restarted_at),
+                deployment_name: item.deployment_name.clone(),
+                cluster: stage.cluster.clone(),
+                namespace: item.namespace.clone(),
+            }));
+            if !answer.more {
+                break;
+            }
+        }
+        assert_eq!((seen.len(), places.len()), (40, 40), "{order}");
+        let in_order = |a: &Place, b: &Place| sort.compare(a.borrowed(), b.borrowed()).is_lt();
+        assert!(places.is_sorted_by(in_order), "{order}");
+    }
+
+    let cut = SurveyDeployments {
+        bytes: 1,
+        ..survey(&["*"])
+    };
+    let answer = asker.ask(cut).await.unwrap();
+    assert_eq!((answer.items.len(), answer.more), (1, true));
+    let large = SurveyDeployments {
+        bytes: u32::MAX,
+        ..survey(&["*"])
+    };
+    let answer = asker.ask(large).await.unwrap();
+    assert!(serde_json::to_vec(&answer.items).unwrap().len() <= PAGE_BYTES);
+    agent.left().await;
+}
+
+#[tokio::test]
+async fn a_question_that_is_not_understood_is_refused_where_its_asker_listens() {
+    let (_sim, stage, agent) = Stage::simulated().await;
+    let mut asker = Asker::new(&stage).await;
+    for noise in [
+        "",
+        "{",
+        "[]",
+        r#"{"answer":{"asker":"a.b","question":">"}}"#,
+    ] {
+        asker.put_text(noise).await;
+    }
+    let newer = r#"{"answer":{"asker":"asker","question":"q0"},"scopes":"all of them"}"#;
+    asker.put_text(newer).await;
+    let (_, answer) = asker.next().await;
+    let fault = read::<Surveyed>(&answer).unwrap_err();
+    assert_eq!(fault.code, FaultCode::InvalidRequest);
+    assert!(fault.message.starts_with("scopes"), "{fault}");
+
+    for (field, wrong) in [
+        (
+            "limit",
+            SurveyDeployments {
+                limit: 0,
+                ..survey(&["*"])
+            },
+        ),
+        (
+            "label_selector",
+            SurveyDeployments {
+                filter: DeploymentFilter {
+                    label_selector: Some("a in".to_owned()),
+                    ..DeploymentFilter::default()
+                },
+                ..survey(&["*"])
+            },
+        ),
+    ] {
+        let fault = asker.ask(wrong).await.unwrap_err();
+        assert_eq!(fault.code, FaultCode::InvalidRequest);
+        assert!(fault.message.starts_with(field), "{fault}");
+    }
+    agent.left().await;
+}
+
+#[tokio::test]
+async fn two_agents_of_a_cluster_answer_once() {
+    let (_sim, stage, agent) = Stage::simulated().await;
+    let heartbeats = stage.client.subscribe(subject::HEARTBEATS).await.unwrap();
+    let second = stage.agent();
+    let instances = heartbeats.scan(BTreeSet::new(), |instances, message| {
+        let heartbeat: Heartbeat = serde_json::from_slice(&message.payload).expect("a heartbeat");
+        instances.insert(heartbeat.instance);
+        std::future::ready(Some(instances.len()))
+    });
+    let mut both = std::pin::pin!(instances.filter(|count| std::future::ready(*count == 2)));
+    timeout(PATIENCE, both.next()).await.expect("two agents");
+    let mut asker = Asker::new(&stage).await;
+    // Each answer is that to the question before it: a second one to any would be found here.
+    for _ in 0..20 {
+        let asked = asker.put(survey(&["*"])).await;
+        let (answered, _) = asker.next().await;
+        assert_eq!(answered, asked);
+    }
+    agent.left().await;
+    second.left().await;
+}

@@ -1,0 +1,152 @@
+//! One question to all clusters. Each cluster that the actor may see is waited for until the deadline at most: a slow one costs its
+//! own row and never the answer. What the actor may see goes with the question, and is applied to the answers again.
+
+use std::time::Duration;
+
+use bus_schema::{
+    ClusterName, DeploymentFilter, PAGE_BYTES, Pattern, Sort, SurveyDeployments, subject,
+};
+
+use super::{Fleet, bus_unavailable, json};
+use crate::actor::Actor;
+use crate::problem::{Problem, ProblemCode};
+use crate::registry::{Moment, Presence};
+
+mod cursor;
+mod inspect;
+mod merge;
+mod page;
+mod poll;
+mod totals;
+
+pub use page::{
+    AnswerCounts, AnswerState, ClusterAnswer, FleetDeployment, FleetImage, FleetPage, FleetTotals,
+};
+
+use AnswerState::{Offline, Refused};
+use poll::Poll;
+
+/// What all answers to one question may take together.
+const ANSWER_BYTES: usize = 32 * 1024 * 1024;
+
+/// No cluster's share of a page is smaller.
+const LEAST_BYTES: usize = 16 * 1024;
+
+/// No cluster's share of a page has fewer items, but for pages that are smaller.
+const LEAST_ITEMS: u32 = 32;
+
+/// Agents take no longer questions.
+const QUESTION_BYTES: usize = 64 * 1024;
+
+/// What is asked of the fleet.
+#[derive(Debug, Clone, Default)]
+pub struct FleetQuery {
+    /// Only these clusters; all if empty.
+    pub clusters: Vec<Pattern>,
+    /// Which deployments.
+    pub filter: DeploymentFilter,
+    /// In which order.
+    pub sort: Sort,
+    /// At most this many.
+    pub limit: u32,
+    /// The `continue` of the page before.
+    pub next: Option<String>,
+    /// How long clusters are waited for.
+    pub within: Duration,
+}
+
+impl Fleet {
+    /// Asks all clusters that the actor may see for a page of their deployments.
+    ///
+    /// # Errors
+    /// When the cursor is not of this query, or the bus is away. Whatever goes wrong with a cluster is told in its row.
+    pub async fn survey(&self, actor: &Actor, query: &FleetQuery) -> Result<FleetPage, Problem> {
+        let after = cursor::read(query)?;
+        let mut poll = Poll::new(self, &actor.grants, query);
+        for (cluster, state) in self.roll(actor, query) {
+            poll.expect(cluster, state);
+        }
+        if poll.is_over() {
+            return Ok(poll.page());
+        }
+        let mut question = self.answers.question(poll.pending());
+        let clusters = poll.pending().count();
+        let survey = SurveyDeployments {
+            answer: question.id.clone(),
+            scopes: actor.grants.scopes(SurveyDeployments::RIGHT),
+            clusters: query.clusters.clone(),
+            filter: query.filter.clone(),
+            sort: query.sort,
+            limit: share_of_items(query.limit, clusters),
+            bytes: share_of_bytes(clusters),
+            after,
+        };
+        self.put(&survey).await?;
+        poll.collect(&mut question, &survey).await;
+        Ok(poll.page())
+    }
+
+    /// The clusters that the query is about, each with what is known of it without asking.
+    fn roll(&self, actor: &Actor, query: &FleetQuery) -> Vec<(ClusterName, Option<AnswerState>)> {
+        let (registry, now) = (self.registry(), Moment::now());
+        let meant = |name: &&ClusterName| {
+            let wanted = |pattern: &Pattern| pattern.matches(name.as_str());
+            query.clusters.is_empty() || query.clusters.iter().any(wanted)
+        };
+        let visible = registry.names().filter(meant);
+        let visible = visible.filter(|name| actor.grants.sees(name));
+        let known = |name: &ClusterName| match registry.presence(name, now) {
+            Some(Presence::Offline) => Some(Offline {
+                last_seen: registry.last_seen(name),
+            }),
+            _ if !registry.answers(name, SurveyDeployments::VERB) => Some(Refused {
+                code: ProblemCode::AgentTooOld,
+                detail: "its agent cannot be asked together with others yet; update it".to_owned(),
+            }),
+            _ => None,
+        };
+        visible.map(|name| (name.clone(), known(name))).collect()
+    }
+
+    async fn put(&self, survey: &SurveyDeployments) -> Result<(), Problem> {
+        let payload = json(survey);
+        if payload.len() > QUESTION_BYTES {
+            let detail = "the filters and your grants together are too long a question";
+            return Err(Problem::new(ProblemCode::InvalidRequest, detail));
+        }
+        let subject = subject::SURVEY_DEPLOYMENTS.to_owned();
+        // One that waits for a link that is down would be answered when nobody waits any more.
+        if !self.bus.is_up() || !self.bus.publish(subject, payload.into()).await {
+            return Err(bus_unavailable());
+        }
+        Ok(())
+    }
+}
+
+/// Four times an even share, so that the page is full where clusters are not even; it is never wrong to send fewer.
+fn share_of_items(limit: u32, clusters: usize) -> u32 {
+    let clusters = u32::try_from(clusters).unwrap_or(u32::MAX).max(1);
+    let even = limit.div_ceil(clusters);
+    even.saturating_mul(4).max(LEAST_ITEMS).min(limit)
+}
+
+fn share_of_bytes(clusters: usize) -> u32 {
+    let share = (ANSWER_BYTES / clusters.max(1)).clamp(LEAST_BYTES, PAGE_BYTES);
+    u32::try_from(share).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cluster_alone_sends_the_whole_page_and_one_of_a_thousand_a_little() {
+        assert_eq!(share_of_items(500, 1), 500);
+        assert_eq!(share_of_items(500, 10), 200);
+        assert_eq!(share_of_items(500, 1000), 32);
+        assert_eq!(share_of_items(5, 1000), 5);
+        assert_eq!(share_of_bytes(1), 512 * 1024);
+        assert_eq!(share_of_bytes(1000), 33_554);
+        assert_eq!(share_of_bytes(1_000_000), 16 * 1024);
+    }
+}

@@ -1,0 +1,112 @@
+//! Where the next page of a survey begins: behind a place in its order, and for the same query alone. It holds nothing that its
+//! holder has not been shown, and so needs no seal.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bus_schema::Place;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::FleetQuery;
+use crate::fleet::json;
+use crate::problem::{Problem, ProblemCode};
+
+/// No cursor is as long.
+const LONGEST: usize = 2048;
+
+#[derive(Serialize, Deserialize)]
+struct Cursor {
+    query: String,
+    after: Place,
+}
+
+/// The `continue` of a page of this query whose last item stands there.
+pub fn write(query: &FleetQuery, after: Place) -> String {
+    let cursor = Cursor {
+        query: fingerprint(query),
+        after,
+    };
+    URL_SAFE_NO_PAD.encode(json(&cursor))
+}
+
+/// Where the page begins.
+pub fn read(query: &FleetQuery) -> Result<Option<Place>, Problem> {
+    let Some(text) = &query.next else {
+        return Ok(None);
+    };
+    let wrong = |why: &str| {
+        let detail =
+            format!("continue: {why}; give back the `continue` of the page before as it was");
+        Problem::new(ProblemCode::InvalidRequest, detail).field("continue")
+    };
+    if text.len() > LONGEST {
+        return Err(wrong("it is longer than any"));
+    }
+    let bytes = URL_SAFE_NO_PAD
+        .decode(text)
+        .map_err(|error| wrong(&error.to_string()))?;
+    let cursor: Cursor =
+        serde_json::from_slice(&bytes).map_err(|_| wrong("it is not of this list"))?;
+    if cursor.query != fingerprint(query) {
+        return Err(wrong(
+            "it is of another query: clusters, filters or order differ",
+        ));
+    }
+    Ok(Some(cursor.after))
+}
+
+/// What must be the same on all pages.
+fn fingerprint(query: &FleetQuery) -> String {
+    let fixed = json(&(&query.clusters, &query.filter, query.sort));
+    let digest = Sha256::digest(fixed);
+    URL_SAFE_NO_PAD.encode(&digest[..12])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(q: &str, next: Option<String>) -> FleetQuery {
+        let mut query = FleetQuery::default();
+        query.filter.q = Some(q.to_owned());
+        query.next = next;
+        query
+    }
+
+    fn place() -> Place {
+        Place {
+            rank: -5,
+            deployment_name: "my.cart".parse().unwrap(),
+            cluster: "cluster-a".parse().unwrap(),
+            namespace: "shop".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_cursor_leads_back_to_its_place_in_its_own_query_alone() {
+        let cursor = write(&query("a", None), place());
+        assert_eq!(
+            read(&query("a", Some(cursor.clone()))).unwrap(),
+            Some(place())
+        );
+        // How much is asked for at once may differ.
+        let more = FleetQuery {
+            limit: 7,
+            ..query("a", Some(cursor.clone()))
+        };
+        assert_eq!(read(&more).unwrap(), Some(place()));
+        let problem = read(&query("b", Some(cursor))).unwrap_err();
+        assert_eq!(problem.field.as_deref(), Some("continue"));
+        assert_eq!(problem.code, ProblemCode::InvalidRequest);
+    }
+
+    #[test]
+    fn what_is_no_cursor_is_refused() {
+        let cursor = write(&query("a", None), place());
+        let foreign = URL_SAFE_NO_PAD.encode(r#"{"query":"x","after":{"rank":"y"}}"#);
+        for text in ["", "!", "YQ", &cursor[1..], &"A".repeat(9000), &foreign] {
+            let problem = read(&query("a", Some(text.to_owned()))).unwrap_err();
+            assert_eq!(problem.field.as_deref(), Some("continue"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+use std::collections::BTreeSet;
+
+use bus_schema::{AnswerId, DeploymentFilter, Place, Scope, Sort};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::grants::Grant;
+
+fn grants() -> Grants {
+    Grants::new(vec![Grant {
+        role: "viewer".to_owned(),
+        rights: BTreeSet::from([Right::Read]),
+        clusters: vec!["cluster-*".parse().unwrap()],
+        namespaces: vec!["shop-*".parse().unwrap()],
+    }])
+}
+
+fn survey() -> SurveyDeployments {
+    let id = |text: &str| text.parse().unwrap();
+    SurveyDeployments {
+        answer: AnswerId {
+            asker: id("a"),
+            question: id("q"),
+        },
+        scopes: Vec::<Scope>::new(),
+        clusters: vec![],
+        filter: DeploymentFilter::default(),
+        sort: Sort::default(),
+        limit: 3,
+        bytes: 1024,
+        after: None,
+    }
+}
+
+fn item(namespace: &str, name: &str) -> Value {
+    json!({"namespace": namespace, "deployment_name": name, "replicas": 1, "ready": 1, "updated": 1, "available": 1,
+        "images": ["web:1"], "health": "healthy"})
+}
+
+fn answer(items: &[Value]) -> Value {
+    json!({"items": items, "totals": {"deployments": items.len()}})
+}
+
+fn try_read(answer: &Value, survey: &SurveyDeployments) -> Result<Surveyed, String> {
+    let payload = answer.to_string();
+    let cluster = "cluster-a".parse().unwrap();
+    read(payload.as_bytes(), survey, &cluster, &grants())
+}
+
+#[test]
+fn an_answer_of_what_was_asked_for_is_taken_and_put_in_order() {
+    let items = [
+        item("shop-a", "b"),
+        item("shop-b", "a"),
+        item("shop-a", "a"),
+    ];
+    let read = try_read(&answer(&items), &survey()).unwrap();
+    let names: Vec<_> = read
+        .items
+        .iter()
+        .map(|item| format!("{}/{}", item.namespace, item.deployment_name))
+        .collect();
+    assert_eq!(names, ["shop-a/a", "shop-b/a", "shop-a/b"]);
+}
+
+#[test]
+fn what_was_not_asked_for_spoils_the_answer() {
+    let one = item("shop-a", "a");
+    let four: Vec<Value> = (0..4).map(|n| item("shop-a", &format!("x{n}"))).collect();
+    let mut large = item("shop-a", "b");
+    large["reason"] = json!("x".repeat(FRAME_BYTES + 2048));
+    let mut invented = answer(std::slice::from_ref(&one));
+    invented["totals"]["deployments"] = json!(0);
+    let mut images = answer(&[]);
+    let image = |n: usize| json!({"image": format!("i{n}"), "deployments": 1});
+    images["totals"]["images"] = (0..=Totals::IMAGES).map(image).collect();
+    let mut long = answer(&[]);
+    long["totals"]["images"] =
+        json!([{"image": "x".repeat(Totals::IMAGE_BYTES + 1), "deployments": 1}]);
+    let mut endless = answer(&[]);
+    endless["more"] = json!(true);
+    for (what, wrong) in [
+        ("too many", answer(&four)),
+        ("too large", answer(&[one.clone(), large])),
+        ("a forbidden namespace", answer(&[item("pay", "a")])),
+        ("twice", answer(&[one.clone(), one.clone()])),
+        ("totals below the items", invented),
+        ("too many images", images),
+        ("a long image", long),
+        ("more of nothing", endless),
+        ("no names", answer(&[item("SHOP", "a")])),
+        ("no object", json!([1, 2])),
+        ("no items", json!({"totals": {"deployments": 0}})),
+    ] {
+        assert!(try_read(&wrong, &survey()).is_err(), "{what}");
+    }
+    let mut filtered = survey();
+    filtered.filter.namespaces = vec!["shop-b".parse().unwrap()];
+    assert!(try_read(&answer(&[one]), &filtered).is_err());
+}
+
+#[test]
+fn nesting_without_end_and_what_is_no_json_are_refused() {
+    let (survey, cluster) = (survey(), "cluster-a".parse().unwrap());
+    let deep = format!(
+        r#"{{"items":[],"totals":{{"deployments":0}},"x":{}"#,
+        "[".repeat(200_000)
+    );
+    let deep_items = format!(r#"{{"items":{}"#, "[".repeat(100_000));
+    let million = format!(r#"{{"items":[{}0]"#, "0,".repeat(500_000));
+    for payload in [&deep, &deep_items, &million, "", "{", "\0", "null"] {
+        assert!(read(payload.as_bytes(), &survey, &cluster, &grants()).is_err());
+    }
+    assert!(read(&[0xff, 0xfe], &survey, &cluster, &grants()).is_err());
+}
+
+#[test]
+fn what_was_on_an_earlier_page_is_not_shown_again() {
+    let mut survey = survey();
+    survey.after = Some(Place {
+        rank: 0,
+        deployment_name: "b".parse().unwrap(),
+        cluster: "cluster-a".parse().unwrap(),
+        namespace: "shop-a".parse().unwrap(),
+    });
+    let items = [
+        item("shop-a", "a"),
+        item("shop-a", "b"),
+        item("shop-a", "c"),
+    ];
+    let read = try_read(&answer(&items), &survey).unwrap();
+    assert_eq!(read.items.len(), 1);
+    assert_eq!(read.items[0].deployment_name.as_str(), "c");
+}

@@ -1,0 +1,146 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use bus_schema::Health;
+use proptest::prelude::*;
+
+use super::*;
+
+type Name = (String, String, String);
+
+fn summary(namespace: &str, name: &str, restarted: i64) -> DeploymentSummary {
+    DeploymentSummary {
+        namespace: namespace.parse().unwrap(),
+        deployment_name: name.parse().unwrap(),
+        replicas: 1,
+        ready: 1,
+        updated: 1,
+        available: 1,
+        images: vec![],
+        health: Health::Healthy,
+        reason: None,
+        restarted_at: Some(jiff::Timestamp::from_second(restarted).unwrap()),
+        created_at: None,
+        labels: BTreeMap::new(),
+    }
+}
+
+fn name(item: &FleetDeployment) -> Name {
+    let deployment = &item.deployment;
+    let names = (item.cluster.to_string(), deployment.namespace.to_string());
+    (names.0, names.1, deployment.deployment_name.to_string())
+}
+
+/// The clusters, each with what it holds: when each deployment was restarted, by namespace and name.
+type Fleet = BTreeMap<String, BTreeMap<(String, String), i64>>;
+
+/// What a cluster's agent would answer.
+fn share(
+    cluster: &ClusterName,
+    held: &BTreeMap<(String, String), i64>,
+    sort: Sort,
+    after: Option<&Place>,
+    limit: usize,
+) -> (Vec<DeploymentSummary>, bool) {
+    let mut items: Vec<_> = held.iter().map(|((n, d), at)| summary(n, d, *at)).collect();
+    items.retain(|item| {
+        after.is_none_or(|after| {
+            sort.compare(sort.place(cluster, item), after.borrowed())
+                .is_gt()
+        })
+    });
+    items.sort_by(|a, b| sort.compare(sort.place(cluster, a), sort.place(cluster, b)));
+    let more = items.len() > limit;
+    items.truncate(limit);
+    (items, more)
+}
+
+fn page(
+    fleet: &Fleet,
+    sort: Sort,
+    after: Option<&Place>,
+    share_of: usize,
+    limit: usize,
+) -> (Vec<FleetDeployment>, Option<Place>) {
+    let mut merge = Merge::new(sort);
+    for (cluster, held) in fleet {
+        let cluster = cluster.parse().unwrap();
+        let (items, more) = share(&cluster, held, sort, after, share_of);
+        merge.add(&cluster, items, more);
+    }
+    merge.page(limit)
+}
+
+fn place(sort: Sort, item: &FleetDeployment) -> PlaceRef<'_> {
+    sort.place(&item.cluster, &item.deployment)
+}
+
+fn any_fleet() -> impl Strategy<Value = Fleet> {
+    let held = prop::collection::btree_map(("[ab]", "[a-e]"), 0..4_i64, 0..8);
+    prop::collection::btree_map("[a-d]", held, 0..5)
+}
+
+fn any_sort() -> impl Strategy<Value = Sort> {
+    prop_oneof![
+        Just("name"),
+        Just("-name"),
+        Just("restarted_at"),
+        Just("-restarted_at")
+    ]
+    .prop_map(|text| text.parse().unwrap())
+}
+
+proptest! {
+    #[test]
+    fn pages_together_are_the_fleet_in_order_however_small_the_shares(
+        fleet in any_fleet(), sort in any_sort(), share_of in 1..4_usize, limit in 1..6_usize
+    ) {
+        let whole: BTreeSet<Name> = fleet.iter().flat_map(|(c, held)| {
+            held.keys().map(|(n, d)| (c.clone(), n.clone(), d.clone()))
+        }).collect();
+        let (mut seen, mut after) = (Vec::<FleetDeployment>::new(), None);
+        loop {
+            let (items, next) = page(&fleet, sort, after.as_ref(), share_of, limit);
+            prop_assert!(items.len() <= limit);
+            prop_assert!(next.is_none() || !items.is_empty(), "a page that gets no further");
+            seen.extend(items);
+            after = next;
+            if after.is_none() {
+                break;
+            }
+        }
+        prop_assert!(seen.is_sorted_by(|a, b| sort.compare(place(sort, a), place(sort, b)).is_lt()));
+        prop_assert_eq!(seen.iter().map(name).collect::<BTreeSet<_>>(), whole);
+    }
+
+    #[test]
+    fn what_comes_and_goes_between_pages_neither_hides_nor_doubles_what_stays(
+        mut fleet in any_fleet(), changes in prop::collection::vec(("[a-d]", "[ab]", "[a-e]", any::<bool>()), 0..6), limit in 1..4_usize
+    ) {
+        let sort = Sort::default();
+        let all = |fleet: &Fleet| -> BTreeSet<Name> {
+            fleet.iter().flat_map(|(c, held)| held.keys().map(|(n, d)| (c.clone(), n.clone(), d.clone()))).collect()
+        };
+        let (mut stays, mut seen, mut after) = (all(&fleet), Vec::new(), None);
+        let mut changes = changes.into_iter();
+        loop {
+            let (items, next) = page(&fleet, sort, after.as_ref(), 2, limit);
+            seen.extend(items.iter().map(name));
+            after = next;
+            if after.is_none() {
+                break;
+            }
+            if let Some((cluster, namespace, deployment, comes)) = changes.next() {
+                let held = fleet.entry(cluster).or_default();
+                if comes {
+                    held.insert((namespace, deployment), 1);
+                } else {
+                    held.remove(&(namespace, deployment));
+                }
+            }
+            stays = stays.intersection(&all(&fleet)).cloned().collect();
+        }
+        let once: BTreeSet<_> = seen.iter().cloned().collect();
+        prop_assert_eq!(once.len(), seen.len());
+        prop_assert!(once.is_superset(&stays));
+    }
+}

@@ -1,0 +1,140 @@
+//! A page of the whole fleet as it is shown.
+
+use std::collections::BTreeMap;
+
+use bus_schema::verb::DeploymentSummary;
+use bus_schema::{ClusterName, Health};
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::problem::ProblemCode;
+
+/// Deployments of many clusters, and which clusters this is about.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FleetPage {
+    /// The deployments, in the order that was asked for. There may be fewer than the limit though there are more.
+    pub items: Vec<FleetDeployment>,
+    /// Give this back as `continue` for the next page; absent on the last one.
+    #[serde(rename = "continue", skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// What all deployments amount to that the filters hold for, on whichever page they are, in the clusters that answered.
+    pub totals: FleetTotals,
+    /// How many clusters answered, and how many did not.
+    pub answers: AnswerCounts,
+    /// Each cluster that the question was about, by name.
+    pub clusters: Vec<ClusterAnswer>,
+}
+
+/// A deployment of one of the clusters.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FleetDeployment {
+    /// Its cluster.
+    pub cluster: ClusterName,
+    /// The rest.
+    #[serde(flatten)]
+    pub deployment: DeploymentSummary,
+}
+
+/// What deployments amount to.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FleetTotals {
+    /// How many there are.
+    pub deployments: u64,
+    /// How many are how; a health that none has is left out.
+    #[schema(value_type = BTreeMap<String, u64>)]
+    pub health: BTreeMap<Health, u64>,
+    /// The images that are used most.
+    pub images: Vec<FleetImage>,
+    /// Uses of images that are not among those; with any, the counts of those may be too low. A narrower filter counts all.
+    pub other_images: u64,
+}
+
+/// How often an image is used.
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FleetImage {
+    /// The image, as it stands in the pod templates.
+    pub image: String,
+    /// How many deployments use it.
+    pub deployments: u64,
+    /// In how many clusters.
+    pub clusters: u64,
+}
+
+/// How many clusters answered how.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AnswerCounts {
+    /// Answered in time.
+    pub answered: usize,
+    /// Did not answer in time.
+    pub timed_out: usize,
+    /// No agent is there.
+    pub offline: usize,
+    /// Answered that it cannot, or is too old to be asked.
+    pub refused: usize,
+    /// Answered what is not an answer, which was left out.
+    pub misbehaving: usize,
+}
+
+/// A cluster, and whether and how it answered.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ClusterAnswer {
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// How it answered.
+    #[serde(flatten)]
+    pub state: AnswerState,
+}
+
+/// How a cluster answered.
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum AnswerState {
+    /// In time.
+    Answered {
+        /// How long it took.
+        milliseconds: u64,
+        /// How many of its deployments the filters hold for.
+        deployments: u64,
+        /// Present when its agent is cut off from its API server: for how many seconds its answer may be out of date.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        stale_seconds: Option<u64>,
+    },
+    /// Not in time: nothing of it is shown.
+    TimedOut,
+    /// Its agent is not there: nothing of it is shown.
+    Offline {
+        /// When it was last heard.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        last_seen: Option<Timestamp>,
+    },
+    /// Its agent cannot answer.
+    Refused {
+        /// What failed, for programs.
+        code: ProblemCode,
+        /// What failed, for people.
+        detail: String,
+    },
+    /// What came of it is not an answer and was left out.
+    Misbehaving {
+        /// What is wrong with it.
+        detail: String,
+    },
+}
+
+impl AnswerCounts {
+    /// Counts them.
+    pub fn of(clusters: &[ClusterAnswer]) -> Self {
+        let mut counts = Self::default();
+        for cluster in clusters {
+            *match cluster.state {
+                AnswerState::Answered { .. } => &mut counts.answered,
+                AnswerState::TimedOut => &mut counts.timed_out,
+                AnswerState::Offline { .. } => &mut counts.offline,
+                AnswerState::Refused { .. } => &mut counts.refused,
+                AnswerState::Misbehaving { .. } => &mut counts.misbehaving,
+            } += 1;
+        }
+        counts
+    }
+}

@@ -1,0 +1,44 @@
+//! `GET /deployments`
+
+use axum::Json;
+use axum::extract::{RawQuery, State};
+
+use crate::actor::Actor;
+use crate::app::App;
+use crate::fleet::FleetPage;
+use crate::problem::Problem;
+
+mod query;
+
+/// The deployments of the whole fleet
+///
+/// Every cluster that the caller may see is asked at once. The answer says of each whether it answered, and comes after `timeout`
+/// at the latest: a cluster that does not answer costs its own row. Pages are cut behind a place in the order, so that what is
+/// created or deleted meanwhile neither hides nor doubles anything else; in an order by what changes, a deployment may move.
+#[utoipa::path(get, path = "/deployments", tag = "Deployments",
+    params(
+        ("cluster" = Option<Vec<String>>, Query, explode = false,
+            description = "Only these clusters: names in which `*` stands for any characters, separated by commas or repeated."),
+        ("namespace" = Option<Vec<String>>, Query, explode = false, description = "Only these namespaces, likewise."),
+        ("labelSelector" = Option<String>, Query,
+            description = "A Kubernetes label selector, such as `tier in (web, api),team!=x`."),
+        ("q" = Option<String>, Query, description = "Part of the name."),
+        ("image" = Option<String>, Query,
+            description = "A whole part of an image: a repository, a tag, a digest, or neighbouring ones, such as `shop/cart`, `:1.4`, `cart:1.4`; `*` stands for any characters."),
+        ("health" = Option<Vec<bus_schema::Health>>, Query, explode = false, description = "Of one of these healths."),
+        ("sort" = Option<String>, Query,
+            description = "`name` (if absent), `age` (youngest first), `health` (worst first) or `restarted_at`; with `-` before it the other way round."),
+        ("limit" = Option<u32>, Query, description = "At most this many items, 500 if absent."),
+        ("continue" = Option<String>, Query, description = "The `continue` of the page before; the rest of the query must be the same."),
+        ("timeout" = Option<String>, Query,
+            description = "How long clusters are waited for: seconds, or with a unit such as `500ms`; 2 s if absent, 100 ms to 30 s."),
+    ),
+    responses((status = 200, body = FleetPage), Problem))]
+pub async fn list_fleet_deployments(
+    State(app): State<App>,
+    actor: Actor,
+    RawQuery(text): RawQuery,
+) -> Result<Json<FleetPage>, Problem> {
+    let query = query::read(text.as_deref().unwrap_or_default())?;
+    app.fleet.survey(&actor, &query).await.map(Json)
+}

@@ -1,0 +1,182 @@
+//! The query of a survey, read strictly: what is wrong is answered with its field and the position in it.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use bus_schema::{DEFAULT_LIMIT, Health, MAX_LIMIT, Pattern, Selector};
+
+use crate::fleet::FleetQuery;
+use crate::problem::{Problem, ProblemCode};
+
+/// How long clusters are waited for when nobody says.
+const WITHIN: Duration = Duration::from_secs(2);
+
+/// How long they may be.
+const WITHIN_BOUNDS: std::ops::RangeInclusive<Duration> =
+    Duration::from_millis(100)..=Duration::from_secs(30);
+
+/// The most patterns of one kind.
+const MOST_PATTERNS: usize = 100;
+
+/// The most bytes of a text that is looked for.
+const TEXT_BYTES: usize = 512;
+
+/// Reads the part of the address behind the question mark.
+pub fn read(text: &str) -> Result<FleetQuery, Problem> {
+    let mut query = FleetQuery {
+        limit: DEFAULT_LIMIT,
+        within: WITHIN,
+        ..FleetQuery::default()
+    };
+    let mut given = Vec::<Cow<'_, str>>::new();
+    for (field, value) in form_urlencoded::parse(text.as_bytes()) {
+        if given.contains(&field) && !matches!(&*field, "cluster" | "namespace" | "health") {
+            return Err(wrong(&field, "it is given twice"));
+        }
+        take(&mut query, &field, &value)?;
+        given.push(field);
+    }
+    Ok(query)
+}
+
+fn take(query: &mut FleetQuery, field: &str, value: &str) -> Result<(), Problem> {
+    let filter = &mut query.filter;
+    match field {
+        "cluster" => patterns(field, value, &mut query.clusters)?,
+        "namespace" => patterns(field, value, &mut filter.namespaces)?,
+        "labelSelector" => {
+            Selector::parse(value).map_err(|error| wrong(field, error))?;
+            filter.label_selector = Some(value.to_owned());
+        }
+        "q" => filter.q = Some(looked_for(field, value)?),
+        "image" => filter.image = Some(looked_for(field, value)?),
+        "health" => filter.health.extend(healths(field, value)?),
+        "sort" => query.sort = value.parse().map_err(|error| wrong(field, error))?,
+        "limit" => {
+            let limit = value.parse().ok().filter(|n| (1..=MAX_LIMIT).contains(n));
+            query.limit = limit.ok_or_else(|| wrong(field, format!("use 1 to {MAX_LIMIT}")))?;
+        }
+        "continue" => query.next = Some(value.to_owned()),
+        "timeout" => {
+            let within = duration(value).filter(|within| WITHIN_BOUNDS.contains(within));
+            let bounds = "use seconds such as 0.5, or a unit such as 500ms; 100ms to 30s";
+            query.within = within.ok_or_else(|| wrong(field, bounds))?;
+        }
+        _ => return Err(wrong(field, "there is no such parameter")),
+    }
+    Ok(())
+}
+
+/// Separated by commas; positions are those in the whole value.
+fn patterns(field: &str, value: &str, patterns: &mut Vec<Pattern>) -> Result<(), Problem> {
+    let mut begins = 0;
+    for part in value.split(',') {
+        let pattern: Pattern = part.parse().map_err(|error: bus_schema::PatternError| {
+            let position = begins + error.position;
+            wrong(field, bus_schema::PatternError { position })
+        })?;
+        patterns.push(pattern);
+        begins += part.chars().count() + 1;
+    }
+    if patterns.len() > MOST_PATTERNS {
+        return Err(wrong(field, format!("more than {MOST_PATTERNS} patterns")));
+    }
+    Ok(())
+}
+
+fn looked_for(field: &str, value: &str) -> Result<String, Problem> {
+    if value.len() > TEXT_BYTES {
+        return Err(wrong(field, format!("longer than {TEXT_BYTES} bytes")));
+    }
+    Ok(value.to_owned())
+}
+
+fn healths(field: &str, value: &str) -> Result<Vec<Health>, Problem> {
+    let mut begins = 0;
+    let health = |part: &str| {
+        let json = serde_json::Value::from(part);
+        let health = serde_json::from_value(json).unwrap_or(Health::Unknown);
+        // Anything else reads as unknown too.
+        let known = health != Health::Unknown || part == "unknown";
+        let words = "use healthy, progressing, degraded, paused, failed or unknown";
+        let at = begins;
+        begins += part.chars().count() + 1;
+        let problem = || wrong(field, format!("{words}; wrong at position {at}"));
+        known.then_some(health).ok_or_else(problem)
+    };
+    value.split(',').map(health).collect()
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    let (number, unit) = match text.strip_suffix("ms") {
+        Some(number) => (number, 0.001),
+        None => (text.strip_suffix('s').unwrap_or(text), 1.0),
+    };
+    let plain = number.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let seconds = number.parse::<f64>().ok().filter(|_| plain)? * unit;
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+fn wrong(field: &str, why: impl std::fmt::Display) -> Problem {
+    let detail = format!("{field}: {why}");
+    Problem::new(ProblemCode::InvalidRequest, detail).field(field)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_is_read_and_lists_are_separated_or_repeated() {
+        let query = read(
+            "cluster=prod-*,dev&cluster=test&namespace=pay&labelSelector=a%20in%20(b)&q=x&image=%3A1.4&health=failed,degraded\
+             &sort=-age&limit=7&continue=abc&timeout=500ms",
+        )
+        .unwrap();
+        let clusters: Vec<_> = query.clusters.iter().map(Pattern::as_str).collect();
+        assert_eq!(clusters, ["prod-*", "dev", "test"]);
+        assert_eq!(query.filter.namespaces.len(), 1);
+        assert_eq!(query.filter.label_selector.as_deref(), Some("a in (b)"));
+        assert_eq!(query.filter.image.as_deref(), Some(":1.4"));
+        assert_eq!(query.filter.health, [Health::Failed, Health::Degraded]);
+        assert_eq!(query.sort.to_string(), "-age");
+        assert_eq!((query.limit, query.next.as_deref()), (7, Some("abc")));
+        assert_eq!(query.within, Duration::from_millis(500));
+        assert_eq!(read("timeout=1.5").unwrap().within.as_millis(), 1500);
+        assert_eq!(read("").unwrap().within, WITHIN);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_position() {
+        let many = format!("cluster=a{}", ",a".repeat(MOST_PATTERNS));
+        for (text, field, words) in [
+            ("cluster=a,b.c", "cluster", "at position 3"),
+            ("cluster=", "cluster", "at position 0"),
+            (&many, "cluster", "more than"),
+            ("namespace=a,,b", "namespace", "at position 2"),
+            ("labelSelector=a+in", "labelSelector", "at position 4"),
+            ("health=failed,ill", "health", "at position 7"),
+            ("sort=colour", "sort", "restarted_at"),
+            ("limit=0", "limit", "1 to"),
+            ("limit=many", "limit", "1 to"),
+            ("timeout=1m", "timeout", "100ms"),
+            ("timeout=31", "timeout", "100ms"),
+            ("timeout=-1", "timeout", "100ms"),
+            ("timeout=1e1", "timeout", "100ms"),
+            ("q=a&q=b", "q", "twice"),
+            ("colour=red", "colour", "no such"),
+        ] {
+            let problem = read(text).unwrap_err();
+            assert_eq!(problem.field.as_deref(), Some(field), "{text}");
+            assert_eq!(problem.code, ProblemCode::InvalidRequest);
+            assert!(problem.detail.contains(words), "{text}: {problem}");
+        }
+        assert_eq!(
+            read(&format!("image={}", "a".repeat(600)))
+                .unwrap_err()
+                .field
+                .as_deref(),
+            Some("image")
+        );
+    }
+}

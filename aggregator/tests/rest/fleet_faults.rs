@@ -1,0 +1,247 @@
+//! The whole fleet in one call when some of it is away, slow or hostile: a cluster costs its own row, never the answer.
+
+use std::time::{Duration, Instant};
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use xtask::proxy::TcpProxy;
+
+use crate::impostor::{Impostor, share};
+use crate::stack::{Answer, PATIENCE, Stack};
+
+const VERB: &str = "fleet.deployments";
+
+fn row<'a>(answer: &'a Answer, cluster: &str) -> &'a Value {
+    let rows = answer.body["clusters"].as_array().expect("clusters");
+    let row = rows.iter().find(|row| row["cluster"] == cluster);
+    row.unwrap_or_else(|| panic!("no {cluster} in {answer:?}"))
+}
+
+/// Waits until these clusters are known and online.
+async fn known(stack: &Stack, clusters: &[&str]) {
+    let token = stack.service.token("admin").await;
+    let known = async || {
+        let list = stack.service.get("/clusters", &token).await;
+        let items = list.body["items"].as_array()?.clone();
+        let online = |name: &&str| {
+            let of = |item: &&Value| item["cluster"] == **name && item["presence"] == "online";
+            items.iter().any(|item| of(&item))
+        };
+        clusters.iter().all(online).then_some(())
+    };
+    stack.service.until("the clusters are known", known).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_cluster_and_a_silent_one_cost_their_own_rows() {
+    let mut stack = Stack::start(3).await;
+    let token = stack.service.token("viewer").await;
+    let proxy = TcpProxy::start(stack.nats.address()).await.unwrap();
+    stack.agents.remove(2).stop().await;
+    stack.agents.remove(1).stop().await;
+    let behind = format!("nats://{}", proxy.addr());
+    let slow = stack.agent("cluster-b", "cluster-b", &behind);
+    stack.agents.push(slow);
+    let answered = async || {
+        let page = stack.service.get("/deployments", &token).await;
+        (page.body["answers"]["answered"] == 2).then_some(page)
+    };
+    let page = stack
+        .service
+        .until("cluster-b answers again", answered)
+        .await;
+    let gone = row(&page, "cluster-c");
+    assert_eq!(gone["state"], "offline");
+    assert!(gone["last_seen"].is_string(), "{gone}");
+
+    proxy.cut();
+    let begun = Instant::now();
+    let page = stack
+        .service
+        .get("/deployments?timeout=300ms", &token)
+        .await;
+    let took = begun.elapsed();
+    assert!(
+        took >= Duration::from_millis(300) && took < PATIENCE,
+        "{took:?}"
+    );
+    let counts =
+        json!({"answered": 1, "timed_out": 1, "offline": 1, "refused": 0, "misbehaving": 0});
+    assert_eq!(page.body["answers"], counts, "{page:?}");
+    assert_eq!(
+        row(&page, "cluster-b"),
+        &json!({"cluster": "cluster-b", "state": "timed_out"})
+    );
+    assert_eq!(page.body["totals"]["deployments"], 4);
+    let items = page.body["items"].as_array().unwrap();
+    assert!(items.len() == 4 && items.iter().all(|item| item["cluster"] == "cluster-a"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_dies_while_it_is_waited_for_is_not_waited_for_any_longer() {
+    let stack = Stack::start(1).await;
+    let token = stack.service.token("viewer").await;
+    let mute = Impostor::heard(&stack, "mute", &[VERB]).await;
+    known(&stack, &["mute"]).await;
+    let mut questions = mute.questions().await;
+    let asked = stack.service.get("/deployments?timeout=30", &token);
+    let dies = async {
+        // It has been asked, and goes without an answer.
+        futures::StreamExt::next(&mut questions)
+            .await
+            .expect("a question");
+        mute.dies().await;
+    };
+    let begun = Instant::now();
+    let (page, ()) = tokio::join!(asked, dies);
+    assert_eq!(row(&page, "mute")["state"], "offline", "{page:?}");
+    assert!(begun.elapsed() < Duration::from_secs(25));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_is_too_old_and_one_that_cannot_are_refusals() {
+    let stack = Stack::start(1).await;
+    let token = stack.service.token("viewer").await;
+    let _old = Impostor::heard(&stack, "old", &["deployments"]).await;
+    let busy = Impostor::heard(&stack, "busy", &[VERB]).await;
+    let _refuses = busy.refuses("not_ready").await;
+    known(&stack, &["old", "busy"]).await;
+    let page = stack.service.get("/deployments?timeout=30", &token).await;
+    let state = |cluster| (&row(&page, cluster)["state"], &row(&page, cluster)["code"]);
+    assert_eq!(state("old"), (&json!("refused"), &json!("agent_too_old")));
+    assert_eq!(state("busy"), (&json!("refused"), &json!("agent_busy")));
+    assert_eq!(page.body["answers"]["answered"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_agents_spoil_their_own_rows_and_are_shown_as_misbehaving() {
+    let stack = Stack::start(2).await;
+    let token = stack.service.token("viewer").await;
+    let one = share(&[("pay", "evil")]).to_string();
+    let deep = format!(r#"{{"items":{}"#, "[".repeat(200_000));
+    let million = format!(
+        r#"{{"items":[{}0],"totals":{{"deployments":0}}}}"#,
+        "0,".repeat(450_000)
+    );
+    let many: Vec<(&str, String)> = (0..6000).map(|n| ("pay", format!("evil-{n}"))).collect();
+    let many: Vec<(&str, &str)> = many
+        .iter()
+        .map(|(namespace, name)| (*namespace, name.as_str()))
+        .collect();
+    let mut liar = share(&[("pay", "evil")]);
+    liar["cluster"] = json!("cluster-a");
+    liar["items"][0]["cluster"] = json!("cluster-a");
+    let hostile = [
+        ("garbage", vec!["\u{0}\u{1}not json".to_owned()]),
+        ("deep", vec![deep]),
+        ("million", vec![million]),
+        ("many", vec![share(&many[..1200]).to_string()]),
+        // A flood, all of it before the others have answered.
+        ("flood", vec![one.clone(); 500]),
+        ("empty", vec![String::new()]),
+        (
+            "endless",
+            vec![json!({"items": [], "more": true, "totals": {"deployments": 9}}).to_string()],
+        ),
+    ];
+    let mut answering = Vec::new();
+    let mut clusters = Vec::new();
+    for (name, answers) in hostile {
+        let impostor = Impostor::heard(&stack, name, &[VERB]).await;
+        answering.push(impostor.answers(answers).await);
+        clusters.push((name, impostor));
+    }
+    let lying = Impostor::heard(&stack, "liar", &[VERB]).await;
+    let _lies = lying.answers(vec![liar.to_string()]).await;
+    // One more that is silent keeps the question open until all of the flood has come.
+    let _mute = Impostor::heard(&stack, "mute", &[VERB]).await;
+    let mut names: Vec<&str> = clusters.iter().map(|(name, _)| *name).collect();
+    names.extend(["liar", "mute"]);
+    known(&stack, &names).await;
+
+    let page = stack.service.get("/deployments?timeout=3", &token).await;
+    assert_eq!(page.status, StatusCode::OK);
+    for (cluster, _) in &clusters {
+        let row = row(&page, cluster);
+        assert_eq!(row["state"], "misbehaving", "{row}");
+        assert!(
+            row["detail"]
+                .as_str()
+                .is_some_and(|detail| !detail.is_empty() && detail.len() < 1000),
+            "{row}"
+        );
+    }
+    let counts =
+        json!({"answered": 3, "timed_out": 1, "offline": 0, "refused": 0, "misbehaving": 7});
+    assert_eq!(page.body["answers"], counts);
+    // What it says of other clusters is not even read: its item is its own.
+    let items = page.body["items"].as_array().unwrap();
+    let evil: Vec<_> = items
+        .iter()
+        .filter(|item| item["deployment_name"] == "evil")
+        .collect();
+    assert_eq!(evil.len(), 1, "{evil:?}");
+    assert_eq!(evil[0]["cluster"], "liar");
+    assert_eq!(items.len(), 8 + 1);
+    assert_eq!(page.body["totals"]["deployments"], 9);
+
+    let list = stack.service.get("/clusters", &token).await;
+    for item in list.body["items"].as_array().unwrap() {
+        let conditions = item["conditions"].as_array().unwrap().iter();
+        let misbehaves = conditions
+            .filter(|condition| condition["type"] == "misbehaving")
+            .count();
+        let hostile = clusters.iter().any(|(name, _)| item["cluster"] == *name);
+        assert_eq!(misbehaves, usize::from(hostile), "{item}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_agent_shows_of_namespaces_that_the_caller_may_not_see_is_left_out() {
+    let stack = Stack::start(1).await;
+    let leaky = Impostor::heard(&stack, "leaky", &[VERB]).await;
+    let _leaks = leaky
+        .answers(vec![
+            share(&[("pay", "open"), ("secret", "hidden")]).to_string(),
+        ])
+        .await;
+    known(&stack, &["leaky"]).await;
+    // All clusters but one, their namespace pay alone.
+    let token = stack.service.token("pay").await;
+    let page = stack.service.get("/deployments?timeout=30", &token).await;
+    assert_eq!(row(&page, "leaky")["state"], "misbehaving");
+    let text = page.body.to_string();
+    assert!(
+        !text.contains("hidden") && !text.contains("secret"),
+        "{text}"
+    );
+    let admin = stack.service.token("admin").await;
+    let page = stack.service.get("/deployments?timeout=30", &admin).await;
+    assert_eq!(row(&page, "leaky")["state"], "answered");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_bus_a_survey_fails_at_once() {
+    let mut stack = Stack::start(1).await;
+    let token = stack.service.token("viewer").await;
+    stack.nats.kill().await.unwrap();
+    let away = async || (!stack.service.app.fleet.bus().is_up()).then_some(());
+    stack
+        .service
+        .until("the bus is seen to be away", away)
+        .await;
+    let answer = stack.service.get("/deployments", &token).await;
+    assert_eq!(
+        (answer.status, answer.code()),
+        (StatusCode::SERVICE_UNAVAILABLE, "bus_unavailable")
+    );
+    stack.nats.restart().await.unwrap();
+    let back = async || {
+        let page = stack.service.get("/deployments", &token).await;
+        (page.body["answers"]["answered"] == 1).then_some(())
+    };
+    stack
+        .service
+        .until("the survey is answered again", back)
+        .await;
+}

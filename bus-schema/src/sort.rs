@@ -1,0 +1,245 @@
+//! The order in which a survey lists deployments, the same in every agent and in the aggregator. It is total, so that a page can
+//! begin behind any place in it, also one whose deployment is gone.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::verb::DeploymentSummary;
+use crate::{ClusterName, DeploymentName, Health, Namespace};
+
+/// What deployments are ordered by. Those that are equal in it are ordered by name, cluster and namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum SortBy {
+    /// The name.
+    #[default]
+    Name,
+    /// How long ago it was created; unknown counts as oldest.
+    Age,
+    /// How it is, worst first.
+    Health,
+    /// When it was last restarted; never counts as earliest.
+    RestartedAt,
+}
+
+/// Which end comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Order {
+    /// The smallest first.
+    #[default]
+    Ascending,
+    /// The largest first.
+    Descending,
+}
+
+/// An order. As text the name of what it is by, with a `-` before it where the largest comes first: `name`, `-restarted_at`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Sort {
+    /// What by.
+    pub by: SortBy,
+    /// Which end first.
+    pub order: Order,
+}
+
+/// The text is not an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "not an order: use name, age, health or restarted_at, with - before it for the largest first"
+)]
+pub struct SortError;
+
+/// Where a deployment stands in the order of a survey, by itself or borrowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Place<D = DeploymentName, C = ClusterName, N = Namespace> {
+    /// What it is ordered by, as a number; see [`Sort::rank`].
+    pub rank: i64,
+    /// Its name.
+    pub deployment_name: D,
+    /// Its cluster.
+    pub cluster: C,
+    /// Its namespace.
+    pub namespace: N,
+}
+
+/// A place that borrows its names.
+pub type PlaceRef<'a> = Place<&'a str, &'a str, &'a str>;
+
+impl Place {
+    /// The same place, borrowed.
+    #[must_use]
+    pub fn borrowed(&self) -> PlaceRef<'_> {
+        Place {
+            rank: self.rank,
+            deployment_name: self.deployment_name.as_str(),
+            cluster: self.cluster.as_str(),
+            namespace: self.namespace.as_str(),
+        }
+    }
+}
+
+impl Sort {
+    /// What a deployment is ordered by, as a number; times in seconds, so that both sides see the same. Zero where it is the name.
+    #[must_use]
+    pub fn rank(
+        self,
+        health: Health,
+        created_at: Option<jiff::Timestamp>,
+        restarted_at: Option<jiff::Timestamp>,
+    ) -> i64 {
+        match self.by {
+            SortBy::Name => 0,
+            SortBy::Age => created_at.map_or(i64::MAX, |time| -time.as_second()),
+            SortBy::Health => health as i64,
+            SortBy::RestartedAt => restarted_at.map_or(i64::MIN, jiff::Timestamp::as_second),
+        }
+    }
+
+    /// The place of a cluster's deployment.
+    #[must_use]
+    pub fn place<'a>(self, cluster: &'a ClusterName, item: &'a DeploymentSummary) -> PlaceRef<'a> {
+        Place {
+            rank: self.rank(item.health, item.created_at, item.restarted_at),
+            deployment_name: item.deployment_name.as_str(),
+            cluster: cluster.as_str(),
+            namespace: item.namespace.as_str(),
+        }
+    }
+
+    /// Which of two places comes first. Equal only where it is the same deployment.
+    #[must_use]
+    pub fn compare(self, a: PlaceRef<'_>, b: PlaceRef<'_>) -> Ordering {
+        let by_name = a.deployment_name.cmp(b.deployment_name);
+        let (first, names) = match self.by {
+            SortBy::Name => (by_name, Ordering::Equal),
+            _ => (a.rank.cmp(&b.rank), by_name),
+        };
+        let first = match self.order {
+            Order::Ascending => first,
+            Order::Descending => first.reverse(),
+        };
+        first
+            .then(names)
+            .then_with(|| a.cluster.cmp(b.cluster))
+            .then_with(|| a.namespace.cmp(b.namespace))
+    }
+}
+
+const NAMES: [(SortBy, &str); 4] = [
+    (SortBy::Name, "name"),
+    (SortBy::Age, "age"),
+    (SortBy::Health, "health"),
+    (SortBy::RestartedAt, "restarted_at"),
+];
+
+impl FromStr for Sort {
+    type Err = SortError;
+
+    fn from_str(text: &str) -> Result<Self, SortError> {
+        let (order, name) = match text.strip_prefix('-') {
+            Some(name) => (Order::Descending, name),
+            None => (Order::Ascending, text),
+        };
+        let (by, _) = NAMES.iter().find(|(_, n)| *n == name).ok_or(SortError)?;
+        Ok(Self { by: *by, order })
+    }
+}
+
+impl fmt::Display for Sort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.order == Order::Descending {
+            f.write_str("-")?;
+        }
+        let name = NAMES.iter().find(|(by, _)| *by == self.by);
+        f.write_str(name.map_or("", |(_, name)| name))
+    }
+}
+
+impl TryFrom<String> for Sort {
+    type Error = SortError;
+
+    fn try_from(text: String) -> Result<Self, SortError> {
+        text.parse()
+    }
+}
+
+impl From<Sort> for String {
+    fn from(sort: Sort) -> Self {
+        sort.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn any_sort() -> impl Strategy<Value = Sort> {
+        let by = (0..NAMES.len()).prop_map(|index| NAMES[index].0);
+        let order = prop_oneof![Just(Order::Ascending), Just(Order::Descending)];
+        (by, order).prop_map(|(by, order)| Sort { by, order })
+    }
+
+    fn any_place() -> impl Strategy<Value = Place<String, String, String>> {
+        (-1..2_i64, "[ab]", "[ab]", "[ab]").prop_map(|(rank, name, cluster, namespace)| Place {
+            rank,
+            deployment_name: name,
+            cluster,
+            namespace,
+        })
+    }
+
+    fn borrowed(place: &Place<String, String, String>) -> PlaceRef<'_> {
+        Place {
+            rank: place.rank,
+            deployment_name: &place.deployment_name,
+            cluster: &place.cluster,
+            namespace: &place.namespace,
+        }
+    }
+
+    #[test]
+    fn what_is_no_order_is_refused() {
+        for text in ["", "-", "--name", "Name", "name ", "colour"] {
+            assert_eq!(Sort::from_str(text), Err(SortError), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_youngest_the_worst_and_the_longest_untouched_come_first() {
+        let time = |text: &str| Some(text.parse().expect("a time"));
+        let (early, late) = (time("2026-01-01T00:00:00Z"), time("2026-02-01T00:00:00Z"));
+        let rank = |by, health, created, restarted| {
+            let order = Order::Ascending;
+            Sort { by, order }.rank(health, created, restarted)
+        };
+        let age = |created| rank(SortBy::Age, Health::Healthy, created, None);
+        assert!(age(late) < age(early) && age(early) < age(None));
+        let health = |health| rank(SortBy::Health, health, None, None);
+        assert!(health(Health::Failed) < health(Health::Healthy));
+        let restarted = |at| rank(SortBy::RestartedAt, Health::Healthy, None, at);
+        assert!(restarted(None) < restarted(early) && restarted(early) < restarted(late));
+    }
+
+    proptest! {
+        #[test]
+        fn an_order_comes_back_from_its_text(sort in any_sort()) {
+            prop_assert_eq!(sort.to_string().parse(), Ok(sort));
+        }
+
+        #[test]
+        fn every_order_is_total(sort in any_sort(), a in any_place(), b in any_place(), c in any_place()) {
+            let compare = |x, y| sort.compare(borrowed(x), borrowed(y));
+            prop_assert_eq!(compare(&a, &b), compare(&b, &a).reverse());
+            if compare(&a, &b).is_le() && compare(&b, &c).is_le() {
+                prop_assert!(compare(&a, &c).is_le());
+            }
+            if compare(&a, &b).is_eq() {
+                let names = |p: &Place<String, String, String>| (p.deployment_name.clone(), p.cluster.clone(), p.namespace.clone());
+                prop_assert_eq!(names(&a), names(&b));
+            }
+        }
+    }
+}

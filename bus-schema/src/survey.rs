@@ -1,0 +1,207 @@
+//! Questions to all clusters at once: published on `fleet.<verb>` without a reply subject, and answered by each cluster on
+//! `agent.<name>.answer.<asker>.<question>`, so that the broker vouches for who answers.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::verb::DeploymentSummary;
+use crate::{ClusterName, Health, Namespace, Pattern, Place, Right, Sort, StreamId};
+
+/// Where the answers to one question go.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct AnswerId {
+    /// The aggregator that asks: a new id at each start.
+    pub asker: StreamId,
+    /// The question.
+    pub question: StreamId,
+}
+
+/// Clusters, and the namespaces of them that may be shown to whoever asks.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Scope {
+    /// The clusters.
+    pub clusters: Vec<Pattern>,
+    /// Their namespaces.
+    pub namespaces: Vec<Pattern>,
+}
+
+/// `fleet.deployments`: asks each cluster for its share of a page of deployments, and for its totals. Agents that are not meant,
+/// or may show nothing, are silent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SurveyDeployments {
+    /// Where the answers go.
+    pub answer: AnswerId,
+    /// What may be shown: all that is in any of these.
+    pub scopes: Vec<Scope>,
+    /// Only these clusters are meant; all if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clusters: Vec<Pattern>,
+    /// Which deployments.
+    #[serde(default)]
+    pub filter: DeploymentFilter,
+    /// In which order.
+    #[serde(default)]
+    pub sort: Sort,
+    /// At most this many items in the answer.
+    pub limit: u32,
+    /// The items end before they take more bytes of JSON than this, but for the first one.
+    pub bytes: u32,
+    /// Only items behind this place in the order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Place>,
+}
+
+impl SurveyDeployments {
+    /// How agents name it among the verbs that they answer; also its subject.
+    pub const VERB: &'static str = crate::subject::SURVEY_DEPLOYMENTS;
+
+    /// What a person must be granted to have it asked.
+    pub const RIGHT: Right = Right::Read;
+
+    /// Whether a cluster is meant.
+    #[must_use]
+    pub fn means(&self, cluster: &ClusterName) -> bool {
+        any_or_all(&self.clusters, cluster.as_str())
+    }
+
+    /// The namespaces of a cluster that may be shown, as patterns.
+    pub fn shown<'a>(&'a self, cluster: &'a ClusterName) -> impl Iterator<Item = &'a Pattern> {
+        self.scopes
+            .iter()
+            .filter(|scope| any(&scope.clusters, cluster.as_str()))
+            .flat_map(|scope| &scope.namespaces)
+    }
+}
+
+/// Which deployments; all that is given must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct DeploymentFilter {
+    /// Only those of these namespaces; all if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub namespaces: Vec<Pattern>,
+    /// Only those whose labels match this Kubernetes label selector, equality or set based.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_selector: Option<String>,
+    /// Only those whose name contains this text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub q: Option<String>,
+    /// Only those with an image of which this is a whole part: see [`crate::ImagePattern`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// Only those that are one of these; all if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub health: Vec<Health>,
+}
+
+impl DeploymentFilter {
+    /// Whether those of a namespace are meant.
+    #[must_use]
+    pub fn means(&self, namespace: &Namespace) -> bool {
+        any_or_all(&self.namespaces, namespace.as_str())
+    }
+}
+
+/// A cluster's answer to [`SurveyDeployments`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Surveyed<T = DeploymentSummary> {
+    /// Its first items behind the place that was asked for, in the order that was asked for.
+    pub items: Vec<T>,
+    /// Whether there are more behind them.
+    #[serde(default)]
+    pub more: bool,
+    /// What all deployments amount to that the filter holds for, on whichever page they are.
+    pub totals: Totals,
+    /// Present when the agent is cut off from its API server: for how many seconds all this may be out of date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale_seconds: Option<u64>,
+}
+
+/// What deployments amount to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// How many there are.
+    pub deployments: u64,
+    /// How many are how; a health that none has is left out.
+    #[serde(default)]
+    pub health: BTreeMap<Health, u64>,
+    /// How many have this image in one of their containers, the most used first: at most [`Totals::IMAGES`].
+    #[serde(default)]
+    pub images: Vec<ImageCount>,
+    /// Uses of images that are not among those.
+    #[serde(default)]
+    pub other_images: u64,
+}
+
+impl Totals {
+    /// The most images that are counted by name.
+    pub const IMAGES: usize = 100;
+
+    /// The longest name by which an image is counted, in bytes.
+    pub const IMAGE_BYTES: usize = 512;
+}
+
+/// How often an image is used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ImageCount {
+    /// The image, as it stands in the pod template.
+    pub image: String,
+    /// How many deployments use it.
+    pub deployments: u64,
+}
+
+fn any(patterns: &[Pattern], name: &str) -> bool {
+    patterns.iter().any(|pattern| pattern.matches(name))
+}
+
+fn any_or_all(patterns: &[Pattern], name: &str) -> bool {
+    patterns.is_empty() || any(patterns, name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn patterns(texts: &[&str]) -> Vec<Pattern> {
+        texts
+            .iter()
+            .map(|t| t.parse().expect("a pattern"))
+            .collect()
+    }
+
+    #[test]
+    fn a_cluster_shows_what_any_scope_of_it_allows_and_nothing_of_the_others() {
+        let id = |text: &str| text.parse().expect("an id");
+        let (asker, question) = (id("a"), id("q"));
+        let scope = |clusters, namespaces| Scope {
+            clusters: patterns(clusters),
+            namespaces: patterns(namespaces),
+        };
+        let survey = SurveyDeployments {
+            answer: AnswerId { asker, question },
+            scopes: vec![
+                scope(&["prod-*"], &["pay"]),
+                scope(&["prod-b", "dev"], &["shop-*", "x"]),
+            ],
+            clusters: patterns(&["prod-*"]),
+            filter: DeploymentFilter::default(),
+            sort: Sort::default(),
+            limit: 1,
+            bytes: 1,
+            after: None,
+        };
+        let shown = |cluster: &str| -> Vec<String> {
+            let cluster = cluster.parse().expect("a name");
+            survey
+                .shown(&cluster)
+                .map(|p| p.as_str().to_owned())
+                .collect()
+        };
+        assert_eq!(shown("prod-a"), ["pay"]);
+        assert_eq!(shown("prod-b"), ["pay", "shop-*", "x"]);
+        assert_eq!(shown("test"), Vec::<String>::new());
+        assert!(survey.means(&"prod-a".parse().expect("a name")));
+        assert!(!survey.means(&"dev".parse().expect("a name")));
+    }
+}
