@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use argon2::{Argon2, PasswordVerifier};
 use tokio::sync::Semaphore;
 
 use crate::problem::{Problem, ProblemCode};
 
 mod hash;
+mod memory;
 mod stdin;
+
+use memory::Memories;
 
 pub use hash::{StoredHash, StoredHashError, hash};
 pub use stdin::{HashPasswordError, hash_password_from_stdin};
@@ -56,6 +58,7 @@ impl std::fmt::Debug for Password {
 #[derive(Debug)]
 pub struct Passwords {
     turns: Arc<Semaphore>,
+    memories: Arc<Memories>,
     runs: AtomicU64,
 }
 
@@ -63,6 +66,7 @@ impl Default for Passwords {
     fn default() -> Self {
         Self {
             turns: Arc::new(Semaphore::new(RUNS_AT_ONCE)),
+            memories: Arc::default(),
             runs: AtomicU64::new(0),
         }
     }
@@ -83,12 +87,11 @@ impl Passwords {
             );
         };
         self.runs.fetch_add(1, Ordering::Relaxed);
+        let memories = Arc::clone(&self.memories);
         let run = tokio::task::spawn_blocking(move || {
             // The turn ends with the work, also when whoever asked has left meanwhile.
             let _turn = turn;
-            Argon2::default()
-                .verify_password(password.expose().as_bytes(), hash.phc())
-                .is_ok()
+            memories.with(|memory| hash.matches(&password, memory))
         });
         run.await
             .map_err(|_| Problem::new(ProblemCode::Internal, "the password could not be checked"))

@@ -6,8 +6,10 @@ use argon2::password_hash::phc::{Output, Salt};
 use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher, Version};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq as _;
 
 use super::Password;
+use super::memory::Memory;
 
 /// A hash that costs more than this is refused: it could stop the process at the first sign-in.
 const MAX_MEMORY_KIB: u32 = 256 * 1024;
@@ -66,8 +68,28 @@ impl StoredHash {
         self.0.to_string()
     }
 
-    pub(super) fn phc(&self) -> &PasswordHash {
-        &self.0
+    /// Whether the password is the one that was hashed, worked out in this memory.
+    pub(super) fn matches(&self, password: &Password, memory: &mut Memory) -> bool {
+        let PasswordHash {
+            version,
+            salt: Some(salt),
+            hash: Some(expected),
+            ..
+        } = &self.0
+        else {
+            return false;
+        };
+        let version = version.map_or(Ok(Version::default()), Version::try_from);
+        let (Ok(params), Ok(version)) = (Params::try_from(&self.0), version) else {
+            return false;
+        };
+        let blocks = memory.blocks(params.block_count());
+        let mut output = [0; Output::MAX_LENGTH];
+        let output = &mut output[..expected.len()];
+        let password = password.expose().as_bytes();
+        let argon2 = Argon2::new(Algorithm::Argon2id, version, params);
+        let made = argon2.hash_password_into_with_memory(password, salt, output, blocks);
+        made.is_ok() && bool::from(output.ct_eq(expected.as_bytes()))
     }
 }
 

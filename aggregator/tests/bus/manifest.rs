@@ -15,7 +15,7 @@ const NAMESPACE: &str = "--namespace=multi-cluster-aggregator";
 async fn enrolled(image: &str) -> NamedTempFile {
     let (server, _dir) = server().await;
     let keys = server.keys().aggregator_dir();
-    let keys = keys.to_str().unwrap();
+    let keys = keys.to_str().expect("a path");
     let link = ["--nats-url", &server.url(), "--bus-keys", keys];
     let how = [
         "--agent-nats-url",
@@ -26,8 +26,8 @@ async fn enrolled(image: &str) -> NamedTempFile {
     let arguments = [&["enroll", "cluster-a"], &how[..], &link[..]].concat();
     let output = aggregator(&arguments).await;
     assert!(output.status.success(), "{}", said(&output));
-    let mut file = NamedTempFile::new().unwrap();
-    file.write_all(&output.stdout).unwrap();
+    let mut file = NamedTempFile::new().expect("a file");
+    file.write_all(&output.stdout).expect("written");
     file
 }
 
@@ -68,17 +68,13 @@ async fn the_manifest_of_a_cluster_is_taken_by_a_real_api_server_and_makes_two_p
     let applied = plane.kubectl(apply).await.unwrap();
     assert_eq!(applied.lines().count(), 9, "{applied}");
     let images = "--output=jsonpath={range .items[*]}{.spec.containers[*].image}{\"\\n\"}{end}";
-    condition::met("two pods", Duration::from_secs(60), async || {
+    let made = condition::met("two pods", Duration::from_secs(60), async || {
         let images = plane.kubectl(["get", "pods", NAMESPACE, images]).await?;
         Ok((images.lines().count() == 2).then_some(images))
-    })
-    .await
-    .map(|images| {
-        for image in images.lines() {
-            assert_eq!(image, "registry.example:5000/mca/agent@sha256:0000");
-        }
-    })
-    .unwrap();
+    });
+    for image in made.await.unwrap().lines() {
+        assert_eq!(image, "registry.example:5000/mca/agent@sha256:0000");
+    }
     let settings = [
         "get",
         "configmap",

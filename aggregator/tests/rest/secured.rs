@@ -81,11 +81,12 @@ async fn a_cluster_joins_a_bus_with_tls_by_its_manifest_and_is_read() {
     let enroll = [&["enroll", "cluster-a"], &link[..]].concat();
     let manifest = aggregator(&[&enroll[..], &["--nats-ca", text(&ca)]].concat()).await;
     let manifest = manifest.unwrap();
-    assert!(manifest.contains("{name: MCA_NATS_CA, value: /etc/agent/ca.pem}"));
-    assert!(
-        manifest.contains(&format!("value: \"{url}\"")),
-        "{manifest}"
-    );
+    for setting in [
+        "MCA_NATS_CA: /etc/agent/ca.pem",
+        &format!("MCA_NATS_URL: \"{url}\""),
+    ] {
+        assert!(manifest.contains(setting), "{setting}: {manifest}");
+    }
 
     let sim = Simulation::builder().clusters(1).namespaces(1);
     let sim = sim.deployments(3).speed(20.0).start().await.unwrap();

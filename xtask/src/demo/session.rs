@@ -63,16 +63,17 @@ impl Session {
         Ok(())
     }
 
-    /// How many clusters are online.
+    /// How many clusters are online and have been read by their agents.
     pub async fn online(&self) -> Result<usize> {
         #[derive(Deserialize)]
         struct Cluster {
             presence: String,
+            counts: Option<Value>,
         }
         let clusters: Vec<Cluster> = self.items("/clusters").await?;
         let online = clusters
             .iter()
-            .filter(|cluster| cluster.presence == "online");
+            .filter(|cluster| cluster.presence == "online" && cluster.counts.is_some());
         Ok(online.count())
     }
 
