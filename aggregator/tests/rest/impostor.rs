@@ -64,7 +64,22 @@ impl Impostor {
         self.say("heartbeat", heartbeat.to_string()).await;
     }
 
-    async fn say(&self, what: &str, payload: impl Into<Bytes>) {
+    /// What it hears on a subject of its cluster.
+    pub async fn hears(&self, what: &str) -> Subscriber {
+        let subject = format!("cluster.{}.{what}", self.name);
+        let heard = self.client.subscribe(subject).await;
+        heard.expect("a subscription")
+    }
+
+    /// Replies to whoever asks next.
+    pub async fn replies(&self, questions: &mut Subscriber, reply: impl Into<Bytes>) {
+        let question = questions.next().await.expect("a question");
+        let inbox = question.reply.expect("somebody waits");
+        let replied = self.client.publish(inbox, reply.into()).await;
+        replied.expect("a connection");
+    }
+
+    pub async fn say(&self, what: &str, payload: impl Into<Bytes>) {
         let subject = format!("agent.{}.{what}", self.name);
         let said = self.client.publish(subject, payload.into()).await;
         said.expect("a connection");
