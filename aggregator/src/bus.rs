@@ -95,7 +95,7 @@ impl Bus {
         };
         let leaving = Arc::new(Notify::new());
         let told = Arc::clone(&leaving);
-        let client = servers
+        let connecting = servers
             .apply(options)
             .name("aggregator")
             .custom_inbox_prefix("_INBOX_aggregator")
@@ -106,12 +106,13 @@ impl Bus {
                 note(&event, &told);
                 async {}
             })
-            .connect(servers.addresses())
-            .await
-            .map_err(|source| ConnectError::NotConnected {
-                url: servers.text().to_owned(),
-                source,
-            })?;
+            .connect(servers.addresses());
+        // On the heap, as in `store`: it is large.
+        let client = Box::pin(connecting).await;
+        let client = client.map_err(|source| ConnectError::NotConnected {
+            url: servers.text().to_owned(),
+            source,
+        })?;
         let moves_on = Arc::new(MovesOn::when(leaving, client.clone()));
         Ok(Self {
             client,

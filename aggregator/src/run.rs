@@ -96,7 +96,8 @@ pub async fn start(args: Serve) -> anyhow::Result<App> {
     let nats_creds =
         nats_creds.or_else(|| bus_keys.as_deref().map(AggregatorKeys::aggregator_creds));
     let bus = Bus::connect(&servers, nats_creds.as_deref()).await?;
-    let kept = Kept::open(&bus, gate.as_ref(), jetstream_replicas).await?;
+    // On the heap, as in `store`: it is large.
+    let kept = Box::pin(Kept::open(&bus, gate.as_ref(), jetstream_replicas)).await?;
     let mut fleet = Fleet::new(bus, kept.audit.clone(), kept.operations);
     if let Some(enrolment) = kept.enrolment {
         fleet = fleet.with_enrolment(enrolment, kept.clusters.clone());
@@ -109,7 +110,7 @@ pub async fn start(args: Serve) -> anyhow::Result<App> {
         Arc::clone(&fleet),
         kept.clusters.clone(),
     ));
-    kept.clusters.restore(&fleet).await?;
+    Box::pin(kept.clusters.restore(&fleet)).await?;
     fleet::hear_answers(Arc::clone(&fleet)).await;
     tokio::spawn(fleet::listen(Arc::clone(&fleet), kept.clusters));
     tokio::spawn(fleet::settle(Arc::clone(&fleet)));

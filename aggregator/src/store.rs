@@ -35,6 +35,12 @@ pub enum StoreError {
 /// # Errors
 /// See [`StoreError`].
 pub async fn open_stream(jetstream: &Context, wanted: Config) -> Result<Stream, StoreError> {
+    // On the heap, here and below: the client's futures are so large that with those of all callers around them an unoptimised
+    // build fills a thread's stack.
+    Box::pin(open_or_make_stream(jetstream, wanted)).await
+}
+
+async fn open_or_make_stream(jetstream: &Context, wanted: Config) -> Result<Stream, StoreError> {
     let name = wanted.name.clone();
     let not_opened = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::NotOpened {
         name: name.clone(),
@@ -63,6 +69,10 @@ pub async fn open_stream(jetstream: &Context, wanted: Config) -> Result<Stream, 
 /// # Errors
 /// See [`StoreError`].
 pub async fn open_kv(jetstream: &Context, wanted: kv::Config) -> Result<kv::Store, StoreError> {
+    Box::pin(open_or_make_kv(jetstream, wanted)).await
+}
+
+async fn open_or_make_kv(jetstream: &Context, wanted: kv::Config) -> Result<kv::Store, StoreError> {
     let bucket = wanted.bucket.clone();
     let not_opened = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::NotOpened {
         name: format!("the bucket {bucket}"),

@@ -90,7 +90,8 @@ impl Follower {
     }
 
     async fn read(&mut self) -> Result<(kv::Store, Changes), StoreError> {
-        timeout(READ_WITHIN, self.read_all())
+        // On the heap, as in `store`: it is large.
+        timeout(READ_WITHIN, Box::pin(self.read_all()))
             .await
             .unwrap_or_else(|_| Err(not_opened("the bucket was not read in time")))
     }
