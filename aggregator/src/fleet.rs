@@ -55,6 +55,7 @@ pub struct Fleet {
     restart_times: RestartTimes,
     unbegun: Unbegun,
     answers: Answers,
+    answer_room: survey::Room,
     /// None where clusters can neither be let in nor locked out.
     doorkeeper: Option<Doorkeeper>,
     /// Writes that are under way; awaited before the program ends.
@@ -73,6 +74,7 @@ impl Fleet {
             restart_times: RestartTimes::default(),
             unbegun: Unbegun::default(),
             answers: Answers::new(),
+            answer_room: survey::Room::of(survey::ALL_ANSWERS_BYTES),
             doorkeeper: None,
             writes: TaskTracker::new(),
         }

@@ -17,6 +17,7 @@ mod inspect;
 mod merge;
 mod page;
 mod poll;
+mod room;
 mod totals;
 
 pub use page::{
@@ -25,9 +26,13 @@ pub use page::{
 
 use AnswerState::{Offline, Refused};
 use poll::Poll;
+pub(super) use room::Room;
 
 /// What all answers to one question may take together.
 const ANSWER_BYTES: usize = 32 * 1024 * 1024;
+
+/// What those to all questions that are under way may.
+pub(super) const ALL_ANSWERS_BYTES: usize = 4 * ANSWER_BYTES;
 
 /// No cluster's share of a page is smaller.
 const LEAST_BYTES: usize = 16 * 1024;

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
+use futures::StreamExt as _;
 use serde_json::{Value, json};
 use xtask::proxy::TcpProxy;
 
@@ -81,21 +82,62 @@ async fn a_stopped_cluster_and_a_silent_one_cost_their_own_rows() {
 async fn a_cluster_that_dies_while_it_is_waited_for_is_not_waited_for_any_longer() {
     let stack = Stack::start(1).await;
     let token = stack.service.token("viewer").await;
-    let mute = Impostor::heard(&stack, "mute", &[VERB]).await;
+    let mut mute = Impostor::heard(&stack, "mute", &[VERB]).await;
     known(&stack, &["mute"]).await;
-    let mut questions = mute.questions().await;
+    let mut questions = mute.questions();
     let asked = stack.service.get("/deployments?timeout=30", &token);
     let dies = async {
         // It has been asked, and goes without an answer.
-        futures::StreamExt::next(&mut questions)
-            .await
-            .expect("a question");
+        questions.next().await.expect("a question");
         mute.dies().await;
     };
     let begun = Instant::now();
-    let (page, ()) = tokio::join!(asked, dies);
+    let both = async { tokio::join!(asked, dies) };
+    let both = tokio::time::timeout(PATIENCE, both).await;
+    let (page, ()) = both.expect("both come to their end");
     assert_eq!(row(&page, "mute")["state"], "offline", "{page:?}");
     assert!(begun.elapsed() < Duration::from_secs(25));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_answers_while_it_leaves_is_heard() {
+    let stack = Stack::start(1).await;
+    let token = stack.service.token("viewer").await;
+    let mut leaver = Impostor::heard(&stack, "leaver", &[VERB]).await;
+    let mute = Impostor::heard(&stack, "mute", &[VERB]).await;
+    known(&stack, &["leaver", "mute"]).await;
+    let mut questions = leaver.questions();
+    let asked = stack.service.get("/deployments?timeout=30", &token);
+    let leaves = async {
+        let question = questions.next().await;
+        leaver.leaves().await;
+        let offline = async || {
+            let page = stack
+                .service
+                .get("/deployments?cluster=leaver", &token)
+                .await;
+            (row(&page, "leaver")["state"] == "offline").then_some(())
+        };
+        stack
+            .service
+            .until("it is known that it leaves", offline)
+            .await;
+        // As long as it takes until nobody waits for it any more.
+        stack
+            .service
+            .get("/deployments?cluster=mute&timeout=300ms", &token)
+            .await;
+        let answer = share(&[("pay", "last")]).to_string();
+        leaver.answer(&question.expect("a question"), answer).await;
+        // Behind the answer on the same connection: when this is known, the answer is there.
+        leaver.returns().await;
+        known(&stack, &["leaver"]).await;
+        mute.dies().await;
+    };
+    let both = async { tokio::join!(asked, leaves) };
+    let both = tokio::time::timeout(2 * PATIENCE, both).await;
+    let (page, ()) = both.expect("both come to their end");
+    assert_eq!(row(&page, "leaver")["state"], "answered", "{page:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,8 +145,8 @@ async fn an_agent_that_is_too_old_and_one_that_cannot_are_refusals() {
     let stack = Stack::start(1).await;
     let token = stack.service.token("viewer").await;
     let _old = Impostor::heard(&stack, "old", &["deployments"]).await;
-    let busy = Impostor::heard(&stack, "busy", &[VERB]).await;
-    let _refuses = busy.refuses("not_ready").await;
+    let mut busy = Impostor::heard(&stack, "busy", &[VERB]).await;
+    let _refuses = busy.refuses("not_ready");
     known(&stack, &["old", "busy"]).await;
     let page = stack.service.get("/deployments?timeout=30", &token).await;
     let state = |cluster| (&row(&page, cluster)["state"], &row(&page, cluster)["code"]);
@@ -147,19 +189,19 @@ async fn hostile_agents_spoil_their_own_rows_and_are_shown_as_misbehaving() {
     let mut answering = Vec::new();
     let mut clusters = Vec::new();
     for (name, answers) in hostile {
-        let impostor = Impostor::heard(&stack, name, &[VERB]).await;
-        answering.push(impostor.answers(answers).await);
+        let mut impostor = Impostor::heard(&stack, name, &[VERB]).await;
+        answering.push(impostor.answers(answers));
         clusters.push((name, impostor));
     }
-    let lying = Impostor::heard(&stack, "liar", &[VERB]).await;
-    let _lies = lying.answers(vec![liar.to_string()]).await;
+    let mut lying = Impostor::heard(&stack, "liar", &[VERB]).await;
+    let _lies = lying.answers(vec![liar.to_string()]);
     // One more that is silent keeps the question open until all of the flood has come.
     let _mute = Impostor::heard(&stack, "mute", &[VERB]).await;
     let mut names: Vec<&str> = clusters.iter().map(|(name, _)| *name).collect();
     names.extend(["liar", "mute"]);
     known(&stack, &names).await;
 
-    let page = stack.service.get("/deployments?timeout=3", &token).await;
+    let page = stack.service.get("/deployments?timeout=5", &token).await;
     assert_eq!(page.status, StatusCode::OK);
     for (cluster, _) in &clusters {
         let row = row(&page, cluster);
@@ -197,14 +239,52 @@ async fn hostile_agents_spoil_their_own_rows_and_are_shown_as_misbehaving() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn ninety_seven_of_a_hundred_clusters_answer_for_themselves() {
+    let stack = Stack::start(1).await;
+    let token = stack.service.token("viewer").await;
+    let names: Vec<String> = (0..96).map(|number| format!("cluster-{number}")).collect();
+    // A few at a time: the server lets nobody wait long who has come and does not say who.
+    let connecting =
+        futures::stream::iter(&names).map(|name| Impostor::heard(&stack, name, &[VERB]));
+    let mut agents: Vec<Impostor> = connecting.buffer_unordered(4).collect().await;
+    let items = share(&[("pay", "cart"), ("shop", "cart")]).to_string();
+    let answering = agents
+        .iter_mut()
+        .map(|agent| agent.answers(vec![items.clone()]));
+    let _answering: Vec<_> = answering.collect();
+    let stopped = Impostor::heard(&stack, "stopped", &[VERB]).await;
+    let _slow = Impostor::heard(&stack, "slow", &[VERB]).await;
+    let mut hostile = Impostor::heard(&stack, "hostile", &[VERB]).await;
+    let _garbage = hostile.answers(vec!["[".repeat(1_000)]);
+    let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+    names.extend(["stopped", "slow", "hostile"]);
+    known(&stack, &names).await;
+    stopped.dies().await;
+    let gone = async || {
+        let page = stack
+            .service
+            .get("/deployments?cluster=stopped", &token)
+            .await;
+        (row(&page, "stopped")["state"] == "offline").then_some(())
+    };
+    stack.service.until("one has stopped", gone).await;
+
+    let page = stack.service.get("/deployments?timeout=5", &token).await;
+    let counts =
+        json!({"answered": 97, "timed_out": 1, "offline": 1, "refused": 0, "misbehaving": 1});
+    assert_eq!(page.body["answers"], counts);
+    assert_eq!(page.body["totals"]["deployments"], 96 * 2 + 4);
+    let items = page.body["items"].as_array().unwrap();
+    assert_eq!(items.len(), 96 * 2 + 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_an_agent_shows_of_namespaces_that_the_caller_may_not_see_is_left_out() {
     let stack = Stack::start(1).await;
-    let leaky = Impostor::heard(&stack, "leaky", &[VERB]).await;
-    let _leaks = leaky
-        .answers(vec![
-            share(&[("pay", "open"), ("secret", "hidden")]).to_string(),
-        ])
-        .await;
+    let mut leaky = Impostor::heard(&stack, "leaky", &[VERB]).await;
+    let _leaks = leaky.answers(vec![
+        share(&[("pay", "open"), ("secret", "hidden")]).to_string(),
+    ]);
     known(&stack, &["leaky"]).await;
     // All clusters but one, their namespace pay alone.
     let token = stack.service.token("pay").await;

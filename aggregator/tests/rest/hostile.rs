@@ -1,23 +1,13 @@
 //! An agent that means harm: it holds the credential of its own cluster, and says what it likes.
 
-use async_nats::{Client, ConnectOptions};
 use axum::http::StatusCode;
 use futures::StreamExt as _;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use crate::impostor::Impostor;
 use crate::stack::{PATIENCE, Stack};
 
 const CLUSTER: &str = "hostile";
-
-/// A well-formed heartbeat of somebody who answers all verbs.
-fn heartbeat() -> Value {
-    let golden = include_str!("../../../bus-schema/golden/heartbeat.json");
-    let mut heartbeat: Value = serde_json::from_str(golden).expect("a golden file");
-    heartbeat["verbs"] = json!([]);
-    heartbeat["conditions"] = json!([]);
-    heartbeat["cluster_uid"] = json!("the-hostile-one");
-    heartbeat
-}
 
 /// What is no reply to anything.
 fn nonsense() -> Vec<Vec<u8>> {
@@ -40,24 +30,9 @@ fn nonsense() -> Vec<Vec<u8>> {
     ]
 }
 
-async fn connect(stack: &Stack) -> Client {
-    let creds = stack.nats.keys().agent_creds(CLUSTER).expect("credentials");
-    let options = ConnectOptions::with_credentials_file(creds).await;
-    let client = options
-        .expect("credentials")
-        .connect(stack.nats.url())
-        .await;
-    client.expect("let in")
-}
-
-/// Says that it is there, and waits until that is believed.
-async fn appear(stack: &Stack, client: &Client, token: &str) {
+/// Waits until it is believed to be there.
+async fn appeared(stack: &Stack, token: &str) {
     let seen = async || {
-        let beat = heartbeat().to_string().into();
-        client
-            .publish(format!("agent.{CLUSTER}.heartbeat"), beat)
-            .await
-            .ok()?;
         let list = stack.service.get("/clusters", token).await;
         let items = list.body["items"].as_array()?.clone();
         items
@@ -88,22 +63,13 @@ async fn is_shown(stack: &Stack, token: &str) -> Option<String> {
 async fn replies_that_are_none_are_refused_shown_and_nobody_elses_trouble() {
     let stack = Stack::start(1).await;
     let token = stack.service.token("admin").await;
-    let client = connect(&stack).await;
-    let mut questions = client
-        .subscribe(format!("cluster.{CLUSTER}.deployments"))
-        .await
-        .unwrap();
-    appear(&stack, &client, &token).await;
+    let hostile = Impostor::heard(&stack, CLUSTER, &[]).await;
+    let mut questions = hostile.hears("deployments").await;
+    appeared(&stack, &token).await;
     for reply in nonsense() {
-        let answer = async {
-            let question = questions.next().await.expect("a question");
-            let inbox = question.reply.expect("somebody waits");
-            client.publish(inbox, reply.clone().into()).await.unwrap();
-        };
-        let (got, ()) = tokio::join!(
-            stack.service.get("/deployments/hostile/default", &token),
-            answer
-        );
+        let answer = hostile.replies(&mut questions, reply);
+        let asked = stack.service.get("/deployments/hostile/default", &token);
+        let (got, ()) = both(asked, answer).await;
         assert_eq!(
             (got.status, got.code()),
             (StatusCode::BAD_GATEWAY, "agent_misbehaves")
@@ -116,20 +82,18 @@ async fn replies_that_are_none_are_refused_shown_and_nobody_elses_trouble() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn heartbeats_that_are_none_are_shown_and_do_not_count_as_life() {
+async fn heartbeats_that_are_none_are_shown_and_nobody_elses_trouble() {
     let stack = Stack::start(1).await;
     let token = stack.service.token("admin").await;
-    let client = connect(&stack).await;
-    appear(&stack, &client, &token).await;
+    let hostile = Impostor::heard(&stack, CLUSTER, &[]).await;
+    appeared(&stack, &token).await;
     for beat in nonsense() {
-        client
-            .publish(format!("agent.{CLUSTER}.heartbeat"), beat.into())
-            .await
-            .unwrap();
+        hostile.say("heartbeat", beat).await;
     }
     let shown = async || is_shown(&stack, &token).await;
     stack.service.until("it is shown", shown).await;
-    stack.online(1).await;
+    let others = stack.service.get("/namespaces/cluster-a", &token).await;
+    assert_eq!(others.status, StatusCode::OK, "{others:?}");
 }
 
 /// Numbers at the ends of their range; streams that are not its own.
@@ -137,18 +101,13 @@ async fn heartbeats_that_are_none_are_shown_and_do_not_count_as_life() {
 async fn a_followed_log_takes_no_harm_from_what_it_is_sent() {
     let stack = Stack::start(0).await;
     let token = stack.service.token("admin").await;
-    let client = connect(&stack).await;
-    let mut questions = client
-        .subscribe(format!("cluster.{CLUSTER}.log"))
-        .await
-        .unwrap();
-    let mut credit = client
-        .subscribe(format!("cluster.{CLUSTER}.credit.>"))
-        .await
-        .unwrap();
-    appear(&stack, &client, &token).await;
-    let reply =
-        |stream: &str, credit: &str| json!({"stream": stream, "credit": credit, "sources": []});
+    let hostile = Impostor::heard(&stack, CLUSTER, &[]).await;
+    let mut questions = hostile.hears("log").await;
+    let mut credit = hostile.hears("credit.>").await;
+    appeared(&stack, &token).await;
+    let reply = |stream: &str, credit: &str| {
+        json!({"stream": stream, "credit": credit, "sources": []}).to_string()
+    };
     let path = "/logs/hostile/default/x/watch";
     let own = (
         format!("agent.{CLUSTER}.stream.s1"),
@@ -160,36 +119,19 @@ async fn a_followed_log_takes_no_harm_from_what_it_is_sent() {
         ("audit.>".to_owned(), own.1.clone()),
     ];
     for (stream, credit) in foreign {
-        let answer = async {
-            let question = questions.next().await.expect("a question");
-            let inbox = question.reply.expect("somebody waits");
-            client
-                .publish(inbox, reply(&stream, &credit).to_string().into())
-                .await
-                .unwrap();
-        };
+        let answer = hostile.replies(&mut questions, reply(&stream, &credit));
         let (got, ()) = both(stack.service.get(path, &token), answer).await;
         assert_eq!(got.code(), "agent_misbehaves", "{stream} {credit}: {got:?}");
     }
     let answer = async {
-        let question = questions.next().await.expect("a question");
-        let inbox = question.reply.expect("somebody waits");
-        client
-            .publish(inbox, reply(&own.0, &own.1).to_string().into())
-            .await
-            .unwrap();
+        let answer = reply(&own.0, &own.1);
+        hostile.replies(&mut questions, answer).await;
         credit.next().await.expect("somebody follows");
         for sequence in [u64::MAX, 0, u64::MAX] {
             let chunk = json!({"sequence": sequence, "lines": [], "dropped": u64::MAX});
-            client
-                .publish(own.0.clone(), chunk.to_string().into())
-                .await
-                .unwrap();
+            hostile.say("stream.s1", chunk.to_string()).await;
         }
-        client
-            .publish(own.0.clone(), "no chunk".into())
-            .await
-            .unwrap();
+        hostile.say("stream.s1", "no chunk").await;
     };
     let (got, ()) = both(stack.service.get(path, &token), answer).await;
     let text = got.body.to_string();

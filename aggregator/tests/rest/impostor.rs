@@ -1,7 +1,8 @@
 //! Whoever holds the credential of a cluster's agent, and does not behave as one.
 
-use async_nats::{Client, ConnectOptions, HeaderMap, Subscriber};
-use bus_schema::{SurveyDeployments, subject};
+use async_nats::{Client, ConnectOptions, HeaderMap, Message, Subscriber};
+use bus_schema::timing::HEARTBEAT_EVERY;
+use bus_schema::{AnswerId, SurveyDeployments, subject};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use serde_json::{Value, json};
@@ -12,10 +13,12 @@ use crate::stack::Stack;
 pub struct Impostor {
     client: Client,
     name: String,
+    questions: Option<Subscriber>,
+    beating: Option<Running>,
 }
 
-/// Answers until it is dropped.
-pub struct Answering(JoinHandle<()>);
+/// What goes on until it is dropped.
+pub struct Running(JoinHandle<()>);
 
 impl Impostor {
     /// Connected, and heard as an agent of this cluster that answers these verbs.
@@ -27,47 +30,86 @@ impl Impostor {
             .expect("credentials")
             .name(format!("agent {name} requests impostor"));
         let client = options.connect(stack.nats.url()).await;
-        let impostor = Self {
-            client: client.expect("a connection"),
+        let client = client.expect("a connection");
+        // Before the first heartbeat: who knows of it can be sure that it hears what it is asked.
+        let questions = client.subscribe(subject::SURVEY_DEPLOYMENTS).await;
+        let heartbeat = heartbeat(name, "up", verbs).to_string();
+        let (beats, subject) = (client.clone(), format!("agent.{name}.heartbeat"));
+        let beating = tokio::spawn(async move {
+            let mut every = tokio::time::interval(HEARTBEAT_EVERY);
+            loop {
+                every.tick().await;
+                let sent = beats.publish(subject.clone(), heartbeat.clone().into());
+                sent.await.expect("a connection");
+            }
+        });
+        Self {
+            client,
             name: name.to_owned(),
-        };
-        impostor.beat(verbs).await;
-        impostor
+            questions: Some(questions.expect("a subscription")),
+            beating: Some(Running(beating)),
+        }
     }
 
-    async fn beat(&self, verbs: &[&str]) {
-        let now = jiff::Timestamp::now();
-        let heartbeat = json!({"instance": "impostor", "state": "up", "sequence": 1, "sent_at": now, "started_at": now,
-            "agent_version": "0.0.1", "verbs": verbs, "cluster_uid": self.name, "counts": {"namespaces": 0, "deployments": 0}});
+    /// Says that it leaves, and stays.
+    pub async fn leaves(&mut self) {
+        self.beating = None;
+        let heartbeat = heartbeat(&self.name, "leaving", &[]);
         self.say("heartbeat", heartbeat.to_string()).await;
     }
 
-    async fn say(&self, what: &str, payload: impl Into<Bytes>) {
+    /// Says that it is there again, after all that it has said before.
+    pub async fn returns(&self) {
+        let heartbeat = heartbeat(&self.name, "up", &[]);
+        self.say("heartbeat", heartbeat.to_string()).await;
+    }
+
+    /// What it hears on a subject of its cluster.
+    pub async fn hears(&self, what: &str) -> Subscriber {
+        let subject = format!("cluster.{}.{what}", self.name);
+        let heard = self.client.subscribe(subject).await;
+        heard.expect("a subscription")
+    }
+
+    /// Replies to whoever asks next.
+    pub async fn replies(&self, questions: &mut Subscriber, reply: impl Into<Bytes>) {
+        let question = questions.next().await.expect("a question");
+        let inbox = question.reply.expect("somebody waits");
+        let replied = self.client.publish(inbox, reply.into()).await;
+        replied.expect("a connection");
+    }
+
+    pub async fn say(&self, what: &str, payload: impl Into<Bytes>) {
         let subject = format!("agent.{}.{what}", self.name);
         let said = self.client.publish(subject, payload.into()).await;
         said.expect("a connection");
     }
 
     /// Goes without a word.
-    pub async fn dies(self) {
+    pub async fn dies(mut self) {
+        self.beating = None;
         self.client.drain().await.expect("a connection");
     }
 
-    /// Hears the questions to all clusters; answers none of them.
-    pub async fn questions(&self) -> Subscriber {
-        let questions = self.client.subscribe(subject::SURVEY_DEPLOYMENTS).await;
-        self.client.flush().await.expect("a connection");
-        questions.expect("a subscription")
+    /// The questions to all clusters; it answers none of them by itself.
+    pub fn questions(&mut self) -> Subscriber {
+        self.questions.take().expect("they are taken once")
+    }
+
+    /// Answers this question.
+    pub async fn answer(&self, question: &Message, answer: String) {
+        let survey: SurveyDeployments =
+            serde_json::from_slice(&question.payload).expect("a question");
+        let AnswerId { asker, question } = survey.answer;
+        self.say(&format!("answer.{asker}.{question}"), answer)
+            .await;
     }
 
     /// Answers each question with all of these.
-    pub async fn answers(&self, answers: Vec<String>) -> Answering {
-        let (mut questions, client, name) = (
-            self.questions().await,
-            self.client.clone(),
-            self.name.clone(),
-        );
-        Answering(tokio::spawn(async move {
+    pub fn answers(&mut self, answers: Vec<String>) -> Running {
+        let (mut questions, client, name) =
+            (self.questions(), self.client.clone(), self.name.clone());
+        Running(tokio::spawn(async move {
             while let Some(question) = questions.next().await {
                 let survey: SurveyDeployments =
                     serde_json::from_slice(&question.payload).expect("a question");
@@ -82,13 +124,10 @@ impl Impostor {
     }
 
     /// Answers each question with a fault.
-    pub async fn refuses(&self, code: &'static str) -> Answering {
-        let (mut questions, client, name) = (
-            self.questions().await,
-            self.client.clone(),
-            self.name.clone(),
-        );
-        Answering(tokio::spawn(async move {
+    pub fn refuses(&mut self, code: &'static str) -> Running {
+        let (mut questions, client, name) =
+            (self.questions(), self.client.clone(), self.name.clone());
+        Running(tokio::spawn(async move {
             while let Some(question) = questions.next().await {
                 let survey: SurveyDeployments =
                     serde_json::from_slice(&question.payload).expect("a question");
@@ -104,10 +143,16 @@ impl Impostor {
     }
 }
 
-impl Drop for Answering {
+impl Drop for Running {
     fn drop(&mut self) {
         self.0.abort();
     }
+}
+
+fn heartbeat(name: &str, state: &str, verbs: &[&str]) -> Value {
+    let now = jiff::Timestamp::now();
+    json!({"instance": "impostor", "state": state, "sequence": 1, "sent_at": now, "started_at": now, "agent_version": "0.0.1",
+        "verbs": verbs, "cluster_uid": name, "counts": {"namespaces": 0, "deployments": 0}})
 }
 
 /// An answer as an agent gives it, of deployments in these namespaces.

@@ -11,13 +11,14 @@ use super::cursor;
 use super::merge::Merge;
 use super::page::AnswerState::{Answered, Misbehaving, Offline, Refused, TimedOut};
 use super::page::{AnswerCounts, AnswerState, ClusterAnswer, FleetPage};
+use super::room::Taken;
 use super::totals::Sum;
 use super::{FleetQuery, inspect};
 use crate::bus::fault_in;
 use crate::fleet::Fleet;
 use crate::fleet::answers::Question;
 use crate::grants::Grants;
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemCode};
 use crate::registry::{Moment, Presence};
 
 /// How often it is looked whether those who are waited for are still there.
@@ -36,7 +37,7 @@ pub struct Poll<'a> {
     /// Who is still waited for.
     pending: BTreeSet<ClusterName>,
     states: BTreeMap<ClusterName, AnswerState>,
-    shares: BTreeMap<ClusterName, Surveyed>,
+    shares: BTreeMap<ClusterName, (Surveyed, Taken)>,
 }
 
 impl<'a> Poll<'a> {
@@ -88,7 +89,10 @@ impl<'a> Poll<'a> {
     }
 
     fn hear(&mut self, cluster: ClusterName, message: &Message, survey: &SurveyDeployments) {
-        let state = if !self.pending.remove(&cluster) {
+        self.pending.remove(&cluster);
+        // One that has left meanwhile may still have answered.
+        let before = self.states.get(&cluster);
+        let state = if before.is_some_and(|state| !matches!(state, Offline { .. })) {
             // Nobody knows which of its answers is right.
             self.shares.remove(&cluster);
             Misbehaving {
@@ -112,6 +116,12 @@ impl<'a> Poll<'a> {
         message: &Message,
         survey: &SurveyDeployments,
     ) -> AnswerState {
+        let Some(room) = self.fleet.answer_room.take(message.payload.len()) else {
+            return Refused {
+                code: ProblemCode::RateLimited,
+                detail: "the aggregator has too many answers in hand; try again".to_owned(),
+            };
+        };
         match inspect::read(&message.payload, survey, cluster, self.grants) {
             Ok(share) => {
                 let state = Answered {
@@ -120,7 +130,7 @@ impl<'a> Poll<'a> {
                     deployments: share.totals.deployments,
                     stale_seconds: share.stale_seconds,
                 };
-                self.shares.insert(cluster.clone(), share);
+                self.shares.insert(cluster.clone(), (share, room));
                 state
             }
             Err(detail) => {
@@ -149,7 +159,7 @@ impl<'a> Poll<'a> {
     /// What has come, put together.
     pub fn page(self) -> FleetPage {
         let (mut merge, mut sum) = (Merge::new(self.query.sort), Sum::default());
-        for (cluster, share) in self.shares {
+        for (cluster, (share, _)) in self.shares {
             merge.add(&cluster, share.items, share.more);
             sum.add(share.totals);
         }
