@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 use async_nats::jetstream;
-use bus_keys::{AggregatorKeys, private_file, user_of};
+use bus_keys::{AggregatorKeys, UserKey, private_file, user_of};
 use bus_link::Servers;
 use bus_schema::ClusterName;
 use jiff::Timestamp;
@@ -113,16 +113,13 @@ fn say(text: &str) -> Result<()> {
 pub async fn revoke(args: Revoke) -> Result<()> {
     let link = Link::open(&args.link).await?;
     let (id, entry) = intent("revoke", Some(&args.cluster));
-    let act = async {
-        let revoked = link
-            .enrolment
-            .revoke(&args.cluster, args.key.as_ref())
-            .await?;
-        if args.key.is_none() {
-            link.clusters.forget(&args.cluster).await?;
-        }
-        Ok::<_, crate::enrolment::EnrolmentError>(revoked)
+    let forget = async |_: &[UserKey]| match args.key {
+        None => link.clusters.forget(&args.cluster).await,
+        Some(_) => Ok(()),
     };
+    let act = link
+        .enrolment
+        .revoke(&args.cluster, args.key.as_ref(), forget);
     let revoked = link.audit.around(&id, entry, act).await??;
     if revoked.is_empty() {
         tracing::warn!(cluster = %args.cluster, "no credential of it was recorded: an agent with another one will be back");

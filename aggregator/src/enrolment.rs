@@ -225,7 +225,8 @@ impl Enrolment {
         Ok(enrolled)
     }
 
-    /// Locks out one credential of a cluster, or all of them: whoever is connected with it is cut off before this returns.
+    /// Locks out one credential of a cluster, or all of them: whoever is connected with it is cut off before this returns. `finish`
+    /// comes after that and before the record of them goes, so that what breaks off on the way can be done again.
     ///
     /// # Errors
     /// When the cluster has none such, or bucket or nats-server do not answer. What was begun is then carried out later.
@@ -233,6 +234,7 @@ impl Enrolment {
         &self,
         cluster: &ClusterName,
         key: Option<&UserKey>,
+        finish: impl AsyncFnOnce(&[UserKey]) -> Result<(), EnrolmentError>,
     ) -> Result<Vec<UserKey>, EnrolmentError> {
         let revoked: Vec<UserKey> = self.issued.of(cluster).await?;
         let revoked: Vec<UserKey> = revoked
@@ -245,6 +247,7 @@ impl Enrolment {
         }
         self.issued.lock_out(&revoked, Timestamp::now()).await?;
         self.lock_out().await?;
+        finish(&revoked).await?;
         self.issued.remove(cluster, &revoked).await?;
         Ok(revoked)
     }

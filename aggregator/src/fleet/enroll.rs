@@ -65,19 +65,22 @@ impl Fleet {
                 clusters,
                 ..
             } = doorkeeper;
-            let revoked = enrolment.revoke(&cluster, key.as_ref()).await?;
-            match presence {
-                Some(Presence::Offline) => {}
-                _ if !revoked.is_empty() => {}
-                None => return Err(EnrolmentError::CredentialUnknown { cluster }),
-                // It would be forgotten for as long as it takes to its next heartbeat.
-                Some(_) => return Err(EnrolmentError::CredentialUnrecorded { cluster }),
-            }
-            if key.is_none() {
-                clusters.forget(&cluster).await?;
-                fleet.registry_mut().forget(&cluster, Moment::now());
-            }
-            Ok(revoked)
+            let forget = async |revoked: &[UserKey]| {
+                let cluster = cluster.clone();
+                match presence {
+                    Some(Presence::Offline) => {}
+                    _ if !revoked.is_empty() => {}
+                    None => return Err(EnrolmentError::CredentialUnknown { cluster }),
+                    // It would be forgotten for as long as it takes to its next heartbeat.
+                    Some(_) => return Err(EnrolmentError::CredentialUnrecorded { cluster }),
+                }
+                if key.is_none() {
+                    clusters.forget(&cluster).await?;
+                    fleet.registry_mut().forget(&cluster, Moment::now());
+                }
+                Ok(())
+            };
+            enrolment.revoke(&cluster, key.as_ref(), forget).await
         })
         .await
     }

@@ -40,6 +40,14 @@ fn text(enrolled: &Enrolled) -> &str {
     }
 }
 
+async fn revoke(
+    enrolment: &Enrolment,
+    cluster: &ClusterName,
+    key: Option<&UserKey>,
+) -> Result<Vec<UserKey>, EnrolmentError> {
+    enrolment.revoke(cluster, key, async |_| Ok(())).await
+}
+
 async fn connect(server: &NatsServer, creds: &str) -> Result<async_nats::Client, ConnectErrorKind> {
     let options = ConnectOptions::with_credentials(creds).expect("credentials");
     // One attempt: a client that was let in and cut off must not come back by itself.
@@ -65,7 +73,9 @@ async fn a_revoked_agent_is_cut_off_within_a_second_and_others_are_not() {
     );
 
     let begun = Instant::now();
-    let revoked = enrolment.revoke(&cluster("cluster-a"), None).await.unwrap();
+    let revoked = revoke(&enrolment, &cluster("cluster-a"), None)
+        .await
+        .unwrap();
     let answered = begun.elapsed();
     assert_eq!(revoked, std::slice::from_ref(&a.public_key));
     let cut = async || Ok((client_a.connection_state() != State::Connected).then_some(()));
@@ -114,22 +124,34 @@ async fn a_cluster_has_two_credentials_at_most_and_one_can_replace_the_other() {
         "{third}"
     );
 
-    enrolment
-        .revoke(&name, Some(&old.public_key))
+    revoke(&enrolment, &name, Some(&old.public_key))
         .await
         .unwrap();
     assert!(connect(&server, text(&old)).await.is_err());
     connect(&server, text(&new)).await.unwrap();
     enrolment.enroll(&name, None, "ana").await.unwrap();
 
-    let unknown = enrolment
-        .revoke(&name, Some(&old.public_key))
+    let unknown = revoke(&enrolment, &name, Some(&old.public_key))
         .await
         .unwrap_err();
     assert!(
         matches!(unknown, EnrolmentError::CredentialUnknown { .. }),
         "{unknown}"
     );
+}
+
+#[tokio::test]
+async fn what_breaks_off_after_locking_out_can_be_done_again() {
+    let (server, _dir) = server().await;
+    let enrolment = enrolment(&server).await;
+    let name = cluster("cluster-a");
+    let let_in = enrolment.enroll(&name, None, "ana").await.unwrap();
+    let broken = async |_: &[UserKey]| Err(EnrolmentError::Contended);
+    let refused = enrolment.revoke(&name, None, broken).await.unwrap_err();
+    assert!(matches!(refused, EnrolmentError::Contended), "{refused}");
+    assert!(connect(&server, text(&let_in)).await.is_err());
+    let again = revoke(&enrolment, &name, None).await.unwrap();
+    assert_eq!(again, [let_in.public_key]);
 }
 
 #[tokio::test]
@@ -157,7 +179,7 @@ async fn a_private_key_may_stay_in_its_cluster_and_is_never_let_in_again_once_lo
         "a token without its key"
     );
 
-    enrolment.revoke(&name, None).await.unwrap();
+    revoke(&enrolment, &name, None).await.unwrap();
     let again = enrolment
         .enroll(&name, Some(public_key), "ana")
         .await
@@ -178,7 +200,7 @@ async fn revocations_at_the_same_time_all_count() {
     }
     let revoking = credentials.iter().enumerate().map(|(number, (_, name))| {
         let replica = &replicas[number % 2];
-        async move { replica.revoke(name, None).await }
+        revoke(replica, name, None)
     });
     for revoked in futures::future::join_all(revoking).await {
         assert_eq!(revoked.unwrap().len(), 1);

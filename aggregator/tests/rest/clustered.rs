@@ -223,17 +223,22 @@ async fn who_is_locked_out_is_so_on_all_servers_also_on_one_that_was_away_and_af
     }
 
     this.nats.servers[2].kill().await.unwrap();
-    let locked_out = this
-        .service
-        .until("it is locked out", async || {
-            let answer = this.service.delete("/clusters/cluster-b", &token).await;
-            (answer.status == StatusCode::OK).then_some(answer)
-        })
-        .await;
-    assert_eq!(
-        locked_out.body["revoked"],
-        json!([let_in.body["public_key"]])
-    );
+    // While the buckets choose new leaders an acknowledgement can be lost of what was done: then there is nothing left to lock out.
+    let mut tries = Vec::new();
+    let locked_out = async || {
+        let answer = this.service.delete("/clusters/cluster-b", &token).await;
+        tries.push(answer.body.clone());
+        match answer.status {
+            StatusCode::OK => {
+                assert_eq!(answer.body["revoked"], json!([let_in.body["public_key"]]));
+                Some(())
+            }
+            StatusCode::NOT_FOUND if tries.len() > 1 => Some(()),
+            _ => None,
+        }
+    };
+    this.service.until("it is locked out", locked_out).await;
+    println!("locked out after {} tries", tries.len());
     for server in &this.nats.servers[..2] {
         let refused = async || Ok((!this.lets_in(server, &stranger).await).then_some(()));
         condition::met("the stranger is refused", PATIENCE, refused)
