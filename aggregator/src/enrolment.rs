@@ -255,13 +255,12 @@ impl Enrolment {
     /// Locks out one credential, whoever holds it: an agent, a person, an aggregator.
     ///
     /// # Errors
-    /// When bucket or nats-server do not answer. What was begun is then carried out later.
+    /// When bucket or nats-server do not answer. To be called again then: only in the fleet's account is it carried out later by itself.
     pub async fn lock_out_key(&self, key: &UserKey) -> Result<(), EnrolmentError> {
         let key = std::slice::from_ref(key);
         self.issued.lock_out(key, Timestamp::now()).await?;
         self.lock_out().await?;
-        let revoked = self.issued.locked_out().await?;
-        self.gate.publish_system(&revoked).await?;
+        self.lock_out_of_system().await?;
         match self.issued.holder(&key[0]).await? {
             Some(cluster) => self.issued.remove(&cluster, key).await,
             None => Ok(()),
@@ -276,6 +275,21 @@ impl Enrolment {
             if !self.gate.publish(&revoked).await? {
                 return Ok(());
             }
+        }
+        Err(EnrolmentError::Contended)
+    }
+
+    /// The same for the system account, whose token is written without a look at the one before: so until nobody else has been locked
+    /// out meanwhile, whom an older list would have let in again.
+    async fn lock_out_of_system(&self) -> Result<(), EnrolmentError> {
+        let mut revoked = self.issued.locked_out().await?;
+        for _ in 0..PUBLISH_TRIES {
+            self.gate.publish_system(&revoked).await?;
+            let now = self.issued.locked_out().await?;
+            if now == revoked {
+                return Ok(());
+            }
+            revoked = now;
         }
         Err(EnrolmentError::Contended)
     }

@@ -3,14 +3,16 @@
 use std::path::Path;
 
 use aggregator::bus::Bus;
-use bus_keys::{AggregatorKeys, UserKey, user_of};
+use bus_keys::{AggregatorKeys, UserKey, renew_aggregator, user_of};
 use bus_link::Servers;
+use jiff::Timestamp;
 use xtask::condition;
 use xtask::nats_server::NatsServer;
 
 use crate::party::{PATIENCE, Party, server};
 use crate::people::permit;
 use crate::program::{aggregator, said};
+use crate::revocation::enrolment;
 
 /// `aggregator bus revoke KEY` with the keys of this server.
 async fn lock_out(server: &NatsServer, key: &UserKey) -> std::process::Output {
@@ -115,5 +117,32 @@ async fn a_running_aggregator_goes_on_with_new_credentials_when_its_old_ones_are
     server.restart().await.unwrap();
     for copy in &stolen {
         until_refused(&server, copy).await;
+    }
+}
+
+/// Each writes the whole token of the system account: neither may let in whom the other has locked out.
+#[tokio::test]
+async fn system_credentials_that_are_locked_out_at_the_same_time_all_stay_out() {
+    let (server, dir) = server().await;
+    let (operator, keys) = (server.keys().operator_dir(), server.keys().aggregator_dir());
+    let mut stolen = Vec::new();
+    for number in 0..6 {
+        let copy = dir.path().join(format!("system-{number}.creds"));
+        std::fs::copy(AggregatorKeys::system_creds(&keys), &copy).unwrap();
+        renew_aggregator(&operator, &keys, Timestamp::now()).unwrap();
+        stolen.push((user_of(&copy).unwrap(), copy));
+    }
+    let replicas = [enrolment(&server).await, enrolment(&server).await];
+    let locking = stolen
+        .iter()
+        .enumerate()
+        .map(|(number, (key, _))| replicas[number % 2].lock_out_key(key));
+    for locked in futures::future::join_all(locking).await {
+        locked.unwrap();
+    }
+    for (_, copy) in &stolen {
+        let options = async_nats::ConnectOptions::with_credentials_file(copy).await;
+        let connected = options.unwrap().connect(server.url()).await;
+        assert!(connected.is_err(), "{}", copy.display());
     }
 }

@@ -12,7 +12,7 @@ use xtask::nats_server::NatsServer;
 
 use crate::party::{PATIENCE, Party, server};
 
-async fn enrolment(server: &NatsServer) -> Enrolment {
+pub async fn enrolment(server: &NatsServer) -> Enrolment {
     let (keys, servers) = (server.keys(), Servers::new(&server.url(), None));
     let servers = servers.expect("an address");
     let gate = Gate::open(&servers, &keys.aggregator_dir())
