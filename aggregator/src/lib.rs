@@ -28,4 +28,5 @@ pub mod run;
 pub mod sessions;
 pub mod sign_in;
 pub mod store;
+mod ui;
 pub mod users;
