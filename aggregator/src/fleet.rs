@@ -19,6 +19,7 @@ use crate::registry::{ClusterView, Moment, Presence, Registry};
 mod answers;
 mod enroll;
 mod follow;
+mod hearing;
 mod invite;
 mod listen;
 mod order;
@@ -30,6 +31,7 @@ mod unbegun;
 
 pub use answers::hear_answers;
 pub use follow::FollowedLog;
+pub use hearing::watch_link;
 pub use listen::{Clusters, follow_forgotten, listen};
 pub(crate) use order::mint;
 pub use order::{Done, RequestId};
@@ -101,6 +103,12 @@ impl Fleet {
         &self.bus
     }
 
+    /// Whether agents are out of reach: the link to the bus is down, or nothing comes back on it.
+    #[must_use]
+    pub fn is_cut_off(&self) -> bool {
+        !self.bus.is_up() || !self.registry().hears()
+    }
+
     /// Waits until the writes that are under way have their outcome.
     pub async fn finish_writes(&self) {
         self.writes.close();
@@ -129,6 +137,9 @@ impl Fleet {
         request: &R,
     ) -> Result<R::Reply, Problem> {
         self.authorise(actor, cluster, request)?;
+        if self.is_cut_off() {
+            return Err(bus_unavailable());
+        }
         if self.registry().presence(cluster, Moment::now()) == Some(Presence::Offline) {
             return Err(offline(cluster));
         }
