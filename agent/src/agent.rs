@@ -1,6 +1,7 @@
 //! What all requests share, and what one request brings along.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bus_schema::{AgentState, ClusterName, Heartbeat, InstanceId, verb::ClusterInfo};
 use jiff::Timestamp;
@@ -34,6 +35,19 @@ pub struct Agent {
     /// The verbs that are answered.
     pub verbs: Vec<String>,
     clock: Mutex<Clock>,
+}
+
+/// What the heart knows of a heartbeat.
+#[derive(Debug, Clone, Copy)]
+pub struct Beat {
+    /// Whether the process stays.
+    pub state: AgentState,
+    /// Which one it is, counted from 1.
+    pub sequence: u64,
+    /// How soon the next one follows.
+    pub every: Duration,
+    /// Now, by this machine's clock.
+    pub sent_at: Timestamp,
 }
 
 /// What a handler has at hand.
@@ -98,12 +112,13 @@ impl Agent {
     }
 
     /// What it says of itself unasked.
-    pub fn heartbeat(&self, state: AgentState, sequence: u64, sent_at: Timestamp) -> Heartbeat {
+    pub fn heartbeat(&self, beat: Beat) -> Heartbeat {
         Heartbeat {
             instance: self.instance.clone(),
-            state,
-            sequence,
-            sent_at,
+            state: beat.state,
+            sequence: beat.sequence,
+            sent_at: beat.sent_at,
+            every_seconds: Some(beat.every.as_secs()),
             started_at: self.started_at,
             agent_version: Self::VERSION.to_owned(),
             verbs: self.verbs.clone(),

@@ -11,7 +11,7 @@ use async_nats::{
 };
 use bus_keys::{Credentials, CredentialsError};
 use bus_link::{MovesOn, Servers, is_told_elsewhere};
-use bus_schema::Fault;
+use bus_schema::{Fault, subject};
 use bytes::Bytes;
 use tokio::sync::Notify;
 use tracing::{debug, info, warn};
@@ -167,6 +167,12 @@ impl Bus {
                 _ => BusError::TimedOut,
             }),
         }
+    }
+
+    /// Whether the server is there and answers: a connection may stand for half a minute after its other end has fallen silent.
+    pub async fn answers(&self, within: Duration) -> bool {
+        let asked = self.request(subject::NOBODY.to_owned(), Bytes::new(), within);
+        !matches!(asked.await, Err(BusError::Unavailable | BusError::TimedOut))
     }
 
     /// Publishes without an answer; `false` when it cannot get out now.

@@ -2,8 +2,10 @@
 //! settled if its outcome is lost. A handler cannot skip any of it.
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 use bus_schema::{ClusterName, Request, Right, subject};
+use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio_util::task::TaskTracker;
@@ -19,10 +21,12 @@ use crate::registry::{ClusterView, Moment, Presence, Registry};
 mod answers;
 mod enroll;
 mod follow;
+mod hearing;
 mod invite;
 mod listen;
 mod order;
 mod presence;
+mod relay;
 mod restart_time;
 mod settle;
 mod survey;
@@ -30,10 +34,12 @@ mod unbegun;
 
 pub use answers::hear_answers;
 pub use follow::FollowedLog;
+pub use hearing::watch_link;
 pub use listen::{Clusters, follow_forgotten, listen};
 pub(crate) use order::mint;
 pub use order::{Done, RequestId};
 pub use presence::watch_presence;
+pub use relay::Relayed;
 pub use settle::settle;
 pub use survey::{
     AnswerCounts, AnswerState, ClusterAnswer, FleetDeployment, FleetImage, FleetPage, FleetQuery,
@@ -101,6 +107,12 @@ impl Fleet {
         &self.bus
     }
 
+    /// Whether agents are out of reach: the link to the bus is down, or nothing comes back on it.
+    #[must_use]
+    pub fn is_cut_off(&self) -> bool {
+        !self.bus.is_up() || !self.registry().hears()
+    }
+
     /// Waits until the writes that are under way have their outcome.
     pub async fn finish_writes(&self) {
         self.writes.close();
@@ -128,11 +140,24 @@ impl Fleet {
         cluster: &ClusterName,
         request: &R,
     ) -> Result<R::Reply, Problem> {
+        let reply = self.ask_for_bytes(actor, cluster, request).await?;
+        read_reply(&reply).map_err(|error| self.of_read(error, cluster))
+    }
+
+    async fn ask_for_bytes<R: Request>(
+        &self,
+        actor: &Actor,
+        cluster: &ClusterName,
+        request: &R,
+    ) -> Result<Bytes, Problem> {
         self.authorise(actor, cluster, request)?;
+        if self.is_cut_off() {
+            return Err(bus_unavailable());
+        }
         if self.registry().presence(cluster, Moment::now()) == Some(Presence::Offline) {
             return Err(offline(cluster));
         }
-        self.send(cluster, request, R::TIMEOUT)
+        self.send_for_bytes(cluster, request, R::TIMEOUT)
             .await
             .map_err(|error| self.of_read(error, cluster))
     }
@@ -188,12 +213,21 @@ impl Fleet {
         &self,
         cluster: &ClusterName,
         request: &R,
-        within: std::time::Duration,
+        within: Duration,
     ) -> Result<R::Reply, SendError> {
+        read_reply(&self.send_for_bytes(cluster, request, within).await?)
+    }
+
+    async fn send_for_bytes<R: Request>(
+        &self,
+        cluster: &ClusterName,
+        request: &R,
+        within: Duration,
+    ) -> Result<Bytes, SendError> {
         let payload = serde_json::to_vec(request).map_err(SendError::Unwritable)?;
         let subject = subject::request(cluster, R::VERB);
         let message = self.bus.request(subject, payload.into(), within).await?;
-        read_reply(&message.payload)
+        Ok(message.payload)
     }
 
     /// A read that failed: whatever happened, it may simply be asked again.

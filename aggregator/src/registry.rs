@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use bus_schema::timing::{LOST_AFTER, STALE_AFTER};
+use bus_schema::timing::{HEARTBEAT_EVERY, SLOWEST_HEARTBEAT, lost_after, stale_after};
 use bus_schema::{AgentState, ClusterName, ConditionType, Heartbeat, InstanceId};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 mod conditions;
 mod connections;
+mod hearing;
 mod misbehaviour;
 mod saving;
 mod view;
@@ -18,6 +19,7 @@ mod view;
 pub use view::ClusterView;
 
 use connections::Connections;
+use hearing::{Hearing, Mark};
 use misbehaviour::Misbehaviour;
 use saving::Saving;
 
@@ -71,6 +73,7 @@ pub struct Record {
 pub struct Registry {
     clusters: BTreeMap<ClusterName, Known>,
     connections: Connections,
+    hearing: Hearing,
     misbehaving_stranger: Option<Misbehaviour>,
 }
 
@@ -79,7 +82,7 @@ struct Known {
     record: Record,
     instances: BTreeMap<InstanceId, Heard>,
     /// When the record was read or first made; nothing can be overdue before.
-    known_since: Instant,
+    known_since: Mark,
     last_heard: Option<Instant>,
     saving: Saving,
     misbehaviour: Option<Misbehaviour>,
@@ -88,10 +91,13 @@ struct Known {
 #[derive(Debug)]
 struct Heard {
     heartbeat: Heartbeat,
-    at: Instant,
+    mark: Mark,
     /// How far the agent's clock is ahead of ours, network delay included.
     ahead: SignedDuration,
 }
+
+/// Heartbeats of all clusters together in a second, above which each is asked to send fewer.
+const HEARTBEATS_A_SECOND: u64 = 400;
 
 /// Instances of one cluster's agent that are listened to: more are no replicas but a defect or an attack.
 const INSTANCES: usize = 32;
@@ -105,7 +111,7 @@ impl Registry {
         self.clusters.entry(cluster).or_insert_with(|| Known {
             record,
             instances: BTreeMap::new(),
-            known_since: now.instant,
+            known_since: self.hearing.mark(now.instant),
             last_heard: None,
             saving: Saving::done(now.instant),
             misbehaviour: None,
@@ -122,6 +128,7 @@ impl Registry {
         if self.connections.is_straggler(&cluster, now) {
             return None;
         }
+        let mark = self.hearing.mark(now.instant);
         let known = self.clusters.entry(cluster).or_insert_with(|| Known {
             record: Record {
                 cluster_uid: None,
@@ -130,12 +137,36 @@ impl Registry {
                 heartbeat: heartbeat.clone(),
             },
             instances: BTreeMap::new(),
-            known_since: now.instant,
+            known_since: mark,
             last_heard: None,
             saving: Saving::default(),
             misbehaviour: None,
         });
-        known.observe(heartbeat, now)
+        known.observe(heartbeat, mark, now)
+    }
+
+    /// How often each agent should say that it lives, for so many as are known.
+    #[must_use]
+    pub fn pace(&self) -> Duration {
+        let clusters = self.clusters.len() as u64;
+        Duration::from_secs(clusters.div_ceil(HEARTBEATS_A_SECOND))
+            .clamp(HEARTBEAT_EVERY, SLOWEST_HEARTBEAT)
+    }
+
+    /// Since then nobody can be heard, whoever lives.
+    pub fn deaf_since(&mut self, since: Instant) {
+        self.hearing.deaf_since(since);
+    }
+
+    /// Whoever comes back is heard again.
+    pub fn hears_again(&mut self, now: Moment) {
+        self.hearing.hears_again(now.instant);
+    }
+
+    /// Whether agents that live would be heard.
+    #[must_use]
+    pub fn hears(&self) -> bool {
+        self.hearing.hears()
     }
 
     /// When the cluster was last heard.
@@ -149,7 +180,7 @@ impl Registry {
     pub fn presence(&self, cluster: &ClusterName, now: Moment) -> Option<Presence> {
         self.clusters
             .get(cluster)
-            .map(|known| known.presence(now.instant))
+            .map(|known| known.presence(self.hearing.mark(now.instant)))
     }
 
     /// The uid that the name belongs to.
@@ -163,7 +194,7 @@ impl Registry {
     pub fn is_contested(&self, cluster: &ClusterName, now: Moment) -> bool {
         self.clusters
             .get(cluster)
-            .is_some_and(|known| known.rival(now.instant).is_some())
+            .is_some_and(|known| known.rival(self.hearing.mark(now.instant)).is_some())
     }
 
     /// Whether the cluster's agents answer this verb, as far as they have said; an older one may not.
@@ -184,15 +215,14 @@ impl Registry {
     #[must_use]
     pub fn view(&self, cluster: &ClusterName, now: Moment) -> Option<ClusterView> {
         let known = self.clusters.get(cluster)?;
-        Some(known.view(cluster.clone(), now))
+        Some(known.view(cluster.clone(), self.hearing.mark(now.instant), now.wall))
     }
 }
 
 impl Known {
-    fn observe(&mut self, heartbeat: Heartbeat, now: Moment) -> Option<Record> {
-        let before = self.presence(now.instant);
-        self.instances
-            .retain(|_, heard| now.instant.saturating_duration_since(heard.at) < LOST_AFTER);
+    fn observe(&mut self, heartbeat: Heartbeat, mark: Mark, now: Moment) -> Option<Record> {
+        let before = self.presence(mark);
+        self.instances.retain(|_, heard| !heard.is_lost(mark));
         if self.record.cluster_uid.is_none() {
             self.record.cluster_uid.clone_from(&heartbeat.cluster_uid);
         }
@@ -210,15 +240,14 @@ impl Known {
             self.last_heard = Some(now.instant);
         }
         let ahead = heartbeat.sent_at.duration_since(now.wall);
-        self.instances.insert(
-            heartbeat.instance.clone(),
-            Heard {
-                heartbeat,
-                at: now.instant,
-                ahead,
-            },
-        );
-        let changed = other_facts || self.presence(now.instant) != before;
+        let heard = Heard {
+            mark,
+            ahead,
+            heartbeat,
+        };
+        self.instances
+            .insert(heard.heartbeat.instance.clone(), heard);
+        let changed = other_facts || self.presence(mark) != before;
         self.saving
             .is_due(changed, now.instant)
             .then(|| self.record.clone())
@@ -232,36 +261,45 @@ impl Known {
     }
 
     /// Instances that are heard and belong to the cluster.
-    fn alive(&self, now: Instant) -> impl Iterator<Item = (&Heard, Duration)> {
+    fn alive(&self, now: Mark) -> impl Iterator<Item = &Heard> {
         self.instances
             .values()
-            .filter(|heard| {
-                heard.heartbeat.state == AgentState::Up && !self.is_rival(&heard.heartbeat)
-            })
-            .map(move |heard| (heard, now.saturating_duration_since(heard.at)))
-            .filter(|(_, age)| *age < LOST_AFTER)
+            .filter(move |heard| heard.stays(now) && !self.is_rival(&heard.heartbeat))
     }
 
-    fn rival(&self, now: Instant) -> Option<&Heartbeat> {
-        self.instances
-            .values()
-            .filter(|heard| now.saturating_duration_since(heard.at) < LOST_AFTER)
+    fn rival(&self, now: Mark) -> Option<&Heartbeat> {
+        let staying = self.instances.values().filter(|heard| heard.stays(now));
+        staying
             .map(|heard| &heard.heartbeat)
-            .find(|heartbeat| heartbeat.state == AgentState::Up && self.is_rival(heartbeat))
+            .find(|heartbeat| self.is_rival(heartbeat))
     }
 
-    fn presence(&self, now: Instant) -> Presence {
-        match self.alive(now).map(|(_, age)| age).min() {
-            Some(age) if age < STALE_AFTER => Presence::Online,
-            Some(_) => Presence::Stale,
+    fn presence(&self, now: Mark) -> Presence {
+        let mut alive = self.alive(now).peekable();
+        if alive.peek().is_none() {
             // Known from before this aggregator's start, and its agents have not had the time to say that they live.
-            None if self.last_heard.is_none()
-                && now.saturating_duration_since(self.known_since) < STALE_AFTER =>
-            {
+            let unheard = self.last_heard.is_none()
+                && now.silence(self.known_since) < stale_after(HEARTBEAT_EVERY);
+            return if unheard {
                 Presence::Stale
-            }
-            None => Presence::Offline,
+            } else {
+                Presence::Offline
+            };
         }
+        if alive.any(|heard| now.age(heard.mark) < stale_after(heard.heartbeat.every())) {
+            return Presence::Online;
+        }
+        Presence::Stale
+    }
+}
+
+impl Heard {
+    fn is_lost(&self, now: Mark) -> bool {
+        now.silence(self.mark) >= lost_after(self.heartbeat.every())
+    }
+
+    fn stays(&self, now: Mark) -> bool {
+        self.heartbeat.state == AgentState::Up && !self.is_lost(now)
     }
 }
 

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::timing::{FASTEST_HEARTBEAT, HEARTBEAT_EVERY, SLOWEST_HEARTBEAT};
 use crate::{Health, NameError, StreamId};
 
 /// One process of an agent: a new id at each start.
@@ -34,7 +37,7 @@ impl fmt::Display for InstanceId {
     }
 }
 
-/// Published on `agent.<name>.heartbeat` every [`crate::timing::HEARTBEAT_EVERY`], at once on connecting and on a roll call, and
+/// Published on `agent.<name>.heartbeat` every [`HEARTBEAT_EVERY`], or at the pace that its answer asks for, at once on connecting and on a roll call, and
 /// a last time on leaving. Its reply subject is `cluster.<name>.clock.<instance>`. The cluster's name is the subject's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heartbeat {
@@ -65,6 +68,17 @@ pub struct Heartbeat {
     /// What is wrong, as the agent sees it.
     #[serde(default)]
     pub conditions: Vec<Condition>,
+    /// In how many seconds the next one follows, give or take the jitter; absent: [`HEARTBEAT_EVERY`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every_seconds: Option<u64>,
+}
+
+impl Heartbeat {
+    /// The sender's pace: what its silence is measured by.
+    #[must_use]
+    pub fn every(&self) -> Duration {
+        pace(self.every_seconds)
+    }
 }
 
 /// Whether an agent stays.
@@ -135,9 +149,22 @@ pub struct HeartbeatAck {
     pub sequence: u64,
     /// The aggregator's clock when it received it.
     pub received_at: Timestamp,
-    /// How many seconds the agent should let pass between heartbeats; absent: [`crate::timing::HEARTBEAT_EVERY`].
+    /// How many seconds the agent should let pass between heartbeats; absent: [`HEARTBEAT_EVERY`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every_seconds: Option<u64>,
+}
+
+impl HeartbeatAck {
+    /// The pace that is asked for.
+    #[must_use]
+    pub fn every(&self) -> Duration {
+        pace(self.every_seconds)
+    }
+}
+
+fn pace(seconds: Option<u64>) -> Duration {
+    let asked = seconds.map_or(HEARTBEAT_EVERY, Duration::from_secs);
+    asked.clamp(FASTEST_HEARTBEAT, SLOWEST_HEARTBEAT)
 }
 
 /// The payload of `fleet.roll-call`.

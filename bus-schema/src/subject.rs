@@ -14,6 +14,9 @@ pub const HEARTBEATS: &str = "agent.*.heartbeat";
 /// Asks every agent for a heartbeat now: `fleet.roll-call`, a [`crate::RollCall`].
 pub const ROLL_CALL: &str = "fleet.roll-call";
 
+/// Nobody listens here: that the server says so shows that the way to it and back is open.
+pub const NOBODY: &str = "fleet.nobody";
+
 /// Asks every cluster for deployments: `fleet.deployments`, a [`crate::SurveyDeployments`].
 pub const SURVEY_DEPLOYMENTS: &str = "fleet.deployments";
 

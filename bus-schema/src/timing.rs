@@ -2,14 +2,29 @@
 
 use std::time::Duration;
 
-/// How often an agent says that it lives, spread by jitter of a tenth.
+/// How often an agent says that it lives while nobody asks it for another pace, spread by jitter of a tenth.
 pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
 
+/// The fastest pace that an agent takes up.
+pub const FASTEST_HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// The slowest pace that an aggregator asks for, and that an agent takes up.
+pub const SLOWEST_HEARTBEAT: Duration = Duration::from_mins(1);
+
 /// Silence after which a cluster is shown as offline: three heartbeats.
-pub const LOST_AFTER: Duration = HEARTBEAT_EVERY.saturating_mul(3);
+#[must_use]
+pub const fn lost_after(every: Duration) -> Duration {
+    every.saturating_mul(3)
+}
 
 /// Silence after which a cluster is shown as stale and gets no more writes: one and a half heartbeats.
-pub const STALE_AFTER: Duration = LOST_AFTER.checked_div(2).expect("two is not zero");
+#[must_use]
+pub const fn stale_after(every: Duration) -> Duration {
+    lost_after(every).checked_div(2).expect("two is not zero")
+}
+
+/// Within this time after a break everybody is back on the bus: the longest pause between two attempts.
+pub const BACK_WITHIN: Duration = Duration::from_secs(30);
 
 /// A clock that is further off than this is shown as a condition of the cluster.
 pub const CLOCK_SKEW_SHOWN: Duration = Duration::from_secs(2);

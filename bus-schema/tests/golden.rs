@@ -87,6 +87,7 @@ fn heartbeats() {
             kubernetes_version: Some("v1.36.3".to_owned()),
             counts: Some(counts()),
             conditions: conditions(),
+            every_seconds: Some(5),
         },
     );
     golden(

@@ -16,15 +16,12 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::Connected;
-use crate::agent::Agent;
+use crate::agent::{Agent, Beat};
 use crate::clock::Moment;
 use crate::jitter;
 
 /// Heartbeats that may still be answered.
 const UNANSWERED: usize = 4;
-
-/// The pace that an answer may ask for.
-const PACE: std::ops::RangeInclusive<u64> = 1..=300;
 
 /// The widest spread that a roll call may ask for.
 const WIDEST_SPREAD: Duration = Duration::from_secs(60);
@@ -89,7 +86,13 @@ impl Heart {
         if self.sent.len() > UNANSWERED {
             self.sent.pop_front();
         }
-        let heartbeat = self.agent.heartbeat(state, self.sequence, now.wall);
+        let beat = Beat {
+            state,
+            sequence: self.sequence,
+            every: self.every,
+            sent_at: now.wall,
+        };
+        let heartbeat = self.agent.heartbeat(beat);
         let Ok(payload) = serde_json::to_vec(&heartbeat) else {
             tracing::error!("a heartbeat cannot be written");
             return;
@@ -127,13 +130,11 @@ impl Heart {
         {
             self.agent.observe_clock(*sent, answer.received_at);
         }
-        self.set_pace(answer.every_seconds);
+        self.set_pace(answer.every());
     }
 
-    /// A faster pace holds from now on, not only after the pause that has begun.
-    fn set_pace(&mut self, every_seconds: Option<u64>) {
-        let asked = every_seconds.map(|s| Duration::from_secs(s.clamp(*PACE.start(), *PACE.end())));
-        let every = asked.unwrap_or(HEARTBEAT_EVERY);
+    /// A faster pace holds from now on. A slower one holds after the next heartbeat, which says so: by the last one, it is due.
+    fn set_pace(&mut self, every: Duration) {
         if every != self.every {
             self.every = every;
             self.next = self.next.min(Instant::now() + jitter::around(every));

@@ -19,6 +19,9 @@ use crate::store::{self, StoreError};
 /// A heartbeat is small; what is larger is none.
 const HEARTBEAT_BYTES: usize = 16 * 1024;
 
+/// To a roll call.
+const ANSWERS_A_SECOND: u64 = 2000;
+
 /// How long the bucket may take to forget.
 const FORGOTTEN_WITHIN: Duration = Duration::from_secs(3);
 
@@ -136,9 +139,12 @@ pub async fn listen(fleet: Arc<Fleet>, clusters: Clusters) {
 }
 
 impl Fleet {
-    /// Calls on all agents, so that they are known at once and not only at their next heartbeat.
-    async fn call_the_roll(&self) {
-        let call = json(&RollCall::default());
+    /// Calls on all agents, so that they are known soon and not only at their next heartbeat.
+    pub(super) async fn call_the_roll(&self) {
+        let clusters = self.registry().names().count() as u64;
+        let call = json(&RollCall {
+            spread_milliseconds: clusters * 1000 / ANSWERS_A_SECOND,
+        });
         if !self
             .bus
             .publish(subject::ROLL_CALL.to_owned(), call.into())
@@ -164,7 +170,7 @@ impl Fleet {
         let ack = HeartbeatAck {
             sequence: heartbeat.sequence,
             received_at: now.wall,
-            every_seconds: None,
+            every_seconds: Some(self.registry().pace().as_secs()),
         };
         // Not the message's own reply subject: an agent could name another cluster's there.
         let answer_to = subject::clock(&cluster, &heartbeat.instance);

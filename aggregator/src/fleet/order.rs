@@ -129,6 +129,9 @@ impl Fleet {
 
     /// The uid of a cluster that may be written to.
     fn ready_for_writes(&self, cluster: &ClusterName) -> Result<Option<String>, Problem> {
+        if self.is_cut_off() {
+            return Err(bus_unavailable());
+        }
         let (registry, now) = (self.registry(), Moment::now());
         if registry.is_contested(cluster, now) {
             return Err(Problem::new(
@@ -139,7 +142,6 @@ impl Fleet {
             ));
         }
         match registry.presence(cluster, now) {
-            _ if !self.bus.is_up() => Err(bus_unavailable()),
             Some(Presence::Online) => Ok(registry.uid(cluster).map(ToOwned::to_owned)),
             Some(Presence::Stale) => Err(Problem::new(
                 ProblemCode::ClusterOffline,

@@ -26,7 +26,7 @@ pub async fn settle(fleet: Arc<Fleet>) {
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         looks.tick().await;
-        if !fleet.bus.is_up() {
+        if fleet.is_cut_off() {
             continue;
         }
         fleet.settle_unbegun().await;

@@ -1,26 +1,27 @@
 //! What is wrong with a cluster: what its agents say, and what is seen from here.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use bus_schema::timing::CLOCK_SKEW_SHOWN;
 use bus_schema::{Condition, ConditionType};
+use jiff::Timestamp;
 
-use super::{Known, Moment};
+use super::Known;
+use super::hearing::Mark;
 
 impl Known {
-    pub(super) fn conditions(&self, now: Moment) -> Vec<Condition> {
-        let mut conditions = self.reported(now.instant);
-        conditions.extend(self.misbehaving(now.instant));
-        conditions.extend(self.clock_skew(now));
-        conditions.extend(self.identity_conflict(now));
+    pub(super) fn conditions(&self, now: Mark, wall: Timestamp) -> Vec<Condition> {
+        let mut conditions = self.reported(now);
+        conditions.extend(self.misbehaving(now.at));
+        conditions.extend(self.clock_skew(now, wall));
+        conditions.extend(self.identity_conflict(now, wall));
         conditions
     }
 
     /// What the agents that are heard say themselves, each kind once; or what was last said.
-    fn reported(&self, now: Instant) -> Vec<Condition> {
+    fn reported(&self, now: Mark) -> Vec<Condition> {
         let mut reported = BTreeMap::new();
-        for (heard, _) in self.alive(now) {
+        for heard in self.alive(now) {
             for condition in &heard.heartbeat.conditions {
                 reported
                     .entry(condition.kind)
@@ -33,8 +34,8 @@ impl Known {
         reported.into_values().collect()
     }
 
-    fn clock_skew(&self, now: Moment) -> Option<Condition> {
-        let skews = self.alive(now.instant).map(|(heard, _)| heard.ahead);
+    fn clock_skew(&self, now: Mark, wall: Timestamp) -> Option<Condition> {
+        let skews = self.alive(now).map(|heard| heard.ahead);
         let skew = skews.max_by_key(|skew| skew.abs())?;
         let off = skew.unsigned_abs();
         let way = if skew.is_positive() {
@@ -48,12 +49,12 @@ impl Known {
                 "the agent's clock is {} s {way}; set it by NTP",
                 off.as_secs()
             ),
-            since: now.wall,
+            since: wall,
         })
     }
 
-    fn identity_conflict(&self, now: Moment) -> Option<Condition> {
-        let claimed = self.rival(now.instant)?.cluster_uid.as_deref();
+    fn identity_conflict(&self, now: Mark, wall: Timestamp) -> Option<Condition> {
+        let claimed = self.rival(now)?.cluster_uid.as_deref();
         let claimed = claimed.unwrap_or("unknown");
         Some(Condition {
             kind: ConditionType::IdentityConflict,
@@ -61,7 +62,7 @@ impl Known {
                 "another Kubernetes cluster (uid {claimed}) uses this name too; stop its agent or give it another name, or, if it \
                  has taken the place of the old one, forget that with DELETE /clusters and enroll it"
             ),
-            since: now.wall,
+            since: wall,
         })
     }
 }

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Known, Moment, Presence};
+use super::hearing::Mark;
+use super::{Known, Presence};
 
 /// One cluster.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -40,12 +41,11 @@ pub struct ClusterView {
 }
 
 impl Known {
-    pub(super) fn view(&self, cluster: ClusterName, now: Moment) -> ClusterView {
+    pub(super) fn view(&self, cluster: ClusterName, now: Mark, wall: Timestamp) -> ClusterView {
         let heartbeat = &self.record.heartbeat;
         let age_seconds = match self.last_heard {
-            Some(heard) => now.instant.saturating_duration_since(heard).as_secs(),
-            None => now
-                .wall
+            Some(heard) => now.at.saturating_duration_since(heard).as_secs(),
+            None => wall
                 .duration_since(self.record.last_seen)
                 .as_secs()
                 .try_into()
@@ -53,17 +53,17 @@ impl Known {
         };
         ClusterView {
             cluster,
-            presence: self.presence(now.instant),
+            presence: self.presence(now),
             last_seen: self.record.last_seen,
             age_seconds,
             first_seen: self.record.first_seen,
             cluster_uid: self.record.cluster_uid.clone(),
             kubernetes_version: heartbeat.kubernetes_version.clone(),
             agent_version: heartbeat.agent_version.clone(),
-            agents: self.alive(now.instant).count(),
+            agents: self.alive(now).count(),
             verbs: heartbeat.verbs.clone(),
             counts: heartbeat.counts.clone(),
-            conditions: self.conditions(now),
+            conditions: self.conditions(now, wall),
         }
     }
 }

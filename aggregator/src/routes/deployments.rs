@@ -1,6 +1,5 @@
 //! `GET /deployments/{cluster}/{namespace}`
 
-use axum::Json;
 use axum::extract::State;
 use bus_schema::verb::{DeploymentSummary, ListDeployments};
 use bus_schema::{ClusterName, Health, Namespace, Page};
@@ -10,6 +9,7 @@ use utoipa::IntoParams;
 use crate::actor::Actor;
 use crate::app::App;
 use crate::extract::{Path, Query};
+use crate::fleet::Relayed;
 use crate::problem::Problem;
 
 /// The names in the path.
@@ -54,7 +54,7 @@ pub async fn list_deployments(
     actor: Actor,
     Path(Where { cluster, namespace }): Path<Where>,
     Query(filter): Query<Filter>,
-) -> Result<Json<Page<DeploymentSummary>>, Problem> {
+) -> Result<Relayed, Problem> {
     let request = ListDeployments {
         namespace: Some(namespace),
         label_selector: filter.label_selector,
@@ -64,5 +64,7 @@ pub async fn list_deployments(
         limit: filter.limit,
         next: filter.next,
     };
-    app.fleet.ask(&actor, &cluster, &request).await.map(Json)
+    app.fleet
+        .relay_deployments(&actor, &cluster, &request)
+        .await
 }

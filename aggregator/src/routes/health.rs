@@ -13,15 +13,12 @@ pub async fn livez() -> &'static str {
 
 /// Whether it can do its work
 ///
-/// 503 while the bus is away.
+/// 503 while the bus is away or does not answer.
 #[utoipa::path(get, path = "/readyz", tag = "Health", security(()), responses((status = 200, body = String), Problem))]
 pub async fn readyz(State(app): State<App>) -> Result<&'static str, Problem> {
-    if app.fleet.bus().is_up() {
-        Ok("ok")
-    } else {
-        Err(Problem::new(
-            ProblemCode::BusUnavailable,
-            "the aggregator is cut off from the bus",
-        ))
+    if app.fleet.is_cut_off() {
+        let detail = "the aggregator is cut off from the bus";
+        return Err(Problem::new(ProblemCode::BusUnavailable, detail));
     }
+    Ok("ok")
 }

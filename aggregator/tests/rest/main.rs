@@ -14,4 +14,5 @@ mod logs;
 mod reads;
 mod restart;
 mod secured;
+mod silence;
 mod stack;

@@ -1,0 +1,41 @@
+//! Whether the bus answers. While it does not, the silence of the clusters says nothing about them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tracing::{info, warn};
+
+use super::Fleet;
+use crate::registry::Moment;
+
+/// How often the bus is asked while it answers.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// How often it is asked while it does not.
+const AGAIN_AFTER: Duration = Duration::from_millis(250);
+
+/// How long an answer may take. With [`EVERY`], a bus that has fallen silent is found out after six seconds at most.
+const WITHIN: Duration = Duration::from_secs(4);
+
+/// Asks the bus for ever.
+pub async fn watch_link(fleet: Arc<Fleet>) {
+    let mut answered = Instant::now();
+    loop {
+        let heard = fleet.registry().hears();
+        if fleet.bus.answers(WITHIN).await {
+            answered = Instant::now();
+            if !heard {
+                info!("the bus answers again");
+                fleet.registry_mut().hears_again(Moment::now());
+                fleet.call_the_roll().await;
+            }
+            tokio::time::sleep(EVERY).await;
+        } else {
+            if heard {
+                warn!("the bus does not answer; the silence of clusters says nothing now");
+            }
+            fleet.registry_mut().deaf_since(answered);
+            tokio::time::sleep(AGAIN_AFTER).await;
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Replies that are handed on byte for byte: reading all of a list and writing it again would take longer than the way to the cluster and
+//! back. Looked at is what must hold for whoever reads it: that it is a list, not deep, and of the namespace that was asked for.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use bus_schema::verb::ListDeployments;
+use bus_schema::{ClusterName, MAX_LIMIT, Namespace};
+use bytes::Bytes;
+use serde::de::{self, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::{Fleet, SendError};
+use crate::actor::Actor;
+use crate::problem::Problem;
+
+/// The JSON of a reply, as the cluster wrote it.
+#[derive(Debug)]
+pub struct Relayed(Bytes);
+
+impl IntoResponse for Relayed {
+    fn into_response(self) -> Response {
+        ([(header::CONTENT_TYPE, "application/json")], self.0).into_response()
+    }
+}
+
+impl Fleet {
+    /// The deployments of one namespace, in the cluster's own words.
+    ///
+    /// # Errors
+    /// As [`Fleet::ask`].
+    pub async fn relay_deployments(
+        &self,
+        actor: &Actor,
+        cluster: &ClusterName,
+        request: &ListDeployments,
+    ) -> Result<Relayed, Problem> {
+        let reply = self.ask_for_bytes(actor, cluster, request).await?;
+        match check(&reply, request.namespace.as_ref()) {
+            Ok(()) => Ok(Relayed(reply)),
+            Err(error) => Err(self.of_read(SendError::Unreadable(error), cluster)),
+        }
+    }
+}
+
+fn check(reply: &[u8], namespace: Option<&Namespace>) -> serde_json::Result<()> {
+    let List { items, .. } = serde_json::from_slice(reply)?;
+    if items.len() > MAX_LIMIT as usize {
+        return Err(de::Error::custom("more items than a page has"));
+    }
+    let elsewhere = |item: &&Item| namespace.is_some_and(|asked| item.0 != asked.as_str());
+    match items.iter().find(elsewhere) {
+        Some(Item(other)) => Err(de::Error::custom(format!(
+            "an item of the namespace {other:?}"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// A page of which the items are only looked at.
+#[derive(Deserialize)]
+struct List<'a> {
+    #[serde(borrow)]
+    items: Vec<Item<'a>>,
+    #[serde(borrow, rename = "continue", default)]
+    _next: Option<Text<'a>>,
+    #[serde(default, rename = "stale_seconds")]
+    _stale_seconds: Option<u64>,
+}
+
+/// An item's namespace; besides, it is only seen that the item is not deep.
+struct Item<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Item<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Item<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object with a namespace")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Item<'de>, A::Error> {
+                let mut namespace = None;
+                while let Some(Text(field)) = map.next_key()? {
+                    match &*field {
+                        "namespace" if namespace.is_some() => {
+                            return Err(de::Error::duplicate_field("namespace"));
+                        }
+                        "namespace" => namespace = Some(map.next_value::<Text>()?.0),
+                        _ => drop(map.next_value::<Shallow>()?),
+                    }
+                }
+                let namespace = namespace.ok_or_else(|| de::Error::missing_field("namespace"))?;
+                Ok(Item(namespace))
+            }
+        }
+        deserializer.deserialize_map(Fields)
+    }
+}
+
+/// A text that is not copied where it has no escapes.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// Any value of at most as many levels as the reader of JSON descends into; for what is passed over it has no such limit.
+struct Shallow;
+
+impl<'de> Deserialize<'de> for Shallow {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Shallow)
+    }
+}
+
+impl<'de> Visitor<'de> for Shallow {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
+        while items.next_element::<Shallow>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self, A::Error> {
+        while fields.next_entry::<IgnoredAny, Shallow>()?.is_some() {}
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(reply: &str) -> Result<(), String> {
+        let namespace = "shop".parse().expect("a namespace");
+        check(reply.as_bytes(), Some(&namespace)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_page_of_the_namespace_is_handed_on_with_what_a_newer_agent_says() {
+        for reply in [
+            r#"{"items":[]}"#,
+            r#"{"items":[{"namespace":"shop"},{"newer":[{"a":-1.5e3}],"namespace":"sh\u006fp"}],"newer":{}}"#,
+            r#"{"items":[],"continue":"shop\/a","stale_seconds":7}"#,
+        ] {
+            assert_eq!(checked(reply), Ok(()), "{reply}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_such_page_is_not() {
+        let deep = |open: &str, close: &str| {
+            let value = format!("{}1{}", open.repeat(10_000), close.repeat(10_000));
+            format!(r#"{{"items":[{{"namespace":"shop","labels":{value}}}]}}"#)
+        };
+        let many = format!(
+            r#"{{"items":[{}]}}"#,
+            vec![r#"{"namespace":"shop"}"#; MAX_LIMIT as usize + 1].join(",")
+        );
+        let replies = [
+            (String::new(), "EOF"),
+            (r#"{"items":[{}]}"#.to_owned(), "missing field"),
+            (r#"{"items":[{"namespace":"pay"}]}"#.to_owned(), "pay"),
+            (
+                r#"{"items":[{"namespace":"shop","namespace":"pay"}]}"#.to_owned(),
+                "duplicate",
+            ),
+            (r#"{"items":[{"namespace":7}]}"#.to_owned(), "invalid type"),
+            (r#"{"items":["shop"]}"#.to_owned(), "invalid type"),
+            (
+                r#"{"items":[{"namespace":"shop"}]} x"#.to_owned(),
+                "trailing",
+            ),
+            (r#"{"items":[],"continue":7}"#.to_owned(), "invalid type"),
+            (deep("[", "]"), "recursion limit"),
+            (deep("{\"a\":", "}"), "recursion limit"),
+            (many, "more items"),
+        ];
+        for (reply, why) in replies {
+            let error = checked(&reply).expect_err("it is refused");
+            assert!(error.contains(why), "{error}");
+        }
+    }
+}

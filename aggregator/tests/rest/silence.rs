@@ -1,0 +1,97 @@
+//! Who is silent, and whether that says anything: an agent that is cut off, and a bus that answers nobody.
+
+use std::time::{Duration, Instant};
+
+use axum::http::StatusCode;
+use bus_schema::timing::{HEARTBEAT_EVERY, lost_after, stale_after};
+use serde_json::{Value, json};
+use xtask::proxy::TcpProxy;
+
+use crate::stack::{Service, Stack};
+
+async fn presence(service: &Service, token: &str) -> Vec<Value> {
+    let list = service.get("/clusters", token).await;
+    let items = list.body["items"].as_array().cloned().unwrap_or_default();
+    items.iter().map(|item| item["presence"].clone()).collect()
+}
+
+/// F8. The broker does not know of a cut cable either.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_is_cut_off_is_stale_then_offline_and_gets_no_restart() {
+    let mut stack = Stack::start(1).await;
+    let proxy = TcpProxy::start(stack.nats.address()).await.unwrap();
+    stack.agents.remove(0).stop().await;
+    let through = format!("nats://{}", proxy.addr());
+    stack
+        .agents
+        .push(stack.agent("cluster-a", "cluster-a", &through));
+    stack.online(1).await;
+    let token = stack.service.token("admin").await;
+    let (namespace, name) = stack.healthy("cluster-a").await;
+    let order = json!({"cluster": "cluster-a", "namespace": namespace, "deployment_name": name});
+
+    let cut = Instant::now();
+    proxy.cut();
+    let becomes = async |wanted: &str| {
+        let look = async || (presence(&stack.service, &token).await == [wanted]).then_some(());
+        stack.service.until(wanted, look).await;
+        cut.elapsed()
+    };
+    // The last heartbeat may be as old as the pause between two.
+    let earliest = |after: Duration| after.saturating_sub(HEARTBEAT_EVERY.mul_f64(1.1));
+    assert!(becomes("stale").await >= earliest(stale_after(HEARTBEAT_EVERY)));
+    let refused = stack.service.post("/restart", &token, &order).await;
+    assert_eq!(refused.code(), "cluster_offline");
+    let detail = refused.body["detail"].as_str().unwrap();
+    assert!(detail.contains("overdue"), "{detail}");
+    assert!(becomes("offline").await >= earliest(lost_after(HEARTBEAT_EVERY)));
+    let list = stack.service.get("/clusters", &token).await;
+    assert!(list.body["items"][0]["age_seconds"].as_u64().unwrap() >= 15);
+    proxy.heal();
+    stack.online(1).await;
+}
+
+/// F9. All clusters fall silent at once, and none of them is lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bus_that_falls_silent_is_noticed_and_no_cluster_is_called_offline() {
+    let mut stack = Stack::start(2).await;
+    let token = stack.service.token("admin").await;
+    stack.nats.suspend().unwrap();
+    let began = Instant::now();
+    let readyz = async || stack.service.get("/readyz", &token).await.status;
+    let noticed = async || (readyz().await == StatusCode::SERVICE_UNAVAILABLE).then_some(());
+    stack.service.until("the silence is noticed", noticed).await;
+    assert!(
+        began.elapsed() < Duration::from_secs(30),
+        "{:?}",
+        began.elapsed()
+    );
+    assert_eq!(
+        stack.service.get("/livez", &token).await.status,
+        StatusCode::OK
+    );
+    let read = stack.service.get("/namespaces/cluster-a", &token).await;
+    assert_eq!(read.code(), "bus_unavailable");
+
+    // Longer than after which an agent is lost.
+    let past = lost_after(HEARTBEAT_EVERY) + Duration::from_secs(1);
+    let silent = async || {
+        let seen = presence(&stack.service, &token).await;
+        assert!(
+            seen.iter().all(|presence| presence != "offline"),
+            "{seen:?}"
+        );
+        (began.elapsed() > past && seen == ["stale", "stale"]).then_some(())
+    };
+    stack.service.until("both are stale", silent).await;
+    stack.nats.resume().unwrap();
+    let back = async || {
+        let seen = presence(&stack.service, &token).await;
+        assert!(
+            seen.iter().all(|presence| presence != "offline"),
+            "{seen:?}"
+        );
+        (readyz().await == StatusCode::OK && seen == ["online", "online"]).then_some(())
+    };
+    stack.service.until("all is well again", back).await;
+}
