@@ -1,6 +1,5 @@
 //! From a command line to a running service, and back.
 
-use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 

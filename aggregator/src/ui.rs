@@ -34,7 +34,7 @@ pub fn beside(service: Router, dir: &Path) -> Router {
         .precompressed_br()
         .precompressed_gzip();
     let ui = Router::new()
-        .nest(HASHED, hashed)
+        .nest_service(HASHED, hashed)
         .nest_service("/_app", compressed(dir.join("_app")))
         .fallback_service(compressed(dir.to_owned()).fallback(page))
         .layer(with(header::CACHE_CONTROL, "no-cache"));
@@ -43,7 +43,7 @@ pub fn beside(service: Router, dir: &Path) -> Router {
         .fold(ui, |ui, (name, value)| ui.layer(with(name, value)));
     Router::new()
         .route("/", get(|| async { Redirect::to("/ui/") }))
-        .nest("/ui", ui)
+        .nest_service("/ui", ui)
         .fallback_service(service)
 }
 
