@@ -2,9 +2,19 @@ import { vitePreprocess } from '@sveltejs/vite-plugin-svelte';
 
 import adapter from './adapter.js';
 
+/** SvelteKit's announcer has its style in an attribute, which the policy does not let in: `base.css` has it instead. */
+const announcerWithoutStyle = {
+  name: 'announcer-without-style',
+  /** @param {{ content: string, filename?: string }} file */
+  markup: ({ content, filename }) =>
+    filename?.endsWith('/generated/root.svelte')
+      ? { code: content.replace(/(<div id="svelte-announcer"[^>]*?) style="[^"]*"/, '$1') }
+      : undefined,
+};
+
 /** @type {import('@sveltejs/kit').Config} */
 export default {
-  preprocess: vitePreprocess(),
+  preprocess: [vitePreprocess(), announcerWithoutStyle],
   compilerOptions: { runes: true },
   vitePlugin: {
     // A page that some people cannot use is as broken as one that does not build.
