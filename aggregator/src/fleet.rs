@@ -4,6 +4,7 @@
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
+use bus_link::encoding;
 use bus_schema::{ClusterName, Request, Right, subject};
 use bytes::Bytes;
 use serde::Serialize;
@@ -226,8 +227,9 @@ impl Fleet {
     ) -> Result<Bytes, SendError> {
         let payload = serde_json::to_vec(request).map_err(SendError::Unwritable)?;
         let subject = subject::request(cluster, R::VERB);
-        let message = self.bus.request(subject, payload.into(), within).await?;
-        Ok(message.payload)
+        let reply = self.bus.request(subject, payload.into(), within).await?;
+        encoding::unpack(reply.payload, reply.headers.as_ref())
+            .map_err(|error| SendError::Unreadable(error.into()))
     }
 
     /// A read that failed: whatever happened, it may simply be asked again.
@@ -236,7 +238,7 @@ impl Fleet {
             SendError::Unwritable(_) => {
                 Problem::new(ProblemCode::Internal, "the request cannot be written")
             }
-            SendError::Unreadable(error) => self.misbehaves(cluster, NO_REPLY, Some(&error)),
+            SendError::Unreadable(error) => self.misbehaves(cluster, NO_REPLY, Some(&*error)),
             SendError::Bus(BusError::Unavailable) => bus_unavailable(),
             SendError::Bus(BusError::NoResponders) => offline(cluster),
             SendError::Bus(BusError::TimedOut) => Problem::new(
@@ -252,7 +254,7 @@ impl Fleet {
         &self,
         cluster: &ClusterName,
         what: &str,
-        error: Option<&serde_json::Error>,
+        error: Option<&dyn std::error::Error>,
     ) -> Problem {
         if self.registry_mut().misbehaves(cluster, what, Moment::now()) {
             let error = error.map(tracing::field::display);
@@ -281,13 +283,15 @@ enum SendError {
     #[error("the request cannot be written")]
     Unwritable(#[source] serde_json::Error),
     #[error("the reply cannot be read")]
-    Unreadable(#[source] serde_json::Error),
+    Unreadable(#[source] Cause),
     #[error(transparent)]
     Bus(#[from] BusError),
 }
 
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
 fn read_reply<T: DeserializeOwned>(payload: &[u8]) -> Result<T, SendError> {
-    serde_json::from_slice(payload).map_err(SendError::Unreadable)
+    serde_json::from_slice(payload).map_err(|error| SendError::Unreadable(error.into()))
 }
 
 fn right_name(right: Right) -> String {

@@ -163,7 +163,8 @@ impl Fleet {
             Ok(heartbeat) => heartbeat,
             Err(error) => {
                 let what = "sent what is no heartbeat, or is larger than one";
-                self.misbehaves(&cluster, what, error.as_ref());
+                let error = error.as_ref().map(|error| error as _);
+                self.misbehaves(&cluster, what, error);
                 return;
             }
         };

@@ -73,10 +73,21 @@ impl Impostor {
 
     /// Replies to whoever asks next.
     pub async fn replies(&self, questions: &mut Subscriber, reply: impl Into<Bytes>) {
+        self.replies_with(questions, HeaderMap::new(), reply).await;
+    }
+
+    pub async fn replies_with(
+        &self,
+        questions: &mut Subscriber,
+        headers: HeaderMap,
+        reply: impl Into<Bytes>,
+    ) {
         let question = questions.next().await.expect("a question");
         let inbox = question.reply.expect("somebody waits");
-        let replied = self.client.publish(inbox, reply.into()).await;
-        replied.expect("a connection");
+        let replied = self
+            .client
+            .publish_with_headers(inbox, headers, reply.into());
+        replied.await.expect("a connection");
     }
 
     pub async fn say(&self, what: &str, payload: impl Into<Bytes>) {
