@@ -294,6 +294,12 @@ impl Known {
 }
 
 impl Heard {
+    /// How much of `ahead` the way may have taken.
+    fn delay(&self) -> Duration {
+        Duration::from_millis(self.heartbeat.round_trip_milliseconds.unwrap_or(0))
+            .min(SLOWEST_HEARTBEAT)
+    }
+
     fn is_lost(&self, now: Mark) -> bool {
         now.silence(self.mark) >= lost_after(self.heartbeat.every())
     }
