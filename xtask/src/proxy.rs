@@ -230,7 +230,8 @@ mod tests {
         let (began, mut received) = (Instant::now(), vec![0; sent.len()]);
         let (written, read) =
             tokio::join!(writer.write_all(&sent), reader.read_exact(&mut received));
-        (written.unwrap(), read.unwrap());
+        written.unwrap();
+        read.unwrap();
         assert!(received == sent);
         // There and back, and three seconds for the bytes.
         assert!(
