@@ -12,7 +12,6 @@ use clap::Parser;
 mod chromium;
 mod demo;
 mod lint;
-mod programs;
 mod step;
 mod test;
 
