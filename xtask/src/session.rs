@@ -44,6 +44,11 @@ impl Session {
         Ok(())
     }
 
+    /// For whoever asks by themselves.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// The token for the holder of a private key.
     pub async fn enroll(&self, cluster: &str, public_key: &str) -> Result<String> {
         let path = format!("/clusters/{cluster}/enroll");
