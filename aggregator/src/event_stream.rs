@@ -43,6 +43,12 @@ impl Events {
         }
     }
 
+    /// Sends an event that has been written already, a text of one line, with its id; waits as [`Events::send`] does.
+    pub async fn send_text(&self, name: &'static str, id: &str, data: &str) {
+        let event = Event::default().event(name).id(id).data(data);
+        drop(self.sender.send(event).await);
+    }
+
     /// Says what failed.
     pub async fn problem(&self, problem: &Problem) {
         let data = ProblemEvent {
