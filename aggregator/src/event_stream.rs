@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use crate::actor::Actor;
 use crate::app::App;
 use crate::problem::{Problem, ProblemCode};
+use crate::watch::Told;
 
 /// Events that wait for a slow reader before whoever makes them waits too.
 const BUFFER: usize = 16;
@@ -43,9 +44,10 @@ impl Events {
         }
     }
 
-    /// Sends an event that has been written already, a text of one line, with its id; waits as [`Events::send`] does.
-    pub async fn send_text(&self, name: &'static str, id: &str, data: &str) {
-        let event = Event::default().event(name).id(id).data(data);
+    /// Sends an event that has been written already; waits as [`Events::send`] does.
+    pub async fn tell(&self, told: Told) {
+        let event = Event::default().event(told.name).id(told.id);
+        let event = event.data(&*told.data);
         drop(self.sender.send(event).await);
     }
 

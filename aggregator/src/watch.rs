@@ -14,7 +14,7 @@ mod ring;
 mod view;
 
 pub use event::Event;
-pub use reader::Reader;
+pub use reader::{Reader, Told};
 pub use view::View;
 
 use id::Ids;
@@ -80,7 +80,7 @@ impl Hub {
             view,
             epoch,
             position,
-            start,
+            start: Some(start),
             _place: place,
         })
     }

@@ -37,10 +37,12 @@ pub async fn watch_fleet(
     let view = view(&actor, query.as_deref().unwrap_or_default())?;
     let place = actor.place_to_watch()?;
     let last_id = headers.get("last-event-id").map(|id| id.as_bytes());
-    let reader = app.fleet.watch(view, last_id)?;
+    let mut reader = app.fleet.watch(view, last_id)?;
     Ok(event_stream::respond(&app, &actor, |events| async move {
-        reader.run(events).await;
-        drop(place);
+        let _place = place;
+        loop {
+            events.tell(reader.next().await).await;
+        }
     }))
 }
 

@@ -1,5 +1,7 @@
 //! One event, written once for all who are told.
 
+use std::sync::Arc;
+
 use bus_schema::verb::DeploymentSummary;
 use bus_schema::{ClusterName, DeploymentName, GoneDeployment, Namespace};
 use serde::Serialize;
@@ -15,9 +17,9 @@ pub struct Event {
     pub(super) cluster: ClusterName,
     /// Absent where it is about the cluster as a whole.
     pub(super) namespace: Option<Namespace>,
-    pub(super) data: String,
+    pub(super) data: Arc<str>,
     /// What those are told who may see all of the cluster, where that is more.
-    pub(super) more: Option<String>,
+    pub(super) more: Option<Arc<str>>,
 }
 
 /// The data of an event `deployment`.
@@ -53,7 +55,11 @@ impl Event {
     /// Changes of a cluster's deployments were missed. How many is for those alone who may see all of them.
     #[must_use]
     pub fn gap(cluster: ClusterName, missed: Option<u64>) -> Self {
-        let more = missed.map(|missed| json!({ "cluster": cluster, "missed": missed }).to_string());
+        let more = missed.map(|missed| {
+            json!({ "cluster": cluster, "missed": missed })
+                .to_string()
+                .into()
+        });
         let data = json!({ "cluster": cluster }).to_string();
         Self {
             more,
@@ -97,7 +103,7 @@ impl Event {
 
     /// The memory that it takes.
     pub(super) fn bytes(&self) -> usize {
-        CHANGE_BYTES + self.data.len() + self.more.as_ref().map_or(0, String::len)
+        CHANGE_BYTES + self.data.len() + self.more.as_ref().map_or(0, |more| more.len())
     }
 
     fn about(name: &'static str, cluster: ClusterName, data: String) -> Self {
@@ -105,7 +111,7 @@ impl Event {
             name,
             cluster,
             namespace: None,
-            data,
+            data: data.into(),
             more: None,
         }
     }

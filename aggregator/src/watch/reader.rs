@@ -6,7 +6,6 @@ use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::{Hub, View};
-use crate::event_stream::Events;
 
 /// Reads events from a position on.
 #[derive(Debug)]
@@ -16,7 +15,8 @@ pub struct Reader {
     pub(super) view: View,
     pub(super) epoch: String,
     pub(super) position: u64,
-    pub(super) start: Start,
+    /// How the stream begins, until that is told.
+    pub(super) start: Option<Start>,
     pub(super) _place: OwnedSemaphorePermit,
 }
 
@@ -29,39 +29,53 @@ pub(super) enum Start {
     Reset(&'static str),
 }
 
+/// What a reader is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// The event's name.
+    pub name: &'static str,
+    /// Its id.
+    pub id: String,
+    /// Its data: JSON on one line.
+    pub data: Arc<str>,
+}
+
 impl Reader {
-    /// Passes on what the reader may see, for as long as the reader takes it.
-    pub async fn run(mut self, events: Events) {
-        match self.start {
-            Start::Resumed => self.pass_on(&events, "resumed", "{}").await,
-            Start::Reset(reason) => {
+    /// What comes next that the reader may see.
+    pub async fn next(&mut self) -> Told {
+        match self.start.take() {
+            Some(Start::Resumed) => return self.told("resumed", "{}".into()),
+            Some(Start::Reset(reason)) => {
                 let data = json!({ "reason": reason }).to_string();
-                self.pass_on(&events, "reset", &data).await;
+                return self.told("reset", data.into());
             }
+            None => {}
         }
         loop {
-            // Seen before the position is looked at: what comes meanwhile wakes it up again.
+            // What comes after this look wakes it up again.
             self.newest.mark_unchanged();
-            let (begin, event) = {
+            let (begin, end, event) = {
                 let ring = self.hub.ring();
-                (ring.begin(), ring.get(self.position))
+                (ring.begin(), ring.end(), ring.get(self.position))
             };
             if self.position < begin {
-                self.position = self.hub.ring().end();
-                self.pass_on(&events, "gap", "{}").await;
-            } else if let Some(event) = event {
+                self.position = end;
+                return self.told("gap", "{}".into());
+            }
+            if let Some(event) = event {
                 self.position += 1;
                 if let Some(data) = self.view.of(&event) {
-                    self.pass_on(&events, event.name, data).await;
+                    return self.told(event.name, Arc::clone(data));
                 }
-            } else if self.newest.changed().await.is_err() {
-                return;
+            } else {
+                // The sender is the hub's, which is held here.
+                let _ = self.newest.changed().await;
             }
         }
     }
 
-    async fn pass_on(&self, events: &Events, name: &'static str, data: &str) {
+    fn told(&self, name: &'static str, data: Arc<str>) -> Told {
         let id = self.hub.ids.id(&self.epoch, self.position);
-        events.send_text(name, &id, data).await;
+        Told { name, id, data }
     }
 }

@@ -20,7 +20,7 @@ pub struct View {
 
 impl View {
     /// What the reader is told of an event; `None` where that is nothing.
-    pub(super) fn of<'a>(&self, event: &'a Event) -> Option<&'a str> {
+    pub(super) fn of<'a>(&self, event: &'a Event) -> Option<&'a Arc<str>> {
         let (cluster, namespace) = (&event.cluster, event.namespace.as_ref());
         let wanted = any_or_all(&self.clusters, cluster.as_str())
             && namespace.is_none_or(|namespace| any_or_all(&self.namespaces, namespace.as_str()));
