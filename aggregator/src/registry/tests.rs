@@ -1,6 +1,8 @@
 use super::*;
 use crate::enrolment::Coming;
 
+mod watched;
+
 fn heartbeat(instance: &str, uid: &str, sent_at: Timestamp) -> Heartbeat {
     Heartbeat {
         instance: instance
