@@ -124,6 +124,7 @@ impl Agent {
             round_trip_milliseconds: beat
                 .round_trip
                 .map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
+            changes: Some(self.caches.changes.counted()),
             started_at: self.started_at,
             agent_version: Self::VERSION.to_owned(),
             verbs: self.verbs.clone(),

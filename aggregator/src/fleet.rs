@@ -1,7 +1,7 @@
 //! The only road to a cluster. Whoever asks here is authorised first; what changes anything is audited, given a deadline, and
 //! settled if its outcome is lost. A handler cannot skip any of it.
 
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use bus_link::encoding;
@@ -18,8 +18,10 @@ use crate::enrolment::{Enrolment, Invitations};
 use crate::operations::Operations;
 use crate::problem::{Problem, ProblemCode};
 use crate::registry::{ClusterView, Moment, Presence, Registry};
+use crate::watch::{Event, Hub, Reader, View};
 
 mod answers;
+mod changes;
 mod enroll;
 mod follow;
 mod hearing;
@@ -34,6 +36,7 @@ mod survey;
 mod unbegun;
 
 pub use answers::hear_answers;
+pub use changes::{hear_changes, watch_time};
 pub use follow::FollowedLog;
 pub use hearing::watch_link;
 pub use listen::{Clusters, follow_forgotten, listen};
@@ -63,6 +66,8 @@ pub struct Fleet {
     unbegun: Unbegun,
     answers: Answers,
     answer_room: survey::Room,
+    /// Whoever changes the registry tells it what is new.
+    watch: Arc<Hub>,
     /// None where clusters can neither be let in nor locked out.
     doorkeeper: Option<Doorkeeper>,
     /// Writes that are under way; awaited before the program ends.
@@ -82,6 +87,7 @@ impl Fleet {
             unbegun: Unbegun::default(),
             answers: Answers::new(),
             answer_room: survey::Room::of(survey::ALL_ANSWERS_BYTES),
+            watch: Arc::default(),
             doorkeeper: None,
             writes: TaskTracker::new(),
         }
@@ -129,6 +135,14 @@ impl Fleet {
             .filter(|name| actor.grants.sees(name))
             .filter_map(|name| registry.view(name, now))
             .collect()
+    }
+
+    /// What changes from now on, or behind the event of this id.
+    ///
+    /// # Errors
+    /// When too many watch.
+    pub fn watch(&self, view: View, last_id: Option<&[u8]>) -> Result<Reader, Problem> {
+        self.watch.read(view, last_id)
     }
 
     /// Asks a cluster for what changes nothing.
@@ -256,12 +270,35 @@ impl Fleet {
         what: &str,
         error: Option<&dyn std::error::Error>,
     ) -> Problem {
-        if self.registry_mut().misbehaves(cluster, what, Moment::now()) {
+        let news = self.change(cluster, |registry, now| {
+            registry.misbehaves(cluster, what, now)
+        });
+        if news {
             let error = error.map(tracing::field::display);
             tracing::warn!(%cluster, error, "an agent {what}");
         }
         let detail = format!("an agent of {cluster} {what}");
         Problem::new(ProblemCode::AgentMisbehaves, detail)
+    }
+
+    /// Changes what is known of a cluster, and tells those who watch.
+    fn change<T>(
+        &self,
+        cluster: &ClusterName,
+        change: impl FnOnce(&mut Registry, Moment) -> T,
+    ) -> T {
+        let (mut registry, now) = (self.registry_mut(), Moment::now());
+        let changed = change(&mut registry, now);
+        registry.look(cluster, now, |news| self.watch.tell(Event::of(news)));
+        changed
+    }
+
+    /// Forgets a cluster, and tells those who watch.
+    fn forget(&self, cluster: &ClusterName) {
+        let mut registry = self.registry_mut();
+        if registry.forget(cluster, Moment::now()) {
+            self.watch.tell(Event::forgotten(cluster.clone()));
+        }
     }
 
     fn registry(&self) -> RwLockReadGuard<'_, Registry> {

@@ -11,16 +11,24 @@ use utoipa::ToSchema;
 
 mod conditions;
 mod connections;
+mod feed;
 mod hearing;
 mod misbehaviour;
+mod news;
 mod saving;
 mod view;
+mod window;
 
+pub(crate) use feed::{CHANGE_BYTES, TOLD};
+pub use feed::{Told, Verdict};
+pub use news::News;
 pub use view::ClusterView;
 
 use connections::Connections;
+use feed::Feed;
 use hearing::{Hearing, Mark};
 use misbehaviour::Misbehaviour;
+use news::Shown;
 use saving::Saving;
 
 /// Now, on both clocks: ages are measured on the one that never jumps, and shown on the other.
@@ -86,6 +94,8 @@ struct Known {
     last_heard: Option<Instant>,
     saving: Saving,
     misbehaviour: Option<Misbehaviour>,
+    feed: Feed,
+    shown: Shown,
 }
 
 #[derive(Debug)]
@@ -115,6 +125,8 @@ impl Registry {
             last_heard: None,
             saving: Saving::done(now.instant),
             misbehaviour: None,
+            feed: Feed::default(),
+            shown: Shown::default(),
         });
     }
 
@@ -141,6 +153,8 @@ impl Registry {
             last_heard: None,
             saving: Saving::default(),
             misbehaviour: None,
+            feed: Feed::default(),
+            shown: Shown::default(),
         });
         known.observe(heartbeat, mark, now)
     }

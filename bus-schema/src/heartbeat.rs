@@ -75,6 +75,9 @@ pub struct Heartbeat {
     /// off. Absent until one came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round_trip_milliseconds: Option<u64>,
+    /// The number of the sender's last change on `agent.<name>.deployment`, 0 before the first; absent: it tells of none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<u64>,
 }
 
 impl Heartbeat {

@@ -1,6 +1,8 @@
 use super::*;
 use crate::enrolment::Coming;
 
+mod watched;
+
 fn heartbeat(instance: &str, uid: &str, sent_at: Timestamp) -> Heartbeat {
     Heartbeat {
         instance: instance
@@ -19,6 +21,7 @@ fn heartbeat(instance: &str, uid: &str, sent_at: Timestamp) -> Heartbeat {
         conditions: vec![],
         every_seconds: None,
         round_trip_milliseconds: None,
+        changes: None,
     }
 }
 

@@ -19,9 +19,10 @@ use tokio::time::timeout;
 /// No answer takes longer; one that does is an error of the part.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
 
-/// One connection to an HTTP server.
+/// One connection to an HTTP server; another one where the server has ended it, as it does when nothing is asked for a while.
 pub struct Http {
     sender: SendRequest<Full<Bytes>>,
+    address: SocketAddr,
     host: String,
     authorization: Option<String>,
 }
@@ -49,13 +50,9 @@ impl Ask {
 impl Http {
     /// With a token that goes along, or without.
     pub async fn connect(address: SocketAddr, token: Option<&str>) -> Result<Self> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-        // Its end is seen by whoever sends next.
-        tokio::spawn(connection);
         Ok(Self {
-            sender,
+            sender: connection(address).await?,
+            address,
             host: address.to_string(),
             authorization: token.map(|token| format!("Bearer {token}")),
         })
@@ -72,7 +69,9 @@ impl Http {
             request = request.header(AUTHORIZATION, authorization);
         }
         let request = request.body(Full::new(ask.body.clone()))?;
-        self.sender.ready().await?;
+        if self.sender.ready().await.is_err() {
+            self.sender = connection(self.address).await?;
+        }
         Ok(self.sender.send_request(request).await?)
     }
 
@@ -95,6 +94,15 @@ impl Http {
         }
         Ok(body)
     }
+}
+
+async fn connection(address: SocketAddr) -> Result<SendRequest<Full<Bytes>>> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+    // Its end is seen by whoever sends next.
+    tokio::spawn(connection);
+    Ok(sender)
 }
 
 /// A request to one responder.
