@@ -124,8 +124,9 @@ pub async fn what_does_not_show_in_a_list_is_not_told(stage: &Stage) {
         .await;
     listener.until_quiet(stage, &target).await;
     listener.last.clear();
-    for number in 0..5 {
-        let patch = json!({"metadata": {"annotations": {"note": number.to_string()}}});
+    // Annotations would show: with them the generation rises, which the controller has to see.
+    for finalizers in [json!(["example.com/x"]), json!([])].iter().cycle().take(6) {
+        let patch = json!({"metadata": {"finalizers": finalizers}});
         target.patch(patch).await;
     }
     // Seen by the same watch, after all of those.
