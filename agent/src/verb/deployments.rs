@@ -1,16 +1,16 @@
 //! `deployments`: a page of the cached deployments, filtered.
 
 use bus_schema::verb::ListDeployments;
-use bus_schema::{DeploymentFilter, DeploymentName, Fault, Namespace, Page};
+use bus_schema::page::limit;
+use bus_schema::{DeploymentFilter, DeploymentName, Fault, Filter, Listed, Namespace, Page};
 
 use crate::agent::Cx;
 use crate::cache::{Item, key, prefix, split};
-use crate::filter::Filter;
 use crate::page;
 
 pub async fn list(cx: Cx, request: ListDeployments) -> Result<Page<Item>, Fault> {
     let caches = &cx.agent.caches;
-    let limit = page::limit(request.limit)?;
+    let limit = limit(request.limit)?;
     let start = start(&request)?;
     let prefix = request.namespace.as_ref().map(prefix);
     let filter = Filter::new(to_filter(request))?;

@@ -1,13 +1,35 @@
-//! Which deployments a list or a survey shows. Pure.
+//! Which deployments a list or a survey shows: the same in an agent's cache and in what is kept of a cluster.
 
-use bus_schema::{DeploymentFilter, Fault, FaultCode, Health, ImagePattern, Pattern, Selector};
+use jiff::Timestamp;
 
-use crate::cache::Entry;
+use crate::{DeploymentFilter, Fault, FaultCode, Health, ImagePattern, Pattern, Selector};
 
 /// What is looked for has no more bytes than this: with many stars in it, a longer one would take long.
 const TEXT_BYTES: usize = 512;
 
-/// What must hold, made ready to be tried on many.
+/// A deployment as far as filters, orders and totals look at it, however it is kept.
+pub trait Listed {
+    /// How it is.
+    fn health(&self) -> Health;
+
+    /// The images of its containers.
+    fn images(&self) -> impl Iterator<Item = &str>;
+
+    /// When it was created.
+    fn created_at(&self) -> Option<Timestamp>;
+
+    /// When it was last restarted.
+    fn restarted_at(&self) -> Option<Timestamp>;
+
+    /// The value of a label.
+    fn label(&self, key: &str) -> Option<&str>;
+
+    /// The bytes of JSON that it takes in a list.
+    fn bytes(&self) -> usize;
+}
+
+/// A [`DeploymentFilter`], made ready to be tried on many.
+#[derive(Debug)]
 pub struct Filter {
     namespaces: Vec<Pattern>,
     selector: Selector,
@@ -17,7 +39,10 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// A fault names the field that is wrong.
+    /// Reads what is to be read in it.
+    ///
+    /// # Errors
+    /// [`FaultCode::InvalidRequest`], with the field that is wrong.
     pub fn new(wanted: DeploymentFilter) -> Result<Self, Fault> {
         let DeploymentFilter {
             namespaces,
@@ -43,17 +68,19 @@ impl Filter {
     }
 
     /// Whether anything of this namespace is looked for.
+    #[must_use]
     pub fn means(&self, namespace: &str) -> bool {
         self.namespaces.is_empty() || self.namespaces.iter().any(|p| p.matches(namespace))
     }
 
     /// Whether a deployment is, as far as it is not about its namespace.
-    pub fn holds(&self, name: &str, entry: &Entry) -> bool {
-        let image = |pattern: &ImagePattern| entry.images.iter().any(|image| pattern.finds(image));
-        (self.health.is_empty() || self.health.contains(&entry.health))
+    #[must_use]
+    pub fn holds(&self, name: &str, deployment: &impl Listed) -> bool {
+        let image = |pattern: &ImagePattern| deployment.images().any(|image| pattern.finds(image));
+        (self.health.is_empty() || self.health.contains(&deployment.health()))
             && self.q.as_ref().is_none_or(|q| name.contains(q.as_str()))
             && self.image.as_ref().is_none_or(image)
-            && self.selector.matches(|key| entry.label(key))
+            && self.selector.matches(|key| deployment.label(key))
     }
 }
 
