@@ -119,6 +119,7 @@ impl Agent {
             sequence: beat.sequence,
             sent_at: beat.sent_at,
             every_seconds: Some(beat.every.as_secs()),
+            changes: Some(self.caches.changes.counted()),
             started_at: self.started_at,
             agent_version: Self::VERSION.to_owned(),
             verbs: self.verbs.clone(),

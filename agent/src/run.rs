@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::agent::Agent;
-use crate::bus::{Bus, Credential, Desk, Heart, Purpose, Surveys, connect};
+use crate::bus::{Bus, Credential, Desk, Feed, Heart, Purpose, Surveys, connect};
 use crate::kubernetes::Access;
 use crate::log::Streams;
 use crate::verb::routes;
@@ -89,6 +89,8 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     let desk = Desk::open(connected.client.clone(), agent.clone(), routes).await?;
     let surveys = Surveys::open(connected.client.clone(), agent.clone()).await?;
     let heart = Heart::new(&connected, agent.clone()).await?;
+    let feed = Feed::new(connected.client.clone(), agent.clone());
+    background.spawn(stop.clone().run_until_cancelled_owned(feed.run()));
     let beating = CancellationToken::new();
     let heart = tokio::spawn(heart.run(beating.clone()));
 

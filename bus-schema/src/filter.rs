@@ -1,5 +1,7 @@
 //! Which deployments a list or a survey shows: the same in an agent's cache and in what is kept of a cluster.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::{DeploymentFilter, Fault, FaultCode, Health, ImagePattern, Pattern, Selector};
@@ -26,6 +28,32 @@ pub trait Listed {
 
     /// The bytes of JSON that it takes in a list.
     fn bytes(&self) -> usize;
+}
+
+impl<L: Listed> Listed for Arc<L> {
+    fn health(&self) -> Health {
+        (**self).health()
+    }
+
+    fn images(&self) -> impl Iterator<Item = &str> {
+        (**self).images()
+    }
+
+    fn created_at(&self) -> Option<Timestamp> {
+        (**self).created_at()
+    }
+
+    fn restarted_at(&self) -> Option<Timestamp> {
+        (**self).restarted_at()
+    }
+
+    fn label(&self, key: &str) -> Option<&str> {
+        (**self).label(key)
+    }
+
+    fn bytes(&self) -> usize {
+        (**self).bytes()
+    }
 }
 
 /// A [`DeploymentFilter`], made ready to be tried on many.

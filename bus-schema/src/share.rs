@@ -69,7 +69,10 @@ impl<'a> Share<'a> {
         let (count, found) = self.look_through(deployments);
         let (taken, more) = page::take(self.in_order(found), self.room, |(_, l)| l.bytes());
         Found {
-            items: taken.into_iter().map(|(_, deployment)| deployment).collect(),
+            items: taken
+                .into_iter()
+                .map(|(_, deployment)| deployment)
+                .collect(),
             more,
             totals: count.totals(),
         }
@@ -111,7 +114,9 @@ impl<'a> Share<'a> {
     ) -> PlaceRef<'e> {
         let (created_at, restarted_at) = (deployment.created_at(), deployment.restarted_at());
         PlaceRef {
-            rank: self.sort.rank(deployment.health(), created_at, restarted_at),
+            rank: self
+                .sort
+                .rank(deployment.health(), created_at, restarted_at),
             deployment_name: name,
             cluster: self.cluster.as_str(),
             namespace,

@@ -18,6 +18,7 @@ fn heartbeat(instance: &str, uid: &str, sent_at: Timestamp) -> Heartbeat {
         counts: None,
         conditions: vec![],
         every_seconds: None,
+        changes: None,
     }
 }
 

@@ -19,7 +19,11 @@ impl<'a> Count<'a> {
         *self.health.entry(deployment.health()).or_default() += 1;
         for (position, image) in deployment.images().enumerate() {
             // Two containers of one image are one deployment that uses it.
-            if !deployment.images().take(position).any(|other| other == image) {
+            if !deployment
+                .images()
+                .take(position)
+                .any(|other| other == image)
+            {
                 *self.images.entry(image).or_default() += 1;
             }
         }
