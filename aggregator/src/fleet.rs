@@ -14,6 +14,7 @@ use crate::actor::Actor;
 use crate::audit::Audit;
 use crate::bus::{Bus, BusError};
 use crate::enrolment::{Enrolment, Invitations};
+use crate::inventory::Inventory;
 use crate::operations::Operations;
 use crate::problem::{Problem, ProblemCode};
 use crate::registry::{ClusterView, Moment, Presence, Registry};
@@ -23,6 +24,7 @@ mod enroll;
 mod follow;
 mod hearing;
 mod invite;
+mod keep;
 mod listen;
 mod order;
 mod presence;
@@ -35,6 +37,7 @@ mod unbegun;
 pub use answers::hear_answers;
 pub use follow::FollowedLog;
 pub use hearing::watch_link;
+pub use keep::keep_inventory;
 pub use listen::{Clusters, follow_forgotten, listen};
 pub(crate) use order::mint;
 pub use order::{Done, RequestId};
@@ -57,6 +60,7 @@ pub struct Fleet {
     bus: Bus,
     audit: Audit,
     operations: Operations,
+    inventory: Inventory,
     registry: RwLock<Registry>,
     restart_times: RestartTimes,
     unbegun: Unbegun,
@@ -71,11 +75,12 @@ pub struct Fleet {
 impl Fleet {
     /// A fleet of which nothing has been heard yet.
     #[must_use]
-    pub fn new(bus: Bus, audit: Audit, operations: Operations) -> Self {
+    pub fn new(bus: Bus, audit: Audit, operations: Operations, inventory: Inventory) -> Self {
         Self {
             bus,
             audit,
             operations,
+            inventory,
             registry: RwLock::default(),
             restart_times: RestartTimes::default(),
             unbegun: Unbegun::default(),

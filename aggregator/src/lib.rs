@@ -15,6 +15,7 @@ pub mod extract;
 pub mod fleet;
 pub mod grants;
 pub mod healthcheck;
+pub mod inventory;
 pub mod listener;
 pub mod openapi;
 pub mod operations;

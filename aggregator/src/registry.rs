@@ -14,6 +14,7 @@ mod connections;
 mod hearing;
 mod misbehaviour;
 mod saving;
+mod source;
 mod view;
 
 pub use view::ClusterView;

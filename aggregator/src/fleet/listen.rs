@@ -113,6 +113,7 @@ pub async fn follow_forgotten(fleet: Arc<Fleet>, clusters: Clusters) {
                 if let Ok(cluster) = change.key.parse::<ClusterName>() {
                     info!(%cluster, "forgotten");
                     fleet.registry_mut().forget(&cluster, Moment::now());
+                    fleet.forget_kept(&cluster).await;
                 }
             }
         }
