@@ -12,7 +12,7 @@ use crate::stack::{Answer, PATIENCE, Stack};
 
 const VERB: &str = "fleet.deployments";
 
-fn row<'a>(answer: &'a Answer, cluster: &str) -> &'a Value {
+pub fn row<'a>(answer: &'a Answer, cluster: &str) -> &'a Value {
     let rows = answer.body["clusters"].as_array().expect("clusters");
     let row = rows.iter().find(|row| row["cluster"] == cluster);
     row.unwrap_or_else(|| panic!("no {cluster} in {answer:?}"))

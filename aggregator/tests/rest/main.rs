@@ -10,6 +10,8 @@ mod fleet_faults;
 mod hostile;
 mod impostor;
 mod joining;
+mod last_known;
+mod last_known_faults;
 mod logs;
 mod reads;
 mod restart;
