@@ -71,9 +71,15 @@ impl Impostor {
         heard.expect("a subscription")
     }
 
-    /// Replies to whoever asks next.
+    /// Replies to whoever asks about a namespace next; the aggregator asks for itself about all of them.
     pub async fn replies(&self, questions: &mut Subscriber, reply: impl Into<Bytes>) {
-        let question = questions.next().await.expect("a question");
+        let question = loop {
+            let question = questions.next().await.expect("a question");
+            let asked: Value = serde_json::from_slice(&question.payload).expect("a request");
+            if asked["namespace"].is_string() {
+                break question;
+            }
+        };
         let inbox = question.reply.expect("somebody waits");
         let replied = self.client.publish(inbox, reply.into()).await;
         replied.expect("a connection");
