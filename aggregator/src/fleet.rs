@@ -15,6 +15,7 @@ use crate::audit::Audit;
 use crate::bus::{Bus, BusError};
 use crate::enrolment::{Enrolment, Invitations};
 use crate::inventory::Inventory;
+use crate::metrics::Metrics;
 use crate::operations::Operations;
 use crate::problem::{Problem, ProblemCode};
 use crate::registry::{ClusterView, Moment, Presence, Registry};
@@ -61,6 +62,7 @@ pub struct Fleet {
     audit: Audit,
     operations: Operations,
     inventory: Inventory,
+    metrics: Metrics,
     registry: RwLock<Registry>,
     restart_times: RestartTimes,
     unbegun: Unbegun,
@@ -75,12 +77,19 @@ pub struct Fleet {
 impl Fleet {
     /// A fleet of which nothing has been heard yet.
     #[must_use]
-    pub fn new(bus: Bus, audit: Audit, operations: Operations, inventory: Inventory) -> Self {
+    pub fn new(
+        bus: Bus,
+        audit: Audit,
+        operations: Operations,
+        inventory: Inventory,
+        metrics: Metrics,
+    ) -> Self {
         Self {
             bus,
             audit,
             operations,
             inventory,
+            metrics,
             registry: RwLock::default(),
             restart_times: RestartTimes::default(),
             unbegun: Unbegun::default(),
@@ -122,6 +131,16 @@ impl Fleet {
     pub async fn finish_writes(&self) {
         self.writes.close();
         self.writes.wait().await;
+    }
+
+    /// Whether each cluster is heard, without its name.
+    #[must_use]
+    pub fn presences(&self) -> Vec<Presence> {
+        let (registry, now) = (self.registry(), Moment::now());
+        let presences = registry
+            .names()
+            .filter_map(|name| registry.presence(name, now));
+        presences.collect()
     }
 
     /// Every cluster that the actor may see, by name.
@@ -231,8 +250,10 @@ impl Fleet {
     ) -> Result<Bytes, SendError> {
         let payload = serde_json::to_vec(request).map_err(SendError::Unwritable)?;
         let subject = subject::request(cluster, R::VERB);
-        let message = self.bus.request(subject, payload.into(), within).await?;
-        Ok(message.payload)
+        let reply = self.bus.request(subject, payload.into(), within).await;
+        let outcome = reply.as_ref().map_or_else(BusError::word, |_| "answered");
+        self.metrics.asked(R::VERB, outcome);
+        Ok(reply?.payload)
     }
 
     /// A read that failed: whatever happened, it may simply be asked again.

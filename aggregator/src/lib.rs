@@ -17,6 +17,7 @@ pub mod grants;
 pub mod healthcheck;
 pub mod inventory;
 pub mod listener;
+pub mod metrics;
 pub mod openapi;
 pub mod operations;
 pub mod origin;

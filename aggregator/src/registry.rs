@@ -56,6 +56,18 @@ pub enum Presence {
     Offline,
 }
 
+impl Presence {
+    /// It in one word, as in answers.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Online => "online",
+            Self::Stale => "stale",
+            Self::Offline => "offline",
+        }
+    }
+}
+
 /// What is kept of a cluster over restarts of the aggregator.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {

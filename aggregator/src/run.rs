@@ -24,6 +24,7 @@ use crate::enrolment::{Agent, Enrolment, Gate, Invitations, agent_ca};
 use crate::fleet::{self, Clusters, Fleet};
 use crate::inventory::Inventory;
 use crate::listener;
+use crate::metrics::Metrics;
 use crate::operations::Operations;
 use crate::public_url::PublicUrl;
 use crate::routes;
@@ -100,7 +101,14 @@ pub async fn start(args: Serve) -> anyhow::Result<App> {
     let bus = Bus::connect(&servers, nats_creds.as_deref()).await?;
     // On the heap, as in `store`: it is large.
     let kept = Box::pin(Kept::open(&bus, gate.as_ref(), jetstream_replicas)).await?;
-    let mut fleet = Fleet::new(bus, kept.audit.clone(), kept.operations, kept.inventory);
+    let metrics = Metrics::new(kept.audit.failures());
+    let mut fleet = Fleet::new(
+        bus,
+        kept.audit.clone(),
+        kept.operations,
+        kept.inventory,
+        metrics.clone(),
+    );
     if let Some(enrolment) = kept.enrolment {
         fleet = fleet.with_enrolment(enrolment, kept.clusters.clone());
     }
@@ -135,6 +143,7 @@ pub async fn start(args: Serve) -> anyhow::Result<App> {
     Ok(Arc::new(Parts {
         fleet,
         audit: kept.audit,
+        metrics,
         agents: Agent {
             nats_url: agent_nats_url.unwrap_or(nats_url),
             nats_ca: agent_ca,

@@ -64,15 +64,7 @@ pub async fn keep_inventory(fleet: Arc<Fleet>, every: Duration) {
             tried.insert(cluster.clone(), Instant::now());
             let fleet = Arc::clone(&fleet);
             tokio::spawn(async move {
-                match Box::pin(fleet.keep(&cluster, every)).await {
-                    Ok(()) => {}
-                    Err(KeepError::Inventory(InventoryError::Overtaken)) => {}
-                    Err(error @ KeepError::Inventory(_)) => {
-                        let error = &error as &dyn std::error::Error;
-                        warn!(%cluster, error, "a cluster's list was not kept");
-                    }
-                    Err(error) => debug!(%cluster, %error, "a cluster's list was not kept"),
-                }
+                fleet.keep_one(&cluster, every).await;
                 drop(place);
             });
         }
@@ -94,15 +86,33 @@ impl Fleet {
         })
     }
 
-    async fn keep(&self, cluster: &ClusterName, every: Duration) -> Result<(), KeepError> {
+    async fn keep_one(&self, cluster: &ClusterName, every: Duration) {
+        let outcome = match Box::pin(self.keep(cluster, every)).await {
+            Ok(Some(())) => "kept",
+            Ok(None) | Err(KeepError::Inventory(InventoryError::Overtaken)) => "overtaken",
+            Err(error @ KeepError::Inventory(_)) => {
+                let error = &error as &dyn std::error::Error;
+                warn!(%cluster, error, "a cluster's list was not kept");
+                "failed"
+            }
+            Err(error) => {
+                debug!(%cluster, %error, "a cluster's list was not kept");
+                "not_read"
+            }
+        };
+        self.metrics.kept(outcome);
+    }
+
+    /// `None` where it is not needed any more, or another replica does it.
+    async fn keep(&self, cluster: &ClusterName, every: Duration) -> Result<Option<()>, KeepError> {
         let Some(source) = self.registry().source(cluster, Moment::now()) else {
-            return Ok(());
+            return Ok(None);
         };
         let still = |seen: Option<&Seen>| {
             seen.is_none_or(|seen| seen.is_due(&source, every, Instant::now()))
         };
         let Some(claim) = self.inventory.claim(cluster, still).await? else {
-            return Ok(());
+            return Ok(None);
         };
         let list = tokio::time::timeout(READ_WITHIN, self.list(cluster)).await;
         let list = list.map_err(|_| KeepError::TooSlow)??;
@@ -111,7 +121,8 @@ impl Fleet {
         if after.map(|after| after.cluster_uid).as_ref() != Some(&source.cluster_uid) {
             return Err(KeepError::Doubtful);
         }
-        Ok(self.inventory.keep(claim, list, source).await?)
+        self.inventory.keep(claim, list, source).await?;
+        Ok(Some(()))
     }
 
     async fn list(&self, cluster: &ClusterName) -> Result<List, KeepError> {

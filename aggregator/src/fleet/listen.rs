@@ -164,10 +164,12 @@ impl Fleet {
             Ok(heartbeat) => heartbeat,
             Err(error) => {
                 let what = "sent what is no heartbeat, or is larger than one";
+                self.metrics.heard("refused");
                 self.misbehaves(&cluster, what, error.as_ref());
                 return;
             }
         };
+        self.metrics.heard("taken");
         let ack = HeartbeatAck {
             sequence: heartbeat.sequence,
             received_at: now.wall,

@@ -48,3 +48,26 @@ impl Cache {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_used_for_longest_makes_room() {
+        let mut cache = Cache::default();
+        let id = |text: &str| -> StreamId { text.parse().unwrap() };
+        let list = |bytes| Arc::new(LastKnown::of_bytes(bytes));
+        for name in ["a", "b", "c"] {
+            cache.put(id(name), &list(ROOM / 3));
+        }
+        assert!(cache.get(&id("a")).is_some());
+        cache.put(id("d"), &list(ROOM / 3));
+        let there = ["a", "b", "c", "d"].map(|name| cache.get(&id(name)).is_some());
+        assert_eq!(there, [true, false, true, true]);
+        // The same one again takes no more room, and one for which there never is any takes none from the others.
+        cache.put(id("d"), &list(ROOM / 3));
+        cache.put(id("e"), &list(ROOM + 1));
+        assert_eq!((cache.lists.len(), cache.bytes), (3, ROOM / 3 * 3));
+    }
+}

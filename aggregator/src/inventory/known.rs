@@ -97,6 +97,14 @@ impl LastKnown {
         })
     }
 
+    #[cfg(test)]
+    pub(super) fn of_bytes(bytes: usize) -> Self {
+        Self {
+            deployments: Vec::new(),
+            bytes,
+        }
+    }
+
     /// The bytes of its JSON.
     #[must_use]
     pub fn bytes(&self) -> usize {
@@ -128,5 +136,80 @@ impl Listed for Kept {
     /// One is taken for as large as another.
     fn bytes(&self) -> usize {
         self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::{List, ListError};
+    use bytes::Bytes;
+    use serde_json::json;
+
+    fn page(names: &[&str], next: Option<&str>, stale_seconds: Option<u64>) -> Bytes {
+        let item = |name: &&str| {
+            json!({"namespace": "pay", "deployment_name": name, "replicas": 1, "ready": 1, "updated": 1, "available": 1,
+                "images": ["web:1"], "health": "healthy", "newer": "field"})
+        };
+        let items: Vec<_> = names.iter().map(item).collect();
+        let page = json!({"items": items, "continue": next, "stale_seconds": stale_seconds});
+        page.to_string().into()
+    }
+
+    #[tokio::test]
+    async fn a_list_comes_back_as_it_was_and_its_health_is_not_known_any_more() {
+        let now: Timestamp = "2026-01-01T00:01:00Z".parse().unwrap();
+        let mut list = List::begun(now);
+        let next = list
+            .add(page(&["b", "c"], Some("pay/c"), None), now)
+            .unwrap();
+        assert_eq!(next.as_deref(), Some("pay/c"));
+        // One that was shown on the page before, too.
+        assert_eq!(
+            list.add(page(&["c", "a"], None, Some(60)), now).unwrap(),
+            None
+        );
+        let (packed, facts) = list.pack().await.unwrap();
+        assert_eq!((facts.deployments, facts.truncated), (4, false));
+        assert_eq!(facts.as_of.to_string(), "2026-01-01T00:00:00Z");
+        let known = LastKnown::unpack(packed.clone(), 4).await.unwrap();
+        let names: Vec<_> = known.deployments().map(|(name, _)| name).collect();
+        assert_eq!(names, [("pay", "a"), ("pay", "b"), ("pay", "c")]);
+        for (_, kept) in known.deployments() {
+            assert_eq!(
+                (kept.health(), kept.summary.health),
+                (Health::Unknown, Health::Healthy)
+            );
+            assert!(kept.images().eq(["web:1"]) && kept.bytes() > 0);
+        }
+        let wrong = LastKnown::unpack(packed, 3).await.unwrap_err();
+        assert!(
+            matches!(
+                wrong,
+                UnpackError::WrongNumber {
+                    found: 4,
+                    expected: 3
+                }
+            ),
+            "{wrong}"
+        );
+    }
+
+    #[test]
+    fn what_leads_no_further_or_is_no_page_is_refused_and_what_is_too_much_is_left_out() {
+        let now = Timestamp::now();
+        let mut list = List::begun(now);
+        let endless = list.add(page(&[], Some("pay/a"), None), now);
+        assert!(matches!(endless, Err(ListError::Endless)), "{endless:?}");
+        let none = list.add(Bytes::from_static(b"{\"items\":[7]}"), now);
+        assert!(matches!(none, Err(ListError::Unreadable(_))), "{none:?}");
+        let mut padded = page(&["a"], Some("pay/a"), None).to_vec();
+        padded.resize(1024 * 1024, b' ');
+        let padded = Bytes::from(padded);
+        for _ in 0..MOST_BYTES / padded.len() {
+            assert!(list.add(padded.clone(), now).unwrap().is_some());
+        }
+        assert_eq!(list.add(padded, now).unwrap(), None);
+        assert!(format!("{list:?}").contains("truncated: true"));
     }
 }

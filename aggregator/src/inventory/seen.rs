@@ -79,3 +79,67 @@ impl Seen {
         kept.cluster_uid != source.cluster_uid || (changed && passed(self.kept_at, every))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::{Changes, Generation};
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn source(uid: &str, told: Option<u64>) -> Source {
+        let one = || "one".to_owned().try_into().unwrap();
+        let changes = |number| Changes::from([(one(), number)]);
+        Source {
+            cluster_uid: uid.to_owned(),
+            changes: told.map(changes),
+        }
+    }
+
+    fn manifest(id: &str, claim: Option<&str>) -> Manifest {
+        let mut manifest = Manifest::default();
+        let generation = Generation {
+            id: id.parse().unwrap(),
+            slot: 0,
+            parts: 1,
+            cluster_uid: "uid".to_owned(),
+            as_of: jiff::Timestamp::UNIX_EPOCH,
+            deployments: 1,
+            truncated: false,
+            changes: source("uid", Some(7)).changes.unwrap(),
+        };
+        manifest.replace(generation, 1);
+        manifest.claim = claim.map(|claim| claim.parse().unwrap());
+        manifest
+    }
+
+    #[test]
+    fn a_list_is_written_anew_when_it_has_changed_and_not_too_often() {
+        let (mut seen, start) = (SeenManifests::default(), Instant::now());
+        let cluster: ClusterName = "c".parse().unwrap();
+        let due = |seen: &SeenManifests, source, after| {
+            let seen = seen.get(&"c".parse().unwrap()).unwrap();
+            seen.is_due(&source, MINUTE, start + after)
+        };
+        seen.put(cluster.clone(), manifest("a", None), 5, start);
+        let told = |number| source("uid", Some(number));
+        assert!(!due(&seen, told(8), MINUTE / 2), "it is too early");
+        assert!(due(&seen, told(8), MINUTE));
+        assert!(!due(&seen, told(7), 100 * MINUTE), "nothing has changed");
+        assert!(due(&seen, source("uid", None), MINUTE), "it does not say");
+        assert!(due(&seen, source("other", Some(7)), Duration::ZERO));
+
+        // Somebody else writes it; after a while they are taken for dead.
+        seen.put(cluster.clone(), manifest("a", Some("x")), 6, start + MINUTE);
+        assert!(!due(&seen, told(8), MINUTE + CLAIM_LEASE / 2));
+        assert!(due(&seen, told(8), MINUTE + CLAIM_LEASE));
+        seen.put(cluster.clone(), manifest("b", None), 7, start + 2 * MINUTE);
+        assert!(!due(&seen, told(8), 2 * MINUTE));
+        // An older word that comes late changes nothing.
+        seen.put(cluster.clone(), manifest("a", None), 5, start + 2 * MINUTE);
+        assert_eq!(seen.get(&cluster).unwrap().manifest, manifest("b", None));
+        let old = seen.older_than(MINUTE, start + 3 * MINUTE);
+        assert_eq!(old.collect::<Vec<_>>(), [&cluster]);
+        assert_eq!(seen.older_than(MINUTE, start + 2 * MINUTE).count(), 0);
+    }
+}

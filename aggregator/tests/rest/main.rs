@@ -13,6 +13,7 @@ mod joining;
 mod last_known;
 mod last_known_faults;
 mod logs;
+mod metrics;
 mod reads;
 mod restart;
 mod secured;

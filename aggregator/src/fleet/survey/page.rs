@@ -185,6 +185,20 @@ pub struct Away {
     pub detail: Option<String>,
 }
 
+impl AnswerState {
+    /// It in one word, as in the answer.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Answered { .. } => "answered",
+            Self::TimedOut => "timed_out",
+            Self::Offline(_) => "offline",
+            Self::Refused { .. } => "refused",
+            Self::Misbehaving { .. } => "misbehaving",
+        }
+    }
+}
+
 impl AnswerCounts {
     /// Counts them.
     pub fn of(clusters: &[ClusterAnswer]) -> Self {

@@ -236,6 +236,9 @@ impl<'a> Poll<'a> {
             .into_iter()
             .map(|(cluster, state)| ClusterAnswer { cluster, state })
             .collect();
+        for ClusterAnswer { state, .. } in &clusters {
+            self.fleet.metrics.answered(state.word());
+        }
         FleetPage {
             items,
             next: after.map(|after| cursor::write(self.query, after)),
