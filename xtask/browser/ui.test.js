@@ -223,7 +223,7 @@ test('a restart that hangs says why', async (t) => {
   await dialog.getByText(/^(ErrImagePull|ImagePullBackOff)$/).waitFor({ timeout: 30_000 });
   assert.deepEqual(await violations(page), []);
   await page.getByRole('button', { name: 'Close and go on' }).click();
-  await page.getByRole('button', { name: '1 of 1 restarts under way' }).click();
+  await page.getByRole('button', { name: /^Restarts (under way|that failed): 1/ }).click();
   await dialog.getByText(/does-not-exist/).first().waitFor();
 });
 
