@@ -230,7 +230,7 @@ test('a restart that hangs says why', async (t) => {
 test('what changes elsewhere is in the table by itself', async (t) => {
   const { cluster, namespace, deployment_name: name } = await healthy();
   const page = await open(t, { path: `deployments?q=cluster:${cluster} ns:${namespace} ${name}` });
-  await page.getByText('Live', { exact: true }).waitFor();
+  await page.getByRole('button', { name: 'Live' }).waitFor();
   await page.getByText(/^1 deployment$/).waitFor();
   const restarted = () => grid(page).locator('time').first().getAttribute('datetime', { timeout: 1_000 }).catch(() => null);
   const before = await restarted();
