@@ -4,6 +4,7 @@
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
+use bus_link::encoding;
 use bus_schema::{ClusterName, Request, Right, subject};
 use bytes::Bytes;
 use serde::Serialize;
@@ -14,6 +15,8 @@ use crate::actor::Actor;
 use crate::audit::Audit;
 use crate::bus::{Bus, BusError};
 use crate::enrolment::{Enrolment, Invitations};
+use crate::inventory::Inventory;
+use crate::metrics::Metrics;
 use crate::operations::Operations;
 use crate::problem::{Problem, ProblemCode};
 use crate::registry::{ClusterView, Moment, Presence, Registry};
@@ -25,6 +28,7 @@ mod enroll;
 mod follow;
 mod hearing;
 mod invite;
+mod keep;
 mod listen;
 mod order;
 mod presence;
@@ -38,6 +42,7 @@ pub use answers::hear_answers;
 pub use changes::{hear_changes, watch_time};
 pub use follow::FollowedLog;
 pub use hearing::watch_link;
+pub use keep::keep_inventory;
 pub use listen::{Clusters, follow_forgotten, listen};
 pub(crate) use order::mint;
 pub use order::{Done, RequestId};
@@ -60,6 +65,8 @@ pub struct Fleet {
     bus: Bus,
     audit: Audit,
     operations: Operations,
+    inventory: Inventory,
+    metrics: Metrics,
     registry: RwLock<Registry>,
     restart_times: RestartTimes,
     unbegun: Unbegun,
@@ -76,11 +83,19 @@ pub struct Fleet {
 impl Fleet {
     /// A fleet of which nothing has been heard yet.
     #[must_use]
-    pub fn new(bus: Bus, audit: Audit, operations: Operations) -> Self {
+    pub fn new(
+        bus: Bus,
+        audit: Audit,
+        operations: Operations,
+        inventory: Inventory,
+        metrics: Metrics,
+    ) -> Self {
         Self {
             bus,
             audit,
             operations,
+            inventory,
+            metrics,
             registry: RwLock::default(),
             restart_times: RestartTimes::default(),
             unbegun: Unbegun::default(),
@@ -123,6 +138,16 @@ impl Fleet {
     pub async fn finish_writes(&self) {
         self.writes.close();
         self.writes.wait().await;
+    }
+
+    /// Whether each cluster is heard, without its name.
+    #[must_use]
+    pub fn presences(&self) -> Vec<Presence> {
+        let (registry, now) = (self.registry(), Moment::now());
+        let presences = registry
+            .names()
+            .filter_map(|name| registry.presence(name, now));
+        presences.collect()
     }
 
     /// Every cluster that the actor may see, by name.
@@ -240,8 +265,12 @@ impl Fleet {
     ) -> Result<Bytes, SendError> {
         let payload = serde_json::to_vec(request).map_err(SendError::Unwritable)?;
         let subject = subject::request(cluster, R::VERB);
-        let message = self.bus.request(subject, payload.into(), within).await?;
-        Ok(message.payload)
+        let reply = self.bus.request(subject, payload.into(), within).await;
+        let outcome = reply.as_ref().map_or_else(BusError::word, |_| "answered");
+        self.metrics.asked(R::VERB, outcome);
+        let reply = reply?;
+        encoding::unpack(reply.payload, reply.headers.as_ref())
+            .map_err(|error| SendError::Unreadable(error.into()))
     }
 
     /// A read that failed: whatever happened, it may simply be asked again.
@@ -250,7 +279,7 @@ impl Fleet {
             SendError::Unwritable(_) => {
                 Problem::new(ProblemCode::Internal, "the request cannot be written")
             }
-            SendError::Unreadable(error) => self.misbehaves(cluster, NO_REPLY, Some(&error)),
+            SendError::Unreadable(error) => self.misbehaves(cluster, NO_REPLY, Some(&*error)),
             SendError::Bus(BusError::Unavailable) => bus_unavailable(),
             SendError::Bus(BusError::NoResponders) => offline(cluster),
             SendError::Bus(BusError::TimedOut) => Problem::new(
@@ -266,7 +295,7 @@ impl Fleet {
         &self,
         cluster: &ClusterName,
         what: &str,
-        error: Option<&serde_json::Error>,
+        error: Option<&dyn std::error::Error>,
     ) -> Problem {
         let news = self.change(cluster, |registry, now| {
             registry.misbehaves(cluster, what, now)
@@ -318,13 +347,15 @@ enum SendError {
     #[error("the request cannot be written")]
     Unwritable(#[source] serde_json::Error),
     #[error("the reply cannot be read")]
-    Unreadable(#[source] serde_json::Error),
+    Unreadable(#[source] Cause),
     #[error(transparent)]
     Bus(#[from] BusError),
 }
 
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
 fn read_reply<T: DeserializeOwned>(payload: &[u8]) -> Result<T, SendError> {
-    serde_json::from_slice(payload).map_err(SendError::Unreadable)
+    serde_json::from_slice(payload).map_err(|error| SendError::Unreadable(error.into()))
 }
 
 fn right_name(right: Right) -> String {

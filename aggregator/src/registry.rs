@@ -16,6 +16,7 @@ mod hearing;
 mod misbehaviour;
 mod news;
 mod saving;
+mod source;
 mod view;
 mod window;
 
@@ -61,6 +62,18 @@ pub enum Presence {
     Stale,
     /// Not heard for three heartbeats, or its agents said that they leave.
     Offline,
+}
+
+impl Presence {
+    /// It in one word, as in answers.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Online => "online",
+            Self::Stale => "stale",
+            Self::Offline => "offline",
+        }
+    }
 }
 
 /// What is kept of a cluster over restarts of the aggregator.
@@ -308,6 +321,12 @@ impl Known {
 }
 
 impl Heard {
+    /// How much of `ahead` the way may have taken.
+    fn delay(&self) -> Duration {
+        Duration::from_millis(self.heartbeat.round_trip_milliseconds.unwrap_or(0))
+            .min(SLOWEST_HEARTBEAT)
+    }
+
     fn is_lost(&self, now: Mark) -> bool {
         now.silence(self.mark) >= lost_after(self.heartbeat.every())
     }

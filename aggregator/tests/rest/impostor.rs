@@ -71,12 +71,30 @@ impl Impostor {
         heard.expect("a subscription")
     }
 
-    /// Replies to whoever asks next.
+    /// Replies to whoever asks about a namespace next; the aggregator asks for itself about all of them.
     pub async fn replies(&self, questions: &mut Subscriber, reply: impl Into<Bytes>) {
-        let question = questions.next().await.expect("a question");
+        self.replies_with(questions, HeaderMap::new(), reply).await;
+    }
+
+    /// The same with headers.
+    pub async fn replies_with(
+        &self,
+        questions: &mut Subscriber,
+        headers: HeaderMap,
+        reply: impl Into<Bytes>,
+    ) {
+        let question = loop {
+            let question = questions.next().await.expect("a question");
+            let asked: Value = serde_json::from_slice(&question.payload).expect("a request");
+            if asked["namespace"].is_string() {
+                break question;
+            }
+        };
         let inbox = question.reply.expect("somebody waits");
-        let replied = self.client.publish(inbox, reply.into()).await;
-        replied.expect("a connection");
+        let replied = self
+            .client
+            .publish_with_headers(inbox, headers, reply.into());
+        replied.await.expect("a connection");
     }
 
     pub async fn say(&self, what: &str, payload: impl Into<Bytes>) {
