@@ -22,4 +22,4 @@ mod verb;
 pub use args::{Args, Cli, Command, LogFormat};
 pub use keygen::keygen;
 pub use kubernetes::Access;
-pub use run::{Config, run};
+pub use run::{Config, Running, run};

@@ -31,3 +31,4 @@ pub mod sessions;
 pub mod sign_in;
 pub mod store;
 pub mod users;
+pub mod watch;

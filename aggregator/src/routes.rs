@@ -42,6 +42,7 @@ mod pods;
 mod restart;
 mod rollouts;
 mod session;
+mod watch;
 
 /// How long a call may take before its answer begins.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
@@ -54,6 +55,7 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(session::logout))
         .routes(routes!(session::me))
         .routes(routes!(clusters::list_clusters))
+        .routes(routes!(watch::watch_fleet))
         .routes(routes!(enrolment::enroll_cluster))
         .routes(routes!(enrolment::revoke_cluster))
         .routes(routes!(join::invite_cluster))

@@ -123,6 +123,8 @@ pub async fn start(args: Serve) -> anyhow::Result<App> {
     Box::pin(kept.clusters.restore(&fleet)).await?;
     fleet::hear_answers(Arc::clone(&fleet)).await;
     tokio::spawn(fleet::listen(Arc::clone(&fleet), kept.clusters));
+    tokio::spawn(fleet::hear_changes(Arc::clone(&fleet)));
+    tokio::spawn(fleet::watch_time(Arc::clone(&fleet)));
     tokio::spawn(fleet::watch_link(Arc::clone(&fleet)));
     tokio::spawn(fleet::keep_inventory(
         Arc::clone(&fleet),

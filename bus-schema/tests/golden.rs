@@ -89,6 +89,7 @@ fn heartbeats() {
             counts: Some(counts()),
             conditions: conditions(),
             every_seconds: Some(5),
+            round_trip_milliseconds: Some(21),
             changes: Some(42),
         },
     );

@@ -110,7 +110,8 @@ impl Server {
                 "refused a survey"
             );
         }
-        let reply = Reply::of(answer, self.client.max_payload());
+        let headers = question.headers.as_ref();
+        let reply = Reply::of(answer, headers, self.client.max_payload());
         let subject = subject::answer(&self.agent.cluster, &to);
         let sent = self
             .client

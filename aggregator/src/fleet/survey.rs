@@ -126,7 +126,7 @@ impl Fleet {
         }
         let subject = subject::SURVEY_DEPLOYMENTS.to_owned();
         // One that waits for a link that is down would be answered when nobody waits any more.
-        if self.is_cut_off() || !self.bus.publish(subject, payload.into()).await {
+        if self.is_cut_off() || !self.bus.publish_accepting(subject, payload.into()).await {
             return Err(bus_unavailable());
         }
         Ok(())

@@ -19,3 +19,5 @@ mod restart;
 mod secured;
 mod silence;
 mod stack;
+mod watch;
+mod watcher;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use async_nats::Message;
+use bus_link::encoding;
 use bus_schema::{ClusterName, SurveyDeployments, Surveyed};
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
@@ -173,13 +174,18 @@ impl<'a> Poll<'a> {
         message: &Message,
         survey: &SurveyDeployments,
     ) -> AnswerState {
-        let Some(room) = self.fleet.answer_room.take(message.payload.len()) else {
+        let unpacked = encoding::unpack(message.payload.clone(), message.headers.as_ref());
+        let payload = match unpacked {
+            Ok(payload) => payload,
+            Err(error) => return self.passed_over(cluster, &error.to_string()),
+        };
+        let Some(room) = self.fleet.answer_room.take(payload.len()) else {
             return Refused {
                 code: ProblemCode::RateLimited,
                 detail: "the aggregator has too many answers in hand; try again".to_owned(),
             };
         };
-        match inspect::read(&message.payload, survey, cluster, self.grants) {
+        match inspect::read(&payload, survey, cluster, self.grants) {
             Ok(share) => {
                 let state = Answered {
                     milliseconds: u64::try_from(self.begun.elapsed().as_millis())
@@ -190,13 +196,15 @@ impl<'a> Poll<'a> {
                 self.shares.insert(cluster.clone(), (share, room));
                 state
             }
-            Err(detail) => {
-                let detail: String = detail.chars().take(WORDS).collect();
-                tracing::debug!(%cluster, detail, "an answer to a survey is left out");
-                self.fleet.misbehaves(cluster, NO_ANSWER, None);
-                Misbehaving { detail }
-            }
+            Err(detail) => self.passed_over(cluster, &detail),
         }
+    }
+
+    fn passed_over(&self, cluster: &ClusterName, why: &str) -> AnswerState {
+        let detail: String = why.chars().take(WORDS).collect();
+        tracing::debug!(%cluster, detail, "an answer to a survey is left out");
+        self.fleet.misbehaves(cluster, NO_ANSWER, None);
+        Misbehaving { detail }
     }
 
     /// Those who have left meanwhile will not answer any more.
