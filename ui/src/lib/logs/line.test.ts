@@ -1,0 +1,26 @@
+import { expect, it } from 'vitest';
+
+import { inert, sortable } from './line';
+
+it.each([
+  ['2026-11-24T20:15:03Z', '2026-11-24T20:15:03.000000000Z'],
+  ['2026-11-24T20:15:03.5Z', '2026-11-24T20:15:03.500000000Z'],
+  ['2026-11-24T20:15:03.000000001Z', '2026-11-24T20:15:03.000000001Z'],
+  ['yesterday', ''],
+  [null, ''],
+])('the time %s compares as %s', (time, expected) => {
+  expect(sortable(time)).toBe(expected);
+});
+
+it.each([
+  ['plain <b>text</b>\twith a tab', 'plain <b>text</b>\twith a tab'],
+  ['\u001b[31mred\u001b[0m', 'red'],
+  ['\u001b]8;;https://evil.example\u0007link\u001b]8;;\u0007', 'link'],
+  ['\u001b]0;a title that never ends', ''],
+  ['bell\u0007 and \r return', 'bell␇ and ␍ return'],
+  ['\u009b31m', '‹U+009B›31m'],
+  ['gnp.\u202Eexe', 'gnp.‹U+202E›exe'],
+  ['emoji 👩‍🚀 stays', 'emoji 👩‍🚀 stays'],
+])('%j is shown as %j', (text, expected) => {
+  expect(inert(text)).toBe(expected);
+});
