@@ -1,7 +1,7 @@
 // One page without inline script, so that a policy of `script-src 'self'` holds; compressed beforehand.
 
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import staticAdapter from '@sveltejs/adapter-static';
@@ -24,6 +24,17 @@ function moveScriptOut(dir, base) {
   writeFileSync(page, html.replace(inline, `<script src="${base}/${path}"></script>`));
 }
 
+/** A style attribute in a template does nothing under the policy, and says so to nobody but the console. */
+function refuseStyleAttributes(dir) {
+  const scripts = readdirSync(dir, { recursive: true }).filter((name) => name.endsWith('.js'));
+  for (const name of scripts) {
+    const found = readFileSync(join(dir, name), 'utf8').match(/<[a-z]+[^<>`]* style="[^"]*"/);
+    if (found) {
+      throw new Error(`${name} has a style attribute: ${found[0]}`);
+    }
+  }
+}
+
 export default function adapter() {
   const pages = 'build';
   const inner = staticAdapter({ pages, fallback: 'index.html', precompress: false });
@@ -32,6 +43,7 @@ export default function adapter() {
     name: 'one page without inline script',
     async adapt(builder) {
       await inner.adapt(builder);
+      refuseStyleAttributes(pages);
       moveScriptOut(pages, builder.config.kit.paths.base);
       await builder.compress(pages);
     },

@@ -2,9 +2,23 @@ import { vitePreprocess } from '@sveltejs/vite-plugin-svelte';
 
 import adapter from './adapter.js';
 
+/** Style attributes that libraries write down, which the policy does not let in: `base.css` has them instead. */
+const withoutStyleAttributes = {
+  name: 'without-style-attributes',
+  /** @param {{ content: string, filename?: string }} file */
+  markup: ({ content, filename = '' }) => {
+    if (filename.endsWith('/generated/root.svelte')) {
+      return { code: content.replace(/(<div id="svelte-announcer"[^>]*?) style="[^"]*"/, '$1') };
+    }
+    return filename.includes('/bits-ui/')
+      ? { code: content.replaceAll('<div style="display: contents;"', '<div class="contents"') }
+      : undefined;
+  },
+};
+
 /** @type {import('@sveltejs/kit').Config} */
 export default {
-  preprocess: vitePreprocess(),
+  preprocess: [vitePreprocess(), withoutStyleAttributes],
   compilerOptions: { runes: true },
   vitePlugin: {
     // A page that some people cannot use is as broken as one that does not build.

@@ -1,5 +1,7 @@
 // Keys that do something. A component says which while it is there; the page listens in one place and can list them all.
 
+import { untrack } from 'svelte';
+
 import { settings } from '$lib/settings/settings.svelte';
 
 import { typesText } from './target';
@@ -22,7 +24,8 @@ class Keys {
 
   /** Until the function that it answers with is called. The newest of two bindings of a key wins. */
   bind(bindings: Binding[]): () => void {
-    this.bindings = [...bindings, ...this.bindings];
+    // Whoever binds in an effect does not depend on what else is bound.
+    this.bindings = [...bindings, ...untrack(() => this.bindings)];
     return () => (this.bindings = this.bindings.filter((binding) => !bindings.includes(binding)));
   }
 
