@@ -46,6 +46,8 @@ pub struct Beat {
     pub sequence: u64,
     /// How soon the next one follows.
     pub every: Duration,
+    /// How long the last answer took to come.
+    pub round_trip: Option<Duration>,
     /// Now, by this machine's clock.
     pub sent_at: Timestamp,
 }
@@ -119,6 +121,10 @@ impl Agent {
             sequence: beat.sequence,
             sent_at: beat.sent_at,
             every_seconds: Some(beat.every.as_secs()),
+            round_trip_milliseconds: beat
+                .round_trip
+                .map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
+            changes: Some(self.caches.changes.counted()),
             started_at: self.started_at,
             agent_version: Self::VERSION.to_owned(),
             verbs: self.verbs.clone(),

@@ -1,6 +1,7 @@
 //! The bus: the connection, the service that answers requests, and the heartbeats. Knows NATS and nothing of
 //! Kubernetes.
 
+mod changes;
 mod connection;
 mod credential;
 mod heartbeat;
@@ -8,6 +9,7 @@ mod reply;
 mod service;
 mod survey;
 
+pub use changes::Feed;
 pub use connection::{Bus, Connected, Purpose, connect};
 pub use credential::Credential;
 pub use heartbeat::Heart;

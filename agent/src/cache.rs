@@ -1,6 +1,7 @@
 //! What the agent holds: a watched copy of the namespaces and deployments, trimmed to what the replies need and kept
 //! in the order of the replies.
 
+mod changes;
 mod deployments;
 mod freshness;
 mod index;
@@ -16,6 +17,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use changes::Changes;
 pub use deployments::{Entry, Item, count, key, prefix, split};
 pub use freshness::Freshness;
 pub use index::Index;
@@ -30,6 +32,8 @@ pub struct Caches {
     pub deployments: Index<Entry>,
     /// Namespaces by name.
     pub namespaces: Index<NamespaceEntry>,
+    /// Deployments that have changed since they were first read.
+    pub changes: Changes,
     link: link::Link,
     /// Told when something becomes known that a heartbeat should say at once.
     pub news: Notify,
@@ -46,13 +50,21 @@ impl Caches {
                 api,
                 deployments::to_entry,
                 &caches.news,
+                |key| caches.changes.note(key),
             )
             .await;
         }));
         let (caches, kubernetes, ended) = (self.clone(), api.clone(), stop.clone());
         tasks.spawn(ended.run_until_cancelled_owned(async move {
             let api = kubernetes.namespaces();
-            watch::keep(&caches.namespaces, api, namespaces::to_entry, &caches.news).await;
+            watch::keep(
+                &caches.namespaces,
+                api,
+                namespaces::to_entry,
+                &caches.news,
+                drop,
+            )
+            .await;
         }));
         let (caches, kubernetes, ended) = (self.clone(), api.clone(), stop.clone());
         tasks.spawn(ended.run_until_cancelled_owned(async move {

@@ -5,22 +5,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use async_nats::Client;
 use async_nats::connection::State;
 use bus_link::Servers;
 use bus_schema::timing::DRAIN_WITHIN;
 use bus_schema::{ClusterName, InstanceId, SurveyDeployments};
+use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::agent::Agent;
-use crate::bus::{Bus, Credential, Desk, Heart, Purpose, Surveys, connect};
+use crate::bus::{Bus, Connected, Credential, Desk, Feed, Heart, Purpose, Surveys, connect};
 use crate::kubernetes::Access;
 use crate::log::Streams;
 use crate::verb::routes;
 
 /// What an agent needs to know.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Config {
     /// The cluster's name on the bus.
     pub cluster: ClusterName,
@@ -47,72 +49,108 @@ const FLUSH_WITHIN: Duration = Duration::from_secs(2);
 
 /// Runs an agent until `shutdown` resolves and what it has begun is done.
 pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<()> {
-    let Config {
-        cluster,
-        nats_url,
-        nats_ca,
-        nats_creds,
-        nats_seed: seed,
-        kubernetes,
-    } = config;
-    let servers = Servers::new(&nats_url, nats_ca.as_deref())?;
-    let kubernetes = kubernetes
-        .open()
-        .await
-        .context("no way to the API server")?;
-    let instance = instance()?;
-    let bus = Bus {
-        servers,
-        credential: nats_creds.map(|file| Credential {
-            file,
-            seed,
-            cluster: cluster.clone(),
-        }),
-        cluster: cluster.clone(),
-        instance: instance.clone(),
-    };
-    let connected = connect(&bus, Purpose::Requests, QUEUE).await?;
-    let routes = routes();
-    let verbs = routes
-        .iter()
-        .map(|route| route.verb.name)
-        .chain([SurveyDeployments::VERB])
-        .map(str::to_owned)
-        .collect();
-    let streams = Streams::new(bus, connected.client.clone());
-    let agent = Agent::new(cluster, instance, kubernetes, streams, verbs);
-    let agent = Arc::new(agent);
-    tracing::info!(cluster = %agent.cluster, instance = %agent.instance, "started");
-
-    let (stop, background) = (CancellationToken::new(), TaskTracker::new());
-    agent.caches.keep(&agent.kubernetes, &background, &stop);
-    let desk = Desk::open(connected.client.clone(), agent.clone(), routes).await?;
-    let surveys = Surveys::open(connected.client.clone(), agent.clone()).await?;
-    let heart = Heart::new(&connected, agent.clone()).await?;
-    let beating = CancellationToken::new();
-    let heart = tokio::spawn(heart.run(beating.clone()));
-
+    let running = Running::start(config).await?;
     shutdown.await;
-    tracing::info!("leaving");
-    beating.cancel();
-    heart.await.context("the heart stopped by itself")?;
-    // A log that is followed never ends by itself; its reader may go to another agent of the cluster at once.
-    tokio::join!(agent.streams.close(), sleep(LINGER));
-    let within = DRAIN_WITHIN - LINGER - FLUSH_WITHIN;
-    tokio::join!(desk.close(within), surveys.close(within));
-    stop.cancel();
-    background.close();
-    background.wait().await;
-    // It hangs while the bus is away, and nobody is there to hear it then.
-    let is_up = connected.client.connection_state() == State::Connected;
-    if !is_up
-        || timeout(FLUSH_WITHIN, connected.client.flush())
-            .await
-            .is_err()
-    {
-        tracing::warn!("the bus is away: the last answers, if there were any, were not sent");
+    running.stop().await
+}
+
+/// An agent that answers. Dropped without [`stop`](Self::stop) it goes on until its runtime ends.
+pub struct Running {
+    connected: Connected,
+    agent: Arc<Agent>,
+    desk: Desk,
+    surveys: Surveys,
+    heart: JoinHandle<()>,
+    beating: CancellationToken,
+    background: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Running {
+    /// Starts it, whether or not the bus and the API server are there.
+    ///
+    /// # Errors
+    /// When the configuration, the credential or the way to the API server cannot be used.
+    pub async fn start(config: Config) -> Result<Self> {
+        let kubernetes = config.kubernetes.clone().open().await;
+        let kubernetes = kubernetes.context("no way to the API server")?;
+        let bus = config.bus()?;
+        let connected = connect(&bus, Purpose::Requests, QUEUE).await?;
+        let (routes, verbs) = (routes(), verbs());
+        let (cluster, instance) = (bus.cluster.clone(), bus.instance.clone());
+        let streams = Streams::new(bus, connected.client.clone());
+        let agent = Arc::new(Agent::new(cluster, instance, kubernetes, streams, verbs));
+        tracing::info!(cluster = %agent.cluster, instance = %agent.instance, "started");
+
+        let (stop, background) = (CancellationToken::new(), TaskTracker::new());
+        agent.caches.keep(&agent.kubernetes, &background, &stop);
+        let desk = Desk::open(connected.client.clone(), agent.clone(), routes).await?;
+        let surveys = Surveys::open(connected.client.clone(), agent.clone()).await?;
+        let heart = Heart::new(&connected, agent.clone()).await?;
+        let feed = Feed::new(connected.client.clone(), agent.clone());
+        background.spawn(stop.clone().run_until_cancelled_owned(feed.run()));
+        let beating = CancellationToken::new();
+        Ok(Self {
+            heart: tokio::spawn(heart.run(beating.clone())),
+            connected,
+            agent,
+            desk,
+            surveys,
+            beating,
+            background,
+            stop,
+        })
     }
-    Ok(())
+
+    /// Its connection to the bus.
+    pub fn bus(&self) -> &Client {
+        &self.connected.client
+    }
+
+    /// Says goodbye, answers what has come by then, and ends.
+    pub async fn stop(self) -> Result<()> {
+        tracing::info!("leaving");
+        self.beating.cancel();
+        self.heart.await.context("the heart stopped by itself")?;
+        // A log that is followed never ends by itself; its reader may go to another agent of the cluster at once.
+        tokio::join!(self.agent.streams.close(), sleep(LINGER));
+        let within = DRAIN_WITHIN - LINGER - FLUSH_WITHIN;
+        tokio::join!(self.desk.close(within), self.surveys.close(within));
+        self.stop.cancel();
+        self.background.close();
+        self.background.wait().await;
+        // It hangs while the bus is away, and nobody is there to hear it then.
+        let client = &self.connected.client;
+        let is_up = client.connection_state() == State::Connected;
+        if !is_up || timeout(FLUSH_WITHIN, client.flush()).await.is_err() {
+            tracing::warn!("the bus is away: the last answers, if there were any, were not sent");
+        }
+        Ok(())
+    }
+}
+
+impl Config {
+    fn bus(&self) -> Result<Bus> {
+        let credential = self.nats_creds.clone().map(|file| Credential {
+            file,
+            seed: self.nats_seed.clone(),
+            cluster: self.cluster.clone(),
+        });
+        Ok(Bus {
+            servers: Servers::new(&self.nats_url, self.nats_ca.as_deref())?,
+            credential,
+            cluster: self.cluster.clone(),
+            instance: instance()?,
+        })
+    }
+}
+
+/// What it says that it can answer.
+fn verbs() -> Vec<String> {
+    let routes = routes();
+    let verbs = routes.iter().map(|route| route.verb.name);
+    let verbs = verbs.chain([SurveyDeployments::VERB]);
+    verbs.map(str::to_owned).collect()
 }
 
 fn instance() -> Result<InstanceId> {

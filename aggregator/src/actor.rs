@@ -6,13 +6,13 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::{HeaderMap, HeaderValue, header, request::Parts};
 use axum::response::{IntoResponse, Response};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use crate::app::App;
 use crate::client_address::ClientAddress;
 use crate::grants::Grants;
 use crate::problem::{Problem, ProblemCode};
-use crate::sessions::{Live, Session, SessionCookie, Token};
+use crate::sessions::{Live, Session, SessionCookie, Token, WATCHING};
 use crate::sign_in::Identity;
 use crate::users::Directory;
 
@@ -47,6 +47,20 @@ impl Actor {
     #[must_use]
     pub fn session(&self) -> &Session {
         &self.live.session
+    }
+
+    /// A place for a stream that watches the fleet.
+    ///
+    /// # Errors
+    /// [`ProblemCode::RateLimited`] when the session has as many as it may.
+    pub fn place_to_watch(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let place = Arc::clone(&self.live.watching).try_acquire_owned();
+        place.map_err(|_| {
+            let detail = format!(
+                "this session has {WATCHING} streams of /watch open already; close one of them"
+            );
+            Problem::new(ProblemCode::RateLimited, detail)
+        })
     }
 
     /// Comes when the session has ended, or the user, the password or any of the grants are others than at the time of the call:

@@ -10,7 +10,7 @@ use async_nats::{
     Subscriber,
 };
 use bus_keys::{Credentials, CredentialsError};
-use bus_link::{MovesOn, Servers, is_told_elsewhere};
+use bus_link::{MovesOn, Servers, encoding, is_told_elsewhere};
 use bus_schema::{Fault, subject};
 use bytes::Bytes;
 use tokio::sync::Notify;
@@ -38,6 +38,19 @@ pub enum BusError {
     /// It was answered with a fault.
     #[error(transparent)]
     Fault(Fault),
+}
+
+impl BusError {
+    /// It in one word.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Unavailable => "unavailable",
+            Self::NoResponders => "no_responders",
+            Self::TimedOut => "timed_out",
+            Self::Fault(_) => "fault",
+        }
+    }
 }
 
 /// The connection cannot be made ready.
@@ -132,7 +145,7 @@ impl Bus {
         self.client.connection_state() == State::Connected
     }
 
-    /// Asks and waits at most `within` for one reply.
+    /// Asks and waits at most `within` for one reply, which may come compressed: see [`encoding`].
     ///
     /// # Errors
     /// See [`BusError`]. Only [`BusError::TimedOut`] leaves open whether the request was carried out.
@@ -150,6 +163,7 @@ impl Bus {
         // An inbox of its own: the shared one leaks an entry for each request that times out.
         let request = Request::new()
             .inbox(self.client.new_inbox())
+            .headers(encoding::accepting())
             .payload(payload)
             .timeout(Some(within));
         match tokio::time::timeout(
@@ -177,7 +191,24 @@ impl Bus {
 
     /// Publishes without an answer; `false` when it cannot get out now.
     pub async fn publish(&self, subject: String, payload: Bytes) -> bool {
-        let published = tokio::time::timeout(OUTER_MARGIN, self.client.publish(subject, payload));
+        self.publish_with_headers(subject, HeaderMap::new(), payload)
+            .await
+    }
+
+    /// The same for a question whose answers may come compressed.
+    pub async fn publish_accepting(&self, subject: String, payload: Bytes) -> bool {
+        self.publish_with_headers(subject, encoding::accepting(), payload)
+            .await
+    }
+
+    async fn publish_with_headers(
+        &self,
+        subject: String,
+        headers: HeaderMap,
+        payload: Bytes,
+    ) -> bool {
+        let publishing = self.client.publish_with_headers(subject, headers, payload);
+        let published = tokio::time::timeout(OUTER_MARGIN, publishing);
         self.is_up() && matches!(published.await, Ok(Ok(())))
     }
 

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use crate::actor::Actor;
 use crate::app::App;
 use crate::problem::{Problem, ProblemCode};
+use crate::watch::Told;
 
 /// Events that wait for a slow reader before whoever makes them waits too.
 const BUFFER: usize = 16;
@@ -41,6 +42,13 @@ impl Events {
             Ok(event) => drop(self.sender.send(event).await),
             Err(error) => tracing::error!(%error, name, "an event cannot be written"),
         }
+    }
+
+    /// Sends an event that has been written already; waits as [`Events::send`] does.
+    pub async fn tell(&self, told: Told) {
+        let event = Event::default().event(told.name).id(told.id);
+        let event = event.data(&*told.data);
+        drop(self.sender.send(event).await);
     }
 
     /// Says what failed.
@@ -81,9 +89,10 @@ where
             }
         }
     });
-    let events = stream::unfold(receiver, async |mut receiver| {
+    let reader = app.metrics.reader();
+    let events = stream::unfold((receiver, reader), async |(mut receiver, reader)| {
         let event = receiver.recv().await?;
-        Some((Ok::<_, Infallible>(event), receiver))
+        Some((Ok::<_, Infallible>(event), (receiver, reader)))
     });
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
     Sse::new(events).keep_alive(keep_alive).into_response()

@@ -1,9 +1,10 @@
 //! The only road to a cluster. Whoever asks here is authorised first; what changes anything is audited, given a deadline, and
 //! settled if its outcome is lost. A handler cannot skip any of it.
 
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
+use bus_link::encoding;
 use bus_schema::{ClusterName, Request, Right, subject};
 use bytes::Bytes;
 use serde::Serialize;
@@ -14,15 +15,20 @@ use crate::actor::Actor;
 use crate::audit::Audit;
 use crate::bus::{Bus, BusError};
 use crate::enrolment::{Enrolment, Invitations};
+use crate::inventory::Inventory;
+use crate::metrics::Metrics;
 use crate::operations::Operations;
 use crate::problem::{Problem, ProblemCode};
 use crate::registry::{ClusterView, Moment, Presence, Registry};
+use crate::watch::{Event, Hub, Reader, View};
 
 mod answers;
+mod changes;
 mod enroll;
 mod follow;
 mod hearing;
 mod invite;
+mod keep;
 mod listen;
 mod order;
 mod presence;
@@ -33,8 +39,10 @@ mod survey;
 mod unbegun;
 
 pub use answers::hear_answers;
+pub use changes::{hear_changes, watch_time};
 pub use follow::FollowedLog;
 pub use hearing::watch_link;
+pub use keep::keep_inventory;
 pub use listen::{Clusters, follow_forgotten, listen};
 pub(crate) use order::mint;
 pub use order::{Done, RequestId};
@@ -57,11 +65,15 @@ pub struct Fleet {
     bus: Bus,
     audit: Audit,
     operations: Operations,
+    inventory: Inventory,
+    metrics: Metrics,
     registry: RwLock<Registry>,
     restart_times: RestartTimes,
     unbegun: Unbegun,
     answers: Answers,
     answer_room: survey::Room,
+    /// Whoever changes the registry tells it what is new.
+    watch: Arc<Hub>,
     /// None where clusters can neither be let in nor locked out.
     doorkeeper: Option<Doorkeeper>,
     /// Writes that are under way; awaited before the program ends.
@@ -71,16 +83,25 @@ pub struct Fleet {
 impl Fleet {
     /// A fleet of which nothing has been heard yet.
     #[must_use]
-    pub fn new(bus: Bus, audit: Audit, operations: Operations) -> Self {
+    pub fn new(
+        bus: Bus,
+        audit: Audit,
+        operations: Operations,
+        inventory: Inventory,
+        metrics: Metrics,
+    ) -> Self {
         Self {
             bus,
             audit,
             operations,
+            inventory,
+            metrics,
             registry: RwLock::default(),
             restart_times: RestartTimes::default(),
             unbegun: Unbegun::default(),
             answers: Answers::new(),
             answer_room: survey::Room::of(survey::ALL_ANSWERS_BYTES),
+            watch: Arc::default(),
             doorkeeper: None,
             writes: TaskTracker::new(),
         }
@@ -119,6 +140,16 @@ impl Fleet {
         self.writes.wait().await;
     }
 
+    /// Whether each cluster is heard, without its name.
+    #[must_use]
+    pub fn presences(&self) -> Vec<Presence> {
+        let (registry, now) = (self.registry(), Moment::now());
+        let presences = registry
+            .names()
+            .filter_map(|name| registry.presence(name, now));
+        presences.collect()
+    }
+
     /// Every cluster that the actor may see, by name.
     #[must_use]
     pub fn clusters(&self, actor: &Actor) -> Vec<ClusterView> {
@@ -128,6 +159,14 @@ impl Fleet {
             .filter(|name| actor.grants.sees(name))
             .filter_map(|name| registry.view(name, now))
             .collect()
+    }
+
+    /// What changes from now on, or behind the event of this id.
+    ///
+    /// # Errors
+    /// When too many watch.
+    pub fn watch(&self, view: View, last_id: Option<&[u8]>) -> Result<Reader, Problem> {
+        self.watch.read(view, last_id)
     }
 
     /// Asks a cluster for what changes nothing.
@@ -226,8 +265,12 @@ impl Fleet {
     ) -> Result<Bytes, SendError> {
         let payload = serde_json::to_vec(request).map_err(SendError::Unwritable)?;
         let subject = subject::request(cluster, R::VERB);
-        let message = self.bus.request(subject, payload.into(), within).await?;
-        Ok(message.payload)
+        let reply = self.bus.request(subject, payload.into(), within).await;
+        let outcome = reply.as_ref().map_or_else(BusError::word, |_| "answered");
+        self.metrics.asked(R::VERB, outcome);
+        let reply = reply?;
+        encoding::unpack(reply.payload, reply.headers.as_ref())
+            .map_err(|error| SendError::Unreadable(error.into()))
     }
 
     /// A read that failed: whatever happened, it may simply be asked again.
@@ -236,7 +279,7 @@ impl Fleet {
             SendError::Unwritable(_) => {
                 Problem::new(ProblemCode::Internal, "the request cannot be written")
             }
-            SendError::Unreadable(error) => self.misbehaves(cluster, NO_REPLY, Some(&error)),
+            SendError::Unreadable(error) => self.misbehaves(cluster, NO_REPLY, Some(&*error)),
             SendError::Bus(BusError::Unavailable) => bus_unavailable(),
             SendError::Bus(BusError::NoResponders) => offline(cluster),
             SendError::Bus(BusError::TimedOut) => Problem::new(
@@ -252,14 +295,37 @@ impl Fleet {
         &self,
         cluster: &ClusterName,
         what: &str,
-        error: Option<&serde_json::Error>,
+        error: Option<&dyn std::error::Error>,
     ) -> Problem {
-        if self.registry_mut().misbehaves(cluster, what, Moment::now()) {
+        let news = self.change(cluster, |registry, now| {
+            registry.misbehaves(cluster, what, now)
+        });
+        if news {
             let error = error.map(tracing::field::display);
             tracing::warn!(%cluster, error, "an agent {what}");
         }
         let detail = format!("an agent of {cluster} {what}");
         Problem::new(ProblemCode::AgentMisbehaves, detail)
+    }
+
+    /// Changes what is known of a cluster, and tells those who watch.
+    fn change<T>(
+        &self,
+        cluster: &ClusterName,
+        change: impl FnOnce(&mut Registry, Moment) -> T,
+    ) -> T {
+        let (mut registry, now) = (self.registry_mut(), Moment::now());
+        let changed = change(&mut registry, now);
+        registry.look(cluster, now, |news| self.watch.tell(Event::of(news)));
+        changed
+    }
+
+    /// Forgets a cluster, and tells those who watch.
+    fn forget(&self, cluster: &ClusterName) {
+        let mut registry = self.registry_mut();
+        if registry.forget(cluster, Moment::now()) {
+            self.watch.tell(Event::forgotten(cluster.clone()));
+        }
     }
 
     fn registry(&self) -> RwLockReadGuard<'_, Registry> {
@@ -281,13 +347,15 @@ enum SendError {
     #[error("the request cannot be written")]
     Unwritable(#[source] serde_json::Error),
     #[error("the reply cannot be read")]
-    Unreadable(#[source] serde_json::Error),
+    Unreadable(#[source] Cause),
     #[error(transparent)]
     Bus(#[from] BusError),
 }
 
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
 fn read_reply<T: DeserializeOwned>(payload: &[u8]) -> Result<T, SendError> {
-    serde_json::from_slice(payload).map_err(SendError::Unreadable)
+    serde_json::from_slice(payload).map_err(|error| SendError::Unreadable(error.into()))
 }
 
 fn right_name(right: Right) -> String {

@@ -11,7 +11,7 @@ mod role;
 pub use role::{BUILT_IN_ROLES, built_in};
 
 /// Rights in some clusters and namespaces.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[schema(examples(json!({"role": "restarter", "rights": ["read", "logs", "restart"],
     "clusters": ["prod-*"], "namespaces": ["pay", "shop-*"]})))]
 pub struct Grant {
@@ -40,7 +40,7 @@ fn any(patterns: &[Pattern], name: &str) -> bool {
 }
 
 /// All that one person was granted.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Grants(Vec<Grant>);
 
 impl Grants {
@@ -63,6 +63,15 @@ impl Grants {
     #[must_use]
     pub fn sees(&self, cluster: &ClusterName) -> bool {
         self.may(Right::Read, cluster, None)
+    }
+
+    /// Whether all of the cluster's namespaces may be seen, those to come included.
+    #[must_use]
+    pub fn sees_all_of(&self, cluster: &ClusterName) -> bool {
+        self.0.iter().any(|grant| {
+            grant.covers(Right::Read, cluster, None)
+                && grant.namespaces.iter().any(Pattern::matches_all)
+        })
     }
 
     /// Where a right was granted, for those who apply it without knowing the rest: a cluster's namespaces that any of these

@@ -11,16 +11,25 @@ use utoipa::ToSchema;
 
 mod conditions;
 mod connections;
+mod feed;
 mod hearing;
 mod misbehaviour;
+mod news;
 mod saving;
+mod source;
 mod view;
+mod window;
 
+pub(crate) use feed::{CHANGE_BYTES, TOLD};
+pub use feed::{Told, Verdict};
+pub use news::News;
 pub use view::ClusterView;
 
 use connections::Connections;
+use feed::Feed;
 use hearing::{Hearing, Mark};
 use misbehaviour::Misbehaviour;
+use news::Shown;
 use saving::Saving;
 
 /// Now, on both clocks: ages are measured on the one that never jumps, and shown on the other.
@@ -55,6 +64,18 @@ pub enum Presence {
     Offline,
 }
 
+impl Presence {
+    /// It in one word, as in answers.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Online => "online",
+            Self::Stale => "stale",
+            Self::Offline => "offline",
+        }
+    }
+}
+
 /// What is kept of a cluster over restarts of the aggregator.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
@@ -86,6 +107,8 @@ struct Known {
     last_heard: Option<Instant>,
     saving: Saving,
     misbehaviour: Option<Misbehaviour>,
+    feed: Feed,
+    shown: Shown,
 }
 
 #[derive(Debug)]
@@ -115,6 +138,8 @@ impl Registry {
             last_heard: None,
             saving: Saving::done(now.instant),
             misbehaviour: None,
+            feed: Feed::default(),
+            shown: Shown::default(),
         });
     }
 
@@ -141,6 +166,8 @@ impl Registry {
             last_heard: None,
             saving: Saving::default(),
             misbehaviour: None,
+            feed: Feed::default(),
+            shown: Shown::default(),
         });
         known.observe(heartbeat, mark, now)
     }
@@ -294,6 +321,12 @@ impl Known {
 }
 
 impl Heard {
+    /// How much of `ahead` the way may have taken.
+    fn delay(&self) -> Duration {
+        Duration::from_millis(self.heartbeat.round_trip_milliseconds.unwrap_or(0))
+            .min(SLOWEST_HEARTBEAT)
+    }
+
     fn is_lost(&self, now: Mark) -> bool {
         now.silence(self.mark) >= lost_after(self.heartbeat.every())
     }

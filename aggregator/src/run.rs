@@ -19,7 +19,9 @@ use crate::bus::Bus;
 use crate::client_address::TrustedProxies;
 use crate::enrolment::{Agent, Enrolment, Gate, Invitations, agent_ca};
 use crate::fleet::{self, Clusters, Fleet};
+use crate::inventory::Inventory;
 use crate::listener;
+use crate::metrics::Metrics;
 use crate::operations::Operations;
 use crate::public_url::PublicUrl;
 use crate::routes;
@@ -84,6 +86,7 @@ pub async fn start(args: Serve) -> anyhow::Result<App> {
         cookie_secure,
         trusted_proxies,
         jetstream_replicas,
+        inventory_interval,
         log_format: _,
     } = args;
     let users = Users::open(users).await?;
@@ -98,7 +101,14 @@ pub async fn start(args: Serve) -> anyhow::Result<App> {
     let bus = Bus::connect(&servers, nats_creds.as_deref()).await?;
     // On the heap, as in `store`: it is large.
     let kept = Box::pin(Kept::open(&bus, gate.as_ref(), jetstream_replicas)).await?;
-    let mut fleet = Fleet::new(bus, kept.audit.clone(), kept.operations);
+    let metrics = Metrics::new(kept.audit.failures());
+    let mut fleet = Fleet::new(
+        bus,
+        kept.audit.clone(),
+        kept.operations,
+        kept.inventory,
+        metrics.clone(),
+    );
     if let Some(enrolment) = kept.enrolment {
         fleet = fleet.with_enrolment(enrolment, kept.clusters.clone());
     }
@@ -113,7 +123,13 @@ pub async fn start(args: Serve) -> anyhow::Result<App> {
     Box::pin(kept.clusters.restore(&fleet)).await?;
     fleet::hear_answers(Arc::clone(&fleet)).await;
     tokio::spawn(fleet::listen(Arc::clone(&fleet), kept.clusters));
+    tokio::spawn(fleet::hear_changes(Arc::clone(&fleet)));
+    tokio::spawn(fleet::watch_time(Arc::clone(&fleet)));
     tokio::spawn(fleet::watch_link(Arc::clone(&fleet)));
+    tokio::spawn(fleet::keep_inventory(
+        Arc::clone(&fleet),
+        inventory_interval,
+    ));
     tokio::spawn(fleet::settle(Arc::clone(&fleet)));
     let cookie = if cookie_secure {
         SessionCookie::Secure
@@ -129,6 +145,7 @@ pub async fn start(args: Serve) -> anyhow::Result<App> {
     Ok(Arc::new(Parts {
         fleet,
         audit: kept.audit,
+        metrics,
         agents: Agent {
             nats_url: agent_nats_url.unwrap_or(nats_url),
             nats_ca: agent_ca,
@@ -144,6 +161,7 @@ pub async fn start(args: Serve) -> anyhow::Result<App> {
 struct Kept {
     audit: Audit,
     operations: Operations,
+    inventory: Inventory,
     clusters: Clusters,
     sessions: Sessions,
     enrolment: Option<(Enrolment, Invitations)>,
@@ -181,6 +199,7 @@ impl Kept {
         Ok(Self {
             audit: Audit::open(&jetstream, replicas).await?,
             operations: Operations::open(&jetstream, replicas).await?,
+            inventory: Inventory::open(&jetstream, replicas).await?,
             clusters: Clusters::open(&jetstream, replicas).await?,
             sessions: Sessions::open(&jetstream, replicas).await?,
             enrolment,

@@ -71,6 +71,13 @@ pub struct Heartbeat {
     /// In how many seconds the next one follows, give or take the jitter; absent: [`HEARTBEAT_EVERY`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every_seconds: Option<u64>,
+    /// How long the last answer to a heartbeat took to come, in milliseconds: on a slow line, heartbeats are late without a clock being
+    /// off. Absent until one came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round_trip_milliseconds: Option<u64>,
+    /// The number of the sender's last change on `agent.<name>.deployment`, 0 before the first; absent: it tells of none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<u64>,
 }
 
 impl Heartbeat {

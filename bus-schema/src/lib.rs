@@ -5,7 +5,9 @@
 //! and a verb that an agent does not know is answered with [`FaultCode::UnknownVerb`] or by nobody at all.
 #![deny(missing_docs)]
 
+mod deployment_changes;
 mod fault;
+mod filter;
 mod guard;
 mod health;
 mod heartbeat;
@@ -13,17 +15,20 @@ mod image;
 mod instant;
 mod log_stream;
 mod name;
-mod page;
+pub mod page;
 mod pattern;
 mod request;
 mod selector;
+mod share;
 mod sort;
 pub mod subject;
 mod survey;
 pub mod timing;
 pub mod verb;
 
+pub use deployment_changes::{DeploymentChanges, GoneDeployment};
 pub use fault::{Fault, FaultCode};
+pub use filter::{Filter, Listed};
 pub use guard::{Guard, OperationId};
 pub use health::Health;
 pub use heartbeat::{
@@ -39,6 +44,7 @@ pub use page::{DEFAULT_LIMIT, MAX_LIMIT, PAGE_BYTES, Page};
 pub use pattern::{Pattern, PatternError};
 pub use request::{Access, Request, Right, Verb, Write};
 pub use selector::{Selector, SelectorError};
+pub use share::{Found, Share};
 pub use sort::{Order, Place, PlaceRef, Sort, SortBy, SortError};
 pub use survey::{
     AnswerId, DeploymentFilter, ImageCount, Scope, SurveyDeployments, Surveyed, Totals,

@@ -11,6 +11,9 @@ pub const FROM_AGENTS: &str = "agent.>";
 /// The pattern of all heartbeats.
 pub const HEARTBEATS: &str = "agent.*.heartbeat";
 
+/// The pattern of all changes of deployments.
+pub const DEPLOYMENT_CHANGES: &str = "agent.*.deployment";
+
 /// Asks every agent for a heartbeat now: `fleet.roll-call`, a [`crate::RollCall`].
 pub const ROLL_CALL: &str = "fleet.roll-call";
 
@@ -36,6 +39,12 @@ pub fn queue_group(cluster: &ClusterName) -> String {
 #[must_use]
 pub fn heartbeat(cluster: &ClusterName) -> String {
     format!("agent.{cluster}.heartbeat")
+}
+
+/// Where an agent tells what has changed: `agent.<name>.deployment`, [`crate::DeploymentChanges`].
+#[must_use]
+pub fn deployment_changes(cluster: &ClusterName) -> String {
+    format!("agent.{cluster}.deployment")
 }
 
 /// Where a heartbeat is answered, for its sender alone: `cluster.<name>.clock.<instance>`, a [`crate::HeartbeatAck`].
@@ -73,6 +82,8 @@ pub fn answers_to(asker: &StreamId) -> String {
 pub enum FromAgent {
     /// `agent.<name>.heartbeat`
     Heartbeat(ClusterName),
+    /// `agent.<name>.deployment`
+    DeploymentChanges(ClusterName),
     /// `agent.<name>.stream.<id>`
     Stream(ClusterName, StreamId),
     /// `agent.<name>.answer.<asker>.<question>`
@@ -89,6 +100,7 @@ pub fn parse(subject: &str) -> Option<FromAgent> {
     let cluster = ClusterName::from_str(tokens.next()?).ok()?;
     let parsed = match tokens.next()? {
         "heartbeat" => FromAgent::Heartbeat(cluster),
+        "deployment" => FromAgent::DeploymentChanges(cluster),
         "stream" => FromAgent::Stream(cluster, StreamId::from_str(tokens.next()?).ok()?),
         "answer" => {
             let asker = StreamId::from_str(tokens.next()?).ok()?;
@@ -120,6 +132,7 @@ mod tests {
             "agent..heartbeat",
             "agent.*.heartbeat",
             "agent.a.heartbeat.x",
+            "agent.a.deployment.x",
             "cluster.a.restart",
             "agent.a.stream",
             "agent.a.answer.x",
@@ -137,6 +150,7 @@ mod tests {
             let cluster = ClusterName::from_str(&name).unwrap();
             let id = StreamId::from_str(&id).unwrap();
             prop_assert_eq!(parse(&heartbeat(&cluster)), Some(FromAgent::Heartbeat(cluster.clone())));
+            prop_assert_eq!(parse(&deployment_changes(&cluster)), Some(FromAgent::DeploymentChanges(cluster.clone())));
             prop_assert_eq!(parse(&stream(&cluster, &id)), Some(FromAgent::Stream(cluster.clone(), id.clone())));
             let id = AnswerId { asker: id.clone(), question: id };
             prop_assert_eq!(parse(&answer(&cluster, &id)), Some(FromAgent::Answer(cluster, id)));

@@ -13,9 +13,10 @@ use bus_schema::verb::{
     SourceProblem,
 };
 use bus_schema::{
-    AgentState, AnswerId, Condition, ConditionType, Counts, DeploymentFilter, Fault, FaultCode,
-    Guard, Health, Heartbeat, HeartbeatAck, ImageCount, LogChunk, LogCredit, LogLine, Page, Place,
-    RollCall, Scope, StreamEnd, SurveyDeployments, Surveyed, Totals,
+    AgentState, AnswerId, Condition, ConditionType, Counts, DeploymentChanges, DeploymentFilter,
+    Fault, FaultCode, GoneDeployment, Guard, Health, Heartbeat, HeartbeatAck, ImageCount, LogChunk,
+    LogCredit, LogLine, Page, Place, RollCall, Scope, StreamEnd, SurveyDeployments, Surveyed,
+    Totals,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -88,6 +89,8 @@ fn heartbeats() {
             counts: Some(counts()),
             conditions: conditions(),
             every_seconds: Some(5),
+            round_trip_milliseconds: Some(21),
+            changes: Some(42),
         },
     );
     golden(
@@ -168,6 +171,23 @@ fn deployment() -> DeploymentSummary {
         created_at: Some(name("2026-01-01T00:00:00Z")),
         labels: BTreeMap::from([("app".to_owned(), "cart".to_owned())]),
     }
+}
+
+#[test]
+fn deployment_changes() {
+    let gone = GoneDeployment {
+        namespace: name("shop"),
+        deployment_name: name("old.cart"),
+    };
+    golden(
+        "deployment.changes",
+        &DeploymentChanges {
+            instance: "i7k2".to_owned().try_into().unwrap(),
+            sequence: 42,
+            changed: vec![deployment()],
+            gone: vec![gone],
+        },
+    );
 }
 
 #[test]

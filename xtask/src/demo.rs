@@ -6,21 +6,17 @@ use std::path::PathBuf;
 use anyhow::{Result, ensure};
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use xtask::{nats_cli, workspace};
+use xtask::data_dir::DataDir;
+use xtask::programs::{Profile, Programs};
+use xtask::{account, nats_cli, workspace};
 
-use crate::programs;
 use announcement::Announcement;
-use data::DataDir;
 use fleet::Fleet;
 
-mod account;
 mod announcement;
 mod clusters;
-mod data;
 mod enrolment;
 mod fleet;
-mod http;
-mod session;
 
 /// Starts nats-server, clusters, one agent for each and the aggregator; one Ctrl-C stops all
 #[derive(Args)]
@@ -82,7 +78,11 @@ pub async fn run(options: Options) -> Result<()> {
 async fn start(options: &Options, data: &DataDir) -> Result<(Fleet, Announcement)> {
     ensure_free(options.http, "--http")?;
     ensure_free(options.nats, "--nats")?;
-    let programs = programs::build(options.release).await?;
+    let profile = match options.release {
+        true => Profile::Release,
+        false => Profile::Debug,
+    };
+    let programs = Programs::build(profile).await?;
     if options.kubeconfig.is_none() {
         // What it remembers is about simulated clusters that are no more.
         data.remove("nats")?;

@@ -1,14 +1,20 @@
-//! What demo and tests stand on: real peers (nats-server, a Kubernetes control plane, the nats CLI), found or
-//! installed, started on free ports and ended with the value that holds them. Knows nothing of our own messages.
+//! What demo, tests and bench stand on: real peers (nats-server, a Kubernetes control plane, the nats CLI), found or
+//! installed, started on free ports and ended with the value that holds them; our own programs, built, and a session with
+//! the aggregator.
 
+pub mod account;
 pub mod authority;
 pub mod condition;
 pub mod control_plane;
+pub mod data_dir;
 pub mod go_tools;
+pub mod http;
 pub mod nats_cli;
 pub mod nats_cluster;
 pub mod nats_server;
 pub mod process;
+pub mod programs;
 pub mod proxy;
 pub mod required;
+pub mod session;
 pub mod workspace;

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use xtask::programs::{Profile, Programs};
 use xtask::workspace;
 
-use crate::programs;
 use crate::step::{Steps, cargo};
 
 const CARGO_DENY: &str = "0.20.2";
@@ -117,7 +117,7 @@ fn cargo_deny() -> Result<PathBuf> {
 
 async fn check_openapi(steps: &mut Steps) -> Result<()> {
     println!("==> aggregator/openapi.json is fresh");
-    let programs = programs::build(false).await?;
+    let programs = Programs::build(Profile::Debug).await?;
     let output = Command::new(programs.aggregator).arg("openapi").output()?;
     ensure!(output.status.success(), "`aggregator openapi` failed");
     let committed = workspace::root().join("aggregator/openapi.json");

@@ -1,4 +1,4 @@
-//! `cargo xtask …`: the demo, the tests and the lint.
+//! `cargo xtask …`: the demo, the tests, the bench and the lint.
 
 #![expect(
     clippy::print_stdout,
@@ -9,21 +9,22 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod bench;
 mod chromium;
 mod demo;
 mod lint;
-mod programs;
 mod step;
 mod test;
 
 #[derive(Parser)]
 #[command(
     name = "cargo xtask",
-    about = "Demo, tests and lint of the Multi-Cluster Aggregator"
+    about = "Demo, tests, bench and lint of the Multi-Cluster Aggregator"
 )]
 enum Command {
     Demo(demo::Options),
     Test(test::Options),
+    Bench(bench::Options),
     /// Checks format, clippy's advice, licences and sources of dependencies, and that generated files are fresh
     Lint,
 }
@@ -33,6 +34,7 @@ async fn main() -> ExitCode {
     let outcome = match Command::parse() {
         Command::Demo(options) => demo::run(options).await,
         Command::Test(options) => test::run(&options),
+        Command::Bench(options) => bench::run(options).await,
         Command::Lint => lint::run().await,
     };
     match outcome {

@@ -1,7 +1,12 @@
 //! Our own programs, built by cargo.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "whoever waits for cargo is told what for"
+)]
+
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use tokio::process::Command;
@@ -12,20 +17,39 @@ pub struct Programs {
     pub simulator: PathBuf,
 }
 
-/// Builds them where this program itself was built.
-pub async fn build(release: bool) -> Result<Programs> {
+/// Their packages.
+pub const PACKAGES: [&str; 3] = ["agent", "aggregator", "k8s-sim"];
+
+/// How cargo builds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    Debug,
+    Release,
+}
+
+impl Programs {
+    pub async fn build(profile: Profile) -> Result<Self> {
+        Ok(Self::in_dir(&build(&PACKAGES, profile).await?))
+    }
+
+    /// Built already.
+    pub fn in_dir(dir: &Path) -> Self {
+        Self {
+            agent: dir.join("agent"),
+            aggregator: dir.join("aggregator"),
+            simulator: dir.join("k8s-sim"),
+        }
+    }
+}
+
+/// Builds the programs of these packages where this program itself was built. The answer is the directory in which they lie.
+pub async fn build(packages: &[&str], profile: Profile) -> Result<PathBuf> {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args([
-        "build",
-        "--quiet",
-        "-p",
-        "agent",
-        "-p",
-        "aggregator",
-        "-p",
-        "k8s-sim",
-    ]);
-    if release {
+    command.args(["build", "--quiet"]);
+    for package in packages {
+        command.args(["-p", package]);
+    }
+    if profile == Profile::Release {
         command.arg("--release");
     }
     println!("building");
@@ -33,11 +57,12 @@ pub async fn build(release: bool) -> Result<Programs> {
     let status = status.context("cannot run cargo")?;
     ensure!(status.success(), "the programs do not build");
     let this = env::current_exe()?;
-    let target = this.ancestors().nth(2).context("no target directory")?;
-    let built = target.join(if release { "release" } else { "debug" });
-    Ok(Programs {
-        agent: built.join("agent"),
-        aggregator: built.join("aggregator"),
-        simulator: built.join("k8s-sim"),
-    })
+    // A mark that cargo leaves there: tests lie one directory deeper than programs.
+    let mut above = this.ancestors();
+    let target = above.find(|dir| dir.join("CACHEDIR.TAG").is_file());
+    let target = target.context("this program does not lie in a target directory")?;
+    Ok(target.join(match profile {
+        Profile::Debug => "debug",
+        Profile::Release => "release",
+    }))
 }

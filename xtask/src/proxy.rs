@@ -1,4 +1,4 @@
-//! A TCP proxy between two of our programs, to cut the line between them.
+//! A TCP proxy between two of our programs, to cut the line between them or to make it bad.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,8 +7,13 @@ use anyhow::Result;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+
+mod weather;
+
+pub use weather::Weather;
 
 const CHUNK: usize = 16 * 1024;
 
@@ -19,6 +24,9 @@ enum Link {
     Reset,
 }
 
+/// Chunks on their way: more than a bad line of one megabyte's length holds.
+const UNDER_WAY: usize = 256;
+
 /// Listens on a free port of 127.0.0.1 until it is dropped, which closes its connections too.
 pub struct TcpProxy {
     address: SocketAddr,
@@ -28,10 +36,15 @@ pub struct TcpProxy {
 
 impl TcpProxy {
     pub async fn start(upstream: SocketAddr) -> Result<Self> {
+        Self::in_weather(upstream, Weather::default()).await
+    }
+
+    /// On a line that is always as bad.
+    pub async fn in_weather(upstream: SocketAddr, weather: Weather) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let (link, state) = watch::channel(Link::Open);
-        let acceptor = tokio::spawn(accept(listener, upstream, state));
+        let acceptor = tokio::spawn(accept(listener, upstream, weather, state));
         Ok(Self {
             address,
             link,
@@ -65,19 +78,30 @@ impl Drop for TcpProxy {
     }
 }
 
-async fn accept(listener: TcpListener, upstream: SocketAddr, link: watch::Receiver<Link>) {
+async fn accept(
+    listener: TcpListener,
+    upstream: SocketAddr,
+    weather: Weather,
+    link: watch::Receiver<Link>,
+) {
     while let Ok((client, _)) = listener.accept().await {
         // Whatever ends a connection, the two peers see their socket close: there is nobody to tell.
-        drop(tokio::spawn(connect(client, upstream, link.clone())));
+        drop(tokio::spawn(connect(
+            client,
+            upstream,
+            weather,
+            link.clone(),
+        )));
     }
 }
 
 async fn connect(
     client: TcpStream,
     upstream: SocketAddr,
+    weather: Weather,
     mut link: watch::Receiver<Link>,
 ) -> io::Result<()> {
-    let both = pass_both(client, upstream, link.clone());
+    let both = pass_both(client, upstream, weather, link.clone());
     tokio::select! {
         result = both => result,
         // An error here is the end of the proxy.
@@ -88,6 +112,7 @@ async fn connect(
 async fn pass_both(
     client: TcpStream,
     upstream: SocketAddr,
+    weather: Weather,
     mut link: watch::Receiver<Link>,
 ) -> io::Result<()> {
     open(&mut link).await?;
@@ -97,8 +122,8 @@ async fn pass_both(
     let (client_reader, client_writer) = client.into_split();
     let (server_reader, server_writer) = server.into_split();
     tokio::try_join!(
-        pass(client_reader, server_writer, link.clone()),
-        pass(server_reader, client_writer, link),
+        pass(client_reader, server_writer, weather, link.clone()),
+        pass(server_reader, client_writer, weather, link),
     )?;
     Ok(())
 }
@@ -107,17 +132,36 @@ async fn pass_both(
 async fn pass(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
+    weather: Weather,
     mut link: watch::Receiver<Link>,
 ) -> io::Result<()> {
-    let mut buffer = vec![0; CHUNK];
-    loop {
-        let length = from.read(&mut buffer).await?;
-        open(&mut link).await?;
-        if length == 0 {
-            return to.shutdown().await;
+    let (sender, mut under_way) = mpsc::channel::<(Vec<u8>, Instant)>(UNDER_WAY);
+    let send = async move {
+        let (mut buffer, mut arrives) = (vec![0; CHUNK], Instant::now());
+        loop {
+            let length = from.read(&mut buffer).await?;
+            open(&mut link).await?;
+            arrives = weather.arrival(length, arrives);
+            // An error is the end of the other half.
+            if sender
+                .send((buffer[..length].to_vec(), arrives))
+                .await
+                .is_err()
+                || length == 0
+            {
+                return io::Result::Ok(());
+            }
         }
-        to.write_all(&buffer[..length]).await?;
-    }
+    };
+    let deliver = async move {
+        while let Some((bytes, arrives)) = under_way.recv().await {
+            sleep_until(arrives).await;
+            to.write_all(&bytes).await?;
+        }
+        to.shutdown().await
+    };
+    tokio::try_join!(send, deliver)?;
+    Ok(())
 }
 
 async fn open(link: &mut watch::Receiver<Link>) -> io::Result<()> {
@@ -170,6 +214,31 @@ mod tests {
         assert!(silence.is_err(), "a byte came through the cut");
         proxy.heal();
         assert_eq!(stream.read_u8().await.unwrap(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_bad_line_is_slow_and_loses_nothing() {
+        let weather = Weather {
+            latency: Duration::from_secs(2),
+            bytes_per_second: 32_000,
+            stalls: 0.2,
+        };
+        let proxy = TcpProxy::in_weather(echo().await, weather).await.unwrap();
+        let stream = TcpStream::connect(proxy.addr()).await.unwrap();
+        let (mut reader, mut writer) = stream.into_split();
+        let sent: Vec<u8> = (0..96_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+        let (began, mut received) = (Instant::now(), vec![0; sent.len()]);
+        let (written, read) =
+            tokio::join!(writer.write_all(&sent), reader.read_exact(&mut received));
+        written.unwrap();
+        read.unwrap();
+        assert!(received == sent);
+        // There and back, and three seconds for the bytes.
+        assert!(
+            began.elapsed() >= Duration::from_secs(7),
+            "{:?}",
+            began.elapsed()
+        );
     }
 
     #[tokio::test]

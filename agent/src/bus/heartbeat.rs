@@ -36,6 +36,7 @@ pub struct Heart {
     sequence: u64,
     sent: VecDeque<(u64, Moment)>,
     every: Duration,
+    round_trip: Option<Duration>,
     next: Instant,
 }
 
@@ -53,6 +54,7 @@ impl Heart {
             sequence: 0,
             sent: VecDeque::new(),
             every: HEARTBEAT_EVERY,
+            round_trip: None,
             next: Instant::now(),
         })
     }
@@ -90,6 +92,7 @@ impl Heart {
             state,
             sequence: self.sequence,
             every: self.every,
+            round_trip: self.round_trip,
             sent_at: now.wall,
         };
         let heartbeat = self.agent.heartbeat(beat);
@@ -128,6 +131,7 @@ impl Heart {
             .iter()
             .find(|(sequence, _)| *sequence == answer.sequence)
         {
+            self.round_trip = Some(sent.steady.elapsed());
             self.agent.observe_clock(*sent, answer.received_at);
         }
         self.set_pace(answer.every());

@@ -2,6 +2,7 @@
 
 use async_nats::HeaderMap;
 use async_nats::service::{NATS_SERVICE_ERROR, NATS_SERVICE_ERROR_CODE};
+use bus_link::encoding;
 use bus_schema::{Fault, FaultCode};
 use bytes::Bytes;
 
@@ -12,21 +13,30 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The answer to a request; one that the broker would not take becomes a fault that says so.
-    pub fn of(answer: Result<Vec<u8>, Fault>, max_payload: usize) -> Self {
-        match answer {
-            Ok(body) if body.len() <= max_payload => Self {
-                headers: HeaderMap::new(),
-                body: body.into(),
-            },
-            Ok(body) => {
-                let message = format!(
-                    "the reply has {} bytes, and the bus takes {max_payload}; ask for less",
-                    body.len()
-                );
-                Self::fault(&Fault::new(FaultCode::TooLarge, message))
-            }
-            Err(fault) => Self::fault(&fault),
+    /// The answer to a request that came with these headers; one that the broker would not take becomes a fault that says so.
+    pub fn of(
+        answer: Result<Vec<u8>, Fault>,
+        asked: Option<&HeaderMap>,
+        max_payload: usize,
+    ) -> Self {
+        let body = match answer {
+            Ok(body) => body,
+            Err(fault) => return Self::fault(&fault),
+        };
+        let (bytes, mut headers) = (body.len(), HeaderMap::new());
+        let body = match encoding::accepts(asked) {
+            true if bytes <= encoding::UNPACKED_BYTES => encoding::pack(body, &mut headers),
+            _ => body,
+        };
+        if body.len() > max_payload {
+            let message = format!(
+                "the reply has {bytes} bytes, and the bus takes {max_payload}; ask for less"
+            );
+            return Self::fault(&Fault::new(FaultCode::TooLarge, message));
+        }
+        Self {
+            headers,
+            body: body.into(),
         }
     }
 
@@ -49,7 +59,7 @@ mod tests {
     #[test]
     fn a_fault_has_the_conventions_headers_and_our_body() {
         let fault = Fault::new(FaultCode::NotFound, "no such\r\nthing");
-        let reply = Reply::of(Err(fault.clone()), 1024);
+        let reply = Reply::of(Err(fault.clone()), None, 1024);
         let header = |name| reply.headers.get(name).unwrap().as_str();
         assert_eq!(header("Nats-Service-Error"), "no such  thing");
         assert_eq!(header("Nats-Service-Error-Code"), "404");
@@ -58,9 +68,20 @@ mod tests {
 
     #[test]
     fn what_the_broker_would_not_take_is_answered_all_the_same() {
-        let reply = Reply::of(Ok(vec![b'x'; 1025]), 1024);
+        let reply = Reply::of(Ok(vec![b'x'; 1025]), None, 1024);
         let fault: Fault = serde_json::from_slice(&reply.body).unwrap();
         assert_eq!(fault.code, FaultCode::TooLarge);
-        assert!(Reply::of(Ok(vec![b'x'; 1024]), 1024).headers.is_empty());
+        let fits = Reply::of(Ok(vec![b'x'; 1024]), None, 1024);
+        assert!(fits.headers.is_empty());
+    }
+
+    #[test]
+    fn a_large_answer_is_packed_for_whoever_accepts_that() {
+        let answer = || Ok(vec![b'x'; 200_000]);
+        let plain = Reply::of(answer(), None, 1 << 20);
+        let packed = Reply::of(answer(), Some(&encoding::accepting()), 1 << 20);
+        assert!(packed.body.len() < plain.body.len() / 100);
+        let unpacked = encoding::unpack(packed.body, Some(&packed.headers)).unwrap();
+        assert_eq!(unpacked, plain.body);
     }
 }

@@ -158,7 +158,8 @@ async fn handle(
         )),
     };
     log(&route, &answer, begun.elapsed());
-    let reply = Reply::of(answer, client.max_payload());
+    let headers = request.message.headers.as_ref();
+    let reply = Reply::of(answer, headers, client.max_payload());
     // The convention's own error reply has no body; ours has one, so it goes out as any reply, with the headers.
     let sent = request
         .respond_with_headers(Ok(reply.body), reply.headers)

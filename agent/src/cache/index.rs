@@ -51,18 +51,33 @@ impl<V> Index<V> {
         walk(&mut entries)
     }
 
-    pub(super) fn insert(&self, key: Box<str>, value: V) {
-        self.write().insert(key, Arc::new(value));
+    /// Whether that is a change.
+    pub(super) fn insert(&self, key: Box<str>, value: V) -> bool
+    where
+        V: PartialEq,
+    {
+        let value = Arc::new(value);
+        let old = self.write().insert(key, value.clone());
+        old.is_none_or(|old| old != value)
     }
 
-    pub(super) fn remove(&self, key: &str) {
-        self.write().remove(key);
+    /// Whether that is a change.
+    pub(super) fn remove(&self, key: &str) -> bool {
+        self.write().remove(key).is_some()
     }
 
-    /// Replaces all items at once, so that nobody ever sees part of a list.
-    pub(super) fn replace(&self, items: Items<V>) {
+    /// Replaces all items at once, so that nobody ever sees part of a list; the keys of those that are others now, or gone.
+    pub(super) fn replace(&self, items: Items<V>) -> Vec<Box<str>>
+    where
+        V: PartialEq,
+    {
         let old = std::mem::replace(&mut *self.write(), items);
-        drop(old);
+        let new = self.read();
+        let gone = old.keys().filter(|key| !new.contains_key(*key));
+        let others = new
+            .iter()
+            .filter(|(key, value)| old.get(*key) != Some(value));
+        gone.chain(others.map(|(key, _)| key)).cloned().collect()
     }
 
     // A panic while the lock was held leaves whole items behind: each change is one call.

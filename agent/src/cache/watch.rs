@@ -20,14 +20,21 @@ const WATCH_SECONDS: u32 = 60;
 /// What is kept of an object, and under which key.
 type ToEntry<K, V> = fn(&K) -> Option<(Box<str>, V)>;
 
-/// Follows the API server's objects; those that `to_entry` makes nothing of are left out.
-pub async fn keep<K, V>(index: &Index<V>, api: Api<K>, to_entry: ToEntry<K, V>, news: &Notify)
-where
+/// Follows the API server's objects; those that `to_entry` makes nothing of are left out. `changed` is given the key of each item that
+/// is another one now, or gone, since the index was first filled.
+pub async fn keep<K, V>(
+    index: &Index<V>,
+    api: Api<K>,
+    to_entry: ToEntry<K, V>,
+    news: &Notify,
+    changed: impl Fn(Box<str>),
+) where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+    V: PartialEq,
 {
     let mut backoff = DefaultBackoff::default();
     loop {
-        let error = follow(index, &api, to_entry, news).await;
+        let error = follow(index, &api, to_entry, news, &changed).await;
         // A watch that fell too far behind is no fault of the cluster: it is listed anew.
         if let Some((kind, message)) = condition_of(&error)
             && index.freshness.broke(Instant::now(), kind, message.clone())
@@ -51,9 +58,11 @@ async fn follow<K, V>(
     api: &Api<K>,
     to_entry: ToEntry<K, V>,
     news: &Notify,
+    changed: &impl Fn(Box<str>),
 ) -> CallError
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+    V: PartialEq,
 {
     let config = watcher::Config::default().timeout(WATCH_SECONDS);
     let mut events = std::pin::pin!(watcher(api.clone(), config));
@@ -66,19 +75,27 @@ where
                 listed.extend(entry);
             }
             Ok(Event::InitDone) => {
-                index.replace(std::mem::take(&mut listed));
+                let first = !index.freshness.is_filled();
+                let others = index.replace(std::mem::take(&mut listed));
+                if !first {
+                    others.into_iter().for_each(changed);
+                }
                 if index.freshness.flows() {
                     news.notify_one();
                 }
             }
             Ok(Event::Apply(object)) => {
-                if let Some((key, value)) = to_entry(&object) {
-                    index.insert(key, value);
+                if let Some((key, value)) = to_entry(&object)
+                    && index.insert(key.clone(), value)
+                {
+                    changed(key);
                 }
             }
             Ok(Event::Delete(object)) => {
-                if let Some((key, _)) = to_entry(&object) {
-                    index.remove(&key);
+                if let Some((key, _)) = to_entry(&object)
+                    && index.remove(&key)
+                {
+                    changed(key);
                 }
             }
             Err(error) => return to_call_error(error),

@@ -1,4 +1,5 @@
-//! How the API server is reached: in-cluster, or by a kubeconfig. Both read a token's file again when it changes.
+//! How the API server is reached: in-cluster, or by a kubeconfig, both of which read a token's file again when it changes; or by
+//! a client that is there already.
 
 use std::path::PathBuf;
 
@@ -14,7 +15,7 @@ use tower::util::MapResponseLayer;
 use super::Kubernetes;
 
 /// Where the API server's address and the credentials come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum Access {
     /// The ServiceAccount of the pod that this runs in.
     InCluster,
@@ -25,6 +26,8 @@ pub enum Access {
         /// The context.
         context: Option<String>,
     },
+    /// A client, for a process with many agents in it: it repeats no calls by itself.
+    Client(kube::Client),
 }
 
 impl Access {
@@ -43,6 +46,7 @@ impl Access {
             Self::InCluster => kube::Config::incluster()
                 .context("not in a cluster: name a kubeconfig with --kubeconfig")?,
             Self::Kubeconfig { file, context } => from_kubeconfig(file, context).await?,
+            Self::Client(client) => return Ok(Kubernetes::new(client)),
         };
         // kube would repeat writes as well; `ask` repeats what may be repeated, inside its bound.
         config.default_retry = false;

@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use async_nats::HeaderMap;
+use bus_link::encoding;
 use bus_schema::verb::ListDeployments;
-use bus_schema::{MAX_LIMIT, PAGE_BYTES};
+use bus_schema::{MAX_LIMIT, PAGE_BYTES, Request as _, subject};
 use k8s_sim::Simulation;
 use tokio::process::Command;
 use xtask::process::Process;
@@ -48,6 +50,7 @@ async fn ten_thousand_deployments_come_in_pages_from_under_sixty_megabytes() {
         assert!(names.is_sorted_by(|a, b| a < b), "each one once, in order");
         assert!(slowest < Duration::from_secs(2), "{slowest:?}");
     }
+    large_replies_are_packed_for_whoever_accepts_that(&stage).await;
     let resident = resident_kilobytes(program.pid());
     println!("resident: {resident} kB");
     assert!(resident < 60_000, "{resident} kB");
@@ -75,6 +78,22 @@ async fn page_through(stage: &Stage, limit: u32) -> (usize, Duration, Vec<(Strin
             None => return (pages, slowest, names),
         }
     }
+}
+
+async fn large_replies_are_packed_for_whoever_accepts_that(stage: &Stage) {
+    let subject = subject::request(&stage.cluster, ListDeployments::VERB);
+    let page = async |headers| {
+        let asked = stage
+            .client
+            .request_with_headers(subject.clone(), headers, "".into());
+        asked.await.expect("a reply")
+    };
+    let plain = page(HeaderMap::new()).await;
+    assert!(plain.payload.starts_with(b"{\"items\":["), "plain JSON");
+    let packed = page(encoding::accepting()).await;
+    assert!(packed.payload.len() < plain.payload.len() / 4);
+    let unpacked = encoding::unpack(packed.payload, packed.headers.as_ref()).expect("zstd");
+    assert_eq!(unpacked, plain.payload);
 }
 
 fn resident_kilobytes(pid: u32) -> u64 {

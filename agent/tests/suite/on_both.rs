@@ -41,6 +41,9 @@ scenarios! {
         pods_and_events_are_those_of_the_deployment,
         what_does_not_exist_is_not_found,
         a_rollout_that_hangs_names_its_problem,;
+    changes:
+        what_is_created_changed_and_deleted_is_told,
+        what_does_not_show_in_a_list_is_not_told,;
     restart:
         a_restart_replaces_every_pod,
         a_paused_deployment_is_not_restarted,

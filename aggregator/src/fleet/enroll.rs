@@ -76,7 +76,7 @@ impl Fleet {
                 }
                 if key.is_none() {
                     clusters.forget(&cluster).await?;
-                    fleet.registry_mut().forget(&cluster, Moment::now());
+                    fleet.forget(&cluster);
                 }
                 Ok(())
             };

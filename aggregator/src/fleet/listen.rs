@@ -112,7 +112,8 @@ pub async fn follow_forgotten(fleet: Arc<Fleet>, clusters: Clusters) {
                 }
                 if let Ok(cluster) = change.key.parse::<ClusterName>() {
                     info!(%cluster, "forgotten");
-                    fleet.registry_mut().forget(&cluster, Moment::now());
+                    fleet.forget(&cluster);
+                    fleet.forget_kept(&cluster).await;
                 }
             }
         }
@@ -163,10 +164,13 @@ impl Fleet {
             Ok(heartbeat) => heartbeat,
             Err(error) => {
                 let what = "sent what is no heartbeat, or is larger than one";
-                self.misbehaves(&cluster, what, error.as_ref());
+                self.metrics.heard("refused");
+                let error = error.as_ref().map(|error| error as _);
+                self.misbehaves(&cluster, what, error);
                 return;
             }
         };
+        self.metrics.heard("taken");
         let ack = HeartbeatAck {
             sequence: heartbeat.sequence,
             received_at: now.wall,
@@ -175,7 +179,9 @@ impl Fleet {
         // Not the message's own reply subject: an agent could name another cluster's there.
         let answer_to = subject::clock(&cluster, &heartbeat.instance);
         self.bus.publish(answer_to, json(&ack).into()).await;
-        let record = self.registry_mut().observe(cluster.clone(), heartbeat, now);
+        let record = self.change(&cluster, |registry, _| {
+            registry.observe(cluster.clone(), heartbeat, now)
+        });
         if let Some(record) = record {
             info!(%cluster, state = ?record.heartbeat.state, "heard");
             let clusters = clusters.clone();

@@ -249,7 +249,7 @@ impl Fleet {
             // It answered, so it did something.
             SendError::Unreadable(error) => (
                 Outcome::Unknown,
-                self.misbehaves(cluster, NO_REPLY, Some(&error)),
+                self.misbehaves(cluster, NO_REPLY, Some(&*error)),
             ),
             SendError::Bus(BusError::Unavailable) => (Outcome::Failed, bus_unavailable()),
             SendError::Bus(BusError::NoResponders) => (Outcome::Failed, offline(cluster)),

@@ -23,9 +23,13 @@ pub async fn watch_presence(fleet: Arc<Fleet>, gate: Gate) {
                 let Some(coming) = Coming::read(&message, gate.identity()) else {
                     continue;
                 };
-                if comes {
-                    fleet.registry_mut().connected(&coming);
-                } else if fleet.registry_mut().disconnected(&coming) {
+                let gone = fleet.change(&coming.cluster, |registry, _| {
+                    if comes {
+                        registry.connected(&coming);
+                    }
+                    !comes && registry.disconnected(&coming)
+                });
+                if gone {
                     info!(cluster = %coming.cluster, instance = %coming.instance, "gone");
                 }
             }

@@ -40,7 +40,7 @@ impl Fleet {
         let reply = self.ask_for_bytes(actor, cluster, request).await?;
         match check(&reply, request.namespace.as_ref()) {
             Ok(()) => Ok(Relayed(reply)),
-            Err(error) => Err(self.of_read(SendError::Unreadable(error), cluster)),
+            Err(error) => Err(self.of_read(SendError::Unreadable(error.into()), cluster)),
         }
     }
 }
@@ -91,7 +91,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Item<'a> {
                             return Err(de::Error::duplicate_field("namespace"));
                         }
                         "namespace" => namespace = Some(map.next_value::<Text>()?.0),
-                        _ => drop(map.next_value::<Shallow>()?),
+                        _ => {
+                            map.next_value::<Shallow>()?;
+                        }
                     }
                 }
                 let namespace = namespace.ok_or_else(|| de::Error::missing_field("namespace"))?;

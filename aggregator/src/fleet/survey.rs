@@ -14,6 +14,7 @@ use crate::registry::{Moment, Presence};
 
 mod cursor;
 mod inspect;
+mod known;
 mod merge;
 mod page;
 mod poll;
@@ -21,7 +22,8 @@ mod room;
 mod totals;
 
 pub use page::{
-    AnswerCounts, AnswerState, ClusterAnswer, FleetDeployment, FleetImage, FleetPage, FleetTotals,
+    AnswerCounts, AnswerState, Away, ClusterAnswer, FleetDeployment, FleetImage, FleetPage,
+    FleetTotals,
 };
 
 use AnswerState::{Offline, Refused};
@@ -71,11 +73,11 @@ impl Fleet {
         for (cluster, state) in self.roll(actor, query) {
             poll.expect(cluster, state);
         }
-        if poll.is_over() {
+        if poll.shares() == 0 {
             return Ok(poll.page());
         }
         let mut question = self.answers.question(poll.pending());
-        let clusters = poll.pending().count();
+        let clusters = poll.shares();
         let survey = SurveyDeployments {
             answer: question.id.clone(),
             scopes: actor.grants.scopes(SurveyDeployments::RIGHT),
@@ -86,7 +88,9 @@ impl Fleet {
             bytes: share_of_bytes(clusters),
             after,
         };
-        self.put(&survey).await?;
+        if poll.pending().next().is_some() {
+            self.put(&survey).await?;
+        }
         poll.collect(&mut question, &survey).await;
         Ok(poll.page())
     }
@@ -101,9 +105,10 @@ impl Fleet {
         let visible = registry.names().filter(meant);
         let visible = visible.filter(|name| actor.grants.sees(name));
         let known = |name: &ClusterName| match registry.presence(name, now) {
-            Some(Presence::Offline) => Some(Offline {
+            Some(Presence::Offline) => Some(Offline(Away {
                 last_seen: registry.last_seen(name),
-            }),
+                ..Away::default()
+            })),
             _ if !registry.answers(name, SurveyDeployments::VERB) => Some(Refused {
                 code: ProblemCode::AgentTooOld,
                 detail: "its agent cannot be asked together with others yet; update it".to_owned(),
@@ -121,7 +126,7 @@ impl Fleet {
         }
         let subject = subject::SURVEY_DEPLOYMENTS.to_owned();
         // One that waits for a link that is down would be answered when nobody waits any more.
-        if self.is_cut_off() || !self.bus.publish(subject, payload.into()).await {
+        if self.is_cut_off() || !self.bus.publish_accepting(subject, payload.into()).await {
             return Err(bus_unavailable());
         }
         Ok(())

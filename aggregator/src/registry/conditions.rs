@@ -6,8 +6,8 @@ use bus_schema::timing::CLOCK_SKEW_SHOWN;
 use bus_schema::{Condition, ConditionType};
 use jiff::Timestamp;
 
-use super::Known;
 use super::hearing::Mark;
+use super::{Heard, Known};
 
 impl Known {
     pub(super) fn conditions(&self, now: Mark, wall: Timestamp) -> Vec<Condition> {
@@ -35,7 +35,9 @@ impl Known {
     }
 
     fn clock_skew(&self, now: Mark, wall: Timestamp) -> Option<Condition> {
-        let skews = self.alive(now).map(|heard| heard.ahead);
+        let certain =
+            |heard: &&Heard| heard.ahead.unsigned_abs() > CLOCK_SKEW_SHOWN + heard.delay();
+        let skews = self.alive(now).filter(certain).map(|heard| heard.ahead);
         let skew = skews.max_by_key(|skew| skew.abs())?;
         let off = skew.unsigned_abs();
         let way = if skew.is_positive() {
@@ -43,7 +45,7 @@ impl Known {
         } else {
             "behind"
         };
-        (off > CLOCK_SKEW_SHOWN).then(|| Condition {
+        Some(Condition {
             kind: ConditionType::ClockSkew,
             message: format!(
                 "the agent's clock is {} s {way}; set it by NTP",

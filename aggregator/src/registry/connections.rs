@@ -48,13 +48,14 @@ impl Registry {
         known.is_some_and(|known| known.instances.remove(&going.instance).is_some())
     }
 
-    /// Forgets a cluster, and what is still under way from it.
-    pub fn forget(&mut self, cluster: &ClusterName, now: Moment) {
-        self.clusters.remove(cluster);
+    /// Forgets a cluster, and what is still under way from it; whether it was known.
+    pub fn forget(&mut self, cluster: &ClusterName, now: Moment) -> bool {
+        let known = self.clusters.remove(cluster).is_some();
         let recent = |at: &Instant| now.instant.saturating_duration_since(*at) < STRAGGLERS;
         self.connections.forgotten.retain(|_, at| recent(at));
         self.connections
             .forgotten
             .insert(cluster.clone(), now.instant);
+        known
     }
 }

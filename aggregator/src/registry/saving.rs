@@ -2,19 +2,23 @@
 
 use std::time::{Duration, Instant};
 
+use super::window::{Limit, Window};
+
 /// How often the record of a cluster of which nothing changes is kept anew, for its `last_seen`.
 const EVERY: Duration = Duration::from_secs(60);
 
-/// In each second. A cluster with two agents comes and goes with fewer.
-const CHANGES_A_SECOND: u32 = 4;
+/// A cluster with two agents comes and goes with fewer changes.
+const CHANGES: Limit = Limit {
+    most: 4,
+    within: Duration::from_secs(1),
+};
 
 #[derive(Debug, Default)]
 pub(super) struct Saving {
     last: Option<Instant>,
     /// What is known now is not what was kept.
     is_behind: bool,
-    second_began: Option<Instant>,
-    in_this_second: u32,
+    changes: Window,
 }
 
 impl Saving {
@@ -29,14 +33,10 @@ impl Saving {
     /// Whether it is to be kept now; counts on it that this is done then.
     pub fn is_due(&mut self, changed: bool, now: Instant) -> bool {
         self.is_behind |= changed;
-        if passed(self.second_began, Duration::from_secs(1), now) {
-            (self.second_began, self.in_this_second) = (Some(now), 0);
-        }
-        let may = self.in_this_second < CHANGES_A_SECOND;
-        let due = (self.is_behind && may) || passed(self.last, EVERY, now);
+        let changed = self.is_behind && self.changes.take(1, CHANGES, now);
+        let due = changed || passed(self.last, EVERY, now);
         if due {
             (self.last, self.is_behind) = (Some(now), false);
-            self.in_this_second += 1;
         }
         due
     }

@@ -1,6 +1,8 @@
 use super::*;
 use crate::enrolment::Coming;
 
+mod watched;
+
 fn heartbeat(instance: &str, uid: &str, sent_at: Timestamp) -> Heartbeat {
     Heartbeat {
         instance: instance
@@ -18,6 +20,8 @@ fn heartbeat(instance: &str, uid: &str, sent_at: Timestamp) -> Heartbeat {
         counts: None,
         conditions: vec![],
         every_seconds: None,
+        round_trip_milliseconds: None,
+        changes: None,
     }
 }
 
@@ -122,6 +126,21 @@ fn a_wrong_clock_is_shown_and_does_not_touch_presence() {
         assert_eq!(registry.presence(&cluster(), start), Some(Presence::Online));
         assert_eq!(kinds(&registry, start), [ConditionType::ClockSkew]);
     }
+}
+
+#[test]
+fn a_slow_line_is_no_wrong_clock() {
+    let (mut registry, start) = (Registry::default(), Moment::now());
+    let late = SignedDuration::from_secs(-5);
+    let slow = Heartbeat {
+        round_trip_milliseconds: Some(4000),
+        ..heartbeat("i1", "u1", start.wall + late)
+    };
+    registry.observe(cluster(), slow, start);
+    assert_eq!(kinds(&registry, start), []);
+    let wrong = heartbeat("i1", "u1", start.wall + late);
+    registry.observe(cluster(), wrong, start);
+    assert_eq!(kinds(&registry, start), [ConditionType::ClockSkew]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::fleet::FleetPage;
 use crate::problem::Problem;
 
-mod query;
+pub(super) mod query;
 
 /// The deployments of the whole fleet
 ///

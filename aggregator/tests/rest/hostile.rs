@@ -1,6 +1,8 @@
 //! An agent that means harm: it holds the credential of its own cluster, and says what it likes.
 
+use async_nats::HeaderMap;
 use axum::http::StatusCode;
+use bus_link::encoding;
 use futures::StreamExt as _;
 use serde_json::json;
 
@@ -77,8 +79,17 @@ async fn replies_that_are_none_are_refused_shown_and_nobody_elses_trouble() {
         let others = stack.service.get("/namespaces/cluster-a", &token).await;
         assert_eq!(others.status, StatusCode::OK, "{others:?}");
     }
+    // One of a kilobyte that would be a megabyte; and one that is not what it says.
+    let mut zstd = HeaderMap::new();
+    let bomb = encoding::pack(vec![b' '; encoding::UNPACKED_BYTES + 1], &mut zstd);
+    for packed in [bomb, b"{\"items\":[]}".to_vec()] {
+        let answer = hostile.replies_with(&mut questions, zstd.clone(), packed);
+        let asked = stack.service.get("/deployments/hostile/default", &token);
+        let (got, ()) = both(asked, answer).await;
+        assert_eq!(got.code(), "agent_misbehaves");
+    }
     let message = is_shown(&stack, &token).await.expect("it is shown");
-    assert!(message.contains("(8 times)"), "{message}");
+    assert!(message.contains("(10 times)"), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

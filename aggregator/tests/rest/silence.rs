@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use axum::http::StatusCode;
 use bus_schema::timing::{HEARTBEAT_EVERY, lost_after, stale_after};
 use serde_json::{Value, json};
-use xtask::proxy::TcpProxy;
+use xtask::proxy::{TcpProxy, Weather};
 
 use crate::stack::{Service, Stack};
 
@@ -94,4 +94,84 @@ async fn a_bus_that_falls_silent_is_noticed_and_no_cluster_is_called_offline() {
         (readyz().await == StatusCode::OK && seen == ["online", "online"]).then_some(())
     };
     stack.service.until("all is well again", back).await;
+}
+
+/// F22. Slow, and what it says is true all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_bad_line_a_cluster_is_slow_and_truthful() {
+    let mut stack = Stack::start(2).await;
+    let bad = Weather {
+        latency: Duration::from_secs(1),
+        bytes_per_second: 256_000 / 8,
+        stalls: 0.2,
+    };
+    let proxy = TcpProxy::in_weather(stack.nats.address(), bad)
+        .await
+        .unwrap();
+    let token = stack.service.token("admin").await;
+    let (namespace, name) = stack.healthy("cluster-a").await;
+    stack.agents.remove(0).stop().await;
+    let through = format!("nats://{}", proxy.addr());
+    stack
+        .agents
+        .push(stack.agent("cluster-a", "cluster-a", &through));
+    stack.online(2).await;
+
+    let (order, path) = (
+        json!({"cluster": "cluster-a", "namespace": namespace, "deployment_name": name}),
+        format!("/rollouts/cluster-a/{namespace}/{name}"),
+    );
+    let answer = stack.service.post("/restart", &token, &order).await;
+    let told = match answer.status {
+        StatusCode::OK => answer.body["operation_id"].clone(),
+        _ => {
+            assert_eq!(answer.code(), "outcome_unknown", "{answer:?}");
+            answer.body["operation_id"].clone()
+        }
+    };
+    // Told at once or settled afterwards, the audit and the cluster say the same, and that it was done once.
+    let settled = async || {
+        let audit = stack.service.get("/audit?verb=restart", &token).await;
+        let items = audit.body["items"].as_array()?.clone();
+        let line = items.iter().find(|line| line["operation_id"] == told)?;
+        (line["outcome"] != "pending" && line["outcome"] != "unknown")
+            .then(|| line["outcome"].clone())
+    };
+    let outcome = stack.service.until("the outcome is known", settled).await;
+    let rollout = async || {
+        let answer = stack.service.get(&path, &token).await;
+        (answer.status == StatusCode::OK).then_some(answer.body)
+    };
+    let rollout = stack.service.until("the rollout is read", rollout).await;
+    let restarted = if outcome == "succeeded" { 2 } else { 1 };
+    assert_eq!(rollout["revision"], restarted, "{outcome}: {rollout}");
+
+    // A page of the whole fleet: the slow one is in it or has its own row, and the other one is not kept waiting.
+    let page = stack.service.get("/deployments?timeout=1", &token).await;
+    let rows = page.body["clusters"].as_array().unwrap();
+    let state = |row: &Value| row["state"].clone();
+    assert_eq!(
+        (state(&rows[0]), state(&rows[1])),
+        (json!("timed_out"), json!("answered"))
+    );
+    let page = stack.service.get("/deployments?timeout=10", &token).await;
+    let rows = page.body["clusters"].as_array().unwrap();
+    assert_eq!(
+        (state(&rows[0]), state(&rows[1])),
+        (json!("answered"), json!("answered"))
+    );
+
+    // For five heartbeats it is neither offline nor are its clock or its agent blamed.
+    let began = Instant::now();
+    let watched = async || {
+        let list = stack.service.get("/clusters", &token).await;
+        let slow = &list.body["items"][0];
+        assert_ne!(slow["presence"], "offline");
+        assert_eq!(slow["conditions"], json!([]), "{slow}");
+        (began.elapsed() > 5 * HEARTBEAT_EVERY).then_some(())
+    };
+    stack
+        .service
+        .until("five heartbeats have passed", watched)
+        .await;
 }

@@ -39,7 +39,7 @@ pub(crate) fn of_this_bus(place: &Place, store: &Path, tokens: &Tokens<'_>) -> S
     let (jetstream, accounts) = (path(store), path(&store.join("accounts")));
     let tls = tls.as_ref().map(|(cert, key)| {
         let (cert, key) = (path(cert), path(key));
-        format!("tls {{ cert_file: {cert}, key_file: {key}, min_version: \"1.2\" }}")
+        format!("tls {{ cert_file: {cert}, key_file: {key}, timeout: 15, min_version: \"1.2\" }}")
     });
     let websocket = websocket.map_or(String::new(), |listen| {
         let tls = tls.as_deref().unwrap_or("no_tls: true");

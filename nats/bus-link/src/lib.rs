@@ -1,7 +1,8 @@
-//! How agents and aggregator reach the bus: at which nats-servers, over TLS or not, whom they trust, and what they say when it does
-//! not work. Knows nothing of credentials and messages.
+//! How agents and aggregator reach the bus: at which nats-servers, over TLS or not, whom they trust, how large replies are packed, and
+//! what they say when it does not work. Knows nothing of credentials and of what messages say.
 
 mod authority;
+pub mod encoding;
 mod moving;
 mod servers;
 mod trouble;

@@ -1,6 +1,7 @@
 //! The addresses of `--nats-url`, and what follows from them for the connection.
 
 use std::path::Path;
+use std::time::Duration;
 
 use async_nats::{ConnectOptions, ServerAddr};
 
@@ -51,6 +52,9 @@ pub enum ServersError {
     #[error(transparent)]
     Authority(#[from] AuthorityError),
 }
+
+/// As long as the server waits for who connects: on a line of two seconds, TCP, TLS and the challenge take six and more.
+const CONNECTED_WITHIN: Duration = Duration::from_secs(15);
 
 impl Servers {
     /// `urls` is one address, or several with commas between them; `ca` a file of certificates.
@@ -119,7 +123,9 @@ impl Servers {
     /// The options for a connection to them; what goes wrong is told in the log.
     #[must_use]
     pub fn apply(&self, options: ConnectOptions) -> ConnectOptions {
-        let mut options = options.require_tls(self.demand_tls());
+        let mut options = options
+            .require_tls(self.demand_tls())
+            .connection_timeout(CONNECTED_WITHIN);
         if let Some(authority) = &self.authority {
             options = options.add_root_certificates(authority.file().to_owned());
         }

@@ -7,8 +7,8 @@ use anyhow::{Context, Result, ensure};
 use bus_keys::private_file;
 use tokio::process::Command;
 
-use super::data::DataDir;
-use super::session::Session;
+use xtask::data_dir::DataDir;
+use xtask::session::Session;
 
 /// Where the credentials of the demo's agents lie.
 pub const DIR: &str = "agents";

@@ -9,18 +9,17 @@ use anyhow::{Result, ensure};
 use bus_keys::Permit;
 use tokio::process::Command;
 use tokio::time::sleep;
+use xtask::account::{Account, USER};
 use xtask::condition;
+use xtask::data_dir::DataDir;
 use xtask::nats_server::{NatsServer, Settings};
 use xtask::process::{Group, Process, Signal};
+use xtask::programs::Programs;
+use xtask::session::Session;
 use xtask::workspace;
 
-use crate::programs::Programs;
-
-use super::account::{Account, USER};
 use super::clusters::{self, Cluster, Size};
-use super::data::DataDir;
 use super::enrolment;
-use super::session::Session;
 
 const READY_WITHIN: Duration = Duration::from_secs(120);
 /// Agents drain within 20 s; a part that needs longer hangs.

@@ -1,8 +1,7 @@
 //! The shares of many clusters, put together into one page. A share may be cut: then nothing behind its last item is shown yet,
 //! since what it has left out could stand before.
 
-use bus_schema::verb::DeploymentSummary;
-use bus_schema::{ClusterName, Place, PlaceRef, Sort};
+use bus_schema::{Place, PlaceRef, Sort};
 
 use super::page::FleetDeployment;
 
@@ -25,13 +24,9 @@ impl Merge {
     }
 
     /// Adds a cluster's items; `more` where it has more behind the last of them.
-    pub fn add(&mut self, cluster: &ClusterName, items: Vec<DeploymentSummary>, more: bool) {
+    pub fn add(&mut self, items: impl IntoIterator<Item = FleetDeployment>, more: bool) {
         let from = self.items.len();
-        self.items
-            .extend(items.into_iter().map(|deployment| FleetDeployment {
-                cluster: cluster.clone(),
-                deployment,
-            }));
+        self.items.extend(items);
         let places = self.items[from..].iter().map(|item| self.place(item));
         let last = places.max_by(|a, b| self.sort.compare(*a, *b));
         if more && let Some(last) = last.and_then(owned) {

@@ -4,13 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use async_nats::Message;
+use bus_link::encoding;
 use bus_schema::{ClusterName, SurveyDeployments, Surveyed};
+use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
 use tokio::time::{Instant, interval_at, sleep_until};
 
 use super::cursor;
+use super::known::KnownShare;
 use super::merge::Merge;
 use super::page::AnswerState::{Answered, Misbehaving, Offline, Refused, TimedOut};
-use super::page::{AnswerCounts, AnswerState, ClusterAnswer, FleetPage};
+use super::page::{AnswerCounts, AnswerState, Away, ClusterAnswer, FleetDeployment, FleetPage};
 use super::room::Taken;
 use super::totals::Sum;
 use super::{FleetQuery, inspect};
@@ -23,6 +28,9 @@ use crate::registry::{Moment, Presence};
 
 /// How often it is looked whether those who are waited for are still there.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// What is said of a cluster whose last known deployments were not there by the deadline.
+const NOT_READ: &str = "what was last known of it was not read in time";
 
 const NO_ANSWER: &str = "answered a question to all clusters with what is no answer to it";
 
@@ -38,7 +46,14 @@ pub struct Poll<'a> {
     pending: BTreeSet<ClusterName>,
     states: BTreeMap<ClusterName, AnswerState>,
     shares: BTreeMap<ClusterName, (Surveyed, Taken)>,
+    /// Who is away, and what was last known of them not read yet.
+    unread: BTreeSet<ClusterName>,
+    /// What was last known of those who are away.
+    known: BTreeMap<ClusterName, KnownShare>,
 }
+
+/// What was last known of a cluster, as it is being read.
+type Reading<'a> = BoxFuture<'a, (ClusterName, Result<Option<KnownShare>, String>)>;
 
 impl<'a> Poll<'a> {
     pub fn new(fleet: &'a Fleet, grants: &'a Grants, query: &'a FleetQuery) -> Self {
@@ -50,15 +65,21 @@ impl<'a> Poll<'a> {
             pending: BTreeSet::new(),
             states: BTreeMap::new(),
             shares: BTreeMap::new(),
+            unread: BTreeSet::new(),
+            known: BTreeMap::new(),
         }
     }
 
     /// Takes in a cluster that the question is about: waits for it, unless its state is known already.
     pub fn expect(&mut self, cluster: ClusterName, state: Option<AnswerState>) {
-        match state {
-            Some(state) => drop(self.states.insert(cluster, state)),
-            None => drop(self.pending.insert(cluster)),
+        let Some(state) = state else {
+            self.pending.insert(cluster);
+            return;
+        };
+        if matches!(state, Offline(_)) {
+            self.unread.insert(cluster.clone());
         }
+        self.states.insert(cluster, state);
     }
 
     /// Who is waited for.
@@ -66,25 +87,60 @@ impl<'a> Poll<'a> {
         self.pending.iter().cloned()
     }
 
-    /// Whether nobody is waited for.
-    pub fn is_over(&self) -> bool {
-        self.pending.is_empty()
+    /// How many clusters may have something to show.
+    pub fn shares(&self) -> usize {
+        self.pending.len() + self.unread.len()
     }
 
-    /// Takes answers until nobody is waited for, or for as long as the query allows.
+    /// Takes answers, and reads what was last known of those who are away, until nobody is waited for, or for as long as the query
+    /// allows.
     pub async fn collect(&mut self, question: &mut Question<'_>, survey: &SurveyDeployments) {
         let deadline = self.begun + self.query.within;
         let mut look = interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
-        while !self.is_over() {
+        let fleet = self.fleet;
+        let read = |cluster: ClusterName| -> Reading<'_> {
+            Box::pin(async move {
+                let share = fleet.known_share(&cluster, survey).await;
+                (cluster, share)
+            })
+        };
+        let mut reading: FuturesUnordered<_> = self.unread.iter().cloned().map(read).collect();
+        while self.shares() > 0 {
             tokio::select! {
                 Some((cluster, message)) = question.next() => self.hear(cluster, &message, survey),
-                _ = look.tick() => self.give_up_the_gone(),
+                Some((cluster, share)) = reading.next() => self.learn(cluster, share),
+                _ = look.tick() => reading.extend(self.give_up_the_gone().into_iter().map(read)),
                 () = sleep_until(deadline) => break,
             }
         }
         self.give_up_the_gone();
+        for cluster in self.unread.clone() {
+            self.learn(cluster, Err(NOT_READ.to_owned()));
+        }
         for cluster in std::mem::take(&mut self.pending) {
             self.states.insert(cluster, TimedOut);
+        }
+    }
+
+    /// Takes in what was last known of a cluster, unless it is there after all.
+    fn learn(&mut self, cluster: ClusterName, share: Result<Option<KnownShare>, String>) {
+        self.unread.remove(&cluster);
+        let Some(Offline(away)) = self.states.get_mut(&cluster) else {
+            return;
+        };
+        match share {
+            Ok(None) => {}
+            Ok(Some(share)) => {
+                away.as_of = Some(share.as_of);
+                away.stale_seconds = Some(share.stale_seconds);
+                away.deployments = Some(share.totals.deployments);
+                away.truncated = share.truncated.then_some(true);
+                self.known.insert(cluster, share);
+            }
+            Err(detail) => {
+                tracing::debug!(%cluster, detail, "what was last known of a cluster is left out");
+                away.detail = Some(detail);
+            }
         }
     }
 
@@ -92,7 +148,9 @@ impl<'a> Poll<'a> {
         self.pending.remove(&cluster);
         // One that has left meanwhile may still have answered.
         let before = self.states.get(&cluster);
-        let state = if before.is_some_and(|state| !matches!(state, Offline { .. })) {
+        self.unread.remove(&cluster);
+        self.known.remove(&cluster);
+        let state = if before.is_some_and(|state| !matches!(state, Offline(_))) {
             // Nobody knows which of its answers is right.
             self.shares.remove(&cluster);
             Misbehaving {
@@ -116,13 +174,18 @@ impl<'a> Poll<'a> {
         message: &Message,
         survey: &SurveyDeployments,
     ) -> AnswerState {
-        let Some(room) = self.fleet.answer_room.take(message.payload.len()) else {
+        let unpacked = encoding::unpack(message.payload.clone(), message.headers.as_ref());
+        let payload = match unpacked {
+            Ok(payload) => payload,
+            Err(error) => return self.passed_over(cluster, &error.to_string()),
+        };
+        let Some(room) = self.fleet.answer_room.take(payload.len()) else {
             return Refused {
                 code: ProblemCode::RateLimited,
                 detail: "the aggregator has too many answers in hand; try again".to_owned(),
             };
         };
-        match inspect::read(&message.payload, survey, cluster, self.grants) {
+        match inspect::read(&payload, survey, cluster, self.grants) {
             Ok(share) => {
                 let state = Answered {
                     milliseconds: u64::try_from(self.begun.elapsed().as_millis())
@@ -133,34 +196,45 @@ impl<'a> Poll<'a> {
                 self.shares.insert(cluster.clone(), (share, room));
                 state
             }
-            Err(detail) => {
-                let detail: String = detail.chars().take(WORDS).collect();
-                tracing::debug!(%cluster, detail, "an answer to a survey is left out");
-                self.fleet.misbehaves(cluster, NO_ANSWER, None);
-                Misbehaving { detail }
-            }
+            Err(detail) => self.passed_over(cluster, &detail),
         }
     }
 
+    fn passed_over(&self, cluster: &ClusterName, why: &str) -> AnswerState {
+        let detail: String = why.chars().take(WORDS).collect();
+        tracing::debug!(%cluster, detail, "an answer to a survey is left out");
+        self.fleet.misbehaves(cluster, NO_ANSWER, None);
+        Misbehaving { detail }
+    }
+
     /// Those who have left meanwhile will not answer any more.
-    fn give_up_the_gone(&mut self) {
+    fn give_up_the_gone(&mut self) -> Vec<ClusterName> {
         let (registry, now) = (self.fleet.registry(), Moment::now());
-        let states = &mut self.states;
-        self.pending.retain(|cluster| {
-            let gone = registry.presence(cluster, now) == Some(Presence::Offline);
-            if gone {
-                let last_seen = registry.last_seen(cluster);
-                states.insert(cluster.clone(), Offline { last_seen });
-            }
-            !gone
-        });
+        let is_gone =
+            |cluster: &&ClusterName| registry.presence(cluster, now) == Some(Presence::Offline);
+        let gone: Vec<ClusterName> = self.pending.iter().filter(is_gone).cloned().collect();
+        for cluster in &gone {
+            self.pending.remove(cluster);
+            let away = Away {
+                last_seen: registry.last_seen(cluster),
+                ..Away::default()
+            };
+            self.states.insert(cluster.clone(), Offline(away));
+            self.unread.insert(cluster.clone());
+        }
+        gone
     }
 
     /// What has come, put together.
     pub fn page(self) -> FleetPage {
         let (mut merge, mut sum) = (Merge::new(self.query.sort), Sum::default());
         for (cluster, (share, _)) in self.shares {
-            merge.add(&cluster, share.items, share.more);
+            let item = |item| FleetDeployment::now(cluster.clone(), item);
+            merge.add(share.items.into_iter().map(item), share.more);
+            sum.add(share.totals);
+        }
+        for share in self.known.into_values() {
+            merge.add(share.items, share.more);
             sum.add(share.totals);
         }
         let limit = usize::try_from(self.query.limit).unwrap_or(usize::MAX);
@@ -170,6 +244,9 @@ impl<'a> Poll<'a> {
             .into_iter()
             .map(|(cluster, state)| ClusterAnswer { cluster, state })
             .collect();
+        for ClusterAnswer { state, .. } in &clusters {
+            self.fleet.metrics.answered(state.word());
+        }
         FleetPage {
             items,
             next: after.map(|after| cursor::write(self.query, after)),

@@ -68,7 +68,7 @@ fn take(query: &mut FleetQuery, field: &str, value: &str) -> Result<(), Problem>
 }
 
 /// Separated by commas; positions are those in the whole value.
-fn patterns(field: &str, value: &str, patterns: &mut Vec<Pattern>) -> Result<(), Problem> {
+pub fn patterns(field: &str, value: &str, patterns: &mut Vec<Pattern>) -> Result<(), Problem> {
     let mut begins = 0;
     for part in value.split(',') {
         let pattern: Pattern = part.parse().map_err(|error: bus_schema::PatternError| {
@@ -117,7 +117,7 @@ fn duration(text: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
 }
 
-fn wrong(field: &str, why: impl std::fmt::Display) -> Problem {
+pub fn wrong(field: &str, why: impl std::fmt::Display) -> Problem {
     let detail = format!("{field}: {why}");
     Problem::new(ProblemCode::InvalidRequest, detail).field(field)
 }

@@ -4,6 +4,8 @@ use bus_schema::Health;
 use proptest::prelude::*;
 
 use super::*;
+use bus_schema::ClusterName;
+use bus_schema::verb::DeploymentSummary;
 
 type Name = (String, String, String);
 
@@ -65,7 +67,12 @@ fn page(
     for (cluster, held) in fleet {
         let cluster = cluster.parse().unwrap();
         let (items, more) = share(&cluster, held, sort, after, share_of);
-        merge.add(&cluster, items, more);
+        merge.add(
+            items
+                .into_iter()
+                .map(|item| FleetDeployment::now(cluster.clone(), item)),
+            more,
+        );
     }
     merge.page(limit)
 }

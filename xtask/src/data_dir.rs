@@ -1,4 +1,4 @@
-//! The demo's directory: one demo at a time, nothing in it for other users' eyes.
+//! A demo's directory: one demo at a time, nothing in it for other users' eyes.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Write};

@@ -1,4 +1,4 @@
-//! The demo's one user, with a password that is made anew at each start.
+//! The one user of a demo, with a password that is made anew at each start.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use super::data::DataDir;
+use crate::data_dir::DataDir;
 
 pub const USER: &str = "admin";
 /// 32 characters that look unlike each other, so that five bits of a random byte choose one evenly.

@@ -1,4 +1,4 @@
-//! What the demo asks of its aggregator, as its user.
+//! What a demo asks of its aggregator, as its user.
 
 use std::net::SocketAddr;
 
@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::account::USER;
-use super::http;
+use crate::account::USER;
+use crate::http;
 
 pub struct Session {
     address: SocketAddr,
@@ -42,6 +42,11 @@ impl Session {
         let answer = http::post(self.address, "/logout", Some(&self.token), &Value::Null).await?;
         ensure!(answer.status < 300, "sign-out failed: {}", answer.body);
         Ok(())
+    }
+
+    /// For whoever asks by themselves.
+    pub fn token(&self) -> &str {
+        &self.token
     }
 
     /// The token for the holder of a private key.

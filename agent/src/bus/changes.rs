@@ -1,0 +1,123 @@
+//! What changes in the cluster, told to whoever listens. What cannot be told is counted all the same, so that it is missed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::Client;
+use async_nats::connection::State;
+use bus_schema::{DeploymentChanges, GoneDeployment, Listed, subject};
+use tokio::time::timeout;
+
+use crate::agent::Agent;
+use crate::cache::{Item, split};
+
+/// Changes that are looked at together.
+const MOST: usize = 256;
+
+/// What stands around the changes in a message.
+const FRAME_BYTES: usize = 512;
+
+/// Bytes of changes in one message.
+const ROOM: usize = DeploymentChanges::<Item>::BYTES - FRAME_BYTES;
+
+const SEND_WITHIN: Duration = Duration::from_secs(5);
+
+/// Tells of changes.
+pub struct Feed {
+    client: Client,
+    agent: Arc<Agent>,
+    subject: String,
+}
+
+/// What goes into one message.
+#[derive(Default)]
+struct Batch {
+    changed: Vec<Item>,
+    gone: Vec<GoneDeployment>,
+    bytes: usize,
+}
+
+impl Feed {
+    /// Tells nothing before it is run.
+    pub fn new(client: Client, agent: Arc<Agent>) -> Self {
+        let subject = subject::deployment_changes(&agent.cluster);
+        Self {
+            client,
+            agent,
+            subject,
+        }
+    }
+
+    /// Tells of changes for ever.
+    pub async fn run(self) {
+        loop {
+            let keys = self.agent.caches.changes.next(MOST).await;
+            let mut batch = Batch::default();
+            for key in keys {
+                self.add(&mut batch, &key).await;
+            }
+            self.send(batch).await;
+        }
+    }
+
+    /// As it stands in the cache now; sends what has been gathered first where there is no room for it.
+    async fn add(&self, batch: &mut Batch, key: &str) {
+        let entry = self.agent.caches.deployments.get(key);
+        let bytes = entry.as_ref().map_or(key.len() + 64, |e| e.bytes() + 1);
+        if batch.bytes + bytes > ROOM {
+            self.send(std::mem::take(batch)).await;
+        }
+        match entry {
+            Some(_) if bytes > ROOM => {
+                tracing::warn!(?key, bytes, "a change is larger than a message");
+                self.agent.caches.changes.count(1);
+                return;
+            }
+            Some(entry) => batch.changed.push(Item(entry)),
+            None => batch.gone.extend(gone(key)),
+        }
+        batch.bytes += bytes;
+    }
+
+    async fn send(&self, batch: Batch) {
+        let changes = (batch.changed.len() + batch.gone.len()) as u64;
+        if changes == 0 {
+            return;
+        }
+        let message = DeploymentChanges {
+            instance: self.agent.instance.clone(),
+            sequence: self.agent.caches.changes.count(changes),
+            changed: batch.changed,
+            gone: batch.gone,
+        };
+        // Without a connection it would wait in the queue, and push out what is new by then.
+        if self.client.connection_state() != State::Connected {
+            return;
+        }
+        let Ok(payload) = serde_json::to_vec(&message) else {
+            tracing::error!("changes cannot be written");
+            return;
+        };
+        let sent = async {
+            self.client
+                .publish(self.subject.clone(), payload.into())
+                .await?;
+            // Waits until it is on its way: in the queue it would hold up heartbeats and answers, and grow old.
+            self.client.flush().await.map_err(async_nats::Error::from)
+        };
+        match timeout(SEND_WITHIN, sent).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(error, "changes cannot be sent"),
+            Err(_) => tracing::warn!("changes cannot be sent in time"),
+        }
+    }
+}
+
+/// The names were well-formed before they became a key.
+fn gone(key: &str) -> Option<GoneDeployment> {
+    let (namespace, name) = split(key);
+    Some(GoneDeployment {
+        namespace: namespace.parse().ok()?,
+        deployment_name: name.parse().ok()?,
+    })
+}

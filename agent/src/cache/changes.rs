@@ -1,0 +1,117 @@
+//! Which deployments have changed and have not been told of yet. Only their keys wait here: what is told is what stands in the cache
+//! by then.
+
+mod pace;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+use pace::Pace;
+
+/// The changes of one process.
+#[derive(Default)]
+pub struct Changes {
+    pace: Mutex<Pace>,
+    noted: Notify,
+    counted: AtomicU64,
+}
+
+impl Changes {
+    /// What has this key has changed.
+    pub(super) fn note(&self, key: Box<str>) {
+        self.pace().note(key);
+        self.noted.notify_one();
+    }
+
+    /// The keys of at most so many changes that may be told now; waits until there are any.
+    pub async fn next(&self, most: usize) -> Vec<Box<str>> {
+        loop {
+            let (keys, due) = {
+                let (mut pace, now) = (self.pace(), Instant::now());
+                (pace.take(most, now), pace.due())
+            };
+            if !keys.is_empty() {
+                return keys;
+            }
+            let due = async {
+                match due {
+                    Some(due) => sleep_until(due).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = self.noted.notified() => {}
+                () = due => {}
+            }
+        }
+    }
+
+    /// Counts changes that are sent, or cannot be; the number of the last one.
+    pub fn count(&self, changes: u64) -> u64 {
+        self.counted.fetch_add(changes, Ordering::Relaxed) + changes
+    }
+
+    /// The number of the last change.
+    pub fn counted(&self) -> u64 {
+        self.counted.load(Ordering::Relaxed)
+    }
+
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_storm_of_one_is_told_at_once_then_twice_a_second_and_at_last() {
+        let changes = Changes::default();
+        let begun = Instant::now();
+        let (storm, mut told) = (Duration::from_millis(2_100), Vec::new());
+        let mut patches = tokio::time::interval(Duration::from_millis(10));
+        let mut last = begun;
+        while begun.elapsed() < storm + Duration::from_secs(2) {
+            tokio::select! {
+                biased;
+                _ = patches.tick(), if begun.elapsed() < storm => {
+                    changes.note("a".into());
+                    last = Instant::now();
+                }
+                keys = changes.next(10) => {
+                    assert_eq!(keys, ["a".into()]);
+                    told.push(begun.elapsed());
+                }
+                () = tokio::time::sleep(Duration::from_secs(3)) => break,
+            }
+        }
+        assert_eq!(told.len(), 6, "{told:?}");
+        assert!(told[0] < Duration::from_millis(10));
+        for pair in told.windows(2) {
+            assert!(pair[1] - pair[0] >= Duration::from_millis(500), "{told:?}");
+        }
+        assert!(begun + told[5] >= last, "the last change is told");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_in_a_storm_holds_up_no_other_and_what_is_left_over_comes_next() {
+        let changes = Changes::default();
+        changes.note("a".into());
+        assert_eq!(changes.next(10).await, ["a".into()]);
+        changes.note("a".into());
+        for key in ["b", "c", "b", "d"] {
+            changes.note(key.into());
+        }
+        let begun = Instant::now();
+        assert_eq!(changes.next(2).await, ["b", "c"].map(Into::into));
+        assert_eq!(changes.next(2).await, ["d".into()]);
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        assert_eq!(changes.next(2).await, ["a".into()]);
+        assert!(begun.elapsed() >= Duration::from_millis(499));
+    }
+}

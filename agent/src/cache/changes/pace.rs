@@ -1,0 +1,93 @@
+//! How often one and the same is told of: the first change at once, later ones at most twice a second. Bounded: each key stands here
+//! once, however often it changes. A value: time is an argument.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Between two changes of one deployment that are told.
+const APART: Duration = Duration::from_millis(500);
+
+#[derive(Debug, Default)]
+pub struct Pace {
+    states: HashMap<Arc<str>, State>,
+    /// What may be told, in the order in which it changed.
+    ready: VecDeque<Arc<str>>,
+    /// What was told a moment ago, in that order, and until when it rests.
+    resting: VecDeque<(Instant, Arc<str>)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Ready,
+    Resting,
+    /// And has changed since.
+    Waiting,
+}
+
+impl Pace {
+    /// What has this key has changed.
+    pub fn note(&mut self, key: Box<str>) {
+        if let Some(state) = self.states.get_mut(&*key) {
+            if *state == State::Resting {
+                *state = State::Waiting;
+            }
+            return;
+        }
+        let key: Arc<str> = key.into();
+        self.states.insert(key.clone(), State::Ready);
+        self.ready.push_back(key);
+    }
+
+    /// At most so many that may be told now.
+    pub fn take(&mut self, most: usize, now: Instant) -> Vec<Box<str>> {
+        self.wake(now);
+        let count = most.min(self.ready.len());
+        let taken: Vec<Arc<str>> = self.ready.drain(..count).collect();
+        for key in &taken {
+            self.states.insert(key.clone(), State::Resting);
+            self.resting.push_back((now + APART, key.clone()));
+        }
+        taken.iter().map(|key| (**key).into()).collect()
+    }
+
+    /// When it is worth looking again, if nothing is noted until then.
+    pub fn due(&self) -> Option<Instant> {
+        self.resting.front().map(|(until, _)| *until)
+    }
+
+    fn wake(&mut self, now: Instant) {
+        while let Some((_, key)) = self.resting.pop_front_if(|(until, _)| *until <= now) {
+            if self.states.get(&key) == Some(&State::Waiting) {
+                self.states.insert(key.clone(), State::Ready);
+                self.ready.push_back(key);
+            } else {
+                self.states.remove(&key);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_of_what_is_quiet() {
+        let (mut pace, start) = (Pace::default(), Instant::now());
+        for number in 0..1000 {
+            pace.note(format!("{}", number % 10).into());
+        }
+        assert_eq!(pace.take(100, start).len(), 10);
+        for number in 0..1000 {
+            pace.note(format!("{}", number % 10).into());
+        }
+        assert!(pace.take(100, start).is_empty());
+        assert_eq!(pace.resting.len() + pace.ready.len(), 10);
+        assert_eq!(pace.take(100, start + APART).len(), 10);
+        assert!(pace.take(100, start + 2 * APART).is_empty());
+        assert!(pace.states.is_empty() && pace.due().is_none());
+    }
+}

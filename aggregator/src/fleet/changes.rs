@@ -1,0 +1,109 @@
+//! What agents tell unasked of their clusters' deployments, and what time alone changes: passed on to those who watch.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::Message;
+use bus_schema::subject::{self, FromAgent};
+use bus_schema::verb::DeploymentSummary;
+use bus_schema::{ClusterName, DeploymentChanges};
+use futures::StreamExt as _;
+use tracing::warn;
+
+use super::Fleet;
+use crate::registry::{CHANGE_BYTES, Moment, Told, Verdict};
+use crate::watch::Event;
+
+type Changes = DeploymentChanges<DeploymentSummary>;
+
+/// How often it is looked at what time alone has changed: who is overdue, and what was promised and did not come.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+const NO_CHANGES: &str = "told of changes with what tells of none, or is larger";
+
+/// Listens for ever.
+pub async fn hear_changes(fleet: Arc<Fleet>) {
+    loop {
+        if let Some(mut changes) = fleet.bus.subscribe(subject::DEPLOYMENT_CHANGES).await {
+            while let Some(message) = changes.next().await {
+                fleet.hear_change(&message);
+            }
+        }
+        warn!("no changes of deployments are received; trying again");
+        tokio::time::sleep(TRY_AGAIN_AFTER).await;
+    }
+}
+
+/// Looks at all clusters, for ever.
+pub async fn watch_time(fleet: Arc<Fleet>) {
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        let watch = &fleet.watch;
+        let mut registry = fleet.registry_mut();
+        registry.look_at_all(Moment::now(), |news| watch.tell(Event::of(news)));
+    }
+}
+
+impl Fleet {
+    fn hear_change(&self, message: &Message) {
+        let Some(FromAgent::DeploymentChanges(cluster)) = subject::parse(&message.subject) else {
+            return;
+        };
+        let bytes = message.payload.len();
+        // Before it is read: who tells too much costs no more than this.
+        let may = self.registry_mut().may_tell(&cluster, bytes, Moment::now());
+        if !may {
+            return;
+        }
+        if bytes > Changes::BYTES {
+            self.misbehaves(&cluster, NO_CHANGES, None);
+            return;
+        }
+        let heard = match serde_json::from_slice::<Changes>(&message.payload) {
+            Ok(changes) => self.take_changes(&cluster, changes),
+            Err(error) => {
+                self.misbehaves(&cluster, NO_CHANGES, Some(&error));
+                return;
+            }
+        };
+        if heard == Verdict::Miscounted {
+            let what = "told of changes that are not counted as they should be";
+            self.misbehaves(&cluster, what, None);
+        }
+    }
+
+    fn take_changes(&self, cluster: &ClusterName, changes: Changes) -> Verdict {
+        let Some(after) = changes.after() else {
+            return Verdict::Miscounted;
+        };
+        let told = Told {
+            instance: &changes.instance,
+            after,
+            last: changes.sequence,
+        };
+        let room = CHANGE_BYTES * (changes.changed.len() + changes.gone.len());
+        // Told under the lock, so that nothing is told of a cluster after it was forgotten.
+        let mut registry = self.registry_mut();
+        if !registry.may_tell(cluster, room, Moment::now()) {
+            return Verdict::PassedOver;
+        }
+        let verdict = registry.hear_changes(cluster, told);
+        let Verdict::Shown { missed } = verdict else {
+            return verdict;
+        };
+        if missed > 0 {
+            self.watch.tell(Event::gap(cluster.clone(), Some(missed)));
+        }
+        for deployment in changes.changed {
+            self.watch.tell(Event::changed(cluster, deployment));
+        }
+        for gone in changes.gone {
+            self.watch.tell(Event::gone(cluster, gone));
+        }
+        verdict
+    }
+}

@@ -1,0 +1,159 @@
+//! Whose changes are followed. The agents of a cluster each tell all of its changes, so that one of them is listened to: until it is
+//! lost, or says that it does not see its cluster any more while another one does.
+
+use std::time::{Duration, Instant};
+
+use bus_schema::{ClusterName, ConditionType, InstanceId};
+
+use super::hearing::Mark;
+use super::window::{Limit, Window};
+use super::{Heard, Known, Moment, Registry};
+
+/// What one cluster may tell. That is thousands of changes; with more, it misses some, and no other cluster does.
+pub(crate) const TOLD: Limit = Limit {
+    most: 8 * 1024 * 1024,
+    within: Duration::from_secs(5),
+};
+
+/// What a change takes beside its JSON.
+pub(crate) const CHANGE_BYTES: usize = 256;
+
+/// A heartbeat may be heard before the changes that were sent before it.
+const LATE: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Default)]
+pub(super) struct Feed {
+    followed: Option<Followed>,
+    told: Window,
+}
+
+#[derive(Debug)]
+struct Followed {
+    instance: InstanceId,
+    /// The number of the last change that was heard or missed.
+    seen: u64,
+    /// The last one that there is, by a heartbeat's word, and since when it is waited for.
+    promised: Option<(u64, Instant)>,
+}
+
+/// Changes with the numbers behind `after`, up to `last`.
+#[derive(Debug, Clone, Copy)]
+pub struct Told<'a> {
+    /// Whose.
+    pub instance: &'a InstanceId,
+    /// The number before the first one.
+    pub after: u64,
+    /// The number of the last one.
+    pub last: u64,
+}
+
+/// What is to be done with changes that came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// To be shown, after so many that were lost.
+    Shown {
+        /// How many.
+        missed: u64,
+    },
+    /// Those of an instance that is not followed, or known already.
+    PassedOver,
+    /// Counted as no agent counts.
+    Miscounted,
+}
+
+impl Registry {
+    /// Whether a cluster may tell so many bytes more now; of one that is not known nothing is heard.
+    pub fn may_tell(&mut self, cluster: &ClusterName, bytes: usize, now: Moment) -> bool {
+        let known = self.clusters.get_mut(cluster);
+        known.is_some_and(|known| known.feed.told.take(bytes, TOLD, now.instant))
+    }
+
+    /// Takes in the numbers of changes.
+    pub fn hear_changes(&mut self, cluster: &ClusterName, told: Told<'_>) -> Verdict {
+        let known = self.clusters.get_mut(cluster);
+        let followed = known.and_then(|known| known.feed.followed.as_mut());
+        match followed {
+            Some(followed) if followed.instance == *told.instance => followed.hear(told),
+            _ => Verdict::PassedOver,
+        }
+    }
+}
+
+impl Followed {
+    fn hear(&mut self, told: Told<'_>) -> Verdict {
+        if told.last <= self.seen {
+            return Verdict::PassedOver;
+        }
+        let Some(missed) = told.after.checked_sub(self.seen) else {
+            return Verdict::Miscounted;
+        };
+        self.seen = told.last;
+        Verdict::Shown { missed }
+    }
+
+    /// Takes the word of a heartbeat for how many changes there are; how many of them were lost, if any.
+    fn compare(&mut self, counted: u64, now: Instant) -> Option<u64> {
+        let promised = self.promised.filter(|(number, _)| *number > self.seen);
+        self.promised = promised.or_else(|| (counted > self.seen).then_some((counted, now)));
+        let (number, since) = self.promised?;
+        if now.saturating_duration_since(since) < LATE {
+            return None;
+        }
+        let missed = number - self.seen;
+        (self.seen, self.promised) = (number, None);
+        Some(missed)
+    }
+}
+
+/// What was missed of a cluster's changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gap {
+    /// So many.
+    Counted(u64),
+    /// Nobody knows how many: another instance is followed now.
+    Unknown,
+}
+
+impl Known {
+    /// Follows whom it is right to follow now.
+    pub(super) fn follow(&mut self, now: Mark) -> Option<Gap> {
+        let stays = self.feed.followed.as_ref().and_then(|followed| {
+            let mut alive = self.alive(now);
+            alive.find(|heard| heard.heartbeat.instance == followed.instance)
+        });
+        let better = match stays {
+            Some(heard) if heard.sees() => None,
+            _ => self.alive(now).find(|heard| heard.sees()),
+        };
+        let first = || self.alive(now).find(|heard| heard.counts());
+        let next = match (&self.feed.followed, better) {
+            (_, Some(better)) => Some(better),
+            (None, None) => first(),
+            (Some(_), None) => None,
+        };
+        if let Some(heard) = next {
+            self.feed.followed = Some(Followed {
+                instance: heard.heartbeat.instance.clone(),
+                seen: heard.heartbeat.changes.unwrap_or_default(),
+                promised: None,
+            });
+            return Some(Gap::Unknown);
+        }
+        let counted = stays.and_then(|heard| heard.heartbeat.changes)?;
+        let followed = self.feed.followed.as_mut()?;
+        followed.compare(counted, now.at).map(Gap::Counted)
+    }
+}
+
+impl Heard {
+    /// It has read its cluster, and counts what changes in it.
+    fn counts(&self) -> bool {
+        self.heartbeat.counts.is_some() && self.heartbeat.changes.is_some()
+    }
+
+    /// And still sees what changes in it.
+    fn sees(&self) -> bool {
+        let stale = |condition: &bus_schema::Condition| condition.kind == ConditionType::CacheStale;
+        self.counts() && !self.heartbeat.conditions.iter().any(stale)
+    }
+}

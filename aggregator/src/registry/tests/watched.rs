@@ -1,0 +1,231 @@
+//! What those who watch are told of clusters, and whose changes are followed.
+
+use bus_schema::{Condition, Counts};
+
+use super::*;
+
+/// One cluster over time.
+struct Watched {
+    registry: Registry,
+    start: Moment,
+}
+
+impl Watched {
+    fn new() -> Self {
+        Self {
+            registry: Registry::default(),
+            start: Moment::now(),
+        }
+    }
+
+    fn at(&self, seconds: f64) -> Moment {
+        later(self.start, Duration::from_secs_f64(seconds))
+    }
+
+    /// A heartbeat of an instance that has read its cluster and told of so many changes.
+    fn beats(&mut self, seconds: f64, instance: &str, changes: u64) -> Vec<String> {
+        self.beats_so(seconds, instance, changes, |_| {})
+    }
+
+    fn beats_so(
+        &mut self,
+        seconds: f64,
+        instance: &str,
+        changes: u64,
+        so: impl FnOnce(&mut Heartbeat),
+    ) -> Vec<String> {
+        let now = self.at(seconds);
+        let mut heartbeat = Heartbeat {
+            changes: Some(changes),
+            counts: Some(Counts::default()),
+            ..heartbeat(instance, "u1", now.wall)
+        };
+        so(&mut heartbeat);
+        self.registry.observe(cluster(), heartbeat, now);
+        self.news(seconds)
+    }
+
+    /// What is new by then, in short.
+    fn news(&mut self, seconds: f64) -> Vec<String> {
+        let mut news = Vec::new();
+        self.registry
+            .look(&cluster(), self.at(seconds), |new| news.push(short(&new)));
+        news
+    }
+
+    fn hears(&mut self, instance: &str, after: u64, last: u64) -> Verdict {
+        let instance = InstanceId::try_from(instance.to_owned()).expect("an id");
+        let told = Told {
+            instance: &instance,
+            after,
+            last,
+        };
+        self.registry.hear_changes(&cluster(), told)
+    }
+}
+
+fn short(news: &News) -> String {
+    match news {
+        News::Shown(view) => format!("{:?} {}", view.presence, view.agents),
+        News::Missed(_, missed) => format!("missed {missed:?}"),
+    }
+}
+
+const FIRST: [&str; 2] = ["Online 1", "missed None"];
+
+#[test]
+fn a_cluster_is_shown_anew_when_more_than_its_age_has_changed() {
+    let mut it = Watched::new();
+    assert_eq!(it.beats(0.0, "i1", 0), FIRST);
+    for beat in 1..4 {
+        let none: [&str; 0] = [];
+        assert_eq!(it.beats(f64::from(beat) * 5.0, "i1", 0), none);
+        assert_eq!(it.news(f64::from(beat) * 5.0 + 4.0), none);
+    }
+    assert_eq!(it.news(22.6), ["Stale 1"]);
+    assert_eq!(it.news(30.1), ["Offline 0"]);
+    assert_eq!(it.news(40.0).len(), 0);
+    assert_eq!(it.beats(50.0, "i1", 0), ["Online 1"]);
+    let counts = |heartbeat: &mut Heartbeat| {
+        let deployments = 3;
+        heartbeat.counts = Some(Counts {
+            deployments,
+            ..Counts::default()
+        });
+    };
+    assert_eq!(it.beats_so(52.0, "i1", 0, counts), ["Online 1"]);
+    let upgraded = |heartbeat: &mut Heartbeat| {
+        counts(heartbeat);
+        "0.2.0".clone_into(&mut heartbeat.agent_version);
+    };
+    assert_eq!(it.beats_so(54.0, "i1", 0, upgraded), ["Online 1"]);
+    it.registry.misbehaves(&cluster(), "shouts", it.at(54.0));
+    assert_eq!(it.news(54.0), ["Online 1"]);
+    // Only how often it does that is another number.
+    it.registry.misbehaves(&cluster(), "shouts", it.at(55.0));
+    assert_eq!(it.news(56.0).len(), 0);
+}
+
+#[test]
+fn a_cluster_that_changes_all_the_time_is_shown_a_few_times_a_second_and_at_last() {
+    let mut it = Watched::new();
+    let mut shown = 0;
+    for beat in 0..1000 {
+        let version = |heartbeat: &mut Heartbeat| heartbeat.agent_version = beat.to_string();
+        shown += it
+            .beats_so(f64::from(beat) / 1000.0, "i1", 0, version)
+            .len();
+    }
+    // And the gap with which its changes begin.
+    assert_eq!(shown, 4 + 1);
+    assert_eq!(it.news(1.1), ["Online 1"]);
+    let view = it.registry.view(&cluster(), it.at(1.1)).unwrap();
+    assert_eq!(view.agent_version, "999");
+}
+
+#[test]
+fn changes_are_shown_once_and_those_that_were_lost_are_missed() {
+    let mut it = Watched::new();
+    assert_eq!(it.hears("i1", 0, 1), Verdict::PassedOver, "nobody is known");
+    it.beats(0.0, "i1", 4);
+    assert_eq!(it.hears("i1", 2, 4), Verdict::PassedOver, "before it began");
+    assert_eq!(it.hears("i1", 4, 6), Verdict::Shown { missed: 0 });
+    assert_eq!(it.hears("i1", 4, 6), Verdict::PassedOver);
+    assert_eq!(it.hears("i1", 9, 10), Verdict::Shown { missed: 3 });
+    assert_eq!(it.hears("i1", 8, 12), Verdict::Miscounted);
+    assert_eq!(it.hears("i2", 10, 11), Verdict::PassedOver);
+}
+
+#[test]
+fn a_lost_last_change_is_missed_by_the_heartbeats_word_when_it_is_late() {
+    let mut it = Watched::new();
+    it.beats(0.0, "i1", 0);
+    // The heartbeat has overtaken the changes.
+    assert_eq!(it.beats(1.0, "i1", 3).len(), 0);
+    assert_eq!(it.hears("i1", 0, 3), Verdict::Shown { missed: 0 });
+    assert_eq!(
+        it.news(9.0).len(),
+        1,
+        "it is stale by now, and nothing was missed"
+    );
+    assert_eq!(it.beats(10.0, "i1", 8), ["Online 1"]);
+    assert_eq!(it.hears("i1", 3, 5), Verdict::Shown { missed: 0 });
+    assert_eq!(it.news(11.9).len(), 0);
+    assert_eq!(it.news(12.0), ["missed Some(3)"]);
+    assert_eq!(it.hears("i1", 5, 8), Verdict::PassedOver, "too late");
+    assert_eq!(it.hears("i1", 8, 9), Verdict::Shown { missed: 0 });
+}
+
+#[test]
+fn of_two_agents_one_is_followed_until_it_is_lost() {
+    let mut it = Watched::new();
+    assert_eq!(it.beats(0.0, "i1", 5), FIRST);
+    assert_eq!(it.beats(0.1, "i2", 0), ["Online 2"]);
+    assert_eq!(it.hears("i1", 5, 6), Verdict::Shown { missed: 0 });
+    assert_eq!(it.hears("i2", 0, 1), Verdict::PassedOver);
+    let leaves = |heartbeat: &mut Heartbeat| heartbeat.state = AgentState::Leaving;
+    assert_eq!(
+        it.beats_so(1.0, "i1", 6, leaves),
+        ["Online 1", "missed None"]
+    );
+    assert_eq!(it.hears("i1", 6, 7), Verdict::PassedOver);
+    // It goes on from what the heartbeat of then has said.
+    assert_eq!(it.hears("i2", 0, 2), Verdict::Shown { missed: 0 });
+    // With nobody else there, it is waited for: after a break it goes on as if nothing had been.
+    assert_eq!(it.news(30.0), ["Offline 0"]);
+    assert_eq!(it.beats(31.0, "i2", 2), ["Online 1"]);
+    assert_eq!(it.hears("i2", 2, 3), Verdict::Shown { missed: 0 });
+}
+
+#[test]
+fn who_does_not_see_the_cluster_any_more_is_followed_only_while_nobody_else_does() {
+    let mut it = Watched::new();
+    let blind = |heartbeat: &mut Heartbeat| {
+        heartbeat.conditions = vec![Condition {
+            kind: ConditionType::CacheStale,
+            message: "old".to_owned(),
+            since: heartbeat.sent_at,
+        }];
+    };
+    assert_eq!(it.beats_so(0.0, "i1", 0, blind), FIRST);
+    assert_eq!(it.beats(1.0, "i2", 0), ["Online 2", "missed None"]);
+    assert_eq!(it.hears("i2", 0, 1), Verdict::Shown { missed: 0 });
+    assert_eq!(it.beats_so(2.0, "i2", 1, blind).len(), 0);
+    assert_eq!(it.hears("i2", 1, 2), Verdict::Shown { missed: 0 });
+}
+
+#[test]
+fn rivals_and_those_who_have_not_read_their_cluster_are_not_followed() {
+    let mut it = Watched::new();
+    let unread = |heartbeat: &mut Heartbeat| heartbeat.counts = None;
+    assert_eq!(it.beats_so(0.0, "i1", 0, unread), ["Online 1"]);
+    let rival = |heartbeat: &mut Heartbeat| heartbeat.cluster_uid = Some("u2".to_owned());
+    assert_eq!(it.beats_so(0.1, "i0", 0, rival), ["Online 1"]);
+    assert_eq!(it.hears("i0", 0, 1), Verdict::PassedOver);
+    assert_eq!(it.hears("i1", 0, 1), Verdict::PassedOver);
+    assert_eq!(it.beats(0.2, "i1", 1), FIRST);
+    let older = |heartbeat: &mut Heartbeat| heartbeat.changes = None;
+    let mut other = Watched::new();
+    assert_eq!(other.beats_so(0.0, "i1", 0, older), ["Online 1"]);
+}
+
+#[test]
+fn of_a_forgotten_cluster_nothing_is_taken() {
+    let mut it = Watched::new();
+    it.beats(0.0, "i1", 0);
+    assert!(it.registry.forget(&cluster(), it.at(1.0)));
+    assert!(!it.registry.forget(&cluster(), it.at(1.0)));
+    assert_eq!(it.beats(1.1, "i1", 1).len(), 0);
+    assert_eq!(it.hears("i1", 0, 1), Verdict::PassedOver);
+    assert!(!it.registry.may_tell(&cluster(), 1, it.at(1.1)));
+}
+
+#[test]
+fn who_tells_too_much_is_left_out_until_a_while_has_passed() {
+    let mut it = Watched::new();
+    it.beats(0.0, "i1", 0);
+    let now = it.at(0.0);
+    assert!(it.registry.may_tell(&cluster(), TOLD.most, now));
+    assert!(!it.registry.may_tell(&cluster(), 1, it.at(4.0)));
+    assert!(it.registry.may_tell(&cluster(), 1, it.at(5.0)));
+}

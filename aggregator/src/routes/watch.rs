@@ -1,0 +1,64 @@
+//! `GET /watch`
+
+use std::sync::Arc;
+
+use axum::extract::{RawQuery, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+
+use super::fleet::query::{patterns, wrong};
+use crate::actor::Actor;
+use crate::app::App;
+use crate::event_stream;
+use crate::problem::Problem;
+use crate::watch::View;
+
+/// Watch the whole fleet
+///
+/// Server-sent events with ids. `reset` or `resumed` is the first one: after a `reset`, whose `reason` is `started`, `unknown_id` or
+/// `too_old`, read the lists; after `resumed` the stream goes on just behind the event named by `Last-Event-ID`. `cluster` has a cluster as
+/// in `GET /clusters`, when anything but its age changed; `cluster_gone` one that was forgotten. `deployment` has one that changed, as in
+/// `GET /deployments`, or without `deployment` one that is gone. `gap` tells that changes were missed, of its `cluster`, or without one by
+/// this stream because its reader is too slow: read the lists again. `problem` comes before the stream ends by itself.
+#[utoipa::path(get, path = "/watch", tag = "Fleet",
+    params(
+        ("cluster" = Option<Vec<String>>, Query, explode = false,
+            description = "Only these clusters: names in which `*` stands for any characters, separated by commas or repeated."),
+        ("namespace" = Option<Vec<String>>, Query, explode = false, description = "Only deployments in these namespaces, likewise."),
+        ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was received."),
+    ),
+    responses((status = 200, content_type = "text/event-stream", body = String), Problem))]
+pub async fn watch_fleet(
+    State(app): State<App>,
+    actor: Actor,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let view = view(&actor, query.as_deref().unwrap_or_default())?;
+    let place = actor.place_to_watch()?;
+    let last_id = headers.get("last-event-id").map(|id| id.as_bytes());
+    let mut reader = app.fleet.watch(view, last_id)?;
+    Ok(event_stream::respond(&app, &actor, |events| async move {
+        let _place = place;
+        loop {
+            events.tell(reader.next().await).await;
+        }
+    }))
+}
+
+fn view(actor: &Actor, query: &str) -> Result<View, Problem> {
+    let mut view = View {
+        grants: Arc::clone(&actor.grants),
+        clusters: Vec::new(),
+        namespaces: Vec::new(),
+    };
+    for (field, value) in form_urlencoded::parse(query.as_bytes()) {
+        let to = match &*field {
+            "cluster" => &mut view.clusters,
+            "namespace" => &mut view.namespaces,
+            _ => return Err(wrong(&field, "there is no such parameter")),
+        };
+        patterns(&field, &value, to)?;
+    }
+    Ok(view)
+}

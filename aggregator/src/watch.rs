@@ -1,0 +1,94 @@
+//! Those who watch the fleet, and what they are told: the last events are kept once for all of them, and each reads on from where it
+//! is. Who is slow falls behind what is kept, and misses something; nobody waits for anybody. Knows no bus.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Semaphore, watch};
+
+use crate::problem::{Problem, ProblemCode};
+
+mod event;
+mod id;
+mod reader;
+mod ring;
+mod view;
+
+pub use event::Event;
+pub use reader::{Reader, Told};
+pub use view::View;
+
+use id::Ids;
+use reader::Start;
+use ring::Ring;
+
+/// Who watch at the same time.
+const READERS: usize = 512;
+
+/// What has happened, for those who watch.
+#[derive(Debug)]
+pub struct Hub {
+    ring: Mutex<Ring>,
+    /// The position behind the last event.
+    newest: watch::Sender<u64>,
+    ids: Ids,
+    places: Arc<Semaphore>,
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        Self {
+            ring: Mutex::default(),
+            newest: watch::Sender::default(),
+            ids: Ids::default(),
+            places: Arc::new(Semaphore::new(READERS)),
+        }
+    }
+}
+
+impl Hub {
+    /// Tells all who may see it.
+    pub fn tell(&self, event: Event) {
+        let mut ring = self.ring();
+        ring.push(event);
+        // Under the lock, so that it only rises.
+        self.newest.send_replace(ring.end());
+    }
+
+    /// Reads on behind the event of this id, or from now on where that cannot be.
+    ///
+    /// # Errors
+    /// [`ProblemCode::RateLimited`] when too many read.
+    pub fn read(self: &Arc<Self>, view: View, last_id: Option<&[u8]>) -> Result<Reader, Problem> {
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        let place = place.map_err(|_| {
+            let detail = format!("{READERS} streams of /watch are open on this aggregator already");
+            Problem::new(ProblemCode::RateLimited, detail)
+        })?;
+        let epoch = self.ids.epoch(&view);
+        let ring = self.ring();
+        let (position, start) = match last_id {
+            None => (ring.end(), Start::Reset("started")),
+            Some(id) => match self.ids.position(&epoch, id).filter(|at| *at <= ring.end()) {
+                None => (ring.end(), Start::Reset("unknown_id")),
+                Some(at) if at < ring.begin() => (ring.end(), Start::Reset("too_old")),
+                Some(at) => (at, Start::Resumed),
+            },
+        };
+        Ok(Reader {
+            hub: Arc::clone(self),
+            newest: self.newest.subscribe(),
+            view,
+            epoch,
+            position,
+            start: Some(start),
+            _place: place,
+        })
+    }
+
+    fn ring(&self) -> MutexGuard<'_, Ring> {
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,81 @@
+//! One who watches.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+
+use super::{Hub, View};
+
+/// Reads events from a position on.
+#[derive(Debug)]
+pub struct Reader {
+    pub(super) hub: Arc<Hub>,
+    pub(super) newest: watch::Receiver<u64>,
+    pub(super) view: View,
+    pub(super) epoch: String,
+    pub(super) position: u64,
+    /// How the stream begins, until that is told.
+    pub(super) start: Option<Start>,
+    pub(super) _place: OwnedSemaphorePermit,
+}
+
+/// How a stream begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Start {
+    /// Just behind the last event that the reader knows.
+    Resumed,
+    /// Anew, for this reason.
+    Reset(&'static str),
+}
+
+/// What a reader is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// The event's name.
+    pub name: &'static str,
+    /// Its id.
+    pub id: String,
+    /// Its data: JSON on one line.
+    pub data: Arc<str>,
+}
+
+impl Reader {
+    /// What comes next that the reader may see.
+    pub async fn next(&mut self) -> Told {
+        match self.start.take() {
+            Some(Start::Resumed) => return self.told("resumed", "{}".into()),
+            Some(Start::Reset(reason)) => {
+                let data = json!({ "reason": reason }).to_string();
+                return self.told("reset", data.into());
+            }
+            None => {}
+        }
+        loop {
+            // What comes after this look wakes it up again.
+            self.newest.mark_unchanged();
+            let (begin, end, event) = {
+                let ring = self.hub.ring();
+                (ring.begin(), ring.end(), ring.get(self.position))
+            };
+            if self.position < begin {
+                self.position = end;
+                return self.told("gap", "{}".into());
+            }
+            if let Some(event) = event {
+                self.position += 1;
+                if let Some(data) = self.view.of(&event) {
+                    return self.told(event.name, Arc::clone(data));
+                }
+            } else {
+                // The sender is the hub's, which is held here.
+                let _ = self.newest.changed().await;
+            }
+        }
+    }
+
+    fn told(&self, name: &'static str, data: Arc<str>) -> Told {
+        let id = self.hub.ids.id(&self.epoch, self.position);
+        Told { name, id, data }
+    }
+}

@@ -1,0 +1,187 @@
+use std::collections::BTreeSet;
+
+use bus_schema::{ClusterName, GoneDeployment, Pattern, Right};
+use futures::FutureExt as _;
+
+use super::*;
+use crate::grants::{Grant, Grants};
+
+fn view(clusters: &str, namespaces: &str) -> View {
+    let pattern = |text: &str| -> Vec<Pattern> { vec![text.parse().expect("a pattern")] };
+    let grant = Grant {
+        role: "viewer".to_owned(),
+        rights: BTreeSet::from([Right::Read]),
+        clusters: pattern(clusters),
+        namespaces: pattern(namespaces),
+    };
+    View {
+        grants: Arc::new(Grants::new(vec![grant])),
+        clusters: Vec::new(),
+        namespaces: Vec::new(),
+    }
+}
+
+fn cluster(name: &str) -> ClusterName {
+    name.parse().expect("a name")
+}
+
+/// That a deployment is gone, whose name is its number.
+fn event(cluster_name: &str, namespace: &str, number: usize) -> Event {
+    let gone = GoneDeployment {
+        namespace: namespace.parse().expect("a namespace"),
+        deployment_name: format!("d{number}").parse().expect("a name"),
+    };
+    Event::gone(&cluster(cluster_name), gone)
+}
+
+fn reader(hub: &Arc<Hub>, view: &View, last_id: Option<&str>) -> Reader {
+    let reader = hub.read(view.clone(), last_id.map(str::as_bytes));
+    reader.expect("there is room")
+}
+
+/// What there is to read now.
+fn read(reader: &mut Reader) -> Vec<Told> {
+    std::iter::from_fn(|| reader.next().now_or_never()).collect()
+}
+
+fn names(told: &[Told]) -> Vec<&'static str> {
+    told.iter().map(|told| told.name).collect()
+}
+
+fn fill(hub: &Hub) -> usize {
+    let filling = ring::BYTES / event("a", "pay", 0).bytes() + 1;
+    (0..filling).for_each(|number| hub.tell(event("a", "pay", number)));
+    filling
+}
+
+#[test]
+fn a_reader_goes_on_just_behind_any_event_that_it_knows() {
+    let (hub, all) = (Arc::<Hub>::default(), view("*", "*"));
+    let mut first = reader(&hub, &all, None);
+    (0..10).for_each(|number| hub.tell(event("a", "pay", number)));
+    let told = read(&mut first);
+    assert_eq!(&*told[0].data, r#"{"reason":"started"}"#);
+    assert_eq!(told.len(), 11);
+    for known in 0..told.len() {
+        let mut second = reader(&hub, &all, Some(&told[known].id));
+        let again = read(&mut second);
+        assert_eq!((again[0].name, &again[0].id), ("resumed", &told[known].id));
+        assert_eq!(again[1..], told[known + 1..]);
+    }
+}
+
+#[test]
+fn what_cannot_be_gone_on_with_begins_anew_and_says_why() {
+    let (hub, all) = (Arc::<Hub>::default(), view("*", "*"));
+    let id = read(&mut reader(&hub, &all, None)).remove(0).id;
+    let (epoch, number) = id.split_once('-').expect("two parts");
+    let ahead = hub.ids.id(epoch, 1);
+    let mut other_epoch = id.clone();
+    other_epoch.replace_range(..1, if id.starts_with('0') { "1" } else { "0" });
+    for unknown in [
+        "",
+        "-",
+        "x",
+        number,
+        epoch,
+        &ahead,
+        &other_epoch,
+        "0-18446744073709551616",
+    ] {
+        let told = read(&mut reader(&hub, &all, Some(unknown)));
+        assert_eq!(&*told[0].data, r#"{"reason":"unknown_id"}"#, "{unknown}");
+    }
+    // Another view has other ids: what was left out then is not gone on with.
+    let mut other = reader(&hub, &view("*", "pay"), Some(&id));
+    assert_eq!(&*read(&mut other)[0].data, r#"{"reason":"unknown_id"}"#);
+    fill(&hub);
+    let mut late = reader(&hub, &all, Some(&id));
+    assert_eq!(&*read(&mut late)[0].data, r#"{"reason":"too_old"}"#);
+}
+
+#[test]
+fn who_is_too_slow_is_told_of_a_gap_and_those_who_are_not_miss_nothing() {
+    let (hub, all) = (Arc::<Hub>::default(), view("*", "*"));
+    let (mut slow, mut fast) = (reader(&hub, &all, None), reader(&hub, &all, None));
+    assert_eq!(names(&read(&mut slow)), ["reset"]);
+    assert_eq!(names(&read(&mut fast)), ["reset"]);
+    let mut seen = 0;
+    for number in 0..fill(&hub) * 2 {
+        hub.tell(event("b", "pay", number));
+        if number == 0 {
+            // It has fallen behind as well by now, and catches up.
+            assert_eq!(names(&read(&mut fast)), ["gap"]);
+            continue;
+        }
+        let told = read(&mut fast);
+        assert!(told.len() == 1 && told[0].data.contains(&format!(r#""d{number}""#)));
+        seen += 1;
+    }
+    assert!(seen > 1000);
+    let told = read(&mut slow);
+    assert_eq!((names(&told), &*told[0].data), (vec!["gap"], "{}"));
+    hub.tell(event("b", "pay", 0));
+    assert_eq!(names(&read(&mut slow)), ["deployment"]);
+    let ring = hub.ring();
+    assert!(ring.end() - ring.begin() > 1000, "it is not emptied either");
+}
+
+#[test]
+fn nobody_learns_of_what_may_not_be_seen_not_even_how_much_it_is() {
+    let hub = Arc::<Hub>::default();
+    let mut pay = reader(&hub, &view("a", "pay"), None);
+    let mut admin = reader(&hub, &view("*", "*"), None);
+    read(&mut pay);
+    read(&mut admin);
+    hub.tell(event("a", "secret", 1));
+    hub.tell(event("a", "pay", 2));
+    hub.tell(event("b", "pay", 3));
+    hub.tell(Event::forgotten(cluster("b")));
+    hub.tell(Event::gap(cluster("a"), Some(7)));
+    hub.tell(Event::gap(cluster("b"), Some(7)));
+    assert_eq!(read(&mut admin).len(), 6);
+    let told = read(&mut pay);
+    assert_eq!(names(&told), ["deployment", "gap"]);
+    assert!(told[0].data.contains(r#""d2""#));
+    // Some of the seven may be of other namespaces.
+    assert_eq!(&*told[1].data, r#"{"cluster":"a"}"#);
+    let mut whole = reader(&hub, &view("a", "*"), None);
+    read(&mut whole);
+    hub.tell(Event::gap(cluster("a"), Some(7)));
+    assert_eq!(&*read(&mut whole)[0].data, r#"{"cluster":"a","missed":7}"#);
+}
+
+#[test]
+fn a_reader_is_told_of_what_was_asked_for() {
+    let hub = Arc::<Hub>::default();
+    let mut wanted = view("*", "*");
+    wanted.clusters = vec!["prod-*".parse().expect("a pattern")];
+    wanted.namespaces = vec!["pay".parse().expect("a pattern")];
+    let mut reader = reader(&hub, &wanted, None);
+    read(&mut reader);
+    hub.tell(event("prod-a", "pay", 1));
+    hub.tell(event("prod-a", "shop", 2));
+    hub.tell(event("dev", "pay", 3));
+    hub.tell(Event::forgotten(cluster("prod-b")));
+    hub.tell(Event::forgotten(cluster("dev")));
+    assert_eq!(names(&read(&mut reader)), ["deployment", "cluster_gone"]);
+}
+
+#[tokio::test]
+async fn a_reader_that_waits_is_woken() {
+    let (hub, all) = (Arc::<Hub>::default(), view("*", "*"));
+    let mut reader = reader(&hub, &all, None);
+    read(&mut reader);
+    let (told, ()) = tokio::join!(reader.next(), async { hub.tell(event("a", "pay", 1)) });
+    assert_eq!(told.name, "deployment");
+}
+
+#[test]
+fn there_are_so_many_places_and_one_is_free_again_when_its_reader_leaves() {
+    let (hub, all) = (Arc::<Hub>::default(), view("*", "*"));
+    let mut readers: Vec<_> = (0..READERS).map(|_| reader(&hub, &all, None)).collect();
+    let refused = hub.read(all.clone(), None).unwrap_err();
+    assert_eq!(refused.code, ProblemCode::RateLimited);
+    readers.pop();
+    reader(&hub, &all, None);
+}

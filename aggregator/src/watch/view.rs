@@ -1,0 +1,38 @@
+//! What one reader may see, and wants to.
+
+use std::sync::Arc;
+
+use bus_schema::{Pattern, Right};
+
+use super::Event;
+use crate::grants::Grants;
+
+/// What is shown to a reader.
+#[derive(Debug, Clone, Hash)]
+pub struct View {
+    /// What the reader may see.
+    pub grants: Arc<Grants>,
+    /// Only these clusters; all if empty.
+    pub clusters: Vec<Pattern>,
+    /// Only deployments in these namespaces; in all if empty.
+    pub namespaces: Vec<Pattern>,
+}
+
+impl View {
+    /// What the reader is told of an event; `None` where that is nothing.
+    pub(super) fn of<'a>(&self, event: &'a Event) -> Option<&'a Arc<str>> {
+        let (cluster, namespace) = (&event.cluster, event.namespace.as_ref());
+        let wanted = any_or_all(&self.clusters, cluster.as_str())
+            && namespace.is_none_or(|namespace| any_or_all(&self.namespaces, namespace.as_str()));
+        if !wanted || !self.grants.may(Right::Read, cluster, namespace) {
+            return None;
+        }
+        let all = || self.grants.sees_all_of(cluster) && self.namespaces.is_empty();
+        let more = event.more.as_ref().filter(|_| all());
+        Some(more.unwrap_or(&event.data))
+    }
+}
+
+fn any_or_all(patterns: &[Pattern], name: &str) -> bool {
+    patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(name))
+}

@@ -1,0 +1,123 @@
+//! Many clusters in one process: simulated API servers, and for each the real agent with a connection and a credential of its
+//! own. Only the sockets between an agent and its API server are left out.
+
+use std::path::{Path, PathBuf};
+
+use agent::{Access, Config, Running, shutdown};
+use anyhow::{Context, Result, ensure};
+use async_nats::{Client, Message};
+use bus_keys::{AggregatorKeys, private_file};
+use bus_schema::ClusterName;
+use bytes::Bytes;
+use clap::Parser;
+use futures::StreamExt;
+use futures::stream::{self, TryStreamExt};
+use jiff::Timestamp;
+use k8s_sim::{Cluster, Simulation};
+
+/// What is sent to be answered with as many bytes as it says: the bare scatter.
+const SCATTER: &str = "fleet.bench";
+
+/// No share of a page is larger.
+const LARGEST: usize = 1 << 20;
+
+/// Agents that start at the same time.
+const STARTING: usize = 64;
+
+/// Simulated clusters, each with its agent on the bus.
+#[derive(Parser)]
+struct Arguments {
+    #[arg(long)]
+    clusters: usize,
+    #[arg(long)]
+    deployments: usize,
+    #[arg(long)]
+    nats_url: String,
+    /// The directory with the keys that sign agents' credentials.
+    #[arg(long)]
+    bus_keys: PathBuf,
+    /// Where the credentials are written.
+    #[arg(long)]
+    creds: PathBuf,
+    /// Let the API servers listen as well, and write here where; written when all agents have been started.
+    #[arg(long)]
+    kubeconfig_out: Option<PathBuf>,
+    /// Answer bare scatters as well.
+    #[arg(long, action = clap::ArgAction::Set, default_value_t = false)]
+    scatter: bool,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    agent::LogFormat::Text.install();
+    let arguments = Arguments::parse();
+    let simulation = simulation(&arguments).await?;
+    let keys = AggregatorKeys::open(&arguments.bus_keys)?;
+    let agents: Vec<Running> = stream::iter(simulation.clusters())
+        .map(|cluster| start(cluster, &keys, &arguments))
+        .buffer_unordered(STARTING)
+        .try_collect()
+        .await?;
+    ensure!(agents.len() == arguments.clusters, "an agent is missing");
+    if let Some(file) = &arguments.kubeconfig_out {
+        simulation.write_kubeconfig(file)?;
+    }
+    shutdown::signalled().await;
+    Ok(())
+}
+
+async fn simulation(arguments: &Arguments) -> Result<Simulation> {
+    let builder = Simulation::builder()
+        .clusters(arguments.clusters)
+        .namespaces(5)
+        .deployments(arguments.deployments)
+        // The watches follow at once: nobody looks far back.
+        .history(256);
+    let builder = match arguments.kubeconfig_out {
+        Some(_) => builder,
+        None => builder.without_listeners(),
+    };
+    Ok(builder.start().await?)
+}
+
+async fn start(cluster: &Cluster, keys: &AggregatorKeys, arguments: &Arguments) -> Result<Running> {
+    let name: ClusterName = cluster.name().parse()?;
+    let config = Config {
+        nats_creds: Some(credential(&name, keys, &arguments.creds)?),
+        cluster: name.clone(),
+        nats_url: arguments.nats_url.clone(),
+        nats_ca: None,
+        nats_seed: None,
+        kubernetes: Access::Client(cluster.client()),
+    };
+    let agent = Box::pin(Running::start(config)).await;
+    let agent = agent.with_context(|| format!("the agent of {name} does not start"))?;
+    if arguments.scatter {
+        let questions = agent.bus().subscribe(SCATTER).await?;
+        let client = agent.bus().clone();
+        let subject = format!("agent.{name}.bench");
+        tokio::spawn(
+            questions.for_each(move |question| answer(client.clone(), subject.clone(), question)),
+        );
+    }
+    Ok(agent)
+}
+
+fn credential(name: &ClusterName, keys: &AggregatorKeys, dir: &Path) -> Result<PathBuf> {
+    let (_, text) = keys.agent_credentials(name, Timestamp::now());
+    let file = dir.join(format!("{name}.creds"));
+    private_file(&file, text.expose())?;
+    Ok(file)
+}
+
+/// The question begins with the number of bytes that it is to be answered with.
+async fn answer(client: Client, subject: String, question: Message) {
+    static BYTES: [u8; LARGEST] = [b'x'; LARGEST];
+    let text = str::from_utf8(&question.payload).unwrap_or_default();
+    let number = text.split(' ').next().and_then(|text| text.parse().ok());
+    let length = number.unwrap_or(0_usize).min(LARGEST);
+    let answer = Bytes::from_static(&BYTES[..length]);
+    if let Err(error) = client.publish(subject, answer).await {
+        eprintln!("a scatter is not answered: {error}");
+    }
+}

@@ -1,0 +1,126 @@
+//! The load generator, and what it has seen.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use hdrhistogram::Histogram;
+use tokio::time::{Instant, sleep_until};
+
+const LONGEST: u64 = 120_000_000_000;
+
+/// How long calls took.
+pub struct Latencies(Histogram<u64>);
+
+impl Default for Latencies {
+    fn default() -> Self {
+        let histogram = Histogram::new_with_bounds(1_000, LONGEST, 3);
+        Self(histogram.expect("the bounds are in order"))
+    }
+}
+
+impl Latencies {
+    pub fn add(&mut self, took: Duration) {
+        let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(LONGEST);
+        self.0.saturating_record(nanoseconds);
+    }
+
+    pub fn count(&self) -> u64 {
+        self.0.len()
+    }
+
+    /// In milliseconds: what this share of the calls did not take longer than.
+    #[expect(clippy::cast_precision_loss, reason = "it has three digits")]
+    pub fn quantile(&self, quantile: f64) -> f64 {
+        self.0.value_at_quantile(quantile) as f64 / 1e6
+    }
+
+    pub fn merge(&mut self, other: &Self) {
+        self.0.add(&other.0).expect("both have the same bounds");
+    }
+}
+
+/// Calls at a fixed rate, an open loop: a call is due whether or not those before it are answered. What is due while the caller
+/// waits counts from when it was due, so that a slow answer is not kept out of the figures by the calls that it held up. A call
+/// that is late only because this program's own timer is (to the millisecond) counts from when it was made.
+pub async fn at_rate(
+    a_second: f64,
+    length: Duration,
+    mut call: impl AsyncFnMut() -> Result<()>,
+) -> Result<Latencies> {
+    let (begin, every) = (Instant::now(), Duration::from_secs_f64(1.0 / a_second));
+    let (mut due, mut free) = (begin, begin);
+    let mut latencies = Latencies::default();
+    while due < begin + length {
+        sleep_until(due).await;
+        let start = if free > due { due } else { Instant::now() };
+        call().await?;
+        free = Instant::now();
+        latencies.add(free - start);
+        due += every;
+    }
+    ensure!(latencies.count() > 0, "nothing was called");
+    Ok(latencies)
+}
+
+/// One call after the other, as fast as they are answered.
+pub async fn without_pause(
+    length: Duration,
+    mut call: impl AsyncFnMut() -> Result<()>,
+) -> Result<Latencies> {
+    let begin = Instant::now();
+    let mut latencies = Latencies::default();
+    let mut start = begin;
+    while start < begin + length {
+        call().await?;
+        let end = Instant::now();
+        latencies.add(end - start);
+        start = end;
+    }
+    Ok(latencies)
+}
+
+/// The middle one; of an even number, the mean of the two in the middle.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => f64::NAN,
+        odd if odd % 2 == 1 => values[middle],
+        _ => f64::midpoint(values[middle - 1], values[middle]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::sleep;
+
+    use super::*;
+
+    /// A call that takes 1 ms, but for one that takes 500 ms.
+    async fn hiccup(calls: &mut u32) -> Result<()> {
+        *calls += 1;
+        sleep(Duration::from_millis(if *calls == 10 { 500 } else { 1 })).await;
+        Ok(())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_slow_answer_holds_up_is_counted_from_when_it_was_due() {
+        let mut calls = 0;
+        let open = at_rate(100.0, Duration::from_secs(1), async || {
+            hiccup(&mut calls).await
+        });
+        let open = open.await.unwrap();
+        assert_eq!(open.count(), 100);
+        assert!(open.quantile(0.8) > 200.0, "{}", open.quantile(0.8));
+        let mut calls = 0;
+        let closed = without_pause(Duration::from_secs(1), async || hiccup(&mut calls).await);
+        assert!(closed.await.unwrap().quantile(0.8) < 2.0);
+    }
+
+    #[test]
+    fn the_median_is_the_middle() {
+        assert!((median(vec![3.0, 1.0, 2.0]) - 2.0).abs() < 1e-9);
+        assert!((median(vec![4.0, 1.0, 2.0, 3.0]) - 2.5).abs() < 1e-9);
+        assert!(median(vec![]).is_nan());
+    }
+}

@@ -1,0 +1,60 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+use crate::part::Part;
+
+/// Measures the system next to its peers. Ends with an error only when a part did not run, not when a target is missed.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "cargo xtask bench")]
+pub struct Options {
+    /// What to measure [default: everything]
+    #[arg(value_enum, value_name = "NAME")]
+    parts: Vec<Part>,
+    /// Write the rows here as well
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Clusters of the fleet
+    #[arg(long, default_value_t = 1_000, value_parser = positive)]
+    pub clusters: usize,
+    /// Deployments of each of them
+    #[arg(long, default_value_t = 100, value_parser = positive)]
+    pub deployments: usize,
+    /// Deployments of the one cluster whose agent's memory is read
+    #[arg(long, default_value_t = 10_000, value_parser = positive)]
+    pub many: usize,
+    /// Agents' connections in the storm
+    #[arg(long, default_value_t = 10_000, value_parser = positive)]
+    pub connections: usize,
+    /// How often each measurement is repeated, all peers in turn; the medians count
+    #[arg(long, default_value_t = 7, value_parser = positive)]
+    pub rounds: usize,
+    /// How long one measurement of one peer lasts
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=600))]
+    seconds: u64,
+}
+
+impl Options {
+    /// The parts to be run, in their order, each once.
+    pub fn chosen(&self) -> Vec<Part> {
+        let all = Part::value_variants().iter().copied();
+        all.filter(|part| self.parts.is_empty() || self.parts.contains(part))
+            .collect()
+    }
+
+    /// How long one measurement lasts.
+    pub fn length(&self) -> Duration {
+        Duration::from_secs(self.seconds)
+    }
+}
+
+fn positive(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("must be at least 1".to_owned()),
+        Ok(number) => Ok(number),
+        Err(_) => Err("not a whole number".to_owned()),
+    }
+}

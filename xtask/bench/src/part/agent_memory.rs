@@ -1,0 +1,44 @@
+//! The memory of a real agent: beside an empty cluster, and beside one with very many deployments.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::time::sleep;
+
+use crate::memory::resident;
+use crate::options::Options;
+use crate::row::{Row, Target};
+use crate::stand::Stand;
+
+const NAMESPACES: usize = 50;
+
+/// A look each second: one alone may fall on a moment of calm.
+const LOOKS: u32 = 8;
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+
+pub async fn rows(options: &Options) -> Result<Vec<Row>> {
+    let idle = most(1, 0).await?;
+    let many = options.many.div_ceil(NAMESPACES);
+    let full = most(NAMESPACES, many).await?;
+    let name = format!("agent memory, {} deployments", many * NAMESPACES);
+    Ok(vec![
+        Row::new("agent memory, idle", idle, "MB").target(&[Target::AtMost(15.0)]),
+        Row::new(name, full, "MB").target(&[Target::AtMost(40.0)]),
+    ])
+}
+
+/// The most that it took at any look, with its cache filled.
+async fn most(namespaces: usize, deployments: usize) -> Result<f64> {
+    let mut stand = Stand::start().await?;
+    let apis = stand.simulator(1, namespaces, deployments).await?;
+    let agent = stand.agent(apis.first().context("no cluster")?)?;
+    let pid = agent.pid();
+    stand.clusters.push(agent);
+    stand.online(1).await?;
+    let mut most = 0.0_f64;
+    for _ in 0..LOOKS {
+        sleep(BETWEEN_LOOKS).await;
+        most = most.max(resident(pid)?);
+    }
+    Ok(most)
+}

@@ -1,0 +1,128 @@
+//! `GET /deployments` over very many clusters, beside a bare scatter of the same bytes over the same connections.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use async_nats::Client;
+use bus_schema::subject;
+use futures::StreamExt;
+use serde_json::Value;
+use tokio::time::{sleep, timeout};
+
+use crate::caller::{Ask, Scatter};
+use crate::memory::resident;
+use crate::options::Options;
+use crate::round::{Contestant, Rounds};
+use crate::row::{Row, Target};
+use crate::stand::{Crowd, Stand};
+
+/// A person's pace, many of them.
+const A_SECOND: f64 = 4.0;
+
+/// Two heartbeats.
+const SETTLES_WITHIN: Duration = Duration::from_secs(10);
+
+/// What one query puts on the bus.
+#[derive(Debug, Clone, Copy)]
+struct Traffic {
+    question: usize,
+    /// The mean answer.
+    answer: usize,
+}
+
+pub async fn rows(options: &Options) -> Result<Vec<Row>> {
+    let Options {
+        clusters,
+        deployments,
+        ..
+    } = *options;
+    let mut stand = Stand::start().await?;
+    let crowd = Crowd {
+        clusters,
+        deployments,
+        listens: false,
+        scatter: true,
+    };
+    stand.crowd(crowd).await?;
+    stand.online(clusters).await?;
+    sleep(SETTLES_WITHIN).await;
+    let known = resident(stand.aggregator.pid())?;
+
+    let (page, search) = (
+        Ask::get("/deployments"),
+        Ask::get("/deployments?q=ledger&limit=50"),
+    );
+    let mut asked = Vec::new();
+    for ask in [&page, &search] {
+        ensure_whole(&mut stand, ask, clusters).await?;
+        asked.push(traffic(&mut stand, ask, clusters).await?);
+    }
+    let mut contestants = Vec::new();
+    for (ask, traffic) in [page, search].into_iter().zip(&asked) {
+        let bus = stand.bus_client().await?;
+        let scatter = Scatter::new(bus, clusters, traffic.question, traffic.answer).await?;
+        contestants.push(Contestant::Http(stand.caller().await?, ask));
+        contestants.push(Contestant::Scatter(scatter));
+    }
+    let rounds = Rounds::of_medians(&mut contestants, options.rounds, A_SECOND, options.length());
+    let rounds = rounds.await?;
+    let after = resident(stand.aggregator.pid())?;
+    let size = format!("{clusters} × {deployments}");
+    let row = |name: String, index: usize| {
+        let row = Row::new(name, rounds.value(index), "ms");
+        let peer = rounds.value(index + 1);
+        row.against("bare scatter", peer, rounds.ratio(index, index + 1))
+    };
+    Ok(vec![
+        Row::new(
+            format!("aggregator memory, {clusters} clusters known"),
+            known,
+            "MB",
+        )
+        .target(&[Target::AtMost(50.0)]),
+        row(format!("fleet query, {size}, p50"), 0)
+            .target(&[Target::AtMost(60.0), Target::TimesAtMost(2.0)]),
+        row(format!("fleet search, {size}, p50"), 2),
+        Row::new(
+            format!("aggregator memory, {size} after fleet queries"),
+            after,
+            "MB",
+        )
+        .target(&[Target::AtMost(300.0)]),
+    ])
+}
+
+/// A query that not everybody answers is not the one that is to be measured.
+async fn ensure_whole(stand: &mut Stand, ask: &Ask, clusters: usize) -> Result<()> {
+    let page: Value = serde_json::from_slice(&stand.caller().await?.call(ask).await?)?;
+    let answered = page["answers"]["answered"].as_u64();
+    ensure!(
+        answered == u64::try_from(clusters).ok(),
+        "{}",
+        page["answers"]
+    );
+    Ok(())
+}
+
+/// Looks on while the query is asked once.
+async fn traffic(stand: &mut Stand, ask: &Ask, clusters: usize) -> Result<Traffic> {
+    let onlooker: Client = stand.onlooker().await?;
+    let mut questions = onlooker.subscribe(subject::SURVEY_DEPLOYMENTS).await?;
+    let mut answers = onlooker.subscribe("agent.*.answer.>").await?;
+    // A round trip, though nobody answers: the server has both by now.
+    let nobody = onlooker.request("bench.nobody", "".into()).await;
+    ensure!(nobody.is_err(), "somebody answers where nobody should");
+    stand.caller().await?.call(ask).await?;
+    let all = async {
+        let question = questions.next().await.context("no question")?.payload.len();
+        let mut bytes = 0;
+        for _ in 0..clusters {
+            bytes += answers.next().await.context("no answer")?.payload.len();
+        }
+        anyhow::Ok(Traffic {
+            question,
+            answer: bytes / clusters,
+        })
+    };
+    timeout(SETTLES_WITHIN, all).await?
+}

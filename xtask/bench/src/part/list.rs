@@ -1,0 +1,104 @@
+//! `GET /deployments/{cluster}/{namespace}` with 50 deployments, for one caller at a time.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use xtask::condition;
+use xtask::process::Process;
+
+use crate::caller::{Ask, Bare, Http};
+use crate::options::Options;
+use crate::round::{Contestant, Rounds};
+use crate::row::{Row, Target};
+use crate::stand::{Api, Stand, free_address};
+
+pub const DEPLOYMENTS: usize = 50;
+pub const NAMESPACE: &str = "default";
+
+/// Enough to stand in a round's median, and few enough for every contestant to rest between two.
+const A_SECOND: f64 = 250.0;
+
+/// Where the bare responder listens, with an agent's rights.
+const BARE: &str = "cluster.bare.bench";
+
+const READY_WITHIN: Duration = Duration::from_secs(20);
+
+pub async fn rows(options: &Options) -> Result<Vec<Row>> {
+    let mut stand = Stand::start().await?;
+    let api = one_cluster(&mut stand).await?;
+    let body = stand.caller().await?.call(&ask(&api)).await?;
+    let http = free_address()?;
+    let _peer = peer(&stand, http, &body).await?;
+    let bare = Bare {
+        client: stand.bus_client().await?,
+        subject: BARE.to_owned(),
+        payload: format!(r#"{{"namespace":"{NAMESPACE}"}}"#).into(),
+        length: body.len(),
+    };
+    let from_kubernetes = format!("/apis/apps/v1/namespaces/{NAMESPACE}/deployments");
+    let mut contestants = [
+        Contestant::Http(stand.caller().await?, ask(&api)),
+        Contestant::Bare(bare),
+        Contestant::Http(Http::connect(http, None).await?, Ask::get("/")),
+        Contestant::Http(
+            Http::connect(api.address, None).await?,
+            Ask::get(from_kubernetes),
+        ),
+    ];
+    let rounds =
+        Rounds::of_medians(&mut contestants, options.rounds, A_SECOND, options.length()).await?;
+    let row = |name: &str, peer: &'static str, index: usize| {
+        let row = Row::new(name, rounds.value(0), "ms");
+        row.against(peer, rounds.value(index), rounds.ratio(0, index))
+    };
+    Ok(vec![
+        row("list of 50, p50", "bare NATS request", 1).target(&[Target::TimesAtMost(1.6)]),
+        row("list of 50, p50, next to HTTP", "axum, static body", 2),
+        row(
+            "list of 50, p50, next to Kubernetes",
+            "simulated API server",
+            3,
+        ),
+    ])
+}
+
+/// What is asked of the aggregator.
+pub fn ask(api: &Api) -> Ask {
+    Ask::get(format!("/deployments/{}/{NAMESPACE}", api.cluster))
+}
+
+/// One cluster with one namespace, its agent a program of its own.
+pub async fn one_cluster(stand: &mut Stand) -> Result<Api> {
+    let apis = stand.simulator(1, 1, DEPLOYMENTS).await?;
+    let api = apis.into_iter().next().context("no cluster")?;
+    let agent = stand.agent(&api)?;
+    stand.clusters.push(agent);
+    stand.online(1).await?;
+    Ok(api)
+}
+
+/// A responder on the bus and an HTTP server, both of which answer with this body.
+async fn peer(stand: &Stand, http: SocketAddr, body: &[u8]) -> Result<Process> {
+    let file = stand.file("body");
+    fs::write(&file, body)?;
+    let creds = stand.bus.keys().agent_creds("bare")?;
+    let mut peer = stand.start_own(
+        "bench-peer",
+        &[
+            ("--body", file.to_string_lossy().into_owned()),
+            ("--nats-url", stand.bus.url()),
+            ("--nats-creds", creds.to_string_lossy().into_owned()),
+            ("--subject", BARE.to_owned()),
+            ("--http", http.to_string()),
+        ],
+    )?;
+    // It listens for HTTP only when it has subscribed.
+    condition::met("the peer", READY_WITHIN, async || {
+        peer.ensure_running()?;
+        Ok(Http::connect(http, None).await.ok().map(drop))
+    })
+    .await?;
+    Ok(peer)
+}

@@ -1,0 +1,102 @@
+//! How soon `GET /clusters` shows that an agent has come, and that one was killed.
+
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+use xtask::process::Signal;
+
+use crate::caller::{Ask, Http};
+use crate::load::Latencies;
+use crate::options::Options;
+use crate::row::{Row, Target};
+use crate::stand::{Api, Stand};
+
+/// So many clusters come and go in each run.
+const CLUSTERS: usize = 20;
+
+const SEEN_WITHIN: Duration = Duration::from_secs(30);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
+
+pub async fn rows(options: &Options) -> Result<Vec<Row>> {
+    let mut stand = Stand::start().await?;
+    let clusters = CLUSTERS.min(options.clusters);
+    let apis = stand.simulator(clusters, 1, 10).await?;
+    let mut caller = stand.caller().await?;
+    let (mut joins, mut losses) = (Latencies::default(), Latencies::default());
+    for api in &apis {
+        joins.add(join(&mut stand, &mut caller, api).await?);
+        let agent = stand.clusters.last_mut().context("no agent")?;
+        let killed = Instant::now();
+        agent.signal(Signal::KILL)?;
+        shown(&mut caller, api, "offline").await?;
+        losses.add(killed.elapsed());
+        stand.clusters.pop();
+    }
+    Ok(vec![
+        Row::new(
+            "new cluster shown online, slowest",
+            joins.quantile(1.0),
+            "ms",
+        )
+        .target(&[Target::AtMost(100.0)]),
+        Row::new(
+            "killed agent shown offline, slowest",
+            losses.quantile(1.0),
+            "ms",
+        )
+        .target(&[Target::AtMost(1000.0)]),
+    ])
+}
+
+/// Between the start of the agent's connection, which the nats-server has written down, and the sight of the cluster.
+async fn join(stand: &mut Stand, caller: &mut Http, api: &Api) -> Result<Duration> {
+    let agent = stand.agent(api)?;
+    stand.clusters.push(agent);
+    let seen = shown(caller, api, "online").await?;
+    let connected = SystemTime::from(connected_at(stand, &api.cluster).await?);
+    // The two clocks are one, but the server may write it down a little later than the agent was heard.
+    Ok(seen.duration_since(connected).unwrap_or_default())
+}
+
+async fn shown(caller: &mut Http, api: &Api, presence: &str) -> Result<SystemTime> {
+    let begun = Instant::now();
+    while begun.elapsed() < SEEN_WITHIN {
+        let list: Value = serde_json::from_slice(&caller.call(&Ask::get("/clusters")).await?)?;
+        let items = list["items"].as_array().context("no items")?;
+        let is_it = |item: &&Value| item["cluster"] == *api.cluster;
+        let found = items.iter().find(is_it);
+        if found.is_some_and(|item| item["presence"] == presence) {
+            return Ok(SystemTime::now());
+        }
+        sleep(BETWEEN_LOOKS).await;
+    }
+    bail!("{} is not shown as {presence}", api.cluster)
+}
+
+/// By the nats-server's own account of its connections.
+async fn connected_at(stand: &Stand, cluster: &str) -> Result<Timestamp> {
+    #[derive(Deserialize)]
+    struct Connections {
+        connections: Vec<Connection>,
+    }
+    #[derive(Deserialize)]
+    struct Connection {
+        #[serde(default)]
+        name: String,
+        start: Timestamp,
+    }
+    let url = stand.bus.monitoring_url().context("no monitoring")?;
+    let address = url.trim_start_matches("http://").parse()?;
+    let mut http = Http::connect(address, None).await?;
+    let answer = http.call(&Ask::get("/connz?limit=4096")).await?;
+    let list: Connections = serde_json::from_slice(&answer)?;
+    let name = format!("agent {cluster} requests ");
+    let found = list.connections.iter().find(|c| c.name.starts_with(&name));
+    Ok(found
+        .with_context(|| format!("no connection of {cluster}"))?
+        .start)
+}

@@ -1,0 +1,146 @@
+//! The system under measurement: nats-server with the shipped configuration, the aggregator, and a session there. Clusters join
+//! as a part of the bench needs them. Everything ends with the value.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use async_nats::{Client, ConnectOptions};
+use tempfile::TempDir;
+use tokio::process::Command;
+use tokio::time::sleep;
+use xtask::account;
+use xtask::condition;
+use xtask::data_dir::DataDir;
+use xtask::nats_server::{NatsServer, Settings};
+use xtask::process::{Group, Process};
+use xtask::programs::Programs;
+use xtask::session::Session;
+
+use crate::caller::Http;
+
+mod clusters;
+
+pub use clusters::{Api, Crowd};
+
+const READY_WITHIN: Duration = Duration::from_secs(180);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+
+pub struct Stand {
+    // Dropped in this order: the clients before their servers, the directory last.
+    pub clusters: Vec<Process>,
+    pub aggregator: Process,
+    pub bus: NatsServer,
+    pub session: Session,
+    pub http: SocketAddr,
+    programs: Programs,
+    data: DataDir,
+    _dir: TempDir,
+}
+
+impl Stand {
+    /// Without clusters.
+    pub async fn start() -> Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let data = DataDir::open(dir.path())?;
+        let this = std::env::current_exe()?;
+        let programs = Programs::in_dir(this.parent().context("no directory of programs")?);
+        let settings = Settings {
+            log: data.log("nats")?,
+            ..Settings::in_dir(&data.file("nats"))
+        };
+        let bus = NatsServer::start_with(settings).await?;
+        let account = account::create(&programs.aggregator, &data).await?;
+        let http = free_address()?;
+        let mut command = Command::new(&programs.aggregator);
+        command
+            .args(["serve", "--listen", &http.to_string()])
+            .args(["--nats-url", &bus.url()])
+            .arg("--bus-keys")
+            .arg(bus.keys().aggregator_dir())
+            .arg("--users")
+            .arg(&account.users_file);
+        let mut aggregator = spawn("aggregator", command, &data)?;
+        let ready = async || {
+            aggregator.ensure_running()?;
+            Ok(Session::is_ready(http).await.then_some(()))
+        };
+        condition::met("the aggregator is ready", READY_WITHIN, ready).await?;
+        Ok(Self {
+            clusters: Vec::new(),
+            aggregator,
+            bus,
+            session: Session::begin(http, &account.password).await?,
+            http,
+            programs,
+            data,
+            _dir: dir,
+        })
+    }
+
+    /// Waits until the aggregator has heard of so many clusters and their agents have read them.
+    pub async fn online(&mut self, clusters: usize) -> Result<()> {
+        condition::met("all clusters are online", READY_WITHIN, async || {
+            self.ensure_running()?;
+            sleep(BETWEEN_LOOKS).await;
+            let online = self.session.online().await?;
+            Ok((online >= clusters).then_some(()))
+        })
+        .await
+    }
+
+    /// A connection to the aggregator, signed in.
+    pub async fn caller(&self) -> Result<Http> {
+        Http::connect(self.http, Some(self.session.token())).await
+    }
+
+    /// A connection to the bus with what the aggregator may do there.
+    pub async fn bus_client(&self) -> Result<Client> {
+        let creds = self.bus.keys().aggregator_creds();
+        let options = ConnectOptions::with_credentials_file(creds).await?;
+        let options = options.custom_inbox_prefix("_INBOX_aggregator");
+        Ok(options.connect(self.bus.url()).await?)
+    }
+
+    /// A connection to the bus of somebody who may look on.
+    pub async fn onlooker(&self) -> Result<Client> {
+        let creds = self.bus.keys().admin_creds()?;
+        let options = ConnectOptions::with_credentials_file(creds).await?;
+        Ok(options.connect(self.bus.url()).await?)
+    }
+
+    /// Starts one of this package's own programs.
+    pub fn start_own(&self, program: &str, arguments: &[(&str, String)]) -> Result<Process> {
+        let mut command = Command::new(self.programs.agent.with_file_name(program));
+        for (flag, value) in arguments {
+            command.arg(flag).arg(value);
+        }
+        spawn(program, command, &self.data)
+    }
+
+    /// A file of this stand.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.data.file(name)
+    }
+
+    fn ensure_running(&mut self) -> Result<()> {
+        self.bus.process().ensure_running()?;
+        self.aggregator.ensure_running()?;
+        self.clusters
+            .iter_mut()
+            .try_for_each(Process::ensure_running)
+    }
+}
+
+/// The aggregator's users want to know its port before it starts.
+pub fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
+}
+
+fn spawn(part: &str, mut command: Command, data: &DataDir) -> Result<Process> {
+    // Only what goes wrong: lines for each request would be part of the figures.
+    command.env("RUST_LOG", "warn,async_nats=off");
+    Group::Shared.apply(&mut command);
+    Process::spawn(part, command, &data.log(part)?)
+}

@@ -1,0 +1,142 @@
+//! How clusters join: each with its API server and its agent as programs of their own, or a crowd of them in one.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+use tokio::process::Command;
+use xtask::condition;
+use xtask::process::Process;
+
+use super::{READY_WITHIN, Stand, spawn};
+
+/// The API server of a simulated cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Api {
+    /// The cluster's name, also that of the kubeconfig's context.
+    pub cluster: String,
+    pub address: SocketAddr,
+    kubeconfig: PathBuf,
+}
+
+/// What a crowd is.
+#[derive(Debug, Clone, Copy)]
+pub struct Crowd {
+    pub clusters: usize,
+    pub deployments: usize,
+    /// Whether their API servers can be reached from outside of the process.
+    pub listens: bool,
+    /// Whether the agents' connections answer bare scatters as well.
+    pub scatter: bool,
+}
+
+impl Stand {
+    /// Simulated clusters without agents, which have so many deployments in each of so many namespaces.
+    pub async fn simulator(
+        &mut self,
+        clusters: usize,
+        namespaces: usize,
+        deployments: usize,
+    ) -> Result<Vec<Api>> {
+        let kubeconfig = self.file("kubeconfig");
+        let mut command = Command::new(&self.programs.simulator);
+        command
+            .args(["--clusters", &clusters.to_string()])
+            .args(["--namespaces", &namespaces.to_string()])
+            .args(["--deployments", &(namespaces * deployments).to_string()])
+            .args(["--healthy", "--kubeconfig-out"])
+            .arg(&kubeconfig);
+        let simulator = spawn("k8s-sim", command, &self.data)?;
+        self.written(simulator, kubeconfig, clusters).await
+    }
+
+    /// The real agent of a cluster, as a program of its own.
+    pub fn agent(&self, api: &Api) -> Result<Process> {
+        let creds = self.bus.keys().agent_creds(&api.cluster)?;
+        let mut command = Command::new(&self.programs.agent);
+        command
+            .args(["--cluster-name", &api.cluster])
+            .args(["--nats-url", &self.bus.url()])
+            .arg("--nats-creds")
+            .arg(creds)
+            .arg("--kubeconfig")
+            .arg(&api.kubeconfig)
+            .args(["--context", &api.cluster]);
+        spawn(&format!("agent {}", api.cluster), command, &self.data)
+    }
+
+    /// Starts many clusters with their agents in one process; not all of them are online yet.
+    pub async fn crowd(&mut self, crowd: Crowd) -> Result<Vec<Api>> {
+        let (creds, kubeconfig) = (self.file("creds"), self.file("kubeconfig"));
+        fs::create_dir_all(&creds)?;
+        let text = |path: PathBuf| path.to_string_lossy().into_owned();
+        let mut arguments = vec![
+            ("--clusters", crowd.clusters.to_string()),
+            ("--deployments", crowd.deployments.to_string()),
+            ("--nats-url", self.bus.url()),
+            ("--bus-keys", text(self.bus.keys().aggregator_dir())),
+            ("--creds", text(creds)),
+            ("--scatter", crowd.scatter.to_string()),
+        ];
+        if crowd.listens {
+            arguments.push(("--kubeconfig-out", text(kubeconfig.clone())));
+        }
+        let process = self.start_own("bench-crowd", &arguments)?;
+        if crowd.listens {
+            return self.written(process, kubeconfig, crowd.clusters).await;
+        }
+        self.clusters.push(process);
+        Ok(Vec::new())
+    }
+
+    /// Waits for the kubeconfig of clusters, and keeps their process.
+    async fn written(
+        &mut self,
+        mut process: Process,
+        kubeconfig: PathBuf,
+        clusters: usize,
+    ) -> Result<Vec<Api>> {
+        let text = condition::met("the kubeconfig", READY_WITHIN, async || {
+            process.ensure_running()?;
+            Ok(fs::read_to_string(&kubeconfig).ok())
+        })
+        .await?;
+        self.clusters.push(process);
+        let apis: Option<Vec<Api>> = servers(&text)
+            .map(|(cluster, address)| {
+                Some(Api {
+                    cluster: cluster.to_owned(),
+                    address: address.parse().ok()?,
+                    kubeconfig: kubeconfig.clone(),
+                })
+            })
+            .collect();
+        let apis = apis.context("the kubeconfig names no addresses")?;
+        ensure!(apis.len() == clusters, "{} clusters are there", apis.len());
+        Ok(apis)
+    }
+}
+
+/// The clusters of the plain YAML that the simulator writes, and where they listen.
+fn servers(kubeconfig: &str) -> impl Iterator<Item = (&str, &str)> {
+    let clusters = kubeconfig.split("- name: ").skip(1);
+    clusters.filter_map(|cluster| {
+        let (name, rest) = cluster.split_once('\n')?;
+        let (_, server) = rest.split_once("server: http://")?;
+        Some((name, server.lines().next()?))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_simulators_clusters_are_found_with_their_addresses() {
+        let text = "clusters:\n- name: a\n  cluster:\n    server: http://127.0.0.1:1\n- name: b\n  cluster:\n    \
+            server: http://127.0.0.1:2\ncontexts:\n- name: a\n  context:\n    cluster: a\n";
+        let found: Vec<_> = servers(text).collect();
+        assert_eq!(found, [("a", "127.0.0.1:1"), ("b", "127.0.0.1:2")]);
+    }
+}
