@@ -294,6 +294,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is counted
+         * @description For Prometheus: calls, requests on the bus, clusters by presence and more. No names of clusters, people or namespaces stand in
+         *     it, and it needs no session.
+         */
+        get: operations["read_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/namespaces/{cluster}": {
         parameters: {
             query?: never;
@@ -340,7 +361,7 @@ export interface paths {
         };
         /**
          * Whether it can do its work
-         * @description 503 while the bus is away.
+         * @description 503 while the bus is away or does not answer.
          */
         get: operations["readyz"];
         put?: never;
@@ -413,6 +434,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/watch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Watch the whole fleet
+         * @description Server-sent events with ids. `reset` or `resumed` is the first one: after a `reset`, whose `reason` is `started`, `unknown_id` or
+         *     `too_old`, read the lists; after `resumed` the stream goes on just behind the event named by `Last-Event-ID`. `cluster` has a cluster as
+         *     in `GET /clusters`, when anything but its age changed; `cluster_gone` one that was forgotten. `deployment` has one that changed, as in
+         *     `GET /deployments`, or without `deployment` one that is gone. `gap` tells that changes were missed, of its `cluster`, or without one by
+         *     this stream because its reader is too slow: read the lists again. `problem` comes before the stream ends by itself.
+         */
+        get: operations["watch_fleet"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -452,15 +497,10 @@ export interface components {
         } | {
             /** @enum {string} */
             state: "timed_out";
-        } | {
-            /**
-             * Format: date-time
-             * @description When it was last heard.
-             */
-            last_seen?: string | null;
+        } | (components["schemas"]["Away"] & {
             /** @enum {string} */
             state: "offline";
-        } | {
+        }) | {
             /** @description What failed, for programs. */
             code: components["schemas"]["ProblemCode"];
             /** @description What failed, for people. */
@@ -479,6 +519,33 @@ export interface components {
             continue?: string | null;
             /** @description The lines. */
             items: components["schemas"]["Entry"][];
+        };
+        /** @description A cluster that is not there. */
+        Away: {
+            /**
+             * Format: date-time
+             * @description Present when something is known of its deployments: when this was known.
+             */
+            as_of?: string | null;
+            /**
+             * Format: int64
+             * @description Present then, too: for how many of its deployments, as they were last known, the filters hold.
+             */
+            deployments?: number | null;
+            /** @description Present when what is kept of it cannot be shown: why. */
+            detail?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was last heard.
+             */
+            last_seen?: string | null;
+            /**
+             * Format: int64
+             * @description Present then, too: how many seconds ago that was.
+             */
+            stale_seconds?: number | null;
+            /** @description Present and true when it had more deployments than are kept. */
+            truncated?: boolean | null;
         };
         /** @description A cluster, and whether and how it answered. */
         ClusterAnswer: components["schemas"]["AnswerState"] & {
@@ -719,8 +786,19 @@ export interface components {
         };
         /** @description A deployment of one of the clusters. */
         FleetDeployment: components["schemas"]["DeploymentSummary"] & {
+            /**
+             * Format: date-time
+             * @description Present then, too: when this was known.
+             */
+            as_of?: string | null;
             /** @description Its cluster. */
             cluster: components["schemas"]["ClusterName"];
+            last_health?: components["schemas"]["Health"] | null;
+            /**
+             * Format: int64
+             * @description Present then, too: how many seconds ago that was.
+             */
+            stale_seconds?: number | null;
         };
         /** @description How often an image is used. */
         FleetImage: {
@@ -747,7 +825,10 @@ export interface components {
             continue?: string | null;
             /** @description The deployments, in the order that was asked for. There may be fewer than the limit though there are more. */
             items: components["schemas"]["FleetDeployment"][];
-            /** @description What all deployments amount to that the filters hold for, on whichever page they are, in the clusters that answered. */
+            /**
+             * @description What all deployments amount to that the filters hold for, on whichever page they are: in the clusters that answered, and in
+             *     those that are offline as they were last known.
+             */
             totals: components["schemas"]["FleetTotals"];
         };
         /** @description What deployments amount to. */
@@ -1891,6 +1972,34 @@ export interface operations {
             };
         };
     };
+    read_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/openmetrics-text": string;
+                };
+            };
+            /** @description A failure: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_namespaces: {
         parameters: {
             query?: {
@@ -2084,6 +2193,42 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": components["schemas"]["Rollout"];
+                };
+            };
+            /** @description A failure: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    watch_fleet: {
+        parameters: {
+            query?: {
+                /** @description Only these clusters: names in which `*` stands for any characters, separated by commas or repeated. */
+                cluster?: string[];
+                /** @description Only deployments in these namespaces, likewise. */
+                namespace?: string[];
+            };
+            header?: {
+                /** @description The id of the last event that was received. */
+                "Last-Event-ID"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
                 };
             };
             /** @description A failure: `code` says which */

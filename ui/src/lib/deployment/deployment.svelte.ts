@@ -2,7 +2,7 @@
 
 import { api, ask, type Schemas } from '$lib/api';
 import { Resource } from '$lib/list/resource.svelte';
-import { feed, type Change } from '$lib/live/feed.svelte';
+import { feed, type Change, type DeploymentChange } from '$lib/live/feed.svelte';
 
 export interface Target {
   cluster: string;
@@ -29,6 +29,7 @@ export class DeploymentModel {
   /** It was there, and is not any more. */
   gone = $state(false);
   readonly deployment = $derived(this.found.value?.deployment);
+  #presence: Schemas['Presence'] | undefined;
 
   constructor(readonly target: Target) {}
 
@@ -55,18 +56,35 @@ export class DeploymentModel {
   }
 
   #apply(changes: Change[]): void {
-    const { cluster, namespace, name } = this.target;
     for (const change of changes) {
-      if (change.kind !== 'deployment') continue;
-      const about = change.change;
-      if (about.cluster !== cluster || about.namespace !== namespace || about.deployment_name !== name) continue;
-      this.gone = about.deployment === undefined;
-      if (about.deployment) {
-        this.found.value = { ...this.found.value, deployment: about.deployment };
-        this.found.readAt = Date.now();
+      if (change.kind === 'cluster' && change.cluster.cluster === this.target.cluster) {
+        this.#seen(change.cluster.presence);
+      } else if (change.kind === 'deployment' && this.#isThis(change.change)) {
+        this.#changed(change.change.deployment);
       }
-      this.changes += 1;
     }
+  }
+
+  /** Its cluster went or came: everything is read again. */
+  #seen(presence: Schemas['Presence']): void {
+    if (this.#presence !== undefined && presence !== this.#presence) {
+      void this.reload();
+    }
+    this.#presence = presence;
+  }
+
+  #isThis({ cluster, namespace, deployment_name }: DeploymentChange): boolean {
+    const { target } = this;
+    return cluster === target.cluster && namespace === target.namespace && deployment_name === target.name;
+  }
+
+  #changed(deployment: Schemas['FleetDeployment'] | undefined): void {
+    this.gone = deployment === undefined;
+    if (deployment) {
+      this.found.value = { ...this.found.value, deployment };
+      this.found.readAt = Date.now();
+    }
+    this.changes += 1;
   }
 
   async #read(signal: AbortSignal): Promise<Found> {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import { inert, sortable } from './line';
+import { clockTime, inert, sortable } from './line';
 
 it.each([
   ['2026-11-24T20:15:03Z', '2026-11-24T20:15:03.000000000Z'],
@@ -23,4 +23,10 @@ it.each([
   ['emoji 👩‍🚀 stays', 'emoji 👩‍🚀 stays'],
 ])('%j is shown as %j', (text, expected) => {
   expect(inert(text)).toBe(expected);
+});
+
+it('shows the time of day to the millisecond, and nothing where there is none', () => {
+  const noon = new Date(2026, 10, 24, 12, 5, 9);
+  expect(clockTime(noon.toISOString().replace('.000Z', '.050999999Z'))).toBe('12:05:09.050');
+  expect(clockTime('')).toBe('');
 });

@@ -66,3 +66,12 @@ function picture(character: string): string {
 function named(character: string): string {
   return `‹U+${character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}›`;
 }
+
+/** `21:15:03.500` in the reader's own zone, of a time as `sortable` makes it. */
+export function clockTime(at: string): string {
+  const time = new Date(at);
+  const two = (part: number) => String(part).padStart(2, '0');
+  return at === ''
+    ? ''
+    : `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}.${at.slice(20, 23)}`;
+}
