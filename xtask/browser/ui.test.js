@@ -109,8 +109,8 @@ test('the address holds what is shown: a link and the way back bring it back', a
   await grid(page).getByRole('row').nth(1).waitFor();
   await page.getByRole('searchbox').fill('cluster:cluster-b');
   await page.getByText(/^30 deployments$/).waitFor();
-  await page.getByRole('button', { name: 'Age' }).click();
-  await eventually('the address', () => page.url().endsWith('/ui/deployments?q=cluster%3Acluster-b&sort=age'));
+  await grid(page).getByRole('button', { name: 'Health' }).click();
+  await eventually('the address', () => page.url().endsWith('/ui/deployments?q=cluster%3Acluster-b&sort=-health'));
   await page.reload();
   await page.getByText(/^30 deployments$/).waitFor();
   assert.equal(await page.getByRole('searchbox').inputValue(), 'cluster:cluster-b');

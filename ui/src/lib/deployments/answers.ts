@@ -15,7 +15,7 @@ export function reasonOf(answer: Answer, age: (time: string) => string): string 
     case 'timed_out':
       return 'did not answer in time';
     case 'offline':
-      return answer.last_seen ? `offline, last seen ${age(answer.last_seen)} ago` : 'offline, never seen';
+      return [awayFor(answer, age), keptOf(answer, age)].filter(Boolean).join('; ');
     case 'refused':
       return `refused: ${answer.detail} (${answer.code})`;
     case 'misbehaving':
@@ -23,4 +23,18 @@ export function reasonOf(answer: Answer, age: (time: string) => string): string 
     default:
       return 'did not answer';
   }
+}
+
+type Away = Extract<Answer, { state: 'offline' }>;
+
+function awayFor({ last_seen: seen }: Away, age: (time: string) => string): string {
+  return seen ? `offline, last seen ${age(seen)} ago` : 'offline, never seen';
+}
+
+/** What is shown of it nevertheless. */
+function keptOf({ as_of: known, truncated, detail }: Away, age: (time: string) => string): string {
+  if (!known) {
+    return detail ?? '';
+  }
+  return `its deployments are shown as they were known ${age(known)} ago${truncated ? ', and not all of them' : ''}`;
 }

@@ -10,7 +10,7 @@ export const columns: Column[] = [
   { id: 'reason', label: 'Reason', width: 'minmax(80px, 1.4fr)' },
   { id: 'restarted', label: 'Restarted', width: '84px', sort: '-restarted_at' },
   { id: 'created', label: 'Age', width: '72px', sort: 'age' },
-  { id: 'actions', label: '', width: '64px' },
+  { id: 'actions', label: 'Actions', width: '64px', quiet: true },
 ];
 
 /** Those that can be hidden. */

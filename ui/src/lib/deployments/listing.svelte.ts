@@ -76,11 +76,19 @@ export class Listing {
 
   #apply(changes: Change[]): void {
     const page = this.page.value;
-    const about = changes.flatMap((change) => (change.kind === 'deployment' ? [change.change] : []));
-    if (!page || about.length === 0) {
+    if (!page) {
       return;
     }
-    const latest = new Map(about.map((change) => [idOf(change), change]));
+    const about = changes.flatMap((change) => (change.kind === 'deployment' ? [change.change] : []));
+    if (about.length > 0) {
+      this.#patch(page, new Map(about.map((change) => [idOf(change), change])));
+    }
+    this.missing += changes.filter((change) => turned(change, page)).length;
+    this.#readAgainLater(page);
+  }
+
+  /** Puts changes into the rows that are there, and counts those that are not. */
+  #patch(page: Page, latest: Map<string, DeploymentChange>): void {
     let patched = false;
     const items = page.items.map((item) => {
       const change = latest.get(idOf(item));
@@ -93,7 +101,6 @@ export class Listing {
       this.page.value = { ...page, items };
     }
     this.missing += [...latest.values()].filter((change) => this.#belongs(change, page)).length;
-    this.#readAgainLater(page);
   }
 
   /** Whether a deployment that is not among the rows may have to be. */
@@ -106,4 +113,14 @@ export class Listing {
       this.#timer ??= setTimeout(() => void this.load(), READ_AGAIN_AFTER);
     }
   }
+}
+
+/** Whether a cluster has gone or come back since it was asked. */
+function turned(change: Change, { clusters }: Page): boolean {
+  if (change.kind !== 'cluster') {
+    return change.kind === 'cluster_gone';
+  }
+  const { cluster: name, presence } = change.cluster;
+  const answer = clusters.find(({ cluster }) => cluster === name);
+  return answer !== undefined && (answer.state === 'offline') !== (presence === 'offline');
 }

@@ -6,6 +6,8 @@ export interface Column {
   /** What the server sorts by for it; the first press sorts so, the second the other way round. */
   sort?: string;
   numeric?: boolean;
+  /** The head is for screen readers: what stands below speaks for itself. */
+  quiet?: boolean;
 }
 
 /** The next order when a column's head is pressed. */

@@ -71,7 +71,11 @@ class Restarts {
 
   propose(targets: Target[]): void {
     if (targets.length > 0) {
-      this.proposed = targets;
+      this.proposed = targets.map(({ cluster, namespace, deployment_name }) => ({
+        cluster,
+        namespace,
+        deployment_name,
+      }));
       this.open = true;
     }
   }
