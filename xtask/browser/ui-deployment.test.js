@@ -196,9 +196,9 @@ test('a session that ends while a log is followed is begun again, and no line is
   }
 });
 
-test('thirty thousand lines scroll without a halt', async (t) => {
+test('ten thousand lines scroll without a halt, while more come', async (t) => {
   const deployment = take();
-  await writeLines(demo, deployment, 2_000);
+  await writeLines(demo, deployment, 300);
   await rolledOut(deployment);
   const page = await open(t, { path: `${placeOf(deployment)}/logs?from=all` });
   const count = async () => Number.parseInt((await page.getByText(/^[\d,]+ lines$/).innerText()).replace(/\D/g, ''), 10);
@@ -265,7 +265,7 @@ test('the activity is filtered by the address, leads to a deployment, and is exp
 
   await page.getByLabel('Cluster').fill('Not A Cluster');
   await page.keyboard.press('Enter');
-  await page.getByRole('alert').getByText('Try again').waitFor();
+  await page.getByRole('alert').getByText('cluster', { exact: false }).first().waitFor();
   assert.equal(await page.getByLabel('Cluster').getAttribute('aria-invalid'), 'true');
 });
 

@@ -22,6 +22,7 @@ it('moves nothing across a note', () => {
   buffer.note({ kind: 'note', id: 0, tone: 'warn', text: '3 lines were dropped' });
   buffer.add([line('2'), line('1')]);
   expect(texts(buffer)).toEqual(['5', '3 lines were dropped', '1', '2']);
+  expect(buffer.lines).toBe(3);
 });
 
 it('keeps the newest lines, so many at most, and counts the others', () => {
@@ -32,6 +33,7 @@ it('keeps the newest lines, so many at most, and counts the others', () => {
   }
   expect(buffer.rows.at(-1)?.text).toBe('1249');
   expect(buffer.gone + buffer.rows.length).toBe(250);
+  expect(buffer.lines).toBe(buffer.rows.length);
 });
 
 it('keeps so many characters at most, also of few long lines', () => {

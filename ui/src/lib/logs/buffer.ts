@@ -15,6 +15,8 @@ export class LogBuffer {
   rows: LogRow[] = [];
   /** How many lines were let go. */
   gone = 0;
+  /** How many are there. */
+  lines = 0;
   #characters = 0;
 
   constructor(readonly bounds: Bounds) {}
@@ -28,6 +30,7 @@ export class LogBuffer {
     const late = this.rows.splice(this.#placeOf(added[0] as LogText));
     // Not in one call with a hundred thousand arguments.
     for (const row of merged(late, added)) this.rows.push(row);
+    this.lines += lines.length;
     this.#characters += lines.reduce((sum, { text }) => sum + text.length, 0);
     this.#trim();
   }
@@ -35,12 +38,6 @@ export class LogBuffer {
   note(note: LogNote): void {
     this.rows.push(note);
     this.#trim();
-  }
-
-  clear(): void {
-    this.rows = [];
-    this.gone = 0;
-    this.#characters = 0;
   }
 
   /** Where the first of new lines may have to go. A note is a wall: what is behind it was known before. */
@@ -66,9 +63,12 @@ export class LogBuffer {
     let cut = 0;
     while (rows.length - cut > bounds.lines * 0.9 || this.#characters > bounds.characters * 0.9) {
       const row = rows[cut] as LogRow;
-      this.#characters -= row.kind === 'line' ? row.text.length : 0;
-      this.gone += row.kind === 'line' ? 1 : 0;
       cut += 1;
+      if (row.kind === 'line') {
+        this.#characters -= row.text.length;
+        this.lines -= 1;
+        this.gone += 1;
+      }
     }
     this.rows = rows.slice(cut);
   }
