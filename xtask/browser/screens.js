@@ -15,6 +15,7 @@ async function dialog(page) {
 async function deployment(page) {
   await deployments(page, '?sort=name');
   await page.keyboard.press('j');
+  await page.locator('[role=row]:focus').waitFor();
   await page.keyboard.press('Enter');
   await page.getByRole('heading', { name: 'Rollout' }).waitFor();
   await page.getByRole('region', { name: 'Table of pods' }).getByRole('button').first().waitFor();
