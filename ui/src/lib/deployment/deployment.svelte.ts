@@ -29,6 +29,13 @@ export class DeploymentModel {
   /** It was there, and is not any more. */
   gone = $state(false);
   readonly deployment = $derived(this.found.value?.deployment);
+  /** As far as is known there is no such deployment: its cluster has answered, or there is no such cluster. */
+  readonly missing = $derived(
+    this.gone ||
+      (this.found.value !== undefined &&
+        !this.deployment &&
+        (this.found.value.answer?.state ?? 'answered') === 'answered'),
+  );
   #presence: Schemas['Presence'] | undefined;
 
   constructor(readonly target: Target) {}

@@ -74,8 +74,10 @@ export class Log {
       this.#note('warn', 'Older lines were left out: the answer would have been too large.');
     }
     this.#add(lines);
-    for (const { pod, container, message } of problems ?? []) {
-      this.#note('idle', `${pod}/${container}: ${inert(message)}`);
+    const [first, ...more] = problems ?? [];
+    if (first) {
+      const others = more.length > 0 ? ` (and ${more.length} more like this)` : '';
+      this.#note('idle', `Not read: ${first.pod}/${first.container}: ${inert(first.message)}${others}`);
     }
   }
 

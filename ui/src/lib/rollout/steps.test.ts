@@ -33,7 +33,12 @@ it('goes on step by step', () => {
 
 it('hangs where its pods do', () => {
   const problems = [{ pod: 'cart-1', reason: 'ImagePullBackOff' }];
-  expect(states({ updated: 1, ready: 3, available: 3, problems })).toEqual(['hangs', 'later', 'later']);
+  expect(states({ updated: 1, ready: 3, available: 3, problems })).toEqual(['now', 'hangs', 'later']);
+  expect(states({ updated: 2, total: 4, ready: 4, available: 4, state: 'paused' })).toEqual([
+    'hangs',
+    'later',
+    'later',
+  ]);
   expect(states({ updated: 4, ready: 1, available: 1, state: 'failed' })).toEqual(['done', 'hangs', 'later']);
 });
 
