@@ -48,7 +48,7 @@ export const screens = {
   deployments: (page) => deployments(page),
   'deployments-compact': async (page) => {
     await deployments(page, '?sort=name');
-    await page.getByText('Columns').click();
+    await page.locator('summary', { hasText: 'Columns' }).click();
     await page.getByLabel('Compact rows').check();
   },
   'deployments-none': async (page) => {
