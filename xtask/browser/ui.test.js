@@ -1,6 +1,11 @@
 // The web UI in a browser, on the whole system.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { violations } from './accessible.js';
@@ -92,7 +97,7 @@ test('by keyboard alone somebody finds a deployment, restarts it, and sees the r
   await page.keyboard.press('j');
   await focusedRow(page).getByText(name, { exact: true }).waitFor();
   await page.keyboard.press('r');
-  await page.getByRole('button', { name: 'Restart this deployment' }).waitFor();
+  await page.getByRole('button', { name: `Restart ${name}` }).waitFor();
   await page.keyboard.press('Enter');
   await page.getByRole('dialog').getByText('complete', { exact: true }).waitFor({ timeout: 30_000 });
 
@@ -163,6 +168,23 @@ test('without a network the page keeps what it knows, says so, and goes on when 
   await page.getByText(/The server cannot be reached/).waitFor({ state: 'detached' });
 });
 
+/** An agent for a cluster that somebody has let in, beside the one that the demo has for the same simulated cluster. */
+async function startAgent(t, cluster, manifest) {
+  const [program, ...given] = (await readFile(`/proc/${demo.pids['agent cluster-a']}/cmdline`, 'utf8')).split('\0').slice(0, -1);
+  const dir = await mkdtemp(join(tmpdir(), 'agent-'));
+  const creds = join(dir, 'agent.creds');
+  await writeFile(creds, Buffer.from(manifest.match(/agent\.creds: "?([A-Za-z0-9+/=]+)/)[1], 'base64'), { mode: 0o600 });
+  const instead = { '--cluster-name': cluster, '--nats-creds': creds };
+  const flags = given.map((value, index) => instead[given[index - 1]] ?? value);
+  const agent = spawn(program, flags, { stdio: 'ignore' });
+  t.after(async () => {
+    const exited = once(agent, 'exit');
+    agent.kill('SIGKILL');
+    await exited;
+    await rm(dir, { recursive: true });
+  });
+}
+
 test('a command lets a cluster in, and each step turns green', async (t) => {
   const page = await open(t);
   await page.getByRole('button', { name: 'Add a cluster' }).click();
@@ -173,9 +195,48 @@ test('a command lets a cluster in, and each step turns green', async (t) => {
   await page.keyboard.press('Enter');
   const steps = page.getByRole('list', { name: 'How far the cluster is' }).getByRole('listitem');
   await steps.getByText('The command is made: done').waitFor();
-  const command = await page.locator('pre').innerText();
-  assert.match(command, /^curl -fsS -X POST 'http[^']+' \| kubectl apply -f -$/);
   assert.equal(await steps.getByText(': not yet').count(), 3);
+
+  const command = await page.locator('pre').innerText();
+  const [, link] = command.match(/^curl -fsS -X POST '(http[^']+)' \| kubectl apply -f -$/);
+  await startAgent(t, 'newcomer', await (await fetch(link, { method: 'POST' })).text());
+  await steps.getByText('It answers: done').waitFor({ timeout: 30_000 });
+  assert.equal(await steps.getByText(': done').count(), 4);
+  assert.deepEqual(await violations(page), []);
+  await page.getByRole('link', { name: 'See its deployments' }).click();
+  await page.getByText(/^30 deployments$/).waitFor();
+
+  // Nobody reads the list again: what is gone goes from the screen by itself.
+  await page.goto('');
+  await grid(page, 'Clusters').getByText('newcomer').waitFor();
+  await (await signIn(demo)).remove('/clusters/newcomer');
+  await grid(page, 'Clusters').getByText('newcomer').waitFor({ state: 'detached' });
+});
+
+test('a restart that hangs says why', async (t) => {
+  const page = await open(t, { path: 'deployments?q=cluster:cluster-a health:failed' });
+  await page.getByText(/^1 deployment$/).waitFor();
+  await page.getByRole('button', { name: /^Restart / }).click();
+  await page.getByRole('button', { name: 'Restart this deployment' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('progressing', { exact: true }).waitFor();
+  await dialog.getByText(/^(ErrImagePull|ImagePullBackOff)$/).waitFor({ timeout: 30_000 });
+  assert.deepEqual(await violations(page), []);
+  await page.getByRole('button', { name: 'Close and go on' }).click();
+  await page.getByRole('button', { name: '1 of 1 restarts under way' }).click();
+  await dialog.getByText(/does-not-exist/).first().waitFor();
+});
+
+test('what changes elsewhere is in the table by itself', async (t) => {
+  const { cluster, namespace, deployment_name: name } = await healthy();
+  const page = await open(t, { path: `deployments?q=cluster:${cluster} ns:${namespace} ${name}` });
+  await page.getByText('Live', { exact: true }).waitFor();
+  await page.getByText(/^1 deployment$/).waitFor();
+  const restarted = () => grid(page).locator('time').first().getAttribute('datetime', { timeout: 1_000 }).catch(() => null);
+  const before = await restarted();
+  const session = await signIn(demo);
+  await session.post('/restart', { cluster, namespace, deployment_name: name });
+  await eventually('the row shows the restart', async () => (await restarted()) !== before);
 });
 
 test('what others have written stays text', async (t) => {
