@@ -30,7 +30,11 @@ function firstOnes() {
   const begun = [...readFileSync(join(root, boot), 'utf8').matchAll(/import\("\/ui\/([^"]+)"\)/g)].map(
     ([, path]) => path,
   );
-  const nodes = readdirSync(join(root, '_app/immutable/nodes')).filter((name) => /^[02]\..*\.js$/.test(name));
+  const app = readFileSync(join(root, '../.svelte-kit/generated/client-optimized/app.js'), 'utf8');
+  const fleet = app.match(/"\/": \[(\d+)/)?.[1];
+  const nodes = readdirSync(join(root, '_app/immutable/nodes')).filter(
+    (name) => name.endsWith('.js') && ['0', fleet].includes(name.split('.')[0]),
+  );
   if (begun.length !== 2 || nodes.length !== 2) {
     throw new Error('the build has another shape than this script knows');
   }

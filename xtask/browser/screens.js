@@ -11,6 +11,23 @@ async function dialog(page) {
   await page.getByRole('dialog').waitFor();
 }
 
+/** To the page of the first deployment. */
+async function deployment(page) {
+  await deployments(page, '?sort=name');
+  await page.keyboard.press('j');
+  await page.locator('[role=row]:focus').waitFor();
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Rollout' }).waitFor();
+  await page.getByRole('region', { name: 'Table of pods' }).getByRole('button').first().waitFor();
+}
+
+/** To its log. */
+async function logs(page, search = '') {
+  await deployment(page);
+  await page.goto(`${page.url()}/logs${search}`);
+  await page.getByRole('log').getByText('INFO').first().waitFor();
+}
+
 /** By name: what brings a page, which is signed in and shows the fleet, there. */
 export const screens = {
   fleet: async (page) => rows(page, 'Clusters').waitFor(),
@@ -50,9 +67,35 @@ export const screens = {
     await page.keyboard.press('x');
     await page.getByText('1 selected').waitFor();
   },
+  deployment: async (page) => {
+    await deployment(page);
+    await page.getByRole('region', { name: 'Table of pods' }).getByRole('button').first().click();
+    await page.getByText('Nobody has done anything').or(page.getByText('admin restart')).first().waitFor();
+  },
+  logs: (page) => logs(page),
+  'logs-search': async (page) => {
+    await logs(page, '?q=request&wrap');
+    await page.keyboard.press('n');
+    await page.locator('mark').first().waitFor();
+  },
+  'logs-containers': async (page) => {
+    await logs(page, '?times=no');
+    await page.locator('summary').filter({ hasText: 'container' }).click();
+    await page.getByRole('button', { name: /^Only / }).first().waitFor();
+  },
   activity: async (page) => {
     await page.goto('activity');
-    await page.getByRole('heading', { name: 'Activity' }).waitFor();
+    await rows(page, 'Activity').waitFor();
+  },
+  'activity-none': async (page) => {
+    await page.goto('activity?user=nobody&outcome=failed');
+    await page.getByText('Nothing fits that').waitFor();
+  },
+  'activity-export': async (page) => {
+    await page.goto('activity?verb=enroll');
+    await rows(page, 'Activity').waitFor();
+    await page.locator('summary').filter({ hasText: 'Export' }).click();
+    await page.getByText('CSV').waitFor();
   },
   account: async (page) => {
     await page.goto('account');

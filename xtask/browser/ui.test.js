@@ -97,7 +97,7 @@ test('by keyboard alone somebody finds a deployment, restarts it, and sees the r
   await page.keyboard.press('j');
   await focusedRow(page).getByText(name, { exact: true }).waitFor();
   await page.keyboard.press('r');
-  await page.getByRole('button', { name: 'Restart this deployment' }).waitFor();
+  await page.getByRole('button', { name: `Restart ${name}` }).waitFor();
   await page.keyboard.press('Enter');
   await page.getByRole('dialog').getByText('complete', { exact: true }).waitFor({ timeout: 30_000 });
 
