@@ -6,7 +6,6 @@ mod args;
 mod bus;
 mod cache;
 mod clock;
-mod filter;
 mod guard;
 mod health;
 mod jitter;

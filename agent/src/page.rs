@@ -1,18 +1,7 @@
-//! Pages of an ordered list: where one starts, and where it ends. Pure.
+//! Pages of an ordered list: where one starts, and how it is filled. Pure.
 
-use bus_schema::{DEFAULT_LIMIT, Fault, FaultCode, MAX_LIMIT, PAGE_BYTES, Page};
-
-/// How many items a page may have; a number out of range is refused rather than bent.
-pub fn limit(asked: Option<u32>) -> Result<usize, Fault> {
-    let limit = asked.unwrap_or(DEFAULT_LIMIT);
-    if (1..=MAX_LIMIT).contains(&limit) {
-        return Ok(limit as usize);
-    }
-    Err(Fault::new(
-        FaultCode::InvalidRequest,
-        format!("limit: {limit} is not between 1 and {MAX_LIMIT}"),
-    ))
-}
+use bus_schema::page::{Room, take};
+use bus_schema::{Fault, FaultCode, PAGE_BYTES, Page};
 
 /// The fault for a `continue` that no list gave out.
 pub fn not_a_cursor(why: &str) -> Fault {
@@ -20,34 +9,6 @@ pub fn not_a_cursor(why: &str) -> Fault {
         FaultCode::InvalidRequest,
         format!("continue: not from an earlier page of this list: {why}"),
     )
-}
-
-/// How much a page holds.
-#[derive(Debug, Clone, Copy)]
-pub struct Room {
-    /// Items.
-    pub items: usize,
-    /// Bytes of their JSON.
-    pub bytes: usize,
-}
-
-/// Takes items, which come in the list's order, until there is no more room; whether any were left. One item is always taken, so
-/// that every page gets further.
-pub fn take<T>(
-    items: impl IntoIterator<Item = T>,
-    room: Room,
-    bytes: impl Fn(&T) -> usize,
-) -> (Vec<T>, bool) {
-    let (mut taken, mut used) = (Vec::new(), 0);
-    for item in items {
-        used += bytes(&item) + 1;
-        let full = taken.len() >= room.items || used > room.bytes;
-        if full && !taken.is_empty() {
-            return (taken, true);
-        }
-        taken.push(item);
-    }
-    (taken, false)
 }
 
 /// A page of at most `limit` items. `cursor` says how the next page finds the item that was the last of this one.
@@ -106,15 +67,6 @@ mod tests {
     #[test]
     fn an_item_larger_than_a_page_still_gets_through() {
         assert_eq!(pages(&[1, 2], 10, PAGE_BYTES * 2), [[1], [2]]);
-    }
-
-    #[test]
-    fn limits_out_of_range_are_refused_by_name() {
-        for asked in [0, MAX_LIMIT + 1] {
-            let fault = limit(Some(asked)).unwrap_err();
-            assert_eq!(fault.code, FaultCode::InvalidRequest);
-            assert!(fault.message.starts_with("limit"), "{fault}");
-        }
     }
 
     proptest! {

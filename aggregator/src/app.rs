@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use crate::audit::Audit;
 use crate::enrolment::Agent;
 use crate::fleet::Fleet;
+use crate::metrics::Metrics;
 use crate::public_url::PublicUrl;
 use crate::sign_in::Identity;
 
@@ -24,6 +25,8 @@ pub struct Parts {
     pub agents: Agent,
     /// How this service is reached from elsewhere; `None` where that is not known.
     pub public_url: Option<PublicUrl>,
+    /// What is counted.
+    pub metrics: Metrics,
     /// Who calls.
     pub identity: Identity,
     /// Cancelled when the program is to stop: event streams end then.

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bus_keys::{Label, Member, UserKey};
 use bus_schema::ClusterName;
@@ -195,6 +196,15 @@ fn lifetime(text: &str) -> Result<SignedDuration, String> {
     }
 }
 
+fn interval(text: &str) -> Result<Duration, String> {
+    let wrong = || "write it like 60s or 5m; a second to a day".to_owned();
+    let duration: SignedDuration = text.parse().map_err(|_| wrong())?;
+    let day = Duration::from_hours(24);
+    let duration = Duration::try_from(duration).map_err(|_| wrong())?;
+    let is_one = (Duration::from_secs(1)..=day).contains(&duration);
+    is_one.then_some(duration).ok_or_else(wrong)
+}
+
 /// How the bus is reached with the aggregator's keys.
 #[derive(Debug, Args)]
 pub struct BusLink {
@@ -322,6 +332,15 @@ pub struct Serve {
         value_name = "N"
     )]
     pub jetstream_replicas: usize,
+    /// How often a cluster whose deployments change is read, so that they can be shown as they were when it is away, such as `60s`.
+    #[arg(
+        long,
+        env = "MCA_INVENTORY_INTERVAL",
+        value_name = "TIME",
+        default_value = "60s",
+        value_parser = interval
+    )]
+    pub inventory_interval: Duration,
     /// How the log is written.
     #[arg(
         long,

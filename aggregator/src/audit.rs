@@ -11,6 +11,7 @@ use async_nats::jetstream::stream::{
 };
 use bus_schema::{ClusterName, DeploymentName, Namespace, OperationId};
 use jiff::Timestamp;
+use prometheus_client::metrics::counter::Counter;
 use serde::{Deserialize, Serialize};
 use tracing::error;
 use utoipa::ToSchema;
@@ -141,6 +142,7 @@ pub struct SignIn {
 pub struct Audit {
     jetstream: Context,
     stream: Stream,
+    failures: Counter,
 }
 
 impl Audit {
@@ -166,7 +168,14 @@ impl Audit {
         Ok(Self {
             jetstream: jetstream.clone(),
             stream,
+            failures: Counter::default(),
         })
+    }
+
+    /// How many lines could not be written since it was opened.
+    #[must_use]
+    pub fn failures(&self) -> Counter {
+        self.failures.clone()
     }
 
     /// Writes an operation's first line.
@@ -253,10 +262,12 @@ impl Audit {
             }
             Ok(Err(error)) => {
                 error!(%error, "the audit cannot be written");
+                self.failures.inc();
                 Err(AuditError::Unavailable(Some(error)))
             }
             Err(_) => {
                 error!("the audit was not acknowledged in time");
+                self.failures.inc();
                 Err(AuditError::Unavailable(None))
             }
         }

@@ -40,6 +40,19 @@ pub enum BusError {
     Fault(Fault),
 }
 
+impl BusError {
+    /// It in one word.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Unavailable => "unavailable",
+            Self::NoResponders => "no_responders",
+            Self::TimedOut => "timed_out",
+            Self::Fault(_) => "fault",
+        }
+    }
+}
+
 /// The connection cannot be made ready.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {

@@ -89,9 +89,10 @@ where
             }
         }
     });
-    let events = stream::unfold(receiver, async |mut receiver| {
+    let reader = app.metrics.reader();
+    let events = stream::unfold((receiver, reader), async |(mut receiver, reader)| {
         let event = receiver.recv().await?;
-        Some((Ok::<_, Infallible>(event), receiver))
+        Some((Ok::<_, Infallible>(event), (receiver, reader)))
     });
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
     Sse::new(events).keep_alive(keep_alive).into_response()

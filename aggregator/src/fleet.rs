@@ -15,6 +15,8 @@ use crate::actor::Actor;
 use crate::audit::Audit;
 use crate::bus::{Bus, BusError};
 use crate::enrolment::{Enrolment, Invitations};
+use crate::inventory::Inventory;
+use crate::metrics::Metrics;
 use crate::operations::Operations;
 use crate::problem::{Problem, ProblemCode};
 use crate::registry::{ClusterView, Moment, Presence, Registry};
@@ -26,6 +28,7 @@ mod enroll;
 mod follow;
 mod hearing;
 mod invite;
+mod keep;
 mod listen;
 mod order;
 mod presence;
@@ -39,6 +42,7 @@ pub use answers::hear_answers;
 pub use changes::{hear_changes, watch_time};
 pub use follow::FollowedLog;
 pub use hearing::watch_link;
+pub use keep::keep_inventory;
 pub use listen::{Clusters, follow_forgotten, listen};
 pub(crate) use order::mint;
 pub use order::{Done, RequestId};
@@ -61,6 +65,8 @@ pub struct Fleet {
     bus: Bus,
     audit: Audit,
     operations: Operations,
+    inventory: Inventory,
+    metrics: Metrics,
     registry: RwLock<Registry>,
     restart_times: RestartTimes,
     unbegun: Unbegun,
@@ -77,11 +83,19 @@ pub struct Fleet {
 impl Fleet {
     /// A fleet of which nothing has been heard yet.
     #[must_use]
-    pub fn new(bus: Bus, audit: Audit, operations: Operations) -> Self {
+    pub fn new(
+        bus: Bus,
+        audit: Audit,
+        operations: Operations,
+        inventory: Inventory,
+        metrics: Metrics,
+    ) -> Self {
         Self {
             bus,
             audit,
             operations,
+            inventory,
+            metrics,
             registry: RwLock::default(),
             restart_times: RestartTimes::default(),
             unbegun: Unbegun::default(),
@@ -124,6 +138,16 @@ impl Fleet {
     pub async fn finish_writes(&self) {
         self.writes.close();
         self.writes.wait().await;
+    }
+
+    /// Whether each cluster is heard, without its name.
+    #[must_use]
+    pub fn presences(&self) -> Vec<Presence> {
+        let (registry, now) = (self.registry(), Moment::now());
+        let presences = registry
+            .names()
+            .filter_map(|name| registry.presence(name, now));
+        presences.collect()
     }
 
     /// Every cluster that the actor may see, by name.
@@ -241,7 +265,10 @@ impl Fleet {
     ) -> Result<Bytes, SendError> {
         let payload = serde_json::to_vec(request).map_err(SendError::Unwritable)?;
         let subject = subject::request(cluster, R::VERB);
-        let reply = self.bus.request(subject, payload.into(), within).await?;
+        let reply = self.bus.request(subject, payload.into(), within).await;
+        let outcome = reply.as_ref().map_or_else(BusError::word, |_| "answered");
+        self.metrics.asked(R::VERB, outcome);
+        let reply = reply?;
         encoding::unpack(reply.payload, reply.headers.as_ref())
             .map_err(|error| SendError::Unreadable(error.into()))
     }

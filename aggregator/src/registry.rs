@@ -16,6 +16,7 @@ mod hearing;
 mod misbehaviour;
 mod news;
 mod saving;
+mod source;
 mod view;
 mod window;
 
@@ -61,6 +62,18 @@ pub enum Presence {
     Stale,
     /// Not heard for three heartbeats, or its agents said that they leave.
     Offline,
+}
+
+impl Presence {
+    /// It in one word, as in answers.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Online => "online",
+            Self::Stale => "stale",
+            Self::Offline => "offline",
+        }
+    }
 }
 
 /// What is kept of a cluster over restarts of the aggregator.

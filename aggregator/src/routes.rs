@@ -36,6 +36,7 @@ mod fleet;
 mod health;
 mod join;
 mod logs;
+mod metrics;
 mod namespaces;
 mod pods;
 mod restart;
@@ -72,6 +73,7 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(audit::read_audit))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
+        .routes(routes!(metrics::read_metrics))
 }
 
 /// The service that is put in its place once the bus and what is kept there can be used. Until then: that the process runs, and that
@@ -101,6 +103,7 @@ pub fn router(app: App) -> Router {
     // Event streams are not compressed: a compressor would hold events back.
     let compressed = DefaultPredicate::new().and(NotForContentType::new("text/event-stream"));
     let around = ServiceBuilder::new()
+        .layer(middleware::from_fn_with_state(app.clone(), metrics::count))
         .layer(middleware::from_fn(with_request_id))
         .layer(SetResponseHeaderLayer::if_not_present(
             header::X_CONTENT_TYPE_OPTIONS,
@@ -142,7 +145,7 @@ async fn with_request_id(mut request: Request, next: Next) -> Response {
     let value = HeaderValue::from_str(&id).expect("hexadecimal digits are legal in a header");
     request.headers_mut().insert("x-request-id", value.clone());
     let span = tracing::info_span!("call", id, method = %request.method(), path = loggable(request.uri().path()));
-    let probed = matches!(request.uri().path(), "/livez" | "/readyz");
+    let probed = matches!(request.uri().path(), "/livez" | "/readyz" | "/metrics");
     let began = std::time::Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
     let (status, milliseconds) = (response.status().as_u16(), began.elapsed().as_millis());

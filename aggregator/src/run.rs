@@ -1,18 +1,15 @@
 //! From a command line to a running service, and back.
 
-use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use async_nats::jetstream;
-use axum::Router;
 use bus_keys::AggregatorKeys;
 use bus_link::Servers;
 use bus_schema::timing::DRAIN_WITHIN;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tower_http::services::{ServeDir, ServeFile};
 use tracing::{info, warn};
 
 use crate::app::{App, Parts};
@@ -22,13 +19,16 @@ use crate::bus::Bus;
 use crate::client_address::TrustedProxies;
 use crate::enrolment::{Agent, Enrolment, Gate, Invitations, agent_ca};
 use crate::fleet::{self, Clusters, Fleet};
+use crate::inventory::Inventory;
 use crate::listener;
+use crate::metrics::Metrics;
 use crate::operations::Operations;
 use crate::public_url::PublicUrl;
 use crate::routes;
 use crate::sessions::{SessionCookie, Sessions};
 use crate::sign_in::Identity;
 use crate::store::StoreError;
+use crate::ui;
 use crate::users::Users;
 
 /// Serves until `stop` resolves, then ends what is under way. It listens at once: that it waits for the bus is an answer, too.
@@ -42,15 +42,17 @@ pub async fn serve(mut args: Serve, stop: impl Future<Output = ()>) -> anyhow::R
     args.listen = listener.local_addr()?;
     info!(address = %args.listen, "listening");
     let (ready, listening) = (Arc::new(OnceLock::new()), CancellationToken::new());
-    let router = routes::once_ready(Arc::clone(&ready));
+    let mut router = routes::once_ready(Arc::clone(&ready));
+    if let Some(dir) = &args.ui_dir {
+        router = ui::beside(router, dir);
+    }
     let serving = tokio::spawn(listener::serve(listener, router, listening.clone()));
     tokio::pin!(stop);
-    let ui_dir = args.ui_dir.clone();
     let app = tokio::select! {
         app = start(args) => app?,
         () = &mut stop => return Ok(()),
     };
-    let router = with_ui(routes::router(app.clone()), ui_dir);
+    let router = routes::router(app.clone());
     ready.set(router).expect("it is set here alone");
     info!("serving");
     stop.await;
@@ -84,6 +86,7 @@ pub async fn start(args: Serve) -> anyhow::Result<App> {
         cookie_secure,
         trusted_proxies,
         jetstream_replicas,
+        inventory_interval,
         log_format: _,
     } = args;
     let users = Users::open(users).await?;
@@ -98,7 +101,14 @@ pub async fn start(args: Serve) -> anyhow::Result<App> {
     let bus = Bus::connect(&servers, nats_creds.as_deref()).await?;
     // On the heap, as in `store`: it is large.
     let kept = Box::pin(Kept::open(&bus, gate.as_ref(), jetstream_replicas)).await?;
-    let mut fleet = Fleet::new(bus, kept.audit.clone(), kept.operations);
+    let metrics = Metrics::new(kept.audit.failures());
+    let mut fleet = Fleet::new(
+        bus,
+        kept.audit.clone(),
+        kept.operations,
+        kept.inventory,
+        metrics.clone(),
+    );
     if let Some(enrolment) = kept.enrolment {
         fleet = fleet.with_enrolment(enrolment, kept.clusters.clone());
     }
@@ -116,6 +126,10 @@ pub async fn start(args: Serve) -> anyhow::Result<App> {
     tokio::spawn(fleet::hear_changes(Arc::clone(&fleet)));
     tokio::spawn(fleet::watch_time(Arc::clone(&fleet)));
     tokio::spawn(fleet::watch_link(Arc::clone(&fleet)));
+    tokio::spawn(fleet::keep_inventory(
+        Arc::clone(&fleet),
+        inventory_interval,
+    ));
     tokio::spawn(fleet::settle(Arc::clone(&fleet)));
     let cookie = if cookie_secure {
         SessionCookie::Secure
@@ -131,6 +145,7 @@ pub async fn start(args: Serve) -> anyhow::Result<App> {
     Ok(Arc::new(Parts {
         fleet,
         audit: kept.audit,
+        metrics,
         agents: Agent {
             nats_url: agent_nats_url.unwrap_or(nats_url),
             nats_ca: agent_ca,
@@ -146,6 +161,7 @@ pub async fn start(args: Serve) -> anyhow::Result<App> {
 struct Kept {
     audit: Audit,
     operations: Operations,
+    inventory: Inventory,
     clusters: Clusters,
     sessions: Sessions,
     enrolment: Option<(Enrolment, Invitations)>,
@@ -183,18 +199,10 @@ impl Kept {
         Ok(Self {
             audit: Audit::open(&jetstream, replicas).await?,
             operations: Operations::open(&jetstream, replicas).await?,
+            inventory: Inventory::open(&jetstream, replicas).await?,
             clusters: Clusters::open(&jetstream, replicas).await?,
             sessions: Sessions::open(&jetstream, replicas).await?,
             enrolment,
         })
-    }
-}
-
-/// Serves the built web UI beside the API; its pages are one program, so every path that is no file is its first page.
-fn with_ui(router: Router, ui_dir: Option<PathBuf>) -> Router {
-    match ui_dir {
-        Some(dir) => router
-            .fallback_service(ServeDir::new(&dir).fallback(ServeFile::new(dir.join("index.html")))),
-        None => router,
     }
 }

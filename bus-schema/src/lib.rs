@@ -7,6 +7,7 @@
 
 mod deployment_changes;
 mod fault;
+mod filter;
 mod guard;
 mod health;
 mod heartbeat;
@@ -14,10 +15,11 @@ mod image;
 mod instant;
 mod log_stream;
 mod name;
-mod page;
+pub mod page;
 mod pattern;
 mod request;
 mod selector;
+mod share;
 mod sort;
 pub mod subject;
 mod survey;
@@ -26,6 +28,7 @@ pub mod verb;
 
 pub use deployment_changes::{DeploymentChanges, GoneDeployment};
 pub use fault::{Fault, FaultCode};
+pub use filter::{Filter, Listed};
 pub use guard::{Guard, OperationId};
 pub use health::Health;
 pub use heartbeat::{
@@ -41,6 +44,7 @@ pub use page::{DEFAULT_LIMIT, MAX_LIMIT, PAGE_BYTES, Page};
 pub use pattern::{Pattern, PatternError};
 pub use request::{Access, Request, Right, Verb, Write};
 pub use selector::{Selector, SelectorError};
+pub use share::{Found, Share};
 pub use sort::{Order, Place, PlaceRef, Sort, SortBy, SortError};
 pub use survey::{
     AnswerId, DeploymentFilter, ImageCount, Scope, SurveyDeployments, Surveyed, Totals,

@@ -1,6 +1,8 @@
-//! Pages of a list.
+//! Pages of a list: how long one may be, and where it ends.
 
 use serde::{Deserialize, Serialize};
+
+use crate::{Fault, FaultCode};
 
 /// Items of a page when the request names no limit.
 pub const DEFAULT_LIMIT: u32 = 500;
@@ -33,6 +35,63 @@ impl<T> Page<T> {
             items,
             next: None,
             stale_seconds: None,
+        }
+    }
+}
+
+/// How many items a page may have; a number out of range is refused rather than bent.
+///
+/// # Errors
+/// [`FaultCode::InvalidRequest`] for such a number.
+pub fn limit(asked: Option<u32>) -> Result<usize, Fault> {
+    let limit = asked.unwrap_or(DEFAULT_LIMIT);
+    if (1..=MAX_LIMIT).contains(&limit) {
+        return Ok(limit as usize);
+    }
+    Err(Fault::new(
+        FaultCode::InvalidRequest,
+        format!("limit: {limit} is not between 1 and {MAX_LIMIT}"),
+    ))
+}
+
+/// How much a page holds.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    /// Items.
+    pub items: usize,
+    /// Bytes of their JSON.
+    pub bytes: usize,
+}
+
+/// Takes items, which come in the list's order, until there is no more room; whether any were left. One item is always taken, so
+/// that every page gets further.
+pub fn take<T>(
+    items: impl IntoIterator<Item = T>,
+    room: Room,
+    bytes: impl Fn(&T) -> usize,
+) -> (Vec<T>, bool) {
+    let (mut taken, mut used) = (Vec::new(), 0);
+    for item in items {
+        used += bytes(&item) + 1;
+        let full = taken.len() >= room.items || used > room.bytes;
+        if full && !taken.is_empty() {
+            return (taken, true);
+        }
+        taken.push(item);
+    }
+    (taken, false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_out_of_range_are_refused_by_name() {
+        for asked in [0, MAX_LIMIT + 1] {
+            let fault = limit(Some(asked)).unwrap_err();
+            assert_eq!(fault.code, FaultCode::InvalidRequest);
+            assert!(fault.message.starts_with("limit"), "{fault}");
         }
     }
 }

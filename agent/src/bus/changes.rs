@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_nats::Client;
 use async_nats::connection::State;
-use bus_schema::{DeploymentChanges, GoneDeployment, subject};
+use bus_schema::{DeploymentChanges, GoneDeployment, Listed, subject};
 use tokio::time::timeout;
 
 use crate::agent::Agent;

@@ -124,7 +124,7 @@ impl Server {
     /// This cluster's answer; `None` where it is to be silent. A panic must not leave the asker waiting, nor take the agent down.
     fn share(&self, survey: SurveyDeployments) -> Option<Result<Vec<u8>, Fault>> {
         let agent = &self.agent;
-        let answer = || crate::survey::deployments(&agent.caches, &agent.cluster, survey);
+        let answer = || crate::survey::deployments(&agent.caches, &agent.cluster, &survey);
         match std::panic::catch_unwind(AssertUnwindSafe(answer)) {
             Ok(answer) => answer.map(|answer| answer.and_then(|answer| payload::write(&answer))),
             Err(_) => {

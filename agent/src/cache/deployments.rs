@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bus_schema::verb::DeploymentSummary;
-use bus_schema::{DeploymentName, Health, Namespace};
+use bus_schema::{DeploymentName, Health, Listed, Namespace};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
@@ -37,15 +37,29 @@ impl PartialEq for Entry {
     }
 }
 
-impl Entry {
-    /// The value of a label.
-    pub fn label(&self, key: &str) -> Option<&str> {
+impl Listed for Entry {
+    fn health(&self) -> Health {
+        self.health
+    }
+
+    fn images(&self) -> impl Iterator<Item = &str> {
+        self.images.iter().map(|image| &**image)
+    }
+
+    fn created_at(&self) -> Option<Timestamp> {
+        self.created_at
+    }
+
+    fn restarted_at(&self) -> Option<Timestamp> {
+        self.restarted_at
+    }
+
+    fn label(&self, key: &str) -> Option<&str> {
         let found = self.labels.binary_search_by(|(k, _)| (**k).cmp(key)).ok()?;
         Some(&self.labels[found].1)
     }
 
-    /// The bytes that it takes in a list.
-    pub fn bytes(&self) -> usize {
+    fn bytes(&self) -> usize {
         self.json.get().len()
     }
 }

@@ -1,16 +1,20 @@
 //! `deployments`: a page of the cached deployments, filtered.
 
+use bus_schema::page::limit;
 use bus_schema::verb::ListDeployments;
-use bus_schema::{DeploymentFilter, DeploymentName, Fault, Namespace, Page};
+use bus_schema::{DeploymentFilter, DeploymentName, Fault, Filter, Listed, Namespace, Page};
 
 use crate::agent::Cx;
 use crate::cache::{Item, key, prefix, split};
-use crate::filter::Filter;
+use crate::guard::is_meant;
 use crate::page;
 
 pub async fn list(cx: Cx, request: ListDeployments) -> Result<Page<Item>, Fault> {
     let caches = &cx.agent.caches;
-    let limit = page::limit(request.limit)?;
+    if let Some(meant) = &request.cluster_uid {
+        is_meant(meant, &cx)?;
+    }
+    let limit = limit(request.limit)?;
     let start = start(&request)?;
     let prefix = request.namespace.as_ref().map(prefix);
     let filter = Filter::new(to_filter(request))?;
@@ -19,7 +23,7 @@ pub async fn list(cx: Cx, request: ListDeployments) -> Result<Page<Item>, Fault>
         let found = entries
             // Keys begin with the namespace and are in order, so that the first which does not is the end.
             .take_while(|(key, _)| prefix.as_ref().is_none_or(|prefix| key.starts_with(prefix)))
-            .filter(|(key, entry)| filter.holds(split(key).1, entry));
+            .filter(|(key, entry)| filter.holds(split(key).1, *entry));
         let page = page::fill(
             found,
             limit,

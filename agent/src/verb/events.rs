@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use bus_schema::page::limit;
 use bus_schema::verb::{EventSummary, ListEvents};
 use bus_schema::{Fault, Namespace, Page};
 use jiff::Timestamp;
@@ -18,7 +19,7 @@ const LOOKED_THROUGH: usize = 10_000;
 const AT_ONCE: u32 = 500;
 
 pub async fn list(cx: Cx, request: ListEvents) -> Result<Page<EventSummary>, Fault> {
-    let limit = page::limit(request.limit)?;
+    let limit = limit(request.limit)?;
     let after = request.next.as_deref().map(position).transpose()?;
     let (namespace, name) = (&request.namespace, &request.deployment_name);
     let workload = workload(&cx.agent.kubernetes, namespace, name, cx.until).await?;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use bus_schema::page::limit;
 use bus_schema::verb::{ListNamespaces, NamespaceSummary};
 use bus_schema::{Fault, Namespace, Page};
 
@@ -14,7 +15,7 @@ const BYTES: usize = 200;
 
 pub async fn list(cx: Cx, request: ListNamespaces) -> Result<Page<NamespaceSummary>, Fault> {
     let caches = &cx.agent.caches;
-    let limit = page::limit(request.limit)?;
+    let limit = limit(request.limit)?;
     if let Some(after) = &request.next {
         let named: Result<Namespace, _> = after.parse();
         named.map_err(|error| page::not_a_cursor(&error.to_string()))?;

@@ -1,5 +1,6 @@
 //! `pods`: the pods of a deployment.
 
+use bus_schema::page::limit;
 use bus_schema::verb::{ContainerSummary, ListPods, PodSummary};
 use bus_schema::{Fault, Page, PodName};
 
@@ -11,7 +12,7 @@ use crate::kubernetes::{
 use crate::page;
 
 pub async fn list(cx: Cx, request: ListPods) -> Result<Page<PodSummary>, Fault> {
-    let limit = page::limit(request.limit)?;
+    let limit = limit(request.limit)?;
     let after = request.next.map(|next| next.parse::<PodName>()).transpose();
     let after = after.map_err(|error| page::not_a_cursor(&error.to_string()))?;
     let (namespace, name) = (&request.namespace, &request.deployment_name);

@@ -6,6 +6,7 @@
 )]
 
 mod bad_input;
+mod changes;
 mod command_line;
 mod deployment;
 mod drain;

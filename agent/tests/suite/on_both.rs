@@ -36,11 +36,15 @@ macro_rules! scenarios {
 scenarios! {
     reads:
         lists_show_what_is_there,
+        a_list_of_another_cluster_is_refused,
         filters_must_all_hold,
         pages_together_are_the_list,
         pods_and_events_are_those_of_the_deployment,
         what_does_not_exist_is_not_found,
         a_rollout_that_hangs_names_its_problem,;
+    changes:
+        what_is_created_changed_and_deleted_is_told,
+        what_does_not_show_in_a_list_is_not_told,;
     restart:
         a_restart_replaces_every_pod,
         a_paused_deployment_is_not_restarted,

@@ -173,8 +173,12 @@ impl Fleet {
         let subject = message.subject.clone();
         match self.answers.take_in(message) {
             Fate::PassedOn => {}
-            Fate::PassedOver => debug!(%subject, "an answer that nobody waits for"),
+            Fate::PassedOver => {
+                self.metrics.answered("late");
+                debug!(%subject, "an answer that nobody waits for");
+            }
             Fate::Repeated(cluster) => {
+                self.metrics.answered("repeated");
                 self.misbehaves(&cluster, "answered one question more than once", None);
             }
         }

@@ -113,6 +113,7 @@ pub async fn follow_forgotten(fleet: Arc<Fleet>, clusters: Clusters) {
                 if let Ok(cluster) = change.key.parse::<ClusterName>() {
                     info!(%cluster, "forgotten");
                     fleet.forget(&cluster);
+                    fleet.forget_kept(&cluster).await;
                 }
             }
         }
@@ -163,11 +164,13 @@ impl Fleet {
             Ok(heartbeat) => heartbeat,
             Err(error) => {
                 let what = "sent what is no heartbeat, or is larger than one";
+                self.metrics.heard("refused");
                 let error = error.as_ref().map(|error| error as _);
                 self.misbehaves(&cluster, what, error);
                 return;
             }
         };
+        self.metrics.heard("taken");
         let ack = HeartbeatAck {
             sequence: heartbeat.sequence,
             received_at: now.wall,

@@ -14,6 +14,7 @@ use crate::registry::{Moment, Presence};
 
 mod cursor;
 mod inspect;
+mod known;
 mod merge;
 mod page;
 mod poll;
@@ -21,7 +22,8 @@ mod room;
 mod totals;
 
 pub use page::{
-    AnswerCounts, AnswerState, ClusterAnswer, FleetDeployment, FleetImage, FleetPage, FleetTotals,
+    AnswerCounts, AnswerState, Away, ClusterAnswer, FleetDeployment, FleetImage, FleetPage,
+    FleetTotals,
 };
 
 use AnswerState::{Offline, Refused};
@@ -36,9 +38,6 @@ pub(super) const ALL_ANSWERS_BYTES: usize = 4 * ANSWER_BYTES;
 
 /// No cluster's share of a page is smaller.
 const LEAST_BYTES: usize = 16 * 1024;
-
-/// No cluster's share of a page has fewer items, but for pages that are smaller.
-const LEAST_ITEMS: u32 = 32;
 
 /// Agents take no longer questions.
 const QUESTION_BYTES: usize = 64 * 1024;
@@ -71,11 +70,11 @@ impl Fleet {
         for (cluster, state) in self.roll(actor, query) {
             poll.expect(cluster, state);
         }
-        if poll.is_over() {
+        if poll.shares() == 0 {
             return Ok(poll.page());
         }
         let mut question = self.answers.question(poll.pending());
-        let clusters = poll.pending().count();
+        let clusters = poll.shares();
         let survey = SurveyDeployments {
             answer: question.id.clone(),
             scopes: actor.grants.scopes(SurveyDeployments::RIGHT),
@@ -86,8 +85,12 @@ impl Fleet {
             bytes: share_of_bytes(clusters),
             after,
         };
-        self.put(&survey).await?;
+        if poll.pending().next().is_some() {
+            self.put(&survey).await?;
+        }
         poll.collect(&mut question, &survey).await;
+        drop(question);
+        poll.fill(&survey).await;
         Ok(poll.page())
     }
 
@@ -101,9 +104,10 @@ impl Fleet {
         let visible = registry.names().filter(meant);
         let visible = visible.filter(|name| actor.grants.sees(name));
         let known = |name: &ClusterName| match registry.presence(name, now) {
-            Some(Presence::Offline) => Some(Offline {
+            Some(Presence::Offline) => Some(Offline(Away {
                 last_seen: registry.last_seen(name),
-            }),
+                ..Away::default()
+            })),
             _ if !registry.answers(name, SurveyDeployments::VERB) => Some(Refused {
                 code: ProblemCode::AgentTooOld,
                 detail: "its agent cannot be asked together with others yet; update it".to_owned(),
@@ -128,11 +132,11 @@ impl Fleet {
     }
 }
 
-/// Four times an even share, so that the page is full where clusters are not even; it is never wrong to send fewer.
+/// Four times an even share, so that the page is full where clusters are not very uneven; it is never wrong to send fewer.
 fn share_of_items(limit: u32, clusters: usize) -> u32 {
     let clusters = u32::try_from(clusters).unwrap_or(u32::MAX).max(1);
     let even = limit.div_ceil(clusters);
-    even.saturating_mul(4).max(LEAST_ITEMS).min(limit)
+    even.saturating_mul(4).min(limit)
 }
 
 fn share_of_bytes(clusters: usize) -> u32 {
@@ -148,8 +152,8 @@ mod tests {
     fn a_cluster_alone_sends_the_whole_page_and_one_of_a_thousand_a_little() {
         assert_eq!(share_of_items(500, 1), 500);
         assert_eq!(share_of_items(500, 10), 200);
-        assert_eq!(share_of_items(500, 1000), 32);
-        assert_eq!(share_of_items(5, 1000), 5);
+        assert_eq!(share_of_items(500, 1000), 4);
+        assert_eq!(share_of_items(3, 1000), 3);
         assert_eq!(share_of_bytes(1), 512 * 1024);
         assert_eq!(share_of_bytes(1000), 33_554);
         assert_eq!(share_of_bytes(1_000_000), 16 * 1024);

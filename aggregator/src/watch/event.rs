@@ -70,10 +70,7 @@ impl Event {
     /// A deployment is as it was not before.
     #[must_use]
     pub fn changed(cluster: &ClusterName, deployment: DeploymentSummary) -> Self {
-        let deployment = FleetDeployment {
-            cluster: cluster.clone(),
-            deployment,
-        };
+        let deployment = FleetDeployment::now(cluster.clone(), deployment);
         let data = written(&DeploymentEvent {
             cluster,
             namespace: &deployment.deployment.namespace,

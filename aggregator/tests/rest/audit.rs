@@ -37,6 +37,8 @@ async fn without_the_audit_nothing_is_changed_and_nobody_signed_in_and_reads_go_
         (refused.status, refused.code()),
         (StatusCode::SERVICE_UNAVAILABLE, "audit_unavailable")
     );
+    let counted = crate::metrics::scrape(&stack.service).await;
+    assert_eq!(counted["aggregator_audit_unavailable_total"], 2.0);
 
     let rollout = stack
         .service

@@ -10,9 +10,9 @@ use tower::ServiceExt as _;
 use crate::stack::{Answer, Stack};
 
 /// Cluster, namespace and name.
-type Name = (String, String, String);
+pub type Name = (String, String, String);
 
-fn items(answer: &Answer) -> &Vec<Value> {
+pub fn items(answer: &Answer) -> &Vec<Value> {
     let items = answer.body["items"].as_array();
     items.unwrap_or_else(|| panic!("no items: {answer:?}"))
 }
@@ -22,12 +22,12 @@ fn name(item: &Value) -> Name {
     (text("cluster"), text("namespace"), text("deployment_name"))
 }
 
-fn names(answer: &Answer) -> Vec<Name> {
+pub fn names(answer: &Answer) -> Vec<Name> {
     items(answer).iter().map(name).collect()
 }
 
 /// The pages of a query, from this cursor on if there is one.
-async fn pages(stack: &Stack, token: &str, query: &str, cursor: Option<&str>) -> Vec<Answer> {
+pub async fn pages(stack: &Stack, token: &str, query: &str, cursor: Option<&str>) -> Vec<Answer> {
     let (mut pages, mut next) = (Vec::<Answer>::new(), cursor.map(ToOwned::to_owned));
     loop {
         let from = next.map(|cursor| format!("&continue={cursor}"));
@@ -190,10 +190,10 @@ async fn pages_of_the_fleet_add_up_in_every_order() {
 }
 
 /// Makes or deletes a deployment in a simulated cluster.
-async fn change(stack: &Stack, cluster: &str, method: Method, name: &str) {
+pub async fn change(stack: &Stack, cluster: &str, method: Method, name: &str) {
     let deployments = "/apis/apps/v1/namespaces/pay/deployments";
     let labels = json!({"app": name});
-    let object = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": {
+    let object = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "labels": labels}, "spec": {
         "selector": {"matchLabels": labels},
         "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "web", "image": "web:1"}]}}}});
     let (path, body) = match method {

@@ -71,18 +71,25 @@ impl Impostor {
         heard.expect("a subscription")
     }
 
-    /// Replies to whoever asks next.
+    /// Replies to whoever asks about a namespace next; the aggregator asks for itself about all of them.
     pub async fn replies(&self, questions: &mut Subscriber, reply: impl Into<Bytes>) {
         self.replies_with(questions, HeaderMap::new(), reply).await;
     }
 
+    /// The same with headers.
     pub async fn replies_with(
         &self,
         questions: &mut Subscriber,
         headers: HeaderMap,
         reply: impl Into<Bytes>,
     ) {
-        let question = questions.next().await.expect("a question");
+        let question = loop {
+            let question = questions.next().await.expect("a question");
+            let asked: Value = serde_json::from_slice(&question.payload).expect("a request");
+            if asked["namespace"].is_string() {
+                break question;
+            }
+        };
         let inbox = question.reply.expect("somebody waits");
         let replied = self
             .client
@@ -163,15 +170,23 @@ impl Drop for Running {
 fn heartbeat(name: &str, state: &str, verbs: &[&str]) -> Value {
     let now = jiff::Timestamp::now();
     json!({"instance": "impostor", "state": state, "sequence": 1, "sent_at": now, "started_at": now, "agent_version": "0.0.1",
-        "verbs": verbs, "cluster_uid": name, "counts": {"namespaces": 0, "deployments": 0}})
+        "verbs": verbs, "cluster_uid": name, "counts": {"namespaces": 0, "deployments": 0}, "changes": 0})
+}
+
+/// A deployment's line in a list.
+fn line((namespace, name): &(&str, &str)) -> Value {
+    json!({"namespace": namespace, "deployment_name": name, "replicas": 1, "ready": 1, "updated": 1, "available": 1,
+        "images": ["evil:1"], "health": "healthy"})
+}
+
+/// Changes as an agent tells of them; the last one has this number.
+pub fn changes(sequence: u64, items: &[(&str, &str)]) -> Value {
+    let changed: Vec<Value> = items.iter().map(line).collect();
+    json!({"instance": "impostor", "sequence": sequence, "changed": changed})
 }
 
 /// An answer as an agent gives it, of deployments in these namespaces.
 pub fn share(items: &[(&str, &str)]) -> Value {
-    let item = |(namespace, name): &(&str, &str)| {
-        json!({"namespace": namespace, "deployment_name": name, "replicas": 1, "ready": 1, "updated": 1, "available": 1,
-            "images": ["evil:1"], "health": "healthy"})
-    };
-    let items: Vec<Value> = items.iter().map(item).collect();
+    let items: Vec<Value> = items.iter().map(line).collect();
     json!({"items": items, "totals": {"deployments": items.len()}})
 }

@@ -173,6 +173,7 @@ impl Service {
             cookie_secure: false,
             trusted_proxies: vec![],
             jetstream_replicas: 1,
+            inventory_interval: Duration::from_millis(100),
             log_format: LogFormat::Text,
         }
     }

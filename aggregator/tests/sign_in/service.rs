@@ -96,6 +96,7 @@ impl Site {
             cookie_secure: true,
             trusted_proxies: vec![],
             jetstream_replicas: 1,
+            inventory_interval: Duration::from_millis(100),
             log_format: LogFormat::Text,
         });
         let app = app.await.expect("the aggregator starts");

@@ -9,9 +9,10 @@ use crate::claims::UNLIMITED;
 pub const AUDIT_STREAM: &str = "AUDIT";
 
 /// The key-value buckets of the aggregator. One that is not in this list cannot be opened.
-pub const BUCKETS: [&str; 5] = [
+pub const BUCKETS: [&str; 6] = [
     "clusters",
     "credentials",
+    "inventory",
     "invitations",
     "operations",
     "sessions",

@@ -18,7 +18,8 @@ pub struct FleetPage {
     /// Give this back as `continue` for the next page; absent on the last one.
     #[serde(rename = "continue", skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
-    /// What all deployments amount to that the filters hold for, on whichever page they are, in the clusters that answered.
+    /// What all deployments amount to that the filters hold for, on whichever page they are: in the clusters that answered, and in
+    /// those that are offline as they were last known.
     pub totals: FleetTotals,
     /// How many clusters answered, and how many did not.
     pub answers: AnswerCounts,
@@ -31,9 +32,52 @@ pub struct FleetPage {
 pub struct FleetDeployment {
     /// Its cluster.
     pub cluster: ClusterName,
+    /// Present when the cluster is offline and all this is what was last known: how the deployment was. Its `health` is `unknown`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_health: Option<Health>,
+    /// Present then, too: when this was known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<Timestamp>,
+    /// Present then, too: how many seconds ago that was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stale_seconds: Option<u64>,
     /// The rest.
     #[serde(flatten)]
     pub deployment: DeploymentSummary,
+}
+
+impl FleetDeployment {
+    /// As its cluster says.
+    #[must_use]
+    pub fn now(cluster: ClusterName, deployment: DeploymentSummary) -> Self {
+        Self {
+            cluster,
+            last_health: None,
+            as_of: None,
+            stale_seconds: None,
+            deployment,
+        }
+    }
+
+    /// As its cluster said when it was last there. How it is now is not known.
+    #[must_use]
+    pub fn last_known(
+        cluster: ClusterName,
+        deployment: &DeploymentSummary,
+        as_of: Timestamp,
+        stale_seconds: u64,
+    ) -> Self {
+        Self {
+            cluster,
+            last_health: Some(deployment.health),
+            as_of: Some(as_of),
+            stale_seconds: Some(stale_seconds),
+            deployment: DeploymentSummary {
+                health: Health::Unknown,
+                ..deployment.clone()
+            },
+        }
+    }
 }
 
 /// What deployments amount to.
@@ -102,12 +146,8 @@ pub enum AnswerState {
     },
     /// Not in time: nothing of it is shown.
     TimedOut,
-    /// Its agent is not there: nothing of it is shown.
-    Offline {
-        /// When it was last heard.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        last_seen: Option<Timestamp>,
-    },
+    /// Its agent is not there: what was last known of it is shown, if anything is.
+    Offline(Away),
     /// Its agent cannot answer.
     Refused {
         /// What failed, for programs.
@@ -122,6 +162,43 @@ pub enum AnswerState {
     },
 }
 
+/// A cluster that is not there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Away {
+    /// When it was last heard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_seen: Option<Timestamp>,
+    /// Present when something is known of its deployments: when this was known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<Timestamp>,
+    /// Present then, too: how many seconds ago that was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stale_seconds: Option<u64>,
+    /// Present then, too: for how many of its deployments, as they were last known, the filters hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployments: Option<u64>,
+    /// Present and true when it had more deployments than are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub truncated: Option<bool>,
+    /// Present when what is kept of it cannot be shown: why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+impl AnswerState {
+    /// It in one word, as in the answer.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Answered { .. } => "answered",
+            Self::TimedOut => "timed_out",
+            Self::Offline(_) => "offline",
+            Self::Refused { .. } => "refused",
+            Self::Misbehaving { .. } => "misbehaving",
+        }
+    }
+}
+
 impl AnswerCounts {
     /// Counts them.
     pub fn of(clusters: &[ClusterAnswer]) -> Self {
@@ -130,7 +207,7 @@ impl AnswerCounts {
             *match cluster.state {
                 AnswerState::Answered { .. } => &mut counts.answered,
                 AnswerState::TimedOut => &mut counts.timed_out,
-                AnswerState::Offline { .. } => &mut counts.offline,
+                AnswerState::Offline(_) => &mut counts.offline,
                 AnswerState::Refused { .. } => &mut counts.refused,
                 AnswerState::Misbehaving { .. } => &mut counts.misbehaving,
             } += 1;

@@ -3,9 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
-use bus_schema::{Health, ImageCount, Totals};
-
-use crate::cache::Entry;
+use crate::{Health, ImageCount, Listed, Totals};
 
 /// A count that is under way.
 #[derive(Default)]
@@ -16,12 +14,16 @@ pub struct Count<'a> {
 }
 
 impl<'a> Count<'a> {
-    pub fn add(&mut self, entry: &'a Entry) {
+    pub fn add(&mut self, deployment: &'a impl Listed) {
         self.deployments += 1;
-        *self.health.entry(entry.health).or_default() += 1;
-        for (position, image) in entry.images.iter().enumerate() {
+        *self.health.entry(deployment.health()).or_default() += 1;
+        for (position, image) in deployment.images().enumerate() {
             // Two containers of one image are one deployment that uses it.
-            if !entry.images[..position].contains(image) {
+            if !deployment
+                .images()
+                .take(position)
+                .any(|other| other == image)
+            {
                 *self.images.entry(image).or_default() += 1;
             }
         }

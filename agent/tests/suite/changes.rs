@@ -1,0 +1,266 @@
+//! What the agent tells of changes in its cluster unasked.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_nats::Subscriber;
+use bus_schema::subject::{self, FromAgent};
+use bus_schema::verb::{DeploymentSummary, ListDeployments};
+use bus_schema::{DeploymentChanges, Heartbeat};
+use futures::StreamExt;
+use k8s_sim::{Fault, Verb};
+use serde_json::json;
+use tokio::time::{Instant, timeout};
+use xtask::condition;
+
+use crate::deployment::Target;
+use crate::faults::of_deployments;
+use crate::stage::{PATIENCE, Stage};
+
+/// Whoever is told of changes.
+struct Listener {
+    changes: Subscriber,
+    /// The number of the last change.
+    sequence: u64,
+    /// How each deployment was last told of; `None` for those that are gone.
+    last: BTreeMap<String, Option<DeploymentSummary>>,
+}
+
+impl Listener {
+    async fn new(stage: &Stage) -> Self {
+        let heartbeats = stage.client.subscribe(subject::HEARTBEATS).await;
+        let changes = stage.client.subscribe(subject::DEPLOYMENT_CHANGES).await;
+        let mut heartbeats = heartbeats.expect("a subscription");
+        // Whoever hears the answer to a call has been heard by the server before it.
+        let call = stage.client.publish(subject::ROLL_CALL, "".into()).await;
+        call.expect("a connection");
+        let heartbeat = timeout(PATIENCE, heartbeats.next()).await;
+        let heartbeat = heartbeat
+            .expect("a heartbeat in time")
+            .expect("a heartbeat");
+        let heartbeat: Heartbeat = serde_json::from_slice(&heartbeat.payload).expect("a heartbeat");
+        Self {
+            changes: changes.expect("a subscription"),
+            sequence: heartbeat.changes.expect("the number of its changes"),
+            last: BTreeMap::new(),
+        }
+    }
+
+    /// Takes the next message; the names of those that it tells of. Nothing may be missing before it.
+    async fn next(&mut self, stage: &Stage) -> Vec<String> {
+        let message = timeout(PATIENCE, self.changes.next()).await;
+        let message = message.expect("changes in time").expect("a connection");
+        let from = FromAgent::DeploymentChanges(stage.cluster.clone());
+        assert_eq!(subject::parse(&message.subject), Some(from));
+        assert!(message.payload.len() <= DeploymentChanges::<DeploymentSummary>::BYTES);
+        let told: DeploymentChanges = serde_json::from_slice(&message.payload).expect("changes");
+        if told.sequence <= self.sequence {
+            return Vec::new();
+        }
+        assert_eq!(told.after(), Some(self.sequence), "{told:?}");
+        self.sequence = told.sequence;
+        let gone = told
+            .gone
+            .into_iter()
+            .map(|gone| (gone.deployment_name.to_string(), None));
+        let changed = told
+            .changed
+            .into_iter()
+            .map(|line| (line.deployment_name.to_string(), Some(line)));
+        let told: Vec<_> = gone.chain(changed).collect();
+        let names = told.iter().map(|(name, _)| name.clone()).collect();
+        self.last.extend(told);
+        names
+    }
+
+    /// Listens until what was told last of a deployment is what the list has: nothing more will come of it.
+    async fn until_quiet(&mut self, stage: &Stage, target: &Target) {
+        let listed = line(stage, target).await;
+        let same = |told: Option<&DeploymentSummary>| told == listed.as_ref();
+        self.until(stage, target.name.as_str(), same).await;
+    }
+
+    /// Listens until what was told last of a deployment is so.
+    async fn until(
+        &mut self,
+        stage: &Stage,
+        name: &str,
+        so: impl Fn(Option<&DeploymentSummary>) -> bool,
+    ) {
+        while !self.last.get(name).is_some_and(|line| so(line.as_ref())) {
+            self.next(stage).await;
+        }
+    }
+}
+
+async fn line(stage: &Stage, target: &Target) -> Option<DeploymentSummary> {
+    let list = ListDeployments {
+        namespace: Some(target.namespace.clone()),
+        ..ListDeployments::default()
+    };
+    let page = stage.ask(&list).await.expect("a page");
+    let mut items = page.items.into_iter();
+    items.find(|item| item.deployment_name == target.name)
+}
+
+pub async fn what_is_created_changed_and_deleted_is_told(stage: &Stage) {
+    let mut listener = Listener::new(stage).await;
+    let target = Target::rolled_out(stage, "told").await;
+    listener.until_quiet(stage, &target).await;
+    let scaled = json!({"spec": {"replicas": 1}});
+    target.patch(scaled).await;
+    let one = |line: Option<&DeploymentSummary>| line.is_some_and(|line| line.replicas == 1);
+    listener.until(stage, "my.app", one).await;
+    target.delete().await;
+    listener.until(stage, "my.app", |line| line.is_none()).await;
+}
+
+pub async fn what_does_not_show_in_a_list_is_not_told(stage: &Stage) {
+    let mut listener = Listener::new(stage).await;
+    let target = Target::rolled_out(stage, "untold").await;
+    let other = Target::create_in(stage, "untold", "other", "web:1").await;
+    other
+        .reaches(stage, bus_schema::verb::RolloutState::Complete)
+        .await;
+    listener.until_quiet(stage, &target).await;
+    listener.last.clear();
+    // Annotations would show: with them the generation rises, which the controller has to see.
+    for finalizers in [json!(["example.com/x"]), json!([])].iter().cycle().take(6) {
+        let patch = json!({"metadata": {"finalizers": finalizers}});
+        target.patch(patch).await;
+    }
+    // Seen by the same watch, after all of those. When a second change of this one is told, whatever waited before it has been.
+    for seen in ["once", "twice"] {
+        let patch = json!({"metadata": {"labels": {"seen": seen}}});
+        other.patch(patch).await;
+        let so = |line: Option<&DeploymentSummary>| {
+            line.is_some_and(|line| line.labels.get("seen").is_some_and(|it| it == seen))
+        };
+        listener.until(stage, "other", so).await;
+    }
+    assert!(!listener.last.contains_key("my.app"), "{:?}", listener.last);
+    target.delete().await;
+    other.delete().await;
+}
+
+#[tokio::test]
+async fn a_storm_of_patches_is_told_at_most_twice_a_second_and_its_last_state_arrives() {
+    let (_sim, stage, agent) = Stage::simulated().await;
+    let target = Target::rolled_out(&stage, "storm").await;
+    let mut listener = Listener::new(&stage).await;
+    let begun = Instant::now();
+    let mut patches = 0;
+    while begun.elapsed() < Duration::from_secs(3) {
+        patches += 1;
+        let labels = json!({"metadata": {"labels": {"patch": patches.to_string()}}});
+        target.patch(labels).await;
+    }
+    let mut told = 0;
+    let last = |listener: &Listener| {
+        let line = listener.last.get("my.app").cloned().flatten();
+        line.and_then(|line| line.labels.get("patch").cloned()) == Some(patches.to_string())
+    };
+    while !last(&listener) {
+        told += listener.next(&stage).await.len();
+    }
+    // However slow this machine is: as many half seconds have begun at most as have passed since, and one more.
+    let halves = begun.elapsed().as_millis() / 500 + 1;
+    assert!(told as u128 <= halves, "{told} in {halves} half seconds");
+    assert!(
+        patches > told,
+        "it was a storm: {patches} patches, {told} told"
+    );
+    agent.left().await;
+}
+
+#[tokio::test]
+async fn after_a_break_of_the_watch_just_the_differences_are_told() {
+    let (sim, stage, agent) = Stage::simulated().await;
+    let mut listener = Listener::new(&stage).await;
+    let mut targets = vec![Target::rolled_out(&stage, "broken").await];
+    for name in ["changed", "deleted"] {
+        let target = Target::create_in(&stage, "broken", name, "web:1").await;
+        target
+            .reaches(&stage, bus_schema::verb::RolloutState::Complete)
+            .await;
+        targets.push(target);
+    }
+    for target in &targets {
+        listener.until_quiet(&stage, target).await;
+    }
+    listener.last.clear();
+    let cluster = &sim.clusters()[0];
+    for verb in [Verb::List, Verb::Watch] {
+        cluster
+            .faults()
+            .set(of_deployments(Fault::status(500), verb));
+    }
+    cluster.break_watches();
+    condition::met("a broken watch", PATIENCE, async || {
+        Ok(stage.ask(&ListDeployments::default()).await?.stale_seconds)
+    })
+    .await
+    .unwrap();
+    targets[1]
+        .patch(json!({"metadata": {"labels": {"seen": "yes"}}}))
+        .await;
+    targets[2].delete().await;
+    Target::create_in(&stage, "broken", "created", "web:1").await;
+    cluster.faults().clear();
+    let seen = |line: Option<&DeploymentSummary>| {
+        line.is_some_and(|line| line.labels.contains_key("seen"))
+    };
+    listener.until(&stage, "changed", seen).await;
+    listener
+        .until(&stage, "deleted", |line| line.is_none())
+        .await;
+    listener
+        .until(&stage, "created", |line| line.is_some())
+        .await;
+    assert!(!listener.last.contains_key("my.app"), "{:?}", listener.last);
+    agent.left().await;
+}
+
+/// A line that fits into no message, and changes while there is no bus: the numbers go on.
+#[tokio::test]
+async fn what_cannot_be_told_is_counted() {
+    let (_sim, mut stage, agent) = Stage::simulated().await;
+    let mut listener = Listener::new(&stage).await;
+    let target = Target::rolled_out(&stage, "large").await;
+    listener.until_quiet(&stage, &target).await;
+    let image = format!("web:{}", "x".repeat(70_000));
+    let large = json!([{"name": "web", "image": image}]);
+    let template = json!({"spec": {"template": {"spec": {"containers": large}}}});
+    target.patch(template).await;
+    // Others go on, and what they tell shows that one is missing before it.
+    let other = Target::create_in(&stage, "large", "other", "web:1").await;
+    loop {
+        let message = timeout(PATIENCE, listener.changes.next()).await;
+        let message = message.expect("changes in time").expect("a connection");
+        let told: DeploymentChanges = serde_json::from_slice(&message.payload).unwrap();
+        let large = |line: &DeploymentSummary| line.deployment_name == target.name;
+        assert!(!told.changed.iter().any(large), "{told:?}");
+        if told.after() > Some(listener.sequence) {
+            break;
+        }
+        listener.sequence = told.sequence;
+        let patch = json!({"metadata": {"labels": {"told": told.sequence.to_string()}}});
+        other.patch(patch).await;
+    }
+
+    other
+        .reaches(&stage, bus_schema::verb::RolloutState::Complete)
+        .await;
+    let mut listener = Listener::new(&stage).await;
+    let before = listener.sequence;
+    stage.nats.kill().await.unwrap();
+    other.delete().await;
+    target.delete().await;
+    stage.nats.restart().await.unwrap();
+    let counted = condition::met("both are counted", PATIENCE, async || {
+        listener = Listener::new(&stage).await;
+        Ok((listener.sequence >= before + 2).then_some(listener.sequence))
+    });
+    assert!(counted.await.unwrap() >= before + 2);
+    agent.left().await;
+}

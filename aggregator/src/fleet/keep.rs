@@ -1,0 +1,173 @@
+//! Keeps what each cluster last says of its deployments, for when it is away: read once in a while and only where something has changed,
+//! by one of the replicas, a few clusters at a time. The one reading that nobody asks for: what of it is shown, grants decide.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bus_schema::verb::ListDeployments;
+use bus_schema::{ClusterName, MAX_LIMIT, Request};
+use jiff::Timestamp;
+use rand::seq::SliceRandom as _;
+use tokio::sync::Semaphore;
+use tracing::{debug, warn};
+
+use super::{Fleet, NO_REPLY, SendError};
+use crate::inventory::{CLAIM_LEASE, InventoryError, List, ListError, Seen};
+use crate::registry::Moment;
+
+/// Clusters that are read at the same time.
+const AT_ONCE: usize = 8;
+
+/// How long the reading of one cluster may take, all pages together. What remains of the claim is for writing.
+const READ_WITHIN: Duration = CLAIM_LEASE.checked_div(2).expect("two is not zero");
+
+/// The longest time between two looks at what is due.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Why a list was not kept.
+#[derive(Debug, thiserror::Error)]
+enum KeepError {
+    #[error(transparent)]
+    Inventory(#[from] InventoryError),
+    #[error("the cluster did not answer")]
+    NotRead(#[source] SendError),
+    #[error("the cluster's answer is no list")]
+    NoList(#[from] ListError),
+    #[error("the cluster was not read in time")]
+    TooSlow,
+    #[error("whose list it is is not certain any more")]
+    Doubtful,
+}
+
+/// Keeps the lists of all clusters for ever, each at most once in `every`.
+pub async fn keep_inventory(fleet: Arc<Fleet>, every: Duration) {
+    tokio::spawn(fleet.inventory.clone().follow());
+    let places = Arc::new(Semaphore::new(AT_ONCE));
+    let mut tried = HashMap::new();
+    loop {
+        // Not in step with other replicas.
+        let look = LOOK_EVERY.min(every / 4);
+        tokio::time::sleep(look.mul_f64(0.5 + rand::random::<f64>() / 2.0)).await;
+        if fleet.is_cut_off() {
+            continue;
+        }
+        fleet.drop_forgotten(every.max(CLAIM_LEASE)).await;
+        tried.retain(|_, at: &mut Instant| at.elapsed() < every);
+        let mut due = fleet.due(every);
+        due.retain(|cluster| !tried.contains_key(cluster));
+        due.shuffle(&mut rand::rng());
+        for cluster in due {
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+                return;
+            };
+            tried.insert(cluster.clone(), Instant::now());
+            let fleet = Arc::clone(&fleet);
+            tokio::spawn(async move {
+                fleet.keep_one(&cluster, every).await;
+                drop(place);
+            });
+        }
+    }
+}
+
+impl Fleet {
+    /// Clusters whose list should be written anew.
+    fn due(&self, every: Duration) -> Vec<ClusterName> {
+        let (registry, now) = (self.registry(), Moment::now());
+        self.inventory.look(|seen| {
+            let due = registry.names().filter(|cluster| {
+                registry.source(cluster, now).is_some_and(|source| {
+                    let seen = seen.get(cluster);
+                    seen.is_none_or(|seen| seen.is_due(&source, every, now.instant))
+                })
+            });
+            due.cloned().collect()
+        })
+    }
+
+    async fn keep_one(&self, cluster: &ClusterName, every: Duration) {
+        let outcome = match Box::pin(self.keep(cluster, every)).await {
+            Ok(Some(())) => "kept",
+            Ok(None) | Err(KeepError::Inventory(InventoryError::Overtaken)) => "overtaken",
+            Err(error @ KeepError::Inventory(_)) => {
+                let error = &error as &dyn std::error::Error;
+                warn!(%cluster, error, "a cluster's list was not kept");
+                "failed"
+            }
+            Err(error) => {
+                debug!(%cluster, %error, "a cluster's list was not kept");
+                "not_read"
+            }
+        };
+        self.metrics.kept(outcome);
+    }
+
+    /// `None` where it is not needed any more, or another replica does it.
+    async fn keep(&self, cluster: &ClusterName, every: Duration) -> Result<Option<()>, KeepError> {
+        let Some(source) = self.registry().source(cluster, Moment::now()) else {
+            return Ok(None);
+        };
+        let still = |seen: Option<&Seen>| {
+            seen.is_none_or(|seen| seen.is_due(&source, every, Instant::now()))
+        };
+        let Some(claim) = self.inventory.claim(cluster, still).await? else {
+            return Ok(None);
+        };
+        let list = tokio::time::timeout(READ_WITHIN, self.list(cluster, &source.cluster_uid)).await;
+        let list = list.map_err(|_| KeepError::TooSlow)??;
+        // An older agent does not look at the uid that was meant.
+        let after = self.registry().source(cluster, Moment::now());
+        if after.map(|after| after.cluster_uid).as_ref() != Some(&source.cluster_uid) {
+            return Err(KeepError::Doubtful);
+        }
+        self.inventory.keep(claim, list, source).await?;
+        Ok(Some(()))
+    }
+
+    async fn list(&self, cluster: &ClusterName, uid: &str) -> Result<List, KeepError> {
+        let mut list = List::begun(Timestamp::now());
+        let mut request = ListDeployments {
+            // A second cluster of that name may be there, and not be known yet.
+            cluster_uid: Some(uid.to_owned()),
+            limit: Some(MAX_LIMIT),
+            ..ListDeployments::default()
+        };
+        loop {
+            let page = self.send_for_bytes(cluster, &request, ListDeployments::TIMEOUT);
+            let page = page.await.map_err(KeepError::NotRead)?;
+            match list.add(page, Timestamp::now()) {
+                Ok(None) => return Ok(list),
+                Ok(next) => request.next = next,
+                Err(error) => {
+                    self.misbehaves(cluster, NO_REPLY, None);
+                    return Err(error.into());
+                }
+            }
+        }
+    }
+
+    /// What was forgotten while nobody here listened is not kept. What is young may be of a cluster that another replica heard first.
+    async fn drop_forgotten(&self, age: Duration) {
+        let forgotten: Vec<ClusterName> = {
+            let (registry, now) = (self.registry(), Moment::now());
+            let known = |cluster: &&ClusterName| registry.presence(cluster, now).is_none();
+            let old = |seen: &crate::inventory::SeenManifests| {
+                let old = seen.older_than(age, now.instant);
+                old.filter(known).cloned().collect()
+            };
+            self.inventory.look(old)
+        };
+        for cluster in forgotten {
+            self.forget_kept(&cluster).await;
+        }
+    }
+
+    /// What is left of it is dropped later.
+    pub(super) async fn forget_kept(&self, cluster: &ClusterName) {
+        if let Err(error) = self.inventory.forget(cluster).await {
+            let error = &error as &dyn std::error::Error;
+            warn!(%cluster, error, "a forgotten cluster's list is not dropped yet");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The share of a cluster that is away: found in what is kept of it, by the same rules by which its agent would have found it.
+
+use bus_schema::{ClusterName, Share, SurveyDeployments, Totals};
+use jiff::Timestamp;
+
+use super::merge::Part;
+use super::page::FleetDeployment;
+use super::room::Taken;
+use crate::fleet::Fleet;
+
+/// What was last known of a cluster.
+#[derive(Debug)]
+pub struct KnownShare {
+    pub part: Part,
+    pub totals: Totals,
+    pub as_of: Timestamp,
+    pub stale_seconds: u64,
+    pub truncated: bool,
+    pub room: Taken,
+}
+
+impl Fleet {
+    /// A cluster's share by what was last known; `None` where nothing is. A failure is told in words.
+    pub(super) async fn known_share(
+        &self,
+        cluster: &ClusterName,
+        survey: &SurveyDeployments,
+    ) -> Result<Option<KnownShare>, String> {
+        let (kept, unchanged_until) = {
+            let registry = self.registry();
+            let Some(kept) = self.inventory.kept(cluster, registry.uid(cluster)) else {
+                return Ok(None);
+            };
+            let until = registry.unchanged_until(cluster, &kept.changes);
+            (kept, until)
+        };
+        let known = self.inventory.read(cluster, &kept).await;
+        let known = known.map_err(|error| error.to_string())?;
+        let share = Share::of(cluster, survey).map_err(|fault| fault.message)?;
+        let Some(share) = share else {
+            return Ok(None);
+        };
+        let found = share.take_from(known.deployments());
+        let bytes = found
+            .items
+            .iter()
+            .map(|kept| bus_schema::Listed::bytes(*kept))
+            .sum();
+        let Some(room) = self.answer_room.take(bytes) else {
+            return Err("the aggregator has too many answers in hand; try again".to_owned());
+        };
+        let as_of = unchanged_until.map_or(kept.as_of, |until| until.max(kept.as_of));
+        let age = Timestamp::now().duration_since(as_of).as_secs();
+        let stale_seconds = u64::try_from(age).unwrap_or(0);
+        let item = |kept| FleetDeployment::last_known(cluster.clone(), kept, as_of, stale_seconds);
+        Ok(Some(KnownShare {
+            part: Part {
+                items: found
+                    .items
+                    .into_iter()
+                    .map(|kept| item(&kept.summary))
+                    .collect(),
+                more: found.more,
+            },
+            totals: found.totals,
+            as_of,
+            stale_seconds,
+            truncated: kept.truncated,
+            room,
+        }))
+    }
+}

@@ -1,0 +1,73 @@
+//! Lists that were unpacked lately, as many as there is room for: the next page of a query needs the same ones.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bus_schema::StreamId;
+
+use super::LastKnown;
+
+/// Of JSON; unpacked it takes about twice as much.
+const ROOM: usize = 32 * 1024 * 1024;
+
+#[derive(Debug, Default)]
+pub struct Cache {
+    lists: HashMap<StreamId, (Arc<LastKnown>, u64)>,
+    bytes: usize,
+    /// Counts up with each use.
+    uses: u64,
+}
+
+impl Cache {
+    pub fn get(&mut self, generation: &StreamId) -> Option<Arc<LastKnown>> {
+        self.uses += 1;
+        let (list, used) = self.lists.get_mut(generation)?;
+        *used = self.uses;
+        Some(Arc::clone(list))
+    }
+
+    /// Those that were not used for longest make room.
+    pub fn put(&mut self, generation: StreamId, list: &Arc<LastKnown>) {
+        self.uses += 1;
+        if list.bytes() > ROOM {
+            return;
+        }
+        self.bytes += list.bytes();
+        let used = (Arc::clone(list), self.uses);
+        if let Some((before, _)) = self.lists.insert(generation, used) {
+            self.bytes -= before.bytes();
+        }
+        while self.bytes > ROOM {
+            let oldest = self.lists.iter().min_by_key(|(_, (_, used))| *used);
+            let Some(oldest) = oldest.map(|(id, _)| id.clone()) else {
+                return;
+            };
+            if let Some((list, _)) = self.lists.remove(&oldest) {
+                self.bytes -= list.bytes();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_used_for_longest_makes_room() {
+        let mut cache = Cache::default();
+        let id = |text: &str| -> StreamId { text.parse().unwrap() };
+        let list = |bytes| Arc::new(LastKnown::of_bytes(bytes));
+        for name in ["a", "b", "c"] {
+            cache.put(id(name), &list(ROOM / 3));
+        }
+        assert!(cache.get(&id("a")).is_some());
+        cache.put(id("d"), &list(ROOM / 3));
+        let there = ["a", "b", "c", "d"].map(|name| cache.get(&id(name)).is_some());
+        assert_eq!(there, [true, false, true, true]);
+        // The same one again takes no more room, and one for which there never is any takes none from the others.
+        cache.put(id("d"), &list(ROOM / 3));
+        cache.put(id("e"), &list(ROOM + 1));
+        assert_eq!((cache.lists.len(), cache.bytes), (3, ROOM / 3 * 3));
+    }
+}

@@ -1,0 +1,215 @@
+//! The deployments of a cluster as they were last known. Whether they are still so is not known, and so is their health.
+
+use std::io::Read as _;
+
+use bus_schema::verb::DeploymentSummary;
+use bus_schema::{Health, Listed, Page};
+use jiff::Timestamp;
+
+use super::list::MOST_BYTES;
+
+/// The base-2 logarithm of the most memory that unpacking may take beside the list itself.
+const WINDOW_LOG: u32 = 24;
+
+/// A cluster's list, unpacked.
+#[derive(Debug)]
+pub struct LastKnown {
+    deployments: Vec<Kept>,
+    bytes: usize,
+}
+
+/// One deployment.
+#[derive(Debug)]
+pub struct Kept {
+    /// As it was last known.
+    pub summary: DeploymentSummary,
+    bytes: usize,
+}
+
+/// What is kept is no list.
+#[derive(Debug, thiserror::Error)]
+pub enum UnpackError {
+    /// It is not what was packed.
+    #[error("it cannot be unpacked: {0}")]
+    NotUnpacked(#[from] std::io::Error),
+    /// It is larger than any list that is kept.
+    #[error("it is larger than any")]
+    TooLarge,
+    /// It is not what an agent says.
+    #[error("it cannot be read: {0}")]
+    Unreadable(#[from] serde_json::Error),
+    /// Deployments are missing, or there are some too many.
+    #[error("it has {found} deployments and should have {expected}")]
+    WrongNumber {
+        /// How many it has.
+        found: usize,
+        /// How many the manifest says.
+        expected: u64,
+    },
+}
+
+impl LastKnown {
+    /// Unpacks a list that should have so many deployments, beside what else goes on.
+    pub(super) async fn unpack(packed: Vec<u8>, expected: u64) -> Result<Self, UnpackError> {
+        let unpack = move || Self::unpack_here(&packed, expected);
+        let unpacked = tokio::task::spawn_blocking(unpack).await;
+        unpacked.unwrap_or_else(|error| Err(std::io::Error::other(error).into()))
+    }
+
+    fn unpack_here(packed: &[u8], expected: u64) -> Result<Self, UnpackError> {
+        let mut decoder = zstd::stream::read::Decoder::with_buffer(packed)?;
+        decoder.window_log_max(WINDOW_LOG)?;
+        let mut json = Vec::new();
+        decoder.take(MOST_BYTES as u64 + 1).read_to_end(&mut json)?;
+        if json.len() > MOST_BYTES {
+            return Err(UnpackError::TooLarge);
+        }
+        let pages = serde_json::Deserializer::from_slice(&json).into_iter();
+        let pages: Vec<Page<DeploymentSummary>> = pages.collect::<Result<_, _>>()?;
+        let mut summaries: Vec<_> = pages.into_iter().flat_map(|page| page.items).collect();
+        if summaries.len() as u64 != expected {
+            let found = summaries.len();
+            return Err(UnpackError::WrongNumber { found, expected });
+        }
+        // Between two pages one may have moved; a list that has one twice would show it twice.
+        let name = |s: &DeploymentSummary| (s.namespace.clone(), s.deployment_name.clone());
+        summaries.sort_by_cached_key(name);
+        summaries.dedup_by(|b, a| {
+            (&a.namespace, &a.deployment_name) == (&b.namespace, &b.deployment_name)
+        });
+        let bytes = json.len() / summaries.len().max(1);
+        let kept = |summary| Kept { summary, bytes };
+        Ok(Self {
+            deployments: summaries.into_iter().map(kept).collect(),
+            bytes: json.len(),
+        })
+    }
+
+    /// Each deployment with its namespace and name, by namespace.
+    pub fn deployments(&self) -> impl Iterator<Item = ((&str, &str), &Kept)> {
+        self.deployments.iter().map(|kept| {
+            let DeploymentSummary {
+                namespace,
+                deployment_name,
+                ..
+            } = &kept.summary;
+            ((namespace.as_str(), deployment_name.as_str()), kept)
+        })
+    }
+
+    #[cfg(test)]
+    pub(super) fn of_bytes(bytes: usize) -> Self {
+        Self {
+            deployments: Vec::new(),
+            bytes,
+        }
+    }
+
+    /// The bytes of its JSON.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Listed for Kept {
+    fn health(&self) -> Health {
+        Health::Unknown
+    }
+
+    fn images(&self) -> impl Iterator<Item = &str> {
+        self.summary.images.iter().map(String::as_str)
+    }
+
+    fn created_at(&self) -> Option<Timestamp> {
+        self.summary.created_at
+    }
+
+    fn restarted_at(&self) -> Option<Timestamp> {
+        self.summary.restarted_at
+    }
+
+    fn label(&self, key: &str) -> Option<&str> {
+        self.summary.labels.get(key).map(String::as_str)
+    }
+
+    /// One is taken for as large as another.
+    fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::{List, ListError};
+    use bytes::Bytes;
+    use serde_json::json;
+
+    fn page(names: &[&str], next: Option<&str>, stale_seconds: Option<u64>) -> Bytes {
+        let item = |name: &&str| {
+            json!({"namespace": "pay", "deployment_name": name, "replicas": 1, "ready": 1, "updated": 1, "available": 1,
+                "images": ["web:1"], "health": "healthy", "newer": "field"})
+        };
+        let items: Vec<_> = names.iter().map(item).collect();
+        let page = json!({"items": items, "continue": next, "stale_seconds": stale_seconds});
+        page.to_string().into()
+    }
+
+    #[tokio::test]
+    async fn a_list_comes_back_as_it_was_and_its_health_is_not_known_any_more() {
+        let now: Timestamp = "2026-01-01T00:01:00Z".parse().unwrap();
+        let mut list = List::begun(now);
+        let next = list
+            .add(page(&["b", "c"], Some("pay/c"), None), now)
+            .unwrap();
+        assert_eq!(next.as_deref(), Some("pay/c"));
+        // One that was shown on the page before, too.
+        assert_eq!(
+            list.add(page(&["c", "a"], None, Some(60)), now).unwrap(),
+            None
+        );
+        let (packed, facts) = list.pack().await.unwrap();
+        assert_eq!((facts.deployments, facts.truncated), (4, false));
+        assert_eq!(facts.as_of.to_string(), "2026-01-01T00:00:00Z");
+        let known = LastKnown::unpack(packed.clone(), 4).await.unwrap();
+        let names: Vec<_> = known.deployments().map(|(name, _)| name).collect();
+        assert_eq!(names, [("pay", "a"), ("pay", "b"), ("pay", "c")]);
+        for (_, kept) in known.deployments() {
+            assert_eq!(
+                (kept.health(), kept.summary.health),
+                (Health::Unknown, Health::Healthy)
+            );
+            assert!(kept.images().eq(["web:1"]) && kept.bytes() > 0);
+        }
+        let wrong = LastKnown::unpack(packed, 3).await.unwrap_err();
+        assert!(
+            matches!(
+                wrong,
+                UnpackError::WrongNumber {
+                    found: 4,
+                    expected: 3
+                }
+            ),
+            "{wrong}"
+        );
+    }
+
+    #[test]
+    fn what_leads_no_further_or_is_no_page_is_refused_and_what_is_too_much_is_left_out() {
+        let now = Timestamp::now();
+        let mut list = List::begun(now);
+        let endless = list.add(page(&[], Some("pay/a"), None), now);
+        assert!(matches!(endless, Err(ListError::Endless)), "{endless:?}");
+        let none = list.add(Bytes::from_static(b"{\"items\":[7]}"), now);
+        assert!(matches!(none, Err(ListError::Unreadable(_))), "{none:?}");
+        let mut padded = page(&["a"], Some("pay/a"), None).to_vec();
+        padded.resize(1024 * 1024, b' ');
+        let padded = Bytes::from(padded);
+        for _ in 0..MOST_BYTES / padded.len() {
+            assert!(list.add(padded.clone(), now).unwrap().is_some());
+        }
+        assert_eq!(list.add(padded, now).unwrap(), None);
+        assert!(format!("{list:?}").contains("truncated: true"));
+    }
+}

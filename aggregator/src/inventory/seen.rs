@@ -1,0 +1,145 @@
+//! The manifests as they were last heard of, and whether a list should be written anew. A value: time is an argument.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use bus_schema::ClusterName;
+
+use super::{CLAIM_LEASE, Manifest, Source};
+
+/// The manifests of all clusters.
+#[derive(Debug, Default)]
+pub struct SeenManifests(BTreeMap<ClusterName, Seen>);
+
+/// A manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// What it says.
+    pub manifest: Manifest,
+    /// Where it stands in the bucket.
+    pub revision: u64,
+    /// When it came. Not by the clock of whoever wrote it.
+    at: Instant,
+    /// When the list that counts came.
+    kept_at: Instant,
+}
+
+impl SeenManifests {
+    /// What is known of a cluster's manifest.
+    #[must_use]
+    pub fn get(&self, cluster: &ClusterName) -> Option<&Seen> {
+        self.0.get(cluster)
+    }
+
+    /// Clusters with a manifest that has stood for this long.
+    pub fn older_than(&self, age: Duration, now: Instant) -> impl Iterator<Item = &ClusterName> {
+        let old = move |seen: &Seen| now.saturating_duration_since(seen.at) >= age;
+        self.0
+            .iter()
+            .filter(move |(_, seen)| old(seen))
+            .map(|(cluster, _)| cluster)
+    }
+
+    /// Takes in a manifest, unless a newer one is known.
+    pub fn put(&mut self, cluster: ClusterName, manifest: Manifest, revision: u64, now: Instant) {
+        let before = self.0.get(&cluster);
+        if before.is_some_and(|before| before.revision >= revision) {
+            return;
+        }
+        let list = |manifest: &Manifest| manifest.kept.as_ref().map(|kept| kept.id.clone());
+        let same = before.filter(|before| list(&before.manifest) == list(&manifest));
+        let kept_at = same.map_or(now, |before| before.kept_at);
+        let seen = Seen {
+            manifest,
+            revision,
+            at: now,
+            kept_at,
+        };
+        self.0.insert(cluster, seen);
+    }
+
+    /// There is none any more.
+    pub fn forget(&mut self, cluster: &ClusterName) {
+        self.0.remove(cluster);
+    }
+}
+
+impl Seen {
+    /// Whether this cluster's list should be written anew: at most once in `every`, and only if it has changed.
+    #[must_use]
+    pub fn is_due(&self, source: &Source, every: Duration, now: Instant) -> bool {
+        let passed = |since: Instant, time| now.saturating_duration_since(since) >= time;
+        if self.manifest.claim.is_some() && !passed(self.at, CLAIM_LEASE) {
+            return false;
+        }
+        let Some(kept) = &self.manifest.kept else {
+            return true;
+        };
+        let changed = source.changes.as_ref() != Some(&kept.changes);
+        kept.cluster_uid != source.cluster_uid || (changed && passed(self.kept_at, every))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::{Changes, Generation};
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn source(uid: &str, told: Option<u64>) -> Source {
+        let one = || "one".to_owned().try_into().unwrap();
+        let changes = |number| Changes::from([(one(), number)]);
+        Source {
+            cluster_uid: uid.to_owned(),
+            changes: told.map(changes),
+        }
+    }
+
+    fn manifest(id: &str, claim: Option<&str>) -> Manifest {
+        let mut manifest = Manifest::default();
+        let generation = Generation {
+            id: id.parse().unwrap(),
+            slot: 0,
+            parts: 1,
+            cluster_uid: "uid".to_owned(),
+            as_of: jiff::Timestamp::UNIX_EPOCH,
+            deployments: 1,
+            truncated: false,
+            changes: source("uid", Some(7)).changes.unwrap(),
+        };
+        manifest.replace(generation, 1);
+        manifest.claim = claim.map(|claim| claim.parse().unwrap());
+        manifest
+    }
+
+    #[test]
+    fn a_list_is_written_anew_when_it_has_changed_and_not_too_often() {
+        let (mut seen, start) = (SeenManifests::default(), Instant::now());
+        let cluster: ClusterName = "c".parse().unwrap();
+        let due = |seen: &SeenManifests, source, after| {
+            let seen = seen.get(&"c".parse().unwrap()).unwrap();
+            seen.is_due(&source, MINUTE, start + after)
+        };
+        seen.put(cluster.clone(), manifest("a", None), 5, start);
+        let told = |number| source("uid", Some(number));
+        assert!(!due(&seen, told(8), MINUTE / 2), "it is too early");
+        assert!(due(&seen, told(8), MINUTE));
+        assert!(!due(&seen, told(7), 100 * MINUTE), "nothing has changed");
+        assert!(due(&seen, source("uid", None), MINUTE), "it does not say");
+        assert!(due(&seen, source("other", Some(7)), Duration::ZERO));
+
+        // Somebody else writes it; after a while they are taken for dead.
+        seen.put(cluster.clone(), manifest("a", Some("x")), 6, start + MINUTE);
+        assert!(!due(&seen, told(8), MINUTE + CLAIM_LEASE / 2));
+        assert!(due(&seen, told(8), MINUTE + CLAIM_LEASE));
+        seen.put(cluster.clone(), manifest("b", None), 7, start + 2 * MINUTE);
+        assert!(!due(&seen, told(8), 2 * MINUTE));
+        // An older word that comes late changes nothing.
+        seen.put(cluster.clone(), manifest("a", None), 5, start + 2 * MINUTE);
+        assert_eq!(seen.get(&cluster).unwrap().manifest, manifest("b", None));
+        let old = seen.older_than(MINUTE, start + 3 * MINUTE);
+        assert_eq!(old.collect::<Vec<_>>(), [&cluster]);
+        assert_eq!(seen.older_than(MINUTE, start + 2 * MINUTE).count(), 0);
+    }
+}

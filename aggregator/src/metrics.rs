@@ -1,0 +1,204 @@
+//! What is counted, for `GET /metrics`. No label has a value that a caller, a cluster or a person chooses: there are as many series as
+//! the program has routes, verbs and outcomes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+use crate::registry::Presence;
+
+/// Seconds: from a reply out of memory to the time after which a call is given up.
+const SECONDS: [f64; 14] = [
+    0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0,
+];
+
+/// All counters of one aggregator.
+#[derive(Debug, Clone)]
+pub struct Metrics(Arc<Series>);
+
+#[derive(Debug)]
+struct Series {
+    registry: Registry,
+    calls: Family<Call, Counter>,
+    call_seconds: Family<Route, Histogram>,
+    bus_requests: Family<BusRequest, Counter>,
+    heartbeats: Family<One, Counter>,
+    answers: Family<One, Counter>,
+    inventory: Family<One, Counter>,
+    readers: Gauge,
+    clusters: Family<PresenceLabel, Gauge>,
+    connected: Gauge,
+}
+
+/// A call that was answered.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Call {
+    method: &'static str,
+    route: String,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    method: &'static str,
+    route: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BusRequest {
+    verb: &'static str,
+    outcome: &'static str,
+}
+
+/// How one of several ended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct One {
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PresenceLabel {
+    presence: &'static str,
+}
+
+/// A reader of an event stream, for as long as this lives.
+#[derive(Debug)]
+pub struct Reader(Gauge);
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Metrics {
+    /// Nothing counted yet, but what the audit counts by itself.
+    #[must_use]
+    pub fn new(audit_unavailable: Counter) -> Self {
+        let seconds: fn() -> Histogram = || Histogram::new(SECONDS);
+        let mut series = Series {
+            registry: Registry::with_prefix("aggregator"),
+            calls: Family::default(),
+            call_seconds: Family::new_with_constructor(seconds),
+            bus_requests: Family::default(),
+            heartbeats: Family::default(),
+            answers: Family::default(),
+            inventory: Family::default(),
+            readers: Gauge::default(),
+            clusters: Family::default(),
+            connected: Gauge::default(),
+        };
+        series.register(audit_unavailable);
+        Self(Arc::new(series))
+    }
+
+    /// A call was answered.
+    pub fn called(&self, method: &'static str, route: &str, status: u16, took: Duration) {
+        let (series, route) = (&self.0, route.to_owned());
+        let of = Route {
+            method,
+            route: route.clone(),
+        };
+        let seconds = took.as_secs_f64();
+        series.call_seconds.get_or_create(&of).observe(seconds);
+        let call = Call {
+            method,
+            route,
+            status,
+        };
+        series.calls.get_or_create(&call).inc();
+    }
+
+    /// An agent was asked.
+    pub fn asked(&self, verb: &'static str, outcome: &'static str) {
+        let request = BusRequest { verb, outcome };
+        self.0.bus_requests.get_or_create(&request).inc();
+    }
+
+    /// A heartbeat came in; `outcome` is whether it was one.
+    pub fn heard(&self, outcome: &'static str) {
+        self.0.heartbeats.get_or_create(&One { outcome }).inc();
+    }
+
+    /// A cluster had a part in a question to all, or should have had.
+    pub fn answered(&self, outcome: &'static str) {
+        self.0.answers.get_or_create(&One { outcome }).inc();
+    }
+
+    /// What a cluster last said was to be kept.
+    pub fn kept(&self, outcome: &'static str) {
+        self.0.inventory.get_or_create(&One { outcome }).inc();
+    }
+
+    /// A reader of an event stream has come.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        self.0.readers.inc();
+        Reader(self.0.readers.clone())
+    }
+
+    /// All of it as text, in the OpenMetrics format.
+    ///
+    /// # Errors
+    /// When a series cannot be written, which is a defect.
+    pub fn text(
+        &self,
+        clusters: impl Iterator<Item = Presence>,
+        connected: bool,
+    ) -> Result<String, std::fmt::Error> {
+        let mut counts = [Presence::Online, Presence::Stale, Presence::Offline].map(|p| (p, 0));
+        for presence in clusters {
+            for (of, count) in &mut counts {
+                *count += i64::from(*of == presence);
+            }
+        }
+        for (presence, count) in counts {
+            let presence = presence.word();
+            let label = PresenceLabel { presence };
+            self.0.clusters.get_or_create(&label).set(count);
+        }
+        self.0.connected.set(i64::from(connected));
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.0.registry)?;
+        Ok(text)
+    }
+}
+
+impl Series {
+    fn register(&mut self, audit_unavailable: Counter) {
+        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        let registry = &mut self.registry;
+        registry.register("build", "Which program this is", version);
+        let (calls, seconds) = (self.calls.clone(), self.call_seconds.clone());
+        registry.register(
+            "http_requests",
+            "Calls of the API that were answered",
+            calls,
+        );
+        let help = "Seconds until the answer to a call began";
+        registry.register("http_request_duration_seconds", help, seconds);
+        let help = "Requests to the agent of one cluster, by verb and outcome";
+        registry.register("bus_requests", help, self.bus_requests.clone());
+        let help = "Heartbeats that came in";
+        registry.register("heartbeats", help, self.heartbeats.clone());
+        let help = "What became of the clusters in questions to all of them, and of answers that nobody waited for";
+        registry.register("survey_answers", help, self.answers.clone());
+        let help = "What clusters last said, as it was to be kept";
+        registry.register("inventory_writes", help, self.inventory.clone());
+        let help = "Readers of event streams";
+        registry.register("event_stream_readers", help, self.readers.clone());
+        let help = "Clusters by whether their agents are heard";
+        registry.register("clusters", help, self.clusters.clone());
+        let help = "Whether the bus answers";
+        registry.register("bus_connected", help, self.connected.clone());
+        let help = "Lines of the audit that could not be written: what they were about was refused";
+        registry.register("audit_unavailable", help, audit_unavailable);
+    }
+}

@@ -1,0 +1,51 @@
+//! Whether a cluster can be read so that what it says may be kept as its own, and what it has said since.
+
+use bus_schema::{ClusterName, ConditionType};
+use jiff::Timestamp;
+
+use super::{Moment, Presence, Registry};
+use crate::inventory::{Changes, Source};
+
+impl Registry {
+    /// Whose list would be read now; `None` where the cluster is not heard, not certain to be itself, or has not read its own list yet.
+    #[must_use]
+    pub fn source(&self, cluster: &ClusterName, now: Moment) -> Option<Source> {
+        let known = self.clusters.get(cluster)?;
+        let mark = self.hearing.mark(now.instant);
+        if known.presence(mark) != Presence::Online || known.rival(mark).is_some() {
+            return None;
+        }
+        known.record.heartbeat.counts.as_ref()?;
+        let told = known.alive(mark).map(|heard| {
+            let heartbeat = &heard.heartbeat;
+            Some((heartbeat.instance.clone(), heartbeat.changes?))
+        });
+        Some(Source {
+            cluster_uid: known.record.cluster_uid.clone()?,
+            changes: told.collect(),
+        })
+    }
+
+    /// When a cluster was last heard, if it had told no more changes until then than these, and sees its deployments.
+    #[must_use]
+    pub fn unchanged_until(&self, cluster: &ClusterName, changes: &Changes) -> Option<Timestamp> {
+        let record = &self.clusters.get(cluster)?.record;
+        let heartbeat = &record.heartbeat;
+        let blind = |kind| {
+            use ConditionType::{CacheStale, Forbidden, KubernetesUnreachable, Unauthorized};
+            matches!(
+                kind,
+                CacheStale | Forbidden | KubernetesUnreachable | Unauthorized
+            )
+        };
+        if heartbeat
+            .conditions
+            .iter()
+            .any(|condition| blind(condition.kind))
+        {
+            return None;
+        }
+        let told = heartbeat.changes?;
+        (changes.get(&heartbeat.instance) == Some(&told)).then_some(record.last_seen)
+    }
+}

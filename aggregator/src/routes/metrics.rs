@@ -1,0 +1,56 @@
+//! `GET /metrics`, and the counting of calls.
+
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, Method, header};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use crate::app::App;
+use crate::problem::{Problem, ProblemCode};
+
+/// How the text is to be read.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The one label of all paths that are none of the API's.
+const NO_ROUTE: &str = "none";
+
+/// What is counted
+///
+/// For Prometheus: calls, requests on the bus, clusters by presence and more. No names of clusters, people or namespaces stand in
+/// it, and it needs no session.
+#[utoipa::path(get, path = "/metrics", tag = "Health", security(()),
+    responses((status = 200, body = String, content_type = "application/openmetrics-text"), Problem))]
+pub async fn read_metrics(
+    State(app): State<App>,
+) -> Result<([(HeaderName, &'static str); 1], String), Problem> {
+    let text = app
+        .metrics
+        .text(app.fleet.presences().into_iter(), !app.fleet.is_cut_off());
+    let text = text.map_err(|_| Problem::new(ProblemCode::Internal, "it cannot be written"))?;
+    Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text))
+}
+
+/// Counts each call by its route, never by its path: anybody could make up paths without end.
+pub async fn count(State(app): State<App>, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let (method, began) = (known(request.method()), Instant::now());
+    let response = next.run(request).await;
+    let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
+    let status = response.status().as_u16();
+    app.metrics.called(method, route, status, began.elapsed());
+    response
+}
+
+/// Methods can be made up, too.
+fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}

@@ -1,0 +1,347 @@
+//! What was last known of a cluster that is away: shown with its age, never as healthy, and to nobody who may not see it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use aggregator::inventory::{Generation, Inventory};
+use axum::http::{Method, StatusCode};
+use bus_schema::ClusterName;
+use serde_json::{Value, json};
+
+use crate::fleet::{change, items, names, pages};
+use crate::fleet_faults::row;
+use crate::stack::{Answer, Service, Stack};
+
+/// The bucket, seen as another replica sees it.
+pub async fn inventory(stack: &Stack) -> Inventory {
+    let jetstream = async_nats::jetstream::new(stack.admin().await);
+    let inventory = Inventory::open(&jetstream, 1).await.expect("the bucket");
+    tokio::spawn(inventory.clone().follow());
+    inventory
+}
+
+/// Waits until the list that is kept of a cluster is as it should be.
+pub async fn kept(
+    stack: &Stack,
+    inventory: &Inventory,
+    cluster: &str,
+    mut right: impl FnMut(&str, &Generation) -> bool,
+) -> Generation {
+    let name: ClusterName = cluster.parse().expect("a name");
+    let look = async || {
+        let kept = inventory.kept(&name, None)?;
+        // It may be replaced meanwhile.
+        let known = inventory.read(&name, &kept).await.ok()?;
+        let text = known
+            .deployments()
+            .map(|(_, kept)| format!("{:?}", kept.summary));
+        right(&text.collect::<String>(), &kept).then_some(kept)
+    };
+    stack.service.until("the list is kept", look).await
+}
+
+/// Waits until a cluster is shown as it was last known.
+pub async fn away(service: &Service, token: &str, cluster: &str) -> Answer {
+    let away = async || {
+        let page = service.get("/deployments", token).await;
+        let row = row(&page, cluster);
+        (row["state"] == "offline" && row["as_of"].is_string()).then_some(page)
+    };
+    service.until("the cluster is away and known", away).await
+}
+
+/// The items of a cluster.
+fn of<'a>(page: &'a Answer, cluster: &str) -> Vec<&'a Value> {
+    let all = items(page).iter();
+    all.filter(|item| item["cluster"] == cluster).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_is_away_is_shown_as_it_was_also_after_a_restart() {
+    let mut stack = Stack::start(2).await;
+    let token = stack.service.token("viewer").await;
+    let inventory = inventory(&stack).await;
+    let list = kept(&stack, &inventory, "cluster-b", |_, kept| {
+        kept.deployments == 4
+    })
+    .await;
+    let before = stack
+        .service
+        .get("/deployments?cluster=cluster-b", &token)
+        .await;
+    assert!(
+        of(&before, "cluster-b")
+            .iter()
+            .all(|item| item["as_of"].is_null())
+    );
+    stack.agents.remove(1).stop().await;
+    let page = away(&stack.service, &token, "cluster-b").await;
+    shown_as_last_known(&page, &before, &list);
+
+    // Not as healthy, whatever they were; as unknown.
+    for (health, clusters) in [("healthy", &["cluster-a"][..]), ("unknown", &["cluster-b"])] {
+        let path = format!("/deployments?health={health}");
+        let found = stack.service.get(&path, &token).await;
+        let seen: BTreeSet<_> = names(&found).into_iter().map(|name| name.0).collect();
+        assert_eq!(seen, clusters.iter().map(|c| (*c).to_owned()).collect());
+    }
+    let namespace = stack
+        .service
+        .get("/deployments/cluster-b/pay", &token)
+        .await;
+    assert_eq!(
+        (namespace.status, namespace.code()),
+        (StatusCode::SERVICE_UNAVAILABLE, "cluster_offline")
+    );
+
+    let again = Service::start(&stack.dir, &stack.nats.url()).await;
+    let token = again.token("viewer").await;
+    let page = away(&again, &token, "cluster-b").await;
+    shown_as_last_known(&page, &before, &list);
+}
+
+fn shown_as_last_known(page: &Answer, before: &Answer, list: &Generation) {
+    let (now, then) = (of(page, "cluster-b"), of(before, "cluster-b"));
+    assert_eq!((now.len(), then.len()), (4, 4));
+    for (now, then) in now.iter().zip(then) {
+        assert_eq!(now["deployment_name"], then["deployment_name"]);
+        assert_eq!(
+            (&now["health"], &now["images"]),
+            (&json!("unknown"), &then["images"])
+        );
+        assert!(
+            now["last_health"].is_string() && now["last_health"] != "unknown",
+            "{now}"
+        );
+        let as_of: jiff::Timestamp = now["as_of"]
+            .as_str()
+            .and_then(|text| text.parse().ok())
+            .expect("a time");
+        assert!(as_of >= list.as_of && as_of <= jiff::Timestamp::now());
+        assert!(now["stale_seconds"].is_u64());
+    }
+    assert_eq!(page.body["totals"]["deployments"], 8);
+    assert_eq!(page.body["totals"]["health"]["unknown"], 4);
+    assert_eq!(
+        (
+            &page.body["answers"]["answered"],
+            &page.body["answers"]["offline"]
+        ),
+        (&json!(1), &json!(1))
+    );
+    let row = row(page, "cluster-b");
+    assert_eq!(
+        (&row["deployments"], &row["as_of"]),
+        (&json!(4), &now[0]["as_of"])
+    );
+    assert!(
+        row["last_seen"].is_string() && row["truncated"].is_null(),
+        "{row}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_and_filters_hold_over_clusters_that_are_there_and_one_that_is_away() {
+    let mut stack = Stack::start(2).await;
+    let token = stack.service.token("viewer").await;
+    change(&stack, "cluster-b", Method::POST, "aa-first").await;
+    let inventory = inventory(&stack).await;
+    kept(&stack, &inventory, "cluster-b", |list, _| {
+        list.contains("aa-first")
+    })
+    .await;
+    stack.agents.remove(1).stop().await;
+    away(&stack.service, &token, "cluster-b").await;
+    for sort in ["name", "-name", "age", "health", "-health", "restarted_at"] {
+        let pages = pages(&stack, &token, &format!("limit=2&sort={sort}"), None).await;
+        let shown: Vec<_> = pages.iter().flat_map(names).collect();
+        let distinct: BTreeSet<_> = shown.iter().cloned().collect();
+        assert_eq!((shown.len(), distinct.len()), (9, 9), "{sort}: {shown:?}");
+        for page in &pages {
+            assert_eq!(page.body["totals"]["deployments"], 9, "{sort}");
+        }
+    }
+    for (query, expected) in [
+        ("q=aa-fir", 1),
+        ("image=web:1", 1),
+        ("labelSelector=app%3Daa-first", 1),
+        ("cluster=cluster-b&namespace=pay", 3),
+        ("cluster=cluster-b&labelSelector=app%3Dnone", 0),
+    ] {
+        let page = stack
+            .service
+            .get(&format!("/deployments?{query}"), &token)
+            .await;
+        assert_eq!(items(&page).len(), expected, "{query}");
+        assert_eq!(row(&page, "cluster-b")["deployments"], expected, "{query}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_is_kept_is_shown_or_counted_to_who_may_not_see_it() {
+    let mut stack = Stack::start(3).await;
+    let inventory = inventory(&stack).await;
+    for cluster in ["cluster-a", "cluster-b", "cluster-c"] {
+        kept(&stack, &inventory, cluster, |_, kept| kept.deployments == 4).await;
+    }
+    for agent in stack.agents.drain(..) {
+        agent.stop().await;
+    }
+    // Of cluster-a the namespace pay, of cluster-b the namespace default, of cluster-c nothing.
+    let token = stack.service.token("pieces").await;
+    away(&stack.service, &token, "cluster-a").await;
+    let page = away(&stack.service, &token, "cluster-b").await;
+    let seen: BTreeSet<_> = names(&page).into_iter().map(|(c, n, _)| (c, n)).collect();
+    let pairs = [("cluster-a", "pay"), ("cluster-b", "default")];
+    assert_eq!(
+        seen,
+        pairs.map(|(c, n)| (c.to_owned(), n.to_owned())).into()
+    );
+    assert_eq!(
+        (items(&page).len(), &page.body["totals"]["deployments"]),
+        (4, &json!(4))
+    );
+    assert_eq!(row(&page, "cluster-a")["deployments"], 2);
+    let text = page.body.to_string();
+    assert!(!text.contains("cluster-c"), "{text}");
+    let nobody = stack.service.token("nobody").await;
+    let nothing = stack.service.get("/deployments", &nobody).await;
+    assert_eq!(
+        (&nothing.body["items"], &nothing.body["clusters"]),
+        (&json!([]), &json!([]))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changes_is_kept_and_what_is_forgotten_is_not() {
+    let mut stack = Stack::start(1).await;
+    let inventory = inventory(&stack).await;
+    let first = kept(&stack, &inventory, "cluster-a", |_, kept| {
+        kept.deployments == 4
+    })
+    .await;
+    change(&stack, "cluster-a", Method::POST, "zz-comes").await;
+    let second = kept(&stack, &inventory, "cluster-a", |list, _| {
+        list.contains("zz-comes")
+    })
+    .await;
+    assert!(second.deployments == 5 && second.id != first.id);
+    change(&stack, "cluster-a", Method::DELETE, "zz-comes").await;
+    kept(&stack, &inventory, "cluster-a", |list, _| {
+        !list.contains("zz-comes")
+    })
+    .await;
+
+    stack.agents.remove(0).stop().await;
+    let token = stack.service.token("admin").await;
+    away(&stack.service, &token, "cluster-a").await;
+    let gone = stack.service.delete("/clusters/cluster-a", &token).await;
+    assert_eq!(gone.status, StatusCode::OK, "{gone:?}");
+    let page = stack.service.get("/deployments", &token).await;
+    assert_eq!(
+        (&page.body["items"], &page.body["clusters"]),
+        (&json!([]), &json!([]))
+    );
+    let bucket = bucket(&stack).await;
+    let empty = async || keys(&bucket).await.is_empty().then_some(());
+    stack.service.until("nothing is kept of it", empty).await;
+}
+
+/// What is in it.
+async fn keys(bucket: &async_nats::jetstream::kv::Store) -> Vec<String> {
+    use futures::TryStreamExt as _;
+    let keys = bucket.keys().await.expect("the bucket");
+    keys.try_collect().await.expect("the bucket")
+}
+
+/// The bucket itself.
+pub async fn bucket(stack: &Stack) -> async_nats::jetstream::kv::Store {
+    let jetstream = async_nats::jetstream::new(stack.admin().await);
+    jetstream
+        .get_key_value("inventory")
+        .await
+        .expect("the bucket")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_deployments_are_kept_also_with_images_that_no_two_share() {
+    use aggregator::inventory::{List, Source};
+    let stack = Stack::start(0).await;
+    let jetstream = async_nats::jetstream::new(stack.admin().await);
+    let cluster: ClusterName = "cluster-x".parse().unwrap();
+    let inventory = Inventory::open(&jetstream, 1).await.unwrap();
+    let now = jiff::Timestamp::now();
+    let mut list = List::begun(now);
+    for page in 0..20 {
+        let digest = || {
+            format!(
+                "{:032x}{:032x}",
+                rand::random::<u128>(),
+                rand::random::<u128>()
+            )
+        };
+        let item = |number: usize| {
+            let images = [0, 1].map(|_| format!("registry.example/web@sha256:{}", digest()));
+            json!({"namespace": "pay", "deployment_name": format!("web-{page}-{number}"), "replicas": 1, "ready": 1,
+                "updated": 1, "available": 1, "images": images, "health": "healthy"})
+        };
+        let items: Vec<Value> = (0..500).map(item).collect();
+        let next = (page < 19).then_some("pay/more");
+        let reply = json!({"items": items, "continue": next}).to_string();
+        assert_eq!(list.add(reply.into(), now).unwrap().as_deref(), next);
+    }
+    let source = Source {
+        cluster_uid: "uid".to_owned(),
+        changes: None,
+    };
+    let claim = inventory.claim(&cluster, |_| true).await.unwrap().unwrap();
+    inventory.keep(claim, list, source).await.unwrap();
+    let kept = inventory.kept(&cluster, Some("uid")).unwrap();
+    assert!(
+        kept.parts > 1 && !kept.truncated && kept.deployments == 10_000,
+        "{kept:?}"
+    );
+    let known = inventory.read(&cluster, &kept).await.unwrap();
+    assert_eq!(known.deployments().count(), 10_000);
+    inventory.forget(&cluster).await.unwrap();
+    assert_eq!(keys(&bucket(&stack).await).await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_replicas_one_reads_a_cluster_that_is_due() {
+    let stack = Stack::start(0).await;
+    let jetstream = async_nats::jetstream::new(stack.admin().await);
+    let cluster: ClusterName = "cluster-x".parse().unwrap();
+    // Neither follows: what the other one does, it learns too late.
+    let one = Inventory::open(&jetstream, 1).await.unwrap();
+    let other = Inventory::open(&jetstream, 1).await.unwrap();
+    let source = aggregator::inventory::Source {
+        cluster_uid: "uid".to_owned(),
+        changes: None,
+    };
+    let due = |seen: Option<&aggregator::inventory::Seen>| {
+        seen.is_none_or(|seen| {
+            seen.is_due(&source, Duration::from_secs(60), std::time::Instant::now())
+        })
+    };
+    let claim = one
+        .claim(&cluster, due)
+        .await
+        .unwrap()
+        .expect("it was first");
+    assert!(other.claim(&cluster, due).await.unwrap().is_none());
+    // Now it knows, and does not ask.
+    assert!(other.look(|seen| {
+        seen.get(&cluster)
+            .is_some_and(|seen| seen.manifest.claim.is_some())
+    }));
+    assert!(other.claim(&cluster, due).await.unwrap().is_none());
+    let mut list = aggregator::inventory::List::begun(jiff::Timestamp::now());
+    list.add(r#"{"items":[]}"#.into(), jiff::Timestamp::now())
+        .unwrap();
+    one.keep(claim, list, source.clone()).await.unwrap();
+    assert!(one.claim(&cluster, due).await.unwrap().is_none());
+    assert_eq!(one.kept(&cluster, Some("uid")).unwrap().deployments, 0);
+    // Another cluster's list under the same name is nobody's.
+    assert!(one.kept(&cluster, Some("rival")).is_none());
+}

@@ -1,0 +1,117 @@
+//! Which deployments a list or a survey shows: the same in an agent's cache and in what is kept of a cluster.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::{DeploymentFilter, Fault, FaultCode, Health, ImagePattern, Pattern, Selector};
+
+/// What is looked for has no more bytes than this: with many stars in it, a longer one would take long.
+const TEXT_BYTES: usize = 512;
+
+/// A deployment as far as filters, orders and totals look at it, however it is kept.
+pub trait Listed {
+    /// How it is.
+    fn health(&self) -> Health;
+
+    /// The images of its containers.
+    fn images(&self) -> impl Iterator<Item = &str>;
+
+    /// When it was created.
+    fn created_at(&self) -> Option<Timestamp>;
+
+    /// When it was last restarted.
+    fn restarted_at(&self) -> Option<Timestamp>;
+
+    /// The value of a label.
+    fn label(&self, key: &str) -> Option<&str>;
+
+    /// The bytes of JSON that it takes in a list.
+    fn bytes(&self) -> usize;
+}
+
+impl<L: Listed> Listed for Arc<L> {
+    fn health(&self) -> Health {
+        (**self).health()
+    }
+
+    fn images(&self) -> impl Iterator<Item = &str> {
+        (**self).images()
+    }
+
+    fn created_at(&self) -> Option<Timestamp> {
+        (**self).created_at()
+    }
+
+    fn restarted_at(&self) -> Option<Timestamp> {
+        (**self).restarted_at()
+    }
+
+    fn label(&self, key: &str) -> Option<&str> {
+        (**self).label(key)
+    }
+
+    fn bytes(&self) -> usize {
+        (**self).bytes()
+    }
+}
+
+/// A [`DeploymentFilter`], made ready to be tried on many.
+#[derive(Debug)]
+pub struct Filter {
+    namespaces: Vec<Pattern>,
+    selector: Selector,
+    q: Option<String>,
+    image: Option<ImagePattern>,
+    health: Vec<Health>,
+}
+
+impl Filter {
+    /// Reads what is to be read in it.
+    ///
+    /// # Errors
+    /// [`FaultCode::InvalidRequest`], with the field that is wrong.
+    pub fn new(wanted: DeploymentFilter) -> Result<Self, Fault> {
+        let DeploymentFilter {
+            namespaces,
+            label_selector,
+            q,
+            image,
+            health,
+        } = wanted;
+        for (field, text) in [("q", &q), ("image", &image)] {
+            if text.as_ref().is_some_and(|text| text.len() > TEXT_BYTES) {
+                return Err(invalid(format!("{field}: longer than {TEXT_BYTES} bytes")));
+            }
+        }
+        let selector = Selector::parse(label_selector.as_deref().unwrap_or_default())
+            .map_err(|error| invalid(format!("label_selector: {error}")))?;
+        Ok(Self {
+            namespaces,
+            selector,
+            q,
+            image: image.as_deref().map(ImagePattern::new),
+            health,
+        })
+    }
+
+    /// Whether anything of this namespace is looked for.
+    #[must_use]
+    pub fn means(&self, namespace: &str) -> bool {
+        self.namespaces.is_empty() || self.namespaces.iter().any(|p| p.matches(namespace))
+    }
+
+    /// Whether a deployment is, as far as it is not about its namespace.
+    #[must_use]
+    pub fn holds(&self, name: &str, deployment: &impl Listed) -> bool {
+        let image = |pattern: &ImagePattern| deployment.images().any(|image| pattern.finds(image));
+        (self.health.is_empty() || self.health.contains(&deployment.health()))
+            && self.q.as_ref().is_none_or(|q| name.contains(q.as_str()))
+            && self.image.as_ref().is_none_or(image)
+            && self.selector.matches(|key| deployment.label(key))
+    }
+}
+
+fn invalid(message: String) -> Fault {
+    Fault::new(FaultCode::InvalidRequest, message)
+}
