@@ -26,7 +26,7 @@ impl Order {
             .map(|deadline| left(deadline, cx.agent.now()))
             .transpose()?;
         if let Some(meant) = &guard.cluster_uid {
-            is_meant(meant, cx.agent.caches.cluster_uid().as_deref())?;
+            is_meant(meant, cx)?;
         }
         let until = left.map_or(cx.until, |left| cx.until.min(Instant::now() + left));
         Ok(Self {
@@ -76,7 +76,12 @@ fn expired(why: &str) -> Fault {
     Fault::new(FaultCode::Expired, format!("nothing was done: {why}"))
 }
 
-fn is_meant(meant: &str, own: Option<&str>) -> Result<(), Fault> {
+/// Whether this is the cluster with that uid.
+pub fn is_meant(meant: &str, cx: &Cx) -> Result<(), Fault> {
+    same(meant, cx.agent.caches.cluster_uid().as_deref())
+}
+
+fn same(meant: &str, own: Option<&str>) -> Result<(), Fault> {
     match own {
         Some(own) if own == meant => Ok(()),
         Some(own) => Err(Fault::new(
@@ -112,8 +117,8 @@ mod tests {
 
     #[test]
     fn only_the_cluster_that_is_meant_may_write() {
-        assert!(is_meant("a", Some("a")).is_ok());
-        let code = |own| is_meant("a", own).unwrap_err().code;
+        assert!(same("a", Some("a")).is_ok());
+        let code = |own| same("a", own).unwrap_err().code;
         assert_eq!(code(Some("b")), FaultCode::IdentityConflict);
         assert_eq!(code(None), FaultCode::NotReady);
     }

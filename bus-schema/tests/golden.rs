@@ -195,6 +195,7 @@ fn deployments() {
     golden(
         "deployments.request",
         &ListDeployments {
+            cluster_uid: Some("u-1".to_owned()),
             namespace: Some(name("shop")),
             label_selector: Some("tier in (web, api),team!=x".to_owned()),
             q: Some("cart".to_owned()),

@@ -223,14 +223,14 @@ test('a restart that hangs says why', async (t) => {
   await dialog.getByText(/^(ErrImagePull|ImagePullBackOff)$/).waitFor({ timeout: 30_000 });
   assert.deepEqual(await violations(page), []);
   await page.getByRole('button', { name: 'Close and go on' }).click();
-  await page.getByRole('button', { name: '1 of 1 restarts under way' }).click();
+  await page.getByRole('button', { name: /^Restarts (under way|that failed): 1/ }).click();
   await dialog.getByText(/does-not-exist/).first().waitFor();
 });
 
 test('what changes elsewhere is in the table by itself', async (t) => {
   const { cluster, namespace, deployment_name: name } = await healthy();
   const page = await open(t, { path: `deployments?q=cluster:${cluster} ns:${namespace} ${name}` });
-  await page.getByText('Live', { exact: true }).waitFor();
+  await page.getByRole('button', { name: 'Live' }).waitFor();
   await page.getByText(/^1 deployment$/).waitFor();
   const restarted = () => grid(page).locator('time').first().getAttribute('datetime', { timeout: 1_000 }).catch(() => null);
   const before = await restarted();

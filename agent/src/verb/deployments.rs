@@ -6,10 +6,14 @@ use bus_schema::{DeploymentFilter, DeploymentName, Fault, Filter, Listed, Namesp
 
 use crate::agent::Cx;
 use crate::cache::{Item, key, prefix, split};
+use crate::guard::is_meant;
 use crate::page;
 
 pub async fn list(cx: Cx, request: ListDeployments) -> Result<Page<Item>, Fault> {
     let caches = &cx.agent.caches;
+    if let Some(meant) = &request.cluster_uid {
+        is_meant(meant, &cx)?;
+    }
     let limit = limit(request.limit)?;
     let start = start(&request)?;
     let prefix = request.namespace.as_ref().map(prefix);

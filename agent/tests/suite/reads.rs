@@ -44,6 +44,19 @@ pub async fn lists_show_what_is_there(stage: &Stage) {
     assert!(namespaces.stale_seconds.is_none());
 }
 
+/// Who keeps a list must not be given another cluster's.
+pub async fn a_list_of_another_cluster_is_refused(stage: &Stage) {
+    let of = |uid: Option<String>| ListDeployments {
+        cluster_uid: uid,
+        ..ListDeployments::default()
+    };
+    let own = stage.ready().await.cluster_uid;
+    assert!(stage.ask(&of(own)).await.is_ok());
+    let other = Some("00000000-0000-4000-8000-000000000000".to_owned());
+    let fault = stage.ask(&of(other)).await.unwrap_err();
+    assert_eq!(fault.code, FaultCode::IdentityConflict);
+}
+
 pub async fn filters_must_all_hold(stage: &Stage) {
     let target = Target::create(stage, "filters", "web:1").await;
     Target::create_in(stage, "filters", "other", "other:2").await;

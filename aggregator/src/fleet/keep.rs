@@ -52,7 +52,7 @@ pub async fn keep_inventory(fleet: Arc<Fleet>, every: Duration) {
         if fleet.is_cut_off() {
             continue;
         }
-        fleet.drop_forgotten(every).await;
+        fleet.drop_forgotten(every.max(CLAIM_LEASE)).await;
         tried.retain(|_, at: &mut Instant| at.elapsed() < every);
         let mut due = fleet.due(every);
         due.retain(|cluster| !tried.contains_key(cluster));
@@ -114,9 +114,9 @@ impl Fleet {
         let Some(claim) = self.inventory.claim(cluster, still).await? else {
             return Ok(None);
         };
-        let list = tokio::time::timeout(READ_WITHIN, self.list(cluster)).await;
+        let list = tokio::time::timeout(READ_WITHIN, self.list(cluster, &source.cluster_uid)).await;
         let list = list.map_err(|_| KeepError::TooSlow)??;
-        // A second cluster of that name may have come meanwhile, and have answered.
+        // An older agent does not look at the uid that was meant.
         let after = self.registry().source(cluster, Moment::now());
         if after.map(|after| after.cluster_uid).as_ref() != Some(&source.cluster_uid) {
             return Err(KeepError::Doubtful);
@@ -125,9 +125,11 @@ impl Fleet {
         Ok(Some(()))
     }
 
-    async fn list(&self, cluster: &ClusterName) -> Result<List, KeepError> {
+    async fn list(&self, cluster: &ClusterName, uid: &str) -> Result<List, KeepError> {
         let mut list = List::begun(Timestamp::now());
         let mut request = ListDeployments {
+            // A second cluster of that name may be there, and not be known yet.
+            cluster_uid: Some(uid.to_owned()),
             limit: Some(MAX_LIMIT),
             ..ListDeployments::default()
         };
@@ -145,7 +147,7 @@ impl Fleet {
         }
     }
 
-    /// What was forgotten while nobody here listened is not kept.
+    /// What was forgotten while nobody here listened is not kept. What is young may be of a cluster that another replica heard first.
     async fn drop_forgotten(&self, age: Duration) {
         let forgotten: Vec<ClusterName> = {
             let (registry, now) = (self.registry(), Moment::now());

@@ -366,3 +366,57 @@ fn whoever_cannot_be_heard_is_stale_and_not_offline() {
     assert_eq!(presence(&registry, 124), [Offline, Stale, Offline]);
     assert_eq!(presence(&registry, 125), [Offline, Offline, Offline]);
 }
+
+#[test]
+fn what_a_cluster_says_is_kept_while_it_is_certain_whose_it_is() {
+    use crate::inventory::Changes;
+    let (mut registry, start) = (Registry::default(), Moment::now());
+    let told = |instance: &str, uid: &str, changes| Heartbeat {
+        counts: Some(bus_schema::Counts::default()),
+        changes,
+        ..heartbeat(instance, uid, start.wall)
+    };
+    assert!(registry.source(&cluster(), start).is_none());
+    registry.observe(cluster(), heartbeat("i1", "u1", start.wall), start);
+    assert!(
+        registry.source(&cluster(), start).is_none(),
+        "its cache is not filled"
+    );
+    registry.observe(cluster(), told("i1", "u1", Some(3)), start);
+    registry.observe(cluster(), told("i2", "u1", Some(0)), start);
+    let source = registry.source(&cluster(), start).unwrap();
+    let id = |text: &str| -> InstanceId { text.to_owned().try_into().unwrap() };
+    let changes = Changes::from([(id("i1"), 3), (id("i2"), 0)]);
+    assert_eq!(
+        (source.cluster_uid.as_str(), &source.changes),
+        ("u1", &Some(changes.clone()))
+    );
+    let until = |registry: &Registry| registry.unchanged_until(&cluster(), &changes);
+    assert_eq!(until(&registry), Some(start.wall));
+
+    // It has changed since; then one of two does not tell; then it does not see them itself.
+    registry.observe(cluster(), told("i2", "u1", Some(1)), start);
+    assert_eq!(until(&registry), None);
+    registry.observe(cluster(), told("i2", "u1", None), start);
+    assert_eq!(registry.source(&cluster(), start).unwrap().changes, None);
+    assert_eq!(until(&registry), None);
+    let mut blind = told("i1", "u1", Some(3));
+    blind.conditions.push(bus_schema::Condition {
+        kind: ConditionType::CacheStale,
+        message: String::new(),
+        since: start.wall,
+    });
+    registry.observe(cluster(), blind, start);
+    assert_eq!(until(&registry), None);
+
+    registry.observe(cluster(), told("i3", "rival", Some(3)), start);
+    assert!(
+        registry.source(&cluster(), start).is_none(),
+        "it is contested"
+    );
+    let silent = later(start, Duration::from_secs(10));
+    assert!(
+        registry.source(&cluster(), silent).is_none(),
+        "it is overdue"
+    );
+}

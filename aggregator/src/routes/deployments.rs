@@ -56,6 +56,7 @@ pub async fn list_deployments(
     Query(filter): Query<Filter>,
 ) -> Result<Relayed, Problem> {
     let request = ListDeployments {
+        cluster_uid: None,
         namespace: Some(namespace),
         label_selector: filter.label_selector,
         q: filter.q,

@@ -232,6 +232,11 @@ async fn a_second_cluster_of_the_same_name_is_shown_and_gets_no_restart() {
 async fn a_name_belongs_to_its_first_cluster_even_when_only_a_second_one_is_left() {
     let mut stack = Stack::start(2).await;
     let (namespace, name) = stack.healthy("cluster-b").await;
+    let inventory = crate::last_known::inventory(&stack).await;
+    crate::last_known::kept(&stack, &inventory, "cluster-a", |_, kept| {
+        kept.deployments == 4
+    })
+    .await;
     let first = stack.agents.remove(0);
     first.stop().await;
     let rival = stack.agent("cluster-a", "cluster-b", &stack.nats.url());
@@ -249,6 +254,12 @@ async fn a_name_belongs_to_its_first_cluster_even_when_only_a_second_one_is_left
     };
     let presence = later.until("the conflict is shown", contested).await;
     assert_ne!(presence, "online");
+    // What is shown is the first one's, which is away.
+    let page = crate::last_known::away(&later, &token, "cluster-a").await;
+    let known: bus_schema::ClusterName = "cluster-a".parse().unwrap();
+    let kept = inventory.kept(&known, None).expect("a list");
+    assert_eq!(kept.cluster_uid, stack.sim.clusters()[0].uid());
+    assert_eq!(crate::fleet::items(&page).len(), 8);
     let body = json!({"cluster": "cluster-a", "namespace": namespace, "deployment_name": name});
     let answer = later.post("/restart", &token, &body).await;
     assert_eq!(answer.code(), "identity_conflict");

@@ -27,7 +27,7 @@ pub async fn kept(
     cluster: &str,
     mut right: impl FnMut(&str, &Generation) -> bool,
 ) -> Generation {
-    let name: ClusterName = cluster.parse().unwrap();
+    let name: ClusterName = cluster.parse().expect("a name");
     let look = async || {
         let kept = inventory.kept(&name, None)?;
         // It may be replaced meanwhile.
@@ -113,7 +113,10 @@ fn shown_as_last_known(page: &Answer, before: &Answer, list: &Generation) {
             now["last_health"].is_string() && now["last_health"] != "unknown",
             "{now}"
         );
-        let as_of: jiff::Timestamp = now["as_of"].as_str().unwrap().parse().unwrap();
+        let as_of: jiff::Timestamp = now["as_of"]
+            .as_str()
+            .and_then(|text| text.parse().ok())
+            .expect("a time");
         assert!(as_of >= list.as_of && as_of <= jiff::Timestamp::now());
         assert!(now["stale_seconds"].is_u64());
     }
@@ -240,12 +243,15 @@ async fn what_changes_is_kept_and_what_is_forgotten_is_not() {
         (&json!([]), &json!([]))
     );
     let bucket = bucket(&stack).await;
-    let empty = async || {
-        use futures::TryStreamExt as _;
-        let keys: Vec<String> = bucket.keys().await.ok()?.try_collect().await.ok()?;
-        keys.is_empty().then_some(())
-    };
+    let empty = async || keys(&bucket).await.is_empty().then_some(());
     stack.service.until("nothing is kept of it", empty).await;
+}
+
+/// What is in it.
+async fn keys(bucket: &async_nats::jetstream::kv::Store) -> Vec<String> {
+    use futures::TryStreamExt as _;
+    let keys = bucket.keys().await.expect("the bucket");
+    keys.try_collect().await.expect("the bucket")
 }
 
 /// The bucket itself.
@@ -255,6 +261,50 @@ pub async fn bucket(stack: &Stack) -> async_nats::jetstream::kv::Store {
         .get_key_value("inventory")
         .await
         .expect("the bucket")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_deployments_are_kept_also_with_images_that_no_two_share() {
+    use aggregator::inventory::{List, Source};
+    let stack = Stack::start(0).await;
+    let jetstream = async_nats::jetstream::new(stack.admin().await);
+    let cluster: ClusterName = "cluster-x".parse().unwrap();
+    let inventory = Inventory::open(&jetstream, 1).await.unwrap();
+    let now = jiff::Timestamp::now();
+    let mut list = List::begun(now);
+    for page in 0..20 {
+        let digest = || {
+            format!(
+                "{:032x}{:032x}",
+                rand::random::<u128>(),
+                rand::random::<u128>()
+            )
+        };
+        let item = |number: usize| {
+            let images = [0, 1].map(|_| format!("registry.example/web@sha256:{}", digest()));
+            json!({"namespace": "pay", "deployment_name": format!("web-{page}-{number}"), "replicas": 1, "ready": 1,
+                "updated": 1, "available": 1, "images": images, "health": "healthy"})
+        };
+        let items: Vec<Value> = (0..500).map(item).collect();
+        let next = (page < 19).then_some("pay/more");
+        let reply = json!({"items": items, "continue": next}).to_string();
+        assert_eq!(list.add(reply.into(), now).unwrap().as_deref(), next);
+    }
+    let source = Source {
+        cluster_uid: "uid".to_owned(),
+        changes: None,
+    };
+    let claim = inventory.claim(&cluster, |_| true).await.unwrap().unwrap();
+    inventory.keep(claim, list, source).await.unwrap();
+    let kept = inventory.kept(&cluster, Some("uid")).unwrap();
+    assert!(
+        kept.parts > 1 && !kept.truncated && kept.deployments == 10_000,
+        "{kept:?}"
+    );
+    let known = inventory.read(&cluster, &kept).await.unwrap();
+    assert_eq!(known.deployments().count(), 10_000);
+    inventory.forget(&cluster).await.unwrap();
+    assert_eq!(keys(&bucket(&stack).await).await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,19 +11,26 @@ use crate::stack::{Service, Stack};
 
 /// Each series with its value, as Prometheus reads it.
 pub async fn scrape(service: &Service) -> BTreeMap<String, f64> {
-    let request = Request::get("/metrics").body(Body::empty()).unwrap();
+    let request = Request::get("/metrics")
+        .body(Body::empty())
+        .expect("a request");
     let response = service.send(request).await;
     assert_eq!(response.status(), StatusCode::OK);
     let kind = response.headers()["content-type"]
         .to_str()
-        .unwrap()
+        .expect("text")
         .to_owned();
     assert!(
         kind.starts_with("application/openmetrics-text; version=1.0.0"),
         "{kind}"
     );
-    let body = response.into_body().collect().await.unwrap().to_bytes();
-    read(std::str::from_utf8(&body).unwrap())
+    let body = response
+        .into_body()
+        .collect()
+        .await
+        .expect("a body")
+        .to_bytes();
+    read(std::str::from_utf8(&body).expect("text"))
 }
 
 /// Holds the text to the format: each sample belongs to a family that was announced, and stands there once.
@@ -39,7 +46,7 @@ fn read(text: &str) -> BTreeMap<String, f64> {
             continue;
         }
         let (series, value) = line.rsplit_once(' ').expect("a value");
-        let name = series.split('{').next().unwrap();
+        let name = series.split('{').next().unwrap_or_default();
         let parts = ["", "_total", "_info", "_bucket", "_sum", "_count"];
         let of = |part: &&str| {
             name.strip_suffix(*part)

@@ -10,6 +10,9 @@ use crate::{Access, DeploymentName, Health, Namespace, Page, Request, Right};
 /// Asks for deployments, ordered by namespace and name. All filters that are given must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListDeployments {
+    /// Only if the cluster has this uid. Who keeps the answer must know whose it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster_uid: Option<String>,
     /// Only those of this namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<Namespace>,
