@@ -97,7 +97,7 @@ test('by keyboard alone somebody finds a deployment, restarts it, and sees the r
   await page.keyboard.press('j');
   await focusedRow(page).getByText(name, { exact: true }).waitFor();
   await page.keyboard.press('r');
-  await page.getByRole('button', { name: `Restart ${name}` }).waitFor();
+  await page.getByRole('dialog').getByRole('button', { name: `Restart ${name}` }).waitFor();
   await page.keyboard.press('Enter');
   await page.getByRole('dialog').getByText('complete', { exact: true }).waitFor({ timeout: 30_000 });
 
@@ -217,8 +217,8 @@ test('a restart that hangs says why', async (t) => {
   const page = await open(t, { path: 'deployments?q=cluster:cluster-a health:failed' });
   await page.getByText(/^1 deployment$/).waitFor();
   await page.getByRole('button', { name: /^Restart / }).click();
-  await page.getByRole('button', { name: 'Restart this deployment' }).click();
   const dialog = page.getByRole('dialog');
+  await dialog.getByRole('button', { name: /^Restart / }).click();
   await dialog.getByText('progressing', { exact: true }).waitFor();
   await dialog.getByText(/^(ErrImagePull|ImagePullBackOff)$/).waitFor({ timeout: 30_000 });
   assert.deepEqual(await violations(page), []);
