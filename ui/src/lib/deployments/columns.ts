@@ -4,7 +4,7 @@ export const columns: Column[] = [
   { id: 'name', label: 'Deployment', width: 'minmax(140px, 2.2fr)', sort: 'name' },
   { id: 'health', label: 'Health', width: '104px', sort: 'health' },
   { id: 'replicas', label: 'Ready', width: '92px' },
-  { id: 'cluster', label: 'Cluster', width: 'minmax(90px, 1.2fr)' },
+  { id: 'cluster', label: 'Cluster', width: 'minmax(110px, 1.4fr)' },
   { id: 'namespace', label: 'Namespace', width: 'minmax(80px, 1fr)' },
   { id: 'images', label: 'Images', width: 'minmax(100px, 1.8fr)' },
   { id: 'reason', label: 'Reason', width: 'minmax(80px, 1.4fr)' },

@@ -4,7 +4,7 @@ import { api, ask, type Schemas } from '$lib/api';
 import { Resource } from '$lib/list/resource.svelte';
 import { feed, type Change, type DeploymentChange } from '$lib/live/feed.svelte';
 
-import { idOf, mayMatch } from './place';
+import { idOf, mayMatch, type Deployment } from './place';
 import { parse, type Search } from './search';
 
 type Page = Schemas['FleetPage'];
@@ -89,18 +89,16 @@ export class Listing {
 
   /** Puts changes into the rows that are there, and counts those that are not. */
   #patch(page: Page, latest: Map<string, DeploymentChange>): void {
-    let patched = false;
-    const items = page.items.map((item) => {
-      const change = latest.get(idOf(item));
-      latest.delete(idOf(item));
-      patched ||= change?.deployment !== undefined;
-      this.missing += change && !change.deployment ? 1 : 0;
-      return change?.deployment ?? item;
-    });
-    if (patched) {
-      this.page.value = { ...page, items };
+    const before = page.items.filter((item) => latest.get(idOf(item))?.deployment !== undefined);
+    const known = new Set(page.items.map(idOf));
+    if (before.length > 0) {
+      const items = page.items.map((item) => latest.get(idOf(item))?.deployment ?? item);
+      const health = recounted(page.totals.health, before, latest);
+      this.page.value = { ...page, items, totals: { ...page.totals, health } };
     }
-    this.missing += [...latest.values()].filter((change) => this.#belongs(change, page)).length;
+    this.missing += [...latest].filter(([id, change]) =>
+      known.has(id) ? change.deployment === undefined : this.#belongs(change, page),
+    ).length;
   }
 
   /** Whether a deployment that is not among the rows may have to be. */
@@ -123,4 +121,17 @@ function turned(change: Change, { clusters }: Page): boolean {
   const { cluster: name, presence } = change.cluster;
   const answer = clusters.find(({ cluster }) => cluster === name);
   return answer !== undefined && (answer.state === 'offline') !== (presence === 'offline');
+}
+
+type Counts = Page['totals']['health'];
+
+/** The counts by health after changes of deployments that were counted as they were before. */
+function recounted(counts: Counts, before: Deployment[], latest: Map<string, DeploymentChange>): Counts {
+  const after = { ...counts };
+  for (const item of before) {
+    const health = latest.get(idOf(item))?.deployment?.health ?? item.health;
+    after[item.health] = (after[item.health] ?? 0) - 1;
+    after[health] = (after[health] ?? 0) + 1;
+  }
+  return after;
 }
