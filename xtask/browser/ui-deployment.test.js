@@ -105,9 +105,11 @@ test('what others change is seen while the page is open, and that it is gone', a
 
 test('a deployment that never was, and a page of nowhere, say so', async (t) => {
   const page = await open(t, { path: 'deployments/cluster-a/default/no-such-thing' });
-  await page.getByRole('alert').getByText('not_found', { exact: true }).first().waitFor();
+  await page.getByRole('alert').getByText('not_found', { exact: true }).waitFor();
+  assert.equal(await page.getByRole('alert').count(), 1, 'one reason for all');
+  assert.equal(await page.getByRole('button', { name: /^Restart / }).isDisabled(), true);
   await page.goto('deployments/no-such-cluster/default/cart');
-  await page.getByRole('alert').getByText('cluster_unknown', { exact: true }).first().waitFor();
+  await page.getByRole('alert').getByText('cluster_unknown', { exact: true }).waitFor();
   assert.deepEqual(await violations(page), []);
 });
 
@@ -290,8 +292,11 @@ test('nothing of it is wider than a telephone', async (t) => {
   const page = await open(t, { width: 390, height: 844 });
   for (const path of [placeOf(deployment), `${placeOf(deployment)}/logs`, 'activity']) {
     await page.goto(path);
-    await page.getByRole('heading', { level: 1 }).waitFor({ state: 'attached' });
-    const inside = () => page.evaluate(() => document.querySelector('header').getBoundingClientRect().right <= innerWidth);
-    await eventually(`${path} fits`, inside);
+    await page.getByText(/INFO|revision|sign-in/).filter({ visible: true }).first().waitFor();
+    const wider = await page.evaluate(() => {
+      const inside = [document.documentElement, document.getElementById('content'), document.querySelector('header')];
+      return inside.some((element) => element.scrollWidth > element.clientWidth || element.clientWidth > innerWidth);
+    });
+    assert.equal(wider, false, path);
   }
 });

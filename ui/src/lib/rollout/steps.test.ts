@@ -33,7 +33,7 @@ it('goes on step by step', () => {
 
 it('hangs where its pods do', () => {
   const problems = [{ pod: 'cart-1', reason: 'ImagePullBackOff' }];
-  expect(states({ updated: 1, ready: 3, available: 3, problems })).toEqual(['now', 'hangs', 'later']);
+  expect(states({ updated: 1, ready: 3, available: 3, problems })).toEqual(['hangs', 'hangs', 'later']);
   expect(states({ updated: 2, total: 4, ready: 4, available: 4, state: 'paused' })).toEqual([
     'hangs',
     'later',

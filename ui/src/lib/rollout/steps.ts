@@ -14,7 +14,7 @@ export interface Step {
 
 /**
  * Updated, ready, available: the first that is not whole is where it is now. Where pods have problems or it has failed, it hangs
- * at the first that has not come as far as the one before.
+ * there, and at the first that has not come as far as the one before.
  */
 export function steps(rollout: Rollout): Step[] {
   const { replicas, updated, ready, available } = rollout;
@@ -26,7 +26,14 @@ export function steps(rollout: Rollout): Step[] {
     word,
     count: counts[index] as number,
     part: replicas === 0 ? 1 : Math.min(1, (counts[index] as number) / replicas),
-    state: index === hanging ? 'hangs' : index < now ? 'done' : index === now ? 'now' : 'later',
+    state:
+      index < now
+        ? 'done'
+        : index === hanging || (index === now && hanging >= 0)
+          ? 'hangs'
+          : index === now
+            ? 'now'
+            : 'later',
   }));
 }
 
