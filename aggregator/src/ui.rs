@@ -36,7 +36,7 @@ pub fn beside(service: Router, dir: &Path) -> Router {
     let ui = Router::new()
         .nest_service(HASHED, hashed)
         .nest_service("/_app", compressed(dir.join("_app")))
-        .fallback_service(compressed(dir.to_owned()).fallback(page))
+        .fallback_service(compressed(dir).fallback(page))
         .layer(with(header::CACHE_CONTROL, "no-cache"));
     let ui = fixed
         .into_iter()
