@@ -1,6 +1,7 @@
 //! Who asks: over HTTP on one connection that is kept, over the bus, or the whole fleet at once.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -134,19 +135,22 @@ pub struct Scatter {
 }
 
 impl Scatter {
-    /// The question is as long as the real one, if it can hold the number.
+    /// The question is as long as the real one, if it can hold the numbers.
     pub async fn new(
         client: Client,
         clusters: usize,
         question: usize,
         answer: usize,
     ) -> Result<Self> {
-        let answers = client.subscribe("agent.*.bench").await?;
-        let number = format!("{answer} ");
-        let width = question.max(number.len());
+        // The answers to others are not to be taken for those to this one.
+        static SCATTERS: AtomicU64 = AtomicU64::new(0);
+        let scatter = SCATTERS.fetch_add(1, Ordering::Relaxed);
+        let answers = client.subscribe(format!("agent.*.bench.{scatter}")).await?;
+        let begin = format!("{answer} {scatter} ");
+        let width = question.max(begin.len());
         Ok(Self {
             answers,
-            payload: format!("{number:?<width$}").into(),
+            payload: format!("{begin:?<width$}").into(),
             client,
             clusters,
         })

@@ -110,12 +110,14 @@ fn credential(name: &ClusterName, keys: &AggregatorKeys, dir: &Path) -> Result<P
     Ok(file)
 }
 
-/// The question begins with the number of bytes that it is to be answered with.
+/// The question begins with the number of bytes that it is to be answered with, and with where under `subject`.
 async fn answer(client: Client, subject: String, question: Message) {
     static BYTES: [u8; LARGEST] = [b'x'; LARGEST];
     let text = str::from_utf8(&question.payload).unwrap_or_default();
-    let number = text.split(' ').next().and_then(|text| text.parse().ok());
+    let mut words = text.split(' ');
+    let number = words.next().and_then(|text| text.parse().ok());
     let length = number.unwrap_or(0_usize).min(LARGEST);
+    let subject = format!("{subject}.{}", words.next().unwrap_or_default());
     let answer = Bytes::from_static(&BYTES[..length]);
     if let Err(error) = client.publish(subject, answer).await {
         eprintln!("a scatter is not answered: {error}");
