@@ -30,5 +30,6 @@ pub mod run;
 pub mod sessions;
 pub mod sign_in;
 pub mod store;
+mod ui;
 pub mod users;
 pub mod watch;

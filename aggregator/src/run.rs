@@ -1,18 +1,15 @@
 //! From a command line to a running service, and back.
 
-use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use async_nats::jetstream;
-use axum::Router;
 use bus_keys::AggregatorKeys;
 use bus_link::Servers;
 use bus_schema::timing::DRAIN_WITHIN;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tower_http::services::{ServeDir, ServeFile};
 use tracing::{info, warn};
 
 use crate::app::{App, Parts};
@@ -31,6 +28,7 @@ use crate::routes;
 use crate::sessions::{SessionCookie, Sessions};
 use crate::sign_in::Identity;
 use crate::store::StoreError;
+use crate::ui;
 use crate::users::Users;
 
 /// Serves until `stop` resolves, then ends what is under way. It listens at once: that it waits for the bus is an answer, too.
@@ -44,15 +42,17 @@ pub async fn serve(mut args: Serve, stop: impl Future<Output = ()>) -> anyhow::R
     args.listen = listener.local_addr()?;
     info!(address = %args.listen, "listening");
     let (ready, listening) = (Arc::new(OnceLock::new()), CancellationToken::new());
-    let router = routes::once_ready(Arc::clone(&ready));
+    let mut router = routes::once_ready(Arc::clone(&ready));
+    if let Some(dir) = &args.ui_dir {
+        router = ui::beside(router, dir);
+    }
     let serving = tokio::spawn(listener::serve(listener, router, listening.clone()));
     tokio::pin!(stop);
-    let ui_dir = args.ui_dir.clone();
     let app = tokio::select! {
         app = start(args) => app?,
         () = &mut stop => return Ok(()),
     };
-    let router = with_ui(routes::router(app.clone()), ui_dir);
+    let router = routes::router(app.clone());
     ready.set(router).expect("it is set here alone");
     info!("serving");
     stop.await;
@@ -204,14 +204,5 @@ impl Kept {
             sessions: Sessions::open(&jetstream, replicas).await?,
             enrolment,
         })
-    }
-}
-
-/// Serves the built web UI beside the API; its pages are one program, so every path that is no file is its first page.
-fn with_ui(router: Router, ui_dir: Option<PathBuf>) -> Router {
-    match ui_dir {
-        Some(dir) => router
-            .fallback_service(ServeDir::new(&dir).fallback(ServeFile::new(dir.join("index.html")))),
-        None => router,
     }
 }

@@ -48,7 +48,7 @@ export async function startDemo(...flags) {
   throw new Error(`the demo did not come up:\n${output}`);
 }
 
-/** A program's session: `get` and `remove` answer with the JSON of a 200. */
+/** A program's session: `get`, `post` and `remove` answer with the JSON of a 200. */
 export async function signIn({ url, user, password }) {
   const login = await fetch(`${url}/login`, {
     method: 'POST',
@@ -59,14 +59,15 @@ export async function signIn({ url, user, password }) {
     throw new Error(`sign-in: ${login.status} ${await login.text()}`);
   }
   const { access_token: token } = await login.json();
-  const call = (method) => async (path) => {
-    const answer = await fetch(url + path, { method, headers: { authorization: `Bearer ${token}` } });
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const call = (method) => async (path, body) => {
+    const answer = await fetch(url + path, { method, headers, body: body && JSON.stringify(body) });
     if (answer.status !== 200) {
       throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
     }
     return answer.json();
   };
-  return { get: call('GET'), remove: call('DELETE') };
+  return { get: call('GET'), post: call('POST'), remove: call('DELETE') };
 }
 
 /** Looks until `look` finds something. */

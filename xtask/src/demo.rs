@@ -10,6 +10,7 @@ use xtask::data_dir::DataDir;
 use xtask::programs::{Profile, Programs};
 use xtask::{account, nats_cli, workspace};
 
+use crate::{node, ui};
 use announcement::Announcement;
 use fleet::Fleet;
 
@@ -83,6 +84,7 @@ async fn start(options: &Options, data: &DataDir) -> Result<(Fleet, Announcement
         false => Profile::Debug,
     };
     let programs = Programs::build(profile).await?;
+    let ui = tokio::task::spawn_blocking(build_ui).await??;
     if options.kubeconfig.is_none() {
         // What it remembers is about simulated clusters that are no more.
         data.remove("nats")?;
@@ -101,7 +103,7 @@ async fn start(options: &Options, data: &DataDir) -> Result<(Fleet, Announcement
         }
     };
     let account = account::create(&programs.aggregator, data).await?;
-    let http = fleet.start_aggregator(&programs, options.http, &account, data)?;
+    let http = fleet.start_aggregator(&programs, options.http, &account, ui.as_deref(), data)?;
     let session = fleet.sign_in(http, &account).await?;
     fleet
         .start_agents(&programs, &clusters, &session, data)
@@ -121,6 +123,15 @@ async fn start(options: &Options, data: &DataDir) -> Result<(Fleet, Announcement
         nats_cli: nats_cli::find()?,
     };
     Ok((fleet, announcement))
+}
+
+/// `None` where it cannot be built: the API is there without it.
+fn build_ui() -> Result<Option<PathBuf>> {
+    if let Some(reason) = node::missing() {
+        println!("without the web UI: {reason}");
+        return Ok(None);
+    }
+    ui::build().map(Some)
 }
 
 /// Before anything is built or started, and in words that name the flag.

@@ -9,6 +9,7 @@ use xtask::programs::{Profile, Programs};
 use xtask::workspace;
 
 use crate::step::{Steps, cargo};
+use crate::{node, ui};
 
 const CARGO_DENY: &str = "0.20.2";
 
@@ -29,6 +30,7 @@ pub async fn run() -> Result<()> {
     check_compose(&mut steps)?;
     check_dependencies(&mut steps)?;
     check_openapi(&mut steps).await?;
+    check_ui(&mut steps)?;
     steps.verdict()
 }
 
@@ -113,6 +115,23 @@ fn cargo_deny() -> Result<PathBuf> {
         "cargo-deny {CARGO_DENY} could not be installed"
     );
     Ok(program)
+}
+
+fn check_ui(steps: &mut Steps) -> Result<()> {
+    if let Some(reason) = node::missing() {
+        println!("NOT CHECKED: the web UI, because {reason}");
+        return Ok(());
+    }
+    let package = ui::package();
+    node::install_modules(&package)?;
+    for (name, script) in [("types", "check"), ("eslint, prettier", "lint")] {
+        let arguments = ["run", "--silent", script];
+        steps.run(
+            &format!("web UI: {name}"),
+            &mut node::npm(&package, &arguments),
+        )?;
+    }
+    Ok(())
 }
 
 async fn check_openapi(steps: &mut Steps) -> Result<()> {

@@ -13,8 +13,10 @@ mod bench;
 mod chromium;
 mod demo;
 mod lint;
+mod node;
 mod step;
 mod test;
+mod ui;
 
 #[derive(Parser)]
 #[command(

@@ -5,13 +5,13 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use xtask::nats_server::binary;
 use xtask::{go_tools, nats_cli, required, workspace};
 
-use crate::chromium;
 use crate::step::{Steps, cargo};
+use crate::{chromium, node, ui};
 
 /// Runs all tests: Rust, a real Kubernetes API, the nats CLI, the browser; says what was skipped and why
 #[derive(Args)]
@@ -33,6 +33,7 @@ pub fn run(options: &Options) -> Result<()> {
     let mut tests = cargo();
     tests.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
     steps.run("Rust tests", environment.given_to(&mut tests))?;
+    test_ui(&mut skipped, &mut steps)?;
     test_in_browser(options, &environment, &mut skipped, &mut steps)?;
     skipped.add_reports(&reports)?;
     skipped.print();
@@ -120,6 +121,22 @@ fn build_go_tools(skipped: &mut Skipped) -> Result<()> {
     Ok(())
 }
 
+/// What needs no browser: its pure parts, that its types are fresh, and that its first load is small.
+fn test_ui(skipped: &mut Skipped, steps: &mut Steps) -> Result<()> {
+    if let Some(reason) = node::missing() {
+        return skipped.add(format!("tests of the web UI: {reason}"));
+    }
+    ui::build()?;
+    for (name, script) in [
+        ("tests of the web UI", "test"),
+        ("first load of the web UI", "budget"),
+    ] {
+        let arguments = ["run", "--silent", script];
+        steps.run(name, &mut node::npm(&ui::package(), &arguments))?;
+    }
+    Ok(())
+}
+
 fn test_in_browser(
     options: &Options,
     environment: &Environment,
@@ -133,37 +150,15 @@ fn test_in_browser(
     let Some(chromium) = chromium else {
         return skipped.add(format!("browser tests: {}", chromium::HINT));
     };
-    if workspace::on_path("node").is_none() || workspace::on_path("npm").is_none() {
-        return skipped.add("browser tests: Node.js with npm is not installed".to_owned());
+    if let Some(reason) = node::missing() {
+        return skipped.add(format!("browser tests: {reason}"));
     }
     let browser = workspace::root().join("xtask/browser");
-    install_node_modules(&browser)?;
+    node::install_modules(&browser)?;
     let mut node = Command::new("node");
     node.current_dir(&browser)
         // Each file starts a demo of its own.
         .args(["--test", "--test-concurrency=1"])
         .env("CHROMIUM", chromium);
     steps.run("browser tests", environment.given_to(&mut node))
-}
-
-/// Once for each state of the lock file.
-fn install_node_modules(package: &Path) -> Result<()> {
-    let installed = package.join("node_modules/.package-lock.json");
-    if modified(&installed)
-        .is_some_and(|at| Some(at) >= modified(&package.join("package-lock.json")))
-    {
-        return Ok(());
-    }
-    println!("==> install node modules");
-    let status = Command::new("npm")
-        .current_dir(package)
-        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
-        .status()
-        .context("cannot run npm")?;
-    anyhow::ensure!(status.success(), "npm ci failed in {}", package.display());
-    Ok(())
-}
-
-fn modified(file: &Path) -> Option<std::time::SystemTime> {
-    fs::metadata(file).ok()?.modified().ok()
 }

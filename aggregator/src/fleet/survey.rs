@@ -39,9 +39,6 @@ pub(super) const ALL_ANSWERS_BYTES: usize = 4 * ANSWER_BYTES;
 /// No cluster's share of a page is smaller.
 const LEAST_BYTES: usize = 16 * 1024;
 
-/// No cluster's share of a page has fewer items, but for pages that are smaller.
-const LEAST_ITEMS: u32 = 32;
-
 /// Agents take no longer questions.
 const QUESTION_BYTES: usize = 64 * 1024;
 
@@ -92,6 +89,8 @@ impl Fleet {
             self.put(&survey).await?;
         }
         poll.collect(&mut question, &survey).await;
+        drop(question);
+        poll.fill(&survey).await;
         Ok(poll.page())
     }
 
@@ -133,11 +132,11 @@ impl Fleet {
     }
 }
 
-/// Four times an even share, so that the page is full where clusters are not even; it is never wrong to send fewer.
+/// Four times an even share, so that the page is full where clusters are not very uneven; it is never wrong to send fewer.
 fn share_of_items(limit: u32, clusters: usize) -> u32 {
     let clusters = u32::try_from(clusters).unwrap_or(u32::MAX).max(1);
     let even = limit.div_ceil(clusters);
-    even.saturating_mul(4).max(LEAST_ITEMS).min(limit)
+    even.saturating_mul(4).min(limit)
 }
 
 fn share_of_bytes(clusters: usize) -> u32 {
@@ -153,8 +152,8 @@ mod tests {
     fn a_cluster_alone_sends_the_whole_page_and_one_of_a_thousand_a_little() {
         assert_eq!(share_of_items(500, 1), 500);
         assert_eq!(share_of_items(500, 10), 200);
-        assert_eq!(share_of_items(500, 1000), 32);
-        assert_eq!(share_of_items(5, 1000), 5);
+        assert_eq!(share_of_items(500, 1000), 4);
+        assert_eq!(share_of_items(3, 1000), 3);
         assert_eq!(share_of_bytes(1), 512 * 1024);
         assert_eq!(share_of_bytes(1000), 33_554);
         assert_eq!(share_of_bytes(1_000_000), 16 * 1024);

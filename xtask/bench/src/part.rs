@@ -15,6 +15,7 @@ mod list;
 mod presence;
 mod restart;
 mod storm;
+mod watch;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Part {
@@ -30,6 +31,8 @@ pub enum Part {
     AgentMemory,
     /// A query over the whole fleet, beside the bare scatter, and the aggregator's memory before and after
     Fleet,
+    /// A change in a cluster until a reader of the event stream has it
+    Watch,
     /// The bus restarted under very many agents
     Storm,
 }
@@ -43,6 +46,7 @@ impl Part {
             Self::Presence => presence::rows(options).await,
             Self::AgentMemory => agent_memory::rows(options).await,
             Self::Fleet => fleet::rows(options).await,
+            Self::Watch => watch::rows(options).await,
             Self::Storm => storm::rows(options).await,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -16,7 +16,6 @@ use xtask::nats_server::{NatsServer, Settings};
 use xtask::process::{Group, Process, Signal};
 use xtask::programs::Programs;
 use xtask::session::Session;
-use xtask::workspace;
 
 use super::clusters::{self, Cluster, Size};
 use super::enrolment;
@@ -85,6 +84,7 @@ impl Fleet {
         programs: &Programs,
         listen: SocketAddr,
         account: &Account,
+        ui: Option<&Path>,
         data: &DataDir,
     ) -> Result<SocketAddr> {
         let listen = with_port(listen)?;
@@ -98,9 +98,8 @@ impl Fleet {
             .arg(&account.users_file)
             // Plain HTTP on loopback: a secure cookie would not come back.
             .args(["--cookie-secure", "false"]);
-        let ui = workspace::root().join("ui/build");
-        if ui.is_dir() {
-            command.arg("--ui-dir").arg(ui);
+        if let Some(dir) = ui {
+            command.arg("--ui-dir").arg(dir);
         }
         self.aggregator = Some(start("aggregator", command, data)?);
         Ok(listen)

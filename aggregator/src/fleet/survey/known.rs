@@ -3,6 +3,7 @@
 use bus_schema::{ClusterName, Share, SurveyDeployments, Totals};
 use jiff::Timestamp;
 
+use super::merge::Part;
 use super::page::FleetDeployment;
 use super::room::Taken;
 use crate::fleet::Fleet;
@@ -10,13 +11,12 @@ use crate::fleet::Fleet;
 /// What was last known of a cluster.
 #[derive(Debug)]
 pub struct KnownShare {
-    pub items: Vec<FleetDeployment>,
-    pub more: bool,
+    pub part: Part,
     pub totals: Totals,
     pub as_of: Timestamp,
     pub stale_seconds: u64,
     pub truncated: bool,
-    _room: Taken,
+    pub room: Taken,
 }
 
 impl Fleet {
@@ -54,17 +54,19 @@ impl Fleet {
         let stale_seconds = u64::try_from(age).unwrap_or(0);
         let item = |kept| FleetDeployment::last_known(cluster.clone(), kept, as_of, stale_seconds);
         Ok(Some(KnownShare {
-            items: found
-                .items
-                .into_iter()
-                .map(|kept| item(&kept.summary))
-                .collect(),
-            more: found.more,
+            part: Part {
+                items: found
+                    .items
+                    .into_iter()
+                    .map(|kept| item(&kept.summary))
+                    .collect(),
+                more: found.more,
+            },
             totals: found.totals,
             as_of,
             stale_seconds,
             truncated: kept.truncated,
-            _room: room,
+            room,
         }))
     }
 }

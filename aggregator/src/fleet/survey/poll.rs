@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_nats::Message;
 use bus_link::encoding;
-use bus_schema::{ClusterName, SurveyDeployments, Surveyed};
+use bus_schema::{ClusterName, SurveyDeployments, Totals};
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
@@ -13,7 +13,7 @@ use tokio::time::{Instant, interval_at, sleep_until};
 
 use super::cursor;
 use super::known::KnownShare;
-use super::merge::Merge;
+use super::merge::{Merge, Part};
 use super::page::AnswerState::{Answered, Misbehaving, Offline, Refused, TimedOut};
 use super::page::{AnswerCounts, AnswerState, Away, ClusterAnswer, FleetDeployment, FleetPage};
 use super::room::Taken;
@@ -25,6 +25,8 @@ use crate::fleet::answers::Question;
 use crate::grants::Grants;
 use crate::problem::{Problem, ProblemCode};
 use crate::registry::{Moment, Presence};
+
+mod fill;
 
 /// How often it is looked whether those who are waited for are still there.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -42,14 +44,17 @@ pub struct Poll<'a> {
     grants: &'a Grants,
     query: &'a FleetQuery,
     begun: Instant,
+    merge: Merge,
     /// Who is still waited for.
     pending: BTreeSet<ClusterName>,
     states: BTreeMap<ClusterName, AnswerState>,
-    shares: BTreeMap<ClusterName, (Surveyed, Taken)>,
+    /// What has come, and what was last known of those who are away.
+    parts: BTreeMap<ClusterName, Part>,
+    totals: BTreeMap<ClusterName, Totals>,
+    /// What all of it takes.
+    rooms: Vec<Taken>,
     /// Who is away, and what was last known of them not read yet.
     unread: BTreeSet<ClusterName>,
-    /// What was last known of those who are away.
-    known: BTreeMap<ClusterName, KnownShare>,
 }
 
 /// What was last known of a cluster, as it is being read.
@@ -62,11 +67,16 @@ impl<'a> Poll<'a> {
             grants,
             query,
             begun: Instant::now(),
+            merge: Merge::new(
+                query.sort,
+                usize::try_from(query.limit).unwrap_or(usize::MAX),
+            ),
             pending: BTreeSet::new(),
             states: BTreeMap::new(),
-            shares: BTreeMap::new(),
+            parts: BTreeMap::new(),
+            totals: BTreeMap::new(),
+            rooms: Vec::new(),
             unread: BTreeSet::new(),
-            known: BTreeMap::new(),
         }
     }
 
@@ -85,6 +95,10 @@ impl<'a> Poll<'a> {
     /// Who is waited for.
     pub fn pending(&self) -> impl Iterator<Item = ClusterName> {
         self.pending.iter().cloned()
+    }
+
+    fn is_away(&self, cluster: &ClusterName) -> bool {
+        matches!(self.states.get(cluster), Some(Offline(_)))
     }
 
     /// How many clusters may have something to show.
@@ -135,7 +149,9 @@ impl<'a> Poll<'a> {
                 away.stale_seconds = Some(share.stale_seconds);
                 away.deployments = Some(share.totals.deployments);
                 away.truncated = share.truncated.then_some(true);
-                self.known.insert(cluster, share);
+                self.parts.insert(cluster.clone(), share.part);
+                self.totals.insert(cluster, share.totals);
+                self.rooms.push(share.room);
             }
             Err(detail) => {
                 tracing::debug!(%cluster, detail, "what was last known of a cluster is left out");
@@ -149,10 +165,9 @@ impl<'a> Poll<'a> {
         // One that has left meanwhile may still have answered.
         let before = self.states.get(&cluster);
         self.unread.remove(&cluster);
-        self.known.remove(&cluster);
         let state = if before.is_some_and(|state| !matches!(state, Offline(_))) {
             // Nobody knows which of its answers is right.
-            self.shares.remove(&cluster);
+            self.leave_out(&cluster);
             Misbehaving {
                 detail: "it answered more than once".to_owned(),
             }
@@ -163,41 +178,64 @@ impl<'a> Poll<'a> {
                 detail: problem.detail.chars().take(WORDS).collect(),
             }
         } else {
-            self.read(&cluster, message, survey)
+            self.leave_out(&cluster);
+            self.answered(&cluster, message, survey)
         };
         self.states.insert(cluster, state);
     }
 
-    fn read(
+    fn leave_out(&mut self, cluster: &ClusterName) {
+        self.parts.remove(cluster);
+        self.totals.remove(cluster);
+    }
+
+    fn answered(
         &mut self,
         cluster: &ClusterName,
         message: &Message,
         survey: &SurveyDeployments,
     ) -> AnswerState {
-        let unpacked = encoding::unpack(message.payload.clone(), message.headers.as_ref());
-        let payload = match unpacked {
-            Ok(payload) => payload,
-            Err(error) => return self.passed_over(cluster, &error.to_string()),
+        let share = match self.read(cluster, message, survey) {
+            Ok(share) => share,
+            Err(state) => return state,
         };
+        let state = Answered {
+            milliseconds: u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            deployments: share.totals.deployments,
+            stale_seconds: share.stale_seconds,
+        };
+        self.parts.insert(cluster.clone(), share.part);
+        self.totals.insert(cluster.clone(), share.totals);
+        state
+    }
+
+    /// A cluster's share, or what its row says instead.
+    fn read(
+        &mut self,
+        cluster: &ClusterName,
+        message: &Message,
+        survey: &SurveyDeployments,
+    ) -> Result<Read, AnswerState> {
+        let unpacked = encoding::unpack(message.payload.clone(), message.headers.as_ref());
+        let payload = unpacked.map_err(|error| self.passed_over(cluster, &error.to_string()))?;
         let Some(room) = self.fleet.answer_room.take(payload.len()) else {
-            return Refused {
+            return Err(Refused {
                 code: ProblemCode::RateLimited,
                 detail: "the aggregator has too many answers in hand; try again".to_owned(),
-            };
+            });
         };
-        match inspect::read(&payload, survey, cluster, self.grants) {
-            Ok(share) => {
-                let state = Answered {
-                    milliseconds: u64::try_from(self.begun.elapsed().as_millis())
-                        .unwrap_or(u64::MAX),
-                    deployments: share.totals.deployments,
-                    stale_seconds: share.stale_seconds,
-                };
-                self.shares.insert(cluster.clone(), (share, room));
-                state
-            }
-            Err(detail) => self.passed_over(cluster, &detail),
-        }
+        let share = inspect::read(&payload, survey, cluster, self.grants);
+        let share = share.map_err(|detail| self.passed_over(cluster, &detail))?;
+        self.rooms.push(room);
+        let item = |item| FleetDeployment::now(cluster.clone(), item);
+        Ok(Read {
+            part: Part {
+                items: share.items.into_iter().map(item).collect(),
+                more: share.more,
+            },
+            totals: share.totals,
+            stale_seconds: share.stale_seconds,
+        })
     }
 
     fn passed_over(&self, cluster: &ClusterName, why: &str) -> AnswerState {
@@ -227,18 +265,9 @@ impl<'a> Poll<'a> {
 
     /// What has come, put together.
     pub fn page(self) -> FleetPage {
-        let (mut merge, mut sum) = (Merge::new(self.query.sort), Sum::default());
-        for (cluster, (share, _)) in self.shares {
-            let item = |item| FleetDeployment::now(cluster.clone(), item);
-            merge.add(share.items.into_iter().map(item), share.more);
-            sum.add(share.totals);
-        }
-        for share in self.known.into_values() {
-            merge.add(share.items, share.more);
-            sum.add(share.totals);
-        }
-        let limit = usize::try_from(self.query.limit).unwrap_or(usize::MAX);
-        let (items, after) = merge.page(limit);
+        let mut sum = Sum::default();
+        self.totals.into_values().for_each(|totals| sum.add(totals));
+        let (items, after) = self.merge.page(self.parts.into_values());
         let clusters: Vec<ClusterAnswer> = self
             .states
             .into_iter()
@@ -255,4 +284,11 @@ impl<'a> Poll<'a> {
             clusters,
         }
     }
+}
+
+/// A cluster's answer.
+struct Read {
+    part: Part,
+    totals: Totals,
+    stale_seconds: Option<u64>,
 }

@@ -63,18 +63,24 @@ fn page(
     share_of: usize,
     limit: usize,
 ) -> (Vec<FleetDeployment>, Option<Place>) {
-    let mut merge = Merge::new(sort);
-    for (cluster, held) in fleet {
-        let cluster = cluster.parse().unwrap();
+    let parts = parts(fleet, sort, after, share_of);
+    Merge::new(sort, limit).page(parts.into_values())
+}
+
+fn parts(
+    fleet: &Fleet,
+    sort: Sort,
+    after: Option<&Place>,
+    share_of: usize,
+) -> BTreeMap<ClusterName, Part> {
+    let part = |(cluster, held): (&String, _)| {
+        let cluster: ClusterName = cluster.parse().unwrap();
         let (items, more) = share(&cluster, held, sort, after, share_of);
-        merge.add(
-            items
-                .into_iter()
-                .map(|item| FleetDeployment::now(cluster.clone(), item)),
-            more,
-        );
-    }
-    merge.page(limit)
+        let item = |item| FleetDeployment::now(cluster.clone(), item);
+        let items = items.into_iter().map(item).collect();
+        (cluster, Part { items, more })
+    };
+    fleet.iter().map(part).collect()
 }
 
 fn place(sort: Sort, item: &FleetDeployment) -> PlaceRef<'_> {
@@ -117,6 +123,29 @@ proptest! {
         }
         prop_assert!(seen.is_sorted_by(|a, b| sort.compare(place(sort, a), place(sort, b)).is_lt()));
         prop_assert_eq!(seen.iter().map(name).collect::<BTreeSet<_>>(), whole);
+    }
+
+    #[test]
+    fn who_is_asked_for_more_fills_the_page_and_nobody_else_is(
+        fleet in any_fleet(), sort in any_sort(), limit in 1..6_usize
+    ) {
+        let merge = Merge::new(sort, limit);
+        let mut parts = parts(&fleet, sort, None, 1);
+        while let Some(short) = merge.short(parts.iter()) {
+            prop_assert!(!short.clusters.is_empty() && short.lacks > 0);
+            for cluster in &short.clusters {
+                let held = &fleet[cluster.as_str()];
+                let (items, more) = share(cluster, held, sort, Some(&short.after), 1);
+                let item = |item| FleetDeployment::now(cluster.clone(), item);
+                let behind = Part { items: items.into_iter().map(item).collect(), more };
+                prop_assert!(parts[cluster].more);
+                merge.extend(parts.get_mut(cluster).unwrap(), &short.after, behind);
+            }
+        }
+        let (whole, next) = Merge::new(sort, limit).page(super::tests::parts(&fleet, sort, None, 100).into_values());
+        let (filled, filled_next) = merge.page(parts.into_values());
+        prop_assert_eq!(filled.iter().map(name).collect::<Vec<_>>(), whole.iter().map(name).collect::<Vec<_>>());
+        prop_assert_eq!(filled_next, next);
     }
 
     #[test]

@@ -1,0 +1,160 @@
+//! The built web UI, beside the API. Its pages live under `/ui/`, because the API has `/clusters` and `/deployments` for itself.
+//! It is served while the aggregator waits for the bus, too: the page says so better than a browser's error.
+
+use std::path::Path;
+
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::map_response;
+use axum::response::{Redirect, Response};
+use axum::routing::get;
+use tower_http::services::{ServeDir, ServeFile};
+use tower_http::set_header::SetResponseHeaderLayer;
+
+/// Nothing from elsewhere, nothing inline: a name full of markup stays text even where the page has an error.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Where the build puts files whose name changes with their content.
+const HASHED: &str = "/_app/immutable";
+
+/// The service, with the UI of that directory at `/ui/`, and `/` leading there.
+pub fn beside(service: Router, dir: &Path) -> Router {
+    let fixed = [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+    ];
+    let hashed = Router::new()
+        .fallback_service(compressed(dir.join("_app/immutable")))
+        .layer(map_response(kept_for_ever));
+    // The pages are one program, so every path that is no file is its first page.
+    let page = ServeFile::new(dir.join("index.html"))
+        .precompressed_br()
+        .precompressed_gzip();
+    let ui = Router::new()
+        .nest_service(HASHED, hashed)
+        .nest_service("/_app", compressed(dir.join("_app")))
+        .fallback_service(compressed(dir.to_owned()).fallback(page))
+        .layer(with(header::CACHE_CONTROL, "no-cache"));
+    let ui = fixed
+        .into_iter()
+        .fold(ui, |ui, (name, value)| ui.layer(with(name, value)));
+    Router::new()
+        .route("/", get(|| async { Redirect::to("/ui/") }))
+        .nest_service("/ui", ui)
+        .fallback_service(service)
+}
+
+fn compressed(dir: impl AsRef<Path>) -> ServeDir {
+    ServeDir::new(dir).precompressed_br().precompressed_gzip()
+}
+
+/// A file that is not there may come with the next version.
+async fn kept_for_ever(mut response: Response) -> Response {
+    if response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED {
+        let value = HeaderValue::from_static("public, max-age=31536000, immutable");
+        response.headers_mut().insert(header::CACHE_CONTROL, value);
+    }
+    response
+}
+
+/// Unless it is there already: what is further inside knows better.
+fn with(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::{Body, to_bytes};
+    use axum::http::Request;
+    use tower::ServiceExt as _;
+
+    /// A build, and the API beside it.
+    fn service() -> (tempfile::TempDir, Router) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let hashed = dir.path().join("_app/immutable");
+        std::fs::create_dir_all(&hashed).expect("a directory");
+        for (file, text) in [
+            ("index.html", "page"),
+            ("index.html.br", "page, compressed"),
+            ("_app/version.json", "version"),
+            ("_app/immutable/start.abc.js", "script"),
+        ] {
+            std::fs::write(dir.path().join(file), text).expect("a file");
+        }
+        let api = Router::new().fallback(|| async { (StatusCode::UNAUTHORIZED, "api") });
+        let service = beside(api, dir.path());
+        (dir, service)
+    }
+
+    async fn get(service: &Router, path: &str, encodings: &str) -> (Response, String) {
+        let request = Request::get(path).header(header::ACCEPT_ENCODING, encodings);
+        let request = request.body(Body::empty()).expect("a request");
+        let answer = service.clone().oneshot(request).await.expect("an answer");
+        let (parts, body) = answer.into_parts();
+        let body = to_bytes(body, 1024).await.expect("a body");
+        let text = String::from_utf8(body.to_vec()).expect("text");
+        (Response::from_parts(parts, Body::empty()), text)
+    }
+
+    fn cached(answer: &Response) -> &str {
+        answer.headers()[header::CACHE_CONTROL]
+            .to_str()
+            .expect("text")
+    }
+
+    #[tokio::test]
+    async fn every_path_of_the_ui_is_its_page_which_is_asked_for_anew_each_time() {
+        let (_dir, service) = service();
+        for path in ["/ui", "/ui/", "/ui/deployments", "/ui/deployments/a/b/c.d"] {
+            let (answer, text) = get(&service, path, "identity").await;
+            assert_eq!(
+                (answer.status(), &*text),
+                (StatusCode::OK, "page"),
+                "{path}"
+            );
+            assert_eq!(cached(&answer), "no-cache");
+            let policy = answer.headers()[header::CONTENT_SECURITY_POLICY].to_str();
+            let policy = policy.expect("text");
+            assert!(policy.contains("script-src 'self';") && !policy.contains("unsafe"));
+        }
+        let (answer, text) = get(&service, "/ui/", "br").await;
+        assert_eq!(text, "page, compressed");
+        assert_eq!(answer.headers()[header::CONTENT_ENCODING], "br");
+        assert_eq!(answer.headers()[header::CONTENT_TYPE], "text/html");
+    }
+
+    #[tokio::test]
+    async fn files_named_after_their_content_are_kept_and_missing_ones_are_not() {
+        let (_dir, service) = service();
+        let (answer, text) = get(&service, "/ui/_app/immutable/start.abc.js", "br").await;
+        assert_eq!((answer.status(), &*text), (StatusCode::OK, "script"));
+        assert!(cached(&answer).ends_with("immutable"));
+        let (answer, _) = get(&service, "/ui/_app/version.json", "br").await;
+        assert_eq!(cached(&answer), "no-cache");
+        for path in ["/ui/_app/immutable/start.old.js", "/ui/_app/gone.json"] {
+            let (answer, text) = get(&service, path, "identity").await;
+            assert_eq!((answer.status(), &*text), (StatusCode::NOT_FOUND, ""));
+            assert_eq!(cached(&answer), "no-cache", "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_apis_paths_stay_the_apis() {
+        let (_dir, service) = service();
+        for path in ["/clusters", "/deployments", "/uist", "/index.html"] {
+            let (answer, text) = get(&service, path, "identity").await;
+            assert_eq!(
+                (answer.status(), &*text),
+                (StatusCode::UNAUTHORIZED, "api"),
+                "{path}"
+            );
+        }
+        let (answer, _) = get(&service, "/", "identity").await;
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+        assert_eq!(answer.headers()[header::LOCATION], "/ui/");
+    }
+}

@@ -1,0 +1,32 @@
+// The activity as a table for other programs (RFC 4180).
+
+import type { Schemas } from '$lib/api';
+
+type Entry = Schemas['Entry'];
+
+const columns: [string, (entry: Entry) => string | null | undefined][] = [
+  ['time', ({ time }) => time],
+  ['user', ({ user }) => user],
+  ['verb', ({ verb }) => verb],
+  ['cluster', ({ target }) => target?.cluster],
+  ['namespace', ({ target }) => target?.namespace],
+  ['deployment_name', ({ target }) => target?.deployment_name],
+  ['outcome', ({ outcome }) => outcome],
+  ['detail', ({ detail }) => detail],
+  ['address', ({ address }) => address],
+  ['operation_id', ({ operation_id }) => operation_id],
+  ['request_id', ({ request_id }) => request_id],
+];
+
+export function csv(entries: Entry[]): string[] {
+  const rows = entries.map((entry) => columns.map(([, read]) => cell(read(entry) ?? '')));
+  return [columns.map(([name]) => name), ...rows].map((row) => `${row.join(',')}\r\n`);
+}
+
+/** A spreadsheet takes a text that begins like this for a formula, and runs it. */
+const FORMULA = /^[=+\-@\t\r]/;
+
+function cell(text: string): string {
+  const plain = FORMULA.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
+}

@@ -1,0 +1,71 @@
+// The only road to the API. Types come from its document; the session is a cookie that the browser sends by itself, and its own
+// headers prove that the call is made by this page.
+
+import createClient from 'openapi-fetch';
+
+import { ApiProblem } from './problem';
+import type { components, paths } from './schema';
+
+export type Schemas = components['schemas'];
+
+/** A survey may take 30 s, and a call has the server's own limit of 60 s. */
+const ANSWER_WITHIN = 65_000;
+
+export const api = createClient<paths>({
+  baseUrl: location.origin,
+  querySerializer: { array: { style: 'form', explode: false } },
+  fetch: (request) => fetch(request, { signal: AbortSignal.any([request.signal, AbortSignal.timeout(ANSWER_WITHIN)]) }),
+});
+
+interface Answer<T> {
+  data?: T;
+  error?: unknown;
+  response: Response;
+}
+
+/** Resolves when somebody has signed in again. */
+let signedInAgain: () => Promise<void> = () => new Promise(() => {});
+
+export function whenSessionEnds(signIn: () => Promise<void>): void {
+  signedInAgain = signIn;
+}
+
+/**
+ * Makes a call and answers with what it answers. When the session has ended it waits for a new sign-in and makes the call again.
+ * Throws `ApiProblem`, or what `signal.throwIfAborted` throws.
+ */
+export async function ask<T>(call: () => Promise<Answer<T>>, signal?: AbortSignal): Promise<T> {
+  for (;;) {
+    const problem = await attempt(call);
+    if (!(problem instanceof ApiProblem)) {
+      return problem.data;
+    }
+    if (problem.code !== 'unauthenticated') {
+      throw problem;
+    }
+    await signedInAgain();
+    signal?.throwIfAborted();
+  }
+}
+
+/** As `ask`, without a new sign-in: for the calls that are about the session itself. */
+export async function askOnce<T>(call: () => Promise<Answer<T>>): Promise<T> {
+  const answer = await attempt(call);
+  if (answer instanceof ApiProblem) {
+    throw answer;
+  }
+  return answer.data;
+}
+
+async function attempt<T>(call: () => Promise<Answer<T>>): Promise<{ data: T } | ApiProblem> {
+  try {
+    const { data, error, response } = await call();
+    return response.ok ? { data: data as T } : ApiProblem.of(error, response);
+  } catch (thrown) {
+    const problem = ApiProblem.thrown(thrown);
+    if (problem === undefined) {
+      throw thrown;
+    }
+    return problem;
+  }
+}

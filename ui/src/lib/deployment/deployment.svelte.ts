@@ -1,0 +1,113 @@
+// One deployment as its cluster last told of it, kept up to date by the feed.
+
+import { api, ask, type Schemas } from '$lib/api';
+import { Resource } from '$lib/list/resource.svelte';
+import { feed, type Change, type DeploymentChange } from '$lib/live/feed.svelte';
+
+export interface Target {
+  cluster: string;
+  namespace: string;
+  name: string;
+}
+
+export interface Found {
+  /** Absent when the cluster did not tell of it. */
+  deployment?: Schemas['FleetDeployment'];
+  /** How its cluster answered. */
+  answer?: Schemas['ClusterAnswer'];
+}
+
+/** While the feed is away, it is read this often instead. */
+const READ_EVERY = 5_000;
+/** A name may be part of many others. */
+const MOST_PAGES = 20;
+
+export class DeploymentModel {
+  readonly found = new Resource<Found>((signal) => this.#read(signal));
+  /** Counts the changes that were seen, for what must be read again then. */
+  changes = $state(0);
+  /** It was there, and is not any more. */
+  gone = $state(false);
+  readonly deployment = $derived(this.found.value?.deployment);
+  /** As far as is known there is no such deployment: its cluster has answered, or there is no such cluster. */
+  readonly missing = $derived(
+    this.gone ||
+      (this.found.value !== undefined &&
+        !this.deployment &&
+        (this.found.value.answer?.state ?? 'answered') === 'answered'),
+  );
+  #presence: Schemas['Presence'] | undefined;
+
+  constructor(readonly target: Target) {}
+
+  /** Until the function that it answers with is called. */
+  follow(): () => void {
+    void this.found.load();
+    const leave = feed.listen({ changed: (changes) => this.#apply(changes), reread: () => void this.reload() });
+    const timer = setInterval(() => feed.state !== 'live' && feed.state !== 'paused' && void this.reload(), READ_EVERY);
+    return () => {
+      leave();
+      clearInterval(timer);
+      this.found.clear();
+    };
+  }
+
+  async reload(): Promise<void> {
+    const before = this.deployment;
+    await this.found.load();
+    const { value } = this.found;
+    if (this.found.problem === undefined && value?.answer?.state === 'answered') {
+      this.gone = before !== undefined && value.deployment === undefined;
+    }
+    this.changes += 1;
+  }
+
+  #apply(changes: Change[]): void {
+    for (const change of changes) {
+      if (change.kind === 'cluster' && change.cluster.cluster === this.target.cluster) {
+        this.#seen(change.cluster.presence);
+      } else if (change.kind === 'deployment' && this.#isThis(change.change)) {
+        this.#changed(change.change.deployment);
+      }
+    }
+  }
+
+  /** Its cluster went or came: everything is read again. */
+  #seen(presence: Schemas['Presence']): void {
+    if (this.#presence !== undefined && presence !== this.#presence) {
+      void this.reload();
+    }
+    this.#presence = presence;
+  }
+
+  #isThis({ cluster, namespace, deployment_name }: DeploymentChange): boolean {
+    const { target } = this;
+    return cluster === target.cluster && namespace === target.namespace && deployment_name === target.name;
+  }
+
+  #changed(deployment: Schemas['FleetDeployment'] | undefined): void {
+    this.gone = deployment === undefined;
+    if (deployment) {
+      this.found.value = { ...this.found.value, deployment };
+      this.found.readAt = Date.now();
+    }
+    this.changes += 1;
+  }
+
+  async #read(signal: AbortSignal): Promise<Found> {
+    const { cluster, namespace, name } = this.target;
+    const query = { cluster: [cluster], namespace: [namespace], q: name, sort: 'name', limit: 500 };
+    let next: string | undefined;
+    for (let page = 0; page < MOST_PAGES; page += 1) {
+      const asked = { params: { query: { ...query, continue: next } }, signal };
+      const { items, clusters, continue: more } = await ask(() => api.GET('/deployments', asked), signal);
+      const deployment = items.find((item) => item.deployment_name === name);
+      const found = { deployment, answer: clusters.find((answer) => answer.cluster === cluster) };
+      if (deployment || !more) {
+        return found;
+      }
+      next = more;
+    }
+    return {};
+  }
+}

@@ -1,0 +1,24 @@
+/** Runs something soon after it was asked for, and no more often than `every` milliseconds. */
+export class Throttle {
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #last = -Infinity;
+
+  constructor(
+    readonly every: number,
+    readonly run: () => void,
+  ) {}
+
+  soon(): void {
+    const wait = Math.max(0, this.#last + this.every - performance.now());
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#last = performance.now();
+      this.run();
+    }, wait);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+}

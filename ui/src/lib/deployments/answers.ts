@@ -1,0 +1,40 @@
+import type { Schemas } from '$lib/api';
+
+type Answer = Schemas['ClusterAnswer'];
+
+/** Those that did not answer, and those whose answer is old. */
+export function troubled(answers: Answer[]): Answer[] {
+  return answers.filter((answer) => answer.state !== 'answered' || answer.stale_seconds);
+}
+
+/** Why a cluster's deployments are missing or old, in words; `age` says how long ago a time was. */
+export function reasonOf(answer: Answer, age: (time: string) => string): string {
+  switch (answer.state) {
+    case 'answered':
+      return `answered with what it knew ${answer.stale_seconds} s ago: its watch of the API server is broken`;
+    case 'timed_out':
+      return 'did not answer in time';
+    case 'offline':
+      return [awayFor(answer, age), keptOf(answer, age)].filter(Boolean).join('; ');
+    case 'refused':
+      return `refused: ${answer.detail} (${answer.code})`;
+    case 'misbehaving':
+      return `its answer was not believed: ${answer.detail}`;
+    default:
+      return 'did not answer';
+  }
+}
+
+type Away = Extract<Answer, { state: 'offline' }>;
+
+function awayFor({ last_seen: seen }: Away, age: (time: string) => string): string {
+  return seen ? `offline, last seen ${age(seen)} ago` : 'offline, never seen';
+}
+
+/** What is shown of it nevertheless. */
+function keptOf({ as_of: known, truncated, detail }: Away, age: (time: string) => string): string {
+  if (!known) {
+    return detail ?? '';
+  }
+  return `its deployments are shown as they were known ${age(known)} ago${truncated ? ', and not all of them' : ''}`;
+}

@@ -1,0 +1,24 @@
+import type { Column } from '$lib/list/columns';
+
+export const columns: Column[] = [
+  { id: 'name', label: 'Deployment', width: 'minmax(140px, 2.2fr)', sort: 'name' },
+  { id: 'health', label: 'Health', width: '104px', sort: 'health' },
+  { id: 'replicas', label: 'Ready', width: '92px' },
+  { id: 'cluster', label: 'Cluster', width: 'minmax(90px, 1.2fr)' },
+  { id: 'namespace', label: 'Namespace', width: 'minmax(80px, 1fr)' },
+  { id: 'images', label: 'Images', width: 'minmax(100px, 1.8fr)' },
+  { id: 'reason', label: 'Reason', width: 'minmax(80px, 1.4fr)' },
+  { id: 'restarted', label: 'Restarted', width: '84px', sort: '-restarted_at' },
+  { id: 'created', label: 'Age', width: '72px', sort: 'age' },
+  { id: 'actions', label: 'Actions', width: '64px', quiet: true },
+];
+
+/** Those that can be hidden. */
+export const optional = columns.filter(({ id }) => id !== 'name' && id !== 'actions');
+
+/** The last part of an image, by which people know it. */
+export function shortImage(image: string): string {
+  const name = image.slice(image.lastIndexOf('/') + 1);
+  const [tagged, digest] = name.split('@sha256:');
+  return digest && !tagged?.includes(':') ? `${tagged}@${digest.slice(0, 8)}` : (tagged ?? name);
+}

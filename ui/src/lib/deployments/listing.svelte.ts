@@ -1,0 +1,126 @@
+// The table's rows: read page by page, and kept up to date by the feed as far as that goes without reading them again.
+
+import { api, ask, type Schemas } from '$lib/api';
+import { Resource } from '$lib/list/resource.svelte';
+import { feed, type Change, type DeploymentChange } from '$lib/live/feed.svelte';
+
+import { idOf, mayMatch } from './place';
+import { parse, type Search } from './search';
+
+type Page = Schemas['FleetPage'];
+
+const PAGE = 200;
+/** A first page is read again by itself, but not for each of a thousand changes. */
+const READ_AGAIN_AFTER = 3_000;
+
+export class Listing {
+  readonly page = new Resource<Page>((signal) => this.#read(signal));
+  search = $state.raw<Search>({ query: {}, wrong: [] });
+  sort = $state('health');
+  /** How many changes are not in the rows yet. */
+  missing = $state(0);
+  more = $state(false);
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Until the function that it answers with is called. */
+  follow(): () => void {
+    const leave = feed.listen({ changed: (changes) => this.#apply(changes), reread: () => void this.load() });
+    return () => {
+      leave();
+      clearTimeout(this.#timer);
+    };
+  }
+
+  show(text: string, sort: string): void {
+    this.search = parse(text);
+    this.sort = sort;
+    void this.load();
+  }
+
+  async load(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.missing = 0;
+    await this.page.load();
+  }
+
+  /** Adds the next page. */
+  async loadMore(): Promise<void> {
+    const before = this.page.value;
+    if (!before?.continue || this.more || this.page.loading) {
+      return;
+    }
+    this.more = true;
+    try {
+      const next = await ask(() => this.#get({ continue: before.continue ?? undefined }));
+      if (this.page.value?.continue === before.continue) {
+        const items = [...(this.page.value?.items ?? []), ...next.items];
+        this.page.value = { ...next, items };
+      }
+    } catch {
+      // A cursor does not outlive every change of the fleet: begin anew.
+      await this.load();
+    } finally {
+      this.more = false;
+    }
+  }
+
+  #read(signal: AbortSignal): Promise<Page> {
+    return ask(() => this.#get({ signal }), signal);
+  }
+
+  #get({ signal, ...rest }: { continue?: string; signal?: AbortSignal }) {
+    const query = { ...this.search.query, sort: this.sort, limit: PAGE, ...rest };
+    return api.GET('/deployments', { params: { query }, signal });
+  }
+
+  #apply(changes: Change[]): void {
+    const page = this.page.value;
+    if (!page) {
+      return;
+    }
+    const about = changes.flatMap((change) => (change.kind === 'deployment' ? [change.change] : []));
+    if (about.length > 0) {
+      this.#patch(page, new Map(about.map((change) => [idOf(change), change])));
+    }
+    this.missing += changes.filter((change) => turned(change, page)).length;
+    this.#readAgainLater(page);
+  }
+
+  /** Puts changes into the rows that are there, and counts those that are not. */
+  #patch(page: Page, latest: Map<string, DeploymentChange>): void {
+    let patched = false;
+    const items = page.items.map((item) => {
+      const change = latest.get(idOf(item));
+      latest.delete(idOf(item));
+      patched ||= change?.deployment !== undefined;
+      this.missing += change && !change.deployment ? 1 : 0;
+      return change?.deployment ?? item;
+    });
+    if (patched) {
+      this.page.value = { ...page, items };
+    }
+    this.missing += [...latest.values()].filter((change) => this.#belongs(change, page)).length;
+  }
+
+  /** Whether a deployment that is not among the rows may have to be. */
+  #belongs({ deployment }: DeploymentChange, page: Page): boolean {
+    return deployment !== undefined && !page.continue && mayMatch(this.search, deployment);
+  }
+
+  #readAgainLater(page: Page): void {
+    if (this.missing > 0 && page.items.length <= PAGE) {
+      this.#timer ??= setTimeout(() => void this.load(), READ_AGAIN_AFTER);
+    }
+  }
+}
+
+/** Whether a cluster has gone or come back since it was asked. */
+function turned(change: Change, { clusters }: Page): boolean {
+  if (change.kind !== 'cluster') {
+    return change.kind === 'cluster_gone';
+  }
+  const { cluster: name, presence } = change.cluster;
+  const answer = clusters.find(({ cluster }) => cluster === name);
+  return answer !== undefined && (answer.state === 'offline') !== (presence === 'offline');
+}

@@ -1,0 +1,32 @@
+// Where a deployment stands, and whether a change of one concerns a list that was read before.
+
+import type { Schemas } from '$lib/api';
+import { matches } from '$lib/session/grant';
+
+import type { Search } from './search';
+
+export type Deployment = Schemas['FleetDeployment'];
+
+interface Place {
+  cluster: string;
+  namespace: string;
+  deployment_name: string;
+}
+
+export function idOf({ cluster, namespace, deployment_name }: Place): string {
+  return `${cluster}/${namespace}/${deployment_name}`;
+}
+
+/** Whether it may be among what was searched for. Images and labels are the server's to compare: they count as a yes. */
+export function mayMatch({ query }: Search, deployment: Deployment): boolean {
+  return (
+    fitsAny(query.cluster, deployment.cluster) &&
+    fitsAny(query.namespace, deployment.namespace) &&
+    (!query.health?.length || query.health.includes(deployment.health)) &&
+    deployment.deployment_name.includes(query.q ?? '')
+  );
+}
+
+function fitsAny(patterns: string[] | undefined, name: string): boolean {
+  return !patterns?.length || patterns.some((pattern) => matches(pattern, name));
+}

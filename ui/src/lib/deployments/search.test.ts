@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+
+import { parse, toggled } from './search';
+
+describe('the search box', () => {
+  it('takes filters and a part of a name', () => {
+    expect(
+      parse('cluster:prod-*,dev ns:pay health:degraded,failed image:cart:1.4 label:team=x label:tier!=y Shop'),
+    ).toEqual({
+      query: {
+        cluster: ['prod-*', 'dev'],
+        namespace: ['pay'],
+        health: ['degraded', 'failed'],
+        image: 'cart:1.4',
+        labelSelector: 'team=x,tier!=y',
+        q: 'shop',
+      },
+      wrong: [],
+    });
+  });
+
+  it('asks for nothing that is only begun', () => {
+    expect(parse('  cluster: health:deg ')).toEqual({ query: { health: [] }, wrong: [] });
+  });
+
+  it.each([
+    ['foo:bar', 'foo:'],
+    ['health:great', 'great'],
+    ['one two', 'two'],
+    ['image:a image:b', 'image:b'],
+  ])('says what is wrong with %s', (text, named) => {
+    const { wrong } = parse(text);
+    expect(wrong).toHaveLength(1);
+    expect(wrong[0]).toContain(named);
+  });
+
+  it('puts a filter in and takes it out again', () => {
+    expect(toggled('shop', 'health:failed')).toBe('shop health:failed');
+    expect(toggled('shop  health:failed x', 'health:failed')).toBe('shop x');
+  });
+});

@@ -1,0 +1,93 @@
+// The one box of the deployments table: `cluster:prod-* ns:pay health:degraded image:1.4 label:team=x part-of-a-name`.
+
+import type { paths } from '$lib/api/schema';
+import { healths, type Health } from '$lib/fleet/totals';
+
+type Query = NonNullable<paths['/deployments']['get']['parameters']['query']>;
+
+export interface Search {
+  query: Pick<Query, 'cluster' | 'namespace' | 'health' | 'image' | 'labelSelector' | 'q'>;
+  /** What is wrong with what was written, in words. The rest is searched for. */
+  wrong: string[];
+}
+
+const names: Record<string, 'cluster' | 'namespace' | 'health' | 'image' | 'label'> = {
+  cluster: 'cluster',
+  c: 'cluster',
+  ns: 'namespace',
+  namespace: 'namespace',
+  health: 'health',
+  h: 'health',
+  image: 'image',
+  label: 'label',
+};
+
+export function parse(text: string): Search {
+  const search: Search = { query: {}, wrong: [] };
+  const labels: string[] = [];
+  for (const word of text.split(/\s+/).filter(Boolean)) {
+    const colon = word.indexOf(':');
+    const [key, value] = colon < 0 ? ['', word] : [word.slice(0, colon).toLowerCase(), word.slice(colon + 1)];
+    const wrong = key === '' ? addText(search, value) : addFilter(search, labels, key, value);
+    if (wrong !== undefined) {
+      search.wrong.push(wrong);
+    }
+  }
+  if (labels.length > 0) {
+    search.query.labelSelector = labels.join(',');
+  }
+  return search;
+}
+
+function addText({ query }: Search, text: string): string | undefined {
+  if (query.q !== undefined) {
+    return `“${text}” is left out: a name has no spaces. For more words, use cluster: ns: image: or label:`;
+  }
+  query.q = text.toLowerCase();
+  return undefined;
+}
+
+function addFilter({ query }: Search, labels: string[], key: string, value: string): string | undefined {
+  const values = value.split(',').filter(Boolean);
+  const name = names[key];
+  if (values.length === 0 && name !== undefined) {
+    // It is still being written.
+    return undefined;
+  }
+  switch (name) {
+    case undefined:
+      return `“${key}:” is no filter: there are cluster: ns: health: image: and label:`;
+    case 'cluster':
+    case 'namespace':
+      query[name] = [...(query[name] ?? []), ...values];
+      return undefined;
+    case 'health':
+      return addHealth(query, values);
+    case 'label':
+      labels.push(value);
+      return undefined;
+    case 'image':
+      if (query.image !== undefined) {
+        return `“${key}:${value}” is left out: there can be one image`;
+      }
+      query.image = value;
+      return undefined;
+  }
+}
+
+function addHealth(query: Search['query'], values: string[]): string | undefined {
+  const known = values.filter((value): value is Health => (healths as string[]).includes(value));
+  query.health = [...(query.health ?? []), ...known];
+  const unknown = values.filter((value) => !(healths as string[]).includes(value));
+  if (unknown.length === 0 || healths.some((health) => unknown.every((value) => health.startsWith(value)))) {
+    return undefined;
+  }
+  return `“${unknown.join(',')}” is no health: there are ${healths.join(', ')}`;
+}
+
+/** The text with a filter added, or taken out where it is there already. */
+export function toggled(text: string, filter: string): string {
+  const words = text.split(/\s+/).filter(Boolean);
+  const rest = words.filter((word) => word !== filter);
+  return (rest.length < words.length ? rest : [...words, filter]).join(' ');
+}

@@ -1,0 +1,13 @@
+import type { Schemas } from '$lib/api';
+
+type Event = Schemas['EventSummary'];
+
+/** The newest first; those without a time last, as they came. */
+export function newestFirst(events: Event[]): Event[] {
+  const time = ({ time }: Event) => (time ? Date.parse(time) : -Infinity);
+  return events.toSorted((one, other) => time(other) - time(one) || 0);
+}
+
+export function isWarning({ type }: Event): boolean {
+  return type !== 'Normal';
+}

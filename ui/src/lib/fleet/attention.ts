@@ -1,0 +1,84 @@
+// What is wrong with a cluster, how much it matters, and what somebody can do about it.
+
+import type { Schemas } from '$lib/api';
+
+type Cluster = Schemas['ClusterView'];
+type ConditionType = Schemas['ConditionType'];
+
+export interface Concern {
+  title: string;
+  message: string;
+  advice: string;
+  since: string;
+}
+
+const conditions: Record<ConditionType, { title: string; advice: string }> = {
+  kubernetes_unreachable: {
+    title: 'API server does not answer',
+    advice: 'Look at the cluster’s API server. What is shown is the last that the agent has seen.',
+  },
+  unauthorized: {
+    title: 'API server refuses the agent',
+    advice: 'The agent’s service account token is not accepted. Apply the agent’s manifest again.',
+  },
+  forbidden: {
+    title: 'The agent lacks rights',
+    advice: 'The agent’s ClusterRole does not allow what it needs. Apply the agent’s manifest again.',
+  },
+  cache_stale: {
+    title: 'Old data',
+    advice: 'The agent’s watch is broken and being made anew. If it stays, restart the agent’s pods.',
+  },
+  clock_skew: { title: 'Clock is wrong', advice: 'Set the clock of the agent’s node: look at its NTP service.' },
+  identity_conflict: {
+    title: 'Two clusters use this name',
+    advice: 'Remove one of the two agents, then delete this cluster and add it again. Restarts are refused meanwhile.',
+  },
+  misbehaving: {
+    title: 'The agent sends what it should not',
+    advice: 'Compare the agent’s image with yours. If somebody else may hold its credential, delete the cluster.',
+  },
+  other: {
+    title: 'Something is wrong',
+    advice: 'This page does not know this condition. It may be older than the agent.',
+  },
+};
+
+export function concerns(cluster: Cluster): Concern[] {
+  const found = cluster.conditions.map(({ type, message, since }) => ({
+    ...(conditions[type] ?? conditions.other),
+    message,
+    since,
+  }));
+  const absence = absenceOf(cluster);
+  return absence ? [absence, ...found] : found;
+}
+
+function absenceOf({ presence, last_seen: since }: Cluster): Concern | undefined {
+  switch (presence) {
+    case 'online':
+      return undefined;
+    case 'stale':
+      return {
+        title: 'Not heard lately',
+        message: 'Heartbeats are late.',
+        advice: 'It may come back by itself. Restarts are refused until it is heard again.',
+        since,
+      };
+    default:
+      return {
+        title: 'Offline',
+        message: 'No agent of this cluster is connected.',
+        advice: 'Look at the agent’s pods in that cluster, and whether it can reach the bus.',
+        since,
+      };
+  }
+}
+
+const gravity = { offline: 2, stale: 1, online: 0 };
+
+/** The clusters that need somebody, the worst first. */
+export function needAttention(clusters: Cluster[]): Cluster[] {
+  const weight = (cluster: Cluster) => gravity[cluster.presence] * 10 + cluster.conditions.length;
+  return clusters.filter((cluster) => weight(cluster) > 0).sort((one, other) => weight(other) - weight(one));
+}

@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest';
+
+import type { Schemas } from '$lib/api';
+
+import { concerns, needAttention } from './attention';
+import { healthOf, totals } from './totals';
+
+type Cluster = Schemas['ClusterView'];
+
+function cluster(name: string, change: Partial<Cluster> = {}): Cluster {
+  return {
+    cluster: name,
+    presence: 'online',
+    age_seconds: 1,
+    agent_version: '0.1.0',
+    agents: 1,
+    conditions: [],
+    counts: { deployments: 3, namespaces: 1, health: { healthy: 2, failed: 1 } },
+    first_seen: '2026-01-01T00:00:00Z',
+    last_seen: '2026-01-02T00:00:00Z',
+    verbs: [],
+    ...change,
+  };
+}
+
+const skewed = { type: 'clock_skew' as const, message: 'ahead by 40 s', since: '2026-01-01T00:00:00Z' };
+
+describe('attention', () => {
+  it('is for what is away or has a condition, the worst first', () => {
+    const clusters = [
+      cluster('fine'),
+      cluster('skewed', { conditions: [skewed] }),
+      cluster('gone', { presence: 'offline' }),
+      cluster('late', { presence: 'stale' }),
+    ];
+    expect(needAttention(clusters).map(({ cluster }) => cluster)).toEqual(['gone', 'late', 'skewed']);
+  });
+
+  it('says of each what to do, also for a condition that is newer than this page', () => {
+    const unheard = { ...skewed, type: 'plague' as never };
+    const found = concerns(cluster('gone', { presence: 'offline', conditions: [skewed, unheard] }));
+    expect(found.map(({ title }) => title)).toEqual(['Offline', 'Clock is wrong', 'Something is wrong']);
+    expect(found.every(({ advice }) => advice.length > 10)).toBe(true);
+  });
+});
+
+describe('totals', () => {
+  it('count what an offline cluster held as unknown, never as healthy', () => {
+    const away = cluster('away', { presence: 'offline' });
+    expect(healthOf(away)).toEqual({ unknown: 3 });
+    expect(totals([cluster('here'), away, cluster('new', { counts: null })])).toEqual({
+      presence: { online: 2, stale: 0, offline: 1 },
+      deployments: 6,
+      health: { healthy: 2, failed: 1, unknown: 3 },
+    });
+  });
+});

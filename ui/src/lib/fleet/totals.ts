@@ -1,0 +1,34 @@
+import type { Schemas } from '$lib/api';
+
+type Cluster = Schemas['ClusterView'];
+export type Health = Schemas['Health'];
+export type HealthCounts = Partial<Record<Health, number>>;
+
+/** Worst first, as the API sorts them. */
+export const healths: Health[] = ['failed', 'degraded', 'progressing', 'paused', 'unknown', 'healthy'];
+
+export interface Totals {
+  presence: Record<Cluster['presence'], number>;
+  deployments: number;
+  health: HealthCounts;
+}
+
+export function totals(clusters: Cluster[]): Totals {
+  const sum: Totals = { presence: { online: 0, stale: 0, offline: 0 }, deployments: 0, health: {} };
+  for (const cluster of clusters) {
+    sum.presence[cluster.presence] += 1;
+    sum.deployments += cluster.counts?.deployments ?? 0;
+    for (const [health, count] of Object.entries(healthOf(cluster)) as [Health, number][]) {
+      sum.health[health] = (sum.health[health] ?? 0) + count;
+    }
+  }
+  return sum;
+}
+
+/** How a cluster's deployments are. Of one that is not heard nobody knows, whatever it said last. */
+export function healthOf({ presence, counts }: Cluster): HealthCounts {
+  if (!counts) {
+    return {};
+  }
+  return presence === 'offline' ? { unknown: counts.deployments } : ((counts.health ?? {}) as HealthCounts);
+}

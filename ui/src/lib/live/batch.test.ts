@@ -1,0 +1,31 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+
+import { Batch } from './batch';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+function batch(bound: number) {
+  const flush = vi.fn<(items: number[]) => void>();
+  const overflow = vi.fn<() => void>();
+  return { flush, overflow, batch: new Batch<number>(100, bound, flush, overflow) };
+}
+
+it('hands a burst over at once, in its order', () => {
+  const { batch: gathered, flush } = batch(10);
+  [1, 2, 3].forEach((item) => gathered.add(item));
+  expect(flush).not.toHaveBeenCalled();
+  vi.advanceTimersByTime(100);
+  expect(flush.mock.calls).toEqual([[[1, 2, 3]]]);
+  gathered.add(4);
+  vi.advanceTimersByTime(100);
+  expect(flush.mock.lastCall).toEqual([[4]]);
+});
+
+it('says so when there was too much, and hands over nothing of it', () => {
+  const { batch: gathered, flush, overflow } = batch(2);
+  [1, 2, 3].forEach((item) => gathered.add(item));
+  vi.advanceTimersByTime(100);
+  expect(flush).not.toHaveBeenCalled();
+  expect(overflow).toHaveBeenCalledOnce();
+});

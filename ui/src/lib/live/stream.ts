@@ -1,0 +1,110 @@
+// A stream of server-sent events that is opened again for as long as somebody wants it.
+
+import { api, ask } from '$lib/api';
+
+export type StreamState = 'connecting' | 'live' | 'reconnecting' | 'ended';
+
+export interface StreamProblem {
+  code: string;
+  detail: string;
+  retryable: boolean;
+}
+
+interface Options {
+  /** By event's name, what takes its data. */
+  on: Record<string, (data: never) => void>;
+  onstate?: (state: StreamState) => void;
+  onproblem?: (problem: StreamProblem) => void;
+  /** Whether the end of the stream is the end of the matter, as it is for a rollout. */
+  ends?: (event: string, data: unknown) => boolean;
+}
+
+const FIRST_PAUSE = 500;
+const LONGEST_PAUSE = 15_000;
+
+export class Stream {
+  #source: EventSource | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #pause = FIRST_PAUSE;
+  #closed = false;
+
+  constructor(
+    readonly url: string,
+    readonly options: Options,
+  ) {
+    this.#open('connecting');
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#source?.close();
+  }
+
+  #open(state: StreamState): void {
+    this.#tell(state);
+    const source = new EventSource(this.url);
+    this.#source = source;
+    source.onopen = () => {
+      this.#pause = FIRST_PAUSE;
+      this.#tell('live');
+    };
+    source.onerror = () => this.#broke(source);
+    for (const name of Object.keys(this.options.on)) {
+      source.addEventListener(name, (event) => this.#take(name, event));
+    }
+    source.addEventListener('problem', (event) => this.#problem(JSON.parse(event.data)));
+  }
+
+  #take(name: string, event: MessageEvent<string>): void {
+    const data: unknown = JSON.parse(event.data);
+    this.options.on[name]?.(data as never);
+    if (this.options.ends?.(name, data)) {
+      this.close();
+      this.#tell('ended');
+    }
+  }
+
+  /** The browser connects again by itself after a broken line, but not after an answer that is no stream. */
+  #broke(source: EventSource): void {
+    this.#tell('reconnecting');
+    if (source.readyState === EventSource.CLOSED) {
+      this.#openLater();
+    }
+  }
+
+  #problem(problem: StreamProblem): void {
+    this.options.onproblem?.(problem);
+    if (problem.code === 'unauthenticated') {
+      this.#source?.close();
+      this.#tell('reconnecting');
+      this.#openLater();
+    }
+  }
+
+  #openLater(): void {
+    clearTimeout(this.#timer);
+    const pause = this.#pause * (0.75 + Math.random() / 2);
+    this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
+    this.#timer = setTimeout(() => void this.#reopen(), pause);
+  }
+
+  /** An event source does not say why it was refused; a plain call does, and waits for a sign-in where that is the reason. */
+  async #reopen(): Promise<void> {
+    try {
+      await ask(() => api.GET('/me'));
+    } catch {
+      this.#openLater();
+      return;
+    }
+    if (!this.#closed) {
+      this.#open('reconnecting');
+    }
+  }
+
+  #tell(state: StreamState): void {
+    if (!this.#closed || state === 'ended') {
+      this.options.onstate?.(state);
+    }
+  }
+}

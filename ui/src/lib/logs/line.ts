@@ -1,0 +1,77 @@
+// A log line as it is kept and shown. What a container writes is somebody else's text: it is made inert once, when it comes in.
+
+import type { Schemas } from '$lib/api';
+
+export interface LogText {
+  kind: 'line';
+  /** Counts what was added, from 1. */
+  id: number;
+  /** In UTC with nine digits of a second, so that times compare as text; as late as the line before it in its container. */
+  at: string;
+  source: Source;
+  text: string;
+}
+
+/** Something about the log itself, in its place between the lines. */
+export interface LogNote {
+  kind: 'note';
+  id: number;
+  tone: 'idle' | 'warn';
+  text: string;
+}
+
+export type LogRow = LogText | LogNote;
+
+/** One container of one pod. */
+export interface Source {
+  id: string;
+  pod: string;
+  container: string;
+  /** Which of the colours, from 0. */
+  colour: number;
+}
+
+type Wire = Schemas['LogLine'];
+
+/** A line's container. A pod's name has no slash. */
+export function sourceId({ pod, container }: Pick<Wire, 'pod' | 'container'>): string {
+  return `${pod}/${container}`;
+}
+
+/** `2026-11-24T20:15:03.5Z` as `2026-11-24T20:15:03.500000000Z`; what is no such time as ''. */
+export function sortable(time: string | null | undefined): string {
+  const [, second, fraction = ''] = time?.match(/^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z$/) ?? [];
+  return second === undefined ? '' : `${second}.${fraction.padEnd(9, '0')}Z`;
+}
+
+// Colours and cursor movements that a program wrote for a terminal, and links and titles.
+// eslint-disable-next-line no-control-regex
+const ESCAPES = /\x1b(?:\[[0-9:;<=>?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])/g;
+// eslint-disable-next-line no-control-regex
+const CONTROLS = /[\x00-\x08\x0a-\x1f\x7f-\x9f]/g;
+const MARKS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+const PICTURES = 0x2400;
+
+/** The text without terminal sequences, other control characters as pictures of them, marks that turn the direction by name. */
+export function inert(text: string): string {
+  return text.replace(ESCAPES, '').replace(CONTROLS, picture).replace(MARKS, named);
+}
+
+function picture(character: string): string {
+  const code = character.charCodeAt(0);
+  return code < 0x20 ? String.fromCharCode(PICTURES + code) : code === 0x7f ? '\u2421' : named(character);
+}
+
+function named(character: string): string {
+  return `‹U+${character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}›`;
+}
+
+/** `21:15:03.500` in the reader's own zone, of a time as `sortable` makes it. */
+export function clockTime(at: string): string {
+  const time = new Date(at);
+  const two = (part: number) => String(part).padStart(2, '0');
+  return at === ''
+    ? ''
+    : `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}.${at.slice(20, 23)}`;
+}

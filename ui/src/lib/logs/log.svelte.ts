@@ -1,0 +1,157 @@
+// A log that is read once, or followed: its rows, and how it stands. Rows are many and come fast; the screen is told a few times
+// a second that there are new ones.
+
+import { api, ApiProblem, ask, type Schemas } from '$lib/api';
+import { duration } from '$lib/time/age';
+
+import { LogBuffer } from './buffer';
+import { Follower, type Target } from './follower';
+import type { From } from './from';
+import { inert, sortable, type LogText } from './line';
+import { Positions } from './position';
+import { Sources } from './sources';
+
+export type LogState = 'connecting' | 'live' | 'reconnecting' | 'ended';
+
+const BOUNDS = { lines: 50_000, characters: 32_000_000 };
+const DRAWN_EVERY = 100;
+
+export class Log {
+  state = $state<LogState>('connecting');
+  /** Why it ended, or why it is silent. */
+  problem = $state.raw<ApiProblem>();
+  /** Counts up when there is something new in `buffer`. */
+  drawn = $state(0);
+  readonly buffer = new LogBuffer(BOUNDS);
+  readonly sources: Sources;
+  #positions = new Positions();
+  #latest = new Map<string, string>();
+  #added = 0;
+  #cutAt: number | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #follower: Follower | undefined;
+  #reading = new AbortController();
+
+  constructor(readonly target: Target) {
+    this.sources = new Sources(target.name);
+  }
+
+  follow(from: From): void {
+    this.#follower = new Follower(this.target, from, {
+      live: (again) => this.#live(again),
+      chunk: (chunk) => this.#chunk(chunk),
+      reconnecting: (problem) => this.#silent(problem),
+      ended: (why) => this.#ended(why),
+    });
+  }
+
+  /** The run of each container before the present one, which cannot be followed. */
+  async readPrevious({ tail, sinceSeconds }: From): Promise<void> {
+    const { cluster, namespace, name } = this.target;
+    const body = { cluster, namespace, deployment_name: name, tail, since_seconds: sinceSeconds, previous: true };
+    const { signal } = this.#reading;
+    try {
+      const answer = await ask(() => api.POST('/log', { body, signal }), signal);
+      if ('lines' in answer) {
+        this.#whole(answer);
+      }
+      this.state = 'ended';
+    } catch (error) {
+      if (!signal.aborted) {
+        this.#ended(ApiProblem.thrown(error));
+      }
+    }
+  }
+
+  close(): void {
+    this.#follower?.close();
+    this.#reading.abort();
+    clearTimeout(this.#timer);
+  }
+
+  #whole({ lines, truncated, problems }: Extract<Schemas['LogReply'], { lines: unknown }>): void {
+    if (truncated) {
+      this.#note('warn', 'Older lines were left out: the answer would have been too large.');
+    }
+    this.#add(lines);
+    const [first, ...more] = problems ?? [];
+    if (first) {
+      const others = more.length > 0 ? ` (and ${more.length} more like this)` : '';
+      this.#note('idle', `Not read: ${first.pod}/${first.container}: ${inert(first.message)}${others}`);
+    }
+  }
+
+  #live(again: boolean): void {
+    if (again && this.#cutAt !== undefined) {
+      const seconds = (performance.now() - this.#cutAt) / 1_000;
+      this.#note('idle', `The stream was cut for ${duration(seconds)} and goes on from there.`);
+    }
+    this.#cutAt = undefined;
+    this.problem = undefined;
+    this.state = 'live';
+  }
+
+  #chunk({ lines, dropped }: Schemas['LogChunk']): void {
+    if (dropped) {
+      const what = dropped === 1 ? '1 line was' : `${dropped.toLocaleString()} lines were`;
+      this.#note('warn', `${what} dropped here: they came faster than they could be read.`);
+    }
+    this.#add(lines ?? []);
+  }
+
+  #silent(problem: ApiProblem | undefined): void {
+    if (this.state === 'live') {
+      this.#cutAt = performance.now();
+      this.#positions.resume();
+    }
+    this.problem = problem ?? this.problem;
+    this.state = 'reconnecting';
+  }
+
+  #ended(why: Schemas['StreamEnd'] | ApiProblem | undefined): void {
+    const gone = 'The deployment is gone.';
+    this.problem = why instanceof ApiProblem ? why : new ApiProblem({ code: 'not_found', title: gone, detail: gone });
+    this.state = 'ended';
+  }
+
+  #add(wire: Schemas['LogLine'][]): void {
+    const lines: LogText[] = [];
+    for (const line of wire) {
+      const source = this.sources.of(line);
+      const time = sortable(line.time);
+      if (this.#positions.isNew(source.id, time)) {
+        lines.push({
+          kind: 'line',
+          id: ++this.#added,
+          at: this.#inOrder(source.id, time),
+          source,
+          text: inert(line.text),
+        });
+      }
+    }
+    if (lines.length > 0) {
+      this.buffer.add(lines);
+      this.#draw();
+    }
+  }
+
+  /** No earlier than the line before it: within a container the order is what counts. */
+  #inOrder(source: string, time: string): string {
+    const latest = this.#latest.get(source) ?? '';
+    const at = time > latest ? time : latest;
+    this.#latest.set(source, at);
+    return at;
+  }
+
+  #note(tone: 'idle' | 'warn', text: string): void {
+    this.buffer.note({ kind: 'note', id: ++this.#added, tone, text });
+    this.#draw();
+  }
+
+  #draw(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.drawn += 1;
+    }, DRAWN_EVERY);
+  }
+}

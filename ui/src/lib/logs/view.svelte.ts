@@ -1,0 +1,88 @@
+// What of a log is on the screen. While somebody reads further up, what they read stays where it is, and new lines are counted.
+
+import type { Log } from './log.svelte';
+import type { LogRow } from './line';
+import { following, hits } from './search';
+
+export class LogView {
+  rows = $state.raw<LogRow[]>([]);
+  /** At the end, and staying there. */
+  following = $state(true);
+  newLines = $state(0);
+  query = $state('');
+  onlyHits = $state(false);
+  /** The containers that are not shown, by their id. */
+  hidden = $state.raw<Set<string>>(new Set());
+  /** The row of the hit that was gone to. */
+  current = $state<number>();
+  readonly hits = $derived(hits(this.rows, this.query));
+  readonly hitNumber = $derived(this.current === undefined ? 0 : this.hits.indexOf(this.current) + 1);
+  #newest = 0;
+
+  constructor(readonly log: Log) {}
+
+  /** There are new rows. */
+  update(): void {
+    if (this.following) {
+      this.draw();
+    } else {
+      this.newLines = this.#wanted().filter(({ id, kind }) => id > this.#newest && kind === 'line').length;
+    }
+  }
+
+  draw(): void {
+    this.rows = this.#wanted();
+    this.#newest = this.rows.reduce((newest, { id }) => Math.max(newest, id), 0);
+    this.newLines = 0;
+    this.current = undefined;
+  }
+
+  search(query: string): void {
+    this.query = query;
+    this.current = undefined;
+    if (this.onlyHits) {
+      this.draw();
+    }
+  }
+
+  /** Goes to the next hit, or the one before; first to the newest. */
+  go(step: 1 | -1): void {
+    const next = this.current === undefined ? this.hits.at(-1) : following(this.hits, this.current, step);
+    if (next !== undefined) {
+      this.following = false;
+      this.current = next;
+    }
+  }
+
+  resume(): void {
+    this.following = true;
+    this.draw();
+  }
+
+  pause(): void {
+    this.following = false;
+  }
+
+  show(source: string, shown: boolean): void {
+    const others = [...this.hidden].filter((id) => id !== source);
+    this.hide(shown ? others : [...others, source]);
+  }
+
+  /** Hides these containers, and no others. */
+  hide(sources: string[]): void {
+    this.hidden = new Set(sources);
+    this.draw();
+  }
+
+  #wanted(): LogRow[] {
+    const { rows } = this.log.buffer;
+    const shown =
+      this.hidden.size === 0
+        ? rows.slice()
+        : rows.filter((row) => row.kind === 'note' || !this.hidden.has(row.source.id));
+    const query = this.query.toLowerCase();
+    return this.onlyHits && query
+      ? shown.filter(({ kind, text }) => kind === 'line' && text.toLowerCase().includes(query))
+      : shown;
+  }
+}

@@ -1,0 +1,80 @@
+import { goto } from '$app/navigation';
+import { resolve } from '$app/paths';
+import { fleet } from '$lib/fleet/fleet.svelte';
+import { settings, type Theme } from '$lib/settings/settings.svelte';
+import { session } from '$lib/session/session.svelte';
+import { places } from '$lib/shell/places';
+
+export interface Item {
+  id: string;
+  label: string;
+  hint?: string;
+  run: () => void;
+}
+
+export interface Group {
+  heading: string;
+  items: Item[];
+}
+
+const CLUSTERS_SHOWN = 8;
+
+/** What can be done at once, as far as it fits what was written. */
+export function commands(text: string): Group[] {
+  const wanted = text.trim().toLowerCase();
+  const fits = ({ label, hint }: Item) => `${label} ${hint ?? ''}`.toLowerCase().includes(wanted);
+  return [
+    { heading: 'Go to', items: pages().filter(fits) },
+    { heading: 'Saved views', items: views().filter(fits) },
+    { heading: 'Clusters', items: wanted === '' ? [] : clusters().filter(fits).slice(0, CLUSTERS_SHOWN) },
+    { heading: 'Commands', items: settingsAndSession().filter(fits) },
+  ];
+}
+
+/** Leads to a place of the UI, given as what follows its root. */
+function to(path: string): () => void {
+  return () => void goto(resolve('/') + path);
+}
+
+function pages(): Item[] {
+  return places.map(({ path, label, keys }) => ({ id: `page ${path}`, label, hint: keys, run: to(path.slice(1)) }));
+}
+
+function views(): Item[] {
+  return settings.views.map(({ name, search }) => ({
+    id: `view ${name}`,
+    label: name,
+    run: to(`deployments${search}`),
+  }));
+}
+
+function clusters(): Item[] {
+  return fleet.all.map(({ cluster, presence }) => ({
+    id: `cluster ${cluster}`,
+    label: cluster,
+    hint: presence,
+    run: to(`deployments?q=${encodeURIComponent(`cluster:${cluster}`)}`),
+  }));
+}
+
+function settingsAndSession(): Item[] {
+  const theme = (theme: Theme, label: string) => ({
+    id: `theme ${theme}`,
+    label,
+    hint: settings.theme === theme ? 'chosen' : '',
+    run: () => void (settings.theme = theme),
+  });
+  const dense = settings.density === 'compact';
+  return [
+    theme('light', 'Light theme'),
+    theme('dark', 'Dark theme'),
+    theme('system', 'Theme as the system'),
+    {
+      id: 'density',
+      label: dense ? 'Normal rows' : 'Compact rows',
+      run: () => void (settings.density = dense ? 'normal' : 'compact'),
+    },
+    ...(session.may('enroll') ? [{ id: 'add', label: 'Add a cluster', run: to('?add') }] : []),
+    { id: 'sign out', label: 'Sign out', hint: session.me?.user, run: () => void session.signOut() },
+  ];
+}

@@ -1,0 +1,31 @@
+import type { Schemas } from '$lib/api';
+import type { StateName } from '$lib/State.svelte';
+
+type Pod = Schemas['PodSummary'];
+type Container = Schemas['ContainerSummary'];
+
+const ON_ITS_WAY = ['Pending', 'ContainerCreating', 'PodInitializing', 'Running', 'waiting', 'running', 'NotReady'];
+const OVER = ['Completed', 'Succeeded'];
+
+/** How a pod is, as a state that everything has; its own word for it stands beside. */
+export function stateOf({ status, ready }: Pick<Pod, 'status' | 'ready'>): StateName {
+  if (status === 'Terminating') {
+    return 'terminating';
+  }
+  if (OVER.includes(status)) {
+    return 'stopped';
+  }
+  if (ON_ITS_WAY.includes(status) || status.startsWith('Init:')) {
+    return ready ? 'healthy' : /Error|BackOff/.test(status) ? 'failed' : 'progressing';
+  }
+  return status === 'Unknown' ? 'unknown' : 'failed';
+}
+
+/** As for a pod. A container that has ended well has nothing wrong with it. */
+export function stateOfContainer({ state, reason, ready }: Container): StateName {
+  return stateOf({ status: reason ?? state, ready });
+}
+
+export function readyCount({ containers }: Pick<Pod, 'containers'>): string {
+  return `${containers.filter(({ ready }) => ready).length}/${containers.length}`;
+}

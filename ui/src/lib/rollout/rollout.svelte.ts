@@ -1,0 +1,78 @@
+// The rollout of one deployment: read at first, so that it is known why it cannot be, then followed until it ends. When the
+// deployment changes afterwards it is followed again.
+
+import { api, ask, type Schemas } from '$lib/api';
+import type { Target } from '$lib/deployment/deployment.svelte';
+import { Resource } from '$lib/list/resource.svelte';
+import { Stream, type StreamProblem } from '$lib/live/stream';
+
+export type Rollout = Schemas['Rollout'];
+
+const ENDED: Schemas['RolloutState'][] = ['complete', 'failed'];
+
+export class RolloutModel {
+  readonly rollout = new Resource<Rollout>((signal) => this.#read(signal));
+  /** Why nothing is heard of it at present. */
+  silence = $state.raw<StreamProblem>();
+  #stream: Stream | undefined;
+  #closed = false;
+
+  constructor(readonly target: Target) {}
+
+  /** Reads it anew, and follows it if it is under way. */
+  async look(): Promise<void> {
+    if (this.#stream !== undefined) {
+      return;
+    }
+    await this.rollout.load();
+    const { value, problem } = this.rollout;
+    if (value && !problem && !ENDED.includes(value.state) && !this.#closed) {
+      this.#stream ??= this.#follow();
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#stop();
+    this.rollout.clear();
+  }
+
+  #read(signal: AbortSignal): Promise<Rollout> {
+    const { cluster, namespace, name: deployment_name } = this.target;
+    const path = { cluster, namespace, deployment_name };
+    return ask(
+      () => api.GET('/rollouts/{cluster}/{namespace}/{deployment_name}', { params: { path }, signal }),
+      signal,
+    );
+  }
+
+  #follow(): Stream {
+    const { cluster, namespace, name } = this.target;
+    return new Stream(`/rollouts/${cluster}/${namespace}/${name}/watch`, {
+      on: { rollout: (rollout: Rollout) => this.#take(rollout) },
+      onproblem: (problem) => this.#problem(problem),
+      ends: (_, rollout) => ENDED.includes((rollout as Rollout).state),
+      onstate: (state) => state === 'ended' && this.#stop(),
+    });
+  }
+
+  #take(rollout: Rollout): void {
+    this.silence = undefined;
+    this.rollout.value = rollout;
+    this.rollout.readAt = Date.now();
+    this.rollout.problem = undefined;
+  }
+
+  #problem(problem: StreamProblem): void {
+    this.silence = problem;
+    if (!problem.retryable && problem.code !== 'unauthenticated') {
+      this.#stop();
+      void this.rollout.load();
+    }
+  }
+
+  #stop(): void {
+    this.#stream?.close();
+    this.#stream = undefined;
+  }
+}

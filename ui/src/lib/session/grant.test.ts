@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest';
+
+import { covers, matches } from './grant';
+
+describe('a pattern', () => {
+  it.each([
+    ['*', 'anything', true],
+    ['prod-*', 'prod-1', true],
+    ['prod-*', 'preprod-1', false],
+    ['*-eu-*', 'prod-eu-1', true],
+    ['*-eu-*', 'prod-us-1', false],
+    ['a*a', 'a', false],
+    ['a*a', 'aa', true],
+    ['*ab*b', 'ab', false],
+    ['pay', 'pay', true],
+    ['pay', 'payments', false],
+  ])('%s against %s: %s', (pattern, name, expected) => {
+    expect(matches(pattern, name)).toBe(expected);
+  });
+});
+
+describe('a grant', () => {
+  const grant = { role: 'restarter', rights: ['read' as const], clusters: ['prod-*'], namespaces: ['pay'] };
+
+  it('covers its rights in its clusters and namespaces alone', () => {
+    expect(covers(grant, 'read', 'prod-1', 'pay')).toBe(true);
+    expect(covers(grant, 'read', 'prod-1', 'shop')).toBe(false);
+    expect(covers(grant, 'read', 'dev', 'pay')).toBe(false);
+    expect(covers(grant, 'restart', 'prod-1', 'pay')).toBe(false);
+    expect(covers(grant, 'read')).toBe(true);
+  });
+});

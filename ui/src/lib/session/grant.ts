@@ -1,0 +1,27 @@
+import type { Schemas } from '$lib/api';
+
+type Grant = Schemas['Grant'];
+
+/** Whether a grant gives a right there; without a cluster or namespace, in any. */
+export function covers(grant: Grant, right: Grant['rights'][number], cluster?: string, namespace?: string): boolean {
+  return grant.rights.includes(right) && anyMatches(grant.clusters, cluster) && anyMatches(grant.namespaces, namespace);
+}
+
+function anyMatches(patterns: string[], name: string | undefined): boolean {
+  return name === undefined || patterns.some((pattern) => matches(pattern, name));
+}
+
+/** Whether a name fits a pattern in which `*` stands for any characters. */
+export function matches(pattern: string, name: string): boolean {
+  const [head = '', ...rest] = pattern.split('*');
+  const tail = rest.pop();
+  if (tail === undefined) {
+    return head === name;
+  }
+  let at = name.startsWith(head) ? head.length : -1;
+  for (const part of rest) {
+    const found = at < 0 ? -1 : name.indexOf(part, at);
+    at = found < 0 ? -1 : found + part.length;
+  }
+  return at >= 0 && name.length - tail.length >= at && name.endsWith(tail);
+}

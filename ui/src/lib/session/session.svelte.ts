@@ -1,0 +1,67 @@
+// Who is signed in. A session that ends while the page is open is begun again in place; what waits for it goes on by itself.
+
+import { api, ask, askOnce, ApiProblem, whenSessionEnds, type Schemas } from '$lib/api';
+
+import { covers } from './grant';
+
+export type Right = Schemas['Right'];
+
+type State = 'unknown' | 'unreachable' | 'signed_out' | 'signed_in' | 'ended';
+
+class Session {
+  me = $state.raw<Schemas['Me']>();
+  state = $state<State>('unknown');
+  /** Why nobody is known to be signed in, while the state is `unreachable`. */
+  problem = $state.raw<ApiProblem>();
+  #waiting: (() => void)[] = [];
+
+  constructor() {
+    whenSessionEnds(() => this.#ended());
+  }
+
+  /** Looks whether the browser has a session already. */
+  async open(): Promise<void> {
+    try {
+      this.#begin(await askOnce(() => api.GET('/me')));
+    } catch (error) {
+      this.problem = ApiProblem.thrown(error);
+      this.state = this.problem?.code === 'unauthenticated' ? 'signed_out' : 'unreachable';
+    }
+  }
+
+  async signIn(username: string, password: string): Promise<void> {
+    await askOnce(() => api.POST('/login', { body: { username, password } }));
+    const me = await askOnce(() => api.GET('/me'));
+    if (this.me && this.me.user !== me.user) {
+      // What is on the page was for somebody else's eyes.
+      location.reload();
+      return;
+    }
+    this.#begin(me);
+  }
+
+  async signOut(): Promise<void> {
+    await ask(() => api.POST('/logout'));
+    location.assign(`${location.origin}/ui/`);
+  }
+
+  /** What to show; the server decides. Without a cluster: anywhere at all. */
+  may(right: Right, cluster?: string, namespace?: string): boolean {
+    return this.me?.grants.some((grant) => covers(grant, right, cluster, namespace)) ?? false;
+  }
+
+  #begin(me: Schemas['Me']): void {
+    this.me = me;
+    this.state = 'signed_in';
+    this.#waiting.splice(0).forEach((go) => go());
+  }
+
+  #ended(): Promise<void> {
+    if (this.state === 'signed_in') {
+      this.state = 'ended';
+    }
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+}
+
+export const session = new Session();

@@ -1,0 +1,56 @@
+// What a person has set on this machine. Kept in the browser; a browser that keeps nothing is no error.
+
+export type Theme = 'system' | 'light' | 'dark';
+export type Density = 'normal' | 'compact';
+
+function kept<T>(name: string, otherwise: T): T {
+  try {
+    const text = localStorage.getItem(name);
+    return text === null ? otherwise : (JSON.parse(text) as T);
+  } catch {
+    return otherwise;
+  }
+}
+
+function keep(name: string, text: string): void {
+  try {
+    localStorage.setItem(name, text);
+  } catch {
+    // Then it holds until the page is left.
+  }
+}
+
+class Settings {
+  // As plain text: `static/theme.js` reads it before anything is painted.
+  theme = $state<Theme>((localStorage.getItem('theme') as Theme | null) ?? 'system');
+  density = $state<Density>(kept('density', 'normal'));
+  /** Single keys as shortcuts can be in the way of speech input. */
+  singleKeys = $state(kept('single-keys', true));
+  /** Hidden columns of the table of deployments. */
+  hiddenColumns = $state<string[]>(kept('hidden-columns', ['created']));
+  views = $state<{ name: string; search: string }[]>(kept('views', []));
+
+  constructor() {
+    $effect.root(() => {
+      $effect(() => this.#applyTheme());
+      $effect(() => {
+        document.documentElement.dataset.density = this.density;
+        keep('density', JSON.stringify(this.density));
+      });
+      $effect(() => keep('single-keys', JSON.stringify(this.singleKeys)));
+      $effect(() => keep('hidden-columns', JSON.stringify(this.hiddenColumns)));
+      $effect(() => keep('views', JSON.stringify(this.views)));
+    });
+  }
+
+  #applyTheme(): void {
+    keep('theme', this.theme);
+    if (this.theme === 'system') {
+      delete document.documentElement.dataset.theme;
+    } else {
+      document.documentElement.dataset.theme = this.theme;
+    }
+  }
+}
+
+export const settings = new Settings();

@@ -1,0 +1,16 @@
+import type { IconName } from '$lib/icons';
+
+interface Place {
+  path: string;
+  label: string;
+  icon: IconName;
+  keys: string;
+}
+
+/** What the navigation, the keys and the palette all lead to. */
+export const places: Place[] = [
+  { path: '/', label: 'Fleet', icon: 'fleet', keys: 'g c' },
+  { path: '/deployments', label: 'Deployments', icon: 'deployments', keys: 'g d' },
+  { path: '/activity', label: 'Activity', icon: 'activity', keys: 'g a' },
+  { path: '/account', label: 'Account', icon: 'account', keys: 'g u' },
+];

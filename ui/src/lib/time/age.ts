@@ -1,0 +1,30 @@
+const units: [string, number][] = [
+  ['d', 86_400],
+  ['h', 3_600],
+  ['min', 60],
+];
+
+/** A length of time in its largest unit, such as `3 min`. */
+export function duration(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds));
+  const unit = units.find(([, length]) => whole >= length);
+  return unit ? `${Math.floor(whole / unit[1])} ${unit[0]}` : `${whole} s`;
+}
+
+/** How long ago, such as `3 min ago`. What seems to lie ahead is a clock that is a little wrong. */
+export function ago(time: number, now: number): string {
+  const seconds = (now - time) / 1_000;
+  return seconds < 1 ? 'now' : `${duration(seconds)} ago`;
+}
+
+// Made once: for a table of times it would be most of the work.
+const local = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+
+/** The exact time, for whoever hovers: in the reader's own zone, and in UTC as logs have it. */
+export function exact(time: string): string {
+  const date = new Date(time);
+  if (Number.isNaN(date.getTime())) {
+    return time;
+  }
+  return `${local.format(date)} (${date.toISOString().replace('.000', '')})`;
+}

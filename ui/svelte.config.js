@@ -1,0 +1,38 @@
+import { vitePreprocess } from '@sveltejs/vite-plugin-svelte';
+
+import adapter from './adapter.js';
+
+/** Style attributes that libraries write down, which the policy does not let in: `base.css` has them instead. */
+const withoutStyleAttributes = {
+  name: 'without-style-attributes',
+  /** @param {{ content: string, filename?: string }} file */
+  markup: ({ content, filename = '' }) => {
+    if (filename.endsWith('/generated/root.svelte')) {
+      return { code: content.replace(/(<div id="svelte-announcer"[^>]*?) style="[^"]*"/, '$1') };
+    }
+    return filename.includes('/bits-ui/')
+      ? { code: content.replaceAll('<div style="display: contents;"', '<div class="contents"') }
+      : undefined;
+  },
+};
+
+/** @type {import('@sveltejs/kit').Config} */
+export default {
+  preprocess: [vitePreprocess(), withoutStyleAttributes],
+  compilerOptions: { runes: true },
+  vitePlugin: {
+    // A page that some people cannot use is as broken as one that does not build.
+    onwarn: (warning) => {
+      throw new Error(`${warning.filename}: ${warning.code}: ${warning.message}`);
+    },
+    dynamicCompileOptions: ({ filename }) => (filename.includes('node_modules') ? { runes: undefined } : undefined),
+  },
+  kit: {
+    adapter: adapter(),
+    // The API has /clusters and /deployments for itself.
+    paths: { base: '/ui', relative: false },
+    // One file for each page: the budget is on what the first one needs.
+    output: { preloadStrategy: 'modulepreload' },
+    version: { pollInterval: 0 },
+  },
+};

@@ -1,0 +1,34 @@
+import { sveltekit } from '@sveltejs/kit/vite';
+import { defineConfig } from 'vitest/config';
+
+import { fixture } from './fixture/plugin.js';
+
+/** What belongs to the API when the UI is served by `npm run dev`. */
+const api = [
+  '/login',
+  '/logout',
+  '/me',
+  '/clusters',
+  '/namespaces',
+  '/deployments',
+  '/restart',
+  '/rollouts',
+  '/log',
+  '/logs',
+  '/pods',
+  '/events',
+  '/audit',
+  '/watch',
+];
+
+export default defineConfig(({ mode }) => ({
+  plugins: [sveltekit(), mode === 'fixture' && fixture()],
+  server: {
+    host: '127.0.0.1',
+    proxy:
+      mode === 'fixture'
+        ? {}
+        : Object.fromEntries(api.map((path) => [path, process.env.MCA_URL ?? 'http://127.0.0.1:8000'])),
+  },
+  test: { include: ['src/**/*.test.ts'] },
+}));

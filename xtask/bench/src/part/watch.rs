@@ -1,0 +1,203 @@
+//! A change in a cluster's API until a reader of `GET /watch` has it, in a fleet of very many clusters.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use http_body_util::BodyExt;
+use hyper::Method;
+use hyper::body::Incoming;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::caller::{Ask, Http};
+use crate::load::Latencies;
+use crate::options::Options;
+use crate::row::{Row, Target};
+use crate::stand::{Crowd, Stand};
+
+const A_SECOND: f64 = 50.0;
+
+/// By this label a change is known again in the event that tells of it.
+const LABEL: &str = "bench-change";
+
+/// A change that nobody tells of for so long is lost, and the part with it.
+const TOLD_WITHIN: Duration = Duration::from_secs(30);
+
+/// A deployment, and where its API server listens.
+struct Place {
+    address: SocketAddr,
+    path: String,
+}
+
+pub async fn rows(options: &Options) -> Result<Vec<Row>> {
+    let clusters = options.clusters;
+    let mut stand = Stand::start().await?;
+    let crowd = Crowd {
+        clusters,
+        deployments: options.deployments,
+        listens: true,
+        scatter: false,
+    };
+    let apis = stand.crowd(crowd).await?;
+    stand.online(clusters).await?;
+    let addresses: HashMap<String, SocketAddr> = apis
+        .into_iter()
+        .map(|api| (api.cluster, api.address))
+        .collect();
+    let places = places(&mut stand.caller().await?, &addresses).await?;
+    let events = Events::open(&mut stand.caller().await?).await?;
+    let rounds = u32::try_from(options.rounds)?;
+    let (tell, made) = unbounded_channel();
+    let ((), latencies) = tokio::try_join!(
+        change(&places, options.length() * rounds, tell),
+        hear(events, made),
+    )?;
+    let name = |part: &str| format!("change to /watch, {clusters} clusters, {part}");
+    Ok(vec![
+        Row::new(name("p50"), latencies.quantile(0.5), "ms"),
+        Row::new(name("p99"), latencies.quantile(0.99), "ms").target(&[Target::AtMost(1000.0)]),
+    ])
+}
+
+/// A page of deployments, most of them in different clusters.
+async fn places(caller: &mut Http, addresses: &HashMap<String, SocketAddr>) -> Result<Vec<Place>> {
+    #[derive(Deserialize)]
+    struct Page {
+        items: Vec<Item>,
+    }
+    #[derive(Deserialize)]
+    struct Item {
+        cluster: String,
+        namespace: String,
+        deployment_name: String,
+    }
+    let page = caller.call(&Ask::get("/deployments?limit=500")).await?;
+    let page: Page = serde_json::from_slice(&page)?;
+    ensure!(!page.items.is_empty(), "there are no deployments");
+    let place = |item: Item| {
+        let (namespace, name) = (item.namespace, item.deployment_name);
+        Some(Place {
+            address: *addresses.get(&item.cluster)?,
+            path: format!("/apis/apps/v1/namespaces/{namespace}/deployments/{name}"),
+        })
+    };
+    let places: Option<_> = page.items.into_iter().map(place).collect();
+    places.context("a cluster that was not started")
+}
+
+/// Changes one deployment after the other at a fixed rate, and says when each was due.
+async fn change(
+    places: &[Place],
+    length: Duration,
+    tell: UnboundedSender<(u64, Instant)>,
+) -> Result<()> {
+    let (begin, every) = (Instant::now(), Duration::from_secs_f64(1.0 / A_SECOND));
+    let mut due = begin;
+    for (number, place) in (0..).zip(places.iter().cycle()) {
+        if due >= begin + length {
+            break;
+        }
+        sleep_until(due).await;
+        tell.send((number, due))?;
+        let body = json!({ "metadata": { "labels": { LABEL: number.to_string() } } });
+        let ask = Ask {
+            method: Method::PATCH,
+            path: place.path.clone(),
+            content_type: "application/merge-patch+json",
+            body: body.to_string().into(),
+        };
+        Http::connect(place.address, None).await?.call(&ask).await?;
+        due += every;
+    }
+    Ok(())
+}
+
+/// Until all that was changed has been told.
+async fn hear(
+    mut events: Events,
+    mut made: UnboundedReceiver<(u64, Instant)>,
+) -> Result<Latencies> {
+    let (mut latencies, mut waiting) = (Latencies::default(), HashMap::new());
+    let mut is_open = true;
+    while is_open || !waiting.is_empty() {
+        tokio::select! {
+            // First what was changed: the event may be there already.
+            biased;
+            change = made.recv(), if is_open => match change {
+                Some((number, due)) => drop(waiting.insert(number, due)),
+                None => is_open = false,
+            },
+            told = timeout(TOLD_WITHIN, events.next_change()) => {
+                let number = told.with_context(|| format!("{} changes are not told", waiting.len()))??;
+                let due = waiting.remove(&number);
+                // Told a second time where something else about the deployment changed as well.
+                due.into_iter().for_each(|due| latencies.add(due.elapsed()));
+            }
+        }
+    }
+    ensure!(latencies.count() > 0, "nothing was changed");
+    Ok(latencies)
+}
+
+/// The events of `GET /watch`.
+struct Events {
+    body: Incoming,
+    bytes: Vec<u8>,
+}
+
+impl Events {
+    /// From the moment at which the stream has begun.
+    async fn open(caller: &mut Http) -> Result<Self> {
+        let response = caller.open(&Ask::get("/watch")).await?;
+        ensure!(response.status() == 200, "/watch: {}", response.status());
+        let mut events = Self {
+            body: response.into_body(),
+            bytes: Vec::new(),
+        };
+        let (kind, _) = timeout(TOLD_WITHIN, events.next()).await??;
+        ensure!(kind == "reset", "the first event is {kind}");
+        Ok(events)
+    }
+
+    /// The number of the next change of ours.
+    async fn next_change(&mut self) -> Result<u64> {
+        loop {
+            let (kind, data) = self.next().await?;
+            match kind.as_str() {
+                "deployment" => {
+                    let data: Value = serde_json::from_str(&data)?;
+                    if let Some(number) = data["deployment"]["labels"][LABEL].as_str() {
+                        return Ok(number.parse()?);
+                    }
+                }
+                "gap" | "reset" | "problem" => bail!("{kind}: {data}"),
+                _ => {}
+            }
+        }
+    }
+
+    /// Kind and data of the next event.
+    async fn next(&mut self) -> Result<(String, String)> {
+        loop {
+            while let Some(end) = self.bytes.windows(2).position(|two| two == b"\n\n") {
+                let event = String::from_utf8(self.bytes.drain(..end + 2).collect())?;
+                let field = |name: &str| {
+                    let value = event.lines().find_map(|line| line.strip_prefix(name));
+                    value.map(|value| value.trim_start().to_owned())
+                };
+                // What has no kind is there to keep the connection alive.
+                if let Some(event) = field("event:").zip(field("data:")) {
+                    return Ok(event);
+                }
+            }
+            let frame = self.body.frame().await.context("the stream has ended")??;
+            if let Ok(data) = frame.into_data() {
+                self.bytes.extend_from_slice(&data);
+            }
+        }
+    }
+}

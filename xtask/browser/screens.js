@@ -1,0 +1,104 @@
+// Every screen of the UI, and how to get there: for the tests that look at all of them, and for the pictures.
+
+const rows = (page, table) => page.getByRole('grid', { name: table }).getByRole('row').nth(1);
+
+async function deployments(page, search = '') {
+  await page.goto(`deployments${search}`);
+  await rows(page, 'Deployments').waitFor();
+}
+
+async function dialog(page) {
+  await page.getByRole('dialog').waitFor();
+}
+
+/** To the page of the first deployment. */
+async function deployment(page) {
+  await deployments(page, '?sort=name');
+  await page.keyboard.press('j');
+  await page.locator('[role=row]:focus').waitFor();
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Rollout' }).waitFor();
+  await page.getByRole('region', { name: 'Table of pods' }).getByRole('button').first().waitFor();
+}
+
+/** To its log. */
+async function logs(page, search = '') {
+  await deployment(page);
+  await page.goto(`${page.url()}/logs${search}`);
+  await page.getByRole('log').getByText('INFO').first().waitFor();
+}
+
+/** By name: what brings a page, which is signed in and shows the fleet, there. */
+export const screens = {
+  fleet: async (page) => rows(page, 'Clusters').waitFor(),
+  'fleet-keys': async (page) => {
+    await page.keyboard.press('?');
+    await dialog(page);
+  },
+  'fleet-palette': async (page) => {
+    await page.keyboard.press('Control+k');
+    await page.getByRole('option').first().waitFor();
+  },
+  'fleet-add-cluster': async (page) => {
+    await page.getByRole('button', { name: 'Add a cluster' }).click();
+    await page.getByLabel('Name').fill('prod-eu-9');
+    await page.getByRole('button', { name: 'Make the command' }).click();
+    await page.getByRole('button', { name: 'Copy the command' }).waitFor();
+  },
+  deployments: (page) => deployments(page),
+  'deployments-compact': async (page) => {
+    await deployments(page, '?sort=name');
+    await page.locator('summary', { hasText: 'Columns' }).click();
+    await page.getByLabel('Compact rows').check();
+  },
+  'deployments-none': async (page) => {
+    await page.goto('deployments?q=no-such-deployment');
+    await page.getByText('No deployment fits that').waitFor();
+  },
+  'deployments-restart': async (page) => {
+    await deployments(page, '?sort=-health');
+    await page.keyboard.press('j');
+    await page.keyboard.press('r');
+    await dialog(page);
+  },
+  'deployments-selected': async (page) => {
+    await deployments(page, '?sort=-health');
+    await page.keyboard.press('j');
+    await page.keyboard.press('x');
+    await page.getByText('1 selected').waitFor();
+  },
+  deployment: async (page) => {
+    await deployment(page);
+    await page.getByRole('region', { name: 'Table of pods' }).getByRole('button').first().click();
+    await page.getByText('Nobody has done anything').or(page.getByText('admin restart')).first().waitFor();
+  },
+  logs: (page) => logs(page),
+  'logs-search': async (page) => {
+    await logs(page, '?q=request&wrap');
+    await page.keyboard.press('n');
+    await page.locator('mark').first().waitFor();
+  },
+  'logs-containers': async (page) => {
+    await logs(page, '?times=no');
+    await page.locator('summary').filter({ hasText: 'container' }).click();
+    await page.getByRole('button', { name: /^Only / }).first().waitFor();
+  },
+  activity: async (page) => {
+    await page.goto('activity');
+    await rows(page, 'Activity').waitFor();
+  },
+  'activity-none': async (page) => {
+    await page.goto('activity?user=nobody&outcome=failed');
+    await page.getByText('Nothing fits that').waitFor();
+  },
+  'activity-export': async (page) => {
+    await page.goto('activity?verb=enroll');
+    await rows(page, 'Activity').waitFor();
+    await page.locator('summary').filter({ hasText: 'Export' }).click();
+    await page.getByText('CSV').waitFor();
+  },
+  account: async (page) => {
+    await page.goto('account');
+    await page.getByText('What you may do').waitFor();
+  },
+};

@@ -1,0 +1,297 @@
+// One deployment in a browser, on the whole system: its rollout, its log, and what was done to it.
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { after, before, test } from 'node:test';
+
+import { violations } from './accessible.js';
+import { launch } from './chromium.js';
+import { eventually, signIn, startDemo } from './demo.js';
+import { breakImage, remove, writeLines } from './simulator.js';
+import { openUi, signInAs } from './ui.js';
+
+let demo;
+let browser;
+let free;
+
+before(async () => {
+  demo = await startDemo('--clusters', '2', '--namespaces', '3', '--deployments', '20');
+  browser = await launch();
+  const { items } = await (await signIn(demo)).get('/deployments?health=healthy&sort=name');
+  free = items.filter(({ cluster, replicas }) => cluster === 'cluster-a' && replicas > 1);
+});
+
+after(async () => {
+  await browser?.close();
+  const stopped = await demo?.stop();
+  assert.equal(stopped?.code, 0, stopped?.output);
+});
+
+/** A deployment that no other test uses. */
+const take = () => free.pop();
+
+const placeOf = ({ cluster, namespace, deployment_name: name }) => `deployments/${cluster}/${namespace}/${name}`;
+
+async function open(t, options) {
+  const page = await openUi(browser, demo, options);
+  t.after(() => page.context().close());
+  return page;
+}
+
+async function rolledOut(deployment) {
+  const session = await signIn(demo);
+  const { cluster, namespace, deployment_name: name } = deployment;
+  await eventually('the rollout', async () => (await session.get(`/rollouts/${cluster}/${namespace}/${name}`)).state === 'complete', 30_000);
+}
+
+const lines = (page) => page.getByRole('log');
+const atEnd = (page) => lines(page).evaluate((log) => log.scrollHeight - log.scrollTop - log.clientHeight < 8);
+
+test('a restart is confirmed by name, followed to its end, and stands in the activity', async (t) => {
+  const deployment = take();
+  const name = deployment.deployment_name;
+  const page = await open(t, { path: placeOf(deployment) });
+  const rollout = page.getByRole('region', { name: 'Rollout' });
+  await rollout.getByText('complete', { exact: true }).waitFor();
+  assert.equal(await rollout.getByText(`${deployment.replicas}/${deployment.replicas} available`).count(), 1);
+
+  await page.getByRole('button', { name: `Restart ${name}` }).click();
+  const dialog = page.getByRole('dialog', { name: `Restart ${name}?` });
+  await dialog.getByText(`${deployment.cluster} / ${deployment.namespace}`).waitFor();
+  await dialog.getByRole('button', { name: `Restart ${name}` }).click();
+  await rollout.getByText('progressing', { exact: true }).waitFor();
+  await page.getByRole('dialog').getByText('complete', { exact: true }).waitFor({ timeout: 30_000 });
+  await page.keyboard.press('Escape');
+
+  await rollout.getByText('revision 2').waitFor();
+  await rollout.getByText('complete', { exact: true }).waitFor();
+  await page.getByRole('region', { name: 'Activity' }).getByText('succeeded').waitFor();
+  await page.getByRole('region', { name: 'List of events' }).getByText('ScalingReplicaSet').first().waitFor();
+  assert.deepEqual(page.seen.errors, []);
+});
+
+test('a restart that hangs says why, in the dialog and on the page', async (t) => {
+  const deployment = take();
+  await breakImage(demo, deployment);
+  const page = await open(t, { path: placeOf(deployment) });
+  const rollout = page.getByRole('region', { name: 'Rollout' });
+  await rollout.getByText('Why it hangs').waitFor();
+  await rollout.getByText(/^(ErrImagePull|ImagePullBackOff)$/).first().waitFor();
+  assert.deepEqual(await violations(page), []);
+
+  await page.getByRole('button', { name: `Restart ${deployment.deployment_name}` }).click();
+  await page.getByRole('dialog').getByRole('button', { name: /^Restart / }).click();
+  await page.getByRole('dialog').getByText('ImagePullBackOff').first().waitFor({ timeout: 30_000 });
+  await page.getByRole('button', { name: 'Close and go on' }).click();
+  await rollout.getByText('Why it hangs').waitFor();
+  await page.getByRole('region', { name: 'Table of pods' }).getByText('ImagePullBackOff').first().waitFor();
+  await page.getByLabel('Warnings only').check();
+  await page.getByRole('region', { name: 'List of events' }).getByText(/does-not-exist/).first().waitFor();
+});
+
+test('what others change is seen while the page is open, and that it is gone', async (t) => {
+  const deployment = take();
+  const page = await open(t, { path: placeOf(deployment) });
+  const rollout = page.getByRole('region', { name: 'Rollout' });
+  await rollout.getByText('revision 1').waitFor();
+  await writeLines(demo, deployment, 1);
+  await rollout.getByText('revision 2').waitFor();
+  await rollout.getByText('complete', { exact: true }).waitFor({ timeout: 30_000 });
+  await remove(demo, deployment);
+  await page.getByText('does not exist any more').waitFor();
+  assert.equal(await page.getByRole('button', { name: /^Restart / }).isDisabled(), true);
+  assert.deepEqual(await violations(page), []);
+});
+
+test('a deployment that never was, and a page of nowhere, say so', async (t) => {
+  const page = await open(t, { path: 'deployments/cluster-a/default/no-such-thing' });
+  await page.getByRole('alert').getByText('not_found', { exact: true }).first().waitFor();
+  await page.goto('deployments/no-such-cluster/default/cart');
+  await page.getByRole('alert').getByText('cluster_unknown', { exact: true }).first().waitFor();
+  assert.deepEqual(await violations(page), []);
+});
+
+test('a log follows all pods, stays where somebody reads, and goes back to the end', async (t) => {
+  const deployment = take();
+  await writeLines(demo, deployment, 20);
+  await rolledOut(deployment);
+  const page = await open(t, { path: `${placeOf(deployment)}/logs` });
+  await page.getByText('Live', { exact: true }).last().waitFor();
+  await page.getByText(new RegExp(`^${deployment.replicas} containers$`)).waitFor();
+  await eventually('it is at the end', () => atEnd(page));
+
+  await lines(page).hover();
+  await page.mouse.wheel(0, -400);
+  const more = page.getByRole('button', { name: /new lines?$/ });
+  await more.waitFor();
+  const before = await lines(page).innerText();
+  await eventually('more lines', async () => Number.parseInt((await more.innerText()).replace(/\D/g, ''), 10) > 40);
+  assert.equal(await lines(page).innerText(), before, 'what is read stays');
+  await more.click();
+  await eventually('it is at the end again', () => atEnd(page));
+  await more.waitFor({ state: 'detached' });
+});
+
+test('lines are searched, filtered by container, wrapped and downloaded', async (t) => {
+  const deployment = take();
+  const page = await open(t, { path: `${placeOf(deployment)}/logs` });
+  await page.getByRole('log').getByText('INFO').first().waitFor();
+  await page.keyboard.press('/');
+  await page.keyboard.type('seq=');
+  await page.getByText(/^– of \d+$/).waitFor();
+  await page.keyboard.press('Enter');
+  const [, hit, all] = (await page.getByText(/^\d+ of \d+$/).innerText()).match(/(\d+) of (\d+)/);
+  assert.equal(hit, all, 'the newest is first');
+  await page.keyboard.press('Shift+Enter');
+  await page.getByText(`${all - 1} of ${all}`).waitFor();
+  assert.ok(page.url().endsWith('/logs?q=seq%3D'), page.url());
+
+  await page.locator('summary').filter({ hasText: 'containers' }).click();
+  const pod = (await page.getByRole('button', { name: /^Only / }).first().getAttribute('aria-label')).replace('Only ', '');
+  await page.getByRole('button', { name: `Only ${pod}` }).click();
+  await page.getByText(/^1 of \d+ containers$/).waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByLabel('Wrap').check();
+  assert.ok(await lines(page).evaluate((log) => log.scrollWidth <= log.clientWidth));
+
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'Download what is shown' }).click(),
+  ]);
+  assert.match(download.suggestedFilename(), new RegExp(`^${deployment.deployment_name}-\\d{4}-\\d\\d-\\d\\dT\\d{6}Z\\.log$`));
+  const text = await readFile(await download.path(), 'utf8');
+  const [name, container] = pod.split(' / ');
+  const rows = text.trimEnd().split('\n');
+  assert.ok(rows.length >= 90, `${rows.length} lines`);
+  assert.ok(rows.every((row) => row.includes(` ${name}/${container} `)));
+});
+
+test('a session that ends while a log is followed is begun again, and no line is lost or comes twice', async (t) => {
+  const deployment = take();
+  await writeLines(demo, deployment, 10);
+  await rolledOut(deployment);
+  const page = await open(t, { path: `${placeOf(deployment)}/logs?from=1000` });
+  await page.getByRole('log').getByText('INFO').first().waitFor();
+  await page.request.post(`${demo.url}/logout`, { headers: { origin: demo.url } });
+  await page.getByRole('dialog', { name: 'Sign in again' }).waitFor();
+  await signInAs(page, demo);
+  await page.getByText(/^The stream was cut for/).waitFor();
+  await page.getByText('Live', { exact: true }).last().waitFor();
+  const count = async () => Number.parseInt((await page.getByText(/^[\d,]+ lines$/).innerText()).replace(/\D/g, ''), 10);
+  const then = await count();
+  await eventually('more lines', async () => (await count()) > then + 20);
+
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'Download what is shown' }).click(),
+  ]);
+  const numbers = new Map();
+  for (const row of (await readFile(await download.path(), 'utf8')).split('\n')) {
+    const [, source, number] = row.match(/^\S+ (\S+) .* seq=(\d+)$/) ?? [];
+    if (source) numbers.set(source, [...(numbers.get(source) ?? []), Number(number)]);
+  }
+  assert.equal(numbers.size, deployment.replicas);
+  for (const [source, seen] of numbers) {
+    assert.deepEqual(seen, seen.map((_, index) => seen[0] + index), source);
+  }
+});
+
+test('ten thousand lines scroll without a halt, while more come', async (t) => {
+  const deployment = take();
+  await writeLines(demo, deployment, 300);
+  await rolledOut(deployment);
+  const page = await open(t, { path: `${placeOf(deployment)}/logs?from=all` });
+  const count = async () => Number.parseInt((await page.getByText(/^[\d,]+ lines$/).innerText()).replace(/\D/g, ''), 10);
+  await eventually('ten thousand lines', async () => (await count()) >= 10_000, 60_000);
+  const frames = await lines(page).evaluate(async (log) => {
+    const times = [];
+    let last = performance.now();
+    for (let frame = 0; frame < 120; frame += 1) {
+      log.scrollTop = Math.max(0, log.scrollTop - 700);
+      await new Promise(requestAnimationFrame);
+      const now = performance.now();
+      times.push(now - last);
+      last = now;
+    }
+    return times.sort((one, other) => one - other);
+  });
+  t.diagnostic(`frames while scrolling: median ${frames[60].toFixed(1)} ms, longest ${frames.at(-1).toFixed(1)} ms`);
+  assert.ok(frames[60] < 50, `the median frame takes ${frames[60]} ms`);
+  const rows = await lines(page).locator('p').count();
+  assert.ok(rows < 200, `${rows} rows are in the page`);
+});
+
+test('what a container writes stays text', async (t) => {
+  const deployment = take();
+  const page = await open(t);
+  const nasty = '<img src=x onerror="window.hit=1">\u202egnp.exe\u0007\u001b[31m🧨 ' + 'x'.repeat(16_000);
+  const line = (text, second) => ({ pod: 'a-pod', container: 'app', time: `2026-11-24T10:00:0${second}Z`, text });
+  const chunk = { sequence: 1, dropped: 7, lines: [line(nasty, 1), line('and after it', 2)], end: 'gone' };
+  const body = `event: lines\ndata: ${JSON.stringify(chunk)}\n\nevent: end\ndata: "gone"\n\n`;
+  await page.route(/\/logs\/.*\/watch/, (route) => route.fulfill({ contentType: 'text/event-stream', body }));
+  await page.goto(`${placeOf(deployment)}/logs`);
+  await lines(page).getByText('<img src=x').waitFor();
+  await lines(page).getByText('‹U+202E›gnp.exe␇🧨').waitFor();
+  await lines(page).getByText('7 lines were dropped here').waitFor();
+  await page.getByText('The deployment is gone').waitFor();
+  assert.equal(await page.evaluate(() => window.hit), undefined);
+  const [content, width] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  assert.ok(content <= width);
+  await page.getByLabel('Wrap').check();
+  await lines(page).getByText('and after it').waitFor();
+  assert.deepEqual(await violations(page), []);
+});
+
+test('the activity is filtered by the address, leads to a deployment, and is exported', async (t) => {
+  const page = await open(t, { path: 'activity' });
+  const table = page.getByRole('grid', { name: 'Activity' });
+  await table.getByText('enroll').first().waitFor();
+  await page.getByLabel('What').selectOption('enroll');
+  await page.getByLabel('Cluster').fill('cluster-b');
+  await page.keyboard.press('Enter');
+  await eventually('the address', () => page.url().endsWith('/activity?verb=enroll&cluster=cluster-b'));
+  await table.getByText('sign-in').first().waitFor({ state: 'detached' });
+  await page.reload();
+  await table.getByText('cluster-b').waitFor();
+  assert.equal(await table.getByRole('row').count(), 2);
+
+  await page.locator('summary').filter({ hasText: 'Export' }).click();
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: /^CSV/ }).click()]);
+  const [head, row, end] = (await readFile(await download.path(), 'utf8')).split('\r\n');
+  assert.ok(head.startsWith('time,user,verb,cluster,'));
+  assert.match(row, /^\S+,admin,enroll,cluster-b,,,succeeded,/);
+  assert.equal(end, '');
+  await page.keyboard.press('Escape');
+
+  await page.getByLabel('Cluster').fill('Not A Cluster');
+  await page.keyboard.press('Enter');
+  await page.getByRole('alert').getByText('cluster', { exact: false }).first().waitFor();
+  assert.equal(await page.getByLabel('Cluster').getAttribute('aria-invalid'), 'true');
+});
+
+test('while its cluster is silent a deployment is not shown as it is now, and comes back by itself', async (t) => {
+  const deployment = take();
+  const page = await open(t, { path: placeOf(deployment) });
+  const rollout = page.getByRole('region', { name: 'Rollout' });
+  await rollout.getByText('complete', { exact: true }).waitFor();
+  const pid = demo.pids['agent cluster-a'];
+  process.kill(pid, 'SIGSTOP');
+  t.after(() => process.kill(pid, 'SIGCONT'));
+  await page.getByText('restarts are refused until it is back').waitFor({ timeout: 40_000 });
+  assert.equal(await page.getByRole('button', { name: /^Restart / }).isDisabled(), true);
+  assert.deepEqual(await violations(page), []);
+  process.kill(pid, 'SIGCONT');
+  await page.getByText('restarts are refused until it is back').waitFor({ state: 'detached', timeout: 30_000 });
+  await eventually('restarts are offered again', () => page.getByRole('button', { name: /^Restart / }).isEnabled());
+});
+
+test('nothing of it is wider than a telephone', async (t) => {
+  const deployment = take();
+  const page = await open(t, { width: 390, height: 844 });
+  for (const path of [placeOf(deployment), `${placeOf(deployment)}/logs`, 'activity']) {
+    await page.goto(path);
+    await page.getByRole('heading', { level: 1 }).waitFor({ state: 'attached' });
+    const inside = () => page.evaluate(() => document.querySelector('header').getBoundingClientRect().right <= innerWidth);
+    await eventually(`${path} fits`, inside);
+  }
+});

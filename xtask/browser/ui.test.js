@@ -1,0 +1,257 @@
+// The web UI in a browser, on the whole system.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+
+import { violations } from './accessible.js';
+import { launch } from './chromium.js';
+import { eventually, signIn, startDemo } from './demo.js';
+import { screens } from './screens.js';
+import { openUi, signInAs } from './ui.js';
+
+let demo;
+let browser;
+
+before(async () => {
+  demo = await startDemo('--clusters', '3', '--namespaces', '3', '--deployments', '30');
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  const stopped = await demo?.stop();
+  assert.equal(stopped?.code, 0, stopped?.output);
+});
+
+const grid = (page, name = 'Deployments') => page.getByRole('grid', { name });
+const focusedRow = (page) => page.locator('[role=row]:focus');
+
+async function open(t, options) {
+  const page = await openUi(browser, demo, options);
+  t.after(() => page.context().close());
+  return page;
+}
+
+/** A deployment that is as it should be. */
+async function healthy() {
+  const session = await signIn(demo);
+  const { items } = await session.get('/deployments?health=healthy&limit=1');
+  return items[0];
+}
+
+for (const theme of ['light', 'dark']) {
+  test(`every screen is accessible, asks nobody else and keeps to the policy: ${theme}`, async (t) => {
+    const page = await open(t, { theme });
+    for (const [name, arrange] of Object.entries(screens)) {
+      await page.goto('');
+      await screens.fleet(page);
+      await arrange(page);
+      assert.deepEqual(await violations(page), [], name);
+    }
+    assert.deepEqual(page.seen.requests.filter((url) => !url.startsWith(demo.url)), []);
+    assert.deepEqual(page.seen.errors, []);
+  });
+}
+
+test('the sign-in page is accessible and says what is wrong', async (t) => {
+  const context = await browser.newContext();
+  t.after(() => context.close());
+  const page = await context.newPage();
+  await page.goto(demo.url);
+  await page.getByLabel('Password').waitFor();
+  assert.equal(new URL(page.url()).pathname, '/ui/');
+  assert.deepEqual(await violations(page), []);
+  await page.getByLabel('User').fill(demo.user);
+  await page.getByLabel('Password').fill('wrong');
+  await page.keyboard.press('Enter');
+  await page.getByRole('alert').getByText('User or password is wrong').waitFor();
+  assert.deepEqual(await violations(page), []);
+});
+
+test('nothing is wider than a telephone', async (t) => {
+  const page = await open(t, { width: 390, height: 844 });
+  for (const path of ['', 'deployments', 'account', '?add']) {
+    await page.goto(path);
+    await page.getByRole('navigation', { name: 'Main' }).waitFor();
+    await page.waitForLoadState('networkidle', { timeout: 3_000 }).catch(() => {});
+    const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+    assert.ok(content <= window, `${path}: ${content} > ${window}`);
+  }
+});
+
+test('by keyboard alone somebody finds a deployment, restarts it, and sees the rollout end', async (t) => {
+  const { cluster, namespace, deployment_name: name } = await healthy();
+  const page = await open(t);
+  await page.keyboard.press('g');
+  await page.keyboard.press('d');
+  await grid(page).getByRole('row').nth(1).waitFor();
+  await page.keyboard.press('/');
+  await page.keyboard.type(`cluster:${cluster} ns:${namespace} ${name}`);
+  await page.getByText(/^1 deployment$/).waitFor();
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('j');
+  await focusedRow(page).getByText(name, { exact: true }).waitFor();
+  await page.keyboard.press('r');
+  await page.getByRole('button', { name: `Restart ${name}` }).waitFor();
+  await page.keyboard.press('Enter');
+  await page.getByRole('dialog').getByText('complete', { exact: true }).waitFor({ timeout: 30_000 });
+
+  const session = await signIn(demo);
+  const { items } = await session.get(`/audit?verb=restart&deployment_name=${name}`);
+  assert.deepEqual(items.map(({ outcome, user }) => [outcome, user]), [['succeeded', demo.user]]);
+  await page.keyboard.press('Escape');
+  await grid(page).getByText(/^(now|\d+ s ago)$/).waitFor();
+});
+
+test('the address holds what is shown: a link and the way back bring it back', async (t) => {
+  const page = await open(t);
+  await page.goto('deployments');
+  await grid(page).getByRole('row').nth(1).waitFor();
+  await page.getByRole('searchbox').fill('cluster:cluster-b');
+  await page.getByText(/^30 deployments$/).waitFor();
+  await grid(page).getByRole('button', { name: 'Health' }).click();
+  await eventually('the address', () => page.url().endsWith('/ui/deployments?q=cluster%3Acluster-b&sort=-health'));
+  await page.reload();
+  await page.getByText(/^30 deployments$/).waitFor();
+  assert.equal(await page.getByRole('searchbox').inputValue(), 'cluster:cluster-b');
+  await page.getByText('1 of 1 clusters answered').waitFor();
+});
+
+test('a session that ends is begun again in place, and the page goes on', async (t) => {
+  const page = await open(t, { path: 'deployments?q=cluster:cluster-a' });
+  await page.getByText(/^30 deployments$/).waitFor();
+  const ended = await page.request.post(`${demo.url}/logout`, { headers: { origin: demo.url } });
+  assert.equal(ended.status(), 204);
+  await page.getByRole('button', { name: 'Deployment', exact: true }).click();
+  const dialog = page.getByRole('dialog', { name: 'Sign in again' });
+  await dialog.waitFor();
+  assert.deepEqual(await violations(page), []);
+  assert.equal(await dialog.getByLabel('User').inputValue(), demo.user);
+  await signInAs(page, demo);
+  await dialog.waitFor({ state: 'detached' });
+  await eventually('the table goes on', () => page.url().endsWith('&sort=name'));
+  await page.getByText(/^30 deployments$/).waitFor();
+});
+
+test('a cluster that falls silent is shown so, with what to do, and comes back by itself', async (t) => {
+  const page = await open(t);
+  const pid = demo.pids['agent cluster-c'];
+  process.kill(pid, 'SIGSTOP');
+  t.after(() => process.kill(pid, 'SIGCONT'));
+  const attention = page.getByRole('region', { name: /Needs attention/ });
+  await attention.getByText('Look at the agent’s pods in that cluster').waitFor({ timeout: 40_000 });
+  assert.deepEqual(await violations(page), []);
+  await page.goto('deployments');
+  await page.getByText('2 of 3 clusters answered').click();
+  await page.getByText(/offline, last seen/).waitFor();
+  assert.deepEqual(await violations(page), []);
+
+  process.kill(pid, 'SIGCONT');
+  await page.goto('');
+  await page.getByText('Every cluster is online').waitFor({ timeout: 30_000 });
+});
+
+test('without a network the page keeps what it knows, says so, and goes on when it is back', async (t) => {
+  const page = await open(t, { path: 'deployments' });
+  await grid(page).getByRole('row').nth(1).waitFor();
+  await page.context().setOffline(true);
+  await page.getByRole('searchbox').fill('health:healthy');
+  await page.getByText(/The server cannot be reached/).waitFor();
+  assert.ok((await grid(page).getByRole('row').count()) > 5, 'the rows are kept');
+  await page.context().setOffline(false);
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await page.getByText(/The server cannot be reached/).waitFor({ state: 'detached' });
+});
+
+/** An agent for a cluster that somebody has let in, beside the one that the demo has for the same simulated cluster. */
+async function startAgent(t, cluster, manifest) {
+  const [program, ...given] = (await readFile(`/proc/${demo.pids['agent cluster-a']}/cmdline`, 'utf8')).split('\0').slice(0, -1);
+  const dir = await mkdtemp(join(tmpdir(), 'agent-'));
+  const creds = join(dir, 'agent.creds');
+  await writeFile(creds, Buffer.from(manifest.match(/agent\.creds: "?([A-Za-z0-9+/=]+)/)[1], 'base64'), { mode: 0o600 });
+  const instead = { '--cluster-name': cluster, '--nats-creds': creds };
+  const flags = given.map((value, index) => instead[given[index - 1]] ?? value);
+  const agent = spawn(program, flags, { stdio: 'ignore' });
+  t.after(async () => {
+    const exited = once(agent, 'exit');
+    agent.kill('SIGKILL');
+    await exited;
+    await rm(dir, { recursive: true });
+  });
+}
+
+test('a command lets a cluster in, and each step turns green', async (t) => {
+  const page = await open(t);
+  await page.getByRole('button', { name: 'Add a cluster' }).click();
+  await page.getByLabel('Name').fill('Not A Name');
+  await page.keyboard.press('Enter');
+  assert.equal(await page.getByLabel('Name').evaluate((input) => input.validity.valid), false);
+  await page.getByLabel('Name').fill('newcomer');
+  await page.keyboard.press('Enter');
+  const steps = page.getByRole('list', { name: 'How far the cluster is' }).getByRole('listitem');
+  await steps.getByText('The command is made: done').waitFor();
+  assert.equal(await steps.getByText(': not yet').count(), 3);
+
+  const command = await page.locator('pre').innerText();
+  const [, link] = command.match(/^curl -fsS -X POST '(http[^']+)' \| kubectl apply -f -$/);
+  await startAgent(t, 'newcomer', await (await fetch(link, { method: 'POST' })).text());
+  await steps.getByText('It answers: done').waitFor({ timeout: 30_000 });
+  assert.equal(await steps.getByText(': done').count(), 4);
+  assert.deepEqual(await violations(page), []);
+  await page.getByRole('link', { name: 'See its deployments' }).click();
+  await page.getByText(/^30 deployments$/).waitFor();
+
+  // Nobody reads the list again: what is gone goes from the screen by itself.
+  await page.goto('');
+  await grid(page, 'Clusters').getByText('newcomer').waitFor();
+  await (await signIn(demo)).remove('/clusters/newcomer');
+  await grid(page, 'Clusters').getByText('newcomer').waitFor({ state: 'detached' });
+});
+
+test('a restart that hangs says why', async (t) => {
+  const page = await open(t, { path: 'deployments?q=cluster:cluster-a health:failed' });
+  await page.getByText(/^1 deployment$/).waitFor();
+  await page.getByRole('button', { name: /^Restart / }).click();
+  await page.getByRole('button', { name: 'Restart this deployment' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('progressing', { exact: true }).waitFor();
+  await dialog.getByText(/^(ErrImagePull|ImagePullBackOff)$/).waitFor({ timeout: 30_000 });
+  assert.deepEqual(await violations(page), []);
+  await page.getByRole('button', { name: 'Close and go on' }).click();
+  await page.getByRole('button', { name: '1 of 1 restarts under way' }).click();
+  await dialog.getByText(/does-not-exist/).first().waitFor();
+});
+
+test('what changes elsewhere is in the table by itself', async (t) => {
+  const { cluster, namespace, deployment_name: name } = await healthy();
+  const page = await open(t, { path: `deployments?q=cluster:${cluster} ns:${namespace} ${name}` });
+  await page.getByText('Live', { exact: true }).waitFor();
+  await page.getByText(/^1 deployment$/).waitFor();
+  const restarted = () => grid(page).locator('time').first().getAttribute('datetime', { timeout: 1_000 }).catch(() => null);
+  const before = await restarted();
+  const session = await signIn(demo);
+  await session.post('/restart', { cluster, namespace, deployment_name: name });
+  await eventually('the row shows the restart', async () => (await restarted()) !== before);
+});
+
+test('what others have written stays text', async (t) => {
+  const page = await open(t);
+  const nasty = '<img src=x onerror="window.hit=1">\u202egnp.exe\u0007 🧨 ' + 'x'.repeat(300);
+  await page.route(/\/deployments\?/, async (route) => {
+    const answer = await (await route.fetch()).json();
+    answer.items.forEach((item) => Object.assign(item, { reason: nasty, images: [nasty], deployment_name: nasty }));
+    await route.fulfill({ json: answer });
+  });
+  await page.goto('deployments');
+  await grid(page).getByText('<img src=x').first().waitFor();
+  assert.equal(await page.evaluate(() => window.hit), undefined);
+  const [content, width] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  assert.ok(content <= width);
+  const heights = await grid(page).getByRole('row').evaluateAll((rows) => new Set(rows.slice(1).map((row) => row.clientHeight)).size);
+  assert.equal(heights, 1);
+});
