@@ -5,10 +5,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use async_nats::jetstream::kv::{self, CreateErrorKind, Operation, Store, UpdateErrorKind};
+use async_nats::jetstream::kv::{self, Operation, Store};
 use async_nats::jetstream::{Context, stream::StorageType};
-use bus_schema::{ClusterName, StreamId};
-use bytes::Bytes;
+use bus_schema::ClusterName;
 use futures::StreamExt as _;
 use tokio::sync::Semaphore;
 use tracing::warn;
@@ -21,11 +20,13 @@ mod list;
 mod manifest;
 mod part;
 mod seen;
+mod write;
 
 pub use known::{Kept, LastKnown};
 pub use list::{List, ListError};
 pub use manifest::{Changes, Generation, Manifest};
 pub use seen::{Seen, SeenManifests};
+pub use write::{Claim, Source};
 
 use cache::Cache;
 
@@ -47,14 +48,6 @@ pub struct Inventory {
     seen: Arc<Mutex<SeenManifests>>,
     cache: Arc<Mutex<Cache>>,
     readers: Arc<Semaphore>,
-}
-
-/// The right to write a cluster's next list: while it holds, no other replica does.
-#[derive(Debug)]
-pub struct Claim {
-    cluster: ClusterName,
-    manifest: Manifest,
-    revision: u64,
 }
 
 /// Something could not be kept or read.
@@ -118,77 +111,6 @@ impl Inventory {
         kept.filter(|kept| uid.is_none_or(|uid| uid == kept.cluster_uid))
     }
 
-    /// Claims the writing of a cluster's next list, if `may` still says so; `None` where another replica was faster.
-    ///
-    /// # Errors
-    /// [`InventoryError::Unavailable`]
-    pub async fn claim(
-        &self,
-        cluster: &ClusterName,
-        may: impl FnOnce(Option<&Seen>) -> bool,
-    ) -> Result<Option<Claim>, InventoryError> {
-        let before = self.look(|seen| {
-            let seen = seen.get(cluster);
-            may(seen).then(|| seen.map(|seen| (seen.manifest.clone(), seen.revision)))
-        });
-        let Some(before) = before else {
-            return Ok(None);
-        };
-        let revision = before.as_ref().map(|(_, revision)| *revision);
-        let mut manifest = before.map(|(manifest, _)| manifest).unwrap_or_default();
-        manifest.claim = Some(random_id());
-        match self.put(cluster, &manifest, revision).await {
-            Ok(revision) => Ok(Some(Claim {
-                cluster: cluster.clone(),
-                manifest,
-                revision,
-            })),
-            Err(InventoryError::Overtaken) => self.look_again(cluster).await.map(|()| None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Keeps a list in the place of the one before.
-    ///
-    /// # Errors
-    /// [`InventoryError::Overtaken`] when the claim does not hold any more. Then, and if the bucket does not answer, the list
-    /// before stays.
-    pub async fn keep(
-        &self,
-        claim: Claim,
-        list: List,
-        source: Source,
-    ) -> Result<(), InventoryError> {
-        let Claim {
-            cluster,
-            mut manifest,
-            revision,
-        } = claim;
-        let (packed, list) = list
-            .pack()
-            .await
-            .map_err(|error| InventoryError::Damaged(error.to_string()))?;
-        let generation = Generation {
-            id: random_id(),
-            slot: manifest.free_slot(),
-            parts: 0,
-            cluster_uid: source.cluster_uid,
-            as_of: list.as_of,
-            deployments: list.deployments,
-            truncated: list.truncated,
-            changes: source.changes.unwrap_or_default(),
-        };
-        let parts = part::split(&generation.id, &packed);
-        let generation = manifest.replace(generation, parts.len());
-        for (number, part) in parts.into_iter().enumerate() {
-            let key = part::key(&cluster, generation.slot, number);
-            within(self.bucket.put(key, part)).await?;
-        }
-        self.put(&cluster, &manifest, Some(revision))
-            .await
-            .map(drop)
-    }
-
     /// Reads what is kept.
     ///
     /// # Errors
@@ -234,55 +156,6 @@ impl Inventory {
         Ok(())
     }
 
-    async fn put(
-        &self,
-        cluster: &ClusterName,
-        manifest: &Manifest,
-        revision: Option<u64>,
-    ) -> Result<u64, InventoryError> {
-        let json = serde_json::to_vec(manifest);
-        let json =
-            Bytes::from(json.map_err(|error| InventoryError::Unavailable(Some(error.into())))?);
-        let put = async {
-            match revision {
-                None => {
-                    self.bucket
-                        .create(cluster.as_str(), json)
-                        .await
-                        .map_err(|error| match error.kind() {
-                            CreateErrorKind::AlreadyExists => InventoryError::Overtaken,
-                            _ => InventoryError::Unavailable(Some(error.into())),
-                        })
-                }
-                Some(revision) => self
-                    .bucket
-                    .update(cluster.as_str(), json, revision)
-                    .await
-                    .map_err(|error| match error.kind() {
-                        UpdateErrorKind::WrongLastRevision => InventoryError::Overtaken,
-                        _ => InventoryError::Unavailable(Some(error.into())),
-                    }),
-            }
-        };
-        let revision = tokio::time::timeout(WITHIN, put).await;
-        let revision = revision.map_err(|_| InventoryError::Unavailable(None))??;
-        // Its own word may come later than the next look.
-        self.seen()
-            .put(cluster.clone(), manifest.clone(), revision, Instant::now());
-        Ok(revision)
-    }
-
-    /// What has been missed of a cluster, or is on the way.
-    async fn look_again(&self, cluster: &ClusterName) -> Result<(), InventoryError> {
-        let entry = within(self.bucket.entry(cluster.as_str())).await?;
-        // First, since the bucket may be another one that counts from the beginning.
-        self.seen().forget(cluster);
-        if let Some(entry) = entry {
-            self.see(&entry);
-        }
-        Ok(())
-    }
-
     fn see(&self, entry: &kv::Entry) {
         let Ok(cluster) = entry.key.parse::<ClusterName>() else {
             return;
@@ -306,20 +179,6 @@ impl Inventory {
     fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whose list is kept, and how far it had told its changes when the list was begun.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
-    /// The uid of the Kubernetes cluster.
-    pub cluster_uid: String,
-    /// `None` where an agent does not tell them.
-    pub changes: Option<Changes>,
-}
-
-fn random_id() -> StreamId {
-    let id = format!("{:032x}", rand::random::<u128>());
-    id.parse().expect("hexadecimal digits are an id")
 }
 
 async fn within<T, E>(act: impl Future<Output = Result<T, E>>) -> Result<T, InventoryError>
