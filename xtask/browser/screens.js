@@ -81,7 +81,10 @@ export const screens = {
   'logs-containers': async (page) => {
     await logs(page, '?times=no');
     await page.locator('summary').filter({ hasText: 'container' }).click();
-    await page.getByRole('button', { name: /^Only / }).first().waitFor();
+    await page
+      .getByRole('button', { name: /^Only / })
+      .first()
+      .waitFor();
   },
   activity: async (page) => {
     await page.goto('activity');

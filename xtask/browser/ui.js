@@ -2,7 +2,11 @@
 
 /** A page of its own, signed in. `theme`: `light` or `dark`. */
 export async function openUi(browser, demo, { theme = 'light', width = 1280, height = 800, path = '' } = {}) {
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme, baseURL: `${demo.url}/ui/` });
+  const context = await browser.newContext({
+    viewport: { width, height },
+    colorScheme: theme,
+    baseURL: `${demo.url}/ui/`,
+  });
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
   page.seen = watch(page);
