@@ -5,6 +5,7 @@ mod changes;
 mod connection;
 mod credential;
 mod heartbeat;
+pub mod outlet;
 mod reply;
 mod service;
 mod survey;

@@ -30,13 +30,9 @@ pub struct Grant {
 impl Grant {
     fn covers(&self, right: Right, cluster: &ClusterName, namespace: Option<&Namespace>) -> bool {
         self.rights.contains(&right)
-            && any(&self.clusters, cluster.as_str())
-            && namespace.is_none_or(|namespace| any(&self.namespaces, namespace.as_str()))
+            && Pattern::any(&self.clusters, cluster.as_str())
+            && namespace.is_none_or(|namespace| Pattern::any(&self.namespaces, namespace.as_str()))
     }
-}
-
-fn any(patterns: &[Pattern], name: &str) -> bool {
-    patterns.iter().any(|pattern| pattern.matches(name))
 }
 
 /// All that one person was granted.

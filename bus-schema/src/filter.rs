@@ -98,7 +98,7 @@ impl Filter {
     /// Whether anything of this namespace is looked for.
     #[must_use]
     pub fn means(&self, namespace: &str) -> bool {
-        self.namespaces.is_empty() || self.namespaces.iter().any(|p| p.matches(namespace))
+        Pattern::any_or_all(&self.namespaces, namespace)
     }
 
     /// Whether a deployment is, as far as it is not about its namespace.

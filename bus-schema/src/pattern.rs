@@ -55,6 +55,18 @@ impl Pattern {
         pattern[p..].iter().all(|byte| *byte == b'*')
     }
 
+    /// Whether the whole name fits one of these.
+    #[must_use]
+    pub fn any(patterns: &[Self], name: &str) -> bool {
+        patterns.iter().any(|pattern| pattern.matches(name))
+    }
+
+    /// The same of a filter that was perhaps not given: without patterns every name fits.
+    #[must_use]
+    pub fn any_or_all(patterns: &[Self], name: &str) -> bool {
+        patterns.is_empty() || Self::any(patterns, name)
+    }
+
     /// Whether every name fits.
     #[must_use]
     pub fn matches_all(&self) -> bool {

@@ -62,14 +62,14 @@ impl SurveyDeployments {
     /// Whether a cluster is meant.
     #[must_use]
     pub fn means(&self, cluster: &ClusterName) -> bool {
-        any_or_all(&self.clusters, cluster.as_str())
+        Pattern::any_or_all(&self.clusters, cluster.as_str())
     }
 
     /// The namespaces of a cluster that may be shown, as patterns.
     pub fn shown<'a>(&'a self, cluster: &'a ClusterName) -> impl Iterator<Item = &'a Pattern> {
         self.scopes
             .iter()
-            .filter(|scope| any(&scope.clusters, cluster.as_str()))
+            .filter(|scope| Pattern::any(&scope.clusters, cluster.as_str()))
             .flat_map(|scope| &scope.namespaces)
     }
 }
@@ -98,7 +98,7 @@ impl DeploymentFilter {
     /// Whether those of a namespace are meant.
     #[must_use]
     pub fn means(&self, namespace: &Namespace) -> bool {
-        any_or_all(&self.namespaces, namespace.as_str())
+        Pattern::any_or_all(&self.namespaces, namespace.as_str())
     }
 }
 
@@ -149,14 +149,6 @@ pub struct ImageCount {
     pub image: String,
     /// How many deployments use it.
     pub deployments: u64,
-}
-
-fn any(patterns: &[Pattern], name: &str) -> bool {
-    patterns.iter().any(|pattern| pattern.matches(name))
-}
-
-fn any_or_all(patterns: &[Pattern], name: &str) -> bool {
-    patterns.is_empty() || any(patterns, name)
 }
 
 #[cfg(test)]

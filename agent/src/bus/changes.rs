@@ -1,13 +1,12 @@
 //! What changes in the cluster, told to whoever listens. What cannot be told is counted all the same, so that it is missed.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_nats::Client;
 use async_nats::connection::State;
 use bus_schema::{DeploymentChanges, GoneDeployment, Listed, subject};
-use tokio::time::timeout;
 
+use super::outlet;
 use crate::agent::Agent;
 use crate::cache::{Item, split};
 
@@ -19,8 +18,6 @@ const FRAME_BYTES: usize = 512;
 
 /// Bytes of changes in one message.
 const ROOM: usize = DeploymentChanges::<Item>::BYTES - FRAME_BYTES;
-
-const SEND_WITHIN: Duration = Duration::from_secs(5);
 
 /// Tells of changes.
 pub struct Feed {
@@ -94,22 +91,7 @@ impl Feed {
         if self.client.connection_state() != State::Connected {
             return;
         }
-        let Ok(payload) = serde_json::to_vec(&message) else {
-            tracing::error!("changes cannot be written");
-            return;
-        };
-        let sent = async {
-            self.client
-                .publish(self.subject.clone(), payload.into())
-                .await?;
-            // Waits until it is on its way: in the queue it would hold up heartbeats and answers, and grow old.
-            self.client.flush().await.map_err(async_nats::Error::from)
-        };
-        match timeout(SEND_WITHIN, sent).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(error, "changes cannot be sent"),
-            Err(_) => tracing::warn!("changes cannot be sent in time"),
-        }
+        outlet::send(&self.client, &self.subject, &message, "changes").await;
     }
 }
 

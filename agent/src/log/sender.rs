@@ -1,22 +1,20 @@
 //! Sends one followed log to its reader, no more than it has granted credit for, and says at last why it ends.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_nats::{Client, Message, Subscriber};
 use bus_schema::timing::CREDIT_LEASE;
 use bus_schema::{LogChunk, LogCredit, StreamEnd};
 use futures::StreamExt;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::buffer::Buffer;
+use crate::bus::outlet;
 
 /// Lines and bytes of one chunk.
 const CHUNK_LINES: usize = 500;
 const CHUNK_BYTES: usize = 64 * 1024;
-
-const SEND_WITHIN: Duration = Duration::from_secs(5);
 
 /// One followed log on its way.
 pub struct Sender {
@@ -82,21 +80,6 @@ impl Sender {
             dropped: taken.dropped + left,
             end,
         };
-        let Ok(payload) = serde_json::to_vec(&chunk) else {
-            tracing::error!("a chunk of a log cannot be written");
-            return;
-        };
-        let sent = async {
-            self.client
-                .publish(self.subject.clone(), payload.into())
-                .await?;
-            // Waits until it is on its way: the connection's own queue would hold far more than the buffer.
-            self.client.flush().await.map_err(async_nats::Error::from)
-        };
-        match timeout(SEND_WITHIN, sent).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(error, "a chunk of a log cannot be sent"),
-            Err(_) => tracing::warn!("a chunk of a log cannot be sent in time"),
-        }
+        outlet::send(&self.client, &self.subject, &chunk, "a chunk of a log").await;
     }
 }

@@ -97,10 +97,7 @@ impl Fleet {
     /// The clusters that the query is about, each with what is known of it without asking.
     fn roll(&self, actor: &Actor, query: &FleetQuery) -> Vec<(ClusterName, Option<AnswerState>)> {
         let (registry, now) = (self.registry(), Moment::now());
-        let meant = |name: &&ClusterName| {
-            let wanted = |pattern: &Pattern| pattern.matches(name.as_str());
-            query.clusters.is_empty() || query.clusters.iter().any(wanted)
-        };
+        let meant = |name: &&ClusterName| Pattern::any_or_all(&query.clusters, name.as_str());
         let visible = registry.names().filter(meant);
         let visible = visible.filter(|name| actor.grants.sees(name));
         let known = |name: &ClusterName| match registry.presence(name, now) {

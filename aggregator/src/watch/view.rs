@@ -22,8 +22,9 @@ impl View {
     /// What the reader is told of an event; `None` where that is nothing.
     pub(super) fn of<'a>(&self, event: &'a Event) -> Option<&'a Arc<str>> {
         let (cluster, namespace) = (&event.cluster, event.namespace.as_ref());
-        let wanted = any_or_all(&self.clusters, cluster.as_str())
-            && namespace.is_none_or(|namespace| any_or_all(&self.namespaces, namespace.as_str()));
+        let wanted = Pattern::any_or_all(&self.clusters, cluster.as_str())
+            && namespace
+                .is_none_or(|namespace| Pattern::any_or_all(&self.namespaces, namespace.as_str()));
         if !wanted || !self.grants.may(Right::Read, cluster, namespace) {
             return None;
         }
@@ -31,8 +32,4 @@ impl View {
         let more = event.more.as_ref().filter(|_| all());
         Some(more.unwrap_or(&event.data))
     }
-}
-
-fn any_or_all(patterns: &[Pattern], name: &str) -> bool {
-    patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(name))
 }

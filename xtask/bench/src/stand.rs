@@ -139,7 +139,7 @@ pub fn free_address() -> Result<SocketAddr> {
 }
 
 fn spawn(part: &str, mut command: Command, data: &DataDir) -> Result<Process> {
-    // Only what goes wrong: lines for each request would be part of the figures.
+    // For agents and simulators; the aggregator is measured with its line for each call.
     command.env("RUST_LOG", "warn,async_nats=off");
     Group::Shared.apply(&mut command);
     Process::spawn(part, command, &data.log(part)?)
