@@ -99,7 +99,7 @@ test('what others change is seen while the page is open, and that it is gone', a
   await rollout.getByText('complete', { exact: true }).waitFor({ timeout: 30_000 });
   await remove(demo, deployment);
   await page.getByText('does not exist any more').waitFor();
-  assert.equal(await page.getByRole('button', { name: /^Restart / }).isDisabled(), true);
+  await page.getByRole('button', { name: /^Restart /, disabled: true }).waitFor();
   assert.deepEqual(await violations(page), []);
 });
 
@@ -107,7 +107,7 @@ test('a deployment that never was, and a page of nowhere, say so', async (t) => 
   const page = await open(t, { path: 'deployments/cluster-a/default/no-such-thing' });
   await page.getByRole('alert').getByText('not_found', { exact: true }).waitFor();
   assert.equal(await page.getByRole('alert').count(), 1, 'one reason for all');
-  assert.equal(await page.getByRole('button', { name: /^Restart / }).isDisabled(), true);
+  await page.getByRole('button', { name: /^Restart /, disabled: true }).waitFor();
   await page.goto('deployments/no-such-cluster/default/cart');
   await page.getByRole('alert').getByText('cluster_unknown', { exact: true }).waitFor();
   assert.deepEqual(await violations(page), []);
@@ -280,7 +280,7 @@ test('while its cluster is silent a deployment is not shown as it is now, and co
   process.kill(pid, 'SIGSTOP');
   t.after(() => process.kill(pid, 'SIGCONT'));
   await page.getByText('restarts are refused until it is back').waitFor({ timeout: 40_000 });
-  assert.equal(await page.getByRole('button', { name: /^Restart / }).isDisabled(), true);
+  await page.getByRole('button', { name: /^Restart /, disabled: true }).waitFor();
   assert.deepEqual(await violations(page), []);
   process.kill(pid, 'SIGCONT');
   await page.getByText('restarts are refused until it is back').waitFor({ state: 'detached', timeout: 30_000 });
