@@ -104,14 +104,14 @@ impl DeploymentFilter {
 
 /// A cluster's answer to [`SurveyDeployments`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Surveyed<T = DeploymentSummary> {
+pub struct Surveyed<T = DeploymentSummary, I = String> {
     /// Its first items behind the place that was asked for, in the order that was asked for.
     pub items: Vec<T>,
     /// Whether there are more behind them.
     #[serde(default)]
     pub more: bool,
     /// What all deployments amount to that the filter holds for, on whichever page they are.
-    pub totals: Totals,
+    pub totals: Totals<I>,
     /// Present when the agent is cut off from its API server: for how many seconds all this may be out of date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stale_seconds: Option<u64>,
@@ -119,15 +119,15 @@ pub struct Surveyed<T = DeploymentSummary> {
 
 /// What deployments amount to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Totals {
+pub struct Totals<I = String> {
     /// How many there are.
     pub deployments: u64,
     /// How many are how; a health that none has is left out.
     #[serde(default)]
     pub health: BTreeMap<Health, u64>,
     /// How many have this image in one of their containers, the most used first: at most [`Totals::IMAGES`].
-    #[serde(default)]
-    pub images: Vec<ImageCount>,
+    #[serde(default = "Vec::new")]
+    pub images: Vec<ImageCount<I>>,
     /// Uses of images that are not among those.
     #[serde(default)]
     pub other_images: u64,
@@ -141,12 +141,28 @@ impl Totals {
     pub const IMAGE_BYTES: usize = 512;
 }
 
+impl Totals<&str> {
+    /// The same, with images of its own.
+    #[must_use]
+    pub fn owned(self) -> Totals {
+        let images = self.images.into_iter().map(|counted| ImageCount {
+            image: counted.image.to_owned(),
+            deployments: counted.deployments,
+        });
+        Totals {
+            deployments: self.deployments,
+            health: self.health,
+            images: images.collect(),
+            other_images: self.other_images,
+        }
+    }
+}
+
 /// How often an image is used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct ImageCount {
+pub struct ImageCount<I = String> {
     /// The image, as it stands in the pod template.
-    pub image: String,
+    pub image: I,
     /// How many deployments use it.
     pub deployments: u64,
 }

@@ -3,6 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
+use foldhash::fast::RandomState;
+
 use crate::{Health, ImageCount, Listed, Totals};
 
 /// A count that is under way.
@@ -10,11 +12,11 @@ use crate::{Health, ImageCount, Listed, Totals};
 pub struct Count<'a> {
     deployments: u64,
     health: BTreeMap<Health, u64>,
-    images: HashMap<&'a str, u64>,
+    images: HashMap<&'a str, u64, RandomState>,
 }
 
 impl<'a> Count<'a> {
-    pub fn add(&mut self, deployment: &'a impl Listed) {
+    pub fn add(&mut self, deployment: impl Listed<'a>) {
         self.deployments += 1;
         *self.health.entry(deployment.health()).or_default() += 1;
         for (position, image) in deployment.images().enumerate() {
@@ -30,7 +32,7 @@ impl<'a> Count<'a> {
     }
 
     /// The images that are used most by their names, the others as a number.
-    pub fn totals(self) -> Totals {
+    pub fn totals(self) -> Totals<&'a str> {
         let (named, other): (Vec<_>, Vec<_>) = self
             .images
             .into_iter()
@@ -48,10 +50,7 @@ impl<'a> Count<'a> {
             health: self.health,
             images: named
                 .into_iter()
-                .map(|(image, deployments)| ImageCount {
-                    image: image.to_owned(),
-                    deployments,
-                })
+                .map(|(image, deployments)| ImageCount { image, deployments })
                 .collect(),
             other_images: other,
         }
