@@ -2,8 +2,11 @@
 //! `agent.<name>.answer.<asker>.<question>`, so that the broker vouches for who answers.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::verb::DeploymentSummary;
 use crate::{ClusterName, Health, Namespace, Pattern, Place, Right, Sort, StreamId};
@@ -125,9 +128,11 @@ pub struct Totals<I = String> {
     /// How many are how; a health that none has is left out.
     #[serde(default)]
     pub health: BTreeMap<Health, u64>,
-    /// How many have this image in one of their containers, the most used first: at most [`Totals::IMAGES`].
-    #[serde(default = "Vec::new")]
-    pub images: Vec<ImageCount<I>>,
+    /// How many have this image, as it stands in the pod template, in one of their containers: the most used ones, at most
+    /// [`Totals::IMAGES`].
+    // By its path: the other form would ask for images that have a default.
+    #[serde(default = "ImageCounts::default")]
+    pub images: ImageCounts<I>,
     /// Uses of images that are not among those.
     #[serde(default)]
     pub other_images: u64,
@@ -145,26 +150,58 @@ impl Totals<&str> {
     /// The same, with images of its own.
     #[must_use]
     pub fn owned(self) -> Totals {
-        let images = self.images.into_iter().map(|counted| ImageCount {
-            image: counted.image.to_owned(),
-            deployments: counted.deployments,
-        });
+        let images = self.images.0.into_iter();
         Totals {
             deployments: self.deployments,
             health: self.health,
-            images: images.collect(),
+            images: ImageCounts(
+                images
+                    .map(|(image, uses)| (image.to_owned(), uses))
+                    .collect(),
+            ),
             other_images: self.other_images,
         }
     }
 }
 
-/// How often an image is used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ImageCount<I = String> {
-    /// The image, as it stands in the pod template.
-    pub image: I,
-    /// How many deployments use it.
-    pub deployments: u64,
+/// How many deployments use an image, in no particular order; in JSON an object. A map would be sorted or hashed, which nobody needs
+/// who only reads it once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageCounts<I = String>(pub Vec<(I, u64)>);
+
+impl<I> Default for ImageCounts<I> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<I: Serialize> Serialize for ImageCounts<I> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(image, uses)| (image, uses)))
+    }
+}
+
+impl<'de, I: Deserialize<'de>> Deserialize<'de> for ImageCounts<I> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Counts<I>(PhantomData<I>);
+
+        impl<'de, I: Deserialize<'de>> Visitor<'de> for Counts<I> {
+            type Value = ImageCounts<I>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of images with numbers")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut counts = Vec::new();
+                while let Some(count) = map.next_entry()? {
+                    counts.push(count);
+                }
+                Ok(ImageCounts(counts))
+            }
+        }
+        deserializer.deserialize_map(Counts(PhantomData))
+    }
 }
 
 #[cfg(test)]

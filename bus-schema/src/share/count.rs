@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use foldhash::fast::RandomState;
 
-use crate::{Health, ImageCount, Listed, Totals};
+use crate::{Health, ImageCounts, Listed, Totals};
 
 /// A count that is under way.
 #[derive(Default)]
@@ -33,25 +33,25 @@ impl<'a> Count<'a> {
 
     /// The images that are used most by their names, the others as a number.
     pub fn totals(self) -> Totals<&'a str> {
-        let (named, other): (Vec<_>, Vec<_>) = self
+        let (mut named, other): (Vec<_>, Vec<_>) = self
             .images
             .into_iter()
             .partition(|(image, _)| image.len() <= Totals::IMAGE_BYTES);
         let mut other: u64 = other.iter().map(|(_, deployments)| deployments).sum();
-        let mut named = named;
-        named.sort_unstable_by_key(|(image, deployments)| (Reverse(*deployments), *image));
-        let left_out = named.split_off(named.len().min(Totals::IMAGES));
-        other += left_out
-            .iter()
-            .map(|(_, deployments)| deployments)
-            .sum::<u64>();
+        if named.len() > Totals::IMAGES {
+            named.select_nth_unstable_by_key(Totals::IMAGES, |(image, deployments)| {
+                (Reverse(*deployments), *image)
+            });
+            let left_out = named.split_off(Totals::IMAGES);
+            other += left_out
+                .iter()
+                .map(|(_, deployments)| deployments)
+                .sum::<u64>();
+        }
         Totals {
             deployments: self.deployments,
             health: self.health,
-            images: named
-                .into_iter()
-                .map(|(image, deployments)| ImageCount { image, deployments })
-                .collect(),
+            images: ImageCounts(named),
             other_images: other,
         }
     }

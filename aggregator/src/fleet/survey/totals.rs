@@ -24,12 +24,12 @@ pub struct Images(HashMap<Box<str>, usize, RandomState>);
 impl Images {
     /// What a cluster has. Most of its images were named by others before.
     pub fn count(&mut self, totals: Totals<impl AsRef<str>>) -> Counted {
-        let images = totals.images.into_iter();
+        let images = totals.images.0.into_iter();
         Counted {
             deployments: totals.deployments,
             health: totals.health,
             images: images
-                .map(|counted| (self.number(counted.image.as_ref()), counted.deployments))
+                .map(|(image, uses)| (self.number(image.as_ref()), uses))
                 .collect(),
             other_images: totals.other_images,
         }
@@ -88,17 +88,16 @@ impl Images {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bus_schema::{Health, ImageCount};
+    use bus_schema::{Health, ImageCounts};
 
     fn cluster(images: &[(&str, u64)], other_images: u64) -> Totals {
-        let images = images.iter().map(|(image, deployments)| ImageCount {
-            image: (*image).to_owned(),
-            deployments: *deployments,
-        });
+        let images = images
+            .iter()
+            .map(|(image, uses)| ((*image).to_owned(), *uses));
         Totals {
             deployments: 3,
             health: [(Health::Failed, 1)].into(),
-            images: images.collect(),
+            images: ImageCounts(images.collect()),
             other_images,
         }
     }

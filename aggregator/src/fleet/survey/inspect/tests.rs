@@ -73,11 +73,10 @@ fn what_was_not_asked_for_spoils_the_answer() {
     let mut invented = answer(std::slice::from_ref(&one));
     invented["totals"]["deployments"] = json!(0);
     let mut images = answer(&[]);
-    let image = |n: usize| json!({"image": format!("i{n}"), "deployments": 1});
-    images["totals"]["images"] = (0..=Totals::IMAGES).map(image).collect();
+    let counts = (0..=Totals::IMAGES).map(|n| (format!("i{n}"), json!(1)));
+    images["totals"]["images"] = Value::Object(counts.collect());
     let mut long = answer(&[]);
-    long["totals"]["images"] =
-        json!([{"image": "x".repeat(Totals::IMAGE_BYTES + 1), "deployments": 1}]);
+    long["totals"]["images"] = json!({"x".repeat(Totals::IMAGE_BYTES + 1): 1});
     let mut endless = answer(&[]);
     endless["more"] = json!(true);
     for (what, wrong) in [
