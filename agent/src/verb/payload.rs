@@ -23,16 +23,20 @@ pub fn read<R: DeserializeOwned>(payload: &[u8]) -> Result<R, Fault> {
     if text.first() != Some(&b'{') {
         return Err(invalid("the payload is not a JSON object".to_owned()));
     }
+    serde_json::from_slice(text).map_err(|error| refusal::<R>(text, &error))
+}
+
+/// Read once more, with an eye on where it goes wrong, which takes longer.
+fn refusal<R: DeserializeOwned>(text: &[u8], error: &serde_json::Error) -> Fault {
     let mut json = serde_json::Deserializer::from_slice(text);
-    let request = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
-        let field = Some(path)
-            .filter(|p| p != ".")
-            .or_else(|| culprit::<R>(text));
-        describe(field, error.inner())
-    })?;
-    json.end().map_err(|error| describe(None, &error))?;
-    Ok(request)
+    let Err(error) = serde_path_to_error::deserialize::<_, R>(&mut json) else {
+        return describe(None, error);
+    };
+    let path = error.path().to_string();
+    let field = Some(path)
+        .filter(|p| p != ".")
+        .or_else(|| culprit::<R>(text));
+    describe(field, error.inner())
 }
 
 /// Writes a reply.
