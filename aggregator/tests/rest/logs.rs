@@ -1,9 +1,13 @@
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use futures::StreamExt as _;
-use serde_json::Value;
+use serde_json::{Value, json};
+use xtask::proxy::TcpProxy;
 
-use crate::stack::{PATIENCE, Stack};
+use crate::impostor::Impostor;
+use crate::stack::{PATIENCE, Service, Stack};
+
+mod slow;
 
 /// Reads events until one satisfies `wanted`; its data.
 async fn event(
@@ -74,6 +78,56 @@ async fn a_followed_log_says_that_its_agent_has_left() {
     stack.agents.remove(0).stop().await;
     let end = event(&mut events, "end", |_| true).await;
     assert_eq!(end, "leaving");
+}
+
+/// What was under way when the link broke has come to nobody, and is granted once more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_followed_log_goes_on_when_all_that_was_granted_was_lost_on_the_way() {
+    let stack = Stack::start(0).await;
+    let proxy = TcpProxy::start(stack.nats.address()).await.unwrap();
+    let behind = Service::start(&stack.dir, &format!("nats://{}", proxy.addr())).await;
+    let token = behind.token("viewer").await;
+    let writer = Impostor::heard(&stack, "writer", &[]).await;
+    behind.known(&["writer"], &token).await;
+    let (mut logs, mut lists) = (writer.hears("log").await, writer.hears("deployments").await);
+    let mut credits = writer.hears("credit.>").await;
+    let mut granted = async || {
+        let credit = credits.next().await.expect("somebody follows");
+        let credit: Value = serde_json::from_slice(&credit.payload).expect("credit");
+        credit["lines"].as_u64().expect("a number")
+    };
+    let reply = json!({"stream": "agent.writer.stream.s", "credit": "cluster.writer.credit.s", "sources": []});
+    let (opened, ()) = tokio::join!(
+        behind.open("/logs/writer/default/web/watch", &token),
+        writer.replies(&mut logs, reply.to_string())
+    );
+    let mut events = stream(opened);
+    let all = granted().await;
+    proxy.reset();
+    let away = async || (!behind.app.fleet.bus().is_up()).then_some(());
+    behind.until("the link is broken", away).await;
+    let line = json!({"pod": "web-1", "container": "web", "text": "x"});
+    let lost = json!({"sequence": 1, "lines": vec![&line; all as usize]});
+    writer.say("stream.s", lost.to_string()).await;
+    // Another aggregator hears something behind it: it has been sent.
+    stack.known(&["writer"]).await;
+    let other = stack.service.token("viewer").await;
+    let (behind_it, ()) = tokio::join!(
+        stack.service.get("/deployments/writer/default", &other),
+        writer.replies(&mut lists, r#"{"items":[]}"#)
+    );
+    assert_eq!(behind_it.status, StatusCode::OK, "{behind_it:?}");
+    proxy.heal();
+    let again = async { while granted().await < all {} };
+    let again = tokio::time::timeout(PATIENCE, again).await;
+    again.expect("it is granted again");
+    let next = json!({"sequence": 2, "lines": [&line]});
+    writer.say("stream.s", next.to_string()).await;
+    let chunk = event(&mut events, "lines", |_| true).await;
+    assert_eq!(
+        (&chunk["sequence"], &chunk["dropped"]),
+        (&json!(2), &json!(1))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

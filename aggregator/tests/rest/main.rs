@@ -18,6 +18,7 @@ mod reads;
 mod restart;
 mod secured;
 mod silence;
+mod slow_reader;
 mod stack;
 mod watch;
 mod watcher;
