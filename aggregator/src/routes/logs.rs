@@ -138,8 +138,10 @@ pub async fn watch_log(
         previous: false,
         follow: true,
     };
+    let place = actor.place_to_follow()?;
     let mut log = app.fleet.follow(&actor, &target.cluster, &request).await?;
     Ok(event_stream::respond(&app, &actor, |events| async move {
+        let _place = place;
         loop {
             let chunk = match log.next().await {
                 Ok(chunk) => chunk,

@@ -94,7 +94,7 @@ async fn a_followed_log_goes_on_when_all_that_was_granted_was_lost_on_the_way() 
     let mut granted = async || {
         let credit = credits.next().await.expect("somebody follows");
         let credit: Value = serde_json::from_slice(&credit.payload).expect("credit");
-        credit["lines"].as_u64().expect("a number")
+        usize::try_from(credit["lines"].as_u64().expect("a number")).expect("a small one")
     };
     let reply = json!({"stream": "agent.writer.stream.s", "credit": "cluster.writer.credit.s", "sources": []});
     let (opened, ()) = tokio::join!(
@@ -107,7 +107,7 @@ async fn a_followed_log_goes_on_when_all_that_was_granted_was_lost_on_the_way() 
     let away = async || (!behind.app.fleet.bus().is_up()).then_some(());
     behind.until("the link is broken", away).await;
     let line = json!({"pod": "web-1", "container": "web", "text": "x"});
-    let lost = json!({"sequence": 1, "lines": vec![&line; all as usize]});
+    let lost = json!({"sequence": 1, "lines": vec![&line; all]});
     writer.say("stream.s", lost.to_string()).await;
     // Another aggregator hears something behind it: it has been sent.
     stack.known(&["writer"]).await;
@@ -142,6 +142,33 @@ async fn signing_out_ends_what_is_being_followed() {
     assert_eq!(out.status, StatusCode::NO_CONTENT, "{out:?}");
     let problem = event(&mut events, "problem", |_| true).await;
     assert_eq!(problem["code"], "unauthenticated");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_follows_so_many_logs_and_leaves_the_other_sessions_theirs() {
+    let stack = Stack::start(0).await;
+    let token = stack.service.token("viewer").await;
+    let writer = Impostor::heard(&stack, "writer", &[]).await;
+    let _replies = writer.lets_follow().await;
+    stack.known(&["writer"]).await;
+    let path = "/logs/writer/default/web/watch";
+    let mut open = Vec::new();
+    for _ in 0..32 {
+        open.push(stream(stack.service.open(path, &token).await));
+    }
+    let refused = stack.service.get(path, &token).await;
+    assert_eq!(
+        (refused.status, refused.code()),
+        (StatusCode::TOO_MANY_REQUESTS, "rate_limited")
+    );
+    let other = stack.service.token("viewer").await;
+    drop(stream(stack.service.open(path, &other).await));
+    open.pop();
+    let again = async || {
+        let answer = stack.service.open(path, &token).await;
+        (answer.status() == StatusCode::OK).then_some(())
+    };
+    stack.service.until("there is a place again", again).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
