@@ -20,5 +20,6 @@ mod secured;
 mod silence;
 mod slow_reader;
 mod stack;
+mod storm;
 mod watch;
 mod watcher;
