@@ -22,7 +22,8 @@ use crate::stage::{PATIENCE, Stage};
 async fn a_log_that_is_written_faster_than_it_is_read_shows_how_much_is_missing() {
     let (_sim, stage, agent) = Stage::simulated().await;
     let target = Target::rolled_out(&stage, "log-flood").await;
-    let annotations = json!({ k8s_sim::LOG_RATE_ANNOTATION: "10000" });
+    // Each of the four containers: many times what is read, and little enough for a simulator that shares this process.
+    let annotations = json!({ k8s_sim::LOG_RATE_ANNOTATION: "2000" });
     let template =
         json!({ "spec": { "template": { "metadata": { "annotations": annotations } } } });
     target.patch(template).await;

@@ -172,6 +172,27 @@ async fn a_session_follows_so_many_logs_and_leaves_the_other_sessions_theirs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_aggregator_follows_so_many_logs() {
+    let stack = Stack::start(0).await;
+    let writer = Impostor::heard(&stack, "writer", &[]).await;
+    let _replies = writer.lets_follow().await;
+    stack.known(&["writer"]).await;
+    let path = "/logs/writer/default/web/watch";
+    let mut open = Vec::new();
+    for _ in 0..512 / 32 {
+        let token = stack.service.token("viewer").await;
+        for _ in 0..32 {
+            open.push(stream(stack.service.open(path, &token).await));
+        }
+    }
+    let token = stack.service.token("viewer").await;
+    let refused = stack.service.get(path, &token).await;
+    assert_eq!(refused.code(), "rate_limited");
+    let detail = refused.body["detail"].as_str().unwrap();
+    assert!(detail.contains("512"), "{detail}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_log_of_what_is_not_there_is_an_ordinary_problem() {
     let stack = Stack::start(1).await;
     let token = stack.service.token("viewer").await;
