@@ -43,16 +43,12 @@ pub enum Part {
 
 impl Part {
     pub async fn run(self, options: &Options) -> Result<Vec<Row>> {
-        // It needs two of them.
-        if matches!(self, Self::AgentMemory) {
-            return agent_memory::rows(options).await;
-        }
         Stand::with(async |stand| match self {
             Self::List => list::rows(options, stand).await,
             Self::Callers => callers::rows(options, stand).await,
             Self::Restart => restart::rows(options, stand).await,
             Self::Presence => presence::rows(options, stand).await,
-            Self::AgentMemory => agent_memory::rows(options).await,
+            Self::AgentMemory => agent_memory::rows(options, stand).await,
             Self::Fleet => fleet::rows(options, stand).await,
             Self::Away => away::rows(options, stand).await,
             Self::Watch => watch::rows(options, stand).await,

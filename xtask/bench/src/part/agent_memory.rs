@@ -16,8 +16,10 @@ const NAMESPACES: usize = 50;
 const LOOKS: u32 = 8;
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
-pub async fn rows(options: &Options) -> Result<Vec<Row>> {
-    let idle = Stand::with(async |stand| most(stand, 1, 0).await).await?;
+pub async fn rows(options: &Options, stand: &mut Stand) -> Result<Vec<Row>> {
+    let idle = most(stand, 1, 0).await?;
+    // Nothing is to be measured beside another.
+    stand.clusters.clear();
     let many = options.many.div_ceil(NAMESPACES);
     let full = Stand::with(async |stand| most(stand, NAMESPACES, many).await).await?;
     let name = format!("agent memory, {} deployments", many * NAMESPACES);
