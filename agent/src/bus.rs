@@ -4,6 +4,7 @@
 mod changes;
 mod connection;
 mod credential;
+mod heart_rate;
 mod heartbeat;
 pub mod outlet;
 mod reply;
@@ -13,6 +14,7 @@ mod survey;
 pub use changes::Feed;
 pub use connection::{Bus, Connected, Purpose, connect};
 pub use credential::Credential;
+pub use heart_rate::HeartRate;
 pub use heartbeat::Heart;
 pub use service::Desk;
 pub use survey::Surveys;

@@ -16,7 +16,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::agent::Agent;
-use crate::bus::{Bus, Connected, Credential, Desk, Feed, Heart, Purpose, Surveys, connect};
+use crate::bus::{
+    Bus, Connected, Credential, Desk, Feed, Heart, HeartRate, Purpose, Surveys, connect,
+};
 use crate::kubernetes::Access;
 use crate::log::Streams;
 use crate::verb::routes;
@@ -141,6 +143,7 @@ impl Config {
             credential,
             cluster: self.cluster.clone(),
             instance: instance()?,
+            heart_rate: HeartRate::default(),
         })
     }
 }

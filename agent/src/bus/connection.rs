@@ -10,6 +10,7 @@ use bus_schema::{ClusterName, InstanceId};
 use tokio::sync::Notify;
 
 use super::credential::{Credential, Refusals};
+use super::heart_rate::HeartRate;
 use crate::jitter;
 
 /// A connection that fell silent is given up after about three of these.
@@ -26,6 +27,7 @@ pub struct Bus {
     pub cluster: ClusterName,
     /// Which agent of the cluster: stands in the connection's name, so that the aggregator learns of its end from the server.
     pub instance: InstanceId,
+    pub heart_rate: HeartRate,
 }
 
 /// A connection, and who is told when it stands.
@@ -33,6 +35,8 @@ pub struct Connected {
     pub client: Client,
     /// Told each time that the connection stands (again).
     pub stands: Arc<Notify>,
+    /// By which it is also made again.
+    pub heart_rate: HeartRate,
     /// Kept for as long as the client is used.
     _moves_on: MovesOn,
 }
@@ -66,6 +70,7 @@ pub async fn connect(bus: &Bus, purpose: Purpose, queue: usize) -> Result<Connec
     };
     let stands = Arc::new(Notify::new());
     let leaving = Arc::new(Notify::new());
+    let heart_rate = bus.heart_rate.clone();
     let notes = Arc::new(Notes {
         stands: stands.clone(),
         leaving: leaving.clone(),
@@ -80,7 +85,9 @@ pub async fn connect(bus: &Bus, purpose: Purpose, queue: usize) -> Result<Connec
         .client_capacity(queue)
         .subscription_capacity(SUBSCRIPTION_CAPACITY)
         .retry_on_initial_connect()
-        .reconnect_delay_callback(jitter::before_attempt)
+        .reconnect_delay_callback(move |attempt| {
+            jitter::before_attempt(attempt, heart_rate.spread())
+        })
         .event_callback(move |event| {
             let notes = notes.clone();
             async move { notes.take(event).await }
@@ -92,6 +99,7 @@ pub async fn connect(bus: &Bus, purpose: Purpose, queue: usize) -> Result<Connec
         _moves_on: MovesOn::when(leaving, client.clone()),
         client,
         stands,
+        heart_rate: bus.heart_rate.clone(),
     })
 }
 

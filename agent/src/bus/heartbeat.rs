@@ -8,14 +8,13 @@ use std::time::Duration;
 use anyhow::Result;
 use async_nats::connection::State;
 use async_nats::{Client, Message, Subscriber};
-use bus_schema::timing::HEARTBEAT_EVERY;
 use bus_schema::{AgentState, HeartbeatAck, RollCall, subject};
 use futures::StreamExt;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::Connected;
+use super::{Connected, HeartRate};
 use crate::agent::{Agent, Beat};
 use crate::clock::Moment;
 use crate::jitter;
@@ -35,7 +34,7 @@ pub struct Heart {
     roll_calls: Subscriber,
     sequence: u64,
     sent: VecDeque<(u64, Moment)>,
-    every: Duration,
+    rate: HeartRate,
     round_trip: Option<Duration>,
     next: Instant,
 }
@@ -53,7 +52,7 @@ impl Heart {
             agent,
             sequence: 0,
             sent: VecDeque::new(),
-            every: HEARTBEAT_EVERY,
+            rate: bus.heart_rate.clone(),
             round_trip: None,
             next: Instant::now(),
         })
@@ -69,7 +68,7 @@ impl Heart {
                 Some(call) = self.roll_calls.next() => self.called(&call),
                 Some(answer) = self.answers.next() => self.answered(&answer),
                 () = sleep_until(self.next) => {
-                    self.next = Instant::now() + jitter::around(self.every);
+                    self.next = Instant::now() + jitter::around(self.rate.every());
                     self.beat(AgentState::Up).await;
                 }
             }
@@ -91,7 +90,7 @@ impl Heart {
         let beat = Beat {
             state,
             sequence: self.sequence,
-            every: self.every,
+            every: self.rate.every(),
             round_trip: self.round_trip,
             sent_at: now.wall,
         };
@@ -139,8 +138,8 @@ impl Heart {
 
     /// A faster pace holds from now on. A slower one holds after the next heartbeat, which says so: by the last one, it is due.
     fn set_pace(&mut self, every: Duration) {
-        if every != self.every {
-            self.every = every;
+        if every != self.rate.every() {
+            self.rate.set(every);
             self.next = self.next.min(Instant::now() + jitter::around(every));
         }
     }
