@@ -6,13 +6,13 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::{HeaderMap, HeaderValue, header, request::Parts};
 use axum::response::{IntoResponse, Response};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::app::App;
 use crate::client_address::ClientAddress;
 use crate::grants::Grants;
 use crate::problem::{Problem, ProblemCode};
-use crate::sessions::{Live, Session, SessionCookie, Token, WATCHING};
+use crate::sessions::{FOLLOWING, Live, Session, SessionCookie, Token, WATCHING};
 use crate::sign_in::Identity;
 use crate::users::Directory;
 
@@ -54,13 +54,15 @@ impl Actor {
     /// # Errors
     /// [`ProblemCode::RateLimited`] when the session has as many as it may.
     pub fn place_to_watch(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        let place = Arc::clone(&self.live.watching).try_acquire_owned();
-        place.map_err(|_| {
-            let detail = format!(
-                "this session has {WATCHING} streams of /watch open already; close one of them"
-            );
-            Problem::new(ProblemCode::RateLimited, detail)
-        })
+        place(&self.live.watching, WATCHING, "streams of /watch")
+    }
+
+    /// A place for a log that is followed.
+    ///
+    /// # Errors
+    /// [`ProblemCode::RateLimited`] when the session has as many as it may.
+    pub fn place_to_follow(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        place(&self.live.following, FOLLOWING, "logs")
     }
 
     /// Comes when the session has ended, or the user, the password or any of the grants are others than at the time of the call:
@@ -83,6 +85,14 @@ impl Actor {
                 && user.password_hash.fingerprint() == self.live.session.credential
         })
     }
+}
+
+fn place(places: &Arc<Semaphore>, most: usize, of: &str) -> Result<OwnedSemaphorePermit, Problem> {
+    let place = Arc::clone(places).try_acquire_owned();
+    place.map_err(|_| {
+        let detail = format!("this session has {most} {of} open already; close one of them");
+        Problem::new(ProblemCode::RateLimited, detail)
+    })
 }
 
 impl FromRequestParts<App> for Actor {

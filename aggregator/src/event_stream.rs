@@ -2,21 +2,23 @@
 //! program stops.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
 use serde::Serialize;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::actor::Actor;
 use crate::app::App;
 use crate::problem::{Problem, ProblemCode};
 use crate::watch::Told;
 
-/// Events that wait for a slow reader before whoever makes them waits too.
-const BUFFER: usize = 16;
+/// Events that wait for a slow reader before whoever makes them waits too, and what they take in bytes unless one alone has more.
+const EVENTS: usize = 16;
+const BYTES: usize = 32 * 1024;
 
 /// How long the reason for a cut waits for its reader.
 const LAST_WORDS_WITHIN: Duration = Duration::from_secs(1);
@@ -24,8 +26,12 @@ const LAST_WORDS_WITHIN: Duration = Duration::from_secs(1);
 /// Where events are written.
 #[derive(Debug)]
 pub struct Events {
-    sender: mpsc::Sender<Event>,
+    sender: mpsc::Sender<Waiting>,
+    room: Arc<Semaphore>,
 }
+
+/// An event, and the room that it takes until its reader has it.
+type Waiting = (Event, OwnedSemaphorePermit);
 
 #[derive(Serialize)]
 struct ProblemEvent<'a> {
@@ -38,8 +44,8 @@ impl Events {
     /// Sends an event; waits while the reader is slow. Nothing happens when the reader has left: whoever makes the events is
     /// stopped then.
     pub async fn send<T: Serialize>(&self, name: &'static str, data: &T) {
-        match Event::default().event(name).json_data(data) {
-            Ok(event) => drop(self.sender.send(event).await),
+        match serde_json::to_string(data) {
+            Ok(data) => self.write(Event::default().event(name), &data).await,
             Err(error) => tracing::error!(%error, name, "an event cannot be written"),
         }
     }
@@ -47,8 +53,14 @@ impl Events {
     /// Sends an event that has been written already; waits as [`Events::send`] does.
     pub async fn tell(&self, told: Told) {
         let event = Event::default().event(told.name).id(told.id);
-        let event = event.data(&*told.data);
-        drop(self.sender.send(event).await);
+        self.write(event, &told.data).await;
+    }
+
+    async fn write(&self, event: Event, data: &str) {
+        let bytes = u32::try_from(data.len().min(BYTES)).expect("a small bound");
+        let room = Arc::clone(&self.room).acquire_many_owned(bytes).await;
+        let room = room.expect("the semaphore is never closed");
+        drop(self.sender.send((event.data(data), room)).await);
     }
 
     /// Says what failed.
@@ -67,13 +79,13 @@ pub fn respond<F>(app: &App, actor: &Actor, make: impl FnOnce(Events) -> F) -> R
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let (sender, receiver) = mpsc::channel(BUFFER);
-    let last_words = Events {
+    let (sender, receiver) = mpsc::channel(EVENTS);
+    let room = Arc::new(Semaphore::new(BYTES));
+    let events = || Events {
         sender: sender.clone(),
+        room: Arc::clone(&room),
     };
-    let making = make(Events {
-        sender: sender.clone(),
-    });
+    let (last_words, making) = (events(), make(events()));
     let (actor, stopping) = (actor.clone(), app.stopping.clone());
     tokio::spawn(async move {
         tokio::select! {
@@ -91,7 +103,7 @@ where
     });
     let reader = app.metrics.reader();
     let events = stream::unfold((receiver, reader), async |(mut receiver, reader)| {
-        let event = receiver.recv().await?;
+        let (event, _room) = receiver.recv().await?;
         Some((Ok::<_, Infallible>(event), (receiver, reader)))
     });
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));

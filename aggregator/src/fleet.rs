@@ -9,6 +9,7 @@ use bus_schema::{ClusterName, Request, Right, subject};
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::actor::Actor;
@@ -73,6 +74,8 @@ pub struct Fleet {
     unbegun: Unbegun,
     answers: Answers,
     answer_room: survey::Room,
+    /// Places for logs that are followed.
+    followed: Arc<Semaphore>,
     /// Whoever changes the registry tells it what is new.
     watch: Arc<Hub>,
     /// None where clusters can neither be let in nor locked out.
@@ -102,6 +105,7 @@ impl Fleet {
             unbegun: Unbegun::default(),
             answers: Answers::new(),
             answer_room: survey::Room::of(survey::ALL_ANSWERS_BYTES),
+            followed: follow::places(),
             watch: Arc::default(),
             doorkeeper: None,
             writes: TaskTracker::new(),

@@ -21,6 +21,9 @@ use tracing::{debug, warn};
 /// Connections at a time; further ones wait in the kernel.
 const CONNECTIONS: usize = 4_096;
 
+/// What a connection holds of a request's headers at most, and of an answer that its reader does not take.
+const BUFFER: usize = 64 * 1024;
+
 /// How long a request's headers may take, and how long a connection may stay idle.
 const HEADERS_WITHIN: Duration = Duration::from_secs(10);
 
@@ -77,6 +80,7 @@ fn connection(
     builder
         .http1()
         .timer(TokioTimer::new())
+        .max_buf_size(BUFFER)
         .header_read_timeout(HEADERS_WITHIN);
     builder
         .http2()

@@ -20,7 +20,7 @@ mod mirror;
 mod token;
 
 pub use cookie::SessionCookie;
-pub use mirror::{Live, WATCHING};
+pub use mirror::{FOLLOWING, Live, WATCHING};
 pub use token::{SessionKey, Token};
 
 use mirror::Mirror;

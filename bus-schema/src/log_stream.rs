@@ -37,6 +37,11 @@ pub struct LogChunk {
     pub end: Option<StreamEnd>,
 }
 
+impl LogChunk {
+    /// The most that a chunk takes on the bus, in bytes of JSON: more than one line of 16 kB with every character of it escaped.
+    pub const MAX_BYTES: usize = 128 * 1024;
+}
+
 /// Why a followed log ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

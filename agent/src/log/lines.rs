@@ -8,7 +8,7 @@ use futures::io::{AsyncBufRead, AsyncBufReadExt};
 use jiff::Timestamp;
 
 /// The longest text of a line.
-const TEXT: usize = 16 * 1024;
+pub const TEXT: usize = 16 * 1024;
 
 /// The time before the text, with its blank.
 const STAMP: usize = 40;

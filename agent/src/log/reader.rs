@@ -7,6 +7,7 @@ use bus_schema::Namespace;
 use bus_schema::verb::LogSource;
 use kube::api::LogParams;
 use tokio::sync::watch;
+use tokio::task::consume_budget;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::buffer::Buffer;
@@ -98,6 +99,8 @@ impl Reader {
             let Some(raw) = line else {
                 return true;
             };
+            // A log that is written faster than it is read would keep a thread from everything else.
+            consume_budget().await;
             let line = to_line(&self.source, &raw);
             if self.position.is_new(line.time) {
                 self.buffer.push(line);

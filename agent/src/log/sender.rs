@@ -10,11 +10,15 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::buffer::Buffer;
+use super::lines::TEXT;
 use crate::bus::outlet;
 
 /// Lines and bytes of one chunk.
 const CHUNK_LINES: usize = 500;
 const CHUNK_BYTES: usize = 64 * 1024;
+
+// A character that JSON escapes takes six bytes; beside the text there are names of some hundred bytes.
+const _: () = assert!(CHUNK_BYTES < LogChunk::MAX_BYTES && TEXT * 6 + 1024 < LogChunk::MAX_BYTES);
 
 /// One followed log on its way.
 pub struct Sender {

@@ -1,13 +1,15 @@
 //! Followed logs when something goes wrong: floods, crashes, broken connections, too many of them.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
 
+use bus_schema::timing::{HEARTBEAT_EVERY, stale_after};
 use bus_schema::verb::{ListPods, LogReply, ReadLog, RolloutState};
-use bus_schema::{ContainerName, FaultCode, LogLine, PodName, StreamEnd};
+use bus_schema::{ContainerName, FaultCode, LogLine, PodName, StreamEnd, subject};
+use futures::StreamExt as _;
 use jiff::Timestamp;
 use k8s_sim::Simulation;
 use serde_json::json;
+use tokio::time::timeout;
 use xtask::condition;
 use xtask::proxy::TcpProxy;
 
@@ -15,11 +17,13 @@ use crate::deployment::Target;
 use crate::logs::{Reader, request};
 use crate::stage::{PATIENCE, Stage};
 
-#[tokio::test]
+/// F14.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_that_is_written_faster_than_it_is_read_shows_how_much_is_missing() {
     let (_sim, stage, agent) = Stage::simulated().await;
     let target = Target::rolled_out(&stage, "log-flood").await;
-    let annotations = json!({ k8s_sim::LOG_RATE_ANNOTATION: "50000" });
+    // Each of the four containers: many times what is read, and little enough for a simulator that shares this process.
+    let annotations = json!({ k8s_sim::LOG_RATE_ANNOTATION: "2000" });
     let template =
         json!({ "spec": { "template": { "metadata": { "annotations": annotations } } } });
     target.patch(template).await;
@@ -35,12 +39,13 @@ async fn a_log_that_is_written_faster_than_it_is_read_shows_how_much_is_missing(
     })
     .await
     .unwrap();
-    let begun = Instant::now();
-    stage.ready().await;
-    assert!(
-        begun.elapsed() < Duration::from_secs(2),
-        "requests are not held up"
-    );
+    // Nothing else is held up for longer than it would take until the cluster is shown as stale.
+    let mut heartbeats = stage.client.subscribe(subject::HEARTBEATS).await.unwrap();
+    let late = stale_after(HEARTBEAT_EVERY);
+    for _ in 0..2 {
+        let next = async { tokio::join!(heartbeats.next(), stage.ready()) };
+        timeout(late, next).await.expect("heartbeats are on time");
+    }
     reader.grant(0, true).await;
     assert_eq!(reader.end().await, StreamEnd::Closed);
     agent.left().await;

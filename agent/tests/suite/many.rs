@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 use async_nats::HeaderMap;
 use bus_link::encoding;
 use bus_schema::verb::ListDeployments;
-use bus_schema::{MAX_LIMIT, PAGE_BYTES, Request as _, subject};
+use bus_schema::{FaultCode, MAX_LIMIT, PAGE_BYTES, Request as _, subject};
 use k8s_sim::Simulation;
 use tokio::process::Command;
+use xtask::condition;
 use xtask::process::Process;
 
-use crate::stage::Stage;
+use crate::deployment::Target;
+use crate::stage::{PATIENCE, Stage};
 
 const DEPLOYMENTS: usize = 10_000;
 
@@ -104,4 +106,27 @@ fn resident_kilobytes(pid: u32) -> u64 {
         .expect("its memory");
     let number = line.split_whitespace().nth(1).expect("a number");
     number.parse().expect("a number")
+}
+
+/// F15. What no page can hold is said to be so, at once; the bus would drop it without a word.
+#[tokio::test]
+async fn a_deployment_that_is_larger_than_any_reply_is_a_named_error_and_not_a_silence() {
+    let (_sim, stage, agent) = Stage::simulated().await;
+    let giant = "x".repeat(1_200_000);
+    let target = Target::create(&stage, "giant", &giant).await;
+    Target::create(&stage, "small", "web:1").await;
+    let list = |namespace: &str| ListDeployments {
+        namespace: Some(namespace.parse().expect("a name")),
+        ..ListDeployments::default()
+    };
+    let fault = condition::met("it is in the cache", PATIENCE, async || {
+        Ok(stage.ask(&list("giant")).await.err())
+    });
+    let fault = fault.await.unwrap();
+    assert_eq!(fault.code, FaultCode::TooLarge, "{fault}");
+    let fault = stage.ask(&target.rollout()).await.err();
+    assert!(fault.is_none_or(|fault| fault.code == FaultCode::TooLarge));
+    let small = stage.ask(&list("small")).await.unwrap();
+    assert_eq!(small.items.len(), 1);
+    agent.left().await;
 }

@@ -1,16 +1,12 @@
 //! The system account of the nats-server: the token of the fleet's account, and who comes to it and goes.
 
-use std::time::Duration;
-
 use async_nats::{Message, Subscriber};
 use bus_keys::{Identity, Token};
 use bus_schema::{ClusterName, InstanceId};
 use serde::Deserialize;
 
-use super::EnrolmentError;
+use super::{EnrolmentError, WITHIN};
 use crate::bus::Bus;
-
-const WITHIN: Duration = Duration::from_secs(3);
 
 /// A connection to the system account.
 #[derive(Debug, Clone)]

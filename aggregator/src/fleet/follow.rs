@@ -1,20 +1,26 @@
-//! A followed log: chunks come on a subject of their own, as many lines as this reader has granted.
+//! A followed log: chunks come on a subject of their own, as many lines as this reader has granted. Whatever comes is taken from
+//! the bus at once: what a slow reader leaves waits here, within a bound, and not in the client, which counts messages and no bytes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::Subscriber;
+use async_nats::{Message, Subscriber};
 use bus_schema::subject::{self, FromAgent};
 use bus_schema::timing::CREDIT_LEASE;
 use bus_schema::verb::{LogReply, ReadLog};
 use bus_schema::{ClusterName, LogChunk, LogCredit};
 use futures::StreamExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{Fleet, bus_unavailable, json, offline};
 use crate::actor::Actor;
 use crate::bus::Bus;
-use crate::event_stream::Events;
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemCode};
 use crate::registry::{Moment, Presence};
+
+mod backlog;
+
+use backlog::Backlog;
 
 /// Lines that are under way to a reader at most.
 const WINDOW: u32 = 1_000;
@@ -22,30 +28,51 @@ const WINDOW: u32 = 1_000;
 /// How often credit is renewed when no lines flow: well within the agent's lease.
 const RENEW_EVERY: Duration = CREDIT_LEASE.checked_div(3).expect("three is not zero");
 
+/// Logs that are followed at the same time.
+const FOLLOWED: usize = 512;
+
 /// A log that is being followed. Dropped, it is closed at the agent too.
 #[derive(Debug)]
 pub struct FollowedLog {
     bus: Bus,
-    fleet: std::sync::Arc<Fleet>,
+    fleet: Arc<Fleet>,
     cluster: ClusterName,
     chunks: Subscriber,
     credit: String,
     expected: u64,
+    /// Lines that the agent may still send.
+    open: usize,
+    /// How often the link to the bus had been made when credit was granted last.
+    connects: u64,
+    backlog: Backlog,
+    /// Why nothing more comes.
+    failed: Option<Problem>,
+    _place: OwnedSemaphorePermit,
 }
 
 const FOREIGN: &str = "answered with a stream that is not its own";
+
+/// Places for followed logs.
+pub(super) fn places() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(FOLLOWED))
+}
 
 impl Fleet {
     /// Begins to follow a log.
     ///
     /// # Errors
-    /// See [`Fleet::ask`].
+    /// See [`Fleet::ask`]; [`ProblemCode::RateLimited`] when too many are followed.
     pub async fn follow(
-        self: &std::sync::Arc<Self>,
+        self: &Arc<Self>,
         actor: &Actor,
         cluster: &ClusterName,
         request: &ReadLog,
     ) -> Result<FollowedLog, Problem> {
+        let place = Arc::clone(&self.followed).try_acquire_owned();
+        let place = place.map_err(|_| {
+            let detail = format!("{FOLLOWED} logs are followed on this aggregator already");
+            Problem::new(ProblemCode::RateLimited, detail)
+        })?;
         let LogReply::Stream { stream, credit, .. } = self.ask(actor, cluster, request).await?
         else {
             return Err(self.misbehaves(cluster, FOREIGN, None));
@@ -61,13 +88,18 @@ impl Fleet {
             .subscribe(&stream)
             .await
             .ok_or_else(bus_unavailable)?;
-        let log = FollowedLog {
+        let mut log = FollowedLog {
             bus: self.bus.clone(),
-            fleet: std::sync::Arc::clone(self),
+            fleet: Arc::clone(self),
             cluster: cluster.clone(),
             chunks,
             credit,
             expected: 1,
+            open: 0,
+            connects: self.bus.connects(),
+            backlog: Backlog::default(),
+            failed: None,
+            _place: place,
         };
         log.grant(WINDOW).await;
         Ok(log)
@@ -75,35 +107,76 @@ impl Fleet {
 }
 
 impl FollowedLog {
-    /// The next chunk; `None` when there will be none, after `events` has been told why.
-    pub async fn next(&mut self, events: &Events) -> Option<LogChunk> {
+    /// The next chunk. Whoever asks for it has taken the one before, so that as many lines are granted again.
+    ///
+    /// # Errors
+    /// Why there will be none.
+    pub async fn next(&mut self) -> Result<LogChunk, Problem> {
+        let left = u32::try_from(self.backlog.left()).unwrap_or(WINDOW);
+        if left > 0 && self.grant(left).await {
+            self.backlog.granted();
+        }
         loop {
-            match tokio::time::timeout(RENEW_EVERY, self.chunks.next()).await {
-                Ok(Some(message)) => match serde_json::from_slice::<LogChunk>(&message.payload) {
-                    Ok(chunk) => return Some(self.counted(chunk)),
-                    Err(error) => {
-                        let what = "sent what is no part of a log";
-                        let problem = self.fleet.misbehaves(&self.cluster, what, Some(&error));
-                        events.problem(&problem).await;
-                        return None;
-                    }
-                },
-                Ok(None) => {
-                    events.problem(&bus_unavailable()).await;
-                    return None;
-                }
-                Err(_) if self.is_offline() => {
-                    events.problem(&offline(&self.cluster)).await;
-                    return None;
-                }
-                Err(_) => self.grant(0).await,
+            if let Some(chunk) = self.backlog.pop() {
+                return Ok(chunk);
+            }
+            if let Some(problem) = self.failed.take() {
+                return Err(problem);
+            }
+            self.receive().await;
+        }
+    }
+
+    /// Takes in what comes while the reader takes its time.
+    pub async fn during(&mut self, reading: impl Future<Output = ()>) {
+        let mut reading = std::pin::pin!(reading);
+        loop {
+            tokio::select! {
+                () = &mut reading => return,
+                () = self.receive(), if self.failed.is_none() => {}
             }
         }
     }
 
-    /// Grants as many lines again as the reader has taken.
-    pub async fn taken(&self, lines: usize) {
-        self.grant(u32::try_from(lines).unwrap_or(WINDOW)).await;
+    /// Waits for something to come, or for the time to renew the credit. Cancelled, it loses nothing.
+    async fn receive(&mut self) {
+        match tokio::time::timeout(RENEW_EVERY, self.chunks.next()).await {
+            Ok(Some(message)) => {
+                let taken = self.take(&message);
+                self.failed = taken.err();
+            }
+            Ok(None) => self.failed = Some(bus_unavailable()),
+            Err(_) if self.is_offline() => self.failed = Some(offline(&self.cluster)),
+            Err(_) => self.renew().await,
+        }
+    }
+
+    /// Keeps the agent's lease. Behind a break of the link, lines may have been lost that nobody grants again.
+    async fn renew(&mut self) {
+        let connects = self.bus.connects();
+        let lines = if connects == self.connects { 0 } else { WINDOW };
+        if self.grant(lines).await {
+            self.connects = connects;
+        }
+    }
+
+    fn take(&mut self, message: &Message) -> Result<(), Problem> {
+        let misbehaves = |what| self.fleet.misbehaves(&self.cluster, what, None);
+        let payload = &message.payload;
+        if payload.len() > LogChunk::MAX_BYTES {
+            return Err(misbehaves("sent too large a part of a log"));
+        }
+        let chunk: LogChunk = serde_json::from_slice(payload).map_err(|error| {
+            let what = "sent what is no part of a log";
+            self.fleet.misbehaves(&self.cluster, what, Some(&error))
+        })?;
+        let Some(open) = self.open.checked_sub(chunk.lines.len()) else {
+            return Err(misbehaves("sent more of a log than it was asked for"));
+        };
+        self.open = open;
+        let chunk = self.counted(chunk);
+        self.backlog.push(chunk, payload.len());
+        Ok(())
     }
 
     /// A chunk that was lost on the way counts as at least one dropped line, so that the gap shows.
@@ -118,12 +191,14 @@ impl FollowedLog {
         self.fleet.registry().presence(&self.cluster, Moment::now()) == Some(Presence::Offline)
     }
 
-    async fn grant(&self, lines: u32) {
+    /// Whether it got out. It counts in any case: it may get out later.
+    async fn grant(&mut self, lines: u32) -> bool {
         let credit = json(&LogCredit {
             lines,
             close: false,
         });
-        self.bus.publish(self.credit.clone(), credit.into()).await;
+        self.open = self.open.saturating_add(lines as usize);
+        self.bus.publish(self.credit.clone(), credit.into()).await
     }
 }
 

@@ -138,15 +138,19 @@ pub async fn watch_log(
         previous: false,
         follow: true,
     };
+    let place = actor.place_to_follow()?;
     let mut log = app.fleet.follow(&actor, &target.cluster, &request).await?;
     Ok(event_stream::respond(&app, &actor, |events| async move {
-        while let Some(chunk) = log.next(&events).await {
-            events.send("lines", &chunk).await;
+        let _place = place;
+        loop {
+            let chunk = match log.next().await {
+                Ok(chunk) => chunk,
+                Err(problem) => return events.problem(&problem).await,
+            };
+            log.during(events.send("lines", &chunk)).await;
             if let Some(end) = chunk.end {
-                events.send("end", &end).await;
-                return;
+                return events.send("end", &end).await;
             }
-            log.taken(chunk.lines.len()).await;
         }
     }))
 }

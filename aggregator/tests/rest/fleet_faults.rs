@@ -18,21 +18,6 @@ pub fn row<'a>(answer: &'a Answer, cluster: &str) -> &'a Value {
     row.unwrap_or_else(|| panic!("no {cluster} in {answer:?}"))
 }
 
-/// Waits until these clusters are known and online.
-async fn known(stack: &Stack, clusters: &[&str]) {
-    let token = stack.service.token("admin").await;
-    let known = async || {
-        let list = stack.service.get("/clusters", &token).await;
-        let items = list.body["items"].as_array()?.clone();
-        let online = |name: &&str| {
-            let of = |item: &&Value| item["cluster"] == **name && item["presence"] == "online";
-            items.iter().any(|item| of(&item))
-        };
-        clusters.iter().all(online).then_some(())
-    };
-    stack.service.until("the clusters are known", known).await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_cluster_and_a_silent_one_cost_their_own_rows() {
     let mut stack = Stack::start(3).await;
@@ -86,7 +71,7 @@ async fn a_cluster_that_dies_while_it_is_waited_for_is_not_waited_for_any_longer
     let stack = Stack::start(1).await;
     let token = stack.service.token("viewer").await;
     let mut mute = Impostor::heard(&stack, "mute", &[VERB]).await;
-    known(&stack, &["mute"]).await;
+    stack.known(&["mute"]).await;
     let mut questions = mute.questions();
     let asked = stack.service.get("/deployments?timeout=30", &token);
     let dies = async {
@@ -108,7 +93,7 @@ async fn an_agent_that_answers_while_it_leaves_is_heard() {
     let token = stack.service.token("viewer").await;
     let mut leaver = Impostor::heard(&stack, "leaver", &[VERB]).await;
     let mute = Impostor::heard(&stack, "mute", &[VERB]).await;
-    known(&stack, &["leaver", "mute"]).await;
+    stack.known(&["leaver", "mute"]).await;
     let mut questions = leaver.questions();
     let asked = stack.service.get("/deployments?timeout=30", &token);
     let leaves = async {
@@ -134,7 +119,7 @@ async fn an_agent_that_answers_while_it_leaves_is_heard() {
         leaver.answer(&question.expect("a question"), answer).await;
         // Behind the answer on the same connection: when this is known, the answer is there.
         leaver.returns().await;
-        known(&stack, &["leaver"]).await;
+        stack.known(&["leaver"]).await;
         mute.dies().await;
     };
     let both = async { tokio::join!(asked, leaves) };
@@ -150,7 +135,7 @@ async fn an_agent_that_is_too_old_and_one_that_cannot_are_refusals() {
     let _old = Impostor::heard(&stack, "old", &["deployments"]).await;
     let mut busy = Impostor::heard(&stack, "busy", &[VERB]).await;
     let _refuses = busy.refuses("not_ready");
-    known(&stack, &["old", "busy"]).await;
+    stack.known(&["old", "busy"]).await;
     let page = stack.service.get("/deployments?timeout=30", &token).await;
     let state = |cluster| (&row(&page, cluster)["state"], &row(&page, cluster)["code"]);
     assert_eq!(state("old"), (&json!("refused"), &json!("agent_too_old")));
@@ -202,7 +187,7 @@ async fn hostile_agents_spoil_their_own_rows_and_are_shown_as_misbehaving() {
     let _mute = Impostor::heard(&stack, "mute", &[VERB]).await;
     let mut names: Vec<&str> = clusters.iter().map(|(name, _)| *name).collect();
     names.extend(["liar", "mute"]);
-    known(&stack, &names).await;
+    stack.known(&names).await;
 
     let page = stack.service.get("/deployments?timeout=5", &token).await;
     assert_eq!(page.status, StatusCode::OK);
@@ -261,7 +246,7 @@ async fn ninety_seven_of_a_hundred_clusters_answer_for_themselves() {
     let _garbage = hostile.answers(vec!["[".repeat(1_000)]);
     let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
     names.extend(["stopped", "slow", "hostile"]);
-    known(&stack, &names).await;
+    stack.known(&names).await;
     stopped.dies().await;
     let gone = async || {
         let page = stack
@@ -288,7 +273,7 @@ async fn what_an_agent_shows_of_namespaces_that_the_caller_may_not_see_is_left_o
     let _leaks = leaky.answers(vec![
         share(&[("pay", "open"), ("secret", "hidden")]).to_string(),
     ]);
-    known(&stack, &["leaky"]).await;
+    stack.known(&["leaky"]).await;
     // All clusters but one, their namespace pay alone.
     let token = stack.service.token("pay").await;
     let page = stack.service.get("/deployments?timeout=30", &token).await;

@@ -3,8 +3,9 @@
 use async_nats::HeaderMap;
 use axum::http::StatusCode;
 use bus_link::encoding;
+use bus_schema::LogChunk;
 use futures::StreamExt as _;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::impostor::Impostor;
 use crate::stack::{PATIENCE, Stack};
@@ -32,19 +33,6 @@ fn nonsense() -> Vec<Vec<u8>> {
     ]
 }
 
-/// Waits until it is believed to be there.
-async fn appeared(stack: &Stack, token: &str) {
-    let seen = async || {
-        let list = stack.service.get("/clusters", token).await;
-        let items = list.body["items"].as_array()?.clone();
-        items
-            .iter()
-            .any(|item| item["cluster"] == CLUSTER)
-            .then_some(())
-    };
-    stack.service.until("the hostile one is there", seen).await;
-}
-
 /// A call, and what the hostile one does meanwhile. Fails when one waits for the other in vain.
 async fn both<A, B>(call: impl Future<Output = A>, meanwhile: impl Future<Output = B>) -> (A, B) {
     let both = async { tokio::join!(call, meanwhile) };
@@ -67,7 +55,7 @@ async fn replies_that_are_none_are_refused_shown_and_nobody_elses_trouble() {
     let token = stack.service.token("admin").await;
     let hostile = Impostor::heard(&stack, CLUSTER, &[]).await;
     let mut questions = hostile.hears("deployments").await;
-    appeared(&stack, &token).await;
+    stack.known(&[CLUSTER]).await;
     for reply in nonsense() {
         let answer = hostile.replies(&mut questions, reply);
         let asked = stack.service.get("/deployments/hostile/default", &token);
@@ -97,7 +85,7 @@ async fn heartbeats_that_are_none_are_shown_and_nobody_elses_trouble() {
     let stack = Stack::start(1).await;
     let token = stack.service.token("admin").await;
     let hostile = Impostor::heard(&stack, CLUSTER, &[]).await;
-    appeared(&stack, &token).await;
+    stack.known(&[CLUSTER]).await;
     for beat in nonsense() {
         hostile.say("heartbeat", beat).await;
     }
@@ -105,6 +93,38 @@ async fn heartbeats_that_are_none_are_shown_and_nobody_elses_trouble() {
     stack.service.until("it is shown", shown).await;
     let others = stack.service.get("/namespaces/cluster-a", &token).await;
     assert_eq!(others.status, StatusCode::OK, "{others:?}");
+}
+
+/// What no agent sends is not kept for a reader, however slow: more lines than were asked for, and more than a chunk may have.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_followed_log_ends_where_more_is_sent_than_was_asked_for() {
+    let stack = Stack::start(0).await;
+    let token = stack.service.token("admin").await;
+    let hostile = Impostor::heard(&stack, CLUSTER, &[]).await;
+    let mut questions = hostile.hears("log").await;
+    let mut credit = hostile.hears("credit.>").await;
+    stack.known(&[CLUSTER]).await;
+    let line = |length: usize| json!({"pod": "x-1", "container": "x", "text": "x".repeat(length)});
+    for lines in [vec![line(LogChunk::MAX_BYTES)], vec![line(0); 1_001]] {
+        let reply = json!({"stream": format!("agent.{CLUSTER}.stream.s"), "sources": [],
+            "credit": format!("cluster.{CLUSTER}.credit.s")});
+        let answer = async {
+            hostile.replies(&mut questions, reply.to_string()).await;
+            let granted = credit.next().await.expect("somebody follows");
+            let granted: Value = serde_json::from_slice(&granted.payload).expect("credit");
+            assert_eq!(granted["lines"], 1_000);
+            let chunk = json!({"sequence": 1, "lines": lines});
+            hostile.say("stream.s", chunk.to_string()).await;
+            let closed = credit.next().await.expect("somebody follows");
+            let closed: Value = serde_json::from_slice(&closed.payload).expect("credit");
+            assert_eq!(closed["close"], true);
+        };
+        let asked = stack.service.get("/logs/hostile/default/x/watch", &token);
+        let (got, ()) = both(asked, answer).await;
+        let text = got.body.to_string();
+        assert!(text.contains("agent_misbehaves"), "{text}");
+        assert!(!text.contains("x-1"), "{text}");
+    }
 }
 
 /// Numbers at the ends of their range; streams that are not its own.
@@ -115,7 +135,7 @@ async fn a_followed_log_takes_no_harm_from_what_it_is_sent() {
     let hostile = Impostor::heard(&stack, CLUSTER, &[]).await;
     let mut questions = hostile.hears("log").await;
     let mut credit = hostile.hears("credit.>").await;
-    appeared(&stack, &token).await;
+    stack.known(&[CLUSTER]).await;
     let reply = |stream: &str, credit: &str| {
         json!({"stream": stream, "credit": credit, "sources": []}).to_string()
     };

@@ -141,6 +141,27 @@ impl Impostor {
         }))
     }
 
+    /// Lets everybody follow a log in which nothing is written.
+    pub async fn lets_follow(&self) -> Running {
+        let (mut asked, client, name) = (
+            self.hears("log").await,
+            self.client.clone(),
+            self.name.clone(),
+        );
+        Running(tokio::spawn(async move {
+            for number in 0.. {
+                let Some(question) = asked.next().await else {
+                    return;
+                };
+                let reply = json!({"stream": format!("agent.{name}.stream.s{number}"), "sources": [],
+                    "credit": format!("cluster.{name}.credit.s{number}")});
+                let inbox = question.reply.expect("somebody waits");
+                let replied = client.publish(inbox, reply.to_string().into()).await;
+                replied.expect("a connection");
+            }
+        }))
+    }
+
     /// Answers each question with a fault.
     pub fn refuses(&mut self, code: &'static str) -> Running {
         let (mut questions, client, name) =

@@ -153,11 +153,7 @@ async fn a_link_is_worth_no_more_than_its_maker() {
     let stack = Stack::start(0).await;
     let path = link(&stack, "cluster-a").await;
     let token = stack.service.token("admin").await;
-    let users = stack.dir.path().join("users.json");
-    let text = std::fs::read_to_string(&users).unwrap();
-    let mut document: serde_json::Value = serde_json::from_str(&text).unwrap();
-    document["users"]["admin"]["grants"][0]["role"] = json!("operator");
-    std::fs::write(&users, document.to_string()).unwrap();
+    stack.edit_users(|users| users["admin"]["grants"][0]["role"] = json!("operator"));
     let lost = async || {
         let me = stack.service.get("/me", &token).await;
         me.body.to_string().contains("operator").then_some(())

@@ -1,9 +1,13 @@
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use futures::StreamExt as _;
-use serde_json::Value;
+use serde_json::{Value, json};
+use xtask::proxy::TcpProxy;
 
-use crate::stack::{PATIENCE, Stack};
+use crate::impostor::Impostor;
+use crate::stack::{PATIENCE, Service, Stack};
+
+mod slow;
 
 /// Reads events until one satisfies `wanted`; its data.
 async fn event(
@@ -76,6 +80,56 @@ async fn a_followed_log_says_that_its_agent_has_left() {
     assert_eq!(end, "leaving");
 }
 
+/// What was under way when the link broke has come to nobody, and is granted once more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_followed_log_goes_on_when_all_that_was_granted_was_lost_on_the_way() {
+    let stack = Stack::start(0).await;
+    let proxy = TcpProxy::start(stack.nats.address()).await.unwrap();
+    let behind = Service::start(&stack.dir, &format!("nats://{}", proxy.addr())).await;
+    let token = behind.token("viewer").await;
+    let writer = Impostor::heard(&stack, "writer", &[]).await;
+    behind.known(&["writer"], &token).await;
+    let (mut logs, mut lists) = (writer.hears("log").await, writer.hears("deployments").await);
+    let mut credits = writer.hears("credit.>").await;
+    let mut granted = async || {
+        let credit = credits.next().await.expect("somebody follows");
+        let credit: Value = serde_json::from_slice(&credit.payload).expect("credit");
+        usize::try_from(credit["lines"].as_u64().expect("a number")).expect("a small one")
+    };
+    let reply = json!({"stream": "agent.writer.stream.s", "credit": "cluster.writer.credit.s", "sources": []});
+    let (opened, ()) = tokio::join!(
+        behind.open("/logs/writer/default/web/watch", &token),
+        writer.replies(&mut logs, reply.to_string())
+    );
+    let mut events = stream(opened);
+    let all = granted().await;
+    proxy.reset();
+    let away = async || (!behind.app.fleet.bus().is_up()).then_some(());
+    behind.until("the link is broken", away).await;
+    let line = json!({"pod": "web-1", "container": "web", "text": "x"});
+    let lost = json!({"sequence": 1, "lines": vec![&line; all]});
+    writer.say("stream.s", lost.to_string()).await;
+    // Another aggregator hears something behind it: it has been sent.
+    stack.known(&["writer"]).await;
+    let other = stack.service.token("viewer").await;
+    let (behind_it, ()) = tokio::join!(
+        stack.service.get("/deployments/writer/default", &other),
+        writer.replies(&mut lists, r#"{"items":[]}"#)
+    );
+    assert_eq!(behind_it.status, StatusCode::OK, "{behind_it:?}");
+    proxy.heal();
+    let again = async { while granted().await < all {} };
+    let again = tokio::time::timeout(PATIENCE, again).await;
+    again.expect("it is granted again");
+    let next = json!({"sequence": 2, "lines": [&line]});
+    writer.say("stream.s", next.to_string()).await;
+    let chunk = event(&mut events, "lines", |_| true).await;
+    assert_eq!(
+        (&chunk["sequence"], &chunk["dropped"]),
+        (&json!(2), &json!(1))
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn signing_out_ends_what_is_being_followed() {
     let stack = Stack::start(1).await;
@@ -88,6 +142,54 @@ async fn signing_out_ends_what_is_being_followed() {
     assert_eq!(out.status, StatusCode::NO_CONTENT, "{out:?}");
     let problem = event(&mut events, "problem", |_| true).await;
     assert_eq!(problem["code"], "unauthenticated");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_follows_so_many_logs_and_leaves_the_other_sessions_theirs() {
+    let stack = Stack::start(0).await;
+    let token = stack.service.token("viewer").await;
+    let writer = Impostor::heard(&stack, "writer", &[]).await;
+    let _replies = writer.lets_follow().await;
+    stack.known(&["writer"]).await;
+    let path = "/logs/writer/default/web/watch";
+    let mut open = Vec::new();
+    for _ in 0..32 {
+        open.push(stream(stack.service.open(path, &token).await));
+    }
+    let refused = stack.service.get(path, &token).await;
+    assert_eq!(
+        (refused.status, refused.code()),
+        (StatusCode::TOO_MANY_REQUESTS, "rate_limited")
+    );
+    let other = stack.service.token("viewer").await;
+    drop(stream(stack.service.open(path, &other).await));
+    open.pop();
+    let again = async || {
+        let answer = stack.service.open(path, &token).await;
+        (answer.status() == StatusCode::OK).then_some(())
+    };
+    stack.service.until("there is a place again", again).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_aggregator_follows_so_many_logs() {
+    let stack = Stack::start(0).await;
+    let writer = Impostor::heard(&stack, "writer", &[]).await;
+    let _replies = writer.lets_follow().await;
+    stack.known(&["writer"]).await;
+    let path = "/logs/writer/default/web/watch";
+    let mut open = Vec::new();
+    for _ in 0..512 / 32 {
+        let token = stack.service.token("viewer").await;
+        for _ in 0..32 {
+            open.push(stream(stack.service.open(path, &token).await));
+        }
+    }
+    let token = stack.service.token("viewer").await;
+    let refused = stack.service.get(path, &token).await;
+    assert_eq!(refused.code(), "rate_limited");
+    let detail = refused.body["detail"].as_str().unwrap();
+    assert!(detail.contains("512"), "{detail}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,6 +18,8 @@ mod reads;
 mod restart;
 mod secured;
 mod silence;
+mod slow_reader;
 mod stack;
+mod storm;
 mod watch;
 mod watcher;

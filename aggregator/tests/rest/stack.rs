@@ -7,7 +7,7 @@ use std::time::Duration;
 use aggregator::app::App;
 use aggregator::args::{LogFormat, Serve};
 use aggregator::password::{self, Password};
-use aggregator::{routes, run};
+use aggregator::{listener, routes, run};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -16,6 +16,9 @@ use http_body_util::BodyExt as _;
 use k8s_sim::Simulation;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
 use xtask::condition;
@@ -41,10 +44,22 @@ pub struct Service {
     router: Router,
 }
 
-/// One agent, stopped as by SIGTERM.
+/// One agent on a runtime of its own, as a process of its own would be.
 pub struct RunningAgent {
-    stop: tokio::sync::oneshot::Sender<()>,
+    stop: oneshot::Sender<()>,
     task: JoinHandle<anyhow::Result<()>>,
+    runtime: Own,
+}
+
+/// A runtime that can be dropped where nobody may wait for its end.
+struct Own(Option<Runtime>);
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// An answer, read whole.
@@ -116,6 +131,21 @@ impl Stack {
         self.service.online(clusters, &token).await;
     }
 
+    /// Waits until these clusters are known and online.
+    pub async fn known(&self, clusters: &[&str]) {
+        let token = self.service.token("admin").await;
+        self.service.known(clusters, &token).await;
+    }
+
+    /// Changes the file of users while it is read.
+    pub fn edit_users(&self, change: impl FnOnce(&mut Value)) {
+        let path = self.dir.path().join("users.json");
+        let text = std::fs::read_to_string(&path).expect("the file is there");
+        let mut document: Value = serde_json::from_str(&text).expect("it is JSON");
+        change(&mut document["users"]);
+        std::fs::write(&path, document.to_string()).expect("the folder is writable");
+    }
+
     /// The namespace and name of a healthy deployment of a cluster.
     pub async fn healthy(&self, cluster: &str) -> (String, String) {
         let token = self.service.token("admin").await;
@@ -125,9 +155,19 @@ impl Stack {
 
 impl RunningAgent {
     pub fn start(config: agent::Config) -> Self {
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let task = tokio::spawn(agent::run(config, async move { drop(stopped.await) }));
-        Self { stop, task }
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = runtime.spawn(agent::run(config, async move { drop(stopped.await) }));
+        let runtime = Own(Some(runtime));
+        Self {
+            stop,
+            task,
+            runtime,
+        }
     }
 
     /// Stops it as SIGTERM does.
@@ -139,9 +179,9 @@ impl RunningAgent {
             .expect("the agent ends well");
     }
 
-    /// Stops it as SIGKILL does: without a word.
+    /// Stops all of it as SIGKILL does: without a word.
     pub fn kill(self) {
-        self.task.abort();
+        drop(self.runtime);
     }
 }
 
@@ -195,6 +235,20 @@ impl Service {
         .await;
     }
 
+    /// Waits until these clusters are known and online.
+    pub async fn known(&self, clusters: &[&str], token: &str) {
+        self.until("the clusters are known", async || {
+            let list = self.get("/clusters", token).await;
+            let items = list.body["items"].as_array()?.clone();
+            let online = |name: &&str| {
+                let of = |item: &&Value| item["cluster"] == **name && item["presence"] == "online";
+                items.iter().any(|item| of(&item))
+            };
+            clusters.iter().all(online).then_some(())
+        })
+        .await;
+    }
+
     /// The namespace and name of a healthy deployment of a cluster.
     pub async fn healthy(&self, cluster: &str, token: &str) -> (String, String) {
         let namespaces = self.get(&format!("/namespaces/{cluster}"), token).await;
@@ -207,6 +261,15 @@ impl Service {
             }
         }
         panic!("no healthy deployment in {cluster}");
+    }
+
+    /// Listens on a free port as well; where.
+    pub async fn listen(&self) -> SocketAddr {
+        let socket = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+        let address = socket.local_addr().expect("an address");
+        let stopping = self.app.stopping.clone();
+        tokio::spawn(listener::serve(socket, self.router.clone(), stopping));
+        address
     }
 
     pub async fn send(&self, request: Request<Body>) -> Response<Body> {

@@ -45,11 +45,16 @@ impl Watcher {
             return Err(Answer::read(response).await);
         }
         assert_eq!(response.headers()["content-type"], "text/event-stream");
-        Ok(Self {
-            body: response.into_body().into_data_stream(),
-            text: String::new(),
+        Ok(Self::of(String::new(), response.into_body()))
+    }
+
+    /// One that goes on where somebody else has read so far.
+    pub fn of(text: String, rest: Body) -> Self {
+        Self {
+            body: rest.into_data_stream(),
+            text,
             last_id: None,
-        })
+        }
     }
 
     /// The next event; `None` when the stream has ended.

@@ -79,6 +79,19 @@ pub async fn without_pause(
     Ok(latencies)
 }
 
+/// How often an open loop may call, a second: at most `wanted`, and half as often as calls are answered one after the other. One that
+/// calls more often than it is answered measures nothing but its own queue.
+#[expect(clippy::cast_precision_loss, reason = "there are not that many calls")]
+pub async fn bearable(
+    wanted: f64,
+    length: Duration,
+    call: impl AsyncFnMut() -> Result<()>,
+) -> Result<f64> {
+    let begin = Instant::now();
+    let calls = without_pause(length, call).await?.count();
+    Ok(wanted.min(calls as f64 / begin.elapsed().as_secs_f64() / 2.0))
+}
+
 /// The middle one; of an even number, the mean of the two in the middle.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
@@ -115,6 +128,17 @@ mod tests {
         let mut calls = 0;
         let closed = without_pause(Duration::from_secs(1), async || hiccup(&mut calls).await);
         assert!(closed.await.unwrap().quantile(0.8) < 2.0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_called_more_than_half_as_often_as_it_can_be() {
+        let length = Duration::from_secs(1);
+        let slow = async || {
+            sleep(Duration::from_millis(500)).await;
+            Ok(())
+        };
+        assert!((bearable(4.0, length, slow).await.unwrap() - 1.0).abs() < 1e-3);
+        assert!((bearable(0.5, length, slow).await.unwrap() - 0.5).abs() < 1e-9);
     }
 
     #[test]

@@ -7,8 +7,10 @@ use clap::ValueEnum;
 
 use crate::options::Options;
 use crate::row::Row;
+use crate::stand::Stand;
 
 mod agent_memory;
+mod away;
 mod callers;
 mod fleet;
 mod list;
@@ -31,6 +33,8 @@ pub enum Part {
     AgentMemory,
     /// A query over the whole fleet, beside the bare scatter, and the aggregator's memory before and after
     Fleet,
+    /// The same when all clusters are away, from what they last said
+    Away,
     /// A change in a cluster until a reader of the event stream has it
     Watch,
     /// The bus restarted under very many agents
@@ -39,16 +43,18 @@ pub enum Part {
 
 impl Part {
     pub async fn run(self, options: &Options) -> Result<Vec<Row>> {
-        match self {
-            Self::List => list::rows(options).await,
-            Self::Callers => callers::rows(options).await,
-            Self::Restart => restart::rows(options).await,
-            Self::Presence => presence::rows(options).await,
-            Self::AgentMemory => agent_memory::rows(options).await,
-            Self::Fleet => fleet::rows(options).await,
-            Self::Watch => watch::rows(options).await,
-            Self::Storm => storm::rows(options).await,
-        }
+        Stand::with(async |stand| match self {
+            Self::List => list::rows(options, stand).await,
+            Self::Callers => callers::rows(options, stand).await,
+            Self::Restart => restart::rows(options, stand).await,
+            Self::Presence => presence::rows(options, stand).await,
+            Self::AgentMemory => agent_memory::rows(options, stand).await,
+            Self::Fleet => fleet::rows(options, stand).await,
+            Self::Away => away::rows(options, stand).await,
+            Self::Watch => watch::rows(options, stand).await,
+            Self::Storm => storm::rows(options, stand).await,
+        })
+        .await
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::caller::{Ask, Bare, Http, Scatter};
-use crate::load::{at_rate, median};
+use crate::load::{at_rate, bearable, median};
 
 /// Somebody who is measured.
 pub enum Contestant {
@@ -29,24 +29,26 @@ impl Contestant {
 pub struct Rounds(Vec<Vec<f64>>);
 
 impl Rounds {
-    /// The median call of each contestant, in milliseconds, at a fixed rate.
+    /// The median call of each contestant, in milliseconds, at one fixed rate that all of them bear.
     pub async fn of_medians(
         contestants: &mut [Contestant],
         rounds: usize,
         a_second: f64,
         length: Duration,
     ) -> Result<Self> {
+        let mut a_second = a_second;
+        // This is the round for warming up too.
+        for contestant in contestants.iter_mut() {
+            a_second = bearable(a_second, length, async || contestant.call().await).await?;
+        }
         let mut all = Vec::new();
-        // The first is for warming up.
-        for round in 0..=rounds {
+        for _ in 0..rounds {
             let mut figures = Vec::new();
             for contestant in contestants.iter_mut() {
                 let latencies = at_rate(a_second, length, async || contestant.call().await).await?;
                 figures.push(latencies.quantile(0.5));
             }
-            if round > 0 {
-                all.push(figures);
-            }
+            all.push(figures);
         }
         Ok(Self(all))
     }

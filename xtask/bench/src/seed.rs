@@ -40,12 +40,15 @@ impl Seed {
         let kubernetes = ("KUBERNETES_URL", format!("http://{}", api.address));
         let mut agent_program = program(&python, "agent", agent, kubernetes);
         agent_program.env("CLUSTER", &api.cluster);
-        let mut agent_process =
-            Process::spawn("seed agent", agent_program, &stand.file("agent.log"))?;
+        let mut agent_process = Process::spawn(
+            "seed agent",
+            agent_program,
+            &stand.file("logs/seed-agent.log"),
+        )?;
         let address = free_address()?;
         let agents = ("AGENTS", format!("{}=http://{agent}", api.cluster));
         let aggregator = program(&python, "aggregator", address, agents);
-        let mut aggregator = Process::spawn("seed", aggregator, &stand.file("seed.log"))?;
+        let mut aggregator = Process::spawn("seed", aggregator, &stand.file("logs/seed.log"))?;
         condition::met("the FastAPI peer", READY_WITHIN, async || {
             agent_process.ensure_running()?;
             aggregator.ensure_running()?;

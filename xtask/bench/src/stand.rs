@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use async_nats::{Client, ConnectOptions};
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -21,6 +21,7 @@ use xtask::session::Session;
 use crate::caller::Http;
 
 mod clusters;
+mod log;
 
 pub use clusters::{Api, Crowd};
 
@@ -40,8 +41,20 @@ pub struct Stand {
 }
 
 impl Stand {
+    /// Does something on a stand of its own. If that fails, the error ends with the last lines of all logs that say something:
+    /// the files go with the stand.
+    pub async fn with<T>(act: impl AsyncFnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let mut stand = Self::start().await?;
+        act(&mut stand)
+            .await
+            .map_err(|error| match log::tails(&stand.data.file("logs")) {
+                tails if tails.is_empty() => error,
+                tails => anyhow!("{error:#}{tails}"),
+            })
+    }
+
     /// Without clusters.
-    pub async fn start() -> Result<Self> {
+    async fn start() -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let data = DataDir::open(dir.path())?;
         let this = std::env::current_exe()?;

@@ -26,13 +26,13 @@ async fn a_row_is_measured_from_end_to_end_and_written_down() {
     let json = file.to_str().unwrap();
     let size = ["--clusters", "5", "--deployments", "4", "--rounds", "1"];
     let rest = ["--seconds", "1", "--connections", "5", "--json", json];
-    let parts = ["list", "restart", "presence", "fleet", "watch"];
+    let parts = ["list", "restart", "presence", "fleet", "away", "watch"];
     let arguments = [&parts[..], &size[..], &rest[..]].concat();
     let (ran, said) = bench(&arguments);
     assert!(ran, "{said}");
     let written: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     let rows = written["rows"].as_array().unwrap();
-    assert_eq!(rows.len(), 12, "{written:#}");
+    assert_eq!(rows.len(), 15, "{written:#}");
     for row in rows {
         assert!(row["value"].as_f64().unwrap() > 0.0, "{row}");
         assert_eq!(row["peer"].is_null(), row["ratio"].is_null(), "{row}");

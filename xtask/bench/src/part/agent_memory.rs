@@ -16,10 +16,12 @@ const NAMESPACES: usize = 50;
 const LOOKS: u32 = 8;
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
-pub async fn rows(options: &Options) -> Result<Vec<Row>> {
-    let idle = most(1, 0).await?;
+pub async fn rows(options: &Options, stand: &mut Stand) -> Result<Vec<Row>> {
+    let idle = most(stand, 1, 0).await?;
+    // Nothing is to be measured beside another.
+    stand.clusters.clear();
     let many = options.many.div_ceil(NAMESPACES);
-    let full = most(NAMESPACES, many).await?;
+    let full = Stand::with(async |stand| most(stand, NAMESPACES, many).await).await?;
     let name = format!("agent memory, {} deployments", many * NAMESPACES);
     Ok(vec![
         Row::new("agent memory, idle", idle, "MB").target(&[Target::AtMost(15.0)]),
@@ -28,8 +30,7 @@ pub async fn rows(options: &Options) -> Result<Vec<Row>> {
 }
 
 /// The most that it took at any look, with its cache filled.
-async fn most(namespaces: usize, deployments: usize) -> Result<f64> {
-    let mut stand = Stand::start().await?;
+async fn most(stand: &mut Stand, namespaces: usize, deployments: usize) -> Result<f64> {
     let apis = stand.simulator(1, namespaces, deployments).await?;
     let agent = stand.agent(apis.first().context("no cluster")?)?;
     let pid = agent.pid();

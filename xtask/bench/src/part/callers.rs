@@ -26,11 +26,10 @@ struct Seen {
 /// 16 connections, and what is asked on them.
 struct Callers(Vec<(Http, Ask)>);
 
-pub async fn rows(options: &Options) -> Result<Vec<Row>> {
-    let mut stand = Stand::start().await?;
-    let api = one_cluster(&mut stand).await?;
+pub async fn rows(options: &Options, stand: &mut Stand) -> Result<Vec<Row>> {
+    let api = one_cluster(stand).await?;
     let mut ours = Callers::new(async || Ok((stand.caller().await?, ask(&api)))).await?;
-    let seed = Seed::start(&stand, &api).await?;
+    let seed = Seed::start(stand, &api).await?;
     let mut theirs = match &seed {
         Some(seed) => Some(callers_of(seed, &api).await?),
         None => None,

@@ -30,13 +30,12 @@ struct Traffic {
     answer: usize,
 }
 
-pub async fn rows(options: &Options) -> Result<Vec<Row>> {
+pub async fn rows(options: &Options, stand: &mut Stand) -> Result<Vec<Row>> {
     let Options {
         clusters,
         deployments,
         ..
     } = *options;
-    let mut stand = Stand::start().await?;
     let crowd = Crowd {
         clusters,
         deployments,
@@ -54,8 +53,8 @@ pub async fn rows(options: &Options) -> Result<Vec<Row>> {
     );
     let mut asked = Vec::new();
     for ask in [&page, &search] {
-        ensure_whole(&mut stand, ask, clusters).await?;
-        asked.push(traffic(&mut stand, ask, clusters).await?);
+        ensure_whole(stand, ask, clusters).await?;
+        asked.push(traffic(stand, ask, clusters).await?);
     }
     let mut contestants = Vec::new();
     for (ask, traffic) in [page, search].into_iter().zip(&asked) {

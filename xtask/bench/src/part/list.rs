@@ -25,12 +25,11 @@ const BARE: &str = "cluster.bare.bench";
 
 const READY_WITHIN: Duration = Duration::from_secs(20);
 
-pub async fn rows(options: &Options) -> Result<Vec<Row>> {
-    let mut stand = Stand::start().await?;
-    let api = one_cluster(&mut stand).await?;
+pub async fn rows(options: &Options, stand: &mut Stand) -> Result<Vec<Row>> {
+    let api = one_cluster(stand).await?;
     let body = stand.caller().await?.call(&ask(&api)).await?;
     let http = free_address()?;
-    let _peer = peer(&stand, http, &body).await?;
+    let _peer = peer(stand, http, &body).await?;
     let bare = Bare {
         client: stand.bus_client().await?,
         subject: BARE.to_owned(),

@@ -21,14 +21,13 @@ const CLUSTERS: usize = 20;
 const SEEN_WITHIN: Duration = Duration::from_secs(30);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 
-pub async fn rows(options: &Options) -> Result<Vec<Row>> {
-    let mut stand = Stand::start().await?;
+pub async fn rows(options: &Options, stand: &mut Stand) -> Result<Vec<Row>> {
     let clusters = CLUSTERS.min(options.clusters);
     let apis = stand.simulator(clusters, 1, 10).await?;
     let mut caller = stand.caller().await?;
     let (mut joins, mut losses) = (Latencies::default(), Latencies::default());
     for api in &apis {
-        joins.add(join(&mut stand, &mut caller, api).await?);
+        joins.add(join(stand, &mut caller, api).await?);
         let agent = stand.clusters.last_mut().context("no agent")?;
         let killed = Instant::now();
         agent.signal(Signal::KILL)?;

@@ -18,9 +18,8 @@ use crate::stand::Stand;
 /// The rollouts that follow are the simulator's to carry out: more would be a load of their own.
 const A_SECOND: f64 = 20.0;
 
-pub async fn rows(options: &Options) -> Result<Vec<Row>> {
-    let mut stand = Stand::start().await?;
-    let api = one_cluster(&mut stand).await?;
+pub async fn rows(options: &Options, stand: &mut Stand) -> Result<Vec<Row>> {
+    let api = one_cluster(stand).await?;
     let mut ours = stand.caller().await?;
     let names = names(&ours.call(&ask(&api)).await?)?;
     let mut names = names.iter().cycle();

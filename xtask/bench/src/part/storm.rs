@@ -26,9 +26,8 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 /// An agent that has been connected for so long is there, and is to be shown.
 const HEARD_WITHIN: Duration = Duration::from_secs(2);
 
-pub async fn rows(options: &Options) -> Result<Vec<Row>> {
+pub async fn rows(options: &Options, stand: &mut Stand) -> Result<Vec<Row>> {
     let clusters = options.connections;
-    let mut stand = Stand::start().await?;
     let crowd = Crowd {
         clusters,
         deployments: 1,
@@ -39,7 +38,7 @@ pub async fn rows(options: &Options) -> Result<Vec<Row>> {
     stand.online(clusters).await?;
     sleep(SETTLES_WITHIN).await;
     let names = Shown::look(&mut stand.caller().await?).await?.names;
-    let others = connections(&stand).await?.saturating_sub(clusters);
+    let others = connections(stand).await?.saturating_sub(clusters);
     let (reader, looker) = (stand.caller().await?, stand.caller().await?);
 
     let begun = Instant::now();
@@ -48,7 +47,7 @@ pub async fn rows(options: &Options) -> Result<Vec<Row>> {
     let (back, stop) = tokio::sync::watch::channel(false);
     let (watched, reads) = tokio::join!(
         async {
-            let watched = recovery(&stand, looker, clusters, others, begun).await;
+            let watched = recovery(stand, looker, clusters, others, begun).await;
             // The reader may have ended by itself, with an error that is told below.
             back.send(true).ok();
             watched

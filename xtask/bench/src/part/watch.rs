@@ -33,9 +33,8 @@ struct Place {
     path: String,
 }
 
-pub async fn rows(options: &Options) -> Result<Vec<Row>> {
+pub async fn rows(options: &Options, stand: &mut Stand) -> Result<Vec<Row>> {
     let clusters = options.clusters;
-    let mut stand = Stand::start().await?;
     let crowd = Crowd {
         clusters,
         deployments: options.deployments,

@@ -1,0 +1,117 @@
+//! What waits for the reader of one followed log. Knows no bus.
+
+use std::collections::VecDeque;
+
+use bus_schema::LogChunk;
+
+/// The most that waits, as it came over the bus; one chunk is kept whatever its size.
+const BYTES: usize = LogChunk::MAX_BYTES;
+
+/// Chunks in their order. Where there is no room for a new one the oldest go, and their lines are counted: the newest are what a
+/// reader wants.
+#[derive(Debug, Default)]
+pub struct Backlog {
+    chunks: VecDeque<(LogChunk, usize)>,
+    bytes: usize,
+    /// Lines that were missing before the oldest chunk.
+    dropped: u64,
+    /// Lines that have left since credit was granted for them.
+    left: usize,
+}
+
+impl Backlog {
+    /// Takes in a chunk that came in so many bytes.
+    pub fn push(&mut self, chunk: LogChunk, bytes: usize) {
+        self.bytes += bytes;
+        self.chunks.push_back((chunk, bytes));
+        while self.bytes > BYTES && self.chunks.len() > 1 {
+            let oldest = self.take();
+            let lost = oldest.map_or(0, |chunk| {
+                chunk.dropped.saturating_add(chunk.lines.len() as u64)
+            });
+            self.dropped = self.dropped.saturating_add(lost);
+        }
+    }
+
+    /// The oldest chunk. It says how many lines are missing before it.
+    pub fn pop(&mut self) -> Option<LogChunk> {
+        let mut chunk = self.take()?;
+        let missing = std::mem::take(&mut self.dropped);
+        chunk.dropped = chunk.dropped.saturating_add(missing);
+        Some(chunk)
+    }
+
+    /// How many lines have left, to the reader or for good, and not been granted again.
+    pub fn left(&self) -> usize {
+        self.left
+    }
+
+    /// Credit was granted for all that has left.
+    pub fn granted(&mut self) {
+        self.left = 0;
+    }
+
+    fn take(&mut self) -> Option<LogChunk> {
+        let (chunk, bytes) = self.chunks.pop_front()?;
+        self.bytes -= bytes;
+        self.left += chunk.lines.len();
+        Some(chunk)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bus_schema::LogLine;
+
+    use super::*;
+
+    fn chunk(sequence: u64, lines: usize, dropped: u64) -> LogChunk {
+        let line = LogLine {
+            pod: "web-1".parse().expect("a pod"),
+            container: "web".parse().expect("a container"),
+            time: None,
+            text: sequence.to_string(),
+        };
+        LogChunk {
+            sequence,
+            lines: vec![line; lines],
+            dropped,
+            end: None,
+        }
+    }
+
+    #[test]
+    fn what_fits_comes_out_as_it_went_in() {
+        let mut backlog = Backlog::default();
+        backlog.push(chunk(1, 2, 0), BYTES / 2);
+        backlog.push(chunk(2, 3, 7), BYTES / 2);
+        assert_eq!(backlog.pop(), Some(chunk(1, 2, 0)));
+        assert_eq!(backlog.left(), 2);
+        backlog.granted();
+        assert_eq!(backlog.pop(), Some(chunk(2, 3, 7)));
+        assert_eq!(backlog.left(), 3);
+        assert_eq!(backlog.pop(), None);
+    }
+
+    #[test]
+    fn the_oldest_go_and_each_of_their_lines_is_counted_and_owed() {
+        let mut backlog = Backlog::default();
+        for sequence in 1..=1_000 {
+            backlog.push(chunk(sequence, 3, 1), BYTES / 4);
+            assert!(backlog.bytes <= BYTES);
+        }
+        assert_eq!(backlog.left(), 996 * 3);
+        let oldest = backlog.pop().expect("a chunk");
+        assert_eq!((oldest.sequence, oldest.dropped), (997, 996 * 4 + 1));
+        assert_eq!(backlog.pop(), Some(chunk(998, 3, 1)), "counted once");
+    }
+
+    #[test]
+    fn one_chunk_is_kept_whatever_its_size() {
+        let mut backlog = Backlog::default();
+        backlog.push(chunk(1, 1, u64::MAX), 1);
+        backlog.push(chunk(2, 1, u64::MAX), BYTES * 2);
+        let kept = backlog.pop().expect("a chunk");
+        assert_eq!((kept.sequence, kept.dropped), (2, u64::MAX));
+    }
+}

@@ -1,0 +1,99 @@
+//! What is wrong with a cluster, and what its agents cannot or should not do.
+
+use super::*;
+
+#[test]
+fn a_second_cluster_of_the_same_name_is_a_conflict_and_changes_nothing_else() {
+    let (mut registry, start) = (Registry::default(), Moment::now());
+    registry.observe(cluster(), heartbeat("i1", "u1", start.wall), start);
+    registry.observe(cluster(), heartbeat("i2", "u2", start.wall), start);
+    assert!(registry.is_contested(&cluster(), start));
+    assert_eq!(registry.uid(&cluster()), Some("u1"));
+    assert_eq!(kinds(&registry, start), [ConditionType::IdentityConflict]);
+    let gone = later(start, lost_after(HEARTBEAT_EVERY));
+    assert!(
+        !registry.is_contested(&cluster(), gone),
+        "a rival that is gone is no conflict"
+    );
+}
+
+#[test]
+fn a_wrong_clock_is_shown_and_does_not_touch_presence() {
+    let (mut registry, start) = (Registry::default(), Moment::now());
+    let hour = SignedDuration::from_hours(1);
+    for off in [hour, -hour] {
+        registry.observe(cluster(), heartbeat("i1", "u1", start.wall + off), start);
+        assert_eq!(registry.presence(&cluster(), start), Some(Presence::Online));
+        assert_eq!(kinds(&registry, start), [ConditionType::ClockSkew]);
+    }
+}
+
+#[test]
+fn a_slow_line_is_no_wrong_clock() {
+    let (mut registry, start) = (Registry::default(), Moment::now());
+    let late = SignedDuration::from_secs(-5);
+    let slow = Heartbeat {
+        round_trip_milliseconds: Some(4000),
+        ..heartbeat("i1", "u1", start.wall + late)
+    };
+    registry.observe(cluster(), slow, start);
+    assert_eq!(kinds(&registry, start), []);
+    let wrong = heartbeat("i1", "u1", start.wall + late);
+    registry.observe(cluster(), wrong, start);
+    assert_eq!(kinds(&registry, start), [ConditionType::ClockSkew]);
+}
+
+#[test]
+fn a_flood_of_instances_takes_no_more_memory_and_is_shown() {
+    let (mut registry, start) = (Registry::default(), Moment::now());
+    for instance in 0..1_000 {
+        registry.observe(
+            cluster(),
+            heartbeat(&format!("i{instance}"), "u1", start.wall),
+            start,
+        );
+    }
+    assert_eq!(registry.view(&cluster(), start).unwrap().agents, INSTANCES);
+    assert_eq!(kinds(&registry, start), [ConditionType::Misbehaving]);
+}
+
+#[test]
+fn what_an_older_agent_does_not_answer_is_known() {
+    let (mut registry, start) = (Registry::default(), Moment::now());
+    let older = Heartbeat {
+        verbs: vec!["info".to_owned()],
+        ..heartbeat("i1", "u1", start.wall)
+    };
+    registry.observe(cluster(), older, start);
+    assert!(registry.answers(&cluster(), "info"));
+    assert!(!registry.answers(&cluster(), "restart"));
+}
+
+#[test]
+fn what_an_agent_does_wrong_is_told_once_and_shown_for_a_minute() {
+    let (mut registry, start) = (Registry::default(), Moment::now());
+    registry.observe(cluster(), heartbeat("i1", "u1", start.wall), start);
+    let at = |seconds| later(start, Duration::from_secs(seconds));
+    assert!(registry.misbehaves(&cluster(), "shouts", start));
+    assert!(!registry.misbehaves(&cluster(), "shouts", at(1)));
+    assert!(registry.misbehaves(&cluster(), "lies", at(2)));
+    registry.observe(cluster(), heartbeat("i1", "u1", at(50).wall), at(50));
+    let view = registry.view(&cluster(), at(50)).expect("it is known");
+    assert!(
+        view.conditions[0].message.contains("lies (3 times)"),
+        "{view:?}"
+    );
+    registry.observe(cluster(), heartbeat("i1", "u1", at(62).wall), at(62));
+    assert_eq!(kinds(&registry, at(62)), []);
+    assert!(registry.misbehaves(&cluster(), "shouts", at(63)));
+}
+
+#[test]
+fn names_that_are_only_misused_are_not_remembered() {
+    let (mut registry, now) = (Registry::default(), Moment::now());
+    for number in 0..1000 {
+        let name = format!("stranger-{number}").parse().expect("a name");
+        assert_eq!(registry.misbehaves(&name, "shouts", now), number == 0);
+    }
+    assert_eq!(registry.names().count(), 0);
+}

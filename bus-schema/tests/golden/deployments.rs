@@ -1,0 +1,119 @@
+//! Deployments: of one cluster, of all, and as they change.
+
+use std::collections::BTreeMap;
+
+use bus_schema::verb::{DeploymentSummary, ListDeployments};
+use bus_schema::{
+    AnswerId, DeploymentChanges, DeploymentFilter, GoneDeployment, Health, ImageCounts, Page,
+    Place, Scope, SurveyDeployments, Surveyed, Totals,
+};
+
+use crate::{golden, name};
+
+fn deployment() -> DeploymentSummary {
+    DeploymentSummary {
+        namespace: name("shop"),
+        deployment_name: name("my.cart"),
+        replicas: 3,
+        ready: 2,
+        updated: 3,
+        available: 2,
+        images: vec!["shop/cart:1.4.2".to_owned()],
+        health: Health::Degraded,
+        reason: Some("2 of 3 replicas are available".to_owned()),
+        restarted_at: Some(name("2026-03-01T08:00:00Z")),
+        created_at: Some(name("2026-01-01T00:00:00Z")),
+        labels: BTreeMap::from([("app".to_owned(), "cart".to_owned())]),
+    }
+}
+
+#[test]
+fn deployment_changes() {
+    let gone = GoneDeployment {
+        namespace: name("shop"),
+        deployment_name: name("old.cart"),
+    };
+    golden(
+        "deployment.changes",
+        &DeploymentChanges {
+            instance: "i7k2".to_owned().try_into().unwrap(),
+            sequence: 42,
+            changed: vec![deployment()],
+            gone: vec![gone],
+        },
+    );
+}
+
+#[test]
+fn deployments() {
+    golden(
+        "deployments.request",
+        &ListDeployments {
+            cluster_uid: Some("u-1".to_owned()),
+            namespace: Some(name("shop")),
+            label_selector: Some("tier in (web, api),team!=x".to_owned()),
+            q: Some("cart".to_owned()),
+            image: Some(":1.4".to_owned()),
+            health: Some(Health::Degraded),
+            limit: Some(50),
+            next: Some("shop/cart".to_owned()),
+        },
+    );
+    golden(
+        "deployments.reply",
+        &Page {
+            items: vec![deployment()],
+            next: Some("shop/my.cart".to_owned()),
+            stale_seconds: Some(42),
+        },
+    );
+}
+
+#[test]
+fn fleet_deployments() {
+    let namespaces = vec![name("pay"), name("shop-*")];
+    golden(
+        "fleet.deployments.request",
+        &SurveyDeployments {
+            answer: AnswerId {
+                asker: name("a5k1"),
+                question: name("q9x2"),
+            },
+            scopes: vec![Scope {
+                clusters: vec![name("prod-*")],
+                namespaces: namespaces.clone(),
+            }],
+            clusters: vec![name("prod-eu-*")],
+            filter: DeploymentFilter {
+                namespaces,
+                label_selector: Some("tier in (web, api),team!=x".to_owned()),
+                q: Some("cart".to_owned()),
+                image: Some(":1.4*".to_owned()),
+                health: vec![Health::Failed, Health::Degraded],
+            },
+            sort: name("-restarted_at"),
+            limit: 50,
+            bytes: 65_536,
+            after: Some(Place {
+                rank: 1_772_359_200,
+                deployment_name: name("my.cart"),
+                cluster: name("prod-eu-1"),
+                namespace: name("shop-a"),
+            }),
+        },
+    );
+    golden(
+        "fleet.deployments.reply",
+        &Surveyed {
+            items: vec![deployment()],
+            more: true,
+            totals: Totals {
+                deployments: 21,
+                health: BTreeMap::from([(Health::Failed, 1), (Health::Degraded, 20)]),
+                images: ImageCounts(vec![("shop/cart:1.4.2".to_owned(), 19)]),
+                other_images: 3,
+            },
+            stale_seconds: Some(42),
+        },
+    );
+}

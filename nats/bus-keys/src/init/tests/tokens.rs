@@ -1,0 +1,99 @@
+//! Known answers: what stands in tokens.
+
+use super::*;
+
+/// Fixed keys and a fixed time give these very tokens, whatever is changed inside. (The fleet's account is left out: its text
+/// changes with each permission.)
+#[test]
+fn tokens_are_known() {
+    let bus = fixed();
+    let known = include_str!("known.txt");
+    let holder = UserKey::from(&Key::fixed(Kind::User, 9));
+    let cluster: ClusterName = "cluster-a".parse().unwrap();
+    let minted = [
+        bus.operator_token(time()),
+        system_token(&bus),
+        bus.aggregator().agent(&cluster, &holder, time()),
+    ];
+    let minted: String = minted
+        .iter()
+        .map(|token| format!("{}\n", token.as_str()))
+        .collect();
+    assert_eq!(
+        minted,
+        known,
+        "decoded: {:#?}",
+        minted.lines().map(claims).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn a_user_says_its_name_and_nothing_about_permissions() {
+    let bus = fixed();
+    let holder = UserKey::from(&Key::fixed(Kind::User, 9));
+    let cluster: ClusterName = "cluster-a".parse().unwrap();
+    let token = bus.aggregator().agent(&cluster, &holder, time());
+    let claims = claims(token.as_str());
+    assert_eq!(claims["name"], "cluster-a");
+    assert_eq!(claims["sub"], holder.as_str());
+    assert_eq!(claims["iss"], bus.identity.agent_scope.as_str());
+    assert_eq!(bus.identity.agent_in(token.as_str()), Some(cluster));
+    let system = system_token(&bus);
+    assert_eq!(bus.identity.agent_in(system.as_str()), None);
+    let nats = serde_json::json!({
+        "issuer_account": bus.identity.fleet, "type": "user", "version": 2,
+    });
+    assert_eq!(
+        claims["nats"], nats,
+        "the server refuses users under a scope that say more"
+    );
+}
+
+/// `AggregatorKeys::agent` takes a `ClusterName`, so that what is none cannot be minted.
+#[test]
+fn a_user_named_like_a_wildcard_cannot_be_minted() {
+    for name in [
+        "*",
+        ">",
+        "a.b",
+        "a.*",
+        "",
+        "A",
+        "a b",
+        "{{name()}}",
+        &"a".repeat(64),
+    ] {
+        assert!(name.parse::<ClusterName>().is_err(), "{name:?}");
+    }
+    for name in ["*", ">", "a.b", "", "a b", "_INBOX.>", "é", &"a".repeat(65)] {
+        assert!(name.parse::<crate::Label>().is_err(), "{name:?}");
+    }
+    assert_eq!(Permit::verb("*"), None);
+    assert_eq!(Permit::verb("restart"), Some("restart"));
+}
+
+#[test]
+fn a_revocation_makes_a_younger_token_and_keeps_what_others_have_put_there() {
+    let bus = fixed();
+    let account = FleetAccount::first(&bus.identity, &bus.operator_signing, time());
+    let key = UserKey::from(&Key::fixed(Kind::User, 9));
+    let revoked = [(key.clone(), time())].into();
+    let signed_by = &bus.operator_signing;
+    let change = |account: &FleetAccount, revoked: &crate::Revocations| {
+        account.changed(&bus.identity, revoked, signed_by, time())
+    };
+    assert!(
+        change(&account, &crate::Revocations::new()).is_none(),
+        "nothing to change"
+    );
+    let changed = change(&account, &revoked).unwrap();
+    assert!(changed.has_revoked(&key));
+    assert!(change(&changed, &revoked).is_none(), "it is so already");
+    let iat = |account: &FleetAccount| claims(account.token().as_str())["iat"].as_i64().unwrap();
+    assert!(
+        iat(&changed) > iat(&account),
+        "the server takes the younger one"
+    );
+    let again = FleetAccount::parse(changed.token().as_str(), &bus.identity).unwrap();
+    assert!(again.has_revoked(&key));
+}

@@ -1,0 +1,102 @@
+//! `GET /deployments` over very many clusters that are all away: what they last said is read from the inventory.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use async_nats::jetstream;
+use serde_json::Value;
+use tokio::time::sleep;
+use xtask::condition;
+use xtask::process::Signal;
+
+use crate::caller::{Ask, Http};
+use crate::memory::resident;
+use crate::options::Options;
+use crate::round::{Contestant, Rounds};
+use crate::row::{Row, Target};
+use crate::stand::{Crowd, Stand};
+
+/// A person's pace, many of them.
+const A_SECOND: f64 = 4.0;
+
+/// Each cluster is read once when it has come; a disk writes all of it.
+const KEPT_WITHIN: Duration = Duration::from_secs(180);
+const AWAY_WITHIN: Duration = Duration::from_secs(60);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
+
+/// A list counts when what names it has been written behind it.
+const SETTLES_WITHIN: Duration = Duration::from_secs(10);
+
+pub async fn rows(options: &Options, stand: &mut Stand) -> Result<Vec<Row>> {
+    let Options {
+        clusters,
+        deployments,
+        ..
+    } = *options;
+    let crowd = Crowd {
+        clusters,
+        deployments,
+        listens: false,
+        scatter: false,
+    };
+    stand.crowd(crowd).await?;
+    stand.online(clusters).await?;
+    kept(stand, clusters).await?;
+    for process in &mut stand.clusters {
+        process.signal(Signal::KILL)?;
+    }
+    stand.clusters.clear();
+    let page = Ask::get("/deployments");
+    all_away(&mut stand.caller().await?, &page, clusters, deployments).await?;
+    let search = Ask::get("/deployments?q=ledger&limit=50");
+    let mut contestants = [
+        Contestant::Http(stand.caller().await?, page),
+        Contestant::Http(stand.caller().await?, search),
+    ];
+    let rounds = Rounds::of_medians(&mut contestants, options.rounds, A_SECOND, options.length());
+    let rounds = rounds.await?;
+    let after = resident(stand.aggregator.pid())?;
+    let size = format!("{clusters} × {deployments}, all away");
+    Ok(vec![
+        Row::new(format!("fleet query, {size}, p50"), rounds.value(0), "ms"),
+        Row::new(format!("fleet search, {size}, p50"), rounds.value(1), "ms"),
+        Row::new(format!("aggregator memory, {size}"), after, "MB")
+            .target(&[Target::AtMost(300.0)]),
+    ])
+}
+
+/// Waits until the lists of so many clusters are in the bucket.
+async fn kept(stand: &Stand, clusters: usize) -> Result<()> {
+    let bucket = jetstream::new(stand.onlooker().await?);
+    let bucket = bucket.get_stream("KV_inventory").await?;
+    condition::met("all lists are kept", KEPT_WITHIN, async || {
+        sleep(BETWEEN_LOOKS).await;
+        // What names a list, and at least one part of it.
+        let entries = bucket.get_info().await?.state.messages;
+        Ok((entries >= 2 * u64::try_from(clusters)?).then_some(()))
+    })
+    .await?;
+    sleep(SETTLES_WITHIN).await;
+    Ok(())
+}
+
+/// Waits until none is there, and makes sure that all that is known of them is counted.
+async fn all_away(
+    caller: &mut Http,
+    page: &Ask,
+    clusters: usize,
+    deployments: usize,
+) -> Result<()> {
+    let away = condition::met("all clusters are away", AWAY_WITHIN, async || {
+        sleep(BETWEEN_LOOKS).await;
+        let page: Value = serde_json::from_slice(&caller.call(page).await?)?;
+        let offline = page["answers"]["offline"].as_u64();
+        Ok((offline == Some(u64::try_from(clusters)?)).then_some(page))
+    });
+    let known = away.await?["totals"]["deployments"].clone();
+    ensure!(
+        known.as_u64() == Some(u64::try_from(clusters * deployments)?),
+        "{known} deployments are known of {clusters} clusters"
+    );
+    Ok(())
+}
