@@ -71,7 +71,7 @@ export async function signIn({ url, user, password }) {
 }
 
 /** Looks until `look` finds something. */
-export async function eventually(what, look, within = 15_000) {
+export async function eventually(what, look, within = 60_000) {
   const deadline = Date.now() + within;
   for (;;) {
     const found = await look();

@@ -8,6 +8,8 @@ export class Resource<T> {
   problem = $state.raw<ApiProblem>();
   loading = $state(false);
   readAt = $state(0);
+  /** When the answer that is waited for was asked for. */
+  askedAt = $state(0);
   #reading: AbortController | undefined;
 
   constructor(readonly read: (signal: AbortSignal) => Promise<T>) {}
@@ -17,6 +19,7 @@ export class Resource<T> {
     this.#reading?.abort();
     const reading = new AbortController();
     this.#reading = reading;
+    if (!this.loading) this.askedAt = Date.now();
     this.loading = true;
     try {
       const value = await this.read(reading.signal);
