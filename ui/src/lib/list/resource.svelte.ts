@@ -1,5 +1,7 @@
 // Something that is read from the API and shown: what it was last, whether it is being read, and why that failed.
 
+import { untrack } from 'svelte';
+
 import { ApiProblem } from '$lib/api';
 
 export class Resource<T> {
@@ -19,7 +21,8 @@ export class Resource<T> {
     this.#reading?.abort();
     const reading = new AbortController();
     this.#reading = reading;
-    if (!this.loading) this.askedAt = Date.now();
+    // Whoever reads something in an effect does not depend on how far that is.
+    if (!untrack(() => this.loading)) this.askedAt = Date.now();
     this.loading = true;
     try {
       const value = await this.read(reading.signal);
