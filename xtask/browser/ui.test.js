@@ -236,3 +236,27 @@ test('what others have written stays text', async (t) => {
   const heights = await grid(page).getByRole('row').evaluateAll((rows) => new Set(rows.slice(1).map((row) => row.clientHeight)).size);
   assert.equal(heights, 1);
 });
+
+test('a deployment is opened beside the table, which the address holds, and by its link as a page', async (t) => {
+  const { cluster, namespace, deployment_name: name } = await healthy();
+  const page = await open(t, { path: `deployments?q=cluster:${cluster} ns:${namespace} ${name}` });
+  const link = grid(page).getByRole('link', { name, exact: true });
+  await link.click();
+  const detail = page.getByRole('complementary', { name: `Detail of ${name}` });
+  await detail.getByRole('heading', { name: 'Rollout' }).waitFor();
+  await grid(page).locator('[role=row][aria-current=true]').getByText(name, { exact: true }).waitFor();
+  await page.reload();
+  await detail.getByRole('heading', { name: 'Rollout' }).waitFor();
+  assert.equal(new URL(page.url()).searchParams.get('open'), `${cluster}/${namespace}/${name}`);
+  await page.goBack();
+  await detail.waitFor({ state: 'detached' });
+  await page.getByText(/^1 deployment$/).waitFor();
+
+  await link.click();
+  await detail.getByRole('button', { name: 'Close the detail' }).click();
+  await detail.waitFor({ state: 'detached' });
+  await link.click();
+  await detail.getByRole('link', { name: 'Open as a page' }).click();
+  await page.getByRole('navigation', { name: 'Of this deployment' }).waitFor();
+  assert.equal(new URL(page.url()).pathname, `/ui/deployments/${cluster}/${namespace}/${name}`);
+});

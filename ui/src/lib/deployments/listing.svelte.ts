@@ -9,7 +9,8 @@ import { parse, type Search } from './search';
 
 type Page = Schemas['FleetPage'];
 
-const PAGE = 200;
+/** What a high screen shows, and some more: the smaller an answer, the sooner it is painted. */
+const PAGE = 100;
 /** A first page is read again by itself, but not for each of a thousand changes. */
 const READ_AGAIN_AFTER = 3_000;
 /** Clusters that did not answer in time may do so now. */
@@ -23,6 +24,7 @@ export class Listing {
   missing = $state(0);
   more = $state(false);
   #followed = false;
+  #text: string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** Until the function that it answers with is called. */
@@ -36,7 +38,12 @@ export class Listing {
     };
   }
 
+  /** Asks at once. The address follows, and then asks for the same, which is not asked again. */
   show(text: string, sort: string): void {
+    if (text === this.#text && sort === this.sort) {
+      return;
+    }
+    this.#text = text;
     this.search = parse(text);
     this.sort = sort;
     void this.load();
