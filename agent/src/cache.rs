@@ -7,6 +7,7 @@ mod freshness;
 mod index;
 mod link;
 mod namespaces;
+mod snapshot;
 mod watch;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub use deployments::{Entry, Item, count, key, prefix, split};
 pub use freshness::Freshness;
 pub use index::Index;
 pub use namespaces::NamespaceEntry;
+pub use snapshot::{Line, Snapshot};
 
 use crate::kubernetes::Kubernetes;
 
@@ -34,6 +36,7 @@ pub struct Caches {
     pub namespaces: Index<NamespaceEntry>,
     /// Deployments that have changed since they were first read.
     pub changes: Changes,
+    newest: snapshot::Newest,
     link: link::Link,
     /// Told when something becomes known that a heartbeat should say at once.
     pub news: Notify,
@@ -91,6 +94,11 @@ impl Caches {
                 Err(Fault::new(FaultCode::NotReady, message))
             }
         }
+    }
+
+    /// All deployments as they are now, for whoever looks at each of them.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.newest.of(&self.deployments)
     }
 
     /// For how many seconds the caches may be out of date, where they may be.

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use async_nats::connection::State;
 use async_nats::{
-    Auth, AuthError, Client, ConnectOptions, Event, HeaderMap, Message, Request, RequestErrorKind,
-    Subscriber,
+    Auth, AuthError, Client, ConnectOptions, Event, HeaderMap, Message, StatusCode, Subscriber,
 };
 use bus_keys::{Credentials, CredentialsError};
 use bus_link::{MovesOn, Servers, encoding, is_told_elsewhere};
@@ -16,10 +15,15 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 use tracing::{debug, info, warn};
 
+mod lane;
+
+use lane::Lanes;
+
 /// A connection that comes back by itself.
 #[derive(Debug, Clone)]
 pub struct Bus {
     client: Client,
+    lanes: Lanes,
     _moves_on: Arc<MovesOn>,
 }
 
@@ -85,9 +89,8 @@ pub enum ConnectError {
     },
 }
 
-/// How much longer than its own time-out a request may take before it is given up from outside: with a full queue the client's
-/// own time-out never starts.
-const OUTER_MARGIN: Duration = Duration::from_millis(250);
+/// How long a message may wait to get out.
+const OUT_WITHIN: Duration = Duration::from_millis(250);
 
 impl Bus {
     /// Connects, and goes on trying when the server is not there yet.
@@ -129,6 +132,7 @@ impl Bus {
         let moves_on = Arc::new(MovesOn::when(leaving, client.clone()));
         Ok(Self {
             client,
+            lanes: Lanes::default(),
             _moves_on: moves_on,
         })
     }
@@ -160,27 +164,28 @@ impl Bus {
         if !self.is_up() {
             return Err(BusError::Unavailable);
         }
-        // An inbox of its own: the shared one leaks an entry for each request that times out.
-        let request = Request::new()
-            .inbox(self.client.new_inbox())
-            .headers(encoding::accepting())
-            .payload(payload)
-            .timeout(Some(within));
-        match tokio::time::timeout(
-            within + OUTER_MARGIN,
-            self.client.send_request(subject, request),
-        )
-        .await
-        {
-            Err(_) => Err(BusError::TimedOut),
-            Ok(Ok(message)) => {
-                fault_in(&message).map_or(Ok(message), |fault| Err(BusError::Fault(fault)))
-            }
-            Ok(Err(error)) => Err(match error.kind() {
-                RequestErrorKind::NoResponders => BusError::NoResponders,
-                _ => BusError::TimedOut,
-            }),
+        // Around all of it: with a full queue nothing gets out, and nobody is waited for yet.
+        let asked = tokio::time::timeout(within, self.ask(subject, payload)).await;
+        let message = asked.map_err(|_| BusError::TimedOut)??;
+        if message.status == Some(StatusCode::NO_RESPONDERS) {
+            return Err(BusError::NoResponders);
         }
+        fault_in(&message).map_or(Ok(message), |fault| Err(BusError::Fault(fault)))
+    }
+
+    /// Whatever comes back, if anything ever does.
+    async fn ask(&self, subject: String, payload: Bytes) -> Result<Message, BusError> {
+        let lane = self.lanes.take(&self.client).await;
+        let mut lane = lane.map_err(|_| BusError::Unavailable)?;
+        let (name, headers) = (lane.name(), encoding::accepting());
+        let reply_to = name.clone();
+        self.client
+            .publish_with_reply_and_headers(subject, reply_to, headers, payload)
+            .await
+            .map_err(|_| BusError::Unavailable)?;
+        let reply = lane.reply(&name).await.ok_or(BusError::TimedOut)?;
+        self.lanes.give_back(lane);
+        Ok(reply)
     }
 
     /// Whether the server is there and answers: a connection may stand for half a minute after its other end has fallen silent.
@@ -208,7 +213,7 @@ impl Bus {
         payload: Bytes,
     ) -> bool {
         let publishing = self.client.publish_with_headers(subject, headers, payload);
-        let published = tokio::time::timeout(OUTER_MARGIN, publishing);
+        let published = tokio::time::timeout(OUT_WITHIN, publishing);
         self.is_up() && matches!(published.await, Ok(Ok(())))
     }
 

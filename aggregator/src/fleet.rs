@@ -36,6 +36,7 @@ mod relay;
 mod restart_time;
 mod settle;
 mod survey;
+mod text;
 mod unbegun;
 
 pub use answers::hear_answers;

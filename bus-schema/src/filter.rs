@@ -1,7 +1,5 @@
 //! Which deployments a list or a survey shows: the same in an agent's cache and in what is kept of a cluster.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 
 use crate::{DeploymentFilter, Fault, FaultCode, Health, ImagePattern, Pattern, Selector};
@@ -9,51 +7,25 @@ use crate::{DeploymentFilter, Fault, FaultCode, Health, ImagePattern, Pattern, S
 /// What is looked for has no more bytes than this: with many stars in it, a longer one would take long.
 const TEXT_BYTES: usize = 512;
 
-/// A deployment as far as filters, orders and totals look at it, however it is kept.
-pub trait Listed {
+/// A deployment as far as filters, orders and totals look at it, wherever it is kept.
+pub trait Listed<'a>: Copy {
     /// How it is.
-    fn health(&self) -> Health;
+    fn health(self) -> Health;
 
     /// The images of its containers.
-    fn images(&self) -> impl Iterator<Item = &str>;
+    fn images(self) -> impl Iterator<Item = &'a str>;
 
     /// When it was created.
-    fn created_at(&self) -> Option<Timestamp>;
+    fn created_at(self) -> Option<Timestamp>;
 
     /// When it was last restarted.
-    fn restarted_at(&self) -> Option<Timestamp>;
+    fn restarted_at(self) -> Option<Timestamp>;
 
     /// The value of a label.
-    fn label(&self, key: &str) -> Option<&str>;
+    fn label(self, key: &str) -> Option<&'a str>;
 
     /// The bytes of JSON that it takes in a list.
-    fn bytes(&self) -> usize;
-}
-
-impl<L: Listed> Listed for Arc<L> {
-    fn health(&self) -> Health {
-        (**self).health()
-    }
-
-    fn images(&self) -> impl Iterator<Item = &str> {
-        (**self).images()
-    }
-
-    fn created_at(&self) -> Option<Timestamp> {
-        (**self).created_at()
-    }
-
-    fn restarted_at(&self) -> Option<Timestamp> {
-        (**self).restarted_at()
-    }
-
-    fn label(&self, key: &str) -> Option<&str> {
-        (**self).label(key)
-    }
-
-    fn bytes(&self) -> usize {
-        (**self).bytes()
-    }
+    fn bytes(self) -> usize;
 }
 
 /// A [`DeploymentFilter`], made ready to be tried on many.
@@ -103,7 +75,7 @@ impl Filter {
 
     /// Whether a deployment is, as far as it is not about its namespace.
     #[must_use]
-    pub fn holds(&self, name: &str, deployment: &impl Listed) -> bool {
+    pub fn holds<'a>(&self, name: &str, deployment: impl Listed<'a>) -> bool {
         let image = |pattern: &ImagePattern| deployment.images().any(|image| pattern.finds(image));
         (self.health.is_empty() || self.health.contains(&deployment.health()))
             && self.q.as_ref().is_none_or(|q| name.contains(q.as_str()))

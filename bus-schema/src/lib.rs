@@ -47,6 +47,6 @@ pub use selector::{Selector, SelectorError};
 pub use share::{Found, Share};
 pub use sort::{Order, Place, PlaceRef, Sort, SortBy, SortError};
 pub use survey::{
-    AnswerId, DeploymentFilter, ImageCount, Scope, SurveyDeployments, Surveyed, Totals,
+    AnswerId, DeploymentFilter, ImageCounts, Scope, SurveyDeployments, Surveyed, Totals,
 };
 pub use verb::VERBS;

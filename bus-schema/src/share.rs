@@ -25,15 +25,15 @@ pub struct Share<'a> {
 #[derive(Debug)]
 pub struct Found<'e, L> {
     /// The first items behind the place that was asked for, in order.
-    pub items: Vec<&'e L>,
+    pub items: Vec<L>,
     /// Whether there are more behind them.
     pub more: bool,
     /// What all amount to that the filter holds for.
-    pub totals: Totals,
+    pub totals: Totals<&'e str>,
 }
 
 /// A deployment that is looked for, where it stands in the order.
-type Placed<'e, L> = (PlaceRef<'e>, &'e L);
+type Placed<'e, L> = (PlaceRef<'e>, L);
 
 impl<'a> Share<'a> {
     /// `None` where the cluster is not meant or may show nothing.
@@ -62,9 +62,9 @@ impl<'a> Share<'a> {
 
     /// Looks through a cluster's deployments, each with its namespace and name. Those of a namespace should stand together: it is
     /// decided upon once then.
-    pub fn take_from<'e, L: Listed>(
+    pub fn take_from<'e, L: Listed<'e>>(
         &'e self,
-        deployments: impl Iterator<Item = ((&'e str, &'e str), &'e L)>,
+        deployments: impl Iterator<Item = ((&'e str, &'e str), L)>,
     ) -> Found<'e, L> {
         let (count, found) = self.look_through(deployments);
         let (taken, more) = page::take(self.in_order(found), self.room, |(_, l)| l.bytes());
@@ -79,9 +79,9 @@ impl<'a> Share<'a> {
     }
 
     /// All that is looked for is counted; what stands behind the place where the page begins is found.
-    fn look_through<'e, L: Listed>(
+    fn look_through<'e, L: Listed<'e>>(
         &'e self,
-        deployments: impl Iterator<Item = ((&'e str, &'e str), &'e L)>,
+        deployments: impl Iterator<Item = ((&'e str, &'e str), L)>,
     ) -> (Count<'e>, Vec<Placed<'e, L>>) {
         let (mut count, mut found) = (Count::default(), Vec::new());
         let mut last = ("", false);
@@ -110,7 +110,7 @@ impl<'a> Share<'a> {
         &'e self,
         namespace: &'e str,
         name: &'e str,
-        deployment: &impl Listed,
+        deployment: impl Listed<'e>,
     ) -> PlaceRef<'e> {
         let (created_at, restarted_at) = (deployment.created_at(), deployment.restarted_at());
         PlaceRef {

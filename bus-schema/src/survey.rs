@@ -2,8 +2,11 @@
 //! `agent.<name>.answer.<asker>.<question>`, so that the broker vouches for who answers.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::verb::DeploymentSummary;
 use crate::{ClusterName, Health, Namespace, Pattern, Place, Right, Sort, StreamId};
@@ -104,14 +107,14 @@ impl DeploymentFilter {
 
 /// A cluster's answer to [`SurveyDeployments`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Surveyed<T = DeploymentSummary> {
+pub struct Surveyed<T = DeploymentSummary, I = String> {
     /// Its first items behind the place that was asked for, in the order that was asked for.
     pub items: Vec<T>,
     /// Whether there are more behind them.
     #[serde(default)]
     pub more: bool,
     /// What all deployments amount to that the filter holds for, on whichever page they are.
-    pub totals: Totals,
+    pub totals: Totals<I>,
     /// Present when the agent is cut off from its API server: for how many seconds all this may be out of date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stale_seconds: Option<u64>,
@@ -119,15 +122,17 @@ pub struct Surveyed<T = DeploymentSummary> {
 
 /// What deployments amount to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Totals {
+pub struct Totals<I = String> {
     /// How many there are.
     pub deployments: u64,
     /// How many are how; a health that none has is left out.
     #[serde(default)]
     pub health: BTreeMap<Health, u64>,
-    /// How many have this image in one of their containers, the most used first: at most [`Totals::IMAGES`].
-    #[serde(default)]
-    pub images: Vec<ImageCount>,
+    /// How many have this image, as it stands in the pod template, in one of their containers: the most used ones, at most
+    /// [`Totals::IMAGES`].
+    // By its path: the other form would ask for images that have a default.
+    #[serde(default = "ImageCounts::default")]
+    pub images: ImageCounts<I>,
     /// Uses of images that are not among those.
     #[serde(default)]
     pub other_images: u64,
@@ -141,14 +146,62 @@ impl Totals {
     pub const IMAGE_BYTES: usize = 512;
 }
 
-/// How often an image is used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct ImageCount {
-    /// The image, as it stands in the pod template.
-    pub image: String,
-    /// How many deployments use it.
-    pub deployments: u64,
+impl Totals<&str> {
+    /// The same, with images of its own.
+    #[must_use]
+    pub fn owned(self) -> Totals {
+        let images = self.images.0.into_iter();
+        Totals {
+            deployments: self.deployments,
+            health: self.health,
+            images: ImageCounts(
+                images
+                    .map(|(image, uses)| (image.to_owned(), uses))
+                    .collect(),
+            ),
+            other_images: self.other_images,
+        }
+    }
+}
+
+/// How many deployments use an image, in no particular order; in JSON an object. A map would be sorted or hashed, which nobody needs
+/// who only reads it once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageCounts<I = String>(pub Vec<(I, u64)>);
+
+impl<I> Default for ImageCounts<I> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<I: Serialize> Serialize for ImageCounts<I> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(image, uses)| (image, uses)))
+    }
+}
+
+impl<'de, I: Deserialize<'de>> Deserialize<'de> for ImageCounts<I> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Counts<I>(PhantomData<I>);
+
+        impl<'de, I: Deserialize<'de>> Visitor<'de> for Counts<I> {
+            type Value = ImageCounts<I>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of images with numbers")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut counts = Vec::new();
+                while let Some(count) = map.next_entry()? {
+                    counts.push(count);
+                }
+                Ok(ImageCounts(counts))
+            }
+        }
+        deserializer.deserialize_map(Counts(PhantomData))
+    }
 }
 
 #[cfg(test)]

@@ -14,9 +14,9 @@ use bus_schema::verb::{
 };
 use bus_schema::{
     AgentState, AnswerId, Condition, ConditionType, Counts, DeploymentChanges, DeploymentFilter,
-    Fault, FaultCode, GoneDeployment, Guard, Health, Heartbeat, HeartbeatAck, ImageCount, LogChunk,
-    LogCredit, LogLine, Page, Place, RollCall, Scope, StreamEnd, SurveyDeployments, Surveyed,
-    Totals,
+    Fault, FaultCode, GoneDeployment, Guard, Health, Heartbeat, HeartbeatAck, ImageCounts,
+    LogChunk, LogCredit, LogLine, Page, Place, RollCall, Scope, StreamEnd, SurveyDeployments,
+    Surveyed, Totals,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -256,10 +256,7 @@ fn fleet_deployments() {
             totals: Totals {
                 deployments: 21,
                 health: BTreeMap::from([(Health::Failed, 1), (Health::Degraded, 20)]),
-                images: vec![ImageCount {
-                    image: "shop/cart:1.4.2".to_owned(),
-                    deployments: 19,
-                }],
+                images: ImageCounts(vec![("shop/cart:1.4.2".to_owned(), 19)]),
                 other_images: 3,
             },
             stale_seconds: Some(42),

@@ -126,7 +126,7 @@ impl Server {
         let agent = &self.agent;
         let answer = || crate::survey::deployments(&agent.caches, &agent.cluster, &survey);
         match std::panic::catch_unwind(AssertUnwindSafe(answer)) {
-            Ok(answer) => answer.map(|answer| answer.and_then(|answer| payload::write(&answer))),
+            Ok(answer) => answer,
             Err(_) => {
                 tracing::error!("a survey panicked");
                 let words = "the agent has a defect; its log has more";

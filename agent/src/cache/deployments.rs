@@ -37,29 +37,29 @@ impl PartialEq for Entry {
     }
 }
 
-impl Listed for Entry {
-    fn health(&self) -> Health {
+impl<'a> Listed<'a> for &'a Entry {
+    fn health(self) -> Health {
         self.health
     }
 
-    fn images(&self) -> impl Iterator<Item = &str> {
+    fn images(self) -> impl Iterator<Item = &'a str> {
         self.images.iter().map(|image| &**image)
     }
 
-    fn created_at(&self) -> Option<Timestamp> {
+    fn created_at(self) -> Option<Timestamp> {
         self.created_at
     }
 
-    fn restarted_at(&self) -> Option<Timestamp> {
+    fn restarted_at(self) -> Option<Timestamp> {
         self.restarted_at
     }
 
-    fn label(&self, key: &str) -> Option<&str> {
+    fn label(self, key: &str) -> Option<&'a str> {
         let found = self.labels.binary_search_by(|(k, _)| (**k).cmp(key)).ok()?;
         Some(&self.labels[found].1)
     }
 
-    fn bytes(&self) -> usize {
+    fn bytes(self) -> usize {
         self.json.get().len()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::Freshness;
@@ -11,6 +12,8 @@ type Items<V> = BTreeMap<Box<str>, Arc<V>>;
 /// The items, and how far they can be trusted.
 pub struct Index<V> {
     items: RwLock<Items<V>>,
+    /// Another one after each change; moves while the items are locked for it.
+    version: AtomicU64,
     /// How far the items can be trusted.
     pub freshness: Freshness,
 }
@@ -19,6 +22,7 @@ impl<V> Default for Index<V> {
     fn default() -> Self {
         Self {
             items: RwLock::default(),
+            version: AtomicU64::new(0),
             freshness: Freshness::default(),
         }
     }
@@ -40,7 +44,7 @@ impl<V> Index<V> {
     pub fn walk<R>(
         &self,
         after: Option<&str>,
-        walk: impl FnOnce(&mut dyn Iterator<Item = (&str, &Arc<V>)>) -> R,
+        walk: impl for<'a> FnOnce(&mut dyn Iterator<Item = (&'a str, &'a Arc<V>)>) -> R,
     ) -> R {
         let items = self.read();
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
@@ -49,6 +53,11 @@ impl<V> Index<V> {
             .range::<str, _>(range)
             .map(|(key, value)| (&**key, value));
         walk(&mut entries)
+    }
+
+    /// Another number after each change.
+    pub(super) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
     }
 
     /// Whether that is a change.
@@ -66,18 +75,25 @@ impl<V> Index<V> {
         self.write().remove(key).is_some()
     }
 
-    /// Replaces all items at once, so that nobody ever sees part of a list; the keys of those that are others now, or gone.
-    pub(super) fn replace(&self, items: Items<V>) -> Vec<Box<str>>
+    /// Replaces all items at once, so that nobody ever sees part of a list; the keys of those that are others now, or gone. Those that
+    /// are not stay what they were, in memory too.
+    pub(super) fn replace(&self, mut items: Items<V>) -> Vec<Box<str>>
     where
         V: PartialEq,
     {
-        let old = std::mem::replace(&mut *self.write(), items);
-        let new = self.read();
-        let gone = old.keys().filter(|key| !new.contains_key(*key));
-        let others = new
-            .iter()
-            .filter(|(key, value)| old.get(*key) != Some(value));
-        gone.chain(others.map(|(key, _)| key)).cloned().collect()
+        let mut others = Vec::new();
+        let old = self.read();
+        for (key, value) in &mut items {
+            match old.get(key) {
+                Some(known) if known == value => *value = known.clone(),
+                _ => others.push(key.clone()),
+            }
+        }
+        let gone = old.keys().filter(|key| !items.contains_key(*key));
+        others.extend(gone.cloned());
+        drop(old);
+        *self.write() = items;
+        others
     }
 
     // A panic while the lock was held leaves whole items behind: each change is one call.
@@ -86,6 +102,8 @@ impl<V> Index<V> {
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Items<V>> {
-        self.items.write().unwrap_or_else(PoisonError::into_inner)
+        let items = self.items.write().unwrap_or_else(PoisonError::into_inner);
+        self.version.fetch_add(1, Ordering::Release);
+        items
     }
 }

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use serde::de::{self, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::text::Text;
 use super::{Fleet, SendError};
 use crate::actor::Actor;
 use crate::problem::Problem;
@@ -103,10 +104,6 @@ impl<'de: 'a, 'a> Deserialize<'de> for Item<'a> {
         deserializer.deserialize_map(Fields)
     }
 }
-
-/// A text that is not copied where it has no escapes.
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// Any value of at most as many levels as the reader of JSON descends into; for what is passed over it has no such limit.
 struct Shallow;

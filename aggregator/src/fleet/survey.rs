@@ -70,11 +70,11 @@ impl Fleet {
         for (cluster, state) in self.roll(actor, query) {
             poll.expect(cluster, state);
         }
-        if poll.shares() == 0 {
+        if poll.open() == 0 {
             return Ok(poll.page());
         }
         let mut question = self.answers.question(poll.pending());
-        let clusters = poll.shares();
+        let clusters = poll.open();
         let survey = SurveyDeployments {
             answer: question.id.clone(),
             scopes: actor.grants.scopes(SurveyDeployments::RIGHT),

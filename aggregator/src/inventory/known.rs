@@ -112,29 +112,29 @@ impl LastKnown {
     }
 }
 
-impl Listed for Kept {
-    fn health(&self) -> Health {
+impl<'a> Listed<'a> for &'a Kept {
+    fn health(self) -> Health {
         Health::Unknown
     }
 
-    fn images(&self) -> impl Iterator<Item = &str> {
+    fn images(self) -> impl Iterator<Item = &'a str> {
         self.summary.images.iter().map(String::as_str)
     }
 
-    fn created_at(&self) -> Option<Timestamp> {
+    fn created_at(self) -> Option<Timestamp> {
         self.summary.created_at
     }
 
-    fn restarted_at(&self) -> Option<Timestamp> {
+    fn restarted_at(self) -> Option<Timestamp> {
         self.summary.restarted_at
     }
 
-    fn label(&self, key: &str) -> Option<&str> {
+    fn label(self, key: &str) -> Option<&'a str> {
         self.summary.labels.get(key).map(String::as_str)
     }
 
     /// One is taken for as large as another.
-    fn bytes(&self) -> usize {
+    fn bytes(self) -> usize {
         self.bytes
     }
 }

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::Password;
-use super::memory::Memory;
+use super::memory;
 
 /// A hash that costs more than this is refused: it could stop the process at the first sign-in.
 const MAX_MEMORY_KIB: u32 = 256 * 1024;
@@ -68,8 +68,8 @@ impl StoredHash {
         self.0.to_string()
     }
 
-    /// Whether the password is the one that was hashed, worked out in this memory.
-    pub(super) fn matches(&self, password: &Password, memory: &mut Memory) -> bool {
+    /// Whether the password is the one that was hashed.
+    pub(super) fn matches(&self, password: &Password) -> bool {
         let PasswordHash {
             version,
             salt: Some(salt),
@@ -83,12 +83,12 @@ impl StoredHash {
         let (Ok(params), Ok(version)) = (Params::try_from(&self.0), version) else {
             return false;
         };
-        let blocks = memory.blocks(params.block_count());
+        let mut blocks = memory::blocks(params.block_count());
         let mut output = [0; Output::MAX_LENGTH];
         let output = &mut output[..expected.len()];
         let password = password.expose().as_bytes();
         let argon2 = Argon2::new(Algorithm::Argon2id, version, params);
-        let made = argon2.hash_password_into_with_memory(password, salt, output, blocks);
+        let made = argon2.hash_password_into_with_memory(password, salt, output, &mut blocks);
         made.is_ok() && bool::from(output.ct_eq(expected.as_bytes()))
     }
 }

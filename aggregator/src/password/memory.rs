@@ -1,51 +1,17 @@
-//! The memory in which Argon2 works, used again and again: the allocator keeps what is freed of this size, for each thread that it was
-//! freed in, and the process would grow by 19 MiB with many a sign-in.
+//! The memory in which Argon2 works.
 
-use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use argon2::Block;
 
-use argon2::{Block, Params};
+/// As much of the address space goes with it at least, of which what is not needed is never touched. glibc gives more than 32 MiB
+/// (mallopt(3), `DEFAULT_MMAP_THRESHOLD_MAX`) a mapping of its own, which goes back to the system when it is freed; what is smaller it
+/// would keep, once for each thread that has freed some.
+const MAPPED_BYTES: usize = 33 * 1024 * 1024;
 
-/// One run's.
-#[derive(Default)]
-pub(super) struct Memory(Vec<Block>);
-
-impl Memory {
-    pub fn blocks(&mut self, count: usize) -> &mut [Block] {
-        self.0.resize(count, Block::default());
-        &mut self.0
-    }
-
-    fn is_usual(&self) -> bool {
-        self.0.len() <= Params::DEFAULT.block_count()
-    }
-}
-
-/// Of as many runs as there are at once.
-#[derive(Default)]
-pub(super) struct Memories(Mutex<Vec<Memory>>);
-
-impl Memories {
-    /// Works in one that lies here, or in a new one.
-    pub fn with<T>(&self, work: impl FnOnce(&mut Memory) -> T) -> T {
-        let taken = self.idle().pop();
-        let mut memory = taken.unwrap_or_default();
-        let done = work(&mut memory);
-        if memory.is_usual() {
-            self.idle().push(memory);
-        }
-        done
-    }
-
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Memory>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl fmt::Debug for Memories {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Memories(…)")
-    }
+/// So many blocks.
+pub(super) fn blocks(count: usize) -> Vec<Block> {
+    let mut blocks = Vec::with_capacity(count.max(MAPPED_BYTES / Block::SIZE));
+    blocks.resize(count, Block::default());
+    blocks
 }
 
 #[cfg(test)]
@@ -53,16 +19,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_run_after_another_needs_one_memory_and_a_costly_one_is_not_kept() {
-        let memories = Memories::default();
-        let usual = Params::DEFAULT.block_count();
-        for _ in 0..3 {
-            memories.with(|memory| assert_eq!(memory.blocks(usual).len(), usual));
+    fn it_is_as_much_as_is_needed_in_a_mapping_of_its_own() {
+        for count in [8, argon2::Params::DEFAULT.block_count(), 100_000] {
+            let blocks = blocks(count);
+            assert_eq!(blocks.len(), count);
+            assert!(blocks.capacity() * Block::SIZE >= MAPPED_BYTES);
         }
-        assert_eq!(memories.idle().len(), 1);
-        memories.with(|_| memories.with(|memory| assert_eq!(memory.blocks(8).len(), 8)));
-        assert_eq!(memories.idle().len(), 2);
-        memories.with(|memory| assert_eq!(memory.blocks(2 * usual).len(), 2 * usual));
-        assert_eq!(memories.idle().len(), 1);
     }
 }

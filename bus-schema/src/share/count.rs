@@ -3,18 +3,20 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
-use crate::{Health, ImageCount, Listed, Totals};
+use foldhash::fast::RandomState;
+
+use crate::{Health, ImageCounts, Listed, Totals};
 
 /// A count that is under way.
 #[derive(Default)]
 pub struct Count<'a> {
     deployments: u64,
     health: BTreeMap<Health, u64>,
-    images: HashMap<&'a str, u64>,
+    images: HashMap<&'a str, u64, RandomState>,
 }
 
 impl<'a> Count<'a> {
-    pub fn add(&mut self, deployment: &'a impl Listed) {
+    pub fn add(&mut self, deployment: impl Listed<'a>) {
         self.deployments += 1;
         *self.health.entry(deployment.health()).or_default() += 1;
         for (position, image) in deployment.images().enumerate() {
@@ -30,29 +32,26 @@ impl<'a> Count<'a> {
     }
 
     /// The images that are used most by their names, the others as a number.
-    pub fn totals(self) -> Totals {
-        let (named, other): (Vec<_>, Vec<_>) = self
+    pub fn totals(self) -> Totals<&'a str> {
+        let (mut named, other): (Vec<_>, Vec<_>) = self
             .images
             .into_iter()
             .partition(|(image, _)| image.len() <= Totals::IMAGE_BYTES);
         let mut other: u64 = other.iter().map(|(_, deployments)| deployments).sum();
-        let mut named = named;
-        named.sort_unstable_by_key(|(image, deployments)| (Reverse(*deployments), *image));
-        let left_out = named.split_off(named.len().min(Totals::IMAGES));
-        other += left_out
-            .iter()
-            .map(|(_, deployments)| deployments)
-            .sum::<u64>();
+        if named.len() > Totals::IMAGES {
+            named.select_nth_unstable_by_key(Totals::IMAGES, |(image, deployments)| {
+                (Reverse(*deployments), *image)
+            });
+            let left_out = named.split_off(Totals::IMAGES);
+            other += left_out
+                .iter()
+                .map(|(_, deployments)| deployments)
+                .sum::<u64>();
+        }
         Totals {
             deployments: self.deployments,
             health: self.health,
-            images: named
-                .into_iter()
-                .map(|(image, deployments)| ImageCount {
-                    image: image.to_owned(),
-                    deployments,
-                })
-                .collect(),
+            images: ImageCounts(named),
             other_images: other,
         }
     }

@@ -1,22 +1,67 @@
 //! Reads what a cluster has answered, and believes nothing of it: an agent that is broken or hostile can spoil its own row alone.
 
-use bus_schema::verb::DeploymentSummary;
-use bus_schema::{ClusterName, Right, SurveyDeployments, Surveyed, Totals};
+use std::collections::BTreeMap;
 
+use bus_schema::{
+    ClusterName, DeploymentName, Health, Namespace, Right, Sort, SurveyDeployments, Surveyed,
+    Totals,
+};
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::merge::{Item, Part, Shown};
+use crate::fleet::text::Text;
 use crate::grants::Grants;
 
 /// What the totals and the frame of an answer may take beside its items.
 const FRAME_BYTES: usize = 128 * 1024;
 
+/// What a cluster has answered.
+#[derive(Debug)]
+pub struct Answer<'a> {
+    pub part: Part,
+    pub totals: Totals<Text<'a>>,
+    pub stale_seconds: Option<u64>,
+}
+
+/// A [`bus_schema::verb::DeploymentSummary`], borrowed: of most of those that come nothing is kept but their places.
+#[derive(Deserialize)]
+struct Glance<'a> {
+    namespace: Namespace,
+    deployment_name: DeploymentName,
+    health: Health,
+    #[serde(default)]
+    restarted_at: Option<Timestamp>,
+    #[serde(default)]
+    created_at: Option<Timestamp>,
+    #[serde(rename = "replicas")]
+    _replicas: u32,
+    #[serde(rename = "ready")]
+    _ready: u32,
+    #[serde(rename = "updated")]
+    _updated: u32,
+    #[serde(rename = "available")]
+    _available: u32,
+    #[serde(rename = "images", borrow)]
+    _images: Vec<Text<'a>>,
+    #[serde(rename = "reason", borrow, default)]
+    _reason: Option<Text<'a>>,
+    #[serde(rename = "labels", borrow, default)]
+    _labels: BTreeMap<Text<'a>, Text<'a>>,
+}
+
 /// The share that was asked for, or what is wrong with it.
-pub fn read(
-    payload: &[u8],
+pub fn read<'a>(
+    payload: &'a Bytes,
     survey: &SurveyDeployments,
     cluster: &ClusterName,
     grants: &Grants,
-) -> Result<Surveyed, String> {
-    let mut answer: Surveyed =
-        serde_json::from_slice(payload).map_err(|error| format!("it cannot be read: {error}"))?;
+) -> Result<Answer<'a>, String> {
+    let unreadable = |error: serde_json::Error| format!("it cannot be read: {error}");
+    let answer: Surveyed<&RawValue, Text<'_>> =
+        serde_json::from_slice(payload).map_err(unreadable)?;
     let (items, limit) = (answer.items.len(), survey.limit);
     if u32::try_from(items).map_or(true, |items| items > limit) {
         return Err(format!("it has {items} items, and {limit} were asked for"));
@@ -26,42 +71,66 @@ pub fn read(
         let bytes = payload.len();
         return Err(format!("it has {bytes} bytes, and {room} were asked for"));
     }
-    let foreign = answer.items.iter().find(|item| {
+    let item = |written| glance_at(payload, written, survey.sort);
+    let items = answer.items.into_iter().map(item);
+    let mut items: Vec<Item> = items.collect::<Result<_, _>>().map_err(unreadable)?;
+    let foreign = items.iter().any(|item| {
         !grants.may(Right::Read, cluster, Some(&item.namespace))
             || !survey.filter.means(&item.namespace)
     });
-    if foreign.is_some() {
+    if foreign {
         return Err("it has items of namespaces that were not asked for".to_owned());
     }
-    check_totals(&answer.totals, items)?;
-    let compare = |a: &DeploymentSummary, b: &DeploymentSummary| {
-        let sort = survey.sort;
-        sort.compare(sort.place(cluster, a), sort.place(cluster, b))
-    };
-    answer.items.sort_unstable_by(compare);
-    if !answer.items.is_sorted_by(|a, b| compare(a, b).is_lt()) {
+    check_totals(&answer.totals, items.len())?;
+    put_in_order(&mut items, survey, cluster)?;
+    if answer.more && items.is_empty() {
+        return Err("it says that it has more items and sends none".to_owned());
+    }
+    Ok(Answer {
+        part: Part {
+            items,
+            more: answer.more,
+        },
+        totals: answer.totals,
+        stale_seconds: answer.stale_seconds,
+    })
+}
+
+fn glance_at(payload: &Bytes, written: &RawValue, sort: Sort) -> serde_json::Result<Item> {
+    let glance: Glance<'_> = serde_json::from_str(written.get())?;
+    Ok(Item {
+        rank: sort.rank(glance.health, glance.created_at, glance.restarted_at),
+        namespace: glance.namespace,
+        deployment_name: glance.deployment_name,
+        shown: Shown::Now(payload.slice_ref(written.get().as_bytes())),
+    })
+}
+
+fn put_in_order(
+    items: &mut Vec<Item>,
+    survey: &SurveyDeployments,
+    cluster: &ClusterName,
+) -> Result<(), String> {
+    let compare = |a: &Item, b: &Item| survey.sort.compare(a.place(cluster), b.place(cluster));
+    items.sort_unstable_by(compare);
+    if !items.is_sorted_by(|a, b| compare(a, b).is_lt()) {
         return Err("it has an item twice".to_owned());
     }
     // A newer agent may put a health that is unknown here elsewhere; what was shown already is not shown again.
     if let Some(after) = &survey.after {
-        let behind = |item: &DeploymentSummary| {
-            let place = survey.sort.place(cluster, item);
-            survey.sort.compare(place, after.borrowed()).is_gt()
-        };
-        answer.items.retain(behind);
+        let behind = |item: &Item| survey.sort.compare(item.place(cluster), after.borrowed());
+        items.retain(|item| behind(item).is_gt());
     }
-    if answer.more && answer.items.is_empty() {
-        return Err("it says that it has more items and sends none".to_owned());
-    }
-    Ok(answer)
+    Ok(())
 }
 
-fn check_totals(totals: &Totals, items: usize) -> Result<(), String> {
+fn check_totals(totals: &Totals<Text<'_>>, items: usize) -> Result<(), String> {
     if totals.deployments < items as u64 {
         return Err("it counts fewer deployments than it has sent".to_owned());
     }
-    let long = |image: &str| image.len() > Totals::IMAGE_BYTES;
-    if totals.images.len() > Totals::IMAGES || totals.images.iter().any(|i| long(&i.image)) {
+    let images = &totals.images.0;
+    let long = |(image, _): &(Text<'_>, u64)| image.as_ref().len() > Totals::IMAGE_BYTES;
+    if images.len() > Totals::IMAGES || images.iter().any(long) {
         return Err("it counts more images, or longer ones, than it should".to_owned());
     }
     Ok(())

@@ -1,12 +1,13 @@
 //! The share of a cluster that is away: found in what is kept of it, by the same rules by which its agent would have found it.
 
-use bus_schema::{ClusterName, Share, SurveyDeployments, Totals};
+use bus_schema::{ClusterName, Listed as _, Share, SurveyDeployments, Totals};
 use jiff::Timestamp;
 
-use super::merge::Part;
+use super::merge::{Item, Part, Shown};
 use super::page::FleetDeployment;
 use super::room::Taken;
 use crate::fleet::Fleet;
+use crate::inventory::Kept;
 
 /// What was last known of a cluster.
 #[derive(Debug)]
@@ -41,28 +42,31 @@ impl Fleet {
             return Ok(None);
         };
         let found = share.take_from(known.deployments());
-        let bytes = found
-            .items
-            .iter()
-            .map(|kept| bus_schema::Listed::bytes(*kept))
-            .sum();
+        let bytes = found.items.iter().map(|kept| kept.bytes()).sum();
         let Some(room) = self.answer_room.take(bytes) else {
             return Err("the aggregator has too many answers in hand; try again".to_owned());
         };
         let as_of = unchanged_until.map_or(kept.as_of, |until| until.max(kept.as_of));
         let age = Timestamp::now().duration_since(as_of).as_secs();
         let stale_seconds = u64::try_from(age).unwrap_or(0);
-        let item = |kept| FleetDeployment::last_known(cluster.clone(), kept, as_of, stale_seconds);
+        let item = |kept: &Kept| {
+            let summary = &kept.summary;
+            let shown = FleetDeployment::last_known(cluster.clone(), summary, as_of, stale_seconds);
+            Item {
+                rank: survey
+                    .sort
+                    .rank(kept.health(), summary.created_at, summary.restarted_at),
+                namespace: summary.namespace.clone(),
+                deployment_name: summary.deployment_name.clone(),
+                shown: Shown::LastKnown(Box::new(shown)),
+            }
+        };
         Ok(Some(KnownShare {
             part: Part {
-                items: found
-                    .items
-                    .into_iter()
-                    .map(|kept| item(&kept.summary))
-                    .collect(),
+                items: found.items.into_iter().map(item).collect(),
                 more: found.more,
             },
-            totals: found.totals,
+            totals: found.totals.owned(),
             as_of,
             stale_seconds,
             truncated: kept.truncated,

@@ -1,7 +1,8 @@
 //! The parts of many clusters, put together into one page. A part may be cut: then nothing behind its last item is shown yet, since
 //! what it has left out could stand before.
 
-use bus_schema::{ClusterName, Place, PlaceRef, Sort};
+use bus_schema::{ClusterName, DeploymentName, Namespace, Place, PlaceRef, Sort};
+use bytes::Bytes;
 
 use super::page::FleetDeployment;
 
@@ -9,10 +10,61 @@ use super::page::FleetDeployment;
 #[derive(Debug)]
 pub struct Part {
     /// In order.
-    pub items: Vec<FleetDeployment>,
+    pub items: Vec<Item>,
     /// Whether it has more behind the last of them.
     pub more: bool,
 }
+
+/// A deployment that may be on the page: most of those that come are not.
+#[derive(Debug)]
+pub struct Item {
+    /// What it is ordered by, as a number.
+    pub rank: i64,
+    /// Its namespace.
+    pub namespace: Namespace,
+    /// Its name.
+    pub deployment_name: DeploymentName,
+    /// The rest.
+    pub shown: Shown,
+}
+
+/// What is shown of a deployment.
+#[derive(Debug)]
+pub enum Shown {
+    /// What its cluster has written, which reads as a summary.
+    Now(Bytes),
+    /// What was last known.
+    LastKnown(Box<FleetDeployment>),
+}
+
+impl Item {
+    /// Where it stands.
+    pub fn place<'a>(&'a self, cluster: &'a ClusterName) -> PlaceRef<'a> {
+        Place {
+            rank: self.rank,
+            deployment_name: self.deployment_name.as_str(),
+            cluster: cluster.as_str(),
+            namespace: self.namespace.as_str(),
+        }
+    }
+}
+
+impl Item {
+    /// What is shown of it on the page.
+    pub fn shown(&self, cluster: &ClusterName) -> Option<FleetDeployment> {
+        match &self.shown {
+            // It was read once already, by the same rules.
+            Shown::Now(written) => {
+                let summary = serde_json::from_slice(written).ok()?;
+                Some(FleetDeployment::now(cluster.clone(), summary))
+            }
+            Shown::LastKnown(known) => Some((**known).clone()),
+        }
+    }
+}
+
+/// The items that are shown, each with its cluster, and the place behind which the next page begins if there is one.
+pub type Page<'a> = (Vec<(&'a ClusterName, &'a Item)>, Option<Place>);
 
 /// Whose parts end before the page does.
 #[derive(Debug, PartialEq)]
@@ -47,11 +99,13 @@ impl Merge {
         let cut: Vec<_> = parts
             .clone()
             .filter(|(_, part)| part.more)
-            .filter_map(|(cluster, part)| Some((cluster, self.place(part.items.last()?))))
+            .filter_map(|(cluster, part)| Some((cluster, part.items.last()?.place(cluster))))
             .collect();
         let safe = cut.iter().map(|(_, last)| *last).min_by(order)?;
-        let items = parts.flat_map(|(_, part)| &part.items);
-        let mut places: Vec<_> = items.map(|item| self.place(item)).collect();
+        let place = |cluster| move |item: &'a Item| item.place(cluster);
+        let mut places: Vec<_> = parts
+            .flat_map(|(cluster, part)| part.items.iter().map(place(cluster)))
+            .collect();
         let shown = places
             .iter()
             .filter(|place| sort.compare(**place, safe).is_le())
@@ -74,42 +128,46 @@ impl Merge {
     }
 
     /// Puts what a cluster has behind a place in the place of what was known of that.
-    pub fn extend(&self, part: &mut Part, after: &Place, behind: Part) {
-        let kept = part.items.partition_point(|item| {
-            self.sort
-                .compare(self.place(item), after.borrowed())
-                .is_le()
-        });
+    pub fn extend(&self, cluster: &ClusterName, part: &mut Part, after: &Place, behind: Part) {
+        let before = |item: &Item| {
+            let place = item.place(cluster);
+            self.sort.compare(place, after.borrowed()).is_le()
+        };
+        let kept = part.items.partition_point(before);
         part.items.truncate(kept);
         part.items.extend(behind.items);
         part.more = behind.more;
     }
 
-    /// The first items in order, as many as the page has, and the place behind which the next page begins if there is one.
-    pub fn page(self, parts: impl Iterator<Item = Part>) -> (Vec<FleetDeployment>, Option<Place>) {
-        let sort = self.sort;
+    /// The first items in order, as many as the page has.
+    pub fn page<'a>(&self, parts: impl Iterator<Item = (&'a ClusterName, &'a Part)>) -> Page<'a> {
+        let order = |a: &PlaceRef<'_>, b: &PlaceRef<'_>| self.sort.compare(*a, *b);
         let (mut items, mut cut) = (Vec::new(), Vec::new());
-        for part in parts {
+        for (cluster, part) in parts {
             let last = part.items.last().filter(|_| part.more);
-            cut.extend(last.and_then(|last| owned(self.place(last))));
-            items.extend(part.items);
+            cut.extend(last.map(|last| last.place(cluster)));
+            items.extend(
+                part.items
+                    .iter()
+                    .map(|item| (item.place(cluster), cluster, item)),
+            );
         }
-        items.sort_unstable_by(|a, b| sort.compare(self.place(a), self.place(b)));
-        let safe = cut.iter().map(Place::borrowed);
-        let safe = safe.min_by(|a, b| sort.compare(*a, *b));
-        let shown = items.partition_point(|item| {
-            safe.is_none_or(|safe| sort.compare(self.place(item), safe).is_le())
-        });
-        let shown = shown.min(self.limit);
-        let more = shown < items.len() || safe.is_some();
-        items.truncate(shown);
-        let last = items.last().filter(|_| more);
-        let next = last.and_then(|last| owned(self.place(last)));
-        (items, next)
-    }
-
-    fn place<'a>(&self, item: &'a FleetDeployment) -> PlaceRef<'a> {
-        self.sort.place(&item.cluster, &item.deployment)
+        let safe = cut.into_iter().min_by(order);
+        if let Some(safe) = &safe {
+            items.retain(|(place, ..)| order(place, safe).is_le());
+        }
+        let more = safe.is_some() || items.len() > self.limit;
+        if items.len() > self.limit {
+            items.select_nth_unstable_by(self.limit, |(a, ..), (b, ..)| order(a, b));
+            items.truncate(self.limit);
+        }
+        items.sort_unstable_by(|(a, ..), (b, ..)| order(a, b));
+        let next = items
+            .last()
+            .filter(|_| more)
+            .and_then(|(last, ..)| owned(*last));
+        let shown = items.into_iter().map(|(_, cluster, item)| (cluster, item));
+        (shown.collect(), next)
     }
 }
 

@@ -28,7 +28,7 @@ pub struct FleetPage {
 }
 
 /// A deployment of one of the clusters.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct FleetDeployment {
     /// Its cluster.
     pub cluster: ClusterName,

@@ -1,11 +1,12 @@
 //! A question that is under way: who has answered what, and who is still waited for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::pin::pin;
 use std::time::Duration;
 
 use async_nats::Message;
 use bus_link::encoding;
-use bus_schema::{ClusterName, SurveyDeployments, Totals};
+use bus_schema::{ClusterName, SurveyDeployments};
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
@@ -15,9 +16,9 @@ use super::cursor;
 use super::known::KnownShare;
 use super::merge::{Merge, Part};
 use super::page::AnswerState::{Answered, Misbehaving, Offline, Refused, TimedOut};
-use super::page::{AnswerCounts, AnswerState, Away, ClusterAnswer, FleetDeployment, FleetPage};
+use super::page::{AnswerCounts, AnswerState, Away, ClusterAnswer, FleetPage};
 use super::room::Taken;
-use super::totals::Sum;
+use super::totals::{Counted, Images};
 use super::{FleetQuery, inspect};
 use crate::bus::fault_in;
 use crate::fleet::Fleet;
@@ -40,21 +41,50 @@ const NO_ANSWER: &str = "answered a question to all clusters with what is no ans
 const WORDS: usize = 300;
 
 pub struct Poll<'a> {
+    query: &'a FleetQuery,
+    merge: Merge,
+    rows: BTreeMap<ClusterName, Row>,
+    /// How many of them are open.
+    open: usize,
+    reader: Reader<'a>,
+}
+
+/// A cluster that the question is about.
+#[derive(Debug, Default)]
+struct Row {
+    /// `None` while it is waited for.
+    state: Option<AnswerState>,
+    /// Whether it is away, and what was last known of it not read yet.
+    unread: bool,
+    /// What has come of it, or was last known.
+    share: Option<(Part, Counted)>,
+}
+
+impl Row {
+    /// Without anything to show.
+    fn of(state: AnswerState) -> Self {
+        Self {
+            state: Some(state),
+            ..Self::default()
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        self.state.is_none() || self.unread
+    }
+
+    fn is_away(&self) -> bool {
+        matches!(self.state, Some(Offline(_)))
+    }
+}
+
+/// Reads answers, and holds the room that they take.
+struct Reader<'a> {
     fleet: &'a Fleet,
     grants: &'a Grants,
-    query: &'a FleetQuery,
     begun: Instant,
-    merge: Merge,
-    /// Who is still waited for.
-    pending: BTreeSet<ClusterName>,
-    states: BTreeMap<ClusterName, AnswerState>,
-    /// What has come, and what was last known of those who are away.
-    parts: BTreeMap<ClusterName, Part>,
-    totals: BTreeMap<ClusterName, Totals>,
-    /// What all of it takes.
+    images: Images,
     rooms: Vec<Taken>,
-    /// Who is away, and what was last known of them not read yet.
-    unread: BTreeSet<ClusterName>,
 }
 
 /// What was last known of a cluster, as it is being read.
@@ -62,84 +92,93 @@ type Reading<'a> = BoxFuture<'a, (ClusterName, Result<Option<KnownShare>, String
 
 impl<'a> Poll<'a> {
     pub fn new(fleet: &'a Fleet, grants: &'a Grants, query: &'a FleetQuery) -> Self {
+        let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
         Self {
-            fleet,
-            grants,
             query,
-            begun: Instant::now(),
-            merge: Merge::new(
-                query.sort,
-                usize::try_from(query.limit).unwrap_or(usize::MAX),
-            ),
-            pending: BTreeSet::new(),
-            states: BTreeMap::new(),
-            parts: BTreeMap::new(),
-            totals: BTreeMap::new(),
-            rooms: Vec::new(),
-            unread: BTreeSet::new(),
+            merge: Merge::new(query.sort, limit),
+            rows: BTreeMap::new(),
+            open: 0,
+            reader: Reader {
+                fleet,
+                grants,
+                begun: Instant::now(),
+                images: Images::default(),
+                rooms: Vec::new(),
+            },
         }
     }
 
     /// Takes in a cluster that the question is about: waits for it, unless its state is known already.
     pub fn expect(&mut self, cluster: ClusterName, state: Option<AnswerState>) {
-        let Some(state) = state else {
-            self.pending.insert(cluster);
-            return;
+        let row = Row {
+            unread: matches!(state, Some(Offline(_))),
+            state,
+            share: None,
         };
-        if matches!(state, Offline(_)) {
-            self.unread.insert(cluster.clone());
-        }
-        self.states.insert(cluster, state);
+        self.open += usize::from(row.is_open());
+        self.rows.insert(cluster, row);
     }
 
     /// Who is waited for.
     pub fn pending(&self) -> impl Iterator<Item = ClusterName> {
-        self.pending.iter().cloned()
+        let waited_for = self.rows.iter().filter(|(_, row)| row.state.is_none());
+        waited_for.map(|(cluster, _)| cluster.clone())
     }
 
-    fn is_away(&self, cluster: &ClusterName) -> bool {
-        matches!(self.states.get(cluster), Some(Offline(_)))
-    }
-
-    /// How many clusters may have something to show.
-    pub fn shares(&self) -> usize {
-        self.pending.len() + self.unread.len()
+    /// How many clusters may still have something to show.
+    pub fn open(&self) -> usize {
+        self.open
     }
 
     /// Takes answers, and reads what was last known of those who are away, until nobody is waited for, or for as long as the query
     /// allows.
     pub async fn collect(&mut self, question: &mut Question<'_>, survey: &SurveyDeployments) {
-        let deadline = self.begun + self.query.within;
+        let mut deadline = pin!(sleep_until(self.deadline()));
         let mut look = interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
-        let fleet = self.fleet;
+        let fleet = self.reader.fleet;
         let read = |cluster: ClusterName| -> Reading<'_> {
             Box::pin(async move {
                 let share = fleet.known_share(&cluster, survey).await;
                 (cluster, share)
             })
         };
-        let mut reading: FuturesUnordered<_> = self.unread.iter().cloned().map(read).collect();
-        while self.shares() > 0 {
+        let unread = self.rows.iter().filter(|(_, row)| row.unread);
+        let mut reading: FuturesUnordered<_> = unread.map(|(name, _)| read(name.clone())).collect();
+        while self.open > 0 {
             tokio::select! {
-                Some((cluster, message)) = question.next() => self.hear(cluster, &message, survey),
-                Some((cluster, share)) = reading.next() => self.learn(cluster, share),
+                Some((cluster, message)) = question.next() => self.hear(&cluster, &message, survey),
+                Some((cluster, share)) = reading.next() => self.learn(&cluster, share),
                 _ = look.tick() => reading.extend(self.give_up_the_gone().into_iter().map(read)),
-                () = sleep_until(deadline) => break,
+                () = &mut deadline => break,
             }
         }
         self.give_up_the_gone();
-        for cluster in self.unread.clone() {
-            self.learn(cluster, Err(NOT_READ.to_owned()));
+        self.close();
+    }
+
+    fn deadline(&self) -> Instant {
+        self.reader.begun + self.query.within
+    }
+
+    /// Nobody is waited for any longer.
+    fn close(&mut self) {
+        for row in self.rows.values_mut().filter(|row| row.is_open()) {
+            row.unread = false;
+            if let Offline(away) = row.state.get_or_insert(TimedOut) {
+                away.detail = Some(NOT_READ.to_owned());
+            }
         }
-        for cluster in std::mem::take(&mut self.pending) {
-            self.states.insert(cluster, TimedOut);
-        }
+        self.open = 0;
     }
 
     /// Takes in what was last known of a cluster, unless it is there after all.
-    fn learn(&mut self, cluster: ClusterName, share: Result<Option<KnownShare>, String>) {
-        self.unread.remove(&cluster);
-        let Some(Offline(away)) = self.states.get_mut(&cluster) else {
+    fn learn(&mut self, cluster: &ClusterName, share: Result<Option<KnownShare>, String>) {
+        let Some(row) = self.rows.get_mut(cluster) else {
+            return;
+        };
+        self.open -= usize::from(row.is_open());
+        row.unread = false;
+        let Some(Offline(away)) = &mut row.state else {
             return;
         };
         match share {
@@ -149,9 +188,8 @@ impl<'a> Poll<'a> {
                 away.stale_seconds = Some(share.stale_seconds);
                 away.deployments = Some(share.totals.deployments);
                 away.truncated = share.truncated.then_some(true);
-                self.parts.insert(cluster.clone(), share.part);
-                self.totals.insert(cluster, share.totals);
-                self.rooms.push(share.room);
+                row.share = Some((share.part, self.reader.images.count(share.totals)));
+                self.reader.rooms.push(share.room);
             }
             Err(detail) => {
                 tracing::debug!(%cluster, detail, "what was last known of a cluster is left out");
@@ -160,55 +198,86 @@ impl<'a> Poll<'a> {
         }
     }
 
-    fn hear(&mut self, cluster: ClusterName, message: &Message, survey: &SurveyDeployments) {
-        self.pending.remove(&cluster);
+    fn hear(&mut self, cluster: &ClusterName, message: &Message, survey: &SurveyDeployments) {
+        let Some(row) = self.rows.get_mut(cluster) else {
+            return;
+        };
+        self.open -= usize::from(row.is_open());
         // One that has left meanwhile may still have answered.
-        let before = self.states.get(&cluster);
-        self.unread.remove(&cluster);
-        let state = if before.is_some_and(|state| !matches!(state, Offline(_))) {
+        let repeated = row.state.is_some() && !row.is_away();
+        *row = if repeated {
             // Nobody knows which of its answers is right.
-            self.leave_out(&cluster);
-            Misbehaving {
-                detail: "it answered more than once".to_owned(),
-            }
-        } else if let Some(fault) = fault_in(message) {
-            let problem = Problem::from(fault);
-            Refused {
-                code: problem.code,
-                detail: problem.detail.chars().take(WORDS).collect(),
-            }
+            let detail = "it answered more than once".to_owned();
+            Row::of(Misbehaving { detail })
         } else {
-            self.leave_out(&cluster);
-            self.answered(&cluster, message, survey)
+            match self.reader.read(cluster, message, survey) {
+                Ok(share) => Row {
+                    state: Some(Answered {
+                        milliseconds: self.reader.milliseconds(),
+                        deployments: share.counted.deployments,
+                        stale_seconds: share.stale_seconds,
+                    }),
+                    unread: false,
+                    share: Some((share.part, share.counted)),
+                },
+                Err(state) => Row::of(state),
+            }
         };
-        self.states.insert(cluster, state);
     }
 
-    fn leave_out(&mut self, cluster: &ClusterName) {
-        self.parts.remove(cluster);
-        self.totals.remove(cluster);
+    /// Those who have left meanwhile will not answer any more.
+    fn give_up_the_gone(&mut self) -> Vec<ClusterName> {
+        let (registry, now) = (self.reader.fleet.registry(), Moment::now());
+        let mut gone = Vec::new();
+        for (cluster, row) in &mut self.rows {
+            if row.state.is_none() && registry.presence(cluster, now) == Some(Presence::Offline) {
+                row.state = Some(Offline(Away {
+                    last_seen: registry.last_seen(cluster),
+                    ..Away::default()
+                }));
+                row.unread = true;
+                gone.push(cluster.clone());
+            }
+        }
+        gone
     }
 
-    fn answered(
-        &mut self,
-        cluster: &ClusterName,
-        message: &Message,
-        survey: &SurveyDeployments,
-    ) -> AnswerState {
-        let share = match self.read(cluster, message, survey) {
-            Ok(share) => share,
-            Err(state) => return state,
-        };
-        let state = Answered {
-            milliseconds: u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-            deployments: share.totals.deployments,
-            stale_seconds: share.stale_seconds,
-        };
-        self.parts.insert(cluster.clone(), share.part);
-        self.totals.insert(cluster.clone(), share.totals);
-        state
+    /// What has come, put together.
+    pub fn page(self) -> FleetPage {
+        let (mut clusters, mut parts, mut counted) = (Vec::new(), Vec::new(), Vec::new());
+        for (cluster, row) in self.rows {
+            if let Some((part, count)) = row.share {
+                parts.push((cluster.clone(), part));
+                counted.push(count);
+            }
+            let state = row.state.unwrap_or(TimedOut);
+            self.reader.fleet.metrics.answered(state.word());
+            clusters.push(ClusterAnswer { cluster, state });
+        }
+        let (items, after) = self
+            .merge
+            .page(parts.iter().map(|(cluster, part)| (cluster, part)));
+        let shown = items.into_iter();
+        FleetPage {
+            items: shown
+                .filter_map(|(cluster, item)| item.shown(cluster))
+                .collect(),
+            next: after.map(|after| cursor::write(self.query, after)),
+            totals: self.reader.images.totals(counted.into_iter()),
+            answers: AnswerCounts::of(&clusters),
+            clusters,
+        }
     }
+}
 
+/// A cluster's share as it was read.
+struct Read {
+    part: Part,
+    counted: Counted,
+    stale_seconds: Option<u64>,
+}
+
+impl Reader<'_> {
     /// A cluster's share, or what its row says instead.
     fn read(
         &mut self,
@@ -216,6 +285,13 @@ impl<'a> Poll<'a> {
         message: &Message,
         survey: &SurveyDeployments,
     ) -> Result<Read, AnswerState> {
+        if let Some(fault) = fault_in(message) {
+            let problem = Problem::from(fault);
+            return Err(Refused {
+                code: problem.code,
+                detail: problem.detail.chars().take(WORDS).collect(),
+            });
+        }
         let unpacked = encoding::unpack(message.payload.clone(), message.headers.as_ref());
         let payload = unpacked.map_err(|error| self.passed_over(cluster, &error.to_string()))?;
         let Some(room) = self.fleet.answer_room.take(payload.len()) else {
@@ -224,17 +300,13 @@ impl<'a> Poll<'a> {
                 detail: "the aggregator has too many answers in hand; try again".to_owned(),
             });
         };
-        let share = inspect::read(&payload, survey, cluster, self.grants);
-        let share = share.map_err(|detail| self.passed_over(cluster, &detail))?;
+        let answer = inspect::read(&payload, survey, cluster, self.grants);
+        let answer = answer.map_err(|detail| self.passed_over(cluster, &detail))?;
         self.rooms.push(room);
-        let item = |item| FleetDeployment::now(cluster.clone(), item);
         Ok(Read {
-            part: Part {
-                items: share.items.into_iter().map(item).collect(),
-                more: share.more,
-            },
-            totals: share.totals,
-            stale_seconds: share.stale_seconds,
+            part: answer.part,
+            counted: self.images.count(answer.totals),
+            stale_seconds: answer.stale_seconds,
         })
     }
 
@@ -245,50 +317,7 @@ impl<'a> Poll<'a> {
         Misbehaving { detail }
     }
 
-    /// Those who have left meanwhile will not answer any more.
-    fn give_up_the_gone(&mut self) -> Vec<ClusterName> {
-        let (registry, now) = (self.fleet.registry(), Moment::now());
-        let is_gone =
-            |cluster: &&ClusterName| registry.presence(cluster, now) == Some(Presence::Offline);
-        let gone: Vec<ClusterName> = self.pending.iter().filter(is_gone).cloned().collect();
-        for cluster in &gone {
-            self.pending.remove(cluster);
-            let away = Away {
-                last_seen: registry.last_seen(cluster),
-                ..Away::default()
-            };
-            self.states.insert(cluster.clone(), Offline(away));
-            self.unread.insert(cluster.clone());
-        }
-        gone
+    fn milliseconds(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
-
-    /// What has come, put together.
-    pub fn page(self) -> FleetPage {
-        let mut sum = Sum::default();
-        self.totals.into_values().for_each(|totals| sum.add(totals));
-        let (items, after) = self.merge.page(self.parts.into_values());
-        let clusters: Vec<ClusterAnswer> = self
-            .states
-            .into_iter()
-            .map(|(cluster, state)| ClusterAnswer { cluster, state })
-            .collect();
-        for ClusterAnswer { state, .. } in &clusters {
-            self.fleet.metrics.answered(state.word());
-        }
-        FleetPage {
-            items,
-            next: after.map(|after| cursor::write(self.query, after)),
-            totals: sum.totals(),
-            answers: AnswerCounts::of(&clusters),
-            clusters,
-        }
-    }
-}
-
-/// A cluster's answer.
-struct Read {
-    part: Part,
-    totals: Totals,
-    stale_seconds: Option<u64>,
 }

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
-use bus_schema::{AnswerId, DeploymentFilter, Place, Scope, Sort};
+use bus_schema::verb::DeploymentSummary;
+use bus_schema::{AnswerId, DeploymentFilter, Place, Scope};
 use serde_json::{Value, json};
 
 use super::*;
@@ -41,10 +42,10 @@ fn answer(items: &[Value]) -> Value {
     json!({"items": items, "totals": {"deployments": items.len()}})
 }
 
-fn try_read(answer: &Value, survey: &SurveyDeployments) -> Result<Surveyed, String> {
-    let payload = answer.to_string();
+fn try_read(answer: &Value, survey: &SurveyDeployments) -> Result<Part, String> {
+    let payload = Bytes::from(answer.to_string());
     let cluster = "cluster-a".parse().unwrap();
-    read(payload.as_bytes(), survey, &cluster, &grants())
+    read(&payload, survey, &cluster, &grants()).map(|answer| answer.part)
 }
 
 #[test]
@@ -72,11 +73,10 @@ fn what_was_not_asked_for_spoils_the_answer() {
     let mut invented = answer(std::slice::from_ref(&one));
     invented["totals"]["deployments"] = json!(0);
     let mut images = answer(&[]);
-    let image = |n: usize| json!({"image": format!("i{n}"), "deployments": 1});
-    images["totals"]["images"] = (0..=Totals::IMAGES).map(image).collect();
+    let counts = (0..=Totals::IMAGES).map(|n| (format!("i{n}"), json!(1)));
+    images["totals"]["images"] = Value::Object(counts.collect());
     let mut long = answer(&[]);
-    long["totals"]["images"] =
-        json!([{"image": "x".repeat(Totals::IMAGE_BYTES + 1), "deployments": 1}]);
+    long["totals"]["images"] = json!({"x".repeat(Totals::IMAGE_BYTES + 1): 1});
     let mut endless = answer(&[]);
     endless["more"] = json!(true);
     for (what, wrong) in [
@@ -100,6 +100,54 @@ fn what_was_not_asked_for_spoils_the_answer() {
 }
 
 #[test]
+fn what_is_taken_can_be_shown_and_what_cannot_be_shown_is_not_taken() {
+    let whole = item("shop-a", "a");
+    let with = |field: &str, value: Value| {
+        let mut item = whole.clone();
+        item[field] = value;
+        item
+    };
+    let without = |field: &str| {
+        let mut item = whole.clone();
+        item.as_object_mut().unwrap().remove(field);
+        item
+    };
+    let mut items = vec![
+        whole.clone(),
+        with("reason", json!("a \"b\"")),
+        with("labels", json!({"a\n": "\u{202e}", "b": ""})),
+        with("labels", json!({"a": 1})),
+        with("labels", json!(null)),
+        with("health", json!("newer")),
+        with("health", json!(1)),
+        with("restarted_at", json!("2026-01-01T00:00:00Z")),
+        with("restarted_at", json!("yesterday")),
+        with("created_at", json!(null)),
+        with("images", json!(["a", null])),
+        with("images", json!("a")),
+        with("newer", json!({"a": [1]})),
+        with("replicas", json!(-1)),
+    ];
+    items.extend(
+        whole
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(|field| without(field)),
+    );
+    let cluster: ClusterName = "cluster-a".parse().unwrap();
+    for item in items {
+        let taken = try_read(&answer(std::slice::from_ref(&item)), &survey());
+        let summary = serde_json::from_value::<DeploymentSummary>(item.clone());
+        assert_eq!(taken.is_ok(), summary.is_ok(), "{item}");
+        if let (Ok(taken), Ok(summary)) = (taken, summary) {
+            let shown = taken.items[0].shown(&cluster).unwrap();
+            assert_eq!(shown.deployment, summary, "{item}");
+        }
+    }
+}
+
+#[test]
 fn nesting_without_end_and_what_is_no_json_are_refused() {
     let (survey, cluster) = (survey(), "cluster-a".parse().unwrap());
     let deep = format!(
@@ -109,9 +157,11 @@ fn nesting_without_end_and_what_is_no_json_are_refused() {
     let deep_items = format!(r#"{{"items":{}"#, "[".repeat(100_000));
     let million = format!(r#"{{"items":[{}0]"#, "0,".repeat(500_000));
     for payload in [&deep, &deep_items, &million, "", "{", "\0", "null"] {
-        assert!(read(payload.as_bytes(), &survey, &cluster, &grants()).is_err());
+        let payload = Bytes::copy_from_slice(payload.as_bytes());
+        assert!(read(&payload, &survey, &cluster, &grants()).is_err());
     }
-    assert!(read(&[0xff, 0xfe], &survey, &cluster, &grants()).is_err());
+    let no_text = Bytes::from_static(&[0xff, 0xfe]);
+    assert!(read(&no_text, &survey, &cluster, &grants()).is_err());
 }
 
 #[test]

@@ -26,10 +26,34 @@ fn summary(namespace: &str, name: &str, restarted: i64) -> DeploymentSummary {
     }
 }
 
-fn name(item: &FleetDeployment) -> Name {
-    let deployment = &item.deployment;
-    let names = (item.cluster.to_string(), deployment.namespace.to_string());
-    (names.0, names.1, deployment.deployment_name.to_string())
+/// A deployment of a cluster that is on a page.
+type OnPage = (ClusterName, Item);
+
+fn name((cluster, item): &OnPage) -> Name {
+    let names = (cluster.to_string(), item.namespace.to_string());
+    (names.0, names.1, item.deployment_name.to_string())
+}
+
+fn item(sort: Sort, summary: &DeploymentSummary) -> Item {
+    Item {
+        rank: sort.rank(summary.health, summary.created_at, summary.restarted_at),
+        namespace: summary.namespace.clone(),
+        deployment_name: summary.deployment_name.clone(),
+        shown: Shown::Now(Bytes::new()),
+    }
+}
+
+fn owned_page((items, next): Page<'_>) -> (Vec<OnPage>, Option<Place>) {
+    let owned = |(cluster, item): (&ClusterName, &Item)| {
+        let item = Item {
+            rank: item.rank,
+            namespace: item.namespace.clone(),
+            deployment_name: item.deployment_name.clone(),
+            shown: Shown::Now(Bytes::new()),
+        };
+        (cluster.clone(), item)
+    };
+    (items.into_iter().map(owned).collect(), next)
 }
 
 /// The clusters, each with what it holds: when each deployment was restarted, by namespace and name.
@@ -62,9 +86,9 @@ fn page(
     after: Option<&Place>,
     share_of: usize,
     limit: usize,
-) -> (Vec<FleetDeployment>, Option<Place>) {
+) -> (Vec<OnPage>, Option<Place>) {
     let parts = parts(fleet, sort, after, share_of);
-    Merge::new(sort, limit).page(parts.into_values())
+    owned_page(Merge::new(sort, limit).page(parts.iter()))
 }
 
 fn parts(
@@ -76,15 +100,14 @@ fn parts(
     let part = |(cluster, held): (&String, _)| {
         let cluster: ClusterName = cluster.parse().unwrap();
         let (items, more) = share(&cluster, held, sort, after, share_of);
-        let item = |item| FleetDeployment::now(cluster.clone(), item);
-        let items = items.into_iter().map(item).collect();
+        let items = items.iter().map(|summary| item(sort, summary)).collect();
         (cluster, Part { items, more })
     };
     fleet.iter().map(part).collect()
 }
 
-fn place(sort: Sort, item: &FleetDeployment) -> PlaceRef<'_> {
-    sort.place(&item.cluster, &item.deployment)
+fn place((cluster, item): &OnPage) -> PlaceRef<'_> {
+    item.place(cluster)
 }
 
 fn any_fleet() -> impl Strategy<Value = Fleet> {
@@ -110,7 +133,7 @@ proptest! {
         let whole: BTreeSet<Name> = fleet.iter().flat_map(|(c, held)| {
             held.keys().map(|(n, d)| (c.clone(), n.clone(), d.clone()))
         }).collect();
-        let (mut seen, mut after) = (Vec::<FleetDeployment>::new(), None);
+        let (mut seen, mut after) = (Vec::<OnPage>::new(), None);
         loop {
             let (items, next) = page(&fleet, sort, after.as_ref(), share_of, limit);
             prop_assert!(items.len() <= limit);
@@ -121,7 +144,7 @@ proptest! {
                 break;
             }
         }
-        prop_assert!(seen.is_sorted_by(|a, b| sort.compare(place(sort, a), place(sort, b)).is_lt()));
+        prop_assert!(seen.is_sorted_by(|a, b| sort.compare(place(a), place(b)).is_lt()));
         prop_assert_eq!(seen.iter().map(name).collect::<BTreeSet<_>>(), whole);
     }
 
@@ -136,14 +159,13 @@ proptest! {
             for cluster in &short.clusters {
                 let held = &fleet[cluster.as_str()];
                 let (items, more) = share(cluster, held, sort, Some(&short.after), 1);
-                let item = |item| FleetDeployment::now(cluster.clone(), item);
-                let behind = Part { items: items.into_iter().map(item).collect(), more };
+                let behind = Part { items: items.iter().map(|summary| item(sort, summary)).collect(), more };
                 prop_assert!(parts[cluster].more);
-                merge.extend(parts.get_mut(cluster).unwrap(), &short.after, behind);
+                merge.extend(cluster, parts.get_mut(cluster).unwrap(), &short.after, behind);
             }
         }
-        let (whole, next) = Merge::new(sort, limit).page(super::tests::parts(&fleet, sort, None, 100).into_values());
-        let (filled, filled_next) = merge.page(parts.into_values());
+        let (whole, next) = page(&fleet, sort, None, 100, limit);
+        let (filled, filled_next) = owned_page(merge.page(parts.iter()));
         prop_assert_eq!(filled.iter().map(name).collect::<Vec<_>>(), whole.iter().map(name).collect::<Vec<_>>());
         prop_assert_eq!(filled_next, next);
     }

@@ -5,8 +5,7 @@ use tokio::time::timeout_at;
 
 use super::super::merge::Short;
 use super::super::{share_of_bytes, share_of_items};
-use super::{Part, Poll};
-use crate::bus::fault_in;
+use super::{Part, Poll, Row};
 
 /// How often those who have too little on the page are asked again.
 const TIMES: usize = 4;
@@ -15,15 +14,20 @@ impl Poll<'_> {
     /// Fills the page. Where one does not answer it stays shorter, which is no fault: the next page begins behind it.
     pub async fn fill(&mut self, survey: &SurveyDeployments) {
         for _ in 0..TIMES {
-            let Some(short) = self.merge.short(self.parts.iter()) else {
+            let parts = self.rows.iter().filter_map(|(cluster, row)| {
+                let (part, _) = row.share.as_ref()?;
+                Some((cluster, part))
+            });
+            let Some(short) = self.merge.short(parts) else {
                 return;
             };
             let Some(parts) = self.ask_for_more(&short, survey).await else {
                 return;
             };
             for (cluster, behind) in parts {
-                if let Some(part) = self.parts.get_mut(&cluster) {
-                    self.merge.extend(part, &short.after, behind);
+                let row = self.rows.get_mut(&cluster);
+                if let Some((part, _)) = row.and_then(|row| row.share.as_mut()) {
+                    self.merge.extend(&cluster, part, &short.after, behind);
                 }
             }
         }
@@ -35,12 +39,12 @@ impl Poll<'_> {
         short: &Short,
         survey: &SurveyDeployments,
     ) -> Option<Vec<(ClusterName, Part)>> {
-        let fleet = self.fleet;
+        let (fleet, deadline) = (self.reader.fleet, self.deadline());
         let (away, there): (Vec<_>, Vec<_>) = short
             .clusters
             .iter()
             .cloned()
-            .partition(|cluster| self.is_away(cluster));
+            .partition(|cluster| self.rows.get(cluster).is_some_and(Row::is_away));
         let mut question = fleet.answers.question(there.iter().cloned());
         let named = there.iter().filter_map(|name| name.as_str().parse().ok());
         let limit = u32::try_from(short.lacks).unwrap_or(u32::MAX);
@@ -55,20 +59,19 @@ impl Poll<'_> {
         let mut parts = Vec::new();
         for cluster in away {
             let share = fleet.known_share(&cluster, &more).await.ok()??;
-            self.rooms.push(share.room);
+            self.reader.rooms.push(share.room);
             parts.push((cluster, share.part));
         }
         if !there.is_empty() {
             fleet.put(&more).await.ok()?;
         }
-        let deadline = self.begun + self.query.within;
         while parts.len() < short.clusters.len() {
             let (cluster, message) = timeout_at(deadline, question.next()).await.ok()??;
             let twice = parts.iter().any(|(heard, _)| *heard == cluster);
-            if twice || fault_in(&message).is_some() {
+            if twice {
                 return None;
             }
-            let share = self.read(&cluster, &message, &more).ok()?;
+            let share = self.reader.read(&cluster, &message, &more).ok()?;
             parts.push((cluster, share.part));
         }
         Some(parts)

@@ -1,0 +1,220 @@
+//! What surveys look at, of all deployments, close together in memory. A survey looks at each of them: in the index, where every name,
+//! image and entry lies somewhere else, most of its time is spent waiting for memory.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bus_schema::{Health, Listed};
+use jiff::Timestamp;
+
+use super::Index;
+use super::deployments::{Entry, split};
+
+/// All deployments as they were at some time, in the order of their keys.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    rows: Vec<Row>,
+    /// Their names, one after another; a namespace once for all that follow.
+    names: String,
+    /// Their images, each one once.
+    images: Vec<Box<str>>,
+    /// Which images they have, by number.
+    used: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Row {
+    namespace: Range<u32>,
+    name: Range<u32>,
+    used: Range<u32>,
+    health: Health,
+    created_at: Option<Timestamp>,
+    restarted_at: Option<Timestamp>,
+    entry: Arc<Entry>,
+}
+
+/// A deployment of a snapshot.
+#[derive(Debug, Clone, Copy)]
+pub struct Line<'a> {
+    of: &'a Snapshot,
+    row: &'a Row,
+}
+
+/// The newest snapshot that was asked for, and of which version of the index it is.
+#[derive(Default)]
+pub struct Newest(Mutex<Option<(u64, Arc<Snapshot>)>>);
+
+impl Newest {
+    /// The deployments as they are now.
+    pub fn of(&self, deployments: &Index<Entry>) -> Arc<Snapshot> {
+        let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // What changes from here on makes a newer version, so that this one is never taken for it.
+        let version = deployments.version();
+        if let Some((of, snapshot)) = &*newest
+            && *of == version
+        {
+            return snapshot.clone();
+        }
+        let snapshot = Arc::new(deployments.walk(None, |entries| Snapshot::of(entries)));
+        *newest = Some((version, snapshot.clone()));
+        snapshot
+    }
+}
+
+impl Snapshot {
+    /// Of all deployments by key, those of a namespace together.
+    fn of<'a>(entries: impl Iterator<Item = (&'a str, &'a Arc<Entry>)>) -> Self {
+        let (mut snapshot, mut numbers) = (Self::default(), HashMap::new());
+        let mut last = ("", 0..0);
+        for (key, entry) in entries {
+            let (namespace, name) = split(key);
+            if last.0 != namespace {
+                last = (namespace, snapshot.write(namespace));
+            }
+            let first = snapshot.used.len();
+            for image in &entry.images {
+                let images = &mut snapshot.images;
+                let number = *numbers.entry(&**image).or_insert_with(|| {
+                    images.push(image.clone());
+                    images.len() - 1
+                });
+                snapshot.used.push(small(number));
+            }
+            let row = Row {
+                namespace: last.1.clone(),
+                name: snapshot.write(name),
+                used: small(first)..small(snapshot.used.len()),
+                health: entry.health,
+                created_at: entry.created_at,
+                restarted_at: entry.restarted_at,
+                entry: entry.clone(),
+            };
+            snapshot.rows.push(row);
+        }
+        snapshot
+    }
+
+    /// Where it stands then.
+    fn write(&mut self, name: &str) -> Range<u32> {
+        let start = self.names.len();
+        self.names.push_str(name);
+        small(start)..small(self.names.len())
+    }
+
+    /// All deployments, each with its namespace and name.
+    pub fn lines(&self) -> impl Iterator<Item = ((&str, &str), Line<'_>)> {
+        self.rows.iter().map(|row| {
+            let names = (self.text(&row.namespace), self.text(&row.name));
+            (names, Line { of: self, row })
+        })
+    }
+
+    fn text(&self, range: &Range<u32>) -> &str {
+        &self.names[wide(range)]
+    }
+}
+
+impl Line<'_> {
+    /// What else is known of it.
+    pub fn entry(self) -> Arc<Entry> {
+        self.row.entry.clone()
+    }
+}
+
+impl<'a> Listed<'a> for Line<'a> {
+    fn health(self) -> Health {
+        self.row.health
+    }
+
+    fn images(self) -> impl Iterator<Item = &'a str> {
+        let used = &self.of.used[wide(&self.row.used)];
+        used.iter()
+            .map(move |number| &*self.of.images[*number as usize])
+    }
+
+    fn created_at(self) -> Option<Timestamp> {
+        self.row.created_at
+    }
+
+    fn restarted_at(self) -> Option<Timestamp> {
+        self.row.restarted_at
+    }
+
+    fn label(self, key: &str) -> Option<&'a str> {
+        (&*self.row.entry).label(key)
+    }
+
+    fn bytes(self) -> usize {
+        (&*self.row.entry).bytes()
+    }
+}
+
+/// No cluster comes near: names and images of four billion bytes would not fit into etcd.
+fn small(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn wide(range: &Range<u32>) -> Range<usize> {
+    range.start as usize..range.end as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::deployments::to_entry;
+    use super::*;
+    use serde_json::json;
+
+    fn put(index: &Index<Entry>, namespace: &str, name: &str, images: &[&str]) {
+        let container = |image: &&str| json!({"name": "c", "image": image});
+        let containers: Vec<_> = images.iter().map(container).collect();
+        let deployment = json!({
+            "metadata": {"namespace": namespace, "name": name, "labels": {"app": name}},
+            "spec": {"selector": {}, "template": {"spec": {"containers": containers}}}
+        });
+        let (key, entry) = to_entry(&serde_json::from_value(deployment).unwrap()).unwrap();
+        index.insert(key, entry);
+    }
+
+    fn seen(snapshot: &Snapshot) -> Vec<String> {
+        let line = |((namespace, name), line): ((&str, &str), Line<'_>)| {
+            let images: Vec<_> = line.images().collect();
+            let label = line.label("app").unwrap_or_default();
+            assert_eq!(line.bytes(), (&*line.entry()).bytes());
+            format!("{namespace}/{name} {} {label}", images.join(" "))
+        };
+        snapshot.lines().map(line).collect()
+    }
+
+    #[test]
+    fn it_shows_each_deployment_with_what_is_its_own() {
+        let (index, newest) = (Index::default(), Newest::default());
+        assert!(seen(&newest.of(&index)).is_empty());
+        put(&index, "shop", "cart", &["web:1", "log:2"]);
+        put(&index, "pay", "cart", &["web:1"]);
+        put(&index, "shop", "api", &[]);
+        let expected = [
+            "pay/cart web:1 cart",
+            "shop/api  api",
+            "shop/cart web:1 log:2 cart",
+        ];
+        assert_eq!(seen(&newest.of(&index)), expected);
+    }
+
+    #[test]
+    fn it_is_made_anew_when_something_has_changed_and_only_then() {
+        let (index, newest) = (Index::default(), Newest::default());
+        put(&index, "shop", "cart", &["web:1"]);
+        let first = newest.of(&index);
+        assert!(Arc::ptr_eq(&first, &newest.of(&index)));
+        put(&index, "shop", "cart", &["web:2"]);
+        assert_eq!(seen(&newest.of(&index)), ["shop/cart web:2 cart"]);
+        assert_eq!(seen(&first), ["shop/cart web:1 cart"]);
+        index.remove("shop\0cart");
+        assert!(seen(&newest.of(&index)).is_empty());
+        put(&index, "shop", "cart", &["web:3"]);
+        newest.of(&index);
+        index.replace(Default::default());
+        assert!(seen(&newest.of(&index)).is_empty());
+    }
+}

@@ -1,0 +1,15 @@
+//! Texts in what agents send, where they lie.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+/// A text that is not copied where it has no escapes.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
+
+impl AsRef<str> for Text<'_> {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
