@@ -16,6 +16,7 @@ let browser;
 
 before(async () => {
   demo = await startDemo('--clusters', '1000', '--deployments', '100');
+  assert.deepEqual(Object.keys(demo.pids).sort(), ['agents', 'aggregator', 'nats']);
   browser = await launch();
 });
 

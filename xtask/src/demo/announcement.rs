@@ -145,6 +145,15 @@ mod tests {
     }
 
     #[test]
+    fn a_large_fleet_is_told_by_its_first_and_its_last_cluster() {
+        let large = Announcement {
+            clusters: (1..=1_000).map(|number| format!("c{number}")).collect(),
+            ..announcement()
+        };
+        assert!(large.to_string().contains("clusters  c1 … c1000: 1000\n"));
+    }
+
+    #[test]
     fn people_get_the_password_swagger_and_lines_to_paste() {
         let text = announcement().to_string();
         for part in [
