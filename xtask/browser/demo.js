@@ -25,8 +25,17 @@ export function spawnDemo(...flags) {
   return { child, exited };
 }
 
+/** One that runs already, for whoever works on a test: DEMO is its directory. */
+async function runningDemo(data) {
+  const exited = Promise.resolve({ code: 0, output: '' });
+  return { ...JSON.parse(await readFile(join(data, 'demo.json'), 'utf8')), data, exited, stop: () => exited };
+}
+
 /** Resolves to what `demo.json` says, with `data`, `exited` and `stop()`. */
 export async function startDemo(...flags) {
+  if (process.env.DEMO) {
+    return runningDemo(process.env.DEMO);
+  }
   const data = await mkdtemp(join(tmpdir(), 'demo-'));
   const anyPort = ['--http', '127.0.0.1:0', '--nats', '127.0.0.1:0'];
   const { child, exited } = spawnDemo(...anyPort, '--data', data, ...flags);
@@ -71,7 +80,7 @@ export async function signIn({ url, user, password }) {
 }
 
 /** Looks until `look` finds something. */
-export async function eventually(what, look, within = 15_000) {
+export async function eventually(what, look, within = 60_000) {
   const deadline = Date.now() + within;
   for (;;) {
     const found = await look();

@@ -11,14 +11,17 @@ async function dialog(page) {
   await page.getByRole('dialog').waitFor();
 }
 
-/** To the page of the first deployment. */
-async function deployment(page) {
-  await deployments(page, '?sort=name');
-  await page.keyboard.press('j');
-  await page.locator('[role=row]:focus').waitFor();
-  await page.keyboard.press('Enter');
+async function detail(page) {
   await page.getByRole('heading', { name: 'Rollout' }).waitFor();
   await page.getByRole('region', { name: 'Table of pods' }).getByRole('button').first().waitFor();
+  await page.getByText('Nobody has done anything').or(page.getByText('admin restart')).first().waitFor();
+}
+
+/** To the page of the first deployment, by its link. */
+async function deployment(page) {
+  await deployments(page, '?sort=name');
+  await page.goto(await rows(page, 'Deployments').getByRole('link').first().getAttribute('href'));
+  await detail(page);
 }
 
 /** To its log. */
@@ -67,10 +70,16 @@ export const screens = {
     await page.keyboard.press('x');
     await page.getByText('1 selected').waitFor();
   },
+  'deployments-detail': async (page) => {
+    await deployments(page, '?sort=-health');
+    await page.keyboard.press('j');
+    await page.locator('[role=row]:focus').waitFor();
+    await page.keyboard.press('Enter');
+    await detail(page);
+  },
   deployment: async (page) => {
     await deployment(page);
     await page.getByRole('region', { name: 'Table of pods' }).getByRole('button').first().click();
-    await page.getByText('Nobody has done anything').or(page.getByText('admin restart')).first().waitFor();
   },
   logs: (page) => logs(page),
   'logs-search': async (page) => {

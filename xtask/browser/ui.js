@@ -1,17 +1,29 @@
 // The web UI as a person uses it: signing in, and finding things by what they are called.
 
+/** For what takes a moment, on a machine that has other things to do as well. Milliseconds. */
+export const PATIENCE = 60_000;
+
+/** Three heartbeats are missed, and then noticed. */
+export const GONE_WITHIN = 120_000;
+
 /** A page of its own, signed in. `theme`: `light` or `dark`. */
-export async function openUi(browser, demo, { theme = 'light', width = 1280, height = 800, path = '' } = {}) {
+export async function openUi(browser, demo, options) {
+  const page = await openPage(browser, demo, options);
+  await page.goto(options?.path ?? '');
+  await signInAs(page, demo);
+  return page;
+}
+
+/** One that has not gone anywhere yet. */
+export async function openPage(browser, demo, { theme = 'light', width = 1280, height = 800 } = {}) {
   const context = await browser.newContext({
     viewport: { width, height },
     colorScheme: theme,
     baseURL: `${demo.url}/ui/`,
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(PATIENCE);
   page.seen = watch(page);
-  await page.goto(path);
-  await signInAs(page, demo);
   return page;
 }
 
@@ -33,4 +45,18 @@ function watch(page) {
     }
   });
   return seen;
+}
+
+/** Waits until the focus is there. */
+export function focused(locator) {
+  return locator.and(locator.page().locator(':focus')).waitFor();
+}
+
+/** Whether nothing scrolls any more. */
+export function atRest(locator) {
+  return locator.evaluate(async (element) => {
+    const before = element.scrollTop;
+    for (let frame = 0; frame < 10; frame += 1) await new Promise(requestAnimationFrame);
+    return element.scrollTop === before;
+  });
 }

@@ -1,18 +1,14 @@
 // The web UI in a browser, on the whole system.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { violations } from './accessible.js';
 import { launch } from './chromium.js';
 import { eventually, signIn, startDemo } from './demo.js';
+import { startAgent } from './programs.js';
 import { screens } from './screens.js';
-import { openUi, signInAs } from './ui.js';
+import { focused, GONE_WITHIN, openUi, signInAs } from './ui.js';
 
 let demo;
 let browser;
@@ -97,13 +93,14 @@ test('by keyboard alone somebody finds a deployment, restarts it, and sees the r
   await page.keyboard.press('j');
   await focusedRow(page).getByText(name, { exact: true }).waitFor();
   await page.keyboard.press('r');
-  await page.getByRole('dialog').getByRole('button', { name: `Restart ${name}` }).waitFor();
+  await focused(page.getByRole('dialog').getByRole('button', { name: `Restart ${name}` }));
   await page.keyboard.press('Enter');
-  await page.getByRole('dialog').getByText('complete', { exact: true }).waitFor({ timeout: 30_000 });
+  await page.getByRole('dialog').getByText('complete', { exact: true }).waitFor();
 
   const session = await signIn(demo);
-  const { items } = await session.get(`/audit?verb=restart&deployment_name=${name}`);
-  assert.deepEqual(items.map(({ outcome, user }) => [outcome, user]), [['succeeded', demo.user]]);
+  const recorded = async () => (await session.get(`/audit?verb=restart&deployment_name=${name}`)).items;
+  await eventually('the outcome is recorded', async () => (await recorded()).every(({ outcome }) => outcome !== 'pending'));
+  assert.deepEqual((await recorded()).map(({ outcome, user }) => [outcome, user]), [['succeeded', demo.user]]);
   await page.keyboard.press('Escape');
   await grid(page).getByText(/^(now|\d+ s ago)$/).waitFor();
 });
@@ -144,7 +141,7 @@ test('a cluster that falls silent is shown so, with what to do, and comes back b
   process.kill(pid, 'SIGSTOP');
   t.after(() => process.kill(pid, 'SIGCONT'));
   const attention = page.getByRole('region', { name: /Needs attention/ });
-  await attention.getByText('Look at the agent’s pods in that cluster').waitFor({ timeout: 40_000 });
+  await attention.getByText('Look at the agent’s pods in that cluster').waitFor({ timeout: GONE_WITHIN });
   assert.deepEqual(await violations(page), []);
   await page.goto('deployments');
   await page.getByText('2 of 3 clusters answered').click();
@@ -153,7 +150,7 @@ test('a cluster that falls silent is shown so, with what to do, and comes back b
 
   process.kill(pid, 'SIGCONT');
   await page.goto('');
-  await page.getByText('Every cluster is online').waitFor({ timeout: 30_000 });
+  await page.getByText('Every cluster is online').waitFor();
 });
 
 test('without a network the page keeps what it knows, says so, and goes on when it is back', async (t) => {
@@ -164,26 +161,10 @@ test('without a network the page keeps what it knows, says so, and goes on when 
   await page.getByText(/The server cannot be reached/).waitFor();
   assert.ok((await grid(page).getByRole('row').count()) > 5, 'the rows are kept');
   await page.context().setOffline(false);
-  await page.getByRole('button', { name: 'Try again' }).click();
+  // The page may be quicker.
+  await page.getByRole('button', { name: 'Try again' }).click({ timeout: 5_000 }).catch(() => {});
   await page.getByText(/The server cannot be reached/).waitFor({ state: 'detached' });
 });
-
-/** An agent for a cluster that somebody has let in, beside the one that the demo has for the same simulated cluster. */
-async function startAgent(t, cluster, manifest) {
-  const [program, ...given] = (await readFile(`/proc/${demo.pids['agent cluster-a']}/cmdline`, 'utf8')).split('\0').slice(0, -1);
-  const dir = await mkdtemp(join(tmpdir(), 'agent-'));
-  const creds = join(dir, 'agent.creds');
-  await writeFile(creds, Buffer.from(manifest.match(/agent\.creds: "?([A-Za-z0-9+/=]+)/)[1], 'base64'), { mode: 0o600 });
-  const instead = { '--cluster-name': cluster, '--nats-creds': creds };
-  const flags = given.map((value, index) => instead[given[index - 1]] ?? value);
-  const agent = spawn(program, flags, { stdio: 'ignore' });
-  t.after(async () => {
-    const exited = once(agent, 'exit');
-    agent.kill('SIGKILL');
-    await exited;
-    await rm(dir, { recursive: true });
-  });
-}
 
 test('a command lets a cluster in, and each step turns green', async (t) => {
   const page = await open(t);
@@ -199,9 +180,9 @@ test('a command lets a cluster in, and each step turns green', async (t) => {
 
   const command = await page.locator('pre').innerText();
   const [, link] = command.match(/^curl -fsS -X POST '(http[^']+)' \| kubectl apply -f -$/);
-  await startAgent(t, 'newcomer', await (await fetch(link, { method: 'POST' })).text());
-  await steps.getByText('It answers: done').waitFor({ timeout: 30_000 });
-  assert.equal(await steps.getByText(': done').count(), 4);
+  await startAgent(t, demo, 'newcomer', await (await fetch(link, { method: 'POST' })).text());
+  await steps.getByText('It answers: done').waitFor();
+  await eventually('each step is done', async () => (await steps.getByText(': done').count()) === 4);
   assert.deepEqual(await violations(page), []);
   await page.getByRole('link', { name: 'See its deployments' }).click();
   await page.getByText(/^30 deployments$/).waitFor();
@@ -220,7 +201,7 @@ test('a restart that hangs says why', async (t) => {
   const dialog = page.getByRole('dialog');
   await dialog.getByRole('button', { name: /^Restart / }).click();
   await dialog.getByText('progressing', { exact: true }).waitFor();
-  await dialog.getByText(/^(ErrImagePull|ImagePullBackOff)$/).waitFor({ timeout: 30_000 });
+  await dialog.getByText(/^(ErrImagePull|ImagePullBackOff)$/).first().waitFor();
   assert.deepEqual(await violations(page), []);
   await page.getByRole('button', { name: 'Close and go on' }).click();
   await page.getByRole('button', { name: /^Restarts (under way|that failed): 1/ }).click();
@@ -254,4 +235,28 @@ test('what others have written stays text', async (t) => {
   assert.ok(content <= width);
   const heights = await grid(page).getByRole('row').evaluateAll((rows) => new Set(rows.slice(1).map((row) => row.clientHeight)).size);
   assert.equal(heights, 1);
+});
+
+test('a deployment is opened beside the table, which the address holds, and by its link as a page', async (t) => {
+  const { cluster, namespace, deployment_name: name } = await healthy();
+  const page = await open(t, { path: `deployments?q=cluster:${cluster} ns:${namespace} ${name}` });
+  const link = grid(page).getByRole('link', { name, exact: true });
+  await link.click();
+  const detail = page.getByRole('complementary', { name: `Detail of ${name}` });
+  await detail.getByRole('heading', { name: 'Rollout' }).waitFor();
+  await grid(page).locator('[role=row][aria-current=true]').getByText(name, { exact: true }).waitFor();
+  await page.reload();
+  await detail.getByRole('heading', { name: 'Rollout' }).waitFor();
+  assert.equal(new URL(page.url()).searchParams.get('open'), `${cluster}/${namespace}/${name}`);
+  await page.goBack();
+  await detail.waitFor({ state: 'detached' });
+  await page.getByText(/^1 deployment$/).waitFor();
+
+  await link.click();
+  await detail.getByRole('button', { name: 'Close the detail' }).click();
+  await detail.waitFor({ state: 'detached' });
+  await link.click();
+  await detail.getByRole('link', { name: 'Open as a page' }).click();
+  await page.getByRole('navigation', { name: 'Of this deployment' }).waitFor();
+  assert.equal(new URL(page.url()).pathname, `/ui/deployments/${cluster}/${namespace}/${name}`);
 });

@@ -7,11 +7,12 @@ use anyhow::{Result, ensure};
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use xtask::data_dir::DataDir;
-use xtask::programs::{Profile, Programs};
+use xtask::programs::{CROWD, Profile, Programs};
 use xtask::{account, nats_cli, workspace};
 
 use crate::{node, ui};
 use announcement::Announcement;
+use clusters::Size;
 use fleet::Fleet;
 
 mod announcement;
@@ -22,7 +23,7 @@ mod fleet;
 /// Starts nats-server, clusters, one agent for each and the aggregator; one Ctrl-C stops all
 #[derive(Args)]
 pub struct Options {
-    /// How many clusters to simulate
+    /// How many clusters to simulate. With more than 20 all of them and their agents run in one process
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     clusters: u32,
     /// Namespaces with deployments in each simulated cluster
@@ -50,6 +51,16 @@ pub struct Options {
     /// Build and run optimised programs
     #[arg(long)]
     release: bool,
+}
+
+impl Options {
+    fn size(&self) -> Size {
+        Size {
+            clusters: self.clusters,
+            namespaces: self.namespaces,
+            deployments: self.deployments,
+        }
+    }
 }
 
 pub async fn run(options: Options) -> Result<()> {
@@ -83,7 +94,10 @@ async fn start(options: &Options, data: &DataDir) -> Result<(Fleet, Announcement
         true => Profile::Release,
         false => Profile::Debug,
     };
-    let programs = Programs::build(profile).await?;
+    let size = options.size();
+    let is_crowd = options.kubeconfig.is_none() && size.is_crowd();
+    let besides = is_crowd.then_some(CROWD);
+    let programs = Programs::build(besides, profile).await?;
     let ui = tokio::task::spawn_blocking(build_ui).await??;
     if options.kubeconfig.is_none() {
         // What it remembers is about simulated clusters that are no more.
@@ -93,22 +107,19 @@ async fn start(options: &Options, data: &DataDir) -> Result<(Fleet, Announcement
     let mut fleet = Fleet::start_bus(options.nats, data).await?;
     let clusters = match &options.kubeconfig {
         Some(kubeconfig) => clusters::real(kubeconfig, &options.context)?,
-        None => {
-            let size = clusters::Size {
-                clusters: options.clusters,
-                namespaces: options.namespaces,
-                deployments: options.deployments,
-            };
-            fleet.start_simulator(&programs, size, data).await?
-        }
+        None if is_crowd => fleet.start_crowd(&programs, size, data).await?,
+        None => fleet.start_simulator(&programs, size, data).await?,
     };
     let account = account::create(&programs.aggregator, data).await?;
     let http = fleet.start_aggregator(&programs, options.http, &account, ui.as_deref(), data)?;
     let session = fleet.sign_in(http, &account).await?;
-    fleet
-        .start_agents(&programs, &clusters, &session, data)
-        .await?;
-    fleet.online(&session, clusters.len()).await?;
+    if !is_crowd {
+        fleet
+            .start_agents(&programs, &clusters, &session, data)
+            .await?;
+    }
+    let patience = size.ready_within();
+    fleet.online(&session, clusters.len(), patience).await?;
     let example = session.any_deployment(&clusters[0].name).await?;
     session.end().await?;
     let announcement = Announcement {

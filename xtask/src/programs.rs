@@ -15,10 +15,15 @@ pub struct Programs {
     pub agent: PathBuf,
     pub aggregator: PathBuf,
     pub simulator: PathBuf,
+    /// Built only where it is asked for.
+    pub crowd: PathBuf,
 }
 
 /// Their packages.
 pub const PACKAGES: [&str; 3] = ["agent", "aggregator", "k8s-sim"];
+
+/// Many clusters with their agents in one process.
+pub const CROWD: &str = "crowd";
 
 /// How cargo builds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,8 +33,10 @@ pub enum Profile {
 }
 
 impl Programs {
-    pub async fn build(profile: Profile) -> Result<Self> {
-        Ok(Self::in_dir(&build(&PACKAGES, profile).await?))
+    /// Those of `PACKAGES`, and of one package besides.
+    pub async fn build(besides: Option<&str>, profile: Profile) -> Result<Self> {
+        let packages: Vec<&str> = PACKAGES.into_iter().chain(besides).collect();
+        Ok(Self::in_dir(&build(&packages, profile).await?))
     }
 
     /// Built already.
@@ -38,6 +45,7 @@ impl Programs {
             agent: dir.join("agent"),
             aggregator: dir.join("aggregator"),
             simulator: dir.join("k8s-sim"),
+            crowd: dir.join(CROWD),
         }
     }
 }

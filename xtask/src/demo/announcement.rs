@@ -7,6 +7,9 @@ use std::path::PathBuf;
 use anyhow::Result;
 use serde::Serialize;
 
+/// More clusters are not named one by one.
+const MOST_NAMES: usize = 10;
+
 #[derive(Serialize)]
 pub struct Announcement {
     pub url: String,
@@ -86,7 +89,12 @@ impl Announcement {
 impl fmt::Display for Announcement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f)?;
-        writeln!(f, "clusters  {}", self.clusters.join(" "))?;
+        match self.clusters.as_slice() {
+            [first, .., last] if self.clusters.len() > MOST_NAMES => {
+                writeln!(f, "clusters  {first} … {last}: {}", self.clusters.len())?;
+            }
+            few => writeln!(f, "clusters  {}", few.join(" "))?,
+        }
         writeln!(f, "address   {}", self.url)?;
         writeln!(f, "swagger   {}/docs", self.url)?;
         writeln!(f, "user      {}", self.user)?;
@@ -134,6 +142,15 @@ mod tests {
             "pids": { "nats": 1, "agent cluster-a": 3 },
         });
         assert_eq!(written, expected);
+    }
+
+    #[test]
+    fn a_large_fleet_is_told_by_its_first_and_its_last_cluster() {
+        let large = Announcement {
+            clusters: (1..=1_000).map(|number| format!("c{number}")).collect(),
+            ..announcement()
+        };
+        assert!(large.to_string().contains("clusters  c1 … c1000: 1000\n"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
@@ -19,6 +20,21 @@ pub struct Size {
     pub clusters: u32,
     pub namespaces: u32,
     pub deployments: u32,
+}
+
+/// More programs than that are too many for one machine.
+const MOST_AGENTS: u32 = 20;
+
+impl Size {
+    /// Whether all clusters and their agents run in one process.
+    pub fn is_crowd(self) -> bool {
+        self.clusters > MOST_AGENTS
+    }
+
+    /// For a wait: each cluster and its deployments take a moment to come up.
+    pub fn ready_within(self) -> Duration {
+        Duration::from_secs(120) + Duration::from_millis(600) * self.clusters
+    }
 }
 
 /// Real clusters, named after their contexts.

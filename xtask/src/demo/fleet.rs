@@ -1,6 +1,7 @@
 //! The running parts of a demo, in the order in which they start.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -67,13 +68,54 @@ impl Fleet {
             .args(["--deployments", &size.deployments.to_string()])
             .arg("--kubeconfig-out")
             .arg(&kubeconfig);
-        let mut simulator = start("k8s-sim", command, data)?;
+        let simulator = start("k8s-sim", command, data)?;
+        self.simulated(simulator, &kubeconfig, READY_WITHIN).await
+    }
+
+    /// Simulated clusters with their agents, all in one process, which signs their credentials itself.
+    pub async fn start_crowd(
+        &mut self,
+        programs: &Programs,
+        size: Size,
+        data: &DataDir,
+    ) -> Result<Vec<Cluster>> {
+        data.remove("kubeconfig")?;
+        let (kubeconfig, creds) = (data.file("kubeconfig"), data.file(enrolment::DIR));
+        fs::create_dir_all(&creds)?;
+        let mut command = Command::new(&programs.crowd);
+        command
+            .args(["--clusters", &size.clusters.to_string()])
+            .args(["--namespaces", &size.namespaces.to_string()])
+            .args(["--deployments", &size.deployments.to_string()])
+            .args(["--nats-url", &self.bus.url()])
+            .arg("--bus-keys")
+            .arg(self.bus.keys().aggregator_dir())
+            .arg("--creds")
+            .arg(creds)
+            .arg("--kubeconfig-out")
+            .arg(&kubeconfig);
+        let crowd = start("agents", command, data)?;
+        self.simulated(crowd, &kubeconfig, size.ready_within())
+            .await
+    }
+
+    /// Waits for the kubeconfig of simulated clusters, and keeps their process.
+    async fn simulated(
+        &mut self,
+        mut simulator: Process,
+        kubeconfig: &Path,
+        patience: Duration,
+    ) -> Result<Vec<Cluster>> {
         let look = async || {
             simulator.ensure_running()?;
-            Ok(clusters::simulated(&kubeconfig))
+            Ok(clusters::simulated(kubeconfig))
         };
-        let clusters = condition::met("simulated clusters", READY_WITHIN, look).await?;
-        ensure!(!clusters.is_empty(), "k8s-sim wrote no contexts");
+        let clusters = condition::met("simulated clusters", patience, look).await?;
+        ensure!(
+            !clusters.is_empty(),
+            "{} wrote no contexts",
+            simulator.name()
+        );
         self.simulator = Some(simulator);
         Ok(clusters)
     }
@@ -143,8 +185,13 @@ impl Fleet {
     }
 
     /// Waits until the aggregator has heard of every cluster.
-    pub async fn online(&mut self, session: &Session, clusters: usize) -> Result<()> {
-        condition::met("every cluster is online", READY_WITHIN, async || {
+    pub async fn online(
+        &mut self,
+        session: &Session,
+        clusters: usize,
+        patience: Duration,
+    ) -> Result<()> {
+        condition::met("every cluster is online", patience, async || {
             self.ensure_running()?;
             sleep(BETWEEN_LOOKS).await;
             let online = session.online().await?;

@@ -30,6 +30,13 @@ export function whenSessionEnds(signIn: () => Promise<void>): void {
   signedInAgain = signIn;
 }
 
+/** Hears of every call that fails. */
+let failed: (problem: ApiProblem) => void = () => {};
+
+export function whenCallsFail(hear: (problem: ApiProblem) => void): void {
+  failed = hear;
+}
+
 /**
  * Makes a call and answers with what it answers. When the session has ended it waits for a new sign-in and makes the call again.
  * Throws `ApiProblem`, or what `signal.throwIfAborted` throws.
@@ -60,7 +67,12 @@ export async function askOnce<T>(call: () => Promise<Answer<T>>): Promise<T> {
 async function attempt<T>(call: () => Promise<Answer<T>>): Promise<{ data: T } | ApiProblem> {
   try {
     const { data, error, response } = await call();
-    return response.ok ? { data: data as T } : ApiProblem.of(error, response);
+    if (response.ok) {
+      return { data: data as T };
+    }
+    const problem = ApiProblem.of(error, response);
+    failed(problem);
+    return problem;
   } catch (thrown) {
     const problem = ApiProblem.thrown(thrown);
     if (problem === undefined) {

@@ -28,10 +28,13 @@ export class DeploymentModel {
   changes = $state(0);
   /** It was there, and is not any more. */
   gone = $state(false);
+  /** Its cluster was there, and is not any more. */
+  clusterGone = $state(false);
   readonly deployment = $derived(this.found.value?.deployment);
   /** As far as is known there is no such deployment: its cluster has answered, or there is no such cluster. */
   readonly missing = $derived(
     this.gone ||
+      this.clusterGone ||
       (this.found.value !== undefined &&
         !this.deployment &&
         (this.found.value.answer?.state ?? 'answered') === 'answered'),
@@ -59,12 +62,15 @@ export class DeploymentModel {
     if (this.found.problem === undefined && value?.answer?.state === 'answered') {
       this.gone = before !== undefined && value.deployment === undefined;
     }
+    this.clusterGone = before !== undefined && value !== undefined && value.answer === undefined;
     this.changes += 1;
   }
 
   #apply(changes: Change[]): void {
     for (const change of changes) {
-      if (change.kind === 'cluster' && change.cluster.cluster === this.target.cluster) {
+      if (change.kind === 'cluster_gone' && change.cluster === this.target.cluster) {
+        this.clusterGone = true;
+      } else if (change.kind === 'cluster' && change.cluster.cluster === this.target.cluster) {
         this.#seen(change.cluster.presence);
       } else if (change.kind === 'deployment' && this.#isThis(change.change)) {
         this.#changed(change.change.deployment);
@@ -74,6 +80,7 @@ export class DeploymentModel {
 
   /** Its cluster went or came: everything is read again. */
   #seen(presence: Schemas['Presence']): void {
+    this.clusterGone = false;
     if (this.#presence !== undefined && presence !== this.#presence) {
       void this.reload();
     }
@@ -97,17 +104,18 @@ export class DeploymentModel {
   async #read(signal: AbortSignal): Promise<Found> {
     const { cluster, namespace, name } = this.target;
     const query = { cluster: [cluster], namespace: [namespace], q: name, sort: 'name', limit: 500 };
+    let found: Found = {};
     let next: string | undefined;
     for (let page = 0; page < MOST_PAGES; page += 1) {
       const asked = { params: { query: { ...query, continue: next } }, signal };
       const { items, clusters, continue: more } = await ask(() => api.GET('/deployments', asked), signal);
       const deployment = items.find((item) => item.deployment_name === name);
-      const found = { deployment, answer: clusters.find((answer) => answer.cluster === cluster) };
+      found = { deployment, answer: clusters.find((answer) => answer.cluster === cluster) };
       if (deployment || !more) {
         return found;
       }
       next = more;
     }
-    return {};
+    return found;
   }
 }

@@ -16,6 +16,9 @@ export const columns: Column[] = [
 /** Those that can be hidden. */
 export const optional = columns.filter(({ id }) => id !== 'name' && id !== 'actions');
 
+/** Those that tell which deployment a row is about, and how it is. */
+export const telling = ['name', 'health', 'replicas', 'cluster'];
+
 /** The last part of an image, by which people know it. */
 export function shortImage(image: string): string {
   const name = image.slice(image.lastIndexOf('/') + 1);

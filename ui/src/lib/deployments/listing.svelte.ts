@@ -9,9 +9,12 @@ import { parse, type Search } from './search';
 
 type Page = Schemas['FleetPage'];
 
-const PAGE = 200;
+/** What a high screen shows, and some more: the smaller an answer, the sooner it is painted. */
+const PAGE = 100;
 /** A first page is read again by itself, but not for each of a thousand changes. */
 const READ_AGAIN_AFTER = 3_000;
+/** Clusters that did not answer in time may do so now. */
+const ASK_AGAIN_AFTER = 10_000;
 
 export class Listing {
   readonly page = new Resource<Page>((signal) => this.#read(signal));
@@ -20,18 +23,27 @@ export class Listing {
   /** How many changes are not in the rows yet. */
   missing = $state(0);
   more = $state(false);
+  #followed = false;
+  #text: string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** Until the function that it answers with is called. */
   follow(): () => void {
+    this.#followed = true;
     const leave = feed.listen({ changed: (changes) => this.#apply(changes), reread: () => void this.load() });
     return () => {
       leave();
+      this.#followed = false;
       clearTimeout(this.#timer);
     };
   }
 
+  /** Asks at once. The address follows, and then asks for the same, which is not asked again. */
   show(text: string, sort: string): void {
+    if (text === this.#text && sort === this.sort) {
+      return;
+    }
+    this.#text = text;
     this.search = parse(text);
     this.sort = sort;
     void this.load();
@@ -42,6 +54,9 @@ export class Listing {
     this.#timer = undefined;
     this.missing = 0;
     await this.page.load();
+    if (this.#followed && this.page.value?.answers.timed_out) {
+      this.#timer ??= setTimeout(() => void this.load(), ASK_AGAIN_AFTER);
+    }
   }
 
   /** Adds the next page. */

@@ -17,6 +17,12 @@ export function idOf({ cluster, namespace, deployment_name }: Place): string {
   return `${cluster}/${namespace}/${deployment_name}`;
 }
 
+/** The other way round; nothing for what is no id. */
+export function targetOf(id: string): { cluster: string; namespace: string; name: string } | undefined {
+  const [cluster, namespace, name, more] = id.split('/');
+  return cluster && namespace && name && more === undefined ? { cluster, namespace, name } : undefined;
+}
+
 /** Whether it may be among what was searched for. Images and labels are the server's to compare: they count as a yes. */
 export function mayMatch({ query }: Search, deployment: Deployment): boolean {
   return (

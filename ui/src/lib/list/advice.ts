@@ -14,6 +14,8 @@ const advice: Partial<Record<ApiProblem['code'], string>> = {
   identity_conflict: 'Two clusters use this name. Remove one of the two agents.',
   invalid_value: 'Change what you are looking for, and try again.',
   invalid_request: 'Change what you are looking for, and try again.',
+  audit_unavailable:
+    'Nothing is changed that cannot be recorded. Whoever keeps the message bus must look at its store.',
   rate_limited: 'Too many calls in a short time. Wait a little.',
 };
 

@@ -1,5 +1,7 @@
 // Something that is read from the API and shown: what it was last, whether it is being read, and why that failed.
 
+import { untrack } from 'svelte';
+
 import { ApiProblem } from '$lib/api';
 
 export class Resource<T> {
@@ -8,6 +10,8 @@ export class Resource<T> {
   problem = $state.raw<ApiProblem>();
   loading = $state(false);
   readAt = $state(0);
+  /** When the answer that is waited for was asked for. */
+  askedAt = $state(0);
   #reading: AbortController | undefined;
 
   constructor(readonly read: (signal: AbortSignal) => Promise<T>) {}
@@ -17,6 +21,8 @@ export class Resource<T> {
     this.#reading?.abort();
     const reading = new AbortController();
     this.#reading = reading;
+    // Whoever reads something in an effect does not depend on how far that is.
+    if (!untrack(() => this.loading)) this.askedAt = Date.now();
     this.loading = true;
     try {
       const value = await this.read(reading.signal);

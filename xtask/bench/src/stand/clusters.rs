@@ -11,6 +11,9 @@ use xtask::process::Process;
 
 use super::{READY_WITHIN, Stand, spawn};
 
+/// Of each cluster of a crowd.
+const NAMESPACES: usize = 5;
+
 /// The API server of a simulated cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Api {
@@ -73,16 +76,18 @@ impl Stand {
         let text = |path: PathBuf| path.to_string_lossy().into_owned();
         let mut arguments = vec![
             ("--clusters", crowd.clusters.to_string()),
+            ("--namespaces", NAMESPACES.to_string()),
             ("--deployments", crowd.deployments.to_string()),
             ("--nats-url", self.bus.url()),
             ("--bus-keys", text(self.bus.keys().aggregator_dir())),
             ("--creds", text(creds)),
+            ("--healthy", true.to_string()),
             ("--scatter", crowd.scatter.to_string()),
         ];
         if crowd.listens {
             arguments.push(("--kubeconfig-out", text(kubeconfig.clone())));
         }
-        let process = self.start_own("bench-crowd", &arguments)?;
+        let process = self.start_own("crowd", &arguments)?;
         if crowd.listens {
             return self.written(process, kubeconfig, crowd.clusters).await;
         }

@@ -13,7 +13,7 @@ use clap::Parser;
 use futures::StreamExt;
 use futures::stream::{self, TryStreamExt};
 use jiff::Timestamp;
-use k8s_sim::{Cluster, Simulation};
+use k8s_sim::{Cluster, Profile, Simulation};
 
 /// What is sent to be answered with as many bytes as it says: the bare scatter.
 const SCATTER: &str = "fleet.bench";
@@ -29,8 +29,15 @@ const STARTING: usize = 64;
 struct Arguments {
     #[arg(long)]
     clusters: usize,
+    /// Namespaces with deployments in each cluster.
+    #[arg(long)]
+    namespaces: usize,
+    /// Deployments in each cluster.
     #[arg(long)]
     deployments: usize,
+    /// Every deployment is healthy; without it one hangs on a bad image and one is paused.
+    #[arg(long, action = clap::ArgAction::Set, default_value_t = false)]
+    healthy: bool,
     #[arg(long)]
     nats_url: String,
     /// The directory with the keys that sign agents' credentials.
@@ -69,8 +76,12 @@ async fn main() -> Result<()> {
 async fn simulation(arguments: &Arguments) -> Result<Simulation> {
     let builder = Simulation::builder()
         .clusters(arguments.clusters)
-        .namespaces(5)
+        .namespaces(arguments.namespaces)
         .deployments(arguments.deployments)
+        .profile(match arguments.healthy {
+            true => Profile::Healthy,
+            false => Profile::Demo,
+        })
         // The watches follow at once: nobody looks far back.
         .history(256);
     let builder = match arguments.kubeconfig_out {

@@ -1,0 +1,16 @@
+import { expect, it } from 'vitest';
+
+import { targetOf } from './place';
+import { searchOf } from './view';
+
+it('says in the address only what is not as usual', () => {
+  expect(searchOf({ q: '', sort: 'health' })).toBe('');
+  expect(searchOf({ q: 'ns:pay cart', sort: '-name', open: 'a/b/c' })).toBe(
+    '?q=ns%3Apay+cart&sort=-name&open=a%2Fb%2Fc',
+  );
+});
+
+it('opens what has a cluster, a namespace and a name, and nothing else', () => {
+  expect(targetOf('a/b/c')).toEqual({ cluster: 'a', namespace: 'b', name: 'c' });
+  for (const wrong of ['', 'a', 'a/b', 'a//c', 'a/b/c/d']) expect(targetOf(wrong)).toBeUndefined();
+});

@@ -1,0 +1,81 @@
+// The web UI without a pointer: whatever is done, is done with keys.
+
+import { eventually } from './demo.js';
+import { openPage } from './ui.js';
+
+/** Far more than there are places on any screen. */
+const MOST_STOPS = 150;
+
+/** A page of its own, signed in by keyboard. `page.pointed` counts what a pointer has done there: nothing. */
+export async function openByKeyboard(browser, demo, options) {
+  const page = await openPage(browser, demo, options);
+  page.pointed = () => page.evaluate(() => globalThis.pointed ?? 0);
+  await page.addInitScript(() => addEventListener('pointerdown', () => (globalThis.pointed = (globalThis.pointed ?? 0) + 1), true));
+  await page.goto(options?.path ?? '');
+  await signInByKeyboard(page, demo);
+  return page;
+}
+
+export async function signInByKeyboard(page, { user, password }) {
+  await write(page, page.getByLabel('User'), user);
+  await write(page, page.getByLabel('Password'), password);
+  await page.keyboard.press('Enter');
+  await page.getByRole('navigation', { name: 'Main' }).waitFor();
+}
+
+/** Tab after Tab, until the focus is on it. */
+export async function tabTo(page, locator, key = 'Tab') {
+  await locator.waitFor();
+  for (let stops = 0; stops < MOST_STOPS; stops += 1) {
+    if (await isFocused(locator)) return;
+    await page.keyboard.press(key);
+  }
+  throw new Error(`no ${key} leads to ${locator}`);
+}
+
+/** Goes to something and presses a key there. */
+export async function pressOn(page, locator, key = 'Enter') {
+  await tabTo(page, locator);
+  await page.keyboard.press(key);
+}
+
+export async function write(page, field, text) {
+  await tabTo(page, field);
+  await page.keyboard.press('Control+a');
+  await page.keyboard.type(text);
+}
+
+/** To one of the places: `g` and its key. They have to come within a second, which a busy machine may not manage at once. */
+export function goTo(page, key, path) {
+  return eventually(`the page ${path}`, async () => {
+    await page.keyboard.press('g');
+    await page.keyboard.press(key);
+    return page
+      .waitForURL((url) => url.pathname === `/ui/${path}`, { timeout: 2_000 })
+      .then(() => true)
+      .catch(() => false);
+  });
+}
+
+/** Searches the table of deployments for what is only found once, and puts the focus on it. */
+export async function find(page, text, name) {
+  await page.keyboard.press('/');
+  await page.locator('input[type=search]:focus').waitFor();
+  await page.keyboard.press('Control+a');
+  await page.keyboard.type(text);
+  await page.getByText(/^1 deployment$/).waitFor();
+  await page.keyboard.press('Escape');
+  const row = page.getByRole('grid', { name: 'Deployments' }).locator('[role=row]:focus');
+  await eventually('the row has the focus', async () => {
+    await page.keyboard.press('j');
+    return row
+      .getByText(name, { exact: true })
+      .waitFor({ timeout: 2_000 })
+      .then(() => true)
+      .catch(() => false);
+  });
+}
+
+function isFocused(locator) {
+  return locator.evaluate((element) => element === document.activeElement);
+}

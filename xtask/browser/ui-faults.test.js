@@ -1,0 +1,215 @@
+// What goes wrong while somebody looks: the screen says what it knows, and recovers by itself.
+
+import assert from 'node:assert/strict';
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { after, before, test } from 'node:test';
+
+import { violations } from './accessible.js';
+import { launch } from './chromium.js';
+import { eventually, signIn, startDemo } from './demo.js';
+import { startAgent, startAggregator } from './programs.js';
+import { startProxy } from './proxy.js';
+import { writeLines } from './simulator.js';
+import { openUi, signInAs } from './ui.js';
+
+let demo;
+let browser;
+let free;
+
+before(async () => {
+  demo = await startDemo('--clusters', '2', '--namespaces', '3', '--deployments', '20');
+  browser = await launch();
+  const { items } = await (await signIn(demo)).get('/deployments?cluster=cluster-a&health=healthy&sort=name');
+  free = items;
+});
+
+after(async () => {
+  await browser?.close();
+  const stopped = await demo?.stop();
+  assert.equal(stopped?.code, 0, stopped?.output);
+});
+
+/** A deployment that no other test uses. */
+const take = () => free.pop();
+const placeOf = ({ cluster, namespace, deployment_name: name }) => `deployments/${cluster}/${namespace}/${name}`;
+const grid = (page) => page.getByRole('grid', { name: 'Deployments' });
+
+async function open(t, options, at = demo) {
+  const page = await openUi(browser, at, options);
+  t.after(() => page.context().close());
+  return page;
+}
+
+/** The time of the last restart that the only row of the table shows. */
+const shownRestart = (page) => grid(page).locator('time').first().getAttribute('datetime', { timeout: 1_000 }).catch(() => null);
+
+async function restart({ cluster, namespace, deployment_name }) {
+  await (await signIn(demo)).post('/restart', { cluster, namespace, deployment_name });
+}
+
+/** Changes the file of users; `undefined` takes somebody out of it. */
+async function setUser(name, user) {
+  const file = join(demo.data, 'users.json');
+  const { users, ...rest } = JSON.parse(await readFile(file, 'utf8'));
+  await writeFile(`${file}.next`, JSON.stringify({ ...rest, users: { ...users, [name]: user } }), { mode: 0o600 });
+  await rename(`${file}.next`, file);
+  return users;
+}
+
+/** Somebody with the password of the demo's user. */
+async function addUser(name) {
+  const { [demo.user]: user } = await setUser(name, undefined);
+  await setUser(name, user);
+  await eventually('the new user is known', () => signIn({ ...demo, user: name }).catch(() => undefined));
+  return { ...demo, user: name };
+}
+
+test('whose sessions somebody else ends is asked to sign in again, and the log and the feed go on', async (t) => {
+  const deployment = take();
+  await writeLines(demo, deployment, 10);
+  const guest = await addUser('guest');
+  const { guest: rights } = await setUser('nobody', undefined);
+  const page = await open(t, { path: `${placeOf(deployment)}/logs` }, guest);
+  await page.getByRole('log').getByText('INFO').first().waitFor();
+
+  await setUser('guest', undefined);
+  const dialog = page.getByRole('dialog', { name: 'Sign in again' });
+  await dialog.waitFor();
+  await page.getByRole('button', { name: 'Reconnecting', includeHidden: true }).waitFor();
+  await dialog.getByLabel('Password').fill(demo.password);
+  await dialog.getByRole('button', { name: 'Sign in' }).click();
+  await dialog.getByRole('alert').getByText('User or password is wrong').waitFor();
+  assert.deepEqual(await violations(page), []);
+
+  await setUser('guest', rights);
+  await eventually('the user is known again', () => signIn(guest).catch(() => undefined));
+  await signInAs(page, guest);
+  await dialog.waitFor({ state: 'detached' });
+  await page.getByText(/^The stream was cut for/).waitFor();
+  await page.getByRole('button', { name: 'Live' }).waitFor();
+  const lines = page.getByRole('log').locator('p');
+  const last = await lines.last().innerText();
+  await eventually('more lines', async () => (await lines.last().innerText()) !== last);
+  assert.deepEqual(page.seen.errors, []);
+});
+
+test('an aggregator that is killed and comes back is waited for, and what changed meanwhile is shown', async (t) => {
+  const deployment = take();
+  const { cluster, namespace, deployment_name: name } = deployment;
+  const aggregator = await startAggregator(t, demo);
+  const page = await open(t, { path: `deployments?q=cluster:${cluster} ns:${namespace} ${name}` }, { ...demo, url: aggregator.url });
+  await page.getByText(/^1 deployment$/).waitFor();
+  await page.getByRole('button', { name: 'Live' }).waitFor();
+  const before = await shownRestart(page);
+
+  await aggregator.kill();
+  await page.getByRole('button', { name: 'Reconnecting' }).waitFor();
+  await grid(page).getByText(name, { exact: true }).waitFor();
+  await restart(deployment);
+
+  await aggregator.start();
+  await page.getByRole('button', { name: 'Live' }).waitFor();
+  await eventually('the row shows the restart', async () => (await shownRestart(page)) !== before);
+  assert.equal(await page.getByText(/cannot be reached/).count(), 0);
+});
+
+test('while the aggregator is away a page of a deployment keeps what it knows, and its log goes on when it is back', async (t) => {
+  const deployment = take();
+  await writeLines(demo, deployment, 10);
+  const aggregator = await startAggregator(t, demo);
+  const page = await open(t, { path: `${placeOf(deployment)}/logs` }, { ...demo, url: aggregator.url });
+  await page.getByRole('log').getByText('INFO').first().waitFor();
+  await aggregator.kill();
+  await page.getByRole('button', { name: 'Reconnecting' }).waitFor();
+  assert.ok((await page.getByRole('log').locator('p').count()) > 0, 'the lines are kept');
+  await aggregator.start();
+  await page.getByText(/^The stream was cut for/).waitFor();
+  await page.getByRole('button', { name: 'Live' }).waitFor();
+});
+
+test('when changes were missed the lists are read again', async (t) => {
+  const deployment = take();
+  const { cluster, namespace, deployment_name: name } = deployment;
+  const proxy = await startProxy(t, demo.url);
+  const page = await open(t, { path: `deployments?q=cluster:${cluster} ns:${namespace} ${name}` }, { ...demo, url: proxy.url });
+  await page.getByText(/^1 deployment$/).waitFor();
+  await page.getByRole('button', { name: 'Live' }).waitFor();
+  const before = await shownRestart(page);
+  proxy.silent = true;
+  await restart(deployment);
+  const session = await signIn(demo);
+  const row = async () => (await session.get(`/deployments?cluster=${cluster}&namespace=${namespace}&q=${name}`)).items[0];
+  await eventually('the aggregator knows of it', async () => (await row()).restarted_at !== before);
+  assert.equal(await shownRestart(page), before, 'nobody has told the page');
+  proxy.send('event: gap\ndata: {"missed":3}\n\n');
+  await eventually('the row shows the restart', async () => (await shownRestart(page)) !== before);
+});
+
+test('an answer that takes ten seconds is waited for, and the page can be used meanwhile', async (t) => {
+  const page = await open(t);
+  let slow = 0;
+  await page.route(/\/deployments\?/, async (route) => {
+    slow += 1;
+    await pause(10_000);
+    await route.continue().catch(() => {});
+  });
+  await page.getByRole('link', { name: 'Deployments' }).first().click();
+  await page.getByText(/^Waiting for an answer/).waitFor();
+  assert.deepEqual(await violations(page), []);
+  await page.getByRole('link', { name: 'Activity' }).first().click();
+  await page.getByRole('grid', { name: 'Activity' }).getByText('sign-in').first().waitFor();
+  await page.goBack();
+  await page.getByText(/^Waiting for an answer/).waitFor();
+  await page.getByText(/^\d+ deployments$/).waitFor();
+  await page.getByText(/^Waiting for an answer/).waitFor({ state: 'detached' });
+
+  // What is there stays, until what is asked for comes.
+  await page.getByRole('searchbox').fill('cluster:cluster-b');
+  await page.getByText(/^Waiting for an answer/).waitFor();
+  assert.ok((await grid(page).getByRole('row').count()) > 5);
+  assert.equal(await page.getByRole('searchbox').inputValue(), 'cluster:cluster-b');
+  await page.getByText(/^20 deployments$/).waitFor();
+  assert.ok(slow >= 3);
+});
+
+test('a cluster that is taken out of the fleet while a page of it is open', async (t) => {
+  const { namespace, deployment_name: name } = take();
+  const session = await signIn(demo);
+  const { manifest } = await session.post('/clusters/vanishing/enroll', {});
+  await startAgent(t, demo, 'vanishing', manifest);
+  const place = { cluster: 'vanishing', namespace, deployment_name: name };
+  await eventually('it answers', async () => (await session.get(`/deployments?cluster=vanishing`)).items.length === 20);
+  const page = await open(t, { path: placeOf(place) });
+  await page.getByRole('button', { name: `Restart ${name}` }).waitFor();
+  await page.getByRole('region', { name: 'Rollout' }).getByText('complete', { exact: true }).waitFor();
+  await session.remove('/clusters/vanishing');
+  await page.getByText('was taken out of the fleet').waitFor();
+  await page.getByRole('button', { name: /^Restart /, disabled: true }).waitFor();
+  assert.deepEqual(await violations(page), []);
+});
+
+test('while the audit cannot be written every page says so, until it can', async (t) => {
+  const { cluster, namespace, deployment_name: name } = take();
+  const page = await open(t, { path: `deployments?q=cluster:${cluster} ns:${namespace} ${name}` });
+  await page.getByText(/^1 deployment$/).waitFor();
+  const problem = { code: 'audit_unavailable', title: 'Audit unavailable', detail: 'the audit does not answer', retryable: true, status: 503, hop: 'aggregator', request_id: 'r' };
+  const refuse = (route) => route.fulfill({ status: 503, contentType: 'application/problem+json', body: JSON.stringify(problem) });
+  const refused = /\/(restart|audit\?.*)$/;
+  await page.route(refused, refuse);
+  await page.getByRole('button', { name: `Restart ${name}` }).click();
+  await page.getByRole('dialog').getByRole('button', { name: `Restart ${name}` }).click();
+  await page.getByRole('dialog').getByText('audit_unavailable').waitFor();
+  await page.keyboard.press('Escape');
+  const banner = page.getByText('The audit cannot be written.');
+  await banner.waitFor();
+  assert.deepEqual(await violations(page), []);
+  await page.getByRole('link', { name: 'Fleet' }).first().click();
+  await banner.waitFor();
+  await page.getByRole('button', { name: 'Look again' }).click();
+  await banner.waitFor();
+  await page.unroute(refused);
+  await page.getByRole('button', { name: 'Look again' }).click();
+  await banner.waitFor({ state: 'detached' });
+});

@@ -1,0 +1,154 @@
+// What people come for, without a pointer: nothing is clicked or hovered here.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { violations } from './accessible.js';
+import { launch } from './chromium.js';
+import { eventually, signIn, startDemo } from './demo.js';
+import { find, goTo, openByKeyboard, pressOn, signInByKeyboard, tabTo, write } from './keyboard.js';
+import { startAgent } from './programs.js';
+import { writeLines } from './simulator.js';
+import { focused, GONE_WITHIN, openPage } from './ui.js';
+
+let demo;
+let browser;
+
+before(async () => {
+  demo = await startDemo('--clusters', '3', '--namespaces', '3', '--deployments', '20');
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  const stopped = await demo?.stop();
+  assert.equal(stopped?.code, 0, stopped?.output);
+});
+
+async function open(t, options) {
+  const page = await openByKeyboard(browser, demo, options);
+  t.after(() => page.context().close());
+  return page;
+}
+
+async function deployment(query) {
+  const { items } = await (await signIn(demo)).get(`/deployments?cluster=cluster-a&${query}&limit=1`);
+  return items[0];
+}
+
+test('signing in, with a wrong password first', async (t) => {
+  const page = await openPage(browser, demo);
+  t.after(() => page.context().close());
+  await page.goto('');
+  await write(page, page.getByLabel('User'), demo.user);
+  await write(page, page.getByLabel('Password'), 'wrong');
+  await page.keyboard.press('Enter');
+  await page.getByRole('alert').getByText('User or password is wrong').waitFor();
+  await signInByKeyboard(page, demo);
+  await page.getByRole('grid', { name: 'Clusters' }).waitFor();
+});
+
+test('restarting what hangs, and seeing why', async (t) => {
+  const { namespace, deployment_name: name } = await deployment('health=failed');
+  const page = await open(t);
+  await goTo(page, 'd', 'deployments');
+  await find(page, `cluster:cluster-a ns:${namespace} health:failed ${name}`, name);
+  await page.keyboard.press('r');
+  const dialog = page.getByRole('dialog');
+  await focused(dialog.getByRole('button', { name: `Restart ${name}` }));
+  await page.keyboard.press('Enter');
+  await dialog.getByText(/^(ErrImagePull|ImagePullBackOff)$/).first().waitFor();
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+
+  await pressOn(page, page.getByRole('button', { name: /^Restarts (under way|that failed): 1/ }));
+  await dialog.getByText(/does-not-exist/).first().waitFor();
+  await page.keyboard.press('Escape');
+  assert.equal(await page.pointed(), 0);
+});
+
+test('following a log, stopping to read, searching, and going on', async (t) => {
+  const target = await deployment('health=healthy');
+  await writeLines(demo, target, 20);
+  const page = await open(t);
+  await goTo(page, 'd', 'deployments');
+  await find(page, `cluster:cluster-a ns:${target.namespace} ${target.deployment_name}`, target.deployment_name);
+  await page.keyboard.press('l');
+  const log = page.getByRole('log');
+  await log.getByText('INFO').first().waitFor();
+  const seen = () => log.locator('p').last().innerText();
+  const first = await seen();
+  await eventually('more lines', async () => (await seen()) !== first);
+
+  await tabTo(page, log);
+  await page.keyboard.press('PageUp');
+  const more = page.getByRole('button', { name: /new lines?$/ });
+  await more.waitFor();
+  await pressOn(page, more);
+  await more.waitFor({ state: 'detached' });
+
+  await page.keyboard.press('/');
+  await page.locator('input[type=search]:focus').waitFor();
+  await page.keyboard.type('seq=');
+  await page.getByText(/^– of \d/).waitFor();
+  await page.keyboard.press('Enter');
+  await page.getByText(/^\d+ of \d/).waitFor();
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('o');
+  await page.getByRole('heading', { name: 'Rollout' }).waitFor();
+  assert.equal(await page.pointed(), 0);
+});
+
+test('letting a cluster in', async (t) => {
+  const page = await open(t);
+  await page.keyboard.press('Control+k');
+  await page.getByRole('dialog').getByRole('combobox').and(page.locator(':focus')).waitFor();
+  await page.keyboard.type('add a cluster');
+  await page.getByRole('option', { name: 'Add a cluster' }).waitFor();
+  await page.keyboard.press('Enter');
+  await write(page, page.getByLabel('Name'), 'keyboarded');
+  await page.keyboard.press('Enter');
+  const steps = page.getByRole('list', { name: 'How far the cluster is' }).getByRole('listitem');
+  await steps.getByText('The command is made: done').waitFor();
+  await tabTo(page, page.getByRole('button', { name: 'Copy the command' }));
+  const [, link] = (await page.locator('pre').innerText()).match(/'(http[^']+)'/);
+  await startAgent(t, demo, 'keyboarded', await (await fetch(link, { method: 'POST' })).text());
+  await steps.getByText('It answers: done').waitFor();
+  await pressOn(page, page.getByRole('link', { name: 'See its deployments' }));
+  await page.getByText(/^20 deployments$/).waitFor();
+  await (await signIn(demo)).remove('/clusters/keyboarded');
+  assert.equal(await page.pointed(), 0);
+});
+
+test('losing a cluster, and getting it back', async (t) => {
+  const page = await open(t);
+  const pid = demo.pids['agent cluster-c'];
+  process.kill(pid, 'SIGSTOP');
+  t.after(() => process.kill(pid, 'SIGCONT'));
+  const attention = page.getByRole('region', { name: /Needs attention/ });
+  await attention.getByText('Look at the agent’s pods in that cluster').waitFor({ timeout: GONE_WITHIN });
+  await pressOn(page, attention.getByRole('link', { name: 'cluster-c' }));
+  await page.getByRole('grid', { name: 'Deployments' }).getByText(/^was healthy$/).first().waitFor();
+  await pressOn(page, page.locator('summary', { hasText: '0 of 1 clusters answered' }));
+  await page.getByText(/offline, last seen/).waitFor();
+  assert.deepEqual(await violations(page), []);
+
+  process.kill(pid, 'SIGCONT');
+  await page.getByText('1 of 1 clusters answered').waitFor();
+  assert.equal(await page.pointed(), 0);
+});
+
+test('the session ends, and is begun again where one was', async (t) => {
+  const page = await open(t, { path: 'deployments?q=cluster:cluster-b' });
+  await page.getByText(/^20 deployments$/).waitFor();
+  const ended = await page.request.post(`${demo.url}/logout`, { headers: { origin: demo.url } });
+  assert.equal(ended.status(), 204);
+  const dialog = page.getByRole('dialog', { name: 'Sign in again' });
+  await dialog.waitFor();
+  await write(page, dialog.getByLabel('Password'), demo.password);
+  await page.keyboard.press('Enter');
+  await dialog.waitFor({ state: 'detached' });
+  await goTo(page, 'a', 'activity');
+  await page.getByRole('grid', { name: 'Activity' }).getByText('sign-in').first().waitFor();
+  assert.equal(await page.pointed(), 0);
+});
