@@ -5,40 +5,34 @@ use std::pin::pin;
 use std::time::Duration;
 
 use async_nats::Message;
-use bus_link::encoding;
 use bus_schema::{ClusterName, SurveyDeployments};
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use tokio::time::{Instant, interval_at, sleep_until};
 
+use super::FleetQuery;
 use super::cursor;
 use super::known::KnownShare;
 use super::merge::{Merge, Part};
-use super::page::AnswerState::{Answered, Misbehaving, Offline, Refused, TimedOut};
+use super::page::AnswerState::{Answered, Misbehaving, Offline, TimedOut};
 use super::page::{AnswerCounts, AnswerState, Away, ClusterAnswer, FleetPage};
-use super::room::Taken;
 use super::totals::{Counted, Images};
-use super::{FleetQuery, inspect};
-use crate::bus::fault_in;
 use crate::fleet::Fleet;
 use crate::fleet::answers::Question;
 use crate::grants::Grants;
-use crate::problem::{Problem, ProblemCode};
 use crate::registry::{Moment, Presence};
 
 mod fill;
+mod reader;
+
+use reader::Reader;
 
 /// How often it is looked whether those who are waited for are still there.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// What is said of a cluster whose last known deployments were not there by the deadline.
 const NOT_READ: &str = "what was last known of it was not read in time";
-
-const NO_ANSWER: &str = "answered a question to all clusters with what is no answer to it";
-
-/// The most characters of an agent's own words that are passed on.
-const WORDS: usize = 300;
 
 pub struct Poll<'a> {
     query: &'a FleetQuery,
@@ -76,15 +70,6 @@ impl Row {
     fn is_away(&self) -> bool {
         matches!(self.state, Some(Offline(_)))
     }
-}
-
-/// Reads answers, and holds the room that they take.
-struct Reader<'a> {
-    fleet: &'a Fleet,
-    grants: &'a Grants,
-    begun: Instant,
-    images: Images,
-    rooms: Vec<Taken>,
 }
 
 /// What was last known of a cluster, as it is being read.
@@ -267,57 +252,5 @@ impl<'a> Poll<'a> {
             answers: AnswerCounts::of(&clusters),
             clusters,
         }
-    }
-}
-
-/// A cluster's share as it was read.
-struct Read {
-    part: Part,
-    counted: Counted,
-    stale_seconds: Option<u64>,
-}
-
-impl Reader<'_> {
-    /// A cluster's share, or what its row says instead.
-    fn read(
-        &mut self,
-        cluster: &ClusterName,
-        message: &Message,
-        survey: &SurveyDeployments,
-    ) -> Result<Read, AnswerState> {
-        if let Some(fault) = fault_in(message) {
-            let problem = Problem::from(fault);
-            return Err(Refused {
-                code: problem.code,
-                detail: problem.detail.chars().take(WORDS).collect(),
-            });
-        }
-        let unpacked = encoding::unpack(message.payload.clone(), message.headers.as_ref());
-        let payload = unpacked.map_err(|error| self.passed_over(cluster, &error.to_string()))?;
-        let Some(room) = self.fleet.answer_room.take(payload.len()) else {
-            return Err(Refused {
-                code: ProblemCode::RateLimited,
-                detail: "the aggregator has too many answers in hand; try again".to_owned(),
-            });
-        };
-        let answer = inspect::read(&payload, survey, cluster, self.grants);
-        let answer = answer.map_err(|detail| self.passed_over(cluster, &detail))?;
-        self.rooms.push(room);
-        Ok(Read {
-            part: answer.part,
-            counted: self.images.count(answer.totals),
-            stale_seconds: answer.stale_seconds,
-        })
-    }
-
-    fn passed_over(&self, cluster: &ClusterName, why: &str) -> AnswerState {
-        let detail: String = why.chars().take(WORDS).collect();
-        tracing::debug!(%cluster, detail, "an answer to a survey is left out");
-        self.fleet.misbehaves(cluster, NO_ANSWER, None);
-        Misbehaving { detail }
-    }
-
-    fn milliseconds(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }

@@ -1,0 +1,83 @@
+//! Reads the answers to a question, and holds the room that they take.
+
+use async_nats::Message;
+use bus_link::encoding;
+use bus_schema::{ClusterName, SurveyDeployments};
+use tokio::time::Instant;
+
+use super::super::inspect;
+use super::super::merge::Part;
+use super::super::page::AnswerState;
+use super::super::page::AnswerState::{Misbehaving, Refused};
+use super::super::room::Taken;
+use super::super::totals::{Counted, Images};
+use crate::bus::fault_in;
+use crate::fleet::Fleet;
+use crate::grants::Grants;
+use crate::problem::{Problem, ProblemCode};
+
+const NO_ANSWER: &str = "answered a question to all clusters with what is no answer to it";
+
+/// The most characters of an agent's own words that are passed on.
+const WORDS: usize = 300;
+
+/// What has been read is held here as well.
+pub struct Reader<'a> {
+    pub fleet: &'a Fleet,
+    pub grants: &'a Grants,
+    pub begun: Instant,
+    pub images: Images,
+    pub rooms: Vec<Taken>,
+}
+
+/// A cluster's share as it was read.
+pub struct Read {
+    pub part: Part,
+    pub counted: Counted,
+    pub stale_seconds: Option<u64>,
+}
+
+impl Reader<'_> {
+    /// A cluster's share, or what its row says instead.
+    pub fn read(
+        &mut self,
+        cluster: &ClusterName,
+        message: &Message,
+        survey: &SurveyDeployments,
+    ) -> Result<Read, AnswerState> {
+        if let Some(fault) = fault_in(message) {
+            let problem = Problem::from(fault);
+            return Err(Refused {
+                code: problem.code,
+                detail: problem.detail.chars().take(WORDS).collect(),
+            });
+        }
+        let unpacked = encoding::unpack(message.payload.clone(), message.headers.as_ref());
+        let payload = unpacked.map_err(|error| self.passed_over(cluster, &error.to_string()))?;
+        let Some(room) = self.fleet.answer_room.take(payload.len()) else {
+            return Err(Refused {
+                code: ProblemCode::RateLimited,
+                detail: "the aggregator has too many answers in hand; try again".to_owned(),
+            });
+        };
+        let answer = inspect::read(&payload, survey, cluster, self.grants);
+        let answer = answer.map_err(|detail| self.passed_over(cluster, &detail))?;
+        self.rooms.push(room);
+        Ok(Read {
+            part: answer.part,
+            counted: self.images.count(answer.totals),
+            stale_seconds: answer.stale_seconds,
+        })
+    }
+
+    fn passed_over(&self, cluster: &ClusterName, why: &str) -> AnswerState {
+        let detail: String = why.chars().take(WORDS).collect();
+        tracing::debug!(%cluster, detail, "an answer to a survey is left out");
+        self.fleet.misbehaves(cluster, NO_ANSWER, None);
+        Misbehaving { detail }
+    }
+
+    pub fn milliseconds(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
