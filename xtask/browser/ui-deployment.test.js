@@ -8,7 +8,7 @@ import { violations } from './accessible.js';
 import { launch } from './chromium.js';
 import { eventually, signIn, startDemo } from './demo.js';
 import { breakImage, remove, writeLines } from './simulator.js';
-import { atRest, GONE_WITHIN, openUi, signInAs } from './ui.js';
+import { atRest, GONE_WITHIN, openUi, saysThatItWasCut, signInAs } from './ui.js';
 
 let demo;
 let browser;
@@ -180,7 +180,7 @@ test('a session that ends while a log is followed is begun again, and no line is
   await page.request.post(`${demo.url}/logout`, { headers: { origin: demo.url } });
   await page.getByRole('dialog', { name: 'Sign in again' }).waitFor();
   await signInAs(page, demo);
-  await page.getByText(/^The stream was cut for/).waitFor();
+  await saysThatItWasCut(page);
   await page.getByText('Live', { exact: true }).last().waitFor();
   const count = async () => Number.parseInt((await page.getByText(/^[\d,]+ lines$/).innerText()).replace(/\D/g, ''), 10);
   const then = await count();

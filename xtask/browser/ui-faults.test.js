@@ -12,7 +12,7 @@ import { eventually, signIn, startDemo } from './demo.js';
 import { startAgent, startAggregator } from './programs.js';
 import { startProxy } from './proxy.js';
 import { writeLines } from './simulator.js';
-import { openUi, signInAs } from './ui.js';
+import { openUi, saysThatItWasCut, signInAs } from './ui.js';
 
 let demo;
 let browser;
@@ -57,19 +57,6 @@ async function setUser(name, user) {
   await rename(`${file}.next`, file);
   return users;
 }
-
-/** It stands above the lines that were missed, which may fill more than is seen: it is looked for upwards from the end. */
-const saysThatItWasCut = (page) =>
-  eventually(
-    'the log says that it was cut',
-    () =>
-      page.getByRole('log').evaluate((log) => {
-        const found = log.innerText.includes('The stream was cut for');
-        log.scrollTop = found || log.scrollTop === 0 ? log.scrollHeight : log.scrollTop - log.clientHeight / 2;
-        return found;
-      }),
-    60_000,
-  );
 
 /** Somebody with the password of the demo's user. */
 async function addUser(name) {

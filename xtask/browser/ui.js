@@ -1,5 +1,7 @@
 // The web UI as a person uses it: signing in, and finding things by what they are called.
 
+import { eventually } from './demo.js';
+
 /** For what takes a moment, on a machine that has other things to do as well. Milliseconds. */
 export const PATIENCE = 60_000;
 
@@ -59,4 +61,14 @@ export function atRest(locator) {
     for (let frame = 0; frame < 10; frame += 1) await new Promise(requestAnimationFrame);
     return element.scrollTop === before;
   });
+}
+
+/** The log says so above the lines that were missed, which may fill more than is seen: it is looked for upwards from the end. */
+export function saysThatItWasCut(page) {
+  const look = (log) => {
+    const found = log.innerText.includes('The stream was cut for');
+    log.scrollTop = found || log.scrollTop === 0 ? log.scrollHeight : log.scrollTop - log.clientHeight / 2;
+    return found;
+  };
+  return eventually('the log says that it was cut', () => page.getByRole('log').evaluate(look), PATIENCE);
 }
