@@ -38,10 +38,13 @@ async function open(t, options) {
   return page;
 }
 
+/** Until the old pods are gone as well: their logs would be followed too. */
 async function rolledOut(deployment) {
   const session = await signIn(demo);
-  const { cluster, namespace, deployment_name: name } = deployment;
-  await eventually('the rollout', async () => (await session.get(`/rollouts/${cluster}/${namespace}/${name}`)).state === 'complete');
+  const { cluster, namespace, deployment_name: name, replicas } = deployment;
+  const place = `${cluster}/${namespace}/${name}`;
+  await eventually('the rollout', async () => (await session.get(`/rollouts/${place}`)).state === 'complete');
+  await eventually('the old pods are gone', async () => (await session.get(`/pods/${place}`)).items.length === replicas);
 }
 
 const lines = (page) => page.getByRole('log');
