@@ -55,11 +55,8 @@ fn check(reply: &[u8], namespace: Option<&Namespace>) -> serde_json::Result<()> 
     let begins = namespace.map(|asked| format!("{{\"namespace\":\"{asked}\","));
     for item in items {
         let text = item.get();
-        if begins
-            .as_ref()
-            .is_some_and(|begins| text.starts_with(begins))
-            && is_shallow(text)
-        {
+        let prefix = begins.as_deref();
+        if prefix.is_some_and(|begins| text.strip_prefix(begins).is_some_and(is_plain)) {
             continue;
         }
         let Item(found) = serde_json::from_str(text)?;
@@ -72,11 +69,12 @@ fn check(reply: &[u8], namespace: Option<&Namespace>) -> serde_json::Result<()> 
     Ok(())
 }
 
-/// So, where fewer values are opened than the reader of JSON descends into. Our agents' items, which begin with their namespace, need no
-/// closer look.
-fn is_shallow(json: &str) -> bool {
-    let opening = |byte: &u8| matches!(byte, b'[' | b'{');
-    json.as_bytes().iter().filter(|byte| opening(byte)).count() < 100
+/// Whether an item needs no closer look behind its namespace: it names no other one, not even with escapes, and opens fewer values than
+/// the reader of JSON descends into. Our agents' items begin with their namespace.
+fn is_plain(rest: &str) -> bool {
+    let bytes = rest.as_bytes().iter();
+    let opening = bytes.filter(|byte| matches!(byte, b'[' | b'{')).count();
+    opening < 100 && !rest.contains('\\') && !rest.contains("\"namespace\"")
 }
 
 /// A page of which the items are only looked at.
@@ -210,7 +208,11 @@ mod tests {
             (r#"{"items":[{}]}"#.to_owned(), "missing field"),
             (r#"{"items":[{"namespace":"pay"}]}"#.to_owned(), "pay"),
             (
-                r#"{"items":[{"name":"a","namespace":"shop","namespace":"pay"}]}"#.to_owned(),
+                r#"{"items":[{"namespace":"shop","namespace":"pay"}]}"#.to_owned(),
+                "duplicate",
+            ),
+            (
+                r#"{"items":[{"namespace":"shop","n\u0061mespace":"pay"}]}"#.to_owned(),
                 "duplicate",
             ),
             (r#"{"items":[{"namespace":7}]}"#.to_owned(), "invalid type"),
