@@ -19,6 +19,7 @@ pub struct Share<'a> {
     sort: Sort,
     after: Option<Place>,
     room: Room,
+    count_images: bool,
 }
 
 /// What was found in a cluster.
@@ -57,6 +58,7 @@ impl<'a> Share<'a> {
             sort: survey.sort,
             after: survey.after.clone(),
             room,
+            count_images: survey.count_images,
         }))
     }
 
@@ -92,7 +94,10 @@ impl<'a> Share<'a> {
             if !last.1 || !self.filter.holds(name, deployment) {
                 continue;
             }
-            count.add(deployment);
+            count.add(deployment.health());
+            if self.count_images {
+                count.add_images(deployment);
+            }
             let place = self.place(namespace, name, deployment);
             let behind = |after: &Place| self.sort.compare(place, after.borrowed()).is_gt();
             if self.after.as_ref().is_none_or(behind) {

@@ -53,6 +53,19 @@ pub struct SurveyDeployments {
     /// Only items behind this place in the order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Place>,
+    /// Whether images are to be counted, which is much of an agent's work and of its answer.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub count_images: bool,
+}
+
+/// What asks without the field expects the counts.
+fn yes() -> bool {
+    true
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // Serde hands over a reference.
+fn is_yes(asked: &bool) -> bool {
+    *asked
 }
 
 impl SurveyDeployments {
@@ -129,7 +142,7 @@ pub struct Totals<I = String> {
     #[serde(default)]
     pub health: BTreeMap<Health, u64>,
     /// How many have this image, as it stands in the pod template, in one of their containers: the most used ones, at most
-    /// [`Totals::IMAGES`].
+    /// [`Totals::IMAGES`]. Empty, as are the others, if they were not to be counted.
     // By its path: the other form would ask for images that have a default.
     #[serde(default = "ImageCounts::default")]
     pub images: ImageCounts<I>,
@@ -235,6 +248,7 @@ mod tests {
             limit: 1,
             bytes: 1,
             after: None,
+            count_images: true,
         };
         let shown = |cluster: &str| -> Vec<String> {
             let cluster = cluster.parse().expect("a name");

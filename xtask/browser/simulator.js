@@ -3,15 +3,18 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-async function serverOf(demo, cluster) {
+async function serversOf(demo) {
   const kubeconfig = await readFile(join(demo.data, 'kubeconfig'), 'utf8');
-  const [, server] = kubeconfig.match(new RegExp(`- name: ${cluster}\\n  cluster:\\n    server: (\\S+)`));
-  return server;
+  return new Map([...kubeconfig.matchAll(/- name: (\S+)\n  cluster:\n    server: (\S+)/g)].map(([, name, server]) => [name, server]));
 }
 
-async function call(demo, { cluster, namespace, deployment_name: name }, init) {
+async function call(demo, deployment, init) {
+  return callAt((await serversOf(demo)).get(deployment.cluster), deployment, init);
+}
+
+async function callAt(server, { namespace, deployment_name: name }, init) {
   const path = `/apis/apps/v1/namespaces/${namespace}/deployments/${name}`;
-  const answer = await fetch((await serverOf(demo, cluster)) + path, init);
+  const answer = await fetch(server + path, init);
   if (answer.status !== 200) {
     throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
   }
@@ -37,4 +40,23 @@ export function writeLines(demo, deployment, perSecond) {
 
 export function remove(demo, deployment) {
   return call(demo, deployment, { method: 'DELETE' });
+}
+
+/** Changes one of these deployments after the other, so many a second, until the function that it answers with is called. */
+export async function keepChanging(demo, deployments, aSecond) {
+  const servers = await serversOf(demo);
+  const headers = { 'content-type': 'application/merge-patch+json' };
+  const begin = performance.now();
+  const sent = [];
+  const timer = setInterval(() => {
+    while (sent.length < ((performance.now() - begin) * aSecond) / 1_000) {
+      const deployment = deployments[sent.length % deployments.length];
+      const body = JSON.stringify({ metadata: { labels: { changed: String(sent.length) } } });
+      sent.push(callAt(servers.get(deployment.cluster), deployment, { method: 'PATCH', headers, body }));
+    }
+  }, 20);
+  return () => {
+    clearInterval(timer);
+    return Promise.all(sent);
+  };
 }

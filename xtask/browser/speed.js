@@ -1,6 +1,8 @@
 // How fast the screen is. Figures for people to judge, on a machine that does nothing else:
-//   node speed.js search DEMO_JSON   from a key press to the painted result, in the table of all deployments of a running system
-//   node speed.js events             the frames of that table while a thousand deployments a second change (made up, without a backend)
+//   node speed.js search    from a key press to the painted result, in the table of all deployments
+//   node speed.js events    the frames of that table while a thousand deployments a second change in the clusters
+//   node speed.js made-up   the same without a backend: what changes is made up
+// The first two take flags of `cargo xtask demo`, such as `--release --clusters 1000 --deployments 100`.
 
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -8,7 +10,9 @@ import { extname, join } from 'node:path';
 
 import { fleet } from '../../ui/fixture/fleet.js';
 import { launch } from './chromium.js';
-import { openUi } from './ui.js';
+import { signIn, startDemo } from './demo.js';
+import { keepChanging } from './simulator.js';
+import { openPage, openUi, signInAs } from './ui.js';
 
 const WORDS = ['ledger', 'cart', 'health:failed', 'ns:shop', 'image:1.4'];
 const LENGTH = 10_000;
@@ -30,8 +34,8 @@ function summary(values) {
 }
 
 /** Milliseconds from each key press until the frame after the one that shows its answer. */
-async function search(demoFile) {
-  const demo = JSON.parse(await readFile(demoFile, 'utf8'));
+async function search(...flags) {
+  const demo = await startDemo(...flags);
   const browser = await launch();
   const page = await openUi(browser, demo, { path: 'deployments?sort=name' });
   const grid = page.getByRole('grid', { name: 'Deployments' });
@@ -54,16 +58,20 @@ async function search(demoFile) {
     }).observe({ type: 'resource' });
   });
   let count = 0;
+  const press = async (key) => {
+    await page.keyboard.press(key);
+    count += 1;
+    await page.waitForFunction((count) => globalThis.measured.length === count, count);
+  };
+  await page.getByRole('searchbox').focus();
   for (const word of WORDS) {
-    await page.getByRole('searchbox').fill('');
-    for (const letter of word) {
-      await page.keyboard.press(letter);
-      count += 1;
-      await page.waitForFunction((count) => globalThis.measured.length === count, count);
-    }
+    for (const letter of word) await press(letter);
+    await page.keyboard.press('Control+A');
+    await press('Backspace');
   }
   const measured = await page.evaluate(() => globalThis.measured);
   await browser.close();
+  await demo.stop();
   console.log(`${total}, milliseconds from key press to paint`, summary(measured.map(({ whole }) => whole)));
   console.log('of it without the call', summary(measured.map(({ whole, call }) => whole - call)));
 }
@@ -92,36 +100,77 @@ function restlessFleet() {
   });
 }
 
-/** The times between the frames that the browser drew. */
-async function events() {
+/** The times between the frames that the browser drew while deployments change. */
+async function draw(page) {
+  await page.getByRole('grid', { name: 'Deployments' }).getByRole('row').nth(1).waitFor();
+  const { frames, told, length } = await page.evaluate(framesDrawn, LENGTH);
+  const rate = Math.round((told * 1_000) / length);
+  console.log(`${rate} events a second, milliseconds between frames`, summary(frames));
+}
+
+/** In the page: draws for a while. */
+function framesDrawn(length) {
+  return new Promise((resolve) => {
+    const [frames, begin, before] = [[], performance.now(), globalThis.told];
+    let last = begin;
+    requestAnimationFrame(function frame(at) {
+      frames.push(at - last);
+      last = at;
+      if (at < begin + length) requestAnimationFrame(frame);
+      else resolve({ frames, told: globalThis.told - before, length: at - begin });
+    });
+  });
+}
+
+/** In the page, before anything else: counts the deployments that it is told of. */
+function countTold() {
+  globalThis.told = 0;
+  const { addEventListener: listen } = EventSource.prototype;
+  EventSource.prototype.addEventListener = function (kind, listener) {
+    const counted = (event) => {
+      globalThis.told += 1;
+      listener.call(this, event);
+    };
+    listen.call(this, kind, kind === 'deployment' ? counted : listener);
+  };
+}
+
+async function madeUp() {
   const server = restlessFleet().listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
   const browser = await launch();
-  const page = await browser.newPage({
-    viewport: { width: 1280, height: 800 },
-  });
+  const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+  await page.addInitScript(countTold);
   await page.goto(`http://127.0.0.1:${server.address().port}/ui/deployments?sort=name`);
-  await page.getByRole('grid', { name: 'Deployments' }).getByRole('row').nth(1).waitFor();
-  const frames = await page.evaluate(
-    (length) =>
-      new Promise((resolve) => {
-        const frames = [];
-        let before = performance.now();
-        const end = before + length;
-        requestAnimationFrame(function frame(at) {
-          frames.push(at - before);
-          before = at;
-          if (at < end) requestAnimationFrame(frame);
-          else resolve(frames);
-        });
-      }),
-    LENGTH,
-  );
+  await draw(page);
   await browser.close();
   server.closeAllConnections();
   server.close();
-  console.log(`${A_SECOND} events a second, milliseconds between frames`, summary(frames));
+}
+
+/** As many deployments change as events are wanted a second: agents tell of one twice a second at most. */
+async function events(...flags) {
+  const demo = await startDemo(...flags);
+  const api = await signIn(demo);
+  const deployments = [];
+  let next;
+  do {
+    const rest = next ? `&continue=${next}` : '';
+    const page = await api.get(`/deployments?sort=name&limit=500${rest}`);
+    deployments.push(...page.items);
+    next = page.continue;
+  } while (next && deployments.length < A_SECOND);
+  const browser = await launch();
+  const page = await openPage(browser, demo);
+  await page.addInitScript(countTold);
+  await page.goto('deployments?sort=name');
+  await signInAs(page, demo);
+  const stopChanging = await keepChanging(demo, deployments, A_SECOND);
+  await draw(page);
+  await stopChanging();
+  await browser.close();
+  await demo.stop();
 }
 
 const [what, ...rest] = process.argv.slice(2);
-await { search, events }[what](...rest);
+await { search, events, 'made-up': madeUp }[what](...rest);

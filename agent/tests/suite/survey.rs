@@ -92,6 +92,7 @@ fn survey(namespaces: &[&str]) -> SurveyDeployments {
         limit: 100,
         bytes: 100_000,
         after: None,
+        count_images: true,
     }
 }
 
@@ -137,6 +138,13 @@ pub async fn a_survey_shows_and_counts_what_is_allowed_and_looked_for_and_nothin
     let expected = [("cart:1.4", 2), ("cart:1.5", 1), ("side:1", 3)];
     assert_eq!(images, expected.map(counted));
     assert_eq!(answer.totals.health.values().sum::<u64>(), 3);
+
+    let without_images = SurveyDeployments {
+        count_images: false,
+        ..survey(&all)
+    };
+    let totals = asker.ask(without_images).await.unwrap().totals;
+    assert_eq!((totals.deployments, totals.images.0.len()), (3, 0));
 
     let filtered = |filter| SurveyDeployments {
         filter,

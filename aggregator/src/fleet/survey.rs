@@ -57,6 +57,8 @@ pub struct FleetQuery {
     pub next: Option<String>,
     /// How long clusters are waited for.
     pub within: Duration,
+    /// Whether the totals count images.
+    pub count_images: bool,
 }
 
 impl Fleet {
@@ -84,6 +86,7 @@ impl Fleet {
             limit: share_of_items(query.limit, clusters),
             bytes: share_of_bytes(clusters),
             after,
+            count_images: query.count_images,
         };
         if poll.pending().next().is_some() {
             self.put(&survey).await?;

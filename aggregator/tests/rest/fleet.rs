@@ -90,6 +90,14 @@ async fn one_call_shows_and_counts_the_deployments_of_every_cluster() {
     assert_eq!(counted.len(), 1);
     assert_eq!(counted[0]["deployments"], json!(uses.count()));
     assert_eq!(counted[0]["clusters"], 3);
+
+    let without = stack
+        .service
+        .get("/deployments?countImages=false", &token)
+        .await;
+    let expected = json!({"deployments": 12, "health": {"healthy": 12}});
+    assert_eq!(without.body["totals"], expected);
+    assert_eq!(without.body["items"], whole.body["items"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,9 +16,12 @@ pub struct Count<'a> {
 }
 
 impl<'a> Count<'a> {
-    pub fn add(&mut self, deployment: impl Listed<'a>) {
+    pub fn add(&mut self, health: Health) {
         self.deployments += 1;
-        *self.health.entry(deployment.health()).or_default() += 1;
+        *self.health.entry(health).or_default() += 1;
+    }
+
+    pub fn add_images(&mut self, deployment: impl Listed<'a>) {
         for (position, image) in deployment.images().enumerate() {
             // Two containers of one image are one deployment that uses it.
             if !deployment

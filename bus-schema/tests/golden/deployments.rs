@@ -100,6 +100,7 @@ fn fleet_deployments() {
                 cluster: name("prod-eu-1"),
                 namespace: name("shop-a"),
             }),
+            count_images: false,
         },
     );
     golden(

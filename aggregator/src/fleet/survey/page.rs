@@ -88,10 +88,13 @@ pub struct FleetTotals {
     /// How many are how; a health that none has is left out.
     #[schema(value_type = BTreeMap<String, u64>)]
     pub health: BTreeMap<Health, u64>,
-    /// The images that are used most.
-    pub images: Vec<FleetImage>,
-    /// Uses of images that are not among those; with any, the counts of those may be too low. A narrower filter counts all.
-    pub other_images: u64,
+    /// The images that are used most; absent if they were not to be counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub images: Option<Vec<FleetImage>>,
+    /// Uses of images that are not among those; with any, the counts of those may be too low. A narrower filter counts all. Absent
+    /// likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other_images: Option<u64>,
 }
 
 /// How often an image is used.

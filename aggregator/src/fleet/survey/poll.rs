@@ -87,7 +87,7 @@ impl<'a> Poll<'a> {
                 fleet,
                 grants,
                 begun: Instant::now(),
-                images: Images::default(),
+                images: Images::new(query.count_images),
                 rooms: Vec::new(),
             },
         }

@@ -18,40 +18,41 @@ pub struct Counted {
 }
 
 /// The images that any of the clusters has named, each with a number.
-#[derive(Debug, Default)]
-pub struct Images(HashMap<Box<str>, usize, RandomState>);
+type Numbers = HashMap<Box<str>, usize, RandomState>;
+
+/// The images of all clusters; `None` where they are not counted.
+#[derive(Debug)]
+pub struct Images(Option<Numbers>);
 
 impl Images {
+    pub fn new(counted: bool) -> Self {
+        Self(counted.then(Numbers::default))
+    }
+
     /// What a cluster has. Most of its images were named by others before.
     pub fn count(&mut self, totals: Totals<impl AsRef<str>>) -> Counted {
-        let images = totals.images.0.into_iter();
-        Counted {
+        let mut counted = Counted {
             deployments: totals.deployments,
             health: totals.health,
-            images: images
-                .map(|(image, uses)| (self.number(image.as_ref()), uses))
-                .collect(),
+            images: Vec::new(),
             other_images: totals.other_images,
+        };
+        if let Some(numbers) = &mut self.0 {
+            let images = totals.images.0.into_iter();
+            let numbered = images.map(|(image, uses)| (number(numbers, image.as_ref()), uses));
+            counted.images = numbered.collect();
         }
+        counted
     }
 
-    fn number(&mut self, image: &str) -> usize {
-        if let Some(number) = self.0.get(image) {
-            return *number;
-        }
-        let number = self.0.len();
-        self.0.insert(image.into(), number);
-        number
-    }
-
-    /// All together: the images that are used most by their names, the others as a number. Numbers are anybody's, and so must not
-    /// overflow.
+    /// All together. Numbers are anybody's, and so must not overflow.
     pub fn totals(self, clusters: impl Iterator<Item = Counted>) -> FleetTotals {
         let mut totals = FleetTotals::default();
-        let mut sums = vec![(0_u64, 0_u64); self.0.len()];
+        let mut sums = vec![(0_u64, 0_u64); self.0.as_ref().map_or(0, Numbers::len)];
+        let mut other_images = 0_u64;
         for cluster in clusters {
             totals.deployments = totals.deployments.saturating_add(cluster.deployments);
-            totals.other_images = totals.other_images.saturating_add(cluster.other_images);
+            other_images = other_images.saturating_add(cluster.other_images);
             for (health, count) in cluster.health {
                 let sum = totals.health.entry(health).or_default();
                 *sum = sum.saturating_add(count);
@@ -62,27 +63,46 @@ impl Images {
                 *clusters += 1;
             }
         }
-        let counted = self
-            .0
-            .into_iter()
-            .map(|(image, number)| (image, sums[number]));
-        // Those of a cluster that was left out after all are counted by none.
-        let mut counted: Vec<_> = counted.filter(|(_, (_, clusters))| *clusters > 0).collect();
-        counted.sort_unstable_by(|(a, (a_uses, _)), (b, (b_uses, _))| {
-            (Reverse(a_uses), a).cmp(&(Reverse(b_uses), b))
-        });
-        let left_out = counted.split_off(counted.len().min(Totals::IMAGES));
-        for (_, (deployments, _)) in left_out {
-            totals.other_images = totals.other_images.saturating_add(deployments);
+        if let Some(numbers) = self.0 {
+            let (named, left_out) = most_used(numbers, &sums);
+            totals.images = Some(named);
+            totals.other_images = Some(other_images.saturating_add(left_out));
         }
-        let named = |(image, (deployments, clusters)): (Box<str>, _)| FleetImage {
+        totals
+    }
+}
+
+fn number(numbers: &mut Numbers, image: &str) -> usize {
+    if let Some(number) = numbers.get(image) {
+        return *number;
+    }
+    let number = numbers.len();
+    numbers.insert(image.into(), number);
+    number
+}
+
+/// The images that are used most by their names, and how often the others are used.
+fn most_used(numbers: Numbers, sums: &[(u64, u64)]) -> (Vec<FleetImage>, u64) {
+    let counted = numbers.into_iter().map(|(image, number)| {
+        let (deployments, clusters) = sums[number];
+        FleetImage {
             image: image.into(),
             deployments,
             clusters,
-        };
-        totals.images = counted.into_iter().map(named).collect();
-        totals
+        }
+    });
+    // Those of a cluster that was left out after all are counted by none.
+    let mut named: Vec<_> = counted.filter(|image| image.clusters > 0).collect();
+    let order = |a: &FleetImage, b: &FleetImage| {
+        (Reverse(a.deployments), &a.image).cmp(&(Reverse(b.deployments), &b.image))
+    };
+    if named.len() > Totals::IMAGES {
+        named.select_nth_unstable_by(Totals::IMAGES, order);
     }
+    let left_out = named.split_off(named.len().min(Totals::IMAGES));
+    named.sort_unstable_by(order);
+    let others = left_out.iter().map(|image| image.deployments);
+    (named, others.fold(0, u64::saturating_add))
 }
 
 #[cfg(test)]
@@ -103,7 +123,7 @@ mod tests {
     }
 
     fn sum(clusters: Vec<Totals>) -> FleetTotals {
-        let mut images = Images::default();
+        let mut images = Images::new(true);
         let counted: Vec<_> = clusters
             .into_iter()
             .map(|totals| images.count(totals))
@@ -121,28 +141,36 @@ mod tests {
             cluster(&many, 0),
         ]);
         assert_eq!((totals.deployments, totals.health[&Health::Failed]), (9, 3));
-        assert_eq!(totals.images.len(), Totals::IMAGES);
-        let first = |n: usize| (totals.images[n].image.as_str(), totals.images[n].clusters);
+        let images = totals.images.unwrap();
+        assert_eq!(images.len(), Totals::IMAGES);
+        let first = |n: usize| (images[n].image.as_str(), images[n].clusters);
         assert_eq!((first(0), first(1)), (("b", 2), ("a", 1)));
-        assert_eq!(totals.other_images, 5 + 2);
+        assert_eq!(totals.other_images, Some(5 + 2));
     }
 
     #[test]
     fn numbers_without_measure_do_no_harm() {
         let totals = sum(vec![cluster(&[("a", u64::MAX)], u64::MAX); 3]);
-        assert_eq!(
-            (totals.images[0].deployments, totals.other_images),
-            (u64::MAX, u64::MAX)
-        );
+        let uses = totals.images.unwrap()[0].deployments;
+        assert_eq!((uses, totals.other_images), (u64::MAX, Some(u64::MAX)));
     }
 
     #[test]
     fn the_images_of_a_cluster_that_was_left_out_are_not_counted() {
-        let mut images = Images::default();
+        let mut images = Images::new(true);
         images.count(cluster(&[("a", 1), ("b", 1)], 0));
         let kept = images.count(cluster(&[("b", 1), ("c", 1)], 0));
         let totals = images.totals([kept].into_iter());
-        let named: Vec<_> = totals.images.iter().map(|i| i.image.as_str()).collect();
+        let named: Vec<_> = totals.images.unwrap().into_iter().map(|i| i.image).collect();
         assert_eq!(named, ["b", "c"]);
+    }
+
+    #[test]
+    fn without_images_nothing_is_said_of_them_though_an_agent_counts_them() {
+        let mut images = Images::new(false);
+        let counted = images.count(cluster(&[("a", 1)], 2));
+        let totals = images.totals([counted].into_iter());
+        assert_eq!(totals.deployments, 3);
+        assert_eq!((totals.images, totals.other_images), (None, None));
     }
 }

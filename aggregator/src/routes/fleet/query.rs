@@ -26,6 +26,7 @@ pub fn read(text: &str) -> Result<FleetQuery, Problem> {
     let mut query = FleetQuery {
         limit: DEFAULT_LIMIT,
         within: WITHIN,
+        count_images: true,
         ..FleetQuery::default()
     };
     let mut given = Vec::<Cow<'_, str>>::new();
@@ -55,6 +56,10 @@ fn take(query: &mut FleetQuery, field: &str, value: &str) -> Result<(), Problem>
         "limit" => {
             let limit = value.parse().ok().filter(|n| (1..=MAX_LIMIT).contains(n));
             query.limit = limit.ok_or_else(|| wrong(field, format!("use 1 to {MAX_LIMIT}")))?;
+        }
+        "countImages" => {
+            let asked = value.parse();
+            query.count_images = asked.map_err(|_| wrong(field, "use true or false"))?;
         }
         "continue" => query.next = Some(value.to_owned()),
         "timeout" => {
@@ -130,7 +135,7 @@ mod tests {
     fn everything_is_read_and_lists_are_separated_or_repeated() {
         let query = read(
             "cluster=prod-*,dev&cluster=test&namespace=pay&labelSelector=a%20in%20(b)&q=x&image=%3A1.4&health=failed,degraded\
-             &sort=-age&limit=7&continue=abc&timeout=500ms",
+             &sort=-age&limit=7&countImages=false&continue=abc&timeout=500ms",
         )
         .unwrap();
         let clusters: Vec<_> = query.clusters.iter().map(Pattern::as_str).collect();
@@ -142,8 +147,10 @@ mod tests {
         assert_eq!(query.sort.to_string(), "-age");
         assert_eq!((query.limit, query.next.as_deref()), (7, Some("abc")));
         assert_eq!(query.within, Duration::from_millis(500));
+        assert!(!query.count_images);
         assert_eq!(read("timeout=1.5").unwrap().within.as_millis(), 1500);
-        assert_eq!(read("").unwrap().within, WITHIN);
+        let plain = read("").unwrap();
+        assert_eq!((plain.within, plain.count_images), (WITHIN, true));
     }
 
     #[test]
@@ -159,6 +166,7 @@ mod tests {
             ("sort=colour", "sort", "restarted_at"),
             ("limit=0", "limit", "1 to"),
             ("limit=many", "limit", "1 to"),
+            ("countImages=no", "countImages", "true or false"),
             ("timeout=1m", "timeout", "100ms"),
             ("timeout=31", "timeout", "100ms"),
             ("timeout=-1", "timeout", "100ms"),

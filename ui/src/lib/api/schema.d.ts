@@ -842,13 +842,14 @@ export interface components {
             health: {
                 [key: string]: number;
             };
-            /** @description The images that are used most. */
-            images: components["schemas"]["FleetImage"][];
+            /** @description The images that are used most; absent if they were not to be counted. */
+            images?: components["schemas"]["FleetImage"][] | null;
             /**
              * Format: int64
-             * @description Uses of images that are not among those; with any, the counts of those may be too low. A narrower filter counts all.
+             * @description Uses of images that are not among those; with any, the counts of those may be too low. A narrower filter counts all. Absent
+             *     likewise.
              */
-            other_images: number;
+            other_images?: number | null;
         };
         /**
          * @description Rights in some clusters and namespaces.
@@ -1632,7 +1633,9 @@ export interface operations {
                 sort?: string;
                 /** @description At most this many items, 500 if absent. */
                 limit?: number;
-                /** @description The `continue` of the page before; the rest of the query must be the same. */
+                /** @description With `false`, the totals leave images out, which makes a large fleet's answer faster. */
+                countImages?: boolean;
+                /** @description The `continue` of the page before; filters and order must be the same. */
                 continue?: string;
                 /** @description How long clusters are waited for: seconds, or with a unit such as `500ms`; 2 s if absent, 100 ms to 30 s. */
                 timeout?: string;

@@ -103,7 +103,7 @@ export class DeploymentModel {
 
   async #read(signal: AbortSignal): Promise<Found> {
     const { cluster, namespace, name } = this.target;
-    const query = { cluster: [cluster], namespace: [namespace], q: name, sort: 'name', limit: 500 };
+    const query = { cluster: [cluster], namespace: [namespace], q: name, sort: 'name', limit: 500, countImages: false };
     let found: Found = {};
     let next: string | undefined;
     for (let page = 0; page < MOST_PAGES; page += 1) {

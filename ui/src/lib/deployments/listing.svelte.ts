@@ -85,7 +85,7 @@ export class Listing {
   }
 
   #get({ signal, ...rest }: { continue?: string; signal?: AbortSignal }) {
-    const query = { ...this.search.query, sort: this.sort, limit: PAGE, ...rest };
+    const query = { ...this.search.query, sort: this.sort, limit: PAGE, countImages: false, ...rest };
     return api.GET('/deployments', { params: { query }, signal });
   }
 

@@ -16,7 +16,11 @@ class Found {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #page = new Resource((signal) =>
     ask(
-      () => api.GET('/deployments', { params: { query: { q: this.#text, limit: SHOWN, timeout: '1s' } }, signal }),
+      () =>
+        api.GET('/deployments', {
+          params: { query: { q: this.#text, limit: SHOWN, timeout: '1s', countImages: false } },
+          signal,
+        }),
       signal,
     ),
   );

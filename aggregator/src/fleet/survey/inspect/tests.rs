@@ -30,6 +30,7 @@ fn survey() -> SurveyDeployments {
         limit: 3,
         bytes: 1024,
         after: None,
+        count_images: true,
     }
 }
 

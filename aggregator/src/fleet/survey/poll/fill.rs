@@ -54,6 +54,8 @@ impl Poll<'_> {
             limit: share_of_items(limit, short.clusters.len()),
             bytes: share_of_bytes(short.clusters.len()),
             after: Some(short.after.clone()),
+            // The totals have come.
+            count_images: false,
             ..survey.clone()
         };
         let mut parts = Vec::new();

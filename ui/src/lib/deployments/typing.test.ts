@@ -1,0 +1,37 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+
+import { Typing } from './typing.svelte';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+it('puts into the address what stands there when the typing pauses, and then reads it from there', async () => {
+  const put = vi.fn(() => Promise.resolve());
+  const typing = new Typing(put);
+  typing.type('c');
+  vi.advanceTimersByTime(200);
+  typing.type('ca');
+  expect(typing.text).toBe('ca');
+  await vi.advanceTimersByTimeAsync(299);
+  expect(put).not.toHaveBeenCalled();
+  await vi.advanceTimersByTimeAsync(1);
+  expect(put.mock.calls).toEqual([['ca']]);
+  expect(typing.text).toBeUndefined();
+});
+
+it('keeps what is typed while the address changes', async () => {
+  const typing: Typing = new Typing(() => Promise.resolve(typing.type('cart')));
+  typing.type('ca');
+  await vi.advanceTimersByTimeAsync(300);
+  expect(typing.text).toBe('cart');
+});
+
+it('puts nothing into an address that was left', async () => {
+  const put = vi.fn(() => Promise.resolve());
+  const typing = new Typing(put);
+  typing.type('c');
+  typing.stop();
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(put).not.toHaveBeenCalled();
+  expect(typing.text).toBeUndefined();
+});
