@@ -69,14 +69,18 @@ test('the sign-in page is accessible and says what is wrong', async (t) => {
   assert.deepEqual(await violations(page), []);
 });
 
-test('nothing is wider than a telephone', async (t) => {
+test('nothing is wider than a telephone, and what opens is within it', async (t) => {
   const page = await open(t, { width: 390, height: 844 });
-  for (const path of ['', 'deployments', 'account', '?add']) {
-    await page.goto(path);
-    await page.getByRole('navigation', { name: 'Main' }).waitFor();
-    await page.waitForLoadState('networkidle', { timeout: 3_000 }).catch(() => {});
-    const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
-    assert.ok(content <= window, `${path}: ${content} > ${window}`);
+  for (const [name, arrange] of Object.entries(screens)) {
+    await page.goto('');
+    await screens.fleet(page);
+    await arrange(page);
+    const [width, edges] = await page.evaluate(() => {
+      const opened = document.querySelectorAll('main, details[open] > :not(summary), [role=dialog]');
+      const edges = [...opened].map((element) => element.getBoundingClientRect()).flatMap(({ left, right }) => [left, right]);
+      return [innerWidth, [...edges, document.documentElement.scrollWidth]];
+    });
+    assert.ok(edges.every((edge) => edge >= 0 && edge <= width), `${name}: ${edges} of ${width}`);
   }
 });
 
