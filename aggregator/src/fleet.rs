@@ -2,19 +2,15 @@
 //! settled if its outcome is lost. A handler cannot skip any of it.
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::Duration;
 
-use bus_link::encoding;
-use bus_schema::{ClusterName, Request, Right, subject};
-use bytes::Bytes;
+use bus_schema::ClusterName;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::actor::Actor;
 use crate::audit::Audit;
-use crate::bus::{Bus, BusError};
+use crate::bus::Bus;
 use crate::enrolment::{Enrolment, Invitations};
 use crate::inventory::Inventory;
 use crate::metrics::Metrics;
@@ -24,6 +20,7 @@ use crate::registry::{ClusterView, Moment, Presence, Registry};
 use crate::watch::{Event, Hub, Reader, View};
 
 mod answers;
+mod ask;
 mod changes;
 mod enroll;
 mod follow;
@@ -174,127 +171,6 @@ impl Fleet {
         self.watch.read(view, last_id)
     }
 
-    /// Asks a cluster for what changes nothing.
-    ///
-    /// # Errors
-    /// What the actor may not see is [`ProblemCode::ClusterUnknown`] or [`ProblemCode::NotFound`], as if it did not exist.
-    pub async fn ask<R: Request>(
-        &self,
-        actor: &Actor,
-        cluster: &ClusterName,
-        request: &R,
-    ) -> Result<R::Reply, Problem> {
-        let reply = self.ask_for_bytes(actor, cluster, request).await?;
-        read_reply(&reply).map_err(|error| self.of_read(error, cluster))
-    }
-
-    async fn ask_for_bytes<R: Request>(
-        &self,
-        actor: &Actor,
-        cluster: &ClusterName,
-        request: &R,
-    ) -> Result<Bytes, Problem> {
-        self.authorise(actor, cluster, request)?;
-        if self.is_cut_off() {
-            return Err(bus_unavailable());
-        }
-        if self.registry().presence(cluster, Moment::now()) == Some(Presence::Offline) {
-            return Err(offline(cluster));
-        }
-        self.send_for_bytes(cluster, request, R::TIMEOUT)
-            .await
-            .map_err(|error| self.of_read(error, cluster))
-    }
-
-    /// The one place where it is decided whether the actor may use this verb there.
-    fn authorise<R: Request>(
-        &self,
-        actor: &Actor,
-        cluster: &ClusterName,
-        request: &R,
-    ) -> Result<(), Problem> {
-        let (grants, namespace) = (&actor.grants, request.namespace());
-        if !grants.sees(cluster) || self.registry().presence(cluster, Moment::now()).is_none() {
-            return Err(Problem::new(
-                ProblemCode::ClusterUnknown,
-                format!(
-                    "there is no cluster \"{cluster}\" that you may see; GET /clusters lists them"
-                ),
-            ));
-        }
-        if grants.may(R::RIGHT, cluster, namespace) {
-            return self.knows(cluster, R::VERB);
-        }
-        if let Some(namespace) =
-            namespace.filter(|namespace| !grants.may(Right::Read, cluster, Some(namespace)))
-        {
-            return Err(Problem::new(
-                ProblemCode::NotFound,
-                format!("there is no namespace \"{namespace}\" in {cluster} that you may see"),
-            ));
-        }
-        Err(Problem::new(
-            ProblemCode::Forbidden,
-            format!(
-                "your grants on {cluster} lack the right \"{}\"; GET /me lists them",
-                right_name(R::RIGHT)
-            ),
-        ))
-    }
-
-    /// An older agent is not asked for what it does not answer: nobody would listen, as if it were offline.
-    fn knows(&self, cluster: &ClusterName, verb: &str) -> Result<(), Problem> {
-        if self.registry().answers(cluster, verb) {
-            return Ok(());
-        }
-        Err(Problem::new(
-            ProblemCode::AgentTooOld,
-            format!("the agent of {cluster} does not know \"{verb}\"; update it"),
-        ))
-    }
-
-    async fn send<R: Request>(
-        &self,
-        cluster: &ClusterName,
-        request: &R,
-        within: Duration,
-    ) -> Result<R::Reply, SendError> {
-        read_reply(&self.send_for_bytes(cluster, request, within).await?)
-    }
-
-    async fn send_for_bytes<R: Request>(
-        &self,
-        cluster: &ClusterName,
-        request: &R,
-        within: Duration,
-    ) -> Result<Bytes, SendError> {
-        let payload = serde_json::to_vec(request).map_err(SendError::Unwritable)?;
-        let subject = subject::request(cluster, R::VERB);
-        let reply = self.bus.request(subject, payload.into(), within).await;
-        let outcome = reply.as_ref().map_or_else(BusError::word, |_| "answered");
-        self.metrics.asked(R::VERB, outcome);
-        let reply = reply?;
-        encoding::unpack(reply.payload, reply.headers.as_ref())
-            .map_err(|error| SendError::Unreadable(error.into()))
-    }
-
-    /// A read that failed: whatever happened, it may simply be asked again.
-    fn of_read(&self, error: SendError, cluster: &ClusterName) -> Problem {
-        match error {
-            SendError::Unwritable(_) => {
-                Problem::new(ProblemCode::Internal, "the request cannot be written")
-            }
-            SendError::Unreadable(error) => self.misbehaves(cluster, NO_REPLY, Some(&*error)),
-            SendError::Bus(BusError::Unavailable) => bus_unavailable(),
-            SendError::Bus(BusError::NoResponders) => offline(cluster),
-            SendError::Bus(BusError::TimedOut) => Problem::new(
-                ProblemCode::ClusterTimeout,
-                format!("the agent of {cluster} did not answer in time"),
-            ),
-            SendError::Bus(BusError::Fault(fault)) => fault.into(),
-        }
-    }
-
     /// Remembers, for people to see, that an agent of this cluster `what`.
     fn misbehaves(
         &self,
@@ -342,47 +218,6 @@ impl Fleet {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-const NO_REPLY: &str = "answered with what is not a reply";
-
-/// Why a request to a cluster has no reply.
-#[derive(Debug, thiserror::Error)]
-enum SendError {
-    #[error("the request cannot be written")]
-    Unwritable(#[source] serde_json::Error),
-    #[error("the reply cannot be read")]
-    Unreadable(#[source] Cause),
-    #[error(transparent)]
-    Bus(#[from] BusError),
-}
-
-type Cause = Box<dyn std::error::Error + Send + Sync>;
-
-fn read_reply<T: DeserializeOwned>(payload: &[u8]) -> Result<T, SendError> {
-    serde_json::from_slice(payload).map_err(|error| SendError::Unreadable(error.into()))
-}
-
-fn right_name(right: Right) -> String {
-    let json = serde_json::to_value(right).ok();
-    json.as_ref()
-        .and_then(|value| value.as_str())
-        .unwrap_or_default()
-        .to_owned()
-}
-
-fn offline(cluster: &ClusterName) -> Problem {
-    Problem::new(
-        ProblemCode::ClusterOffline,
-        format!("no agent of {cluster} listens; see its last heartbeat in GET /clusters"),
-    )
-}
-
-fn bus_unavailable() -> Problem {
-    Problem::new(
-        ProblemCode::BusUnavailable,
-        "the aggregator is cut off from the bus; nothing was sent",
-    )
 }
 
 /// The writing of a value that cannot fail for our own types.

@@ -7,8 +7,9 @@ use bus_keys::UserKey;
 use bus_schema::{ClusterName, OperationId, Right};
 use jiff::Timestamp;
 
+use super::ask::right_name;
 use super::order::{RequestId, mint};
-use super::{Clusters, Fleet, right_name};
+use super::{Clusters, Fleet};
 use crate::actor::Actor;
 use crate::audit::{Entry, Outcome, Target};
 use crate::enrolment::{Enrolled, Enrolment, EnrolmentError, Invitations};

@@ -12,7 +12,8 @@ use bus_schema::{ClusterName, LogChunk, LogCredit};
 use futures::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Fleet, bus_unavailable, json, offline};
+use super::ask::{bus_unavailable, offline};
+use super::{Fleet, json};
 use crate::actor::Actor;
 use crate::bus::Bus;
 use crate::problem::{Problem, ProblemCode};

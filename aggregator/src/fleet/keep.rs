@@ -12,7 +12,8 @@ use rand::seq::SliceRandom as _;
 use tokio::sync::Semaphore;
 use tracing::{debug, warn};
 
-use super::{Fleet, NO_REPLY, SendError};
+use super::Fleet;
+use super::ask::{NO_REPLY, SendError};
 use crate::inventory::{CLAIM_LEASE, InventoryError, List, ListError, Seen};
 use crate::registry::Moment;
 

@@ -12,7 +12,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Fleet, NO_REPLY, SendError, bus_unavailable, offline};
+use super::Fleet;
+use super::ask::{NO_REPLY, SendError, bus_unavailable, offline};
 use crate::actor::Actor;
 use crate::audit::{AuditError, Entry, Outcome, Sequence, Target};
 use crate::bus::BusError;

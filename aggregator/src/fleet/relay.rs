@@ -13,8 +13,9 @@ use serde::de::{self, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use super::Fleet;
+use super::ask::SendError;
 use super::text::Text;
-use super::{Fleet, SendError};
 use crate::actor::Actor;
 use crate::problem::Problem;
 

@@ -9,7 +9,8 @@ use bus_schema::{FaultCode, Request};
 use jiff::Timestamp;
 use tracing::{info, warn};
 
-use super::{Fleet, SendError};
+use super::Fleet;
+use super::ask::SendError;
 use crate::audit::Outcome;
 use crate::bus::BusError;
 use crate::operations::{Operation, Order};

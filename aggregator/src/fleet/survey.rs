@@ -7,7 +7,8 @@ use bus_schema::{
     ClusterName, DeploymentFilter, PAGE_BYTES, Pattern, Sort, SurveyDeployments, subject,
 };
 
-use super::{Fleet, bus_unavailable, json};
+use super::ask::bus_unavailable;
+use super::{Fleet, json};
 use crate::actor::Actor;
 use crate::problem::{Problem, ProblemCode};
 use crate::registry::{Moment, Presence};

@@ -161,7 +161,12 @@ mod tests {
         images.count(cluster(&[("a", 1), ("b", 1)], 0));
         let kept = images.count(cluster(&[("b", 1), ("c", 1)], 0));
         let totals = images.totals([kept].into_iter());
-        let named: Vec<_> = totals.images.unwrap().into_iter().map(|i| i.image).collect();
+        let named: Vec<_> = totals
+            .images
+            .unwrap()
+            .into_iter()
+            .map(|i| i.image)
+            .collect();
         assert_eq!(named, ["b", "c"]);
     }
 
