@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use xtask::proxy::TcpProxy;
 
 use crate::impostor::Impostor;
-use crate::stack::{PATIENCE, Service, Stack};
+use crate::stack::{Answer, PATIENCE, Service, Stack};
 
 mod slow;
 
@@ -41,6 +41,13 @@ fn stream(response: Response<Body>) -> axum::body::BodyDataStream {
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     response.into_body().into_data_stream()
+}
+
+/// The answer to a call that must not become a stream.
+async fn refused(stack: &Stack, path: &str, token: &str) -> Answer {
+    let response = stack.service.open(path, token).await;
+    assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+    Answer::read(response).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -156,11 +163,7 @@ async fn a_session_follows_so_many_logs_and_leaves_the_other_sessions_theirs() {
     for _ in 0..32 {
         open.push(stream(stack.service.open(path, &token).await));
     }
-    let refused = stack.service.get(path, &token).await;
-    assert_eq!(
-        (refused.status, refused.code()),
-        (StatusCode::TOO_MANY_REQUESTS, "rate_limited")
-    );
+    assert_eq!(refused(&stack, path, &token).await.code(), "rate_limited");
     let other = stack.service.token("viewer").await;
     drop(stream(stack.service.open(path, &other).await));
     open.pop();
@@ -186,7 +189,7 @@ async fn an_aggregator_follows_so_many_logs() {
         }
     }
     let token = stack.service.token("viewer").await;
-    let refused = stack.service.get(path, &token).await;
+    let refused = refused(&stack, path, &token).await;
     assert_eq!(refused.code(), "rate_limited");
     let detail = refused.body["detail"].as_str().unwrap();
     assert!(detail.contains("512"), "{detail}");
