@@ -1,16 +1,16 @@
 import type { Column } from '$lib/list/columns';
 
 export const columns: Column[] = [
-  { id: 'name', label: 'Deployment', width: 'minmax(140px, 1.8fr)', sort: 'name' },
+  { id: 'name', label: 'Deployment', width: 'minmax(120px, 1.8fr)', sort: 'name' },
   { id: 'health', label: 'Health', width: '104px', sort: 'health' },
   { id: 'replicas', label: 'Ready', width: '92px' },
   { id: 'cluster', label: 'Cluster', width: 'minmax(110px, 1.4fr)' },
   { id: 'namespace', label: 'Namespace', width: 'minmax(80px, 1fr)' },
-  { id: 'images', label: 'Images', width: 'minmax(100px, 1.6fr)' },
+  { id: 'images', label: 'Images', width: 'minmax(130px, 1.6fr)' },
   { id: 'reason', label: 'Reason', width: 'minmax(80px, 2fr)' },
   { id: 'restarted', label: 'Restarted', width: '84px', sort: '-restarted_at' },
   { id: 'created', label: 'Age', width: '72px', sort: 'age' },
-  { id: 'actions', label: 'Actions', width: '64px', quiet: true },
+  { id: 'actions', label: 'Actions', width: 'var(--actions)', quiet: true },
 ];
 
 /** Those that can be hidden. */
