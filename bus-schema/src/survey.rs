@@ -263,4 +263,15 @@ mod tests {
         assert!(survey.means(&"prod-a".parse().expect("a name")));
         assert!(!survey.means(&"dev".parse().expect("a name")));
     }
+
+    #[test]
+    fn images_are_counted_for_whoever_does_not_say_otherwise() {
+        let written = serde_json::json!({
+            "answer": {"asker": "a", "question": "q"}, "scopes": [], "filter": {}, "sort": "name", "limit": 1, "bytes": 1
+        });
+        let survey: SurveyDeployments = serde_json::from_value(written.clone()).expect("a survey");
+        assert!(survey.count_images);
+        let again = serde_json::to_value(&survey).expect("JSON");
+        assert_eq!(again, written);
+    }
 }
