@@ -218,4 +218,3 @@ test('while the audit cannot be written every page says so, until it can', async
   const restarts = (await (await signIn(demo)).get(`/audit?verb=restart&cluster=${cluster}&namespace=${namespace}&deployment_name=${name}`)).items;
   assert.ok(restarts.every(({ outcome }) => outcome !== 'succeeded'), JSON.stringify(restarts));
 });
-});

@@ -34,7 +34,7 @@ async fn a_row_is_measured_from_end_to_end_and_written_down() {
     assert!(ran, "{said}");
     let written: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     let rows = written["rows"].as_array().unwrap();
-    assert_eq!(rows.len(), 15, "{written:#}");
+    assert_eq!(rows.len(), 16, "{written:#}");
     for row in rows {
         assert!(row["value"].as_f64().unwrap() > 0.0, "{row}");
         assert_eq!(row["peer"].is_null(), row["ratio"].is_null(), "{row}");
