@@ -123,6 +123,25 @@ test('the address holds what is shown: a link and the way back bring it back', a
   await page.getByText('1 of 1 clusters answered').waitFor();
 });
 
+test('what is pressed right after typing is added to what was typed, and stays', async (t) => {
+  const page = await open(t, { path: 'deployments' });
+  await grid(page).getByRole('row').nth(1).waitFor();
+  await page.clock.install();
+  await page.getByRole('searchbox').fill('cluster:cluster-b');
+  await page.getByRole('button', { name: 'healthy' }).click();
+  await eventually('the address', () => new URL(page.url()).searchParams.get('q') === 'cluster:cluster-b health:healthy');
+  // Longer than the address waits for the typing to pause.
+  await page.clock.runFor(1_000);
+  assert.equal(new URL(page.url()).searchParams.get('q'), 'cluster:cluster-b health:healthy');
+  assert.equal(await page.getByRole('searchbox').inputValue(), 'cluster:cluster-b health:healthy');
+
+  await page.getByRole('searchbox').fill('cluster:cluster-c');
+  await page.getByRole('link', { name: 'Fleet' }).first().click();
+  await grid(page, 'Clusters').waitFor();
+  await page.goBack();
+  await eventually('what was typed', async () => (await page.getByRole('searchbox').inputValue()) === 'cluster:cluster-c');
+});
+
 test('a session that ends is begun again in place, and the page goes on', async (t) => {
   const page = await open(t, { path: 'deployments?q=cluster:cluster-a' });
   await page.getByText(/^30 deployments$/).waitFor();

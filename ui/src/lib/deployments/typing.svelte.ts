@@ -4,29 +4,39 @@
 const PAUSE = 300;
 
 export class Typing {
-  /** What is typed and not in the address yet. */
+  /** What is to stand in the address and does not yet. */
   text = $state<string>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** `onpause` puts it into the address. */
-  constructor(readonly onpause: (text: string) => Promise<void>) {}
+  /** `write` puts it into the address. */
+  constructor(readonly write: (text: string) => Promise<void>) {}
 
   type(text: string): void {
     this.text = text;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#settle(text), PAUSE);
+    this.#timer = setTimeout(() => void this.put(text), PAUSE);
+  }
+
+  /** At once, instead of what was typed. */
+  async put(text: string): Promise<void> {
+    clearTimeout(this.#timer);
+    this.text = text;
+    await this.write(text);
+    if (this.text === text) {
+      this.text = undefined;
+    }
+  }
+
+  /** Nothing more is typed. */
+  finish(): void {
+    if (this.text !== undefined) {
+      void this.put(this.text);
+    }
   }
 
   /** Lets go of what is not in the address yet: the address was changed otherwise, or is left. */
   stop(): void {
     clearTimeout(this.#timer);
     this.text = undefined;
-  }
-
-  async #settle(text: string): Promise<void> {
-    await this.onpause(text);
-    if (this.text === text) {
-      this.text = undefined;
-    }
   }
 }

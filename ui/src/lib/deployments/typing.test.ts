@@ -26,6 +26,27 @@ it('keeps what is typed while the address changes', async () => {
   expect(typing.text).toBe('cart');
 });
 
+it('puts something else in place of what was typed, which does not come back', async () => {
+  const put = vi.fn(() => Promise.resolve());
+  const typing = new Typing(put);
+  typing.type('ca');
+  void typing.put('ca health:failed');
+  expect(typing.text).toBe('ca health:failed');
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(put.mock.calls).toEqual([['ca health:failed']]);
+  expect(typing.text).toBeUndefined();
+});
+
+it('does not wait for a pause when nothing more is typed', () => {
+  const put = vi.fn(() => Promise.resolve());
+  const typing = new Typing(put);
+  typing.finish();
+  expect(put).not.toHaveBeenCalled();
+  typing.type('ca');
+  typing.finish();
+  expect(put.mock.calls).toEqual([['ca']]);
+});
+
 it('puts nothing into an address that was left', async () => {
   const put = vi.fn(() => Promise.resolve());
   const typing = new Typing(put);
