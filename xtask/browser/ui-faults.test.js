@@ -215,6 +215,11 @@ test('while the audit cannot be written every page says so, until it can', async
   await banner.waitFor();
   goOn();
   await banner.waitFor({ state: 'detached' });
-  const restarts = (await (await signIn(demo)).get(`/audit?verb=restart&cluster=${cluster}&namespace=${namespace}&deployment_name=${name}`)).items;
+  const session = await signIn(demo);
+  const { items } = await session.get(`/deployments?cluster=${cluster}&namespace=${namespace}&q=${name}`);
+  const here = items.find((item) => item.deployment_name === name);
+  assert.equal(here.health, 'healthy');
+  assert.equal(here.restarted_at, undefined);
+  const restarts = (await session.get(`/audit?verb=restart&cluster=${cluster}&namespace=${namespace}&deployment_name=${name}`)).items;
   assert.ok(restarts.every(({ outcome }) => outcome !== 'succeeded'), JSON.stringify(restarts));
 });

@@ -7,7 +7,7 @@ use bus_schema::{Condition, ConditionType};
 use jiff::Timestamp;
 
 use super::hearing::Mark;
-use super::{Heard, Known};
+use super::known::{Heard, Known};
 
 impl Known {
     pub(super) fn conditions(&self, now: Mark, wall: Timestamp) -> Vec<Condition> {

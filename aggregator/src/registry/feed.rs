@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use bus_schema::{ClusterName, ConditionType, InstanceId};
 
 use super::hearing::Mark;
+use super::known::{Heard, Known};
 use super::window::{Limit, Window};
-use super::{Heard, Known, Moment, Registry};
+use super::{Moment, Registry};
 
 /// What one cluster may tell. That is thousands of changes; with more, it misses some, and no other cluster does.
 pub(crate) const TOLD: Limit = Limit {

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use bus_schema::{ClusterName, Condition, ConditionType};
 use jiff::Timestamp;
 
-use super::{Known, Moment, Registry};
+use super::known::Known;
+use super::{Moment, Registry};
 
 /// After the last time.
 const SHOWN_FOR: Duration = Duration::from_secs(60);

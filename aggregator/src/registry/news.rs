@@ -8,8 +8,9 @@ use jiff::Timestamp;
 
 use super::feed::Gap;
 use super::hearing::Mark;
+use super::known::Known;
 use super::window::{Limit, Window};
-use super::{ClusterView, Known, Moment, Registry};
+use super::{ClusterView, Moment, Registry};
 
 /// How often one cluster is shown anew at once. What is more than that is shown later, all together.
 const SHOWN: Limit = Limit {

@@ -1,3 +1,8 @@
+use bus_schema::timing::lost_after;
+use bus_schema::{AgentState, ConditionType, InstanceId};
+use jiff::SignedDuration;
+
+use super::known::INSTANCES;
 use super::*;
 
 mod conditions;

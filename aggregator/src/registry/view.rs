@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::Presence;
 use super::hearing::Mark;
-use super::{Known, Presence};
+use super::known::Known;
 
 /// One cluster.
 #[derive(Debug, Clone, Serialize, ToSchema)]

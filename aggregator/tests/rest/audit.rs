@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use xtask::proxy::TcpProxy;
 
-use crate::stack::{Answer, Service, Stack};
+use crate::service::{Answer, Service};
+use crate::stack::Stack;
 
 fn body(namespace: &str, name: &str) -> Value {
     json!({"cluster": "cluster-a", "namespace": namespace, "deployment_name": name})
@@ -28,7 +29,7 @@ async fn without_the_audit_nothing_is_changed_and_nobody_signed_in_and_reads_go_
         (refused.status, refused.code()),
         (StatusCode::SERVICE_UNAVAILABLE, "audit_unavailable")
     );
-    let sign_in = json!({"username": "admin", "password": crate::stack::PASSWORD});
+    let sign_in = json!({"username": "admin", "password": crate::service::PASSWORD});
     let sign_in = Request::post("/login")
         .header("content-type", "application/json")
         .body(Body::from(sign_in.to_string()));

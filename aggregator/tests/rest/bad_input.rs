@@ -2,7 +2,8 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use serde_json::json;
 
-use crate::stack::{Answer, Stack};
+use crate::service::Answer;
+use crate::stack::Stack;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn names_that_are_none_are_refused_with_their_field() {

@@ -15,7 +15,8 @@ use xtask::nats_server::NatsServer;
 use xtask::process::Signal;
 
 use crate::secured::unpacked;
-use crate::stack::{PATIENCE, RunningAgent, Service, write_users};
+use crate::service::{PATIENCE, Service};
+use crate::stack::{RunningAgent, write_users};
 
 struct Clustered {
     nats: NatsCluster,
@@ -179,7 +180,7 @@ impl Clustered {
     }
 
     async fn try_token(&self) -> Option<String> {
-        let body = json!({"username": "admin", "password": crate::stack::PASSWORD});
+        let body = json!({"username": "admin", "password": crate::service::PASSWORD});
         let answer = self.service.post("/login", "", &body).await;
         answer.body["access_token"].as_str().map(str::to_owned)
     }

@@ -5,7 +5,8 @@ use axum::http::{Request, StatusCode};
 use serde_json::json;
 use xtask::proxy::TcpProxy;
 
-use crate::stack::{Answer, Stack};
+use crate::service::Answer;
+use crate::stack::Stack;
 
 async fn delete(stack: &Stack, path: &str, token: &str) -> Answer {
     let request = Request::delete(path).header("authorization", format!("Bearer {token}"));

@@ -4,7 +4,8 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 use xtask::proxy::TcpProxy;
 
-use crate::stack::{Service, Stack};
+use crate::service::Service;
+use crate::stack::Stack;
 
 fn body(namespace: &str, name: &str) -> Value {
     json!({"cluster": "cluster-a", "namespace": namespace, "deployment_name": name})

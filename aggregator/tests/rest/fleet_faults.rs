@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use xtask::proxy::TcpProxy;
 
 use crate::impostor::{Impostor, share};
-use crate::stack::{Answer, PATIENCE, Stack};
+use crate::service::{Answer, PATIENCE};
+use crate::stack::Stack;
 
 const VERB: &str = "fleet.deployments";
 

@@ -8,7 +8,8 @@ use futures::StreamExt as _;
 use serde_json::{Value, json};
 
 use crate::impostor::Impostor;
-use crate::stack::{PATIENCE, Stack};
+use crate::service::PATIENCE;
+use crate::stack::Stack;
 
 const CLUSTER: &str = "hostile";
 

@@ -10,7 +10,8 @@ use serde_json::json;
 use xtask::control_plane::ControlPlane;
 use xtask::required;
 
-use crate::stack::{Answer, RunningAgent, Stack};
+use crate::service::Answer;
+use crate::stack::{RunningAgent, Stack};
 
 const NAMESPACE: &str = "--namespace=multi-cluster-aggregator";
 

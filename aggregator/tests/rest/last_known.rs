@@ -8,9 +8,11 @@ use axum::http::{Method, StatusCode};
 use bus_schema::ClusterName;
 use serde_json::{Value, json};
 
-use crate::fleet::{change, items, names, pages};
+use crate::fleet::pages::{change, pages};
+use crate::fleet::{items, names};
 use crate::fleet_faults::row;
-use crate::stack::{Answer, Service, Stack};
+use crate::service::{Answer, Service};
+use crate::stack::Stack;
 
 /// The bucket, seen as another replica sees it.
 pub async fn inventory(stack: &Stack) -> Inventory {

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use xtask::proxy::TcpProxy;
 
 use crate::impostor::Impostor;
-use crate::stack::{Answer, PATIENCE, Service, Stack};
+use crate::service::{Answer, PATIENCE, Service};
+use crate::stack::Stack;
 
 mod slow;
 

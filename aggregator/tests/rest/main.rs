@@ -17,6 +17,7 @@ mod metrics;
 mod reads;
 mod restart;
 mod secured;
+mod service;
 mod silence;
 mod slow_reader;
 mod stack;

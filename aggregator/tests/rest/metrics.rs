@@ -7,7 +7,8 @@ use axum::http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::json;
 
-use crate::stack::{Service, Stack};
+use crate::service::Service;
+use crate::stack::Stack;
 
 /// Each series with its value, as Prometheus reads it.
 pub async fn scrape(service: &Service) -> BTreeMap<String, f64> {

@@ -1,6 +1,7 @@
 use serde_json::json;
 
-use crate::stack::{Service, Stack};
+use crate::service::Service;
+use crate::stack::Stack;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_read_answers_from_its_cluster() {

@@ -11,7 +11,8 @@ use tokio::process::Command;
 use xtask::authority::Authority;
 use xtask::nats_server::{NatsServer, Settings};
 
-use crate::stack::{RunningAgent, Service, write_users};
+use crate::service::Service;
+use crate::stack::{RunningAgent, write_users};
 
 async fn aggregator(arguments: &[&str]) -> Result<String, String> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_aggregator"));

@@ -7,7 +7,8 @@ use bus_schema::timing::{HEARTBEAT_EVERY, lost_after, stale_after};
 use serde_json::{Value, json};
 use xtask::proxy::{TcpProxy, Weather};
 
-use crate::stack::{Service, Stack};
+use crate::service::Service;
+use crate::stack::Stack;
 
 async fn presence(service: &Service, token: &str) -> Vec<Value> {
     let list = service.get("/clusters", token).await;

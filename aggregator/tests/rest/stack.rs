@@ -1,34 +1,17 @@
 //! The whole stack in one process, but for the nats-server.
 
-use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
 
-use aggregator::app::App;
-use aggregator::args::{LogFormat, Serve};
 use aggregator::password::{self, Password};
-use aggregator::{listener, routes, run};
-use axum::Router;
-use axum::body::Body;
-use axum::extract::ConnectInfo;
-use axum::http::{Method, Request, Response, StatusCode};
-use http_body_util::BodyExt as _;
 use k8s_sim::Simulation;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tower::ServiceExt as _;
-use xtask::condition;
 use xtask::nats_server::NatsServer;
 
-/// How long anything may take before a test fails. Generous: it is not a measure of speed.
-pub const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The password of every user of these tests.
-pub const PASSWORD: &str = "a test's password";
+use crate::service::{PASSWORD, Service};
 
 pub struct Stack {
     pub nats: NatsServer,
@@ -36,12 +19,6 @@ pub struct Stack {
     pub agents: Vec<RunningAgent>,
     pub service: Service,
     pub dir: TempDir,
-}
-
-/// One aggregator.
-pub struct Service {
-    pub app: App,
-    router: Router,
 }
 
 /// One agent on a runtime of its own, as a process of its own would be.
@@ -60,14 +37,6 @@ impl Drop for Own {
             runtime.shutdown_background();
         }
     }
-}
-
-/// An answer, read whole.
-#[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: axum::http::HeaderMap,
-    pub body: Value,
 }
 
 impl Stack {
@@ -182,193 +151,6 @@ impl RunningAgent {
     /// Stops all of it as SIGKILL does: without a word.
     pub fn kill(self) {
         drop(self.runtime);
-    }
-}
-
-impl Service {
-    pub async fn start(dir: &TempDir, nats_url: &str) -> Self {
-        Self::try_start(dir.path(), nats_url)
-            .await
-            .expect("the aggregator starts")
-    }
-
-    pub async fn try_start(dir: &Path, nats_url: &str) -> anyhow::Result<Self> {
-        Self::of(Self::settings(dir, nats_url)).await
-    }
-
-    /// How it is started, with users and keys in `dir`.
-    pub fn settings(dir: &Path, nats_url: &str) -> Serve {
-        Serve {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            public_url: Some("https://fleet.example".parse().expect("a URL")),
-            nats_url: nats_url.to_owned(),
-            nats_ca: None,
-            nats_creds: None,
-            bus_keys: Some(dir.join("nats/keys/aggregator")),
-            agent_nats_url: None,
-            agent_nats_ca: None,
-            agent_image: "registry.example/agent:test".parse().expect("an image"),
-            users: dir.join("users.json"),
-            ui_dir: None,
-            cookie_secure: false,
-            trusted_proxies: vec![],
-            jetstream_replicas: 1,
-            inventory_interval: Duration::from_millis(100),
-            log_format: LogFormat::Text,
-        }
-    }
-
-    pub async fn of(settings: Serve) -> anyhow::Result<Self> {
-        let app = run::start(settings).await?;
-        let router = routes::router(app.clone());
-        Ok(Self { app, router })
-    }
-
-    /// Waits until so many clusters are online and their caches filled.
-    pub async fn online(&self, clusters: usize, token: &str) {
-        self.until("the clusters are online", async || {
-            let list = self.get("/clusters", token).await;
-            let items = list.body["items"].as_array().cloned().unwrap_or_default();
-            let ready = |item: &&Value| item["presence"] == "online" && item["counts"].is_object();
-            (items.iter().filter(ready).count() == clusters).then_some(())
-        })
-        .await;
-    }
-
-    /// Waits until these clusters are known and online.
-    pub async fn known(&self, clusters: &[&str], token: &str) {
-        self.until("the clusters are known", async || {
-            let list = self.get("/clusters", token).await;
-            let items = list.body["items"].as_array()?.clone();
-            let online = |name: &&str| {
-                let of = |item: &&Value| item["cluster"] == **name && item["presence"] == "online";
-                items.iter().any(|item| of(&item))
-            };
-            clusters.iter().all(online).then_some(())
-        })
-        .await;
-    }
-
-    /// The namespace and name of a healthy deployment of a cluster.
-    pub async fn healthy(&self, cluster: &str, token: &str) -> (String, String) {
-        let namespaces = self.get(&format!("/namespaces/{cluster}"), token).await;
-        for item in namespaces.body["items"].as_array().expect("namespaces") {
-            let namespace = item["namespace"].as_str().expect("a name");
-            let path = format!("/deployments/{cluster}/{namespace}?health=healthy");
-            let list = self.get(&path, token).await;
-            if let Some(name) = list.body["items"][0]["deployment_name"].as_str() {
-                return (namespace.to_owned(), name.to_owned());
-            }
-        }
-        panic!("no healthy deployment in {cluster}");
-    }
-
-    /// Listens on a free port as well; where.
-    pub async fn listen(&self) -> SocketAddr {
-        let socket = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
-        let address = socket.local_addr().expect("an address");
-        let stopping = self.app.stopping.clone();
-        tokio::spawn(listener::serve(socket, self.router.clone(), stopping));
-        address
-    }
-
-    pub async fn send(&self, request: Request<Body>) -> Response<Body> {
-        let mut request = request;
-        let peer = SocketAddr::from(([127, 0, 0, 1], 9));
-        request.extensions_mut().insert(ConnectInfo(peer));
-        self.router
-            .clone()
-            .oneshot(request)
-            .await
-            .expect("the router always answers")
-    }
-
-    pub async fn get(&self, path: &str, token: &str) -> Answer {
-        Answer::read(self.open(path, token).await).await
-    }
-
-    /// The answer to a GET whose body is still to come.
-    pub async fn open(&self, path: &str, token: &str) -> Response<Body> {
-        let request = Request::get(path).header("authorization", format!("Bearer {token}"));
-        self.send(request.body(Body::empty()).expect("a request"))
-            .await
-    }
-
-    pub async fn delete(&self, path: &str, token: &str) -> Answer {
-        let request = Request::delete(path).header("authorization", format!("Bearer {token}"));
-        Answer::read(
-            self.send(request.body(Body::empty()).expect("a request"))
-                .await,
-        )
-        .await
-    }
-
-    pub async fn post(&self, path: &str, token: &str, body: &Value) -> Answer {
-        self.post_text(path, token, body.to_string()).await
-    }
-
-    pub async fn post_text(&self, path: &str, token: &str, body: impl Into<Body>) -> Answer {
-        let request = Request::builder()
-            .method(Method::POST)
-            .uri(path)
-            .header("authorization", format!("Bearer {token}"))
-            .header("content-type", "application/json");
-        Answer::read(
-            self.send(request.body(body.into()).expect("a request"))
-                .await,
-        )
-        .await
-    }
-
-    /// Signs in.
-    pub async fn token(&self, user: &str) -> String {
-        let body = json!({"username": user, "password": PASSWORD});
-        let request = Request::post("/login").header("content-type", "application/json");
-        let answer = self
-            .send(
-                request
-                    .body(Body::from(body.to_string()))
-                    .expect("a request"),
-            )
-            .await;
-        let answer = Answer::read(answer).await;
-        answer.body["access_token"]
-            .as_str()
-            .unwrap_or_else(|| panic!("no sign-in: {answer:?}"))
-            .to_owned()
-    }
-
-    pub async fn until<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-        let met = condition::met(what, PATIENCE, async || Ok(look().await));
-        met.await.expect("it becomes true in time")
-    }
-}
-
-impl Answer {
-    pub async fn read(response: Response<Body>) -> Self {
-        let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.expect("the body is read").to_bytes();
-        let text = || Value::String(String::from_utf8_lossy(&bytes).into_owned());
-        Self {
-            status: parts.status,
-            headers: parts.headers,
-            body: serde_json::from_slice(&bytes).unwrap_or_else(|_| text()),
-        }
-    }
-
-    /// The code of a failure, after checking that it has the shape of one.
-    pub fn code(&self) -> &str {
-        let kind = self
-            .headers
-            .get("content-type")
-            .and_then(|kind| kind.to_str().ok());
-        assert_eq!(kind, Some("application/problem+json"), "{self:?}");
-        assert_eq!(self.body["status"], self.status.as_u16(), "{self:?}");
-        assert_eq!(
-            self.body["request_id"].as_str(),
-            self.headers["x-request-id"].to_str().ok()
-        );
-        self.body["code"].as_str().expect("a code")
     }
 }
 

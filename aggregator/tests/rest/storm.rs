@@ -7,7 +7,8 @@ use axum::http::StatusCode;
 use serde_json::Value;
 use xtask::condition;
 
-use crate::stack::{PATIENCE, Service, Stack};
+use crate::service::{PATIENCE, Service};
+use crate::stack::Stack;
 
 const CLUSTERS: usize = 40;
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::stack::Service;
+use crate::service::Service;
 use crate::watcher::Watcher;
 
 mod hostile;

@@ -5,7 +5,7 @@ use axum::http::{Request, StatusCode};
 use futures::StreamExt as _;
 use serde_json::Value;
 
-use crate::stack::{Answer, PATIENCE, Service};
+use crate::service::{Answer, PATIENCE, Service};
 
 /// An open stream of events.
 pub struct Watcher {

@@ -13,8 +13,9 @@ use xtask::condition;
 use xtask::process::Process;
 
 use crate::impostor::Impostor;
+use crate::service::{PASSWORD, PATIENCE};
 use crate::slow_reader::SlowReader;
-use crate::stack::{PASSWORD, PATIENCE, Stack};
+use crate::stack::Stack;
 
 const READERS: u64 = 12;
 

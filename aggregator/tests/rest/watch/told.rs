@@ -8,7 +8,8 @@ use xtask::proxy::TcpProxy;
 
 use super::{following, of};
 use crate::impostor::{Impostor, changes};
-use crate::stack::{Answer, Service, Stack};
+use crate::service::{Answer, Service};
+use crate::stack::Stack;
 use crate::watcher::Watcher;
 
 #[tokio::test(flavor = "multi_thread")]

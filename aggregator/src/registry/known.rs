@@ -1,0 +1,169 @@
+//! What is known of one cluster, and of the instances of its agent.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use bus_schema::timing::{HEARTBEAT_EVERY, SLOWEST_HEARTBEAT, lost_after, stale_after};
+use bus_schema::{AgentState, ConditionType, Heartbeat, InstanceId};
+use jiff::SignedDuration;
+
+use super::feed::Feed;
+use super::hearing::Mark;
+use super::misbehaviour::Misbehaviour;
+use super::news::Shown;
+use super::saving::Saving;
+use super::{Moment, Presence, Record};
+
+#[derive(Debug)]
+pub struct Known {
+    pub record: Record,
+    pub instances: BTreeMap<InstanceId, Heard>,
+    /// When the record was read or first made; nothing can be overdue before.
+    pub known_since: Mark,
+    pub last_heard: Option<Instant>,
+    pub saving: Saving,
+    pub misbehaviour: Option<Misbehaviour>,
+    pub feed: Feed,
+    pub shown: Shown,
+}
+
+#[derive(Debug)]
+pub struct Heard {
+    pub heartbeat: Heartbeat,
+    pub mark: Mark,
+    /// How far the agent's clock is ahead of ours, network delay included.
+    pub ahead: SignedDuration,
+}
+
+/// Instances of one cluster's agent that are listened to: more are no replicas but a defect or an attack.
+pub const INSTANCES: usize = 32;
+
+/// What more instances than that do.
+const CROWDED: &str = "claims to be its thirty-third or a later one, and is passed over";
+
+impl Known {
+    /// Of which nothing but this has been heard.
+    pub fn new(record: Record, known_since: Mark, saving: Saving) -> Self {
+        Self {
+            record,
+            instances: BTreeMap::new(),
+            known_since,
+            last_heard: None,
+            saving,
+            misbehaviour: None,
+            feed: Feed::default(),
+            shown: Shown::default(),
+        }
+    }
+
+    pub fn observe(&mut self, heartbeat: Heartbeat, mark: Mark, now: Moment) -> Option<Record> {
+        let before = self.presence(mark);
+        self.instances.retain(|_, heard| !heard.is_lost(mark));
+        if self.record.cluster_uid.is_none() {
+            self.record.cluster_uid.clone_from(&heartbeat.cluster_uid);
+        }
+        let before_facts = self.instances.get(&heartbeat.instance);
+        let other_facts =
+            before_facts.map(|heard| facts(&heard.heartbeat)) != Some(facts(&heartbeat));
+        if before_facts.is_none() && self.instances.len() >= INSTANCES {
+            self.misbehave(CROWDED, now);
+            return None;
+        }
+        // A rival is shown as a condition, and does not become what is known of the cluster.
+        if !self.is_rival(&heartbeat) {
+            self.record.last_seen = now.wall;
+            self.record.heartbeat = heartbeat.clone();
+            self.last_heard = Some(now.instant);
+        }
+        let ahead = heartbeat.sent_at.duration_since(now.wall);
+        let heard = Heard {
+            mark,
+            ahead,
+            heartbeat,
+        };
+        self.instances
+            .insert(heard.heartbeat.instance.clone(), heard);
+        let changed = other_facts || self.presence(mark) != before;
+        self.saving
+            .is_due(changed, now.instant)
+            .then(|| self.record.clone())
+    }
+
+    fn is_rival(&self, heartbeat: &Heartbeat) -> bool {
+        match (&self.record.cluster_uid, &heartbeat.cluster_uid) {
+            (Some(bound), Some(claimed)) => bound != claimed,
+            _ => false,
+        }
+    }
+
+    /// Instances that are heard and belong to the cluster.
+    pub fn alive(&self, now: Mark) -> impl Iterator<Item = &Heard> {
+        self.instances
+            .values()
+            .filter(move |heard| heard.stays(now) && !self.is_rival(&heard.heartbeat))
+    }
+
+    pub fn rival(&self, now: Mark) -> Option<&Heartbeat> {
+        let staying = self.instances.values().filter(|heard| heard.stays(now));
+        staying
+            .map(|heard| &heard.heartbeat)
+            .find(|heartbeat| self.is_rival(heartbeat))
+    }
+
+    pub fn presence(&self, now: Mark) -> Presence {
+        let mut alive = self.alive(now).peekable();
+        if alive.peek().is_none() {
+            // Known from before this aggregator's start, and its agents have not had the time to say that they live.
+            let unheard = self.last_heard.is_none()
+                && now.silence(self.known_since) < stale_after(HEARTBEAT_EVERY);
+            return if unheard {
+                Presence::Stale
+            } else {
+                Presence::Offline
+            };
+        }
+        if alive.any(|heard| now.age(heard.mark) < stale_after(heard.heartbeat.every())) {
+            return Presence::Online;
+        }
+        Presence::Stale
+    }
+}
+
+impl Heard {
+    /// How much of `ahead` the way may have taken.
+    pub fn delay(&self) -> Duration {
+        Duration::from_millis(self.heartbeat.round_trip_milliseconds.unwrap_or(0))
+            .min(SLOWEST_HEARTBEAT)
+    }
+
+    pub fn is_lost(&self, now: Mark) -> bool {
+        now.silence(self.mark) >= lost_after(self.heartbeat.every())
+    }
+
+    pub fn stays(&self, now: Mark) -> bool {
+        self.heartbeat.state == AgentState::Up && !self.is_lost(now)
+    }
+}
+
+/// What of a heartbeat is worth keeping at once when it changes.
+fn facts(
+    heartbeat: &Heartbeat,
+) -> (
+    AgentState,
+    &str,
+    Option<&str>,
+    Option<&str>,
+    Vec<ConditionType>,
+) {
+    (
+        heartbeat.state,
+        &heartbeat.agent_version,
+        heartbeat.kubernetes_version.as_deref(),
+        heartbeat.cluster_uid.as_deref(),
+        heartbeat
+            .conditions
+            .iter()
+            .map(|condition| condition.kind)
+            .collect(),
+    )
+}
