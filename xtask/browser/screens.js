@@ -31,6 +31,14 @@ async function logs(page, search = '') {
   await page.getByRole('log').getByText('INFO').first().waitFor();
 }
 
+/** To the choice of a file for the activity. */
+async function exporting(page) {
+  await page.goto('activity?verb=enroll');
+  await rows(page, 'Activity').waitFor();
+  await page.locator('summary').filter({ hasText: 'Export' }).click();
+  await page.getByText('CSV').waitFor();
+}
+
 /** By name: what brings a page, which is signed in and shows the fleet, there. */
 export const screens = {
   fleet: async (page) => rows(page, 'Clusters').waitFor(),
@@ -103,11 +111,11 @@ export const screens = {
     await page.goto('activity?user=nobody&outcome=failed');
     await page.getByText('Nothing fits that').waitFor();
   },
-  'activity-export': async (page) => {
-    await page.goto('activity?verb=enroll');
-    await rows(page, 'Activity').waitFor();
-    await page.locator('summary').filter({ hasText: 'Export' }).click();
-    await page.getByText('CSV').waitFor();
+  'activity-export': exporting,
+  'activity-exported': async (page) => {
+    await exporting(page);
+    await page.getByRole('button', { name: /^CSV/ }).click();
+    await page.getByText('were written').waitFor();
   },
   account: async (page) => {
     await page.goto('account');

@@ -75,12 +75,14 @@ test('nothing is wider than a telephone, and what opens is within it', async (t)
     await page.goto('');
     await screens.fleet(page);
     await arrange(page);
-    const [width, edges] = await page.evaluate(() => {
-      const opened = document.querySelectorAll('main, details[open] > :not(summary), [role=dialog]');
-      const edges = [...opened].map((element) => element.getBoundingClientRect()).flatMap(({ left, right }) => [left, right]);
-      return [innerWidth, [...edges, document.documentElement.scrollWidth]];
-    });
-    assert.ok(edges.every((edge) => edge >= 0 && edge <= width), `${name}: ${edges} of ${width}`);
+    const isWithin = () =>
+      page.evaluate(() => {
+        const opened = document.querySelectorAll('main, details[open] > :not(summary), [role=dialog]');
+        const edges = [...opened].map((element) => element.getBoundingClientRect()).flatMap(({ left, right }) => [left, right]);
+        return [...edges, document.documentElement.scrollWidth].every((edge) => edge >= 0 && edge <= innerWidth);
+      });
+    // What has just opened or grown finds its place in the next frame.
+    await eventually(`${name} is within the page`, isWithin, 5_000);
   }
 });
 
