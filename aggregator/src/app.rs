@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::Audit;
+use crate::conditions::Conditions;
 use crate::enrolment::Agent;
 use crate::fleet::Fleet;
 use crate::metrics::Metrics;
@@ -25,6 +26,8 @@ pub struct Parts {
     pub agents: Agent,
     /// How this service is reached from elsewhere; `None` where that is not known.
     pub public_url: Option<PublicUrl>,
+    /// What is wrong with this process itself.
+    pub conditions: Conditions,
     /// What is counted.
     pub metrics: Metrics,
     /// Who calls.

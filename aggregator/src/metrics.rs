@@ -12,6 +12,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use crate::conditions::{AggregatorCondition, AggregatorConditionType};
 use crate::registry::Presence;
 
 /// Seconds: from a reply out of memory to the time after which a call is given up.
@@ -35,6 +36,7 @@ struct Series {
     readers: Gauge,
     clusters: Family<PresenceLabel, Gauge>,
     connected: Gauge,
+    conditions: Family<ConditionLabel, Gauge>,
 }
 
 /// A call that was answered.
@@ -68,6 +70,11 @@ struct PresenceLabel {
     presence: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ConditionLabel {
+    condition: &'static str,
+}
+
 /// A reader of an event stream, for as long as this lives.
 #[derive(Debug)]
 pub struct Reader(Gauge);
@@ -94,6 +101,7 @@ impl Metrics {
             readers: Gauge::default(),
             clusters: Family::default(),
             connected: Gauge::default(),
+            conditions: Family::default(),
         };
         series.register(audit_unavailable);
         Self(Arc::new(series))
@@ -142,6 +150,17 @@ impl Metrics {
     pub fn reader(&self) -> Reader {
         self.0.readers.inc();
         Reader(self.0.readers.clone())
+    }
+
+    /// What is wrong with the aggregator itself: 1 for each of these, 0 for all others that there are.
+    pub fn set_conditions(&self, raised: &[AggregatorCondition]) {
+        for kind in AggregatorConditionType::ALL {
+            let condition = kind.as_str();
+            let label = ConditionLabel { condition };
+            let is_raised = raised.iter().any(|condition| condition.kind == kind);
+            let gauge = self.0.conditions.get_or_create(&label);
+            gauge.set(i64::from(is_raised));
+        }
     }
 
     /// All of it as text, in the OpenMetrics format.
@@ -198,6 +217,8 @@ impl Series {
         registry.register("clusters", help, self.clusters.clone());
         let help = "Whether the bus answers";
         registry.register("bus_connected", help, self.connected.clone());
+        let help = "Whether this is wrong with the aggregator itself (see GET /conditions)";
+        registry.register("condition", help, self.conditions.clone());
         let help = "Lines of the audit that could not be written: what they were about was refused";
         registry.register("audit_unavailable", help, audit_unavailable);
     }

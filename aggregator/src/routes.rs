@@ -29,6 +29,7 @@ use crate::{origin, problem};
 
 mod audit;
 mod clusters;
+mod conditions;
 mod deployments;
 mod enrolment;
 mod events;
@@ -71,6 +72,7 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(pods::list_pods))
         .routes(routes!(events::list_events))
         .routes(routes!(audit::read_audit))
+        .routes(routes!(conditions::list_conditions))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
         .routes(routes!(metrics::read_metrics))

@@ -17,6 +17,7 @@ use crate::args::Serve;
 use crate::audit::Audit;
 use crate::bus::Bus;
 use crate::client_address::TrustedProxies;
+use crate::conditions::Conditions;
 use crate::enrolment::{Agent, Enrolment, Gate, Invitations, agent_ca};
 use crate::fleet::{self, Clusters, Fleet};
 use crate::inventory::Inventory;
@@ -89,7 +90,8 @@ pub async fn start(args: Serve) -> anyhow::Result<App> {
         inventory_interval,
         log_format: _,
     } = args;
-    let users = Users::open(users).await?;
+    let conditions = Conditions::default();
+    let users = Users::open(users, conditions.clone()).await?;
     let servers = Servers::new(&nats_url, nats_ca.as_deref())?;
     let agent_ca = agent_ca(agent_nats_ca.as_ref().or(nats_ca.as_ref()))?;
     let gate = match &bus_keys {
@@ -145,6 +147,7 @@ pub async fn start(args: Serve) -> anyhow::Result<App> {
     Ok(Arc::new(Parts {
         fleet,
         audit: kept.audit,
+        conditions,
         metrics,
         agents: Agent {
             nats_url: agent_nats_url.unwrap_or(nats_url),

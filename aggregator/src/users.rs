@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::conditions::Conditions;
 use crate::grants::Grants;
 use crate::password::StoredHash;
 
@@ -104,13 +105,14 @@ impl Users {
     /// with one administrator and prints the password to standard error, this once.
     ///
     /// # Errors
-    /// See [`UsersError`]. Later mistakes are logged and leave everything as it was.
-    pub async fn open(path: PathBuf) -> Result<Self, UsersError> {
-        Self::open_announcing(path, &mut std::io::stderr()).await
+    /// See [`UsersError`]. Later mistakes leave everything as it was, are logged, and are a condition until the file is good again.
+    pub async fn open(path: PathBuf, conditions: Conditions) -> Result<Self, UsersError> {
+        Self::open_announcing(path, conditions, &mut std::io::stderr()).await
     }
 
     async fn open_announcing(
         path: PathBuf,
+        conditions: Conditions,
         announcement: &mut (dyn std::io::Write + Send),
     ) -> Result<Self, UsersError> {
         if let Some(password) = first_start::make_if_missing(&path).await? {
@@ -123,7 +125,7 @@ impl Users {
         }
         let (directory, seen) = poll::read(&path).await?;
         let (sender, receiver) = watch::channel(Arc::new(directory));
-        tokio::spawn(poll::follow(path, seen, sender));
+        tokio::spawn(poll::follow(path, seen, sender, conditions));
         Ok(Self {
             directory: receiver,
         })

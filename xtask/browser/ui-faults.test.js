@@ -190,6 +190,30 @@ test('a cluster that is taken out of the fleet while a page of it is open', asyn
   assert.deepEqual(await violations(page), []);
 });
 
+test('while the file of users cannot be used every page says so to who may read the audit, until it can', async (t) => {
+  const page = await open(t, { path: 'deployments' });
+  const file = join(demo.data, 'users.json');
+  const good = await readFile(file, 'utf8');
+  const replace = async (text) => {
+    await writeFile(`${file}.next`, text, { mode: 0o600 });
+    await rename(`${file}.next`, file);
+  };
+  t.after(() => replace(good));
+  const raised = async () => (await (await signIn(demo)).get('/conditions')).items.length > 0;
+  await replace('{');
+  await eventually('the condition is raised', raised);
+  await page.goto(`${demo.url}/ui/`);
+  const banner = page.getByText('The file of users cannot be used.');
+  await banner.waitFor();
+  await page.getByText(/users\.json: line 1.*removed users stay signed in/).waitFor();
+  assert.deepEqual(await violations(page), []);
+  await replace(good);
+  await eventually('the condition is cleared', async () => !(await raised()));
+  await page.getByRole('button', { name: 'Look again' }).click();
+  await banner.waitFor({ state: 'detached' });
+  assert.deepEqual(page.seen.errors, []);
+});
+
 test('while the audit cannot be written every page says so, until it can', async (t) => {
   const { cluster, namespace, deployment_name: name } = take();
   const page = await open(t, { path: `deployments?q=cluster:${cluster} ns:${namespace} ${name}` });

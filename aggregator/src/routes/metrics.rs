@@ -25,6 +25,7 @@ const NO_ROUTE: &str = "none";
 pub async fn read_metrics(
     State(app): State<App>,
 ) -> Result<([(HeaderName, &'static str); 1], String), Problem> {
+    app.metrics.set_conditions(&app.conditions.list());
     let text = app
         .metrics
         .text(app.fleet.presences().into_iter(), !app.fleet.is_cut_off());

@@ -12,6 +12,9 @@ use tokio::sync::watch;
 use tracing::{error, info};
 
 use super::{Directory, UsersError, document, shown};
+use crate::conditions::{AggregatorConditionType, Conditions};
+
+const UNUSABLE: AggregatorConditionType = AggregatorConditionType::UsersFileUnusable;
 
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -36,6 +39,7 @@ pub(super) async fn follow(
     path: PathBuf,
     mut seen: Seen,
     published: watch::Sender<Arc<Directory>>,
+    conditions: Conditions,
 ) {
     loop {
         tokio::select! {
@@ -48,13 +52,31 @@ pub(super) async fn follow(
         }
         seen = now;
         match parsed(&path, text) {
-            Ok(directory) => publish(&path, directory, &published),
-            Err(refused) => error!(
-                error = &refused as &dyn std::error::Error,
-                "the users stay as they were"
-            ),
+            Ok(directory) => {
+                conditions.clear(UNUSABLE);
+                publish(&path, directory, &published);
+            }
+            Err(refused) => {
+                error!(
+                    error = &refused as &dyn std::error::Error,
+                    "the users stay as they were: removed users stay signed in until the file is good again"
+                );
+                conditions.raise(UNUSABLE, stale(&refused));
+            }
         }
     }
+}
+
+/// The mistake for an administrator: what it means, and what to do.
+fn stale(refused: &UsersError) -> String {
+    let cause = match refused {
+        UsersError::NotRead { source, .. } => format!("{refused} ({source})"),
+        _ => refused.to_string(),
+    };
+    format!(
+        "{cause}; users, passwords and grants stay those of the last good version, so removed users stay signed in: mend the file, \
+         it is read again within a second"
+    )
 }
 
 fn publish(path: &Path, directory: Directory, published: &watch::Sender<Arc<Directory>>) {

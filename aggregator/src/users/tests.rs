@@ -22,11 +22,14 @@ fn file_with(names: &[&str]) -> String {
     serde_json::json!({ "users": users }).to_string()
 }
 
-async fn opened(dir: &TempDir, text: &str) -> (Users, PathBuf) {
+async fn opened(dir: &TempDir, text: &str) -> (Users, PathBuf, Conditions) {
     let path = dir.path().join("users.json");
     std::fs::write(&path, text).expect("a writable directory");
-    let users = Users::open(path.clone()).await.expect("a good file");
-    (users, path)
+    let conditions = Conditions::default();
+    let users = Users::open(path.clone(), conditions.clone())
+        .await
+        .expect("a good file");
+    (users, path, conditions)
 }
 
 /// Waits, on the paused clock, until the people are these.
@@ -40,7 +43,7 @@ async fn become_these(users: &Users, names: &[&str]) {
 #[tokio::test(start_paused = true)]
 async fn a_change_of_the_file_is_in_force_within_five_seconds() {
     let dir = tempfile::tempdir().unwrap();
-    let (users, path) = opened(&dir, &file_with(&["ana"])).await;
+    let (users, path, _) = opened(&dir, &file_with(&["ana"])).await;
     assert!(users.current().find("ana").is_some());
     // As long as before, and perhaps within the same tick of the file system's clock.
     std::fs::write(&path, file_with(&["bob"])).unwrap();
@@ -61,7 +64,9 @@ async fn a_mount_whose_links_are_swapped_is_read_again() {
     let data = dir.path().join("..data");
     symlink("v1", &data).unwrap();
     symlink("..data/users.json", dir.path().join("users.json")).unwrap();
-    let users = Users::open(dir.path().join("users.json")).await.unwrap();
+    let users = Users::open(dir.path().join("users.json"), Conditions::default())
+        .await
+        .unwrap();
     assert!(users.current().find("ana").is_some());
     symlink("v2", dir.path().join("..new")).unwrap();
     std::fs::rename(dir.path().join("..new"), &data).unwrap();
@@ -71,7 +76,7 @@ async fn a_mount_whose_links_are_swapped_is_read_again() {
 #[tokio::test(start_paused = true)]
 async fn a_wrong_or_missing_file_changes_nothing_until_it_is_right_again() {
     let dir = tempfile::tempdir().unwrap();
-    let (users, path) = opened(&dir, &file_with(&["ana"])).await;
+    let (users, path, conditions) = opened(&dir, &file_with(&["ana"])).await;
     for wrong in [
         Some("{\"users\": {}, \"user\": 1}"),
         Some(""),
@@ -87,9 +92,13 @@ async fn a_wrong_or_missing_file_changes_nothing_until_it_is_right_again() {
         let changed = tokio::time::timeout(IN_FORCE_WITHIN, changes.changed()).await;
         assert!(changed.is_err(), "{wrong:?} was published");
         assert!(users.current().find("ana").is_some());
+        let raised = conditions.list();
+        assert_eq!(raised.len(), 1, "{wrong:?}");
+        assert!(raised[0].message.contains("users.json"), "{raised:?}");
     }
     std::fs::write(&path, file_with(&["bob", "cid"])).unwrap();
     become_these(&users, &["bob", "cid"]).await;
+    assert_eq!(conditions.list(), []);
 }
 
 #[tokio::test]
@@ -97,7 +106,10 @@ async fn a_wrong_file_at_the_start_is_refused_with_its_place() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("users.json");
     std::fs::write(&path, "{\n\"users\": 7}").unwrap();
-    let error = Users::open(path).await.unwrap_err().to_string();
+    let error = Users::open(path, Conditions::default())
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("users.json: line 2, column "), "{error}");
 }
 
@@ -106,7 +118,7 @@ async fn a_first_start_makes_an_administrator_and_shows_the_password_once() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("users.json");
     let mut shown = Vec::new();
-    let users = Users::open_announcing(path.clone(), &mut shown)
+    let users = Users::open_announcing(path.clone(), Conditions::default(), &mut shown)
         .await
         .unwrap();
 
@@ -129,7 +141,9 @@ async fn a_first_start_makes_an_administrator_and_shows_the_password_once() {
     assert_eq!(files, 1, "a draft was left behind");
 
     let mut again = Vec::new();
-    Users::open_announcing(path, &mut again).await.unwrap();
+    Users::open_announcing(path, Conditions::default(), &mut again)
+        .await
+        .unwrap();
     assert!(again.is_empty());
 }
 
@@ -140,7 +154,9 @@ async fn every_first_start_makes_another_password() {
         let dir = tempfile::tempdir().unwrap();
         let mut shown = Vec::new();
         let path = dir.path().join("users.json");
-        Users::open_announcing(path, &mut shown).await.unwrap();
+        Users::open_announcing(path, Conditions::default(), &mut shown)
+            .await
+            .unwrap();
         let shown = String::from_utf8(shown).unwrap();
         let mut words = shown
             .split_whitespace()
@@ -154,11 +170,13 @@ async fn every_first_start_makes_another_password() {
 async fn a_first_start_makes_no_directories_and_fills_no_dangling_link() {
     let dir = tempfile::tempdir().unwrap();
     let nowhere = dir.path().join("missing").join("users.json");
-    let error = Users::open(nowhere).await.unwrap_err();
+    let error = Users::open(nowhere, Conditions::default())
+        .await
+        .unwrap_err();
     assert!(matches!(error, UsersError::NotMade { .. }), "{error}");
 
     let link = dir.path().join("users.json");
     symlink("elsewhere.json", &link).unwrap();
-    let error = Users::open(link).await.unwrap_err();
+    let error = Users::open(link, Conditions::default()).await.unwrap_err();
     assert!(matches!(error, UsersError::NotRead { .. }), "{error}");
 }

@@ -2,6 +2,7 @@
 //! RELIABILITY.md.
 
 mod attacks;
+mod conditions;
 mod first_start;
 mod service;
 mod sessions;

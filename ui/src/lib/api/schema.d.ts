@@ -106,6 +106,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/conditions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is wrong with the aggregator itself
+         * @description For those who have the right `audit` everywhere. What is wrong with a cluster is in `GET /clusters`.
+         */
+        get: operations["list_conditions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/deployments": {
         parameters: {
             query?: never;
@@ -361,7 +381,8 @@ export interface paths {
         };
         /**
          * Whether it can do its work
-         * @description 503 while the bus is away or does not answer.
+         * @description 503 while the bus is away or does not answer. Otherwise `ok`; each further line is `degraded:` and the type of something that is
+         *     wrong with it all the same, which `GET /conditions` explains.
          */
         get: operations["readyz"];
         put?: never;
@@ -462,6 +483,35 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * @description One thing that is wrong with this aggregator.
+         * @example {
+         *       "message": "/etc/mca/users.json cannot be read; users, passwords and grants stay as they were, those of removed users too",
+         *       "since": "2026-01-05T10:00:00Z",
+         *       "type": "users_file_unusable"
+         *     }
+         */
+        AggregatorCondition: {
+            /** @description What happened, to which object, and what to do. */
+            message: string;
+            /**
+             * Format: date-time
+             * @description Since when.
+             */
+            since: string;
+            /** @description What kind of thing. */
+            type: components["schemas"]["AggregatorConditionType"];
+        };
+        /**
+         * @description What kinds there are. Each is a series in `GET /metrics`, and has a title in the UI.
+         * @enum {string}
+         */
+        AggregatorConditionType: "users_file_unusable";
+        /** @description What is wrong with the aggregator that answers. */
+        AggregatorConditions: {
+            /** @description Empty when nothing is. */
+            items: components["schemas"]["AggregatorCondition"][];
+        };
         /** @description How many clusters answered how. */
         AnswerCounts: {
             /** @description Answered in time. */
@@ -1601,6 +1651,34 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["InvitedCluster"];
+                };
+            };
+            /** @description A failure: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_conditions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AggregatorConditions"];
                 };
             };
             /** @description A failure: `code` says which */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { covers, matches } from './grant';
+import { covers, coversAll, matches } from './grant';
 
 describe('a pattern', () => {
   it.each([
@@ -28,5 +28,12 @@ describe('a grant', () => {
     expect(covers(grant, 'read', 'dev', 'pay')).toBe(false);
     expect(covers(grant, 'restart', 'prod-1', 'pay')).toBe(false);
     expect(covers(grant, 'read')).toBe(true);
+  });
+
+  it('covers all only where no name is left out', () => {
+    expect(coversAll(grant, 'read')).toBe(false);
+    expect(coversAll({ ...grant, clusters: ['*'] }, 'read')).toBe(false);
+    expect(coversAll({ ...grant, clusters: ['*'], namespaces: ['*'] }, 'read')).toBe(true);
+    expect(coversAll({ ...grant, clusters: ['*'], namespaces: ['*'] }, 'audit')).toBe(false);
   });
 });

@@ -7,6 +7,12 @@ export function covers(grant: Grant, right: Grant['rights'][number], cluster?: s
   return grant.rights.includes(right) && anyMatches(grant.clusters, cluster) && anyMatches(grant.namespaces, namespace);
 }
 
+/** Whether a grant gives a right in all clusters and namespaces, those to come included. */
+export function coversAll(grant: Grant, right: Grant['rights'][number]): boolean {
+  const all = (patterns: string[]) => patterns.some((pattern) => /^\*+$/.test(pattern));
+  return grant.rights.includes(right) && all(grant.clusters) && all(grant.namespaces);
+}
+
 function anyMatches(patterns: string[], name: string | undefined): boolean {
   return name === undefined || patterns.some((pattern) => matches(pattern, name));
 }

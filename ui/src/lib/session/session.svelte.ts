@@ -2,7 +2,7 @@
 
 import { api, ask, askOnce, ApiProblem, whenSessionEnds, type Schemas } from '$lib/api';
 
-import { covers } from './grant';
+import { covers, coversAll } from './grant';
 
 export type Right = Schemas['Right'];
 
@@ -48,6 +48,11 @@ class Session {
   /** What to show; the server decides. Without a cluster: anywhere at all. */
   may(right: Right, cluster?: string, namespace?: string): boolean {
     return this.me?.grants.some((grant) => covers(grant, right, cluster, namespace)) ?? false;
+  }
+
+  /** For what belongs to no cluster. */
+  mayEverywhere(right: Right): boolean {
+    return this.me?.grants.some((grant) => coversAll(grant, right)) ?? false;
   }
 
   #begin(me: Schemas['Me']): void {

@@ -1,0 +1,111 @@
+//! What is wrong with the aggregator itself, for as long as it is: one list, shown by `GET /conditions` and the UI, counted in
+//! `GET /metrics`, and named by `GET /readyz`. Whatever notices a condition raises it here, and clears it here.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What kinds there are. Each is a series in `GET /metrics`, and has a title in the UI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AggregatorConditionType {
+    /// The file of users is missing or has a mistake: users, passwords and grants are those of its last good version.
+    UsersFileUnusable,
+}
+
+impl AggregatorConditionType {
+    /// All of them.
+    pub const ALL: [Self; 1] = [Self::UsersFileUnusable];
+
+    /// As it is written in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::UsersFileUnusable => "users_file_unusable",
+        }
+    }
+}
+
+/// One thing that is wrong with this aggregator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(examples(json!({"type": "users_file_unusable", "since": "2026-01-05T10:00:00Z",
+    "message": "/etc/mca/users.json cannot be read; users, passwords and grants stay as they were, those of removed users too"})))]
+pub struct AggregatorCondition {
+    /// What kind of thing.
+    #[serde(rename = "type")]
+    pub kind: AggregatorConditionType,
+    /// What happened, to which object, and what to do.
+    pub message: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// All that is wrong now. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Conditions(Arc<Mutex<BTreeMap<AggregatorConditionType, AggregatorCondition>>>);
+
+impl Conditions {
+    /// Something is wrong; where it was so already, the message is the new one and the time the old one.
+    pub fn raise(&self, kind: AggregatorConditionType, message: String) {
+        let mut raised = self.raised();
+        let since = raised
+            .get(&kind)
+            .map_or_else(Timestamp::now, |condition| condition.since);
+        let condition = AggregatorCondition {
+            kind,
+            message,
+            since,
+        };
+        raised.insert(kind, condition);
+    }
+
+    /// It is not wrong any more, or never was.
+    pub fn clear(&self, kind: AggregatorConditionType) {
+        self.raised().remove(&kind);
+    }
+
+    /// Everything that is wrong now.
+    #[must_use]
+    pub fn list(&self) -> Vec<AggregatorCondition> {
+        self.raised().values().cloned().collect()
+    }
+
+    // A panic while it was held leaves no map half-changed: each change is one call.
+    fn raised(&self) -> MutexGuard<'_, BTreeMap<AggregatorConditionType, AggregatorCondition>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KIND: AggregatorConditionType = AggregatorConditionType::UsersFileUnusable;
+
+    #[test]
+    fn a_condition_that_is_raised_again_has_the_new_message_and_the_old_time() {
+        let conditions = Conditions::default();
+        conditions.raise(KIND, "one".to_owned());
+        let [first] = &conditions.list()[..] else {
+            panic!("one condition");
+        };
+        conditions.raise(KIND, "two".to_owned());
+        let [second] = &conditions.list()[..] else {
+            panic!("one condition");
+        };
+        assert_eq!((&*second.message, second.since), ("two", first.since));
+        conditions.clear(KIND);
+        assert_eq!(conditions.list(), []);
+    }
+
+    #[test]
+    fn each_type_is_written_the_same_in_json_and_in_metrics() {
+        for kind in AggregatorConditionType::ALL {
+            let json = serde_json::to_value(kind).expect("a string");
+            assert_eq!(json, kind.as_str());
+        }
+    }
+}

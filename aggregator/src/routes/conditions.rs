@@ -1,0 +1,37 @@
+//! `GET /conditions`
+
+use axum::Json;
+use axum::extract::State;
+use bus_schema::Right;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::actor::Actor;
+use crate::app::App;
+use crate::conditions::AggregatorCondition;
+use crate::problem::{Problem, ProblemCode};
+
+/// What is wrong with the aggregator that answers.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AggregatorConditions {
+    /// Empty when nothing is.
+    items: Vec<AggregatorCondition>,
+}
+
+/// What is wrong with the aggregator itself
+///
+/// For those who have the right `audit` everywhere. What is wrong with a cluster is in `GET /clusters`.
+#[utoipa::path(get, path = "/conditions", tag = "Health", responses((status = 200, body = AggregatorConditions), Problem))]
+pub async fn list_conditions(
+    State(app): State<App>,
+    actor: Actor,
+) -> Result<Json<AggregatorConditions>, Problem> {
+    // A message may name a file of the server, or say whose grants are out of date.
+    if !actor.grants.everywhere(Right::Audit) {
+        let detail =
+            "the conditions of the aggregator need the right audit for all clusters and namespaces";
+        return Err(Problem::new(ProblemCode::Forbidden, detail));
+    }
+    let items = app.conditions.list();
+    Ok(Json(AggregatorConditions { items }))
+}

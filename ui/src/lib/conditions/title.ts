@@ -1,0 +1,12 @@
+// What a condition of the aggregator is called; what to do is in its message.
+
+import type { ConditionType } from './conditions.svelte';
+
+const titles: Record<ConditionType, string> = {
+  users_file_unusable: 'The file of users cannot be used.',
+};
+
+/** Of one that only a newer aggregator knows, that there is something. */
+export function titleOf(type: ConditionType): string {
+  return titles[type] ?? 'Something is wrong with the aggregator.';
+}
