@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use jiff::SignedDuration;
 
 use crate::enrolment::ImageName;
+use crate::listener::PER_ADDRESS;
 use crate::public_url::PublicUrl;
 
 mod bus;
@@ -196,6 +197,14 @@ pub struct Serve {
         value_name = "CIDR"
     )]
     pub trusted_proxies: Vec<IpNet>,
+    /// Connections of one IPv4 address, or IPv6 network of 64 bits, at a time; trusted proxies may have all there are.
+    #[arg(
+        long,
+        env = "MCA_CONNECTIONS_PER_ADDRESS",
+        default_value_t = PER_ADDRESS,
+        value_name = "N"
+    )]
+    pub connections_per_address: usize,
     /// Replicas of what is kept in JetStream: 3 with three or more servers.
     #[arg(
         long,

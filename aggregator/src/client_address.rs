@@ -1,27 +1,54 @@
 //! From where a request comes: the other end of the connection, unless that is a proxy that was declared as one.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::{HeaderMap, request::Parts};
 use ipnet::IpNet;
+use tracing::warn;
 
 use crate::app::App;
 use crate::problem::{Problem, ProblemCode};
 
+/// Peers that are named in the log for a header that is not believed. More than one, so that a stranger who sends the header first does
+/// not keep the ingress from being named; not all, since anybody may send it.
+const NAMED: usize = 16;
+
 /// Networks whose word about their clients is believed. None by default: the header is anybody's to write.
 #[derive(Debug, Clone, Default)]
-pub struct TrustedProxies(Vec<IpNet>);
+pub struct TrustedProxies {
+    networks: Vec<IpNet>,
+    named: Arc<Mutex<HashSet<IpAddr>>>,
+}
 
 impl TrustedProxies {
     /// These networks.
     #[must_use]
     pub fn new(networks: Vec<IpNet>) -> Self {
-        Self(networks)
+        Self {
+            networks,
+            named: Arc::default(),
+        }
     }
 
-    fn trusts(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(&address))
+    /// Whether a proxy of ours has this address.
+    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.networks
+            .iter()
+            .any(|network| network.contains(&address))
+    }
+
+    /// Whether this peer is to be named in the log: it says for whom it calls, is not believed, and has not been named before.
+    fn is_to_be_named(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+        let peer = peer.to_canonical();
+        if self.trusts(peer) || !headers.contains_key("x-forwarded-for") {
+            return false;
+        }
+        let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+        named.len() < NAMED && named.insert(peer)
     }
 
     /// Each proxy appends whom it was called by, so the list is read from its end, for as long as the proxies are ours.
@@ -43,6 +70,13 @@ impl TrustedProxies {
     }
 }
 
+/// The network of an address, with so many bits. An IPv6 address in which an IPv4 address stands is that one.
+pub(crate) fn network(address: IpAddr, v4_bits: u8, v6_bits: u8) -> IpNet {
+    let address = address.to_canonical();
+    let bits = if address.is_ipv4() { v4_bits } else { v6_bits };
+    IpNet::new(address, bits).map_or(IpNet::from(address), |network| network.trunc())
+}
+
 fn address(text: &str) -> Option<IpAddr> {
     let with_port = || text.parse().ok().map(|address: SocketAddr| address.ip());
     text.parse().ok().or_else(with_port)
@@ -60,6 +94,13 @@ impl FromRequestParts<App> for ClientAddress {
             .await
             .map_err(|_| Problem::new(ProblemCode::Internal, "the connection has no address"))?;
         let proxies = &app.identity.trusted_proxies;
+        if proxies.is_to_be_named(peer.ip(), &parts.headers) {
+            warn!(
+                peer = %peer.ip(),
+                "this peer sends X-Forwarded-For and is no trusted proxy: its header is ignored, and all who come through it count as \
+                 one address; if it is your ingress, name its address in --trusted-proxies (MCA_TRUSTED_PROXIES)"
+            );
+        }
         Ok(Self(proxies.client(peer.ip(), &parts.headers)))
     }
 }
@@ -86,6 +127,20 @@ mod tests {
             client(&["10.1.0.0/16"], "10.0.0.1", &["1.2.3.4"]),
             "10.0.0.1"
         );
+    }
+
+    #[test]
+    fn a_peer_that_is_not_believed_is_named_once() {
+        let proxies = TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap()]);
+        let (mut headers, plain) = (HeaderMap::new(), HeaderMap::new());
+        headers.insert("x-forwarded-for", "1.2.3.4".parse().unwrap());
+        let named = |peer: &str, headers| proxies.is_to_be_named(peer.parse().unwrap(), headers);
+        assert!(!named("192.0.2.1", &plain));
+        assert!(!named("10.0.0.1", &headers));
+        assert!(named("192.0.2.1", &headers));
+        assert!(!named("::ffff:192.0.2.1", &headers));
+        let others = (2..=200).filter(|n| named(&format!("192.0.2.{n}"), &headers));
+        assert_eq!(others.count(), NAMED - 1);
     }
 
     #[test]

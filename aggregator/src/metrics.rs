@@ -13,6 +13,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::conditions::{AggregatorCondition, AggregatorConditionType};
+use crate::listener::ConnectionCounts;
 use crate::registry::Presence;
 
 /// Seconds: from a reply out of memory to the time after which a call is given up.
@@ -86,9 +87,9 @@ impl Drop for Reader {
 }
 
 impl Metrics {
-    /// Nothing counted yet, but what the audit counts by itself.
+    /// Nothing counted yet, but what the audit and the listener count by themselves.
     #[must_use]
-    pub fn new(audit_unavailable: Counter) -> Self {
+    pub fn new(audit_unavailable: Counter, connections: &ConnectionCounts) -> Self {
         let seconds: fn() -> Histogram = || Histogram::new(SECONDS);
         let mut series = Series {
             registry: Registry::with_prefix("aggregator"),
@@ -104,6 +105,7 @@ impl Metrics {
             conditions: Family::default(),
         };
         series.register(audit_unavailable);
+        connections.register(&mut series.registry);
         Self(Arc::new(series))
     }
 

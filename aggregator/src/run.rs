@@ -21,7 +21,7 @@ use crate::conditions::Conditions;
 use crate::enrolment::{Agent, Enrolment, Gate, Invitations, agent_ca};
 use crate::fleet::{self, Clusters, Fleet};
 use crate::inventory::Inventory;
-use crate::listener;
+use crate::listener::{self, ConnectionCounts};
 use crate::metrics::Metrics;
 use crate::operations::Operations;
 use crate::public_url::PublicUrl;
@@ -47,10 +47,17 @@ pub async fn serve(mut args: Serve, stop: impl Future<Output = ()>) -> anyhow::R
     if let Some(dir) = &args.ui_dir {
         router = ui::beside(router, dir);
     }
-    let serving = tokio::spawn(listener::serve(listener, router, listening.clone()));
+    let counts = ConnectionCounts::default();
+    let settings = listener::Settings {
+        per_address: args.connections_per_address,
+        trusted_proxies: TrustedProxies::new(args.trusted_proxies.clone()),
+        counts: counts.clone(),
+    };
+    let serving = listener::serve(listener, router, settings, listening.clone());
+    let serving = tokio::spawn(serving);
     tokio::pin!(stop);
     let app = tokio::select! {
-        app = start(args) => app?,
+        app = start_counted(args, &counts) => app?,
         () = &mut stop => return Ok(()),
     };
     let router = routes::router(app.clone());
@@ -72,6 +79,10 @@ pub async fn serve(mut args: Serve, stop: impl Future<Output = ()>) -> anyhow::R
 /// # Errors
 /// When the users or what is kept in JetStream cannot be used. While the bus is away it waits.
 pub async fn start(args: Serve) -> anyhow::Result<App> {
+    start_counted(args, &ConnectionCounts::default()).await
+}
+
+async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::Result<App> {
     let Serve {
         listen,
         public_url,
@@ -86,6 +97,7 @@ pub async fn start(args: Serve) -> anyhow::Result<App> {
         ui_dir: _,
         cookie_secure,
         trusted_proxies,
+        connections_per_address: _,
         jetstream_replicas,
         inventory_interval,
         log_format: _,
@@ -103,7 +115,7 @@ pub async fn start(args: Serve) -> anyhow::Result<App> {
     let bus = Bus::connect(&servers, nats_creds.as_deref()).await?;
     // On the heap, as in `store`: it is large.
     let kept = Box::pin(Kept::open(&bus, gate.as_ref(), jetstream_replicas)).await?;
-    let metrics = Metrics::new(kept.audit.failures());
+    let metrics = Metrics::new(kept.audit.failures(), connections);
     let mut fleet = Fleet::new(
         bus,
         kept.audit.clone(),

@@ -65,6 +65,7 @@ impl Service {
             ui_dir: None,
             cookie_secure: false,
             trusted_proxies: vec![],
+            connections_per_address: listener::PER_ADDRESS,
             jetstream_replicas: 1,
             inventory_interval: Duration::from_millis(100),
             log_format: LogFormat::Text,
@@ -121,7 +122,12 @@ impl Service {
         let socket = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let address = socket.local_addr().expect("an address");
         let stopping = self.app.stopping.clone();
-        tokio::spawn(listener::serve(socket, self.router.clone(), stopping));
+        tokio::spawn(listener::serve(
+            socket,
+            self.router.clone(),
+            listener::Settings::default(),
+            stopping,
+        ));
         address
     }
 

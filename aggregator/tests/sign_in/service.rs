@@ -7,7 +7,7 @@ use std::time::Duration;
 use aggregator::app::App;
 use aggregator::args::{LogFormat, Serve};
 use aggregator::password::{self, Password};
-use aggregator::{routes, run};
+use aggregator::{listener, routes, run};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -95,6 +95,7 @@ impl Site {
             ui_dir: None,
             cookie_secure: true,
             trusted_proxies: vec![],
+            connections_per_address: listener::PER_ADDRESS,
             jetstream_replicas: 1,
             inventory_interval: Duration::from_millis(100),
             log_format: LogFormat::Text,

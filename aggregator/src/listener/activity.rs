@@ -1,0 +1,114 @@
+//! What a connection does: its requests in flight, and when one of them last began, made progress or ended. What comes in without
+//! being a request, such as the pings of HTTP/2, does not count.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use axum::body::{Body, HttpBody};
+use bytes::Bytes;
+use hyper::body::{Frame, SizeHint};
+use tokio::time::Instant;
+
+use super::Limits;
+
+#[derive(Debug)]
+pub(super) struct Activity(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    requested: bool,
+    in_flight: usize,
+    last: Instant,
+}
+
+impl Activity {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(State {
+            requested: false,
+            in_flight: 0,
+            last: Instant::now(),
+        }))
+    }
+
+    /// A request has come.
+    pub(super) fn begin(self: &Arc<Self>) -> InFlight {
+        let mut state = self.state();
+        state.requested = true;
+        state.in_flight += 1;
+        state.last = Instant::now();
+        InFlight(Arc::clone(self))
+    }
+
+    /// Since when no request is in flight, if none is.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        let state = self.state();
+        (state.in_flight == 0).then_some(state.last)
+    }
+
+    /// When the connection is to end if nothing more happens until then. Only moves on.
+    pub(super) fn deadline(&self, limits: Limits) -> Instant {
+        let state = self.state();
+        let within = if state.requested {
+            limits.idle_within
+        } else {
+            limits.headers_within
+        };
+        state.last + within
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request until its answer has been handed over whole, or given up.
+#[derive(Debug)]
+pub(super) struct InFlight(Arc<Activity>);
+
+impl InFlight {
+    /// The same body, which is part of the request.
+    pub(super) fn until_the_end_of(self, body: Body) -> Body {
+        Body::new(CountedBody {
+            body,
+            in_flight: self,
+        })
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.in_flight -= 1;
+        state.last = Instant::now();
+    }
+}
+
+#[derive(Debug)]
+struct CountedBody {
+    body: Body,
+    in_flight: InFlight,
+}
+
+impl HttpBody for CountedBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        // A reader that takes nothing is not polled for: then this stays.
+        self.in_flight.0.state().last = Instant::now();
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,35 @@
+//! What is counted of connections, for `GET /metrics`.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// The connections of one listener. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct ConnectionCounts {
+    pub(super) open: Gauge,
+    pub(super) evicted: Counter,
+    refused: Family<RefusedLabel, Counter>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefusedLabel {
+    reason: &'static str,
+}
+
+impl ConnectionCounts {
+    pub(super) fn refused(&self, reason: &'static str) {
+        self.refused.get_or_create(&RefusedLabel { reason }).inc();
+    }
+
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        let help = "Connections to the API that are open";
+        registry.register("connections", help, self.open.clone());
+        let help = "Connections that were closed, as the longest without a request, because another one came";
+        registry.register("connections_evicted", help, self.evicted.clone());
+        let help = "Connections that were closed at once: too many of their address, or all of them in use";
+        registry.register("connections_refused", help, self.refused.clone());
+    }
+}
