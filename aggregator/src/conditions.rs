@@ -14,17 +14,31 @@ use utoipa::ToSchema;
 pub enum AggregatorConditionType {
     /// The file of users is missing or has a mistake: users, passwords and grants are those of its last good version.
     UsersFileUnusable,
+    /// The list of revoked credentials is as large as a message on the bus may be: nobody more can be locked out.
+    RevocationsFull,
+    /// The list of revoked credentials takes four fifths of what a message on the bus may have.
+    RevocationsNearlyFull,
+    /// The account's token on the nats-server could not be changed: revocations and permissions are not those that they should be.
+    AccountTokenOutdated,
 }
 
 impl AggregatorConditionType {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::UsersFileUnusable];
+    pub const ALL: [Self; 4] = [
+        Self::UsersFileUnusable,
+        Self::RevocationsFull,
+        Self::RevocationsNearlyFull,
+        Self::AccountTokenOutdated,
+    ];
 
     /// As it is written in JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::UsersFileUnusable => "users_file_unusable",
+            Self::RevocationsFull => "revocations_full",
+            Self::RevocationsNearlyFull => "revocations_nearly_full",
+            Self::AccountTokenOutdated => "account_token_outdated",
         }
     }
 }

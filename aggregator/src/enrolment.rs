@@ -2,30 +2,32 @@
 //! bucket `credentials`; what the nats-server enforces stands in the token of the fleet's account. The bucket is written first, so
 //! that whoever comes next carries out what another one began.
 
-use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::Context;
-use bus_keys::{
-    AggregatorKeys, FleetAccount, Identity, JwtError, Revocations, Secret, Token, UserKey,
-    system_account,
-};
-use bus_link::Servers;
+use bus_keys::{JwtError, Secret, Token, UserKey};
 use bus_schema::ClusterName;
 use jiff::Timestamp;
+use tokio::sync::Notify;
 
-use crate::bus::{Bus, BusError, ConnectError};
+use crate::bus::BusError;
 use crate::store::StoreError;
 
+mod gate;
 mod invitation;
 mod issued;
 mod manifest;
+mod reconcile;
 mod system;
 
+pub use gate::{AccountUsage, Gate};
 pub use invitation::{Found, INVITATION_LASTS, Invitation, Invitations};
 pub use manifest::{Agent, ImageName, ImageNameError, agent_ca};
+pub use reconcile::reconcile_account;
 pub use system::{Coming, System};
 
+use gate::Published;
 use issued::Issued;
 
 /// Two, so that a new credential can be put in place before the old one is locked out.
@@ -38,18 +40,13 @@ const WITHIN: Duration = Duration::from_secs(10);
 /// Another replica may change the account's token at the same moment; more than this is no coincidence.
 const PUBLISH_TRIES: usize = 10;
 
-/// The keys of the aggregator, and its link to the system account: what is needed before anything else of the bus can be used.
-#[derive(Debug, Clone)]
-pub struct Gate {
-    keys: AggregatorKeys,
-    system: System,
-}
-
 /// Lets clusters in and locks credentials out.
 #[derive(Debug, Clone)]
 pub struct Enrolment {
     gate: Gate,
     issued: Issued,
+    /// A revocation was recorded: the account is to be looked at again.
+    recorded: Arc<Notify>,
 }
 
 /// A credential that was just made.
@@ -107,6 +104,16 @@ pub enum EnrolmentError {
     /// The system account does not answer.
     #[error("the nats-server does not answer about its accounts")]
     SystemUnavailable(#[from] BusError),
+    /// The account's token would be larger than a message may be.
+    #[error(
+        "the list of revoked credentials is full ({0}): this one is recorded and not enforced yet, its holder still connects. Raise max_payload in nats-server.conf and restart the nats-server; it is enforced by itself then"
+    )]
+    RevocationsFull(AccountUsage),
+    /// The same for the record of it.
+    #[error(
+        "the list of revoked credentials is full ({0}), and this one was not recorded. Raise max_payload in nats-server.conf, restart the nats-server, and revoke it again"
+    )]
+    RevocationNotRecorded(AccountUsage),
     /// The nats-server refuses the token.
     #[error("the nats-server refuses the account's token: {0}")]
     Refused(String),
@@ -118,76 +125,21 @@ pub enum EnrolmentError {
     Contended,
 }
 
-impl Gate {
-    /// Reads the aggregator's keys, and connects to the system account.
-    ///
-    /// # Errors
-    /// When the keys cannot be used. The nats-server may be away.
-    pub async fn open(servers: &Servers, keys: &Path) -> anyhow::Result<Self> {
-        let system = AggregatorKeys::system_creds(keys);
-        let keys = AggregatorKeys::open(keys)?;
-        let bus: Result<Bus, ConnectError> = Bus::connect(servers, Some(&system)).await;
-        let system = System::new(bus?, keys.identity.fleet.clone());
-        Ok(Self { keys, system })
-    }
-
-    /// The bus that the keys are for.
-    #[must_use]
-    pub fn identity(&self) -> &Identity {
-        &self.keys.identity
-    }
-
-    /// Who comes and goes.
-    #[must_use]
-    pub fn system(&self) -> &System {
-        &self.system
-    }
-
-    /// Gives everybody the permissions of this version: they stand in the account's token, not in the credentials.
-    ///
-    /// # Errors
-    /// When the nats-server does not answer or refuses.
-    pub async fn bring_permissions_up_to_date(&self) -> Result<(), StoreError> {
-        let published = self.publish(&Revocations::new()).await;
-        published.map(drop).map_err(not_opened)
-    }
-
-    /// Makes sure that the account's token locks these out; whether it had to be changed.
-    async fn publish(&self, revoked: &Revocations) -> Result<bool, EnrolmentError> {
-        let AggregatorKeys {
-            identity,
-            operator_signing,
-            ..
-        } = &self.keys;
-        let account = FleetAccount::parse(&self.system.account().await?, identity)?;
-        match account.changed(identity, revoked, operator_signing, Timestamp::now()) {
-            None => Ok(false),
-            Some(changed) => self.system.update(changed.token()).await.map(|()| true),
-        }
-    }
-
-    /// The same for the system account. Its token is made from what is known here, so there is nothing to compare it with.
-    async fn publish_system(&self, revoked: &Revocations) -> Result<(), EnrolmentError> {
-        let (identity, signed_by) = (&self.keys.identity, &self.keys.operator_signing);
-        let token = system_account(identity, revoked, signed_by, Timestamp::now());
-        self.system.update(&token).await
-    }
-}
-
 impl Enrolment {
-    /// Opens the bucket, makes it if there is none, and carries out what another one began.
+    /// Opens the bucket, makes it if there is none. What another one began is for [`reconcile_account`].
     ///
     /// # Errors
-    /// When the bucket or the nats-server cannot be used.
+    /// When the bucket cannot be used.
     pub async fn open(
         gate: Gate,
         jetstream: &Context,
         replicas: usize,
     ) -> Result<Self, StoreError> {
-        let issued = Issued::open(jetstream, replicas).await?;
-        let enrolment = Self { gate, issued };
-        enrolment.lock_out().await.map_err(not_opened)?;
-        Ok(enrolment)
+        Ok(Self {
+            gate,
+            issued: Issued::open(jetstream, replicas).await?,
+            recorded: Arc::default(),
+        })
     }
 
     /// Makes a credential for a cluster's agents; for this public key, if one is given.
@@ -200,7 +152,7 @@ impl Enrolment {
         public_key: Option<UserKey>,
         by: &str,
     ) -> Result<Enrolled, EnrolmentError> {
-        let (keys, now) = (&self.gate.keys, Timestamp::now());
+        let (keys, now) = (self.gate.keys(), Timestamp::now());
         let enrolled = match public_key {
             Some(public_key) => Enrolled {
                 given: Given::Token(keys.agent(cluster, &public_key, now)),
@@ -247,6 +199,7 @@ impl Enrolment {
             return Err(EnrolmentError::CredentialUnknown { cluster });
         }
         self.issued.lock_out(&revoked, Timestamp::now()).await?;
+        self.recorded.notify_one();
         self.lock_out().await?;
         finish(&revoked).await?;
         self.issued.remove(cluster, &revoked).await?;
@@ -260,6 +213,7 @@ impl Enrolment {
     pub async fn lock_out_key(&self, key: &UserKey) -> Result<(), EnrolmentError> {
         let key = std::slice::from_ref(key);
         self.issued.lock_out(key, Timestamp::now()).await?;
+        self.recorded.notify_one();
         self.lock_out().await?;
         self.lock_out_of_system().await?;
         match self.issued.holder(&key[0]).await? {
@@ -270,11 +224,11 @@ impl Enrolment {
 
     /// Until the account's token locks out everybody who is in the bucket. Two replicas that do so at once may overwrite each
     /// other's token, so each looks again after it has written.
-    async fn lock_out(&self) -> Result<(), EnrolmentError> {
+    async fn lock_out(&self) -> Result<AccountUsage, EnrolmentError> {
         for _ in 0..PUBLISH_TRIES {
             let revoked = self.issued.locked_out().await?;
-            if !self.gate.publish(&revoked).await? {
-                return Ok(());
+            if let Published::AsItWas(usage) = self.gate.publish(&revoked).await? {
+                return Ok(usage);
             }
         }
         Err(EnrolmentError::Contended)
@@ -293,13 +247,6 @@ impl Enrolment {
             revoked = now;
         }
         Err(EnrolmentError::Contended)
-    }
-}
-
-fn not_opened(error: EnrolmentError) -> StoreError {
-    StoreError::NotOpened {
-        name: "the token of the bus's account".to_owned(),
-        source: error.into(),
     }
 }
 

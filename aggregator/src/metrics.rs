@@ -13,6 +13,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::conditions::{AggregatorCondition, AggregatorConditionType};
+use crate::enrolment::AccountUsage;
 use crate::listener::ConnectionCounts;
 use crate::registry::Presence;
 
@@ -38,6 +39,9 @@ struct Series {
     clusters: Family<PresenceLabel, Gauge>,
     connected: Gauge,
     conditions: Family<ConditionLabel, Gauge>,
+    revocations: Gauge,
+    account_token: Gauge,
+    account_token_limit: Gauge,
 }
 
 /// A call that was answered.
@@ -103,6 +107,9 @@ impl Metrics {
             clusters: Family::default(),
             connected: Gauge::default(),
             conditions: Family::default(),
+            revocations: Gauge::default(),
+            account_token: Gauge::default(),
+            account_token_limit: Gauge::default(),
         };
         series.register(audit_unavailable);
         connections.register(&mut series.registry);
@@ -165,6 +172,14 @@ impl Metrics {
         }
     }
 
+    /// How large the account's token is now.
+    pub fn set_account_usage(&self, usage: AccountUsage) {
+        let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.0.revocations.set(number(usage.revocations));
+        self.0.account_token.set(number(usage.bytes));
+        self.0.account_token_limit.set(number(usage.limit));
+    }
+
     /// All of it as text, in the OpenMetrics format.
     ///
     /// # Errors
@@ -221,6 +236,13 @@ impl Series {
         registry.register("bus_connected", help, self.connected.clone());
         let help = "Whether this is wrong with the aggregator itself (see GET /conditions)";
         registry.register("condition", help, self.conditions.clone());
+        let help = "Revoked credentials in the account's token";
+        registry.register("revocations", help, self.revocations.clone());
+        let help = "Size of the account's token, which has the list of revoked credentials";
+        registry.register("account_token_bytes", help, self.account_token.clone());
+        let help = "The largest that the account's token may be: the nats-server's max_payload";
+        let limit = self.account_token_limit.clone();
+        registry.register("account_token_limit_bytes", help, limit);
         let help = "Lines of the audit that could not be written: what they were about was refused";
         registry.register("audit_unavailable", help, audit_unavailable);
     }

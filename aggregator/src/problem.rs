@@ -130,6 +130,8 @@ codes! {
     InvitationUnknown = "invitation_unknown", NOT_FOUND, Aggregator, false;
     /// The cluster is there with a credential that was not enrolled here.
     CredentialUnrecorded = "credential_unrecorded", CONFLICT, Aggregator, false;
+    /// The list of revoked credentials is as large as a message on the bus may be.
+    RevocationsFull = "revocations_full", SERVICE_UNAVAILABLE, Bus, false;
     /// Two Kubernetes clusters claim the name.
     IdentityConflict = "identity_conflict", CONFLICT, Agent, false;
     /// The agent does not know the verb.

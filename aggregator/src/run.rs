@@ -18,7 +18,7 @@ use crate::audit::Audit;
 use crate::bus::Bus;
 use crate::client_address::TrustedProxies;
 use crate::conditions::Conditions;
-use crate::enrolment::{Agent, Enrolment, Gate, Invitations, agent_ca};
+use crate::enrolment::{Agent, Enrolment, Gate, Invitations, agent_ca, reconcile_account};
 use crate::fleet::{self, Clusters, Fleet};
 use crate::inventory::Inventory;
 use crate::listener::{self, ConnectionCounts};
@@ -124,6 +124,11 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
         metrics.clone(),
     );
     if let Some(enrolment) = kept.enrolment {
+        tokio::spawn(reconcile_account(
+            enrolment.0.clone(),
+            conditions.clone(),
+            metrics.clone(),
+        ));
         fleet = fleet.with_enrolment(enrolment, kept.clusters.clone());
     }
     let fleet = Arc::new(fleet);
@@ -205,7 +210,7 @@ impl Kept {
         let enrolment = match gate {
             Some(gate) => {
                 // First of all: the permissions to open the rest may be among them.
-                gate.bring_permissions_up_to_date().await?;
+                gate.bring_permissions_up_to_date().await;
                 let enrolment = Enrolment::open(gate.clone(), &jetstream, replicas).await?;
                 Some((enrolment, Invitations::open(&jetstream, replicas).await?))
             }

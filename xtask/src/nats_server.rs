@@ -123,6 +123,11 @@ impl NatsServer {
         &self.keys
     }
 
+    /// Its configuration, which is read at the next start.
+    pub fn config(&self) -> &Path {
+        &self.config
+    }
+
     pub fn pid(&self) -> u32 {
         self.process.pid()
     }

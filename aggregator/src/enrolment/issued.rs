@@ -10,11 +10,14 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{CREDENTIALS_PER_CLUSTER, EnrolmentError, WITHIN, within};
+use super::{AccountUsage, CREDENTIALS_PER_CLUSTER, EnrolmentError, WITHIN, within};
 use crate::store::{self, StoreError};
 
 /// No cluster has a name like this.
 const LOCKED_OUT: &str = "_locked-out";
+
+/// More than the headers of a write take.
+const HEADERS: usize = 256;
 
 /// Others may change the same entry at the same moment.
 const TRIES: usize = 10;
@@ -22,6 +25,7 @@ const TRIES: usize = 10;
 #[derive(Debug, Clone)]
 pub(super) struct Issued {
     bucket: Store,
+    client: async_nats::Client,
 }
 
 /// What stands under a cluster's name.
@@ -48,7 +52,8 @@ impl Issued {
             ..kv::Config::default()
         };
         let bucket = store::open_kv(jetstream, wanted).await?;
-        Ok(Self { bucket })
+        let client = jetstream.client();
+        Ok(Self { bucket, client })
     }
 
     pub async fn of(&self, cluster: &ClusterName) -> Result<Vec<UserKey>, EnrolmentError> {
@@ -118,6 +123,19 @@ impl Issued {
         .await
     }
 
+    /// One list alone can become larger than a message.
+    fn fits(&self, key: &str, json: &[u8]) -> Result<(), EnrolmentError> {
+        let limit = self.client.max_payload();
+        if key != LOCKED_OUT || json.len() + HEADERS <= limit {
+            return Ok(());
+        }
+        Err(EnrolmentError::RevocationNotRecorded(AccountUsage {
+            revocations: serde_json::from_slice::<Revocations>(json).map_or(0, |list| list.len()),
+            bytes: json.len(),
+            limit,
+        }))
+    }
+
     async fn read<T: DeserializeOwned + Default>(
         &self,
         key: &str,
@@ -143,6 +161,7 @@ impl Issued {
             change(&mut value)?;
             let json = serde_json::to_vec(&value)
                 .map_err(|error| EnrolmentError::BucketUnavailable(Some(error.into())))?;
+            self.fits(key, &json)?;
             let put = self.bucket.update(key, json.into(), revision);
             match tokio::time::timeout(WITHIN, put).await {
                 Ok(Ok(_)) => return Ok(()),

@@ -38,6 +38,11 @@ impl System {
         self.bus.is_up()
     }
 
+    /// The largest message that the server takes.
+    pub(super) fn message_limit(&self) -> usize {
+        self.bus.client().max_payload()
+    }
+
     /// The token of the fleet's account.
     pub(super) async fn account(&self) -> Result<String, EnrolmentError> {
         let subject = format!("$SYS.REQ.ACCOUNT.{}.CLAIMS.LOOKUP", self.fleet);

@@ -164,6 +164,9 @@ impl From<EnrolmentError> for Problem {
             EnrolmentError::CredentialUnknown { .. } => ProblemCode::CredentialUnknown,
             EnrolmentError::InvitationUnknown => ProblemCode::InvitationUnknown,
             EnrolmentError::CredentialUnrecorded { .. } => ProblemCode::CredentialUnrecorded,
+            EnrolmentError::RevocationsFull(_) | EnrolmentError::RevocationNotRecorded(_) => {
+                ProblemCode::RevocationsFull
+            }
             EnrolmentError::BucketUnavailable(_)
             | EnrolmentError::SystemUnavailable(_)
             | EnrolmentError::Contended => ProblemCode::BusUnavailable,

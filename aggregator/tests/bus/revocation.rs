@@ -21,6 +21,9 @@ pub async fn enrolment(server: &NatsServer) -> Enrolment {
     let bus = Bus::connect(&servers, Some(&keys.aggregator_creds()))
         .await
         .expect("keys");
+    let up = async || Ok((bus.is_up() && gate.system().is_up()).then_some(()));
+    let up = condition::met("both links", PATIENCE, up).await;
+    up.expect("they stand");
     let jetstream = jetstream::new(bus.client().clone());
     condition::met("the bucket", PATIENCE, async || {
         Ok(Enrolment::open(gate.clone(), &jetstream, 1).await.ok())

@@ -16,6 +16,7 @@ mod logs;
 mod metrics;
 mod reads;
 mod restart;
+mod revocations;
 mod secured;
 mod service;
 mod silence;

@@ -14,7 +14,8 @@ use xtask::nats_server::{NatsServer, Settings};
 use crate::service::Service;
 use crate::stack::{RunningAgent, write_users};
 
-async fn aggregator(arguments: &[&str]) -> Result<String, String> {
+/// The program, with these arguments: what it says on standard output, or why it failed.
+pub async fn aggregator(arguments: &[&str]) -> Result<String, String> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_aggregator"));
     let output = command.args(arguments).kill_on_drop(true).output();
     let output = output.await.expect("the program");

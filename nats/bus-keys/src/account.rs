@@ -86,6 +86,12 @@ impl FleetAccount {
         })
     }
 
+    /// How many users are revoked.
+    #[must_use]
+    pub fn revocations(&self) -> usize {
+        self.claims.nats.revocations.len()
+    }
+
     /// Whether a user's tokens are let in no more.
     #[must_use]
     pub fn has_revoked(&self, user: &UserKey) -> bool {

@@ -506,7 +506,7 @@ export interface components {
          * @description What kinds there are. Each is a series in `GET /metrics`, and has a title in the UI.
          * @enum {string}
          */
-        AggregatorConditionType: "users_file_unusable";
+        AggregatorConditionType: "users_file_unusable" | "revocations_full" | "revocations_nearly_full" | "account_token_outdated";
         /** @description What is wrong with the aggregator that answers. */
         AggregatorConditions: {
             /** @description Empty when nothing is. */
@@ -1333,7 +1333,7 @@ export interface components {
          * @description The stable code of a failure.
          * @enum {string}
          */
-        ProblemCode: "invalid_request" | "invalid_value" | "unauthenticated" | "forbidden" | "cross_site" | "route_unknown" | "method_not_allowed" | "body_too_large" | "media_type_unsupported" | "request_timeout" | "rate_limited" | "audit_unavailable" | "internal" | "bus_unavailable" | "cluster_unknown" | "cluster_offline" | "cluster_timeout" | "outcome_unknown" | "expired" | "enrolment_unavailable" | "credentials_exhausted" | "credential_unknown" | "invitation_unknown" | "credential_unrecorded" | "identity_conflict" | "agent_too_old" | "agent_misbehaves" | "agent_busy" | "reply_too_large" | "continue_expired" | "not_found" | "cluster_forbids" | "paused" | "superseded" | "conflict" | "kubernetes_unavailable" | "kubernetes_timeout";
+        ProblemCode: "invalid_request" | "invalid_value" | "unauthenticated" | "forbidden" | "cross_site" | "route_unknown" | "method_not_allowed" | "body_too_large" | "media_type_unsupported" | "request_timeout" | "rate_limited" | "audit_unavailable" | "internal" | "bus_unavailable" | "cluster_unknown" | "cluster_offline" | "cluster_timeout" | "outcome_unknown" | "expired" | "enrolment_unavailable" | "credentials_exhausted" | "credential_unknown" | "invitation_unknown" | "credential_unrecorded" | "revocations_full" | "identity_conflict" | "agent_too_old" | "agent_misbehaves" | "agent_busy" | "reply_too_large" | "continue_expired" | "not_found" | "cluster_forbids" | "paused" | "superseded" | "conflict" | "kubernetes_unavailable" | "kubernetes_timeout";
         /**
          * @description What to restart.
          * @example {

@@ -4,6 +4,9 @@ import type { ConditionType } from './conditions.svelte';
 
 const titles: Record<ConditionType, string> = {
   users_file_unusable: 'The file of users cannot be used.',
+  revocations_full: 'The list of revoked credentials is full.',
+  revocations_nearly_full: 'The list of revoked credentials is nearly full.',
+  account_token_outdated: 'Revocations and permissions on the bus are out of date.',
 };
 
 /** Of one that only a newer aggregator knows, that there is something. */

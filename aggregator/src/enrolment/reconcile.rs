@@ -1,0 +1,78 @@
+//! Keeps the account's token in line with the bucket of credentials, in the background: nothing that the aggregator serves waits for
+//! it. What stands in its way is a condition of the aggregator.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::{AccountUsage, Enrolment, EnrolmentError};
+use crate::conditions::{AggregatorConditionType, Conditions};
+use crate::metrics::Metrics;
+
+/// Another replica, or somebody at the command line, may have left something undone.
+const EVERY: Duration = Duration::from_secs(60);
+
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+const TRY_AGAIN_AT_MOST_AFTER: Duration = Duration::from_secs(15);
+
+/// Carries out what is recorded, without end.
+pub async fn reconcile_account(enrolment: Enrolment, conditions: Conditions, metrics: Metrics) {
+    let mut failures: u32 = 0;
+    loop {
+        let reconciled = enrolment.lock_out().await;
+        let wait = match &reconciled {
+            Ok(usage) => {
+                metrics.set_account_usage(*usage);
+                failures = 0;
+                EVERY
+            }
+            Err(error) => {
+                if failures == 1 {
+                    tracing::warn!(
+                        error = error as &dyn std::error::Error,
+                        "revocations and permissions are not enforced yet"
+                    );
+                }
+                failures = failures.saturating_add(1);
+                let doubled = TRY_AGAIN_AFTER.saturating_mul(2_u32.saturating_pow(failures - 1));
+                doubled.min(TRY_AGAIN_AT_MOST_AFTER)
+            }
+        };
+        show(&reconciled, failures, &conditions);
+        // A revocation that was recorded meanwhile is looked at now.
+        drop(timeout(wait, enrolment.recorded.notified()).await);
+    }
+}
+
+fn show(reconciled: &Result<AccountUsage, EnrolmentError>, failures: u32, conditions: &Conditions) {
+    let full = match reconciled {
+        Err(EnrolmentError::RevocationsFull(usage)) => Some(format!(
+            "the list of revoked credentials is full ({usage}): those revoked last still connect. Raise max_payload in nats-server.conf and restart the nats-server; they are locked out by themselves then"
+        )),
+        _ => None,
+    };
+    let nearly_full = match reconciled {
+        Ok(usage) if usage.is_nearly_full() => Some(format!(
+            "the list of revoked credentials is nearly full ({usage}); when it is full nobody can be locked out. Raise max_payload in nats-server.conf and restart the nats-server"
+        )),
+        _ => None,
+    };
+    let outdated = match reconciled {
+        // Once may be that the link is not up yet, or that another replica did the same.
+        Err(error) if full.is_none() && failures > 1 => Some(format!(
+            "the account's token on the nats-server cannot be brought up to date: {error}. Credentials revoked since then still connect, and permissions may be those of the version before; it is tried again"
+        )),
+        _ => None,
+    };
+    for (kind, message) in [
+        (AggregatorConditionType::RevocationsFull, full),
+        (AggregatorConditionType::RevocationsNearlyFull, nearly_full),
+        (AggregatorConditionType::AccountTokenOutdated, outdated),
+    ] {
+        match message {
+            Some(message) => conditions.raise(kind, message),
+            None => conditions.clear(kind),
+        }
+    }
+}
