@@ -4,10 +4,13 @@
 mod changes;
 mod connection;
 mod credential;
+mod discovery;
+mod endpoint;
 mod heart_rate;
 mod heartbeat;
 pub mod outlet;
 mod reply;
+mod reply_subject;
 mod service;
 mod survey;
 

@@ -7,24 +7,25 @@ use std::time::Duration;
 
 use async_nats::connection::State;
 use async_nats::{
-    Auth, AuthError, Client, ConnectOptions, Event, HeaderMap, Message, StatusCode, Subscriber,
+    Auth, AuthError, Client, ConnectOptions, Event, HeaderMap, Message, Request, RequestErrorKind,
+    StatusCode, Subscriber,
 };
 use bus_keys::{Credentials, CredentialsError};
 use bus_link::{MovesOn, Servers, encoding, is_told_elsewhere};
-use bus_schema::{Fault, subject};
+use bus_schema::{ClusterName, Fault, subject};
 use bytes::Bytes;
 use tokio::sync::Notify;
 use tracing::{debug, info, warn};
 
-mod lane;
+mod replies;
 
-use lane::Lanes;
+use replies::Replies;
 
 /// A connection that comes back by itself.
 #[derive(Debug, Clone)]
 pub struct Bus {
     client: Client,
-    lanes: Lanes,
+    replies: Replies,
     _moves_on: Arc<MovesOn>,
 }
 
@@ -133,7 +134,7 @@ impl Bus {
         let moves_on = Arc::new(MovesOn::when(leaving, client.clone()));
         Ok(Self {
             client,
-            lanes: Lanes::default(),
+            replies: Replies::new(),
             _moves_on: moves_on,
         })
     }
@@ -157,13 +158,14 @@ impl Bus {
         statistics.connects.load(Ordering::Relaxed)
     }
 
-    /// Asks and waits at most `within` for one reply, which may come compressed: see [`encoding`].
+    /// Asks the agents of a cluster and waits at most `within` for one reply, which may come compressed: see [`encoding`].
     ///
     /// # Errors
     /// See [`BusError`]. Only [`BusError::TimedOut`] leaves open whether the request was carried out.
-    pub async fn request(
+    pub async fn request_agent(
         &self,
-        subject: String,
+        cluster: &ClusterName,
+        verb: &str,
         payload: Bytes,
         within: Duration,
     ) -> Result<Message, BusError> {
@@ -173,7 +175,7 @@ impl Bus {
             return Err(BusError::Unavailable);
         }
         // Around all of it: with a full queue nothing gets out, and nobody is waited for yet.
-        let asked = tokio::time::timeout(within, self.ask(subject, payload)).await;
+        let asked = tokio::time::timeout(within, self.ask(cluster, verb, payload)).await;
         let message = asked.map_err(|_| BusError::TimedOut)??;
         if message.status == Some(StatusCode::NO_RESPONDERS) {
             return Err(BusError::NoResponders);
@@ -181,19 +183,51 @@ impl Bus {
         fault_in(&message).map_or(Ok(message), |fault| Err(BusError::Fault(fault)))
     }
 
-    /// Whatever comes back, if anything ever does.
-    async fn ask(&self, subject: String, payload: Bytes) -> Result<Message, BusError> {
-        let lane = self.lanes.take(&self.client).await;
-        let mut lane = lane.map_err(|_| BusError::Unavailable)?;
-        let (name, headers) = (lane.name(), encoding::accepting());
-        let reply_to = name.clone();
+    async fn ask(
+        &self,
+        cluster: &ClusterName,
+        verb: &str,
+        payload: Bytes,
+    ) -> Result<Message, BusError> {
+        let pending = self.replies.expect(&self.client, cluster).await;
+        let pending = pending.map_err(|_| BusError::Unavailable)?;
+        let (to, reply_to) = (
+            subject::request(cluster, verb),
+            pending.subject().to_owned(),
+        );
         self.client
-            .publish_with_reply_and_headers(subject, reply_to, headers, payload)
+            .publish_with_reply_and_headers(to, reply_to, encoding::accepting(), payload)
             .await
             .map_err(|_| BusError::Unavailable)?;
-        let reply = lane.reply(&name).await.ok_or(BusError::TimedOut)?;
-        self.lanes.give_back(lane);
-        Ok(reply)
+        pending.reply().await.ok_or(BusError::TimedOut)
+    }
+
+    /// Asks the nats-server itself. The reply comes to an inbox of its own, which no agent can publish to.
+    ///
+    /// # Errors
+    /// As [`request_agent`](Self::request_agent).
+    pub async fn request(
+        &self,
+        subject: String,
+        payload: Bytes,
+        within: Duration,
+    ) -> Result<Message, BusError> {
+        if !self.is_up() {
+            return Err(BusError::Unavailable);
+        }
+        // Not the client's shared subscription for replies: that keeps an entry for each request that times out.
+        let request = Request::new()
+            .inbox(self.client.new_inbox())
+            .payload(payload)
+            .timeout(Some(within));
+        let asked = self.client.send_request(subject, request);
+        let asked = tokio::time::timeout(within, asked).await;
+        let reply = asked.map_err(|_| BusError::TimedOut)?;
+        reply.map_err(|error| match error.kind() {
+            RequestErrorKind::NoResponders => BusError::NoResponders,
+            RequestErrorKind::TimedOut => BusError::TimedOut,
+            _ => BusError::Unavailable,
+        })
     }
 
     /// Whether the server is there and answers: a connection may stand for half a minute after its other end has fallen silent.

@@ -3,9 +3,10 @@
 use std::io::Write as _;
 use std::path::{Path, absolute};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use bus_keys::{
-    DirectoryError, Label, PeopleKeys, Permit, Place, Role, private_file, renew_aggregator,
+    CredentialName, DirectoryError, Inbox, PeopleKeys, Permit, Place, Role, private_file,
+    renew_aggregator,
 };
 use jiff::Timestamp;
 
@@ -66,13 +67,13 @@ pub fn creds(args: &BusCreds) -> Result<()> {
     let (user, text) = if args.admin {
         keys.administrator(&name, expires_at, now)
     } else {
-        keys.credentials(&permit(args, &name, expires_at)?, now)
+        keys.credentials(&permit(args, &name, expires_at), now)
     };
     match &args.out {
         Some(file) => Ok(private_file(file, text.expose())?),
         None => say(text.expose()),
     }?;
-    let prefix = inbox_prefix(args, &name)?;
+    let prefix = name.inbox_prefix();
     let file = args.out.as_deref().unwrap_or(Path::new("FILE")).display();
     // To standard error, since the credentials may have gone to standard output.
     let hint = format!(
@@ -93,24 +94,14 @@ pub fn renew(args: &BusRenew) -> Result<()> {
         .try_for_each(|user| say(&format!("aggregator bus revoke {user}\n")))
 }
 
-fn permit(args: &BusCreds, name: &Label, expires_at: Timestamp) -> Result<Permit> {
-    Ok(Permit {
+fn permit(args: &BusCreds, name: &CredentialName, expires_at: Timestamp) -> Permit {
+    Permit {
         name: name.clone(),
         clusters: args.clusters.clone(),
         verbs: args.verbs.clone(),
         may_list_agents: args.list_agents,
-        inbox_prefix: inbox_prefix(args, name)?,
+        inbox: Inbox::Own,
         expires_at: Some(expires_at),
-    })
-}
-
-fn inbox_prefix(args: &BusCreds, name: &Label) -> Result<Label> {
-    match &args.inbox_prefix {
-        Some(prefix) => Ok(prefix.clone()),
-        None => {
-            let prefix = format!("_INBOX_{name}").parse();
-            prefix.context("the name is too long for an inbox prefix")
-        }
     }
 }
 

@@ -23,6 +23,12 @@ pub const NOBODY: &str = "fleet.nobody";
 /// Asks every cluster for deployments: `fleet.deployments`, a [`crate::SurveyDeployments`].
 pub const SURVEY_DEPLOYMENTS: &str = "fleet.deployments";
 
+/// The first token of every person's inboxes; the only one beside `agent.<name>` under which an agent may publish.
+pub const INBOX: &str = "_INBOX";
+
+/// No client makes a longer reply subject.
+const REPLY_BYTES: usize = 256;
+
 /// Where a cluster's agents answer a verb: `cluster.<name>.<verb>`.
 #[must_use]
 pub fn request(cluster: &ClusterName, verb: &str) -> String {
@@ -75,6 +81,45 @@ pub fn answer(cluster: &ClusterName, id: &AnswerId) -> String {
 #[must_use]
 pub fn answers_to(asker: &StreamId) -> String {
     format!("agent.*.answer.{asker}.*")
+}
+
+/// Where an agent replies to an aggregator: `agent.<name>.reply.<requester>.<request>`. The broker authenticates the cluster by it, and
+/// no person's credential can listen there.
+#[must_use]
+pub fn reply(cluster: &ClusterName, requester: &StreamId, request: &str) -> String {
+    format!("agent.{cluster}.reply.{requester}.{request}")
+}
+
+/// The pattern of all replies to one aggregator.
+#[must_use]
+pub fn replies_to(requester: &StreamId) -> String {
+    format!("agent.*.reply.{requester}.*")
+}
+
+/// What the inboxes of a person's credential begin with: `_INBOX.<name>`.
+#[must_use]
+pub fn inbox_prefix(name: &str) -> String {
+    format!("{INBOX}.{name}")
+}
+
+/// Whether an agent of this cluster may reply there: a person's inbox, or an aggregator's reply subject for this cluster. The subject
+/// comes from the requester, whose own permissions do not bind it.
+#[must_use]
+pub fn takes_replies(cluster: &ClusterName, subject: &str) -> bool {
+    let is_token = |token: &str| {
+        !token.is_empty()
+            && !matches!(token, "*" | ">")
+            && token.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    let tokens: Vec<&str> = subject.split('.').collect();
+    if subject.len() > REPLY_BYTES || !tokens.iter().all(|token| is_token(token)) {
+        return false;
+    }
+    match tokens.as_slice() {
+        [INBOX, _, ..] => true,
+        ["agent", name, "reply", _, _] => *name == cluster.as_str(),
+        _ => false,
+    }
 }
 
 /// What an agent published, read from the subject alone: the broker vouches for the subject, nobody for the body.
@@ -144,6 +189,42 @@ mod tests {
         }
     }
 
+    #[test]
+    fn replies_go_to_inboxes_and_to_this_clusters_reply_subjects_alone() {
+        let cluster = ClusterName::from_str("cluster-a").unwrap();
+        let aggregator = StreamId::from_str("f00d").unwrap();
+        for subject in [
+            "_INBOX.ana.x.y",
+            "_INBOX.x",
+            &reply(&cluster, &aggregator, "beef"),
+        ] {
+            assert!(takes_replies(&cluster, subject), "{subject}");
+        }
+        for subject in [
+            "",
+            "_INBOX",
+            "_INBOX.",
+            "_INBOX..x",
+            "_INBOX.*",
+            "_INBOX.ana.>",
+            "_INBOX.a b",
+            "_INBOX_aggregator.x",
+            "_inbox.ana.x",
+            &format!("_INBOX.{}", "x".repeat(250)),
+            "$KV.credentials._locked-out",
+            "audit.junk",
+            "cluster.cluster-a.restart",
+            "agent.cluster-a.heartbeat",
+            "agent.cluster-a.reply.x",
+            "agent.cluster-a.reply.x.y.z",
+            "agent.cluster-a.reply.*.y",
+            "agent.cluster-b.reply.x.y",
+            "$JS.API.STREAM.DELETE.AUDIT",
+        ] {
+            assert!(!takes_replies(&cluster, subject), "{subject}");
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_built_is_parsed_back(name in "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", id in "[a-z0-9]{1,20}") {
@@ -159,6 +240,8 @@ mod tests {
         #[test]
         fn no_text_makes_the_parser_panic(subject in "\\PC{0,80}") {
             let _ = parse(&subject);
+            let cluster = ClusterName::from_str("a").unwrap();
+            prop_assert!(!takes_replies(&cluster, &subject) || subject.starts_with("_INBOX.") || subject.starts_with("agent.a.reply."));
         }
     }
 }

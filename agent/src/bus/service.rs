@@ -1,28 +1,27 @@
-//! The service by which NATS knows the agent (`nats micro ls`): one endpoint a verb, all in the cluster's queue group.
+//! The request server: answers the verbs, each on a subject of its own, all in the cluster's queue group.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Error, Result};
-use async_nats::Client;
+use anyhow::Result;
 use async_nats::connection::State;
-use async_nats::service::{Request, Service, ServiceExt};
-use bus_schema::{Access, Fault, FaultCode, subject};
-use futures::stream::{BoxStream, select_all};
+use async_nats::{Client, Message, Subject};
+use bus_schema::{Access, Fault, FaultCode};
+use futures::stream::{SelectAll, select_all};
 use futures::{FutureExt, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::discovery::Discovery;
+use super::endpoint::{Endpoint, Requests};
 use super::reply::Reply;
+use super::reply_subject::ReplySubjects;
 use crate::agent::{Agent, Cx};
 use crate::verb::{Route, Source};
-
-/// The name under which all agents are listed.
-const NAME: &str = "agent";
 
 /// Requests in hand for each source of answers.
 const IN_HAND: usize = 64;
@@ -32,68 +31,56 @@ const BUSY_AFTER: Duration = Duration::from_secs(1);
 
 /// Where requests come in.
 pub struct Desk {
-    service: Service,
     client: Client,
     tasks: TaskTracker,
+    leaving: CancellationToken,
     cut_off: CancellationToken,
 }
-
-type Incoming = BoxStream<'static, (Arc<Route>, Request)>;
 
 impl Desk {
     /// Opens all endpoints.
     pub async fn open(client: Client, agent: Arc<Agent>, routes: Vec<Route>) -> Result<Self> {
-        let metadata = [
-            ("cluster", agent.cluster.to_string()),
-            ("instance", agent.instance.to_string()),
-        ];
-        let service = client
-            .service_builder()
-            .description("Answers for one Kubernetes cluster")
-            .metadata(metadata.map(|(key, value)| (key.to_owned(), value)).into())
-            .start(NAME, Agent::VERSION)
-            .await
-            .map_err(Error::from_boxed)?;
-        let mut incoming: HashMap<Source, Vec<Incoming>> = HashMap::new();
+        let reply_subjects = Arc::new(ReplySubjects::of(agent.cluster.clone()));
+        let (tasks, leaving, cut_off) = Default::default();
+        let desk = Self {
+            client: client.clone(),
+            tasks,
+            leaving,
+            cut_off,
+        };
+        let (mut endpoints, mut requests) = (Vec::new(), HashMap::<Source, Vec<_>>::new());
         for route in routes {
-            let (source, route) = (route.source, Arc::new(route));
-            let endpoint = service
-                .endpoint_builder()
-                .name(route.verb.name)
-                .queue_group(subject::queue_group(&agent.cluster))
-                .add(subject::request(&agent.cluster, route.verb.name))
-                .await
-                .map_err(Error::from_boxed)?;
-            let requests = endpoint
-                .map(move |request| (route.clone(), request))
-                .boxed();
-            incoming.entry(source).or_default().push(requests);
+            let source = route.source;
+            let endpoint = Endpoint::new(&agent.cluster, route);
+            let opened = endpoint.open(&client).await?;
+            requests.entry(source).or_default().push(opened);
+            endpoints.push(endpoint);
         }
-        let (tasks, cut_off) = (TaskTracker::new(), CancellationToken::new());
-        for requests in incoming.into_values() {
+        for requests in requests.into_values() {
             let server = Server {
                 client: client.clone(),
                 agent: agent.clone(),
+                reply_subjects: reply_subjects.clone(),
                 places: Arc::new(Semaphore::new(IN_HAND)),
-                tasks: tasks.clone(),
+                tasks: desk.tasks.clone(),
+                leaving: desk.leaving.clone(),
             };
-            let ended = cut_off.clone().cancelled_owned();
-            let requests = select_all(requests).take_until(ended).boxed();
-            tasks.spawn(server.serve(requests));
+            let cut_off = desk.cut_off.clone();
+            desk.tasks.spawn(async move {
+                let serving = server.serve(select_all(requests));
+                cut_off.run_until_cancelled(serving).await;
+            });
         }
-        Ok(Self {
-            service,
-            client,
-            tasks,
-            cut_off,
-        })
+        let discovery = Discovery::open(client, agent, endpoints, reply_subjects).await?;
+        let leaving = desk.leaving.clone();
+        desk.tasks
+            .spawn(async move { leaving.run_until_cancelled(discovery.run()).await });
+        Ok(desk)
     }
 
     /// Takes no more requests, and waits for the answers to those that have come.
     pub async fn close(self, within: Duration) {
-        if let Err(error) = self.service.stop().await {
-            tracing::warn!(error, "the service does not stop");
-        }
+        self.leaving.cancel();
         // The subscriptions end with the server's word, which does not come while the bus is away; nor does any request.
         if self.client.connection_state() != State::Connected {
             self.cut_off.cancel();
@@ -105,77 +92,90 @@ impl Desk {
     }
 }
 
+#[derive(Clone)]
 struct Server {
     client: Client,
     agent: Arc<Agent>,
+    reply_subjects: Arc<ReplySubjects>,
     places: Arc<Semaphore>,
     tasks: TaskTracker,
+    leaving: CancellationToken,
 }
 
 impl Server {
     /// A place first, then the next request, then a task for it: what has no place waits in the subscription.
-    async fn serve(self, mut requests: Incoming) {
+    async fn serve(self, mut requests: SelectAll<Requests>) {
+        let mut draining = false;
         loop {
             let waited = timeout(BUSY_AFTER, self.places.clone().acquire_owned()).await;
-            let Some((route, request)) = requests.next().await else {
+            let next = tokio::select! {
+                next = requests.next() => next,
+                () = self.leaving.cancelled(), if !draining => {
+                    draining = true;
+                    for requests in requests.iter_mut() {
+                        requests.drain().await;
+                    }
+                    continue;
+                }
+            };
+            let Some((endpoint, request)) = next else {
                 return;
+            };
+            let Some(reply_to) = self.reply_subjects.of_request(&request) else {
+                endpoint.count(Some(&no_inbox()), Duration::ZERO);
+                continue;
             };
             let place = match waited {
                 Ok(place) => place.ok(),
                 Err(_) => self.places.clone().try_acquire_owned().ok(),
             };
-            self.tasks.spawn(handle(
-                self.client.clone(),
-                self.agent.clone(),
-                route,
-                request,
-                place,
-            ));
+            let server = self.clone();
+            self.tasks
+                .spawn(async move { server.handle(&endpoint, request, reply_to, place).await });
         }
     }
+
+    async fn handle(
+        &self,
+        endpoint: &Endpoint,
+        request: Message,
+        reply_to: Subject,
+        place: Option<OwnedSemaphorePermit>,
+    ) {
+        let (begun, route) = (Instant::now(), &endpoint.route);
+        let answer = match place {
+            Some(_) => answer(self.agent.clone(), route, &request).await,
+            None => Err(Fault::new(
+                FaultCode::Busy,
+                "too many requests are in hand; try again",
+            )),
+        };
+        endpoint.count(answer.as_ref().err(), begun.elapsed());
+        log(route, &answer, begun.elapsed());
+        let headers = request.headers.as_ref();
+        let reply = Reply::of(answer, headers, self.client.max_payload());
+        let sent = self
+            .client
+            .publish_with_headers(reply_to, reply.headers, reply.body);
+        if let Err(error) = sent.await {
+            tracing::warn!(verb = route.verb.name, %error, "an answer cannot be sent");
+        }
+        drop(place);
+    }
 }
 
-async fn handle(
-    client: Client,
-    agent: Arc<Agent>,
-    route: Arc<Route>,
-    request: Request,
-    place: Option<OwnedSemaphorePermit>,
-) {
-    let begun = Instant::now();
-    if request.message.reply.is_none() && route.verb.access == Access::Write {
-        tracing::warn!(
-            verb = route.verb.name,
-            "ignored: nobody would hear the outcome"
-        );
-        return;
-    }
-    let answer = match place {
-        Some(_) => answer(agent, &route, &request).await,
-        None => Err(Fault::new(
-            FaultCode::Busy,
-            "too many requests are in hand; try again",
-        )),
-    };
-    log(&route, &answer, begun.elapsed());
-    let headers = request.message.headers.as_ref();
-    let reply = Reply::of(answer, headers, client.max_payload());
-    // The convention's own error reply has no body; ours has one, so it goes out as any reply, with the headers.
-    let sent = request
-        .respond_with_headers(Ok(reply.body), reply.headers)
-        .await;
-    if let Err(error) = sent
-        && request.message.reply.is_some()
-    {
-        tracing::warn!(verb = route.verb.name, %error, "an answer cannot be sent");
-    }
-    drop(place);
+/// What is counted of a request that is not carried out and not answered.
+fn no_inbox() -> Fault {
+    Fault::new(
+        FaultCode::InvalidRequest,
+        "the reply subject is missing or is not an inbox",
+    )
 }
 
-/// A handler that panics must not leave its asker waiting, nor take the agent down.
-async fn answer(agent: Arc<Agent>, route: &Route, request: &Request) -> Result<Vec<u8>, Fault> {
+/// A handler that panics must not leave the requester waiting, nor take the agent down.
+async fn answer(agent: Arc<Agent>, route: &Route, request: &Message) -> Result<Vec<u8>, Fault> {
     let until = Instant::now();
-    let answer = route.answer(Cx { agent, until }, request.message.payload.clone());
+    let answer = route.answer(Cx { agent, until }, request.payload.clone());
     AssertUnwindSafe(answer)
         .catch_unwind()
         .await

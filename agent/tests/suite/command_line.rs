@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use bus_keys::Permit;
+use bus_keys::{Inbox, Permit};
 use bus_schema::verb::RolloutState;
 use tokio::process::Command;
 use xtask::{nats_cli, required};
@@ -17,7 +17,7 @@ async fn nats(program: &Path, stage: &Stage, arguments: &[&str]) -> String {
         clusters: vec![stage.cluster.clone()],
         verbs: vec!["restart", "rollout"],
         may_list_agents: true,
-        inbox_prefix: "_INBOX_ana".parse().expect("a prefix"),
+        inbox: Inbox::Own,
         expires_at: None,
     };
     let creds = stage.nats.keys().cli_creds(&permit);
@@ -25,7 +25,7 @@ async fn nats(program: &Path, stage: &Stage, arguments: &[&str]) -> String {
     let output = Command::new(program)
         .env("XDG_CONFIG_HOME", home.path())
         .args(["--server", &stage.nats.url()])
-        .args(["--inbox-prefix", "_INBOX_ana", "--creds"])
+        .args(["--inbox-prefix", "_INBOX.ana", "--creds"])
         .arg(creds.expect("credentials"))
         .args(arguments)
         .kill_on_drop(true)

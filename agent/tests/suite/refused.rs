@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use bus_keys::{Permit, private_file};
+use bus_keys::{Inbox, Permit, private_file};
 use jiff::{SignedDuration, Timestamp};
 use tokio::process::Command;
 use xtask::condition;
@@ -85,7 +85,7 @@ async fn credentials_that_cannot_be_right_end_the_program_with_the_reason() {
         clusters: vec![],
         verbs: vec![],
         may_list_agents: false,
-        inbox_prefix: "_INBOX".parse().unwrap(),
+        inbox: Inbox::Own,
         expires_at: Some(Timestamp::now() - SignedDuration::from_secs(60)),
     };
     let broken = dir.path().join("broken.creds");

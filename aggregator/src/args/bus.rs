@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use bus_keys::{Label, Member, UserKey};
+use bus_keys::{CredentialName, Member, UserKey};
 use bus_schema::ClusterName;
 use clap::{Args, Subcommand};
 use jiff::SignedDuration;
@@ -82,12 +82,10 @@ pub struct BusCreds {
     /// How long they are good for, such as `8h`.
     #[arg(long, default_value = "8h", value_parser = lifetime)]
     pub expires: SignedDuration,
-    /// Whose they are, as the nats-server shows it [default: made up].
+    /// Whose they are, as the nats-server shows it. Replies come in under `_INBOX.NAME`: who has the same name can read them
+    /// [default: made up].
     #[arg(long)]
-    pub name: Option<Label>,
-    /// Where replies come in; whoever has the same prefix can read them [default: `_INBOX_` and the name].
-    #[arg(long)]
-    pub inbox_prefix: Option<Label>,
+    pub name: Option<CredentialName>,
     /// Write them here, private; else to standard output.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,

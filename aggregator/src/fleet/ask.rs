@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bus_link::encoding;
-use bus_schema::{ClusterName, Request, Right, subject};
+use bus_schema::{ClusterName, Request, Right};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
@@ -124,8 +124,10 @@ impl Fleet {
         within: Duration,
     ) -> Result<Bytes, SendError> {
         let payload = serde_json::to_vec(request).map_err(SendError::Unwritable)?;
-        let subject = subject::request(cluster, R::VERB);
-        let reply = self.bus.request(subject, payload.into(), within).await;
+        let asked = self
+            .bus
+            .request_agent(cluster, R::VERB, payload.into(), within);
+        let reply = asked.await;
         let outcome = reply.as_ref().map_or_else(BusError::word, |_| "answered");
         self.metrics.asked(R::VERB, outcome);
         let reply = reply?;

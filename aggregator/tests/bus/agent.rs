@@ -1,10 +1,12 @@
-use async_nats::Request;
+use aggregator::bus::Bus;
+use bus_link::Servers;
 use futures::StreamExt as _;
+use xtask::condition;
 
 use crate::party::{PATIENCE, Party, heard, server, until};
 
 /// What is not this agent's: other clusters, others' inboxes, streams and buckets, the system.
-const FOREIGN: [&str; 23] = [
+pub const FOREIGN: [&str; 24] = [
     ">",
     "*",
     "cluster.>",
@@ -17,6 +19,7 @@ const FOREIGN: [&str; 23] = [
     "agent.cluster-b.stream.x",
     "agent.*.answer.>",
     "agent.cluster-b.answer.x.y",
+    "agent.cluster-b.reply.x.y",
     "_INBOX.>",
     "_INBOX_aggregator.>",
     "_INBOX_agent.>",
@@ -81,13 +84,14 @@ async fn an_agent_may_say_nothing_that_is_not_its_own_and_nobody_hears_it() {
         "agent.cluster-b.heartbeat",
         "agent.cluster-b.stream.x",
         "agent.cluster-b.answer.x.y",
+        "agent.cluster-b.reply.x.y",
         "fleet.deployments",
         "agent.cluster-a",
         "cluster.cluster-a.restart",
         "cluster.cluster-b.restart",
         "fleet.roll-call",
         "_INBOX_aggregator.guess",
-        "_INBOX.guess",
+        "_INBOX",
         "audit.sign-in",
         "$SRV.PING",
         "$SYS.REQ.CLAIMS.UPDATE",
@@ -111,35 +115,44 @@ async fn an_agent_may_say_nothing_that_is_not_its_own_and_nobody_hears_it() {
     );
 }
 
+/// The broker lets an agent publish under its own subjects as often as it likes. Only one message is the reply to a request.
 #[tokio::test]
-async fn an_agent_answers_whoever_asks_it_once() {
+async fn a_second_reply_and_one_to_an_earlier_request_are_nobodys() {
     let (server, _dir) = server().await;
-    let (admin, mut agent) = (
-        Party::admin(&server).await,
-        Party::agent(&server, "cluster-a").await,
-    );
-    let mut own = agent
+    let servers = Servers::new(&server.url(), None).unwrap();
+    let creds = server.keys().aggregator_creds();
+    let bus = Bus::connect(&servers, Some(&creds)).await.unwrap();
+    let up = async || Ok(bus.is_up().then_some(()));
+    condition::met("the link stands", PATIENCE, up)
+        .await
+        .unwrap();
+    let mut agent = Party::agent(&server, "cluster-a").await;
+    let mut requests = agent
         .client
         .subscribe("cluster.cluster-a.info")
         .await
         .unwrap();
-    // Before it is asked: the server's answer to a message of its own comes after its subscription.
+    // The server's answer to a message of its own comes after its subscription.
     agent.may_not_say("agent.cluster-b.fence").await;
-    let client = admin.client.clone();
-    let asked = tokio::spawn(async move {
-        let ask = Request::new().inbox(client.new_inbox());
-        let ask = ask.timeout(Some(PATIENCE));
-        client.send_request("cluster.cluster-a.info", ask).await
-    });
-    let question = own.next().await.unwrap();
-    let reply = question.reply.unwrap();
-    agent
-        .client
-        .publish(reply.clone(), "answer".into())
-        .await
-        .unwrap();
-    assert_eq!(asked.await.unwrap().unwrap().payload, "answer");
-    agent.may_not_say(&reply).await;
+    let cluster = "cluster-a".parse().unwrap();
+    let mut earlier: Vec<String> = Vec::new();
+    for round in ["first", "second"] {
+        let asked = bus.request_agent(&cluster, "info", "".into(), PATIENCE);
+        let answer = async {
+            let reply_to = requests.next().await.unwrap().reply.unwrap().to_string();
+            for late in &earlier {
+                agent.says(late, "late").await;
+            }
+            agent.says(&reply_to, round).await;
+            agent.says(&reply_to, "once more").await;
+            earlier.push(reply_to);
+        };
+        let (reply, ()) = tokio::join!(asked, answer);
+        assert_eq!(reply.unwrap().payload, round);
+    }
+    for subject in &earlier {
+        assert!(subject.starts_with("agent.cluster-a.reply."), "{subject}");
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //! directions, and how one is locked out.
 
 mod agent;
+mod deputy;
 mod manifest;
 mod party;
 mod people;

@@ -70,6 +70,11 @@ impl Party {
         self.refused("publish", subject).await;
     }
 
+    pub async fn says(&self, subject: &str, what: &'static str) {
+        let said = self.client.publish(subject.to_owned(), what.into()).await;
+        said.expect("the client itself allows it");
+    }
+
     async fn refused(&mut self, act: &str, subject: &str) {
         let told = timeout(PATIENCE, self.refusals.recv()).await;
         let told = told.unwrap_or_else(|_| panic!("{act} of {subject} was not refused"));

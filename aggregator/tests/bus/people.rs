@@ -1,4 +1,4 @@
-use bus_keys::Permit;
+use bus_keys::{Inbox, Permit};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::party::{PATIENCE, Party, heard, server, until};
@@ -11,7 +11,7 @@ pub fn permit(name: &str) -> Permit {
             .to_vec(),
         verbs: vec!["restart", "rollout"],
         may_list_agents: false,
-        inbox_prefix: format!("_INBOX_{name}").parse().expect("a label"),
+        inbox: Inbox::Own,
         expires_at: None,
     }
 }
@@ -22,7 +22,7 @@ async fn a_person_reaches_the_verbs_and_clusters_of_the_credential_and_nothing_e
     let creds = server.keys().cli_creds(&permit("ana")).unwrap();
     let (admin, mut ana) = (
         Party::admin(&server).await,
-        Party::with(&server, &creds, "_INBOX_ana").await,
+        Party::with(&server, &creds, "_INBOX.ana").await,
     );
     let mut all = admin.client.subscribe(">").await.unwrap();
     admin.client.publish("ready", "".into()).await.unwrap();
@@ -40,7 +40,9 @@ async fn a_person_reaches_the_verbs_and_clusters_of_the_credential_and_nothing_e
         "$KV.sessions.x",
         "$SYS.REQ.CLAIMS.UPDATE",
         "_INBOX.x",
-        "_INBOX_ana.x",
+        "_INBOX.ana.x",
+        "_INBOX.bob.x",
+        "agent.cluster-a.reply.x.y",
     ] {
         ana.may_not_say(subject).await;
     }
@@ -48,8 +50,10 @@ async fn a_person_reaches_the_verbs_and_clusters_of_the_credential_and_nothing_e
         ">",
         "_INBOX.>",
         "_INBOX_aggregator.>",
-        "_INBOX_bob.>",
+        "_INBOX.bob.>",
+        "_INBOX.*.x",
         "agent.>",
+        "agent.*.reply.>",
         "cluster.>",
     ] {
         ana.may_not_hear(subject).await;
@@ -74,15 +78,15 @@ async fn one_person_does_not_hear_anothers_replies() {
         keys.cli_creds(&permit("ana")).unwrap(),
         keys.cli_creds(&permit("bob")).unwrap(),
     );
-    let ana = Party::with(&server, &ana, "_INBOX_ana").await;
-    let mut bob = Party::with(&server, &bob, "_INBOX_bob").await;
+    let ana = Party::with(&server, &ana, "_INBOX.ana").await;
+    let mut bob = Party::with(&server, &bob, "_INBOX.bob").await;
     let agent = Party::agent(&server, "cluster-a").await;
     let mut questions = agent
         .client
         .subscribe("cluster.cluster-a.restart")
         .await
         .unwrap();
-    let mut overheard = bob.may_not_hear("_INBOX_ana.>").await;
+    let mut overheard = bob.may_not_hear("_INBOX.ana.>").await;
     let ask = async {
         loop {
             let answer = ana

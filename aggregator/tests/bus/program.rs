@@ -133,6 +133,12 @@ async fn names_that_are_none_are_refused_at_the_command_line() {
             );
         }
     }
+    for name in ["aggregator", "Agent", "system", "a.b", ">"] {
+        let creds = ["bus", "creds", "--verbs", "info", "--all-clusters"];
+        let output = aggregator(&[&creds[..], &["--name", name]].concat()).await;
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        assert!(said(&output).contains("--name"), "{}", said(&output));
+    }
     let verb = aggregator(&["bus", "creds", "--verbs", ">", "--clusters", "a"]).await;
     assert!(
         said(&verb).contains("there is no such verb"),

@@ -37,8 +37,8 @@ async fn until_refused(server: &NatsServer, creds: &Path) {
 async fn a_persons_credentials_are_locked_out_and_nobody_elses() {
     let (mut server, _dir) = server().await;
     let creds = ["ana", "bob"].map(|name| server.keys().cli_creds(&permit(name)).unwrap());
-    let ana = Party::with(&server, &creds[0], "_INBOX_ana").await;
-    let bob = Party::with(&server, &creds[1], "_INBOX_bob").await;
+    let ana = Party::with(&server, &creds[0], "_INBOX.ana").await;
+    let bob = Party::with(&server, &creds[1], "_INBOX.bob").await;
     let output = lock_out(&server, &user_of(&creds[0]).unwrap()).await;
     assert!(output.status.success(), "{}", said(&output));
     let state = || ana.client.connection_state();

@@ -5,6 +5,7 @@
 
 mod account;
 mod claims;
+mod credential_name;
 mod credentials;
 mod directory;
 mod init;
@@ -17,12 +18,13 @@ mod scope;
 mod server_config;
 
 pub use account::{FleetAccount, Revocations, system_account};
+pub use credential_name::{CredentialName, CredentialNameError};
 pub use credentials::{Credentials, CredentialsError};
 pub use directory::{DirectoryError, Role, private_file};
 pub use init::{Bus, Place, PlaceError, init};
 pub use jwt::{JwtError, Token};
 pub use key::{Key, KeyError, Kind, Secret, UserKey};
-pub use mint::{AggregatorKeys, Identity, Label, PeopleKeys, Permit};
+pub use mint::{AggregatorKeys, Identity, Inbox, Label, PeopleKeys, Permit};
 pub use renew::{renew_aggregator, user_of};
 pub use routes::{Member, MemberError};
 pub use scope::{AUDIT_STREAM, BUCKETS};

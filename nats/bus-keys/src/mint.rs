@@ -4,11 +4,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-use bus_schema::{ClusterName, VERBS};
+use bus_schema::{ClusterName, VERBS, subject};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::claims::UserBody;
+use crate::credential_name::CredentialName;
 use crate::credentials::Credentials;
 use crate::jwt::{Claims, Token};
 use crate::key::{Key, Kind, Secret, UserKey};
@@ -83,17 +84,26 @@ pub struct PeopleKeys {
 #[derive(Debug, Clone)]
 pub struct Permit {
     /// For whom, as the server's log shows it.
-    pub name: Label,
+    pub name: CredentialName,
     /// On these clusters; empty is all of them.
     pub clusters: Vec<ClusterName>,
     /// These verbs.
     pub verbs: Vec<&'static str>,
     /// Also to list the agents, of all clusters, with `nats micro ls`.
     pub may_list_agents: bool,
-    /// Where replies come in. Whoever may listen on somebody's prefix hears that one's replies.
-    pub inbox_prefix: Label,
+    /// Where replies come in.
+    pub inbox: Inbox,
     /// Until when.
     pub expires_at: Option<Timestamp>,
+}
+
+/// The inboxes that a person's credential may listen on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inbox {
+    /// Those under the credential's name.
+    Own,
+    /// Those of everybody, which the nats CLI uses if it is not told otherwise: for a bus that has one person.
+    Everybodys,
 }
 
 impl PeopleKeys {
@@ -110,7 +120,7 @@ impl PeopleKeys {
     #[must_use]
     pub fn administrator(
         &self,
-        name: &Label,
+        name: &CredentialName,
         expires_at: Timestamp,
         now: Timestamp,
     ) -> (UserKey, Secret) {
@@ -119,7 +129,12 @@ impl PeopleKeys {
         (UserKey::from(&key), Credentials::text(&token, &key))
     }
 
-    fn person(&self, name: &Label, expires_at: Option<Timestamp>, now: Timestamp) -> (Key, User) {
+    fn person(
+        &self,
+        name: &CredentialName,
+        expires_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> (Key, User) {
         let key = Key::generate(Kind::User);
         let mut user = user(name.as_str(), &UserKey::from(&key), &self.identity, now);
         user.0.exp = expires_at.map(Timestamp::as_second);
@@ -144,7 +159,11 @@ impl Permit {
     }
 
     fn tags(&self) -> Vec<String> {
-        let mut tags = vec![format!("inbox:{}", self.inbox_prefix)];
+        let inbox = match self.inbox {
+            Inbox::Own => self.name.inbox_prefix(),
+            Inbox::Everybodys => subject::INBOX.to_owned(),
+        };
+        let mut tags = vec![format!("inbox:{inbox}")];
         tags.extend(self.verbs.iter().map(|verb| format!("verb:{verb}")));
         if self.clusters.is_empty() {
             tags.push("cluster:*".to_owned());

@@ -1,6 +1,7 @@
 //! What each kind of credential may do on the bus: the templates that stand beside the signing keys in the account's token. Lists of
 //! what is allowed, never of what is denied. They hold for every credential as soon as the account's token is changed.
 
+use bus_schema::subject::INBOX;
 use serde::{Deserialize, Serialize};
 
 use crate::claims::UNLIMITED;
@@ -17,9 +18,6 @@ pub const BUCKETS: [&str; 6] = [
     "operations",
     "sessions",
 ];
-
-/// Longer than any request waits for its reply.
-const REPLY_WITHIN_NANOSECONDS: i64 = 60_000_000_000;
 
 /// More than an agent with all its verbs and followed logs has.
 const AGENT_SUBSCRIPTIONS: i64 = 512;
@@ -52,8 +50,6 @@ pub(crate) struct Template {
     publish: Allowed,
     #[serde(rename = "sub")]
     subscribe: Allowed,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    resp: Option<Responses>,
     subs: i64,
     data: i64,
     payload: i64,
@@ -63,13 +59,6 @@ pub(crate) struct Template {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Allowed {
     allow: Vec<String>,
-}
-
-/// To whoever has asked, on the subject that the question named.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Responses {
-    max: i64,
-    ttl: i64,
 }
 
 impl SigningKey {
@@ -92,7 +81,8 @@ impl Scope {
         }
     }
 
-    /// For the agents of the cluster that the user is named after.
+    /// For the agents of the cluster that the user is named after. No permission to respond (`resp`): the server would let an agent
+    /// publish on whatever reply subject a request names, such as a bucket's.
     pub fn agent(key: &str) -> Self {
         let mut subscribe = vec!["cluster.{{name()}}.>".to_owned(), "fleet.>".to_owned()];
         // What the services convention (ADR-32) has agents answer: all of them, those of their name, and each one.
@@ -101,12 +91,9 @@ impl Scope {
                 subscribe.push(format!("$SRV.{question}{whom}"));
             }
         }
-        let mut template = Template::new(vec!["agent.{{name()}}.>".to_owned()], subscribe);
+        let publish = vec!["agent.{{name()}}.>".to_owned(), format!("{INBOX}.>")];
+        let mut template = Template::new(publish, subscribe);
         template.subs = AGENT_SUBSCRIPTIONS;
-        template.resp = Some(Responses {
-            max: 1,
-            ttl: REPLY_WITHIN_NANOSECONDS,
-        });
         Self::new("agent", key, template)
     }
 
@@ -126,6 +113,7 @@ impl Scope {
             publish.push(format!("$KV.{bucket}.>"));
             publish.extend(jetstream(&format!("KV_{bucket}")));
         }
+        // Beside the inboxes of people, so that no agent can publish there: what JetStream tells the aggregator comes in on it.
         let subscribe = vec!["agent.>".to_owned(), "_INBOX_aggregator.>".to_owned()];
         Self::new("aggregator", key, Template::new(publish, subscribe))
     }
@@ -167,7 +155,6 @@ impl Template {
         Self {
             publish: Allowed { allow: publish },
             subscribe: Allowed { allow: subscribe },
-            resp: None,
             subs: UNLIMITED,
             data: UNLIMITED,
             payload: UNLIMITED,

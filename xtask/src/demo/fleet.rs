@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use bus_keys::Permit;
+use bus_keys::{Inbox, Permit};
 use tokio::process::Command;
 use tokio::time::sleep;
 use xtask::account::{Account, USER};
@@ -207,8 +207,8 @@ impl Fleet {
             clusters: vec![],
             verbs: Permit::all_verbs(),
             may_list_agents: true,
-            // The nats CLI's own, so that its lines stay short: nobody else has credentials for this bus.
-            inbox_prefix: "_INBOX".parse()?,
+            // So that the lines of the nats CLI stay short: nobody else has credentials for this bus.
+            inbox: Inbox::Everybodys,
             expires_at: None,
         })
     }

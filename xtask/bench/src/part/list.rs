@@ -31,7 +31,8 @@ pub async fn rows(options: &Options, stand: &mut Stand) -> Result<Vec<Row>> {
     let http = free_address()?;
     let _peer = peer(stand, http, &body).await?;
     let bare = Bare {
-        client: stand.bus_client().await?,
+        // An agent may publish replies to the inboxes of people alone.
+        client: stand.onlooker().await?,
         subject: BARE.to_owned(),
         payload: format!(r#"{{"namespace":"{NAMESPACE}"}}"#).into(),
         length: body.len(),

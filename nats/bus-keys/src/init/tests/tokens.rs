@@ -68,6 +68,19 @@ fn a_user_named_like_a_wildcard_cannot_be_minted() {
     for name in ["*", ">", "a.b", "", "a b", "_INBOX.>", "é", &"a".repeat(65)] {
         assert!(name.parse::<crate::Label>().is_err(), "{name:?}");
     }
+    for name in [
+        "*",
+        "a.b",
+        "",
+        "aggregator",
+        "Aggregator",
+        "agent",
+        "system",
+    ] {
+        assert!(name.parse::<crate::CredentialName>().is_err(), "{name:?}");
+    }
+    let ana: crate::CredentialName = "ana".parse().unwrap();
+    assert_eq!(ana.inbox_prefix(), "_INBOX.ana");
     assert_eq!(Permit::verb("*"), None);
     assert_eq!(Permit::verb("restart"), Some("restart"));
 }

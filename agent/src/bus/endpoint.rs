@@ -1,0 +1,93 @@
+//! One verb on the bus: its subject, the requests that come in on it, and how many they were, as `nats micro stats` shows it.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use async_nats::{Client, Message, SubscribeError, Subscriber};
+use bus_schema::{ClusterName, Fault, subject};
+use futures::{Stream, StreamExt};
+
+use crate::verb::Route;
+
+/// One verb.
+pub struct Endpoint {
+    pub route: Route,
+    pub subject: String,
+    pub queue_group: String,
+    counted: Mutex<Counted>,
+}
+
+/// What has been answered since the agent started.
+#[derive(Debug, Clone, Default)]
+pub struct Counted {
+    pub requests: u64,
+    pub errors: u64,
+    /// The code of the fault, and what it says.
+    pub last_error: String,
+    pub processing: Duration,
+}
+
+/// The requests for one verb.
+pub struct Requests {
+    endpoint: Arc<Endpoint>,
+    messages: Subscriber,
+}
+
+impl Endpoint {
+    /// Where this cluster's agents answer it.
+    pub fn new(cluster: &ClusterName, route: Route) -> Arc<Self> {
+        Arc::new(Self {
+            subject: subject::request(cluster, route.verb.name),
+            queue_group: subject::queue_group(cluster),
+            route,
+            counted: Mutex::default(),
+        })
+    }
+
+    /// Takes requests from now on.
+    pub async fn open(self: &Arc<Self>, client: &Client) -> Result<Requests, SubscribeError> {
+        let (subject, group) = (self.subject.clone(), self.queue_group.clone());
+        Ok(Requests {
+            endpoint: self.clone(),
+            messages: client.queue_subscribe(subject, group).await?,
+        })
+    }
+
+    /// Counts one that was answered, or refused with or without an answer.
+    pub fn count(&self, fault: Option<&Fault>, took: Duration) {
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.requests += 1;
+        counted.processing += took;
+        if let Some(fault) = fault {
+            counted.errors += 1;
+            counted.last_error = format!("{}:{}", fault.code.status(), fault.header());
+        }
+    }
+
+    /// What was counted so far.
+    pub fn counted(&self) -> Counted {
+        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.clone()
+    }
+}
+
+impl Requests {
+    /// Takes no more. What the server has sent by then still comes, and then the stream ends.
+    pub async fn drain(&mut self) {
+        if let Err(error) = self.messages.drain().await {
+            let subject = &self.endpoint.subject;
+            tracing::warn!(subject, %error, "a subscription does not end");
+        }
+    }
+}
+
+impl Stream for Requests {
+    type Item = (Arc<Endpoint>, Message);
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let message = self.messages.poll_next_unpin(cx);
+        message.map(|message| message.map(|message| (self.endpoint.clone(), message)))
+    }
+}

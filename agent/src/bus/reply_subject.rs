@@ -1,0 +1,58 @@
+//! Where an answer may go. The requester names the subject, and the broker does not ask whether it may: an agent that answered anywhere
+//! would lend its own permissions to whoever may ask it something.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_nats::{Message, Subject};
+use bus_schema::{ClusterName, subject};
+use tokio::time::Instant;
+
+/// Refusals are logged no more often.
+const LOG_EVERY: Duration = Duration::from_secs(60);
+
+/// Tells requests that may be answered from those that are refused without an answer.
+pub struct ReplySubjects {
+    cluster: ClusterName,
+    refused: AtomicU64,
+    logged: Mutex<Option<Instant>>,
+}
+
+impl ReplySubjects {
+    /// For the agents of this cluster.
+    pub fn of(cluster: ClusterName) -> Self {
+        Self {
+            cluster,
+            refused: AtomicU64::new(0),
+            logged: Mutex::default(),
+        }
+    }
+
+    /// Where to answer; `None` where the request is not to be carried out: nobody would hear the answer, or it would go where it must not.
+    pub fn of_request(&self, request: &Message) -> Option<Subject> {
+        let reply = request.reply.clone();
+        let reply = reply.filter(|reply| subject::takes_replies(&self.cluster, reply));
+        if reply.is_none() {
+            self.refuse(request);
+        }
+        reply
+    }
+
+    fn refuse(&self, request: &Message) {
+        let refused = self.refused.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        if logged.is_some_and(|at| at.elapsed() < LOG_EVERY) {
+            return;
+        }
+        *logged = Some(Instant::now());
+        let (subject, reply) = (request.subject.as_str(), request.reply.as_deref());
+        tracing::warn!(
+            subject,
+            reply,
+            refused,
+            "a request was not carried out: its reply subject is missing or is not an inbox; \
+             ask with `nats req` and --inbox-prefix _INBOX.NAME"
+        );
+    }
+}
