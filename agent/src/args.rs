@@ -29,10 +29,13 @@ pub struct Cli {
 /// What can be done instead of answering.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make a private key for this cluster, and print its public key.
+    /// Make a private key for a cluster, and print the request that `aggregator enroll --credential-request` takes: the public key,
+    /// signed.
     Keygen {
         /// Where the private key is written; a file that is there already is left as it is.
         file: PathBuf,
+        /// The name of the cluster that the request is for.
+        cluster: ClusterName,
     },
 }
 

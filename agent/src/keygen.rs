@@ -1,17 +1,19 @@
-//! `agent keygen`: a private key that never leaves the cluster; its public key is what the cluster is let in with.
+//! `agent keygen`: a private key that never leaves the cluster, and the request with which its holder is given a token.
 
 use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Result;
-use bus_keys::{Key, Kind, private_file};
+use bus_keys::{CredentialRequest, Key, Kind, private_file};
+use bus_schema::ClusterName;
 
-/// Writes a new private key to a new file, and its public key to standard output.
+/// Writes a new private key to a new file, and the request for the cluster's credential to standard output.
 ///
 /// # Errors
 /// When the file is there already or cannot be written.
-pub fn keygen(file: &Path) -> Result<()> {
+pub fn keygen(file: &Path, cluster: &ClusterName) -> Result<()> {
     let key = Key::generate(Kind::User);
     private_file(file, key.seed().expose())?;
-    Ok(writeln!(std::io::stdout(), "{}", key.public())?)
+    let request = CredentialRequest::sign(&key, cluster.as_str());
+    Ok(writeln!(std::io::stdout(), "{request}")?)
 }

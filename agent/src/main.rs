@@ -9,11 +9,11 @@ use clap::{CommandFactory, Parser};
 async fn main() -> ExitCode {
     let done = match Cli::parse() {
         Cli {
-            command: Some(Command::Keygen { file }),
+            command: Some(Command::Keygen { file, cluster }),
             ..
         } => {
             agent::LogFormat::Text.install();
-            keygen(&file)
+            keygen(&file, &cluster)
         }
         Cli {
             args: Some(args), ..

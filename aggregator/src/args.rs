@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bus_keys::UserKey;
+use bus_keys::{CredentialRequest, UserKey};
 use bus_schema::ClusterName;
 use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
@@ -111,11 +111,11 @@ pub struct BusLink {
 pub struct Enroll {
     /// The cluster's name: a DNS-1123 label.
     pub cluster: ClusterName,
-    /// The public key that `agent keygen` printed: then only the token is made, and printed.
-    #[arg(long, value_name = "KEY")]
-    pub public_key: Option<UserKey>,
+    /// What `agent keygen FILE CLUSTER` printed: then only the token is made, and printed.
+    #[arg(long, value_name = "REQUEST")]
+    pub credential_request: Option<CredentialRequest>,
     /// Write the agent's credentials to this new file, private to its owner, and print no manifest.
-    #[arg(long, value_name = "FILE", conflicts_with = "public_key")]
+    #[arg(long, value_name = "FILE", conflicts_with = "credential_request")]
     pub creds_out: Option<PathBuf>,
     /// Where that file is there already, leave it and succeed; for what runs at every start.
     #[arg(long, requires = "creds_out")]

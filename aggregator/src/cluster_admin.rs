@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 use async_nats::jetstream;
-use bus_keys::{AggregatorKeys, UserKey, private_file, user_of};
+use bus_keys::{AggregatorKeys, private_file, user_of};
 use bus_link::Servers;
 use bus_schema::ClusterName;
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use crate::args::{BusLink, BusRevoke, Enroll, Revoke};
 use crate::audit::{Audit, Entry, Outcome, Target};
 use crate::bus::Bus;
-use crate::enrolment::{Agent, Enrolment, Gate, Given, agent_ca};
+use crate::enrolment::{Agent, Enrolment, Gate, Given, LetIn, agent_ca};
 use crate::fleet::{Clusters, mint};
 
 const CONNECTED_WITHIN: Duration = Duration::from_secs(10);
@@ -72,7 +72,8 @@ pub async fn enroll(args: Enroll) -> Result<()> {
     let nats_ca = agent_ca(args.agent_nats_ca.as_ref().or(args.link.nats_ca.as_ref()))?;
     let link = Link::open(&args.link).await?;
     let (id, entry) = intent("enroll", Some(&args.cluster));
-    let enrolled = link.enrolment.enroll(&args.cluster, args.public_key, USER);
+    let request = args.credential_request.as_ref();
+    let enrolled = link.enrolment.enroll(&args.cluster, request, USER);
     let enrolled = link.audit.around(&id, entry, enrolled).await??;
     let agent = Agent {
         nats_url: args.agent_nats_url.unwrap_or(args.link.nats_url),
@@ -113,7 +114,7 @@ fn say(text: &str) -> Result<()> {
 pub async fn revoke(args: Revoke) -> Result<()> {
     let link = Link::open(&args.link).await?;
     let (id, entry) = intent("revoke", Some(&args.cluster));
-    let forget = async |_: &[UserKey]| match args.key {
+    let forget = async |_: &LetIn| match args.key {
         None => link.clusters.forget(&args.cluster).await,
         Some(_) => Ok(()),
     };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::Context;
-use bus_keys::{JwtError, Secret, Token, UserKey};
+use bus_keys::{CredentialRequest, JwtError, NotProven, Secret, Token, UserKey};
 use bus_schema::ClusterName;
 use jiff::Timestamp;
 use tokio::sync::Notify;
@@ -49,6 +49,15 @@ pub struct Enrolment {
     recorded: Arc<Notify>,
 }
 
+/// What a cluster can join with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LetIn {
+    /// The public keys of its credentials.
+    pub keys: Vec<UserKey>,
+    /// Whether an invitation was still good.
+    pub invited: bool,
+}
+
 /// A credential that was just made.
 #[derive(Debug)]
 pub struct Enrolled {
@@ -81,6 +90,15 @@ pub enum EnrolmentError {
     /// The key was locked out before.
     #[error("this key was locked out and stays so; make another one with `agent keygen`")]
     KeyLockedOut,
+    /// The caller has not shown that the private key is theirs.
+    #[error("{0}")]
+    NotProven(#[from] NotProven),
+    /// The key is another cluster's.
+    #[error("this key is the credential of {holder}; make another one with `agent keygen`")]
+    KeyOfAnotherCluster {
+        /// Its cluster.
+        holder: ClusterName,
+    },
     /// There is nothing to lock out.
     #[error("{cluster} has no such credential")]
     CredentialUnknown {
@@ -142,44 +160,84 @@ impl Enrolment {
         })
     }
 
-    /// Makes a credential for a cluster's agents; for this public key, if one is given.
+    /// Makes a credential for a cluster's agents; for the public key of this request, if one is given.
     ///
     /// # Errors
-    /// When the cluster has two already, the key was locked out, or the bucket does not answer.
+    /// When the cluster has two already, the request does not prove the private key, the key has another holder or was locked out,
+    /// or the bucket does not answer.
     pub async fn enroll(
         &self,
         cluster: &ClusterName,
-        public_key: Option<UserKey>,
+        request: Option<&CredentialRequest>,
         by: &str,
     ) -> Result<Enrolled, EnrolmentError> {
         let (keys, now) = (self.gate.keys(), Timestamp::now());
-        let enrolled = match public_key {
-            Some(public_key) => Enrolled {
-                given: Given::Token(keys.agent(cluster, &public_key, now)),
-                public_key,
-            },
-            None => {
-                let (public_key, credentials) = keys.agent_credentials(cluster, now);
-                let given = Given::Credentials(credentials);
+        let enrolled = match request {
+            Some(request) => {
+                let public_key = request.proven_for(cluster.as_str())?.clone();
+                self.refuse_taken(cluster, &public_key).await?;
+                let given = Given::Token(keys.agent(cluster, &public_key, now));
                 Enrolled { public_key, given }
             }
+            None => self.new_credential(cluster),
         };
-        if self
-            .issued
-            .locked_out()
-            .await?
-            .contains_key(&enrolled.public_key)
-        {
-            return Err(EnrolmentError::KeyLockedOut);
-        }
         self.issued
             .add(cluster, &enrolled.public_key, by, now)
             .await?;
         Ok(enrolled)
     }
 
-    /// Locks out one credential of a cluster, or all of them: whoever is connected with it is cut off before this returns. `finish`
-    /// comes after that and before the record of them goes, so that what breaks off on the way can be done again.
+    /// Makes a credential in the name of an invitation, unless the cluster has been locked out since that was made.
+    ///
+    /// # Errors
+    /// [`EnrolmentError::InvitationUnknown`] then; when the cluster has two credentials already, or the bucket does not answer.
+    pub async fn enroll_invited(
+        &self,
+        invitation: &Invitation,
+    ) -> Result<Enrolled, EnrolmentError> {
+        let enrolled = self.new_credential(&invitation.cluster);
+        self.issued
+            .add_invited(invitation, &enrolled.public_key, Timestamp::now())
+            .await?;
+        Ok(enrolled)
+    }
+
+    fn new_credential(&self, cluster: &ClusterName) -> Enrolled {
+        let keys = self.gate.keys();
+        let (public_key, credentials) = keys.agent_credentials(cluster, Timestamp::now());
+        let given = Given::Credentials(credentials);
+        Enrolled { public_key, given }
+    }
+
+    /// Locking this cluster out would lock out the other holder of the key.
+    async fn refuse_taken(
+        &self,
+        cluster: &ClusterName,
+        key: &UserKey,
+    ) -> Result<(), EnrolmentError> {
+        if self.issued.locked_out().await?.contains_key(key) {
+            return Err(EnrolmentError::KeyLockedOut);
+        }
+        match self.issued.holder(key).await? {
+            Some(holder) if holder != *cluster => {
+                Err(EnrolmentError::KeyOfAnotherCluster { holder })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes that there is an invitation for this cluster: the generation that it is good for.
+    ///
+    /// # Errors
+    /// When the bucket does not answer.
+    pub async fn invite(&self, cluster: &ClusterName) -> Result<u64, EnrolmentError> {
+        let until = Timestamp::now() + INVITATION_LASTS;
+        self.issued.invite(cluster, until).await
+    }
+
+    /// Locks out one credential of a cluster, or all of them: whoever is connected with it is cut off before this returns, and with all
+    /// of them the cluster's invitations die. `finish` comes after that and before the record of them goes, so that what breaks off on
+    /// the way can be done again.
     ///
     /// # Errors
     /// When the cluster has none such, or bucket or nats-server do not answer. What was begun is then carried out later.
@@ -187,23 +245,19 @@ impl Enrolment {
         &self,
         cluster: &ClusterName,
         key: Option<&UserKey>,
-        finish: impl AsyncFnOnce(&[UserKey]) -> Result<(), EnrolmentError>,
+        finish: impl AsyncFnOnce(&LetIn) -> Result<(), EnrolmentError>,
     ) -> Result<Vec<UserKey>, EnrolmentError> {
-        let revoked: Vec<UserKey> = self.issued.of(cluster).await?;
-        let revoked: Vec<UserKey> = revoked
-            .into_iter()
-            .filter(|issued| key.is_none_or(|key| key == issued))
-            .collect();
-        if revoked.is_empty() && key.is_some() {
-            let cluster = cluster.clone();
-            return Err(EnrolmentError::CredentialUnknown { cluster });
-        }
-        self.issued.lock_out(&revoked, Timestamp::now()).await?;
+        let let_in = match key {
+            Some(key) => self.issued.one(cluster, key).await?,
+            None => self.issued.end_invitations(cluster).await?,
+        };
+        let revoked = &let_in.keys;
+        self.issued.lock_out(revoked, Timestamp::now()).await?;
         self.recorded.notify_one();
         self.lock_out().await?;
-        finish(&revoked).await?;
-        self.issued.remove(cluster, &revoked).await?;
-        Ok(revoked)
+        finish(&let_in).await?;
+        self.issued.remove(cluster, revoked).await?;
+        Ok(let_in.keys)
     }
 
     /// Locks out one credential, whoever holds it: an agent, a person, an aggregator.

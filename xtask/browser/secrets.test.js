@@ -54,7 +54,7 @@ async function useSecrets(demo) {
     const revoked = await call(demo, 'DELETE', `/clusters/${cluster}`, { token });
     assert.equal(revoked.status, 200, revoked.text);
   }
-  await call(demo, 'POST', '/clusters/cluster-z/enroll', { token, body: { public_key: secrets['private key in the manifest of enroll'] } });
+  await call(demo, 'POST', '/clusters/cluster-z/enroll', { token, body: { credential_request: secrets['private key in the manifest of enroll'] } });
   return secrets;
 }
 

@@ -15,6 +15,13 @@ pub struct Session {
     token: String,
 }
 
+/// What an agent is let in with that keeps its private key.
+#[derive(Deserialize)]
+pub struct Enrolled {
+    pub public_key: String,
+    pub jwt: String,
+}
+
 #[derive(Deserialize)]
 struct List<T> {
     items: Vec<T>,
@@ -50,13 +57,12 @@ impl Session {
     }
 
     /// The token for the holder of a private key.
-    pub async fn enroll(&self, cluster: &str, public_key: &str) -> Result<String> {
+    pub async fn enroll(&self, cluster: &str, credential_request: &str) -> Result<Enrolled> {
         let path = format!("/clusters/{cluster}/enroll");
-        let body = json!({ "public_key": public_key });
+        let body = json!({ "credential_request": credential_request });
         let answer = http::post(self.address, &path, Some(&self.token), &body).await?;
         ensure!(answer.status == 200, "POST {path}: {}", answer.body);
-        let token = answer.json()?["jwt"].as_str().map(str::to_owned);
-        token.context("the enrolment gave no token")
+        Ok(serde_json::from_value(answer.json()?)?)
     }
 
     /// Locks out one credential, unless that has been done already.

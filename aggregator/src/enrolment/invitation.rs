@@ -23,6 +23,10 @@ pub struct Invitation {
     pub agent: Agent,
     /// Who has made it.
     pub by: String,
+    /// The fingerprint of the maker's password hash then: another password ends the invitation.
+    pub credential: String,
+    /// The cluster's generation then: locking the cluster out ends the invitation.
+    pub generation: u64,
 }
 
 /// An invitation, and the state of the bucket in which it stood.

@@ -10,7 +10,9 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountUsage, CREDENTIALS_PER_CLUSTER, EnrolmentError, WITHIN, within};
+use super::{
+    AccountUsage, CREDENTIALS_PER_CLUSTER, EnrolmentError, Invitation, LetIn, WITHIN, within,
+};
 use crate::store::{self, StoreError};
 
 /// No cluster has a name like this.
@@ -32,9 +34,37 @@ pub(super) struct Issued {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct OfCluster {
     keys: Vec<Key>,
+    /// How often all of it was locked out: an invitation of an earlier generation is not good any more.
+    #[serde(default)]
+    generation: u64,
+    /// Until when the last invitation of this generation is good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    invited_until: Option<Timestamp>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+impl OfCluster {
+    fn let_in(&self, now: Timestamp) -> LetIn {
+        LetIn {
+            keys: self.keys.iter().map(|key| key.public_key.clone()).collect(),
+            invited: self.invited_until.is_some_and(|until| until > now),
+        }
+    }
+
+    fn add(&mut self, cluster: &ClusterName, added: Key) -> Result<(), EnrolmentError> {
+        self.keys.retain(|key| key.public_key != added.public_key);
+        if self.keys.len() >= CREDENTIALS_PER_CLUSTER {
+            let keys = self.keys.iter().map(|key| key.public_key.as_str());
+            return Err(EnrolmentError::TooManyCredentials {
+                cluster: cluster.clone(),
+                keys: keys.collect::<Vec<_>>().join(", "),
+            });
+        }
+        self.keys.push(added);
+        Ok(())
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Key {
     public_key: UserKey,
     issued_at: Timestamp,
@@ -68,21 +98,76 @@ impl Issued {
         by: &str,
         now: Timestamp,
     ) -> Result<(), EnrolmentError> {
+        let key = Key {
+            public_key: public_key.clone(),
+            issued_at: now,
+            issued_by: by.to_owned(),
+        };
         self.change(cluster.as_str(), |entry: &mut OfCluster| {
-            entry.keys.retain(|key| key.public_key != *public_key);
-            if entry.keys.len() >= CREDENTIALS_PER_CLUSTER {
-                let keys = entry.keys.iter().map(|key| key.public_key.as_str());
-                return Err(EnrolmentError::TooManyCredentials {
-                    cluster: cluster.clone(),
-                    keys: keys.collect::<Vec<_>>().join(", "),
-                });
+            entry.add(cluster, key.clone())
+        })
+        .await
+    }
+
+    /// The same in the name of an invitation, if it is of the cluster's present generation.
+    pub async fn add_invited(
+        &self,
+        invitation: &Invitation,
+        public_key: &UserKey,
+        now: Timestamp,
+    ) -> Result<(), EnrolmentError> {
+        let key = Key {
+            public_key: public_key.clone(),
+            issued_at: now,
+            issued_by: invitation.by.clone(),
+        };
+        let cluster = &invitation.cluster;
+        self.change(cluster.as_str(), |entry: &mut OfCluster| {
+            if entry.generation != invitation.generation {
+                return Err(EnrolmentError::InvitationUnknown);
             }
-            entry.keys.push(Key {
-                public_key: public_key.clone(),
-                issued_at: now,
-                issued_by: by.to_owned(),
-            });
-            Ok(())
+            entry.add(cluster, key.clone())
+        })
+        .await
+    }
+
+    /// Notes an invitation: the generation that it is good for.
+    pub async fn invite(
+        &self,
+        cluster: &ClusterName,
+        until: Timestamp,
+    ) -> Result<u64, EnrolmentError> {
+        self.change(cluster.as_str(), |entry: &mut OfCluster| {
+            entry.invited_until = Some(until);
+            Ok(entry.generation)
+        })
+        .await
+    }
+
+    /// One credential of a cluster, if it has it.
+    pub async fn one(&self, cluster: &ClusterName, key: &UserKey) -> Result<LetIn, EnrolmentError> {
+        if !self.of(cluster).await?.contains(key) {
+            let cluster = cluster.clone();
+            return Err(EnrolmentError::CredentialUnknown { cluster });
+        }
+        Ok(LetIn {
+            keys: vec![key.clone()],
+            invited: false,
+        })
+    }
+
+    /// Ends all invitations of a cluster: what it can join with, as it was before. Nothing is written if that is nothing.
+    pub async fn end_invitations(&self, cluster: &ClusterName) -> Result<LetIn, EnrolmentError> {
+        let (_, entry) = self.read::<OfCluster>(cluster.as_str()).await?;
+        let let_in = entry.let_in(Timestamp::now());
+        if let_in.keys.is_empty() && !let_in.invited {
+            return Ok(let_in);
+        }
+        self.change(cluster.as_str(), |entry: &mut OfCluster| {
+            let let_in = entry.let_in(Timestamp::now());
+            entry.generation += 1;
+            entry.invited_until = None;
+            Ok(let_in)
         })
         .await
     }
@@ -151,20 +236,20 @@ impl Issued {
         Ok((entry.revision, value))
     }
 
-    async fn change<T: Serialize + DeserializeOwned + Default>(
+    async fn change<T: Serialize + DeserializeOwned + Default, R>(
         &self,
         key: &str,
-        change: impl Fn(&mut T) -> Result<(), EnrolmentError>,
-    ) -> Result<(), EnrolmentError> {
+        change: impl Fn(&mut T) -> Result<R, EnrolmentError>,
+    ) -> Result<R, EnrolmentError> {
         for _ in 0..TRIES {
             let (revision, mut value) = self.read::<T>(key).await?;
-            change(&mut value)?;
+            let result = change(&mut value)?;
             let json = serde_json::to_vec(&value)
                 .map_err(|error| EnrolmentError::BucketUnavailable(Some(error.into())))?;
             self.fits(key, &json)?;
             let put = self.bucket.update(key, json.into(), revision);
             match tokio::time::timeout(WITHIN, put).await {
-                Ok(Ok(_)) => return Ok(()),
+                Ok(Ok(_)) => return Ok(result),
                 Ok(Err(error)) if error.kind() == kv::UpdateErrorKind::WrongLastRevision => {}
                 Ok(Err(error)) => {
                     return Err(EnrolmentError::BucketUnavailable(Some(error.into())));

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use bus_keys::UserKey;
+use bus_keys::{CredentialRequest, UserKey};
 use bus_schema::{ClusterName, OperationId, Right};
 use jiff::Timestamp;
 
@@ -12,7 +12,7 @@ use super::order::{RequestId, mint};
 use super::{Clusters, Fleet};
 use crate::actor::Actor;
 use crate::audit::{Entry, Outcome, Target};
-use crate::enrolment::{Enrolled, Enrolment, EnrolmentError, Invitations};
+use crate::enrolment::{Enrolled, Enrolment, EnrolmentError, Invitations, LetIn};
 use crate::problem::{Problem, ProblemCode};
 use crate::registry::{Moment, Presence};
 
@@ -28,19 +28,19 @@ impl Fleet {
     /// Makes a credential for a cluster's agents. The cluster need not be known yet.
     ///
     /// # Errors
-    /// When the actor may not, the cluster has two already, or audit or bus are away.
+    /// When the actor may not, the cluster has two already, the request proves nothing, or audit or bus are away.
     pub async fn enroll(
         self: &Arc<Self>,
         actor: &Actor,
         request_id: &RequestId,
         cluster: &ClusterName,
-        public_key: Option<UserKey>,
+        request: Option<CredentialRequest>,
     ) -> Result<(OperationId, Enrolled), Problem> {
         let Doorkeeper { enrolment, .. } = self.doorkeeper(actor, cluster)?;
         let (cluster, by) = (cluster.clone(), actor.user.to_string());
         let entry = entry((&actor.user, actor.address), request_id, "enroll", &cluster);
         self.audited(entry, async move {
-            enrolment.enroll(&cluster, public_key, &by).await
+            enrolment.enroll(&cluster, request.as_ref(), &by).await
         })
         .await
     }
@@ -66,11 +66,12 @@ impl Fleet {
                 clusters,
                 ..
             } = doorkeeper;
-            let forget = async |revoked: &[UserKey]| {
+            let forget = async |let_in: &LetIn| {
                 let cluster = cluster.clone();
                 match presence {
                     Some(Presence::Offline) => {}
-                    _ if !revoked.is_empty() => {}
+                    _ if !let_in.keys.is_empty() => {}
+                    None if let_in.invited => {}
                     None => return Err(EnrolmentError::CredentialUnknown { cluster }),
                     // It would be forgotten for as long as it takes to its next heartbeat.
                     Some(_) => return Err(EnrolmentError::CredentialUnrecorded { cluster }),
@@ -160,7 +161,9 @@ impl From<EnrolmentError> for Problem {
     fn from(error: EnrolmentError) -> Self {
         let code = match &error {
             EnrolmentError::TooManyCredentials { .. } => ProblemCode::CredentialsExhausted,
-            EnrolmentError::KeyLockedOut => ProblemCode::InvalidValue,
+            EnrolmentError::KeyLockedOut
+            | EnrolmentError::NotProven(_)
+            | EnrolmentError::KeyOfAnotherCluster { .. } => ProblemCode::InvalidValue,
             EnrolmentError::CredentialUnknown { .. } => ProblemCode::CredentialUnknown,
             EnrolmentError::InvitationUnknown => ProblemCode::InvitationUnknown,
             EnrolmentError::CredentialUnrecorded { .. } => ProblemCode::CredentialUnrecorded,
@@ -175,6 +178,10 @@ impl From<EnrolmentError> for Problem {
         if matches!(code, ProblemCode::BusUnavailable | ProblemCode::Internal) {
             tracing::warn!(error = &error as &dyn std::error::Error, "enrolment");
         }
-        Self::new(code, error.to_string())
+        let problem = Self::new(code, error.to_string());
+        match code {
+            ProblemCode::InvalidValue => problem.field("credential_request"),
+            _ => problem,
+        }
     }
 }

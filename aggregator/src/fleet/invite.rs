@@ -25,16 +25,21 @@ impl Fleet {
         cluster: &ClusterName,
         agent: Agent,
     ) -> Result<(OperationId, Token), Problem> {
-        let invitations = self.doorkeeper(actor, cluster)?.invitations;
-        let invitation = Invitation {
+        let doorkeeper = self.doorkeeper(actor, cluster)?;
+        let mut invitation = Invitation {
             cluster: cluster.clone(),
             agent,
             by: actor.user.clone(),
+            credential: actor.session().credential.clone(),
+            generation: 0,
         };
         let caller = (actor.user.as_str(), actor.address);
         let entry = entry(caller, request_id, "invite", cluster);
-        self.audited(entry, async move { invitations.make(&invitation).await })
-            .await
+        self.audited(entry, async move {
+            invitation.generation = doorkeeper.enrolment.invite(&invitation.cluster).await?;
+            doorkeeper.invitations.make(&invitation).await
+        })
+        .await
     }
 
     /// What a link's token is for.
@@ -62,8 +67,7 @@ impl Fleet {
         entry.detail = Some("by a link".to_owned());
         let joined = self.audited(entry, async move {
             let invitation = doorkeeper.invitations.take(found).await?;
-            let Invitation { cluster, by, .. } = &invitation;
-            let enrolled = doorkeeper.enrolment.enroll(cluster, None, by).await?;
+            let enrolled = doorkeeper.enrolment.enroll_invited(&invitation).await?;
             Ok((invitation, enrolled))
         });
         joined.await.map(|(_, joined)| joined)

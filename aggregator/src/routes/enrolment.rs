@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use bus_keys::UserKey;
+use bus_keys::{CredentialRequest, UserKey};
 use bus_schema::{ClusterName, OperationId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -27,8 +27,8 @@ pub struct ClusterPath {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({}))]
 pub struct EnrollBody {
-    /// The public key that `agent keygen` printed: then the answer has no private key in it.
-    public_key: Option<String>,
+    /// What `agent keygen FILE CLUSTER` printed, a public key and the proof of its private key: then the answer has no private key in it.
+    credential_request: Option<String>,
     /// The nats-server as the cluster reaches it, if not as `--agent-nats-url` says.
     nats_url: Option<String>,
     /// The agent's image, if not the one that `--agent-image` names.
@@ -44,10 +44,10 @@ pub struct EnrolledCluster {
     cluster: ClusterName,
     /// By which this credential is locked out.
     public_key: String,
-    /// For `kubectl apply -f -`. It has a private key in it and cannot be had again. Absent with `public_key`.
+    /// For `kubectl apply -f -`. It has a private key in it and cannot be had again. Absent with `credential_request`.
     #[serde(skip_serializing_if = "Option::is_none")]
     manifest: Option<String>,
-    /// The token, with `public_key` only.
+    /// The token, with `credential_request` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     jwt: Option<String>,
 }
@@ -85,9 +85,11 @@ pub async fn enroll_cluster(
     extract::Path(ClusterPath { cluster }): extract::Path<ClusterPath>,
     extract::Json(body): extract::Json<EnrollBody>,
 ) -> Result<Json<EnrolledCluster>, Problem> {
-    let public_key = body.public_key.map(user_key("public_key")).transpose()?;
+    let request = body.credential_request.as_deref();
+    let request = request.map(str::parse::<CredentialRequest>).transpose();
+    let request = request.map_err(|error| invalid("credential_request", &error))?;
     let agent = agent(&app, body.nats_url, body.image)?;
-    let enrolled = app.fleet.enroll(&actor, &request_id, &cluster, public_key);
+    let enrolled = app.fleet.enroll(&actor, &request_id, &cluster, request);
     let (operation_id, enrolled) = enrolled.await?;
     let (manifest, jwt) = match enrolled.given {
         Given::Credentials(secret) => (Some(agent.manifest(&cluster, &secret)), None),
@@ -104,7 +106,8 @@ pub async fn enroll_cluster(
 
 /// Lock a cluster out
 ///
-/// All its credentials are revoked, its agents cut off, and the cluster is forgotten. With `key` that one credential only.
+/// All its credentials are revoked, its agents cut off, its links of `POST …/invite` are void, and the cluster is forgotten. With `key`
+/// that one credential only.
 #[utoipa::path(delete, path = "/clusters/{cluster}", tag = "Fleet", params(ClusterPath, RevokeQuery),
     responses((status = 200, body = RevokedCluster), Problem))]
 pub async fn revoke_cluster(
@@ -114,7 +117,8 @@ pub async fn revoke_cluster(
     extract::Path(ClusterPath { cluster }): extract::Path<ClusterPath>,
     extract::Query(RevokeQuery { key }): extract::Query<RevokeQuery>,
 ) -> Result<Json<RevokedCluster>, Problem> {
-    let key = key.map(user_key("key")).transpose()?;
+    let key = key.as_deref().map(str::parse::<UserKey>).transpose();
+    let key = key.map_err(|error| invalid("key", &error))?;
     let revoked = app.fleet.revoke(&actor, &request_id, &cluster, key);
     let (operation_id, revoked) = revoked.await?;
     Ok(Json(RevokedCluster {
@@ -122,10 +126,6 @@ pub async fn revoke_cluster(
         cluster,
         revoked: revoked.iter().map(ToString::to_string).collect(),
     }))
-}
-
-fn user_key(field: &'static str) -> impl Fn(String) -> Result<UserKey, Problem> {
-    move |text| text.parse().map_err(|error| invalid(field, &error))
 }
 
 /// How the cluster's agent is started: as this aggregator was told, but for what the caller says.

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
-use bus_schema::{ClusterName, OperationId};
+use bus_schema::{ClusterName, OperationId, Right};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -127,13 +127,21 @@ pub async fn join_cluster(
     Ok(([(header::CONTENT_TYPE, "application/yaml")], manifest))
 }
 
-/// A link is worth no more than its maker: who has lost the right since has lost it for the link as well.
+/// A link is worth no more than its maker: who has lost the right since, or has another password, has lost the link as well.
 fn still_may(app: &App, invitation: &Invitation) -> Result<(), Problem> {
-    let Invitation { cluster, by, .. } = invitation;
-    let maker = app.identity.users.current().find(by);
-    let may = |grants: &crate::grants::Grants| grants.may(bus_schema::Right::Enroll, cluster, None);
-    match maker {
-        Some(user) if may(&user.grants) => Ok(()),
+    let Invitation {
+        cluster,
+        by,
+        credential,
+        ..
+    } = invitation;
+    match app.identity.users.current().find(by) {
+        Some(user)
+            if user.grants.may(Right::Enroll, cluster, None)
+                && user.password_hash.fingerprint() == *credential =>
+        {
+            Ok(())
+        }
         _ => Err(EnrolmentError::InvitationUnknown.into()),
     }
 }

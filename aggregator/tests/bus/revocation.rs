@@ -1,10 +1,10 @@
 use std::time::{Duration, Instant};
 
 use aggregator::bus::Bus;
-use aggregator::enrolment::{Enrolled, Enrolment, EnrolmentError, Gate, Given};
+use aggregator::enrolment::{Enrolled, Enrolment, EnrolmentError, Gate, Given, LetIn};
 use async_nats::connection::State;
 use async_nats::{ConnectErrorKind, ConnectOptions, jetstream};
-use bus_keys::{Credentials, Key, Kind, UserKey, private_file};
+use bus_keys::{CredentialRequest, Credentials, Key, Kind, UserKey, private_file, user_of};
 use bus_link::Servers;
 use bus_schema::ClusterName;
 use xtask::condition;
@@ -149,7 +149,7 @@ async fn what_breaks_off_after_locking_out_can_be_done_again() {
     let enrolment = enrolment(&server).await;
     let name = cluster("cluster-a");
     let let_in = enrolment.enroll(&name, None, "ana").await.unwrap();
-    let broken = async |_: &[UserKey]| Err(EnrolmentError::Contended);
+    let broken = async |_: &LetIn| Err(EnrolmentError::Contended);
     let refused = enrolment.revoke(&name, None, broken).await.unwrap_err();
     assert!(matches!(refused, EnrolmentError::Contended), "{refused}");
     assert!(connect(&server, text(&let_in)).await.is_err());
@@ -162,9 +162,9 @@ async fn a_private_key_may_stay_in_its_cluster_and_is_never_let_in_again_once_lo
     let (server, dir) = server().await;
     let enrolment = enrolment(&server).await;
     let (name, key) = (cluster("cluster-a"), Key::generate(Kind::User));
-    let public_key = UserKey::from(&key);
+    let request = CredentialRequest::sign(&key, "cluster-a");
     let enrolled = enrolment
-        .enroll(&name, Some(public_key.clone()), "ana")
+        .enroll(&name, Some(&request), "ana")
         .await
         .unwrap();
     let Given::Token(token) = enrolled.given else {
@@ -184,11 +184,56 @@ async fn a_private_key_may_stay_in_its_cluster_and_is_never_let_in_again_once_lo
 
     revoke(&enrolment, &name, None).await.unwrap();
     let again = enrolment
-        .enroll(&name, Some(public_key), "ana")
+        .enroll(&name, Some(&request), "ana")
         .await
         .unwrap_err();
     assert!(matches!(again, EnrolmentError::KeyLockedOut), "{again}");
     enrolment.enroll(&name, None, "ana").await.unwrap();
+}
+
+/// Whoever could enroll the key of somebody else would lock them out by locking the cluster out.
+#[tokio::test]
+async fn nobody_is_locked_out_by_enrolling_their_key_for_another_cluster() {
+    let (server, _dir) = server().await;
+    let enrolment = enrolment(&server).await;
+    let (a, b) = (cluster("cluster-a"), cluster("cluster-b"));
+    let (key, thief) = (Key::generate(Kind::User), Key::generate(Kind::User));
+    let own = CredentialRequest::sign(&key, "cluster-a");
+    let enrolled = enrolment.enroll(&a, Some(&own), "ana").await.unwrap();
+    let Given::Token(token) = enrolled.given else {
+        panic!("a private key was made");
+    };
+    let agent = Credentials::text(&token, &key);
+
+    // The request of another cluster, and another one's key under a signature of one's own.
+    let signature = CredentialRequest::sign(&thief, "cluster-b").to_string();
+    let signature = signature.split_once('.').unwrap().1;
+    for public_key in [
+        key.public(),
+        public_key_in(&server.keys().aggregator_creds()),
+    ] {
+        let forged = format!("{public_key}.{signature}").parse().unwrap();
+        for request in [&own, &forged] {
+            let refused = enrolment.enroll(&b, Some(request), "eve").await;
+            let refused = refused.unwrap_err();
+            assert!(matches!(refused, EnrolmentError::NotProven(_)), "{refused}");
+        }
+    }
+    // Not even its holder has one key for two clusters: each could be locked out by those who may lock out the other.
+    let second = CredentialRequest::sign(&key, "cluster-b");
+    let refused = enrolment.enroll(&b, Some(&second), "ana").await;
+    let refused = refused.unwrap_err();
+    assert!(
+        matches!(&refused, EnrolmentError::KeyOfAnotherCluster { holder } if *holder == a),
+        "{refused}"
+    );
+    let nothing = revoke(&enrolment, &b, None).await.unwrap();
+    assert_eq!(nothing, []);
+    connect(&server, agent.expose()).await.unwrap();
+}
+
+fn public_key_in(creds: &std::path::Path) -> String {
+    user_of(creds).expect("credentials").to_string()
 }
 
 /// Each writes the whole account's token: neither may undo what the other has done.

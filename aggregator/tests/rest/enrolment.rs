@@ -2,6 +2,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use bus_keys::{CredentialRequest, Key, Kind};
 use serde_json::json;
 use xtask::proxy::TcpProxy;
 
@@ -74,11 +75,36 @@ async fn a_cluster_is_let_in_with_a_manifest_locked_out_and_forgotten() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_let_in_for_whoever_proves_it_and_for_nobody_else() {
+    let stack = Stack::start(0).await;
+    let token = stack.service.token("admin").await;
+    let key = Key::generate(Kind::User);
+    let request = CredentialRequest::sign(&key, "cluster-a").to_string();
+    let body = json!({ "credential_request": request });
+    let other = stack
+        .service
+        .post("/clusters/cluster-b/enroll", &token, &body)
+        .await;
+    assert_eq!(
+        (other.code(), &other.body["field"]),
+        ("invalid_request", &json!("credential_request")),
+        "{other:?}"
+    );
+    let own = stack
+        .service
+        .post("/clusters/cluster-a/enroll", &token, &body)
+        .await;
+    assert_eq!(own.body["public_key"], json!(key.public()), "{own:?}");
+    assert!(own.body["jwt"].is_string(), "{own:?}");
+    assert_eq!(own.body.get("manifest"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_with_an_enrolment_is_named() {
     let stack = Stack::start(0).await;
     let token = stack.service.token("admin").await;
     for (field, value) in [
-        ("public_key", "SUAM"),
+        ("credential_request", "SUAM"),
         ("nats_url", "://"),
         ("image", "a b\n"),
         ("colour", "red"),

@@ -1,5 +1,6 @@
 //! One-time links that join a cluster.
 
+use aggregator::password::{Password, hash};
 use aggregator::sessions::Token;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
@@ -162,6 +163,63 @@ async fn a_link_is_worth_no_more_than_its_maker() {
     stack.service.until("the right is lost", lost).await;
     let answer = open(&stack, Method::POST, &path).await;
     assert_eq!(answer.code(), "invitation_unknown");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_dies_with_the_password_of_its_maker() {
+    let stack = Stack::start(0).await;
+    let path = link(&stack, "cluster-a").await;
+    let token = stack.service.token("admin").await;
+    stack.edit_users(|users| {
+        let another = hash(&Password::from("another one".to_owned()));
+        users["admin"]["password_hash"] = json!(another.expect("a hash").expose());
+    });
+    let signed_out = async || {
+        let me = stack.service.get("/me", &token).await;
+        (me.status == StatusCode::UNAUTHORIZED).then_some(())
+    };
+    stack
+        .service
+        .until("the password is another one", signed_out)
+        .await;
+    let answer = open(&stack, Method::POST, &path).await;
+    assert_eq!(answer.code(), "invitation_unknown");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_die_with_the_cluster_and_new_ones_are_good() {
+    let stack = Stack::start(0).await;
+    let token = stack.service.token("admin").await;
+    // One whose link was used, and one that has nothing but a link.
+    for used in [true, false] {
+        let paths = [
+            link(&stack, "cluster-a").await,
+            link(&stack, "cluster-a").await,
+        ];
+        if used {
+            let joined = open(&stack, Method::POST, &paths[0]).await;
+            assert_eq!(joined.status, StatusCode::OK, "{joined:?}");
+        }
+        let locked_out = delete(&stack, "/clusters/cluster-a", &token).await;
+        assert_eq!(locked_out.status, StatusCode::OK, "{locked_out:?}");
+        let revoked = locked_out.body["revoked"].as_array().expect("keys");
+        assert_eq!(revoked.len(), usize::from(used));
+        for path in &paths {
+            let answer = open(&stack, Method::POST, path).await;
+            assert_eq!(answer.code(), "invitation_unknown", "{answer:?}");
+        }
+        let gone = delete(&stack, "/clusters/cluster-a", &token).await;
+        assert_eq!(gone.code(), "credential_unknown", "{gone:?}");
+    }
+    let path = link(&stack, "cluster-a").await;
+    let joined = open(&stack, Method::POST, &path).await;
+    assert_eq!(joined.status, StatusCode::OK, "{joined:?}");
+}
+
+async fn delete(stack: &Stack, path: &str, token: &str) -> Answer {
+    let request = Request::delete(path).header("authorization", format!("Bearer {token}"));
+    let request = request.body(Body::empty()).expect("a request");
+    Answer::read(stack.service.send(request).await).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

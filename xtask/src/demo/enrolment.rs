@@ -44,14 +44,16 @@ pub async fn join(
             fs::remove_file(old)?;
         }
     }
-    let key = keygen(agent, &joined.seed).await?;
-    private_file(&public, &key)?;
-    private_file(&joined.token, &session.enroll(cluster, &key).await?)?;
+    let request = keygen(agent, &joined.seed, cluster).await?;
+    let enrolled = session.enroll(cluster, &request).await?;
+    private_file(&public, &enrolled.public_key)?;
+    private_file(&joined.token, &enrolled.jwt)?;
     Ok(joined)
 }
 
-async fn keygen(agent: &Path, seed: &Path) -> Result<String> {
-    let output = Command::new(agent).arg("keygen").arg(seed).output().await;
+async fn keygen(agent: &Path, seed: &Path, cluster: &str) -> Result<String> {
+    let mut keygen = Command::new(agent);
+    let output = keygen.arg("keygen").arg(seed).arg(cluster).output().await;
     let output = output.context("cannot run the agent")?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "agent keygen failed: {said}");

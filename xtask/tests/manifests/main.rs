@@ -7,4 +7,5 @@
 mod applied;
 mod policy;
 mod rendered;
+mod restart_only;
 mod same;

@@ -26,15 +26,34 @@ pub fn kustomized(name: &str) -> Option<Objects> {
     )))
 }
 
+/// An overlay of somebody's own on top of one of ours: `lines` stand in its kustomization.yaml.
+pub fn kustomized_with(name: &str, lines: &str) -> Option<String> {
+    let kubectl = required::or_skip(go_tools::find("kubectl").unwrap(), "kubectl")?;
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().canonicalize().unwrap();
+    // kustomize takes no absolute path of another kustomization.
+    let up = "../".repeat(root.components().count() - 1);
+    let ours = overlay(name).canonicalize().unwrap();
+    let ours = ours.strip_prefix("/").unwrap().display();
+    let text = format!("resources: [{up}{ours}]\n{lines}\n");
+    std::fs::write(root.join("kustomization.yaml"), text).unwrap();
+    Some(output(&kubectl, &["kustomize", root.to_str().unwrap()]))
+}
+
 /// `None` where Helm is not there.
 pub fn templated(values: &str) -> Option<Objects> {
     Some(objects(&templated_text(values)?))
 }
 
 pub fn templated_text(values: &str) -> Option<String> {
+    templated_for(NAMESPACE, values)
+}
+
+/// A release in this namespace.
+pub fn templated_for(namespace: &str, values: &str) -> Option<String> {
     let helm = required::or_skip(go_tools::find("helm").unwrap(), "helm")?;
     let chart = workspace::root().join("k8s/chart");
-    let namespace = format!("--namespace={NAMESPACE}");
+    let namespace = format!("--namespace={namespace}");
     let arguments = ["template", "it", chart.to_str().unwrap(), &namespace];
     Some(output(
         &helm,
@@ -49,7 +68,7 @@ fn output(program: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn objects(text: &str) -> Objects {
+pub fn objects(text: &str) -> Objects {
     let documents: Vec<Value> = serde_saphyr::from_multiple(text).unwrap();
     let mut objects = Objects::new();
     for object in documents.into_iter().filter(|object| !object.is_null()) {

@@ -57,7 +57,8 @@ export interface paths {
         post?: never;
         /**
          * Lock a cluster out
-         * @description All its credentials are revoked, its agents cut off, and the cluster is forgotten. With `key` that one credential only.
+         * @description All its credentials are revoked, its agents cut off, its links of `POST …/invite` are void, and the cluster is forgotten. With `key`
+         *     that one credential only.
          */
         delete: operations["revoke_cluster"];
         options?: never;
@@ -771,20 +772,20 @@ export interface components {
          * @example {}
          */
         EnrollBody: {
+            /** @description What `agent keygen FILE CLUSTER` printed, a public key and the proof of its private key: then the answer has no private key in it. */
+            credential_request?: string | null;
             /** @description The agent's image, if not the one that `--agent-image` names. */
             image?: string | null;
             /** @description The nats-server as the cluster reaches it, if not as `--agent-nats-url` says. */
             nats_url?: string | null;
-            /** @description The public key that `agent keygen` printed: then the answer has no private key in it. */
-            public_key?: string | null;
         };
         /** @description What joins the cluster. */
         EnrolledCluster: {
             /** @description The cluster. */
             cluster: components["schemas"]["ClusterName"];
-            /** @description The token, with `public_key` only. */
+            /** @description The token, with `credential_request` only. */
             jwt?: string | null;
-            /** @description For `kubectl apply -f -`. It has a private key in it and cannot be had again. Absent with `public_key`. */
+            /** @description For `kubectl apply -f -`. It has a private key in it and cannot be had again. Absent with `credential_request`. */
             manifest?: string | null;
             /** @description The operation, as it stands in the audit. */
             operation_id: components["schemas"]["OperationId"];
