@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use crate::app::App;
 use crate::client_address::ClientAddress;
 use crate::grants::Grants;
+use crate::password::UserKey;
 use crate::problem::{Problem, ProblemCode};
 use crate::sessions::{FOLLOWING, Live, Session, SessionCookie, Token, WATCHING};
 use crate::sign_in::Identity;
@@ -47,6 +48,16 @@ impl Actor {
     #[must_use]
     pub fn session(&self) -> &Session {
         &self.live.session
+    }
+
+    /// A key that this person alone has, in all replicas, until the password changes.
+    ///
+    /// # Errors
+    /// [`ProblemCode::Unauthenticated`] when the user was removed since the call began.
+    pub fn key(&self, purpose: &str) -> Result<UserKey, Problem> {
+        let user = self.users.borrow().find(&self.user);
+        let user = user.ok_or_else(missing)?;
+        Ok(UserKey::derive(&user.name, &user.password_hash, purpose))
     }
 
     /// A place for a stream that watches the fleet.

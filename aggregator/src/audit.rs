@@ -20,6 +20,7 @@ use crate::problem::{Problem, ProblemCode};
 use crate::store::{self, StoreError};
 
 mod act;
+pub mod cursor;
 mod read;
 
 pub use read::{AuditFilter, AuditPage};

@@ -159,7 +159,11 @@ impl Fleet {
         registry
             .names()
             .filter(|name| actor.grants.sees(name))
-            .filter_map(|name| registry.view(name, now))
+            .filter_map(|name| {
+                let view = registry.view(name, now)?;
+                let whole = actor.grants.sees_all_of(name);
+                Some(if whole { view } else { view.of_part() })
+            })
             .collect()
     }
 

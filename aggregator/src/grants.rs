@@ -70,6 +70,16 @@ impl Grants {
         })
     }
 
+    /// The namespaces of a cluster that may be seen: those that match any of these.
+    #[must_use]
+    pub fn namespaces(&self, cluster: &ClusterName) -> Vec<Pattern> {
+        let grants = self.0.iter();
+        grants
+            .filter(|grant| grant.covers(Right::Read, cluster, None))
+            .flat_map(|grant| grant.namespaces.iter().cloned())
+            .collect()
+    }
+
     /// Where a right was granted, for those who apply it without knowing the rest: a cluster's namespaces that any of these
     /// covers are just those of which [`Grants::may`] says so.
     #[must_use]

@@ -11,9 +11,11 @@ use crate::problem::{Problem, ProblemCode};
 mod hash;
 mod memory;
 mod stdin;
+mod user_key;
 
 pub use hash::{StoredHash, StoredHashError, hash};
 pub use stdin::{HashPasswordError, hash_password_from_stdin};
+pub use user_key::UserKey;
 
 /// Each run fills 19 MiB and keeps a core busy for some 25 ms: more of them at once would starve what else the process does.
 const RUNS_AT_ONCE: usize = 2;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bus_schema::page::limit;
 use bus_schema::verb::{ListNamespaces, NamespaceSummary};
-use bus_schema::{Fault, Namespace, Page};
+use bus_schema::{Fault, Namespace, Page, Pattern};
 
 use crate::agent::Cx;
 use crate::cache::{Caches, NamespaceEntry};
@@ -22,7 +22,11 @@ pub async fn list(cx: Cx, request: ListNamespaces) -> Result<Page<NamespaceSumma
     }
     caches.ready()?;
     let counts = deployments_by_namespace(caches);
+    let wanted = request.namespaces.as_deref();
+    let is_wanted = |name: &str| wanted.is_none_or(|patterns| Pattern::any(patterns, name));
     let mut page = caches.namespaces.walk(request.next.as_deref(), |entries| {
+        // Before the page is cut, so that neither its length nor its end tells of the others.
+        let entries = entries.filter(|(name, _)| is_wanted(name));
         let summaries = entries.filter_map(|(name, entry)| to_summary(name, entry, &counts));
         page::fill(summaries, limit, |_| BYTES, |s| s.namespace.to_string())
     });

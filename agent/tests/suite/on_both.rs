@@ -37,6 +37,7 @@ scenarios! {
     reads:
         lists_show_what_is_there,
         a_list_of_another_cluster_is_refused,
+        pages_of_wanted_namespaces_name_no_others,
         filters_must_all_hold,
         pages_together_are_the_list,
         pods_and_events_are_those_of_the_deployment,

@@ -44,6 +44,31 @@ pub async fn lists_show_what_is_there(stage: &Stage) {
     assert!(namespaces.stale_seconds.is_none());
 }
 
+/// Of namespaces that the requester may not see neither the length of a page nor its cursor tells.
+pub async fn pages_of_wanted_namespaces_name_no_others(stage: &Stage) {
+    stage.ready().await;
+    let wanted = |patterns: &[&str], next: Option<String>| ListNamespaces {
+        namespaces: Some(patterns.iter().map(|p| p.parse().unwrap()).collect()),
+        limit: Some(1),
+        next,
+    };
+    // Others stand before, between and behind them.
+    let patterns = ["default", "kube-sys*"];
+    let first = stage.ask(&wanted(&patterns, None)).await.unwrap();
+    let names = |page: &bus_schema::Page<bus_schema::verb::NamespaceSummary>| -> Vec<String> {
+        page.items.iter().map(|n| n.namespace.to_string()).collect()
+    };
+    assert_eq!(names(&first), ["default"]);
+    assert_eq!(first.next.as_deref(), Some("default"));
+    let second = stage.ask(&wanted(&patterns, first.next)).await.unwrap();
+    assert_eq!(
+        (names(&second), second.next),
+        (vec!["kube-system".to_owned()], None)
+    );
+    let none = stage.ask(&wanted(&[], None)).await.unwrap();
+    assert_eq!((names(&none).len(), none.next), (0, None));
+}
+
 /// Who keeps a list must not be given another cluster's.
 pub async fn a_list_of_another_cluster_is_refused(stage: &Stage) {
     let of = |uid: Option<String>| ListDeployments {

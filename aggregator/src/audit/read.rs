@@ -30,12 +30,15 @@ pub struct AuditFilter {
     pub outcome: Option<Outcome>,
 }
 
+/// Lines, newest first, and the number of the line before which the next page ends; `None` when there are none before.
+pub type Part = (Vec<Entry>, Option<u64>);
+
 /// Part of the audit, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AuditPage {
     /// The lines.
     pub items: Vec<Entry>,
-    /// Give this back as `continue` for older lines; absent when there are none.
+    /// Give this back as `continue` for older lines; absent when there are none. It is of the caller alone.
     #[serde(rename = "continue", skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
@@ -57,7 +60,7 @@ impl Audit {
         limit: usize,
         before: Option<u64>,
         visible: impl Fn(&Entry) -> bool + Sync,
-    ) -> Result<AuditPage, Problem> {
+    ) -> Result<Part, Problem> {
         let state = self.stream.get_info().await.map_err(unavailable)?.state;
         let mut end = before.unwrap_or(u64::MAX).min(state.last_sequence + 1);
         let stop = end
@@ -75,19 +78,13 @@ impl Audit {
                 }
                 if items.len() == limit {
                     let more = end > state.first_sequence.max(1);
-                    return Ok(AuditPage {
-                        items,
-                        next: more.then(|| end.to_string()),
-                    });
+                    return Ok((items, more.then_some(end)));
                 }
             }
             end = start;
         }
         let more = end > state.first_sequence.max(1);
-        Ok(AuditPage {
-            items,
-            next: more.then(|| end.to_string()),
-        })
+        Ok((items, more.then_some(end)))
     }
 
     /// The lines from `start` up to but not including `end`.

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::feed::Gap;
 use super::hearing::Mark;
 use super::known::Known;
+use super::view::of_part;
 use super::window::{Limit, Window};
 use super::{ClusterView, Moment, Registry};
 
@@ -21,17 +22,38 @@ const SHOWN: Limit = Limit {
 /// Something new.
 #[derive(Debug, Clone)]
 pub enum News {
-    /// A cluster looks otherwise than before, or is new.
-    Shown(Box<ClusterView>),
+    /// A cluster looks otherwise than before, or is new: to those who may see all of it, to those who may see a part, or to both.
+    Shown {
+        /// The cluster.
+        cluster: ClusterName,
+        /// To those who may see all of its namespaces; `None` if it looks to them as before.
+        whole: Option<Box<ClusterView>>,
+        /// To those who may see some of them, likewise.
+        part: Option<Box<ClusterView>>,
+    },
     /// Changes of a cluster's deployments were missed, so many if that is known.
     Missed(ClusterName, Option<u64>),
 }
 
-/// How a cluster was shown last.
+/// How a cluster was shown last. When a part is shown depends on that part alone: its reader does not learn from the time when the
+/// rest has changed.
 #[derive(Debug, Default)]
 pub(super) struct Shown {
-    last: Option<Box<ClusterView>>,
+    whole: Last,
+    part: Last,
+}
+
+#[derive(Debug, Default)]
+struct Last {
+    view: Option<Box<ClusterView>>,
     times: Window,
+}
+
+impl Last {
+    /// Whether it is to be shown now; `same` compares with what was shown last.
+    fn is_due(&mut self, now: Mark, same: impl FnOnce(&ClusterView) -> bool) -> bool {
+        !self.view.as_deref().is_some_and(same) && self.times.take(1, SHOWN, now.at)
+    }
 }
 
 impl Registry {
@@ -59,13 +81,31 @@ impl Known {
         (now, wall): (Mark, Timestamp),
         tell: &mut impl FnMut(News),
     ) {
-        let same = |last: &ClusterView| self.looks_like(last, now, wall);
-        if !self.shown.last.as_deref().is_some_and(same) && self.shown.times.take(1, SHOWN, now.at)
-        {
-            let view = Box::new(self.view(cluster.clone(), now, wall));
-            self.shown.last = Some(view.clone());
-            tell(News::Shown(view));
+        let mut shown = std::mem::take(&mut self.shown);
+        let conditions = self.conditions(now, wall);
+        let counts = self.record.heartbeat.counts.as_ref();
+        let whole = shown.whole.is_due(now, |last| {
+            self.looks_like(last, now)
+                && last.counts.as_ref() == counts
+                && same(&last.conditions, &conditions)
+        });
+        let part = shown.part.is_due(now, |last| {
+            self.looks_like(last, now) && same(&last.conditions, &of_part(&conditions))
+        });
+        if whole || part {
+            let view = self.view(cluster.clone(), now, wall);
+            let part = part.then(|| Box::new(view.clone().of_part()));
+            let whole = whole.then(|| Box::new(view));
+            shown.whole.view = whole.clone().or(shown.whole.view);
+            shown.part.view = part.clone().or(shown.part.view);
+            let cluster = cluster.clone();
+            tell(News::Shown {
+                cluster,
+                whole,
+                part,
+            });
         }
+        self.shown = shown;
         match self.follow(now) {
             Some(Gap::Counted(missed)) => tell(News::Missed(cluster.clone(), Some(missed))),
             Some(Gap::Unknown) => tell(News::Missed(cluster.clone(), None)),
@@ -73,8 +113,8 @@ impl Known {
         }
     }
 
-    /// But for ages. Compares without making a view: it is asked for every heartbeat.
-    fn looks_like(&self, view: &ClusterView, now: Mark, wall: Timestamp) -> bool {
+    /// But for ages, counts and conditions. Compares without making a view: it is asked for every heartbeat.
+    fn looks_like(&self, view: &ClusterView, now: Mark) -> bool {
         let heartbeat = &self.record.heartbeat;
         view.presence == self.presence(now)
             && view.agents == self.alive(now).count()
@@ -82,8 +122,6 @@ impl Known {
             && view.kubernetes_version == heartbeat.kubernetes_version
             && view.agent_version == heartbeat.agent_version
             && view.verbs == heartbeat.verbs
-            && view.counts == heartbeat.counts
-            && same(&view.conditions, &self.conditions(now, wall))
     }
 }
 

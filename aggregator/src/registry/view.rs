@@ -1,6 +1,6 @@
 //! A cluster as it is shown.
 
-use bus_schema::{ClusterName, Condition, Counts};
+use bus_schema::{ClusterName, Condition, ConditionType, Counts};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -34,11 +34,45 @@ pub struct ClusterView {
     pub agents: usize,
     /// The verbs that its agent answers.
     pub verbs: Vec<String>,
-    /// What it holds, as last heard.
+    /// What it holds, as last heard. Absent until its agent has read the cluster, and for whoever may see only some of its
+    /// namespaces: it counts all of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counts: Option<Counts>,
     /// What is wrong.
     pub conditions: Vec<Condition>,
+}
+
+impl ClusterView {
+    /// What those are shown of it who may see only some of its namespaces: nothing that counts or names the others.
+    #[must_use]
+    pub fn of_part(self) -> Self {
+        Self {
+            counts: None,
+            conditions: of_part(&self.conditions),
+            ..self
+        }
+    }
+}
+
+/// Conditions without the agent's own words, which may be about any namespace, and how often something happened.
+pub(super) fn of_part(conditions: &[Condition]) -> Vec<Condition> {
+    let plain = |condition: &Condition| {
+        let message = match condition.kind {
+            ConditionType::KubernetesUnreachable => "the agent cannot reach its API server",
+            ConditionType::Unauthorized => "the API server does not accept the agent's token",
+            ConditionType::Forbidden => "the agent's RBAC forbids what it needs",
+            ConditionType::CacheStale => "what is shown of the cluster may be out of date",
+            ConditionType::Misbehaving => "an agent of this cluster sends what it should not",
+            // Said by the aggregator, of the agent's clock and of the cluster's identity.
+            ConditionType::ClockSkew | ConditionType::IdentityConflict => &condition.message,
+            ConditionType::Other => return None,
+        };
+        Some(Condition {
+            message: message.to_owned(),
+            ..condition.clone()
+        })
+    };
+    conditions.iter().filter_map(plain).collect()
 }
 
 impl Known {

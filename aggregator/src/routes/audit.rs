@@ -8,7 +8,7 @@ use utoipa::IntoParams;
 
 use crate::actor::Actor;
 use crate::app::App;
-use crate::audit::{AuditFilter, AuditPage, Entry, Outcome};
+use crate::audit::{AuditFilter, AuditPage, Entry, Outcome, cursor};
 use crate::extract::Query;
 use crate::problem::{Problem, ProblemCode};
 
@@ -53,18 +53,6 @@ pub async fn read_audit(
     actor: Actor,
     Query(filter): Query<Filter>,
 ) -> Result<Json<AuditPage>, Problem> {
-    let before = filter
-        .next
-        .as_deref()
-        .map(str::parse::<u64>)
-        .transpose()
-        .map_err(|_| {
-            Problem::new(
-                ProblemCode::InvalidRequest,
-                "continue: give back the `continue` of the page before as it was",
-            )
-            .field("continue")
-        })?;
     let wanted = AuditFilter {
         user: filter.user,
         cluster: filter.cluster,
@@ -73,9 +61,15 @@ pub async fn read_audit(
         verb: filter.verb,
         outcome: filter.outcome,
     };
-    page(&app, &actor, &wanted, filter.limit.unwrap_or(100), before)
-        .await
-        .map(Json)
+    page(
+        &app,
+        &actor,
+        &wanted,
+        filter.limit.unwrap_or(100),
+        filter.next,
+    )
+    .await
+    .map(Json)
 }
 
 /// A page of what the actor may see.
@@ -84,16 +78,26 @@ pub async fn page(
     actor: &Actor,
     filter: &AuditFilter,
     limit: u32,
-    before: Option<u64>,
+    next: Option<String>,
 ) -> Result<AuditPage, Problem> {
     if limit == 0 || limit > MOST {
         let detail = format!("limit: use 1 to {MOST}");
         return Err(Problem::new(ProblemCode::InvalidRequest, detail).field("limit"));
     }
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    app.audit
-        .page(filter, limit, before, |entry| visible(actor, entry))
-        .await
+    let key = actor.key(cursor::PURPOSE)?;
+    let before = next.map(|text| cursor::read(&key, &text).ok_or_else(not_a_cursor));
+    let page = app.audit.page(filter, limit, before.transpose()?, |entry| {
+        visible(actor, entry)
+    });
+    let (items, next) = page.await?;
+    let next = next.map(|line| cursor::write(&key, line));
+    Ok(AuditPage { items, next })
+}
+
+fn not_a_cursor() -> Problem {
+    let detail = "continue: give back the `continue` of your page before as it was";
+    Problem::new(ProblemCode::InvalidRequest, detail).field("continue")
 }
 
 fn visible(actor: &Actor, entry: &Entry) -> bool {

@@ -35,7 +35,7 @@ pub struct Paging {
 
 /// The namespaces of a cluster
 ///
-/// Those that the caller may see; a page may so have fewer items than its limit.
+/// Those that the caller may see, ordered by name.
 #[utoipa::path(get, path = "/namespaces/{cluster}", tag = "Fleet", params(Where, Paging),
     responses((status = 200, body = Page<NamespaceSummary>), Problem))]
 pub async fn list_namespaces(
@@ -44,15 +44,17 @@ pub async fn list_namespaces(
     Path(Where { cluster }): Path<Where>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<NamespaceSummary>>, Problem> {
+    let grants = &actor.grants;
     let request = ListNamespaces {
+        namespaces: (!grants.sees_all_of(&cluster)).then(|| grants.namespaces(&cluster)),
         limit: paging.limit,
         next: paging.next,
     };
     let mut page = app.fleet.ask(&actor, &cluster, &request).await?;
-    page.items.retain(|item| {
-        actor
-            .grants
-            .may(Right::Read, &cluster, Some(&item.namespace))
-    });
+    // Whatever the agent makes of the patterns: nothing else is shown, nor named by the cursor.
+    page.items
+        .retain(|item| grants.may(Right::Read, &cluster, Some(&item.namespace)));
+    let last = page.items.last().map(|item| item.namespace.to_string());
+    page.next = page.next.and(last);
     Ok(Json(page))
 }

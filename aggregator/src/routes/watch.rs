@@ -17,7 +17,8 @@ use crate::watch::View;
 ///
 /// Server-sent events with ids. `reset` or `resumed` is the first one: after a `reset`, whose `reason` is `started`, `unknown_id` or
 /// `too_old`, read the lists; after `resumed` the stream goes on just behind the event named by `Last-Event-ID`. `cluster` has a cluster as
-/// in `GET /clusters`, when anything but its age changed; `cluster_gone` one that was forgotten. `deployment` has one that changed, as in
+/// in `GET /clusters`, when anything but its age changed; whoever may see, or asks for, only some
+/// namespaces is not told its `counts`, nor when they change; `cluster_gone` one that was forgotten. `deployment` has one that changed, as in
 /// `GET /deployments`, or without `deployment` one that is gone. `gap` tells that changes were missed, of its `cluster`, or without one by
 /// this stream because its reader is too slow: read the lists again. `problem` comes before the stream ends by itself.
 #[utoipa::path(get, path = "/watch", tag = "Fleet",

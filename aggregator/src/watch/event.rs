@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::fleet::FleetDeployment;
-use crate::registry::{CHANGE_BYTES, News};
+use crate::registry::{CHANGE_BYTES, ClusterView, News};
 
 /// What happened.
 #[derive(Debug)]
@@ -17,9 +17,10 @@ pub struct Event {
     pub(super) cluster: ClusterName,
     /// Absent where it is about the cluster as a whole.
     pub(super) namespace: Option<Namespace>,
-    pub(super) data: Arc<str>,
-    /// What those are told who may see all of the cluster, where that is more.
-    pub(super) more: Option<Arc<str>>,
+    /// What those are told who may see all of the cluster and have asked for all of it; `None` where that is nothing.
+    pub(super) whole: Option<Arc<str>>,
+    /// What the others are told who may see it, likewise.
+    pub(super) part: Option<Arc<str>>,
 }
 
 /// The data of an event `deployment`.
@@ -37,9 +38,19 @@ impl Event {
     #[must_use]
     pub fn of(news: News) -> Self {
         match news {
-            News::Shown(view) => {
-                let data = written(&view);
-                Self::about("cluster", view.cluster, data)
+            News::Shown {
+                cluster,
+                whole,
+                part,
+            } => {
+                let data = |view: Option<Box<ClusterView>>| Some(written(&view?).into());
+                Self {
+                    name: "cluster",
+                    cluster,
+                    namespace: None,
+                    whole: data(whole),
+                    part: data(part),
+                }
             }
             News::Missed(cluster, missed) => Self::gap(cluster, missed),
         }
@@ -55,15 +66,12 @@ impl Event {
     /// Changes of a cluster's deployments were missed. How many is for those alone who may see all of them.
     #[must_use]
     pub fn gap(cluster: ClusterName, missed: Option<u64>) -> Self {
-        let more = missed.map(|missed| {
-            json!({ "cluster": cluster, "missed": missed })
-                .to_string()
-                .into()
-        });
+        let counted = missed.map(|missed| json!({ "cluster": cluster, "missed": missed }));
         let data = json!({ "cluster": cluster }).to_string();
+        let gap = Self::about("gap", cluster, data);
         Self {
-            more,
-            ..Self::about("gap", cluster, data)
+            whole: counted.map(|data| data.to_string().into()).or(gap.whole),
+            ..gap
         }
     }
 
@@ -100,16 +108,20 @@ impl Event {
 
     /// The memory that it takes.
     pub(super) fn bytes(&self) -> usize {
-        CHANGE_BYTES + self.data.len() + self.more.as_ref().map_or(0, |more| more.len())
+        let bytes = |data: &Option<Arc<str>>| data.as_ref().map_or(0, |data| data.len());
+        let shared = matches!((&self.whole, &self.part), (Some(whole), Some(part)) if Arc::ptr_eq(whole, part));
+        let part = if shared { 0 } else { bytes(&self.part) };
+        CHANGE_BYTES + bytes(&self.whole) + part
     }
 
     fn about(name: &'static str, cluster: ClusterName, data: String) -> Self {
+        let whole: Option<Arc<str>> = Some(data.into());
         Self {
             name,
             cluster,
             namespace: None,
-            data: data.into(),
-            more: None,
+            part: whole.clone(),
+            whole,
         }
     }
 }

@@ -28,8 +28,8 @@ impl View {
         if !wanted || !self.grants.may(Right::Read, cluster, namespace) {
             return None;
         }
-        let all = || self.grants.sees_all_of(cluster) && self.namespaces.is_empty();
-        let more = event.more.as_ref().filter(|_| all());
-        Some(more.unwrap_or(&event.data))
+        let all = self.namespaces.is_empty() && self.grants.sees_all_of(cluster);
+        let told = if all { &event.whole } else { &event.part };
+        told.as_ref()
     }
 }

@@ -14,6 +14,7 @@ mod last_known;
 mod last_known_faults;
 mod logs;
 mod metrics;
+mod partial_view;
 mod reads;
 mod restart;
 mod revocations;

@@ -3,11 +3,14 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Access, Namespace, Page, Request, Right};
+use crate::{Access, Namespace, Page, Pattern, Request, Right};
 
 /// Asks for the namespaces, ordered by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListNamespaces {
+    /// Only those that match one of these, counted by the limit and named by `continue`; all if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespaces: Option<Vec<Pattern>>,
     /// At most this many items, [`crate::DEFAULT_LIMIT`] if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,

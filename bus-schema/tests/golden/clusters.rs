@@ -66,6 +66,7 @@ fn namespaces() {
     golden(
         "namespaces.request",
         &ListNamespaces {
+            namespaces: Some(vec![name("shop-*")]),
             limit: Some(100),
             next: Some("shop".to_owned()),
         },

@@ -66,7 +66,15 @@ impl Watched {
 
 fn short(news: &News) -> String {
     match news {
-        News::Shown(view) => format!("{:?} {}", view.presence, view.agents),
+        News::Shown { whole, part, .. } => {
+            let (seen, view) = match (whole, part) {
+                (Some(view), Some(_)) => ("", view),
+                (Some(view), None) => ("whole ", view),
+                (None, Some(view)) => ("part ", view),
+                (None, None) => panic!("nothing is new"),
+            };
+            format!("{seen}{:?} {}", view.presence, view.agents)
+        }
         News::Missed(_, missed) => format!("missed {missed:?}"),
     }
 }
@@ -93,7 +101,8 @@ fn a_cluster_is_shown_anew_when_more_than_its_age_has_changed() {
             ..Counts::default()
         });
     };
-    assert_eq!(it.beats_so(52.0, "i1", 0, counts), ["Online 1"]);
+    // Of namespaces that whoever sees a part may not see, for all that is known here.
+    assert_eq!(it.beats_so(52.0, "i1", 0, counts), ["whole Online 1"]);
     let upgraded = |heartbeat: &mut Heartbeat| {
         counts(heartbeat);
         "0.2.0".clone_into(&mut heartbeat.agent_version);
@@ -203,7 +212,9 @@ fn rivals_and_those_who_have_not_read_their_cluster_are_not_followed() {
     assert_eq!(it.beats_so(0.1, "i0", 0, rival), ["Online 1"]);
     assert_eq!(it.hears("i0", 0, 1), Verdict::PassedOver);
     assert_eq!(it.hears("i1", 0, 1), Verdict::PassedOver);
-    assert_eq!(it.beats(0.2, "i1", 1), FIRST);
+    // What it counts is news to whoever sees all of it.
+    let first = ["whole Online 1", "missed None"];
+    assert_eq!(it.beats(0.2, "i1", 1), first);
     let older = |heartbeat: &mut Heartbeat| heartbeat.changes = None;
     let mut other = Watched::new();
     assert_eq!(other.beats_so(0.0, "i1", 0, older), ["Online 1"]);
@@ -228,4 +239,30 @@ fn who_tells_too_much_is_left_out_until_a_while_has_passed() {
     assert!(it.registry.may_tell(&cluster(), TOLD.most, now));
     assert!(!it.registry.may_tell(&cluster(), 1, it.at(4.0)));
     assert!(it.registry.may_tell(&cluster(), 1, it.at(5.0)));
+}
+
+#[test]
+fn what_changes_where_a_reader_may_not_look_does_not_delay_the_rest() {
+    let mut it = Watched::new();
+    it.beats(0.0, "i1", 0);
+    let counting = |deployments: u64| {
+        move |heartbeat: &mut Heartbeat| {
+            heartbeat.counts = Some(Counts {
+                deployments,
+                ..Counts::default()
+            });
+        }
+    };
+    for beat in 1..100_u32 {
+        let seconds = f64::from(beat) / 1000.0;
+        let news = it.beats_so(seconds, "i1", 0, counting(beat.into()));
+        assert!(news.iter().all(|new| new == "whole Online 1"), "{news:?}");
+    }
+    // Whoever sees all of it has been shown it four times in this second, and is shown this later.
+    let upgraded = |heartbeat: &mut Heartbeat| {
+        counting(99)(heartbeat);
+        "0.2.0".clone_into(&mut heartbeat.agent_version);
+    };
+    assert_eq!(it.beats_so(0.2, "i1", 0, upgraded), ["part Online 1"]);
+    assert_eq!(it.news(1.1), ["whole Online 1"]);
 }

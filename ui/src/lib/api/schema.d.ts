@@ -345,7 +345,7 @@ export interface paths {
         };
         /**
          * The namespaces of a cluster
-         * @description Those that the caller may see; a page may so have fewer items than its limit.
+         * @description Those that the caller may see, ordered by name.
          */
         get: operations["list_namespaces"];
         put?: never;
@@ -467,7 +467,8 @@ export interface paths {
          * Watch the whole fleet
          * @description Server-sent events with ids. `reset` or `resumed` is the first one: after a `reset`, whose `reason` is `started`, `unknown_id` or
          *     `too_old`, read the lists; after `resumed` the stream goes on just behind the event named by `Last-Event-ID`. `cluster` has a cluster as
-         *     in `GET /clusters`, when anything but its age changed; `cluster_gone` one that was forgotten. `deployment` has one that changed, as in
+         *     in `GET /clusters`, when anything but its age changed; whoever may see, or asks for, only some
+         *     namespaces is not told its `counts`, nor when they change; `cluster_gone` one that was forgotten. `deployment` has one that changed, as in
          *     `GET /deployments`, or without `deployment` one that is gone. `gap` tells that changes were missed, of its `cluster`, or without one by
          *     this stream because its reader is too slow: read the lists again. `problem` comes before the stream ends by itself.
          */
@@ -566,7 +567,7 @@ export interface components {
         };
         /** @description Part of the audit, newest first. */
         AuditPage: {
-            /** @description Give this back as `continue` for older lines; absent when there are none. */
+            /** @description Give this back as `continue` for older lines; absent when there are none. It is of the caller alone. */
             continue?: string | null;
             /** @description The lines. */
             items: components["schemas"]["Entry"][];

@@ -52,6 +52,7 @@ describe('totals', () => {
       presence: { online: 2, stale: 0, offline: 1 },
       deployments: 6,
       health: { healthy: 2, failed: 1, unknown: 3 },
+      uncounted: 1,
     });
   });
 });

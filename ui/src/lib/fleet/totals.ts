@@ -11,13 +11,16 @@ export interface Totals {
   presence: Record<Cluster['presence'], number>;
   deployments: number;
   health: HealthCounts;
+  /** Clusters whose deployments are not counted here: not read yet, or only some of their namespaces may be seen. */
+  uncounted: number;
 }
 
 export function totals(clusters: Cluster[]): Totals {
-  const sum: Totals = { presence: { online: 0, stale: 0, offline: 0 }, deployments: 0, health: {} };
+  const sum: Totals = { presence: { online: 0, stale: 0, offline: 0 }, deployments: 0, health: {}, uncounted: 0 };
   for (const cluster of clusters) {
     sum.presence[cluster.presence] += 1;
     sum.deployments += cluster.counts?.deployments ?? 0;
+    sum.uncounted += cluster.counts ? 0 : 1;
     for (const [health, count] of Object.entries(healthOf(cluster)) as [Health, number][]) {
       sum.health[health] = (sum.health[health] ?? 0) + count;
     }
