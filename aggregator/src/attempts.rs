@@ -1,48 +1,63 @@
-//! How often one address may try to sign in: a table of fixed size, whatever the number of addresses. Time is an argument.
+//! How often somebody may try what can be guessed: a table of fixed size, whatever the number of users and addresses. Time is an
+//! argument. A try counts for the user at that address, for the address and for its network, each with an allowance of its own: wrong
+//! tries of one person are not everybody's behind the same proxy, and many addresses of one network are one guesser.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// At once, after a while without any.
-const AT_ONCE: u32 = 5;
+use crate::client_address::network;
 
-/// After that one each so often, which makes five a minute.
-const ONE_EACH: Duration = Duration::from_secs(12);
+/// How much may be tried: so many at once after a while without any, and then one each so often. Each is paid off within a minute.
+#[derive(Debug, Clone, Copy)]
+struct Allowance {
+    at_once: u32,
+    one_each: Duration,
+}
+
+/// For one user from one address, for a device that the user has signed in from, and for links from one address.
+const NARROW: Allowance = Allowance {
+    at_once: 5,
+    one_each: Duration::from_secs(12),
+};
+
+/// For all users from one address, or network of 64 bits of IPv6: an office, a proxy.
+const ADDRESS: Allowance = Allowance {
+    at_once: 20,
+    one_each: Duration::from_secs(3),
+};
+
+/// For all of a network: 24 bits of IPv4, 48 of IPv6, which is what one customer gets.
+const NETWORK: Allowance = Allowance {
+    at_once: 100,
+    one_each: Duration::from_millis(600),
+};
 
 const SETS: usize = 8192;
 
-/// The slots that an address may stand in.
+/// The slots that a source may be in.
 const WAYS: usize = 8;
 
-/// Who tries. Of an IPv6 address only the network: whoever has one has 2^64 addresses in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Source {
-    V4([u8; 4]),
-    V6([u8; 8]),
+/// Somebody whose tries are counted, as a number that nobody outside can choose.
+#[derive(Debug, Clone, Copy)]
+struct Source {
+    key: u64,
+    allowance: Allowance,
 }
 
-impl From<IpAddr> for Source {
-    fn from(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self::V4(address.octets()),
-            IpAddr::V6(address) => {
-                let [a, b, c, d, e, f, g, h, ..] = address.octets();
-                Self::V6([a, b, c, d, e, f, g, h])
-            }
-        }
-    }
-}
+/// Those for whom one try counts.
+#[derive(Debug, Clone)]
+pub struct Sources(Vec<Source>);
 
-/// An address that has tried, and when its last try will have been paid off.
+/// A source that has tried, and when its last try will have been paid off.
 #[derive(Debug, Clone, Copy)]
 struct Slot {
-    source: Source,
+    key: u64,
     paid_off: Instant,
 }
 
-/// The tries of all addresses.
+/// The tries of all sources.
 #[derive(Debug)]
 pub struct Attempts {
     slots: Mutex<Box<[Option<Slot>]>>,
@@ -60,53 +75,95 @@ impl Default for Attempts {
 }
 
 impl Attempts {
-    /// Counts a try; refuses it with the time to wait when there were too many.
+    /// Somebody of whom nothing is known who tries a password of this user.
+    #[must_use]
+    pub fn stranger(&self, user: &str, address: IpAddr) -> Sources {
+        let host = network(address, 32, 64);
+        Sources(vec![
+            self.source(("user", user, host), NARROW),
+            self.source(("address", host), ADDRESS),
+            self.source(("network", network(address, 24, 48)), NETWORK),
+        ])
+    }
+
+    /// A device that this user has signed in from: what strangers try does not count for it, nor what it tries for them.
+    #[must_use]
+    pub fn device(&self, user: &str, device: &[u8]) -> Sources {
+        Sources(vec![self.source(("device", user, device), NARROW)])
+    }
+
+    /// Somebody who tries a link.
+    #[must_use]
+    pub fn link(&self, address: IpAddr) -> Sources {
+        Sources(vec![
+            self.source(("link", network(address, 32, 64)), NARROW),
+            self.source(("network", network(address, 24, 48)), NETWORK),
+        ])
+    }
+
+    fn source(&self, of: impl Hash, allowance: Allowance) -> Source {
+        let key = self.hasher.hash_one(of);
+        Source { key, allowance }
+    }
+
+    /// Counts a try for all of these; refuses it, and counts it for none, when one of them has tried too often.
     ///
     /// # Errors
-    /// The time after which the address may try again.
-    pub fn take(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
-        let source = Source::from(address);
+    /// The time after which all of them may try again.
+    pub fn take(&self, sources: &Sources, now: Instant) -> Result<(), Duration> {
         let mut slots = self.slots();
-        let set = self.set(&mut slots, source);
-        let slot = place(set, source, now);
-        let before = slot.map_or(now, |slot| slot.paid_off.max(now));
-        let allowed_at = before.checked_sub(ONE_EACH * (AT_ONCE - 1)).unwrap_or(now);
-        if allowed_at > now {
-            return Err(allowed_at - now);
-        }
-        *slot = Some(Slot {
-            source,
-            paid_off: before + ONE_EACH,
+        let waits = sources.0.iter().filter_map(|source| {
+            let slot = find(set(&mut slots, source.key), source.key)?;
+            let allowed_at = slot
+                .paid_off
+                .checked_sub(source.allowance.one_each * (source.allowance.at_once - 1))?;
+            allowed_at
+                .checked_duration_since(now)
+                .filter(|wait| !wait.is_zero())
         });
+        if let Some(wait) = waits.max() {
+            return Err(wait);
+        }
+        for source in &sources.0 {
+            let slot = place(set(&mut slots, source.key), source.key, now);
+            let before = slot.map_or(now, |slot| slot.paid_off.max(now));
+            *slot = Some(Slot {
+                key: source.key,
+                paid_off: before + source.allowance.one_each,
+            });
+        }
         Ok(())
     }
 
     /// Takes a try back: it was a right one, and an office behind one address may sign in as often as it likes.
-    pub fn give_back(&self, address: IpAddr) {
-        let source = Source::from(address);
+    pub fn give_back(&self, sources: &Sources) {
         let mut slots = self.slots();
-        let set = self.set(&mut slots, source);
-        let slot = set.iter_mut().flatten().find(|slot| slot.source == source);
-        if let Some(slot) = slot {
-            slot.paid_off = slot.paid_off.checked_sub(ONE_EACH).unwrap_or(slot.paid_off);
+        for source in &sources.0 {
+            if let Some(slot) = find(set(&mut slots, source.key), source.key) {
+                let before = slot.paid_off.checked_sub(source.allowance.one_each);
+                slot.paid_off = before.unwrap_or(slot.paid_off);
+            }
         }
     }
 
     fn slots(&self) -> MutexGuard<'_, Box<[Option<Slot>]>> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn set<'a>(&self, slots: &'a mut [Option<Slot>], source: Source) -> &'a mut [Option<Slot>] {
-        let hash = self.hasher.hash_one(source);
-        let set = usize::try_from(hash % SETS as u64).unwrap_or(0);
-        &mut slots[set * WAYS..(set + 1) * WAYS]
-    }
 }
 
-/// The slot of the source, emptied if it is another's. With all of them taken the one goes that is soonest paid off: an address that
-/// tries often cannot be washed out by many that try once.
-fn place(set: &mut [Option<Slot>], source: Source, now: Instant) -> &mut Option<Slot> {
-    let own = |slot: &Option<Slot>| slot.is_some_and(|slot| slot.source == source);
+fn set(slots: &mut [Option<Slot>], key: u64) -> &mut [Option<Slot>] {
+    let set = usize::try_from(key % SETS as u64).unwrap_or(0);
+    &mut slots[set * WAYS..(set + 1) * WAYS]
+}
+
+fn find(set: &mut [Option<Slot>], key: u64) -> Option<&mut Slot> {
+    set.iter_mut().flatten().find(|slot| slot.key == key)
+}
+
+/// The slot of the source, emptied if it is another's. With all of them taken the one goes that is soonest paid off: whoever tries often
+/// cannot be washed out by many that try once.
+fn place(set: &mut [Option<Slot>], key: u64, now: Instant) -> &mut Option<Slot> {
+    let own = |slot: &Option<Slot>| slot.is_some_and(|slot| slot.key == key);
     let index = set.iter().position(own).unwrap_or_else(|| {
         let soonest = |slot: &Option<Slot>| slot.map_or(now, |slot| slot.paid_off);
         let indices = 0..set.len();
@@ -130,65 +187,121 @@ mod tests {
         Ipv4Addr::from(number).into()
     }
 
+    fn v6(text: &str) -> IpAddr {
+        text.parse::<Ipv6Addr>().unwrap().into()
+    }
+
     /// Tries until it is refused; how often that went well, and how long to wait.
-    fn exhaust(attempts: &Attempts, address: IpAddr, now: Instant) -> (usize, Duration) {
-        for taken in 0..100 {
-            if let Err(wait) = attempts.take(address, now) {
+    fn exhaust(attempts: &Attempts, sources: &Sources, now: Instant) -> (usize, Duration) {
+        for taken in 0..1000 {
+            if let Err(wait) = attempts.take(sources, now) {
                 return (taken, wait);
             }
         }
         panic!("never refused");
     }
 
+    /// Tries one password of each of many users.
+    fn spray(attempts: &Attempts, addresses: impl Iterator<Item = IpAddr>, now: Instant) -> usize {
+        let tried = addresses.enumerate().filter(|(number, address)| {
+            let stranger = attempts.stranger(&format!("user-{number}"), *address);
+            attempts.take(&stranger, now).is_ok()
+        });
+        tried.count()
+    }
+
     #[test]
     fn the_sixth_try_is_refused_until_its_time_has_come() {
         let (attempts, now) = (Attempts::default(), Instant::now());
-        let (taken, wait) = exhaust(&attempts, v4(1), now);
-        assert_eq!((taken, wait), (5, ONE_EACH));
+        let ana = attempts.stranger("ana", v4(1));
+        let (taken, wait) = exhaust(&attempts, &ana, now);
+        assert_eq!((taken, wait), (5, NARROW.one_each));
         let just_before = now + wait - Duration::from_millis(1);
-        assert!(attempts.take(v4(1), just_before).is_err());
-        assert!(attempts.take(v4(1), now + wait).is_ok());
-        assert!(attempts.take(v4(1), now + wait).is_err());
-        let (later, _) = exhaust(&attempts, v4(1), now + Duration::from_secs(600));
+        assert!(attempts.take(&ana, just_before).is_err());
+        assert!(attempts.take(&ana, now + wait).is_ok());
+        assert!(attempts.take(&ana, now + wait).is_err());
+        let (later, _) = exhaust(&attempts, &ana, now + Duration::from_secs(600));
         assert_eq!(later, 5);
     }
 
     #[test]
-    fn another_address_goes_on() {
+    fn another_user_another_address_and_a_known_device_go_on() {
         let (attempts, now) = (Attempts::default(), Instant::now());
-        exhaust(&attempts, v4(1), now);
-        assert!(attempts.take(v4(2), now).is_ok());
+        exhaust(&attempts, &attempts.stranger("ana", v4(1)), now);
+        assert!(attempts.take(&attempts.stranger("bob", v4(1)), now).is_ok());
+        assert!(attempts.take(&attempts.stranger("ana", v4(2)), now).is_ok());
+        let device = attempts.device("ana", b"laptop");
+        assert_eq!(exhaust(&attempts, &device, now).0, 5);
+        assert!(
+            attempts
+                .take(&attempts.device("ana", b"phone"), now)
+                .is_ok()
+        );
+        assert!(
+            attempts
+                .take(&attempts.device("bob", b"laptop"), now)
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn an_address_has_twenty_for_all_users_and_a_network_a_hundred() {
+        let (attempts, now) = (Attempts::default(), Instant::now());
+        assert_eq!(spray(&attempts, (0..50).map(|_| v4(1)), now), 20);
+        let addresses = (256..512).flat_map(|number| [v4(number); 3]);
+        assert_eq!(spray(&attempts, addresses, now), 100);
+        let sources = (0..65_536).map(|number| v6(&format!("2001:db8:0:{number:x}::1")));
+        assert_eq!(spray(&attempts, sources, now), 100);
+        assert!(
+            attempts
+                .take(&attempts.stranger("ana", v6("2001:db8:1::1")), now)
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn what_is_refused_for_one_reason_does_not_count_for_another() {
+        let (attempts, now) = (Attempts::default(), Instant::now());
+        for _ in 0..1000 {
+            let _ = attempts.take(&attempts.stranger("ana", v4(1)), now);
+        }
+        assert_eq!(spray(&attempts, (0..50).map(|_| v4(1)), now), 20 - 5);
     }
 
     #[test]
     fn right_tries_do_not_count() {
         let (attempts, now) = (Attempts::default(), Instant::now());
-        for _ in 0..100 {
-            attempts.take(v4(1), now).unwrap();
-            attempts.give_back(v4(1));
+        for number in 0..1000 {
+            let stranger = attempts.stranger(&format!("user-{}", number % 3), v4(1));
+            attempts.take(&stranger, now).unwrap();
+            attempts.give_back(&stranger);
         }
-        assert_eq!(exhaust(&attempts, v4(1), now).0, 5);
+        assert_eq!(
+            exhaust(&attempts, &attempts.stranger("user-1", v4(1)), now).0,
+            5
+        );
     }
 
     #[test]
     fn tries_at_the_same_time_count_before_they_are_known_to_be_right() {
         let (attempts, now) = (Attempts::default(), Instant::now());
-        exhaust(&attempts, v4(1), now);
-        attempts.give_back(v4(1));
-        assert!(attempts.take(v4(1), now).is_ok());
-        assert!(attempts.take(v4(1), now).is_err());
+        let ana = attempts.stranger("ana", v4(1));
+        exhaust(&attempts, &ana, now);
+        attempts.give_back(&ana);
+        assert!(attempts.take(&ana, now).is_ok());
+        assert!(attempts.take(&ana, now).is_err());
     }
 
     #[test]
     fn an_ipv6_network_is_one_source_and_a_mapped_address_is_what_it_maps() {
         let (attempts, now) = (Attempts::default(), Instant::now());
-        let v6 = |text: &str| IpAddr::from(text.parse::<Ipv6Addr>().unwrap());
-        exhaust(&attempts, v6("2001:db8::1"), now);
-        assert!(attempts.take(v6("2001:db8::ffff:1"), now).is_err());
-        assert!(attempts.take(v6("2001:db8:0:1::1"), now).is_ok());
-        exhaust(&attempts, v4(0x0a00_0001), now);
-        assert!(attempts.take(v6("::ffff:10.0.0.1"), now).is_err());
-        assert!(attempts.take(v6("::ffff:10.0.0.2"), now).is_ok());
+        let ana = |address| attempts.stranger("ana", address);
+        exhaust(&attempts, &ana(v6("2001:db8::1")), now);
+        assert!(attempts.take(&ana(v6("2001:db8::ffff:1")), now).is_err());
+        assert!(attempts.take(&ana(v6("2001:db8:0:1::1")), now).is_ok());
+        exhaust(&attempts, &ana(v4(0x0a00_0001)), now);
+        assert!(attempts.take(&ana(v6("::ffff:10.0.0.1")), now).is_err());
+        assert!(attempts.take(&ana(v6("::ffff:10.0.0.2")), now).is_ok());
     }
 
     #[test]
@@ -196,12 +309,15 @@ mod tests {
         let (attempts, now) = (Attempts::default(), Instant::now());
         let bytes = || std::mem::size_of_val::<[Option<Slot>]>(&attempts.slots());
         let before = bytes();
-        exhaust(&attempts, v4(0), now);
+        let ana = attempts.stranger("ana", v4(0));
+        exhaust(&attempts, &ana, now);
+        // One of each network.
         for number in 1..=1_000_000 {
-            assert!(attempts.take(v4(number), now).is_ok(), "{number}");
+            let stranger = attempts.stranger("ana", v4(number << 8));
+            assert!(attempts.take(&stranger, now).is_ok(), "{number}");
         }
         assert_eq!(bytes(), before);
         assert!(before < 4 * 1024 * 1024, "{before} bytes");
-        assert!(attempts.take(v4(0), now).is_err());
+        assert!(attempts.take(&ana, now).is_err());
     }
 }

@@ -10,6 +10,7 @@ pub mod bus_admin;
 pub mod client_address;
 pub mod cluster_admin;
 pub mod conditions;
+pub mod device;
 pub mod enrolment;
 pub mod event_stream;
 pub mod extract;

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::http::HeaderMap;
+use axum_extra::extract::cookie::Cookie;
 use tracing::warn;
 
 use crate::actor::Actor;
@@ -12,6 +14,7 @@ use crate::app::Parts;
 use crate::attempts::Attempts;
 use crate::audit::{Outcome, SignIn};
 use crate::client_address::TrustedProxies;
+use crate::device;
 use crate::password::{Password, Passwords};
 use crate::problem::{Problem, ProblemCode};
 use crate::sessions::{SessionCookie, Sessions, Token};
@@ -63,31 +66,53 @@ pub struct Credentials {
     pub password: Password,
 }
 
-/// A token, and how long it is good for.
+/// What somebody gets who has signed in.
+#[derive(Debug)]
+pub struct SignedIn {
+    /// The session.
+    pub token: Token,
+    /// How long it is good for.
+    pub lasts: Duration,
+    /// By which the device is known from now on.
+    pub device: Option<Cookie<'static>>,
+}
+
+/// Signs somebody in.
 ///
 /// # Errors
-/// [`ProblemCode::RateLimited`] for the address, [`ProblemCode::Unauthenticated`] for a wrong name and a wrong password alike,
+/// [`ProblemCode::RateLimited`] for the user at this address, the address or its network, or for the device where that is known, [`ProblemCode::Unauthenticated`] for a wrong name and a wrong password alike,
 /// [`ProblemCode::AuditUnavailable`] and [`ProblemCode::BusUnavailable`] when a right one cannot be recorded or kept.
 pub async fn sign_in(
     app: &Parts,
     credentials: Credentials,
     address: IpAddr,
-) -> Result<(Token, Duration), Problem> {
+    headers: &HeaderMap,
+) -> Result<SignedIn, Problem> {
     let identity = &app.identity;
-    identity
-        .attempts
-        .take(address, Instant::now())
-        .map_err(too_often)?;
     let Credentials { username, password } = credentials;
+    let user = identity.users.current().find(&username);
+    let device = user.and_then(|user| device::known(&user, headers, identity));
+    let attempts = &identity.attempts;
+    let sources = match device {
+        Some(device) => attempts.device(&username, &device),
+        None => attempts.stranger(&username, address),
+    };
+    attempts.take(&sources, Instant::now()).map_err(too_often)?;
     let verified = verified(identity, &username, password).await;
     if !matches!(verified, Ok(None)) {
         // A right password, or one that was not looked at: neither is a guess.
-        identity.attempts.give_back(address);
+        attempts.give_back(&sources);
     }
     match verified? {
         Some(user) => {
             record(app, &username, address, "sign-in", Outcome::Succeeded).await?;
-            identity.sessions.create(&user).await
+            let (token, lasts) = identity.sessions.create(&user).await?;
+            let device = device::cookie(&user, headers, identity);
+            Ok(SignedIn {
+                token,
+                lasts,
+                device,
+            })
         }
         None => {
             if let Err(problem) = record(app, &username, address, "sign-in", Outcome::Refused).await
@@ -150,6 +175,7 @@ async fn record(
 }
 
 pub(crate) fn too_often(wait: Duration) -> Problem {
-    let detail = "too many wrong tries from this address; wait, then try again";
+    let detail = "too many wrong tries for this user from this address, or from this address or its network altogether; wait, then try \
+        again; a browser in which the user has signed in before is not affected by the tries of others";
     Problem::new(ProblemCode::RateLimited, detail).retry_after(wait)
 }

@@ -105,13 +105,14 @@ pub async fn join_cluster(
     extract::Path(JoinPath { token }): extract::Path<JoinPath>,
 ) -> Result<impl IntoResponse, Problem> {
     let attempts = &app.identity.attempts;
-    attempts.take(address, Instant::now()).map_err(too_often)?;
+    let sources = attempts.link(address);
+    attempts.take(&sources, Instant::now()).map_err(too_often)?;
     let found = match Token::parse(&token) {
         Some(token) => app.fleet.invitation(&token).await,
         None => Err(EnrolmentError::InvitationUnknown.into()),
     };
     if !matches!(&found, Err(problem) if problem.code == ProblemCode::InvitationUnknown) {
-        attempts.give_back(address);
+        attempts.give_back(&sources);
     }
     let found = found?;
     still_may(&app, &found.invitation)?;

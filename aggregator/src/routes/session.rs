@@ -2,7 +2,9 @@
 
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts as _, Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::response::AppendHeaders;
 use axum_extra::extract::CookieJar;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -31,6 +33,9 @@ pub struct SignedIn {
     expires_in: u64,
 }
 
+/// The session's, and the device's.
+type Cookies = AppendHeaders<Vec<(HeaderName, String)>>;
+
 /// Sign in.
 #[utoipa::path(
     post, path = "/login", tag = "Session", operation_id = "login", security(()),
@@ -46,16 +51,24 @@ pub struct SignedIn {
 pub async fn login(
     State(app): State<App>,
     ClientAddress(address): ClientAddress,
+    headers: HeaderMap,
     credentials: Credentials,
-) -> Result<(CookieJar, Json<SignedIn>), Problem> {
-    let (token, lasts) = sign_in::sign_in(&app, credentials, address).await?;
-    let cookie = app.identity.cookie.holding(&token, lasts);
+) -> Result<(Cookies, Json<SignedIn>), Problem> {
+    let signed_in = sign_in::sign_in(&app, credentials, address, &headers).await?;
+    let sign_in::SignedIn {
+        token,
+        lasts,
+        device,
+    } = signed_in;
+    let session = app.identity.cookie.holding(&token, lasts);
+    let cookies = [Some(session), device].into_iter().flatten();
+    let cookies = cookies.map(|cookie| (SET_COOKIE, cookie.to_string()));
     let signed_in = SignedIn {
         access_token: token.expose().to_owned(),
         token_type: "bearer",
         expires_in: lasts.as_secs(),
     };
-    Ok((CookieJar::new().add(cookie), Json(signed_in)))
+    Ok((AppendHeaders(cookies.collect()), Json(signed_in)))
 }
 
 /// Sign out. The token is worth nothing from then on, anywhere. A success also without a session.

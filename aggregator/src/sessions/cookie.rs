@@ -39,6 +39,27 @@ impl SessionCookie {
         self.with(String::new(), Duration::ZERO)
     }
 
+    /// The cookie that outlives sessions: by it a device is known from which a user has signed in.
+    #[must_use]
+    pub fn device(self, value: String, lasts: Duration) -> Cookie<'static> {
+        self.build(self.device_name(), value, lasts)
+    }
+
+    /// What a request carries of that.
+    #[must_use]
+    pub fn device_in(self, headers: &HeaderMap) -> Option<String> {
+        let jar = CookieJar::from_headers(headers);
+        let cookie = jar.get(self.device_name())?;
+        Some(cookie.value().to_owned())
+    }
+
+    fn device_name(self) -> &'static str {
+        match self {
+            Self::Secure => "__Host-mca_device",
+            Self::Plain => "mca_device",
+        }
+    }
+
     /// What a request carries.
     #[must_use]
     pub fn value_in(self, headers: &HeaderMap) -> Option<String> {
@@ -47,7 +68,11 @@ impl SessionCookie {
     }
 
     fn with(self, value: String, lasts: Duration) -> Cookie<'static> {
-        let mut cookie = Cookie::build((self.name(), value))
+        self.build(self.name(), value, lasts)
+    }
+
+    fn build(self, name: &'static str, value: String, lasts: Duration) -> Cookie<'static> {
+        let mut cookie = Cookie::build((name, value))
             .path("/")
             .http_only(true)
             .secure(matches!(self, Self::Secure))

@@ -2,7 +2,9 @@
 
 use aggregator::password::{self, Password};
 use aggregator::sessions::Token;
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use serde_json::json;
 
 use crate::service::{Answer, COOKIE, PASSWORD, Service, Site, bearer, login, request};
 
@@ -45,14 +47,14 @@ async fn a5_wrong_tokens_are_all_refused_alike() {
 }
 
 #[tokio::test]
-async fn a6_guessing_is_stopped_for_one_address_and_for_no_other() {
+async fn a6_guessing_is_stopped_for_one_user_at_one_address_and_for_no_other() {
     let site = Site::start().await;
     let service = site.service().await;
-    for _ in 0..5 {
-        let answer = service.login("ana", "a guess").await;
-        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
-    }
-    for user in ["ana", "bob", "nobody"] {
+    for user in ["ana", "nobody"] {
+        for _ in 0..5 {
+            let answer = service.login(user, "a guess").await;
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+        }
         let answer = service.login(user, PASSWORD).await;
         assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(answer.code(), "rate_limited");
@@ -76,10 +78,77 @@ async fn a6_guessing_is_stopped_for_one_address_and_for_no_other() {
         .send(request("POST", "/login", &forwarded, &body))
         .await;
     assert_eq!(lying.code(), "rate_limited");
+    // Behind the same proxy, and ana elsewhere.
+    assert_eq!(service.login("bob", PASSWORD).await.status, StatusCode::OK);
     let other = service
         .send_from([10, 0, 0, 2], login("ana", PASSWORD))
         .await;
     assert_eq!(other.status, StatusCode::OK);
+}
+
+/// A sign-in from a browser that carries this cookie.
+fn from_browser(user: &str, password: &str, cookie: &str) -> Request<Body> {
+    let headers = [("content-type", "application/json"), ("cookie", cookie)];
+    let body = json!({"username": user, "password": password}).to_string();
+    request("POST", "/login", &headers, &body)
+}
+
+/// The cookie by which the browser is known from now on.
+fn device_cookie(signed_in: &Answer) -> String {
+    let cookies = signed_in.headers.get_all("set-cookie").iter();
+    let texts = cookies.filter_map(|value| value.to_str().ok());
+    let device = texts.filter(|text| text.starts_with("__Host-mca_device="));
+    let [text] = device.collect::<Vec<_>>()[..] else {
+        panic!("{signed_in:?}");
+    };
+    let attributes = "; HttpOnly; SameSite=Strict; Secure; Path=/; Max-Age=15552000";
+    let cookie = text
+        .strip_suffix(attributes)
+        .expect("out of scripts' reach");
+    cookie.to_owned()
+}
+
+#[tokio::test]
+async fn the_wrong_tries_of_strangers_do_not_lock_a_user_out_of_a_known_device() {
+    let site = Site::start().await;
+    let (service, replica) = (site.service().await, site.service().await);
+    let ana = device_cookie(&service.login("ana", PASSWORD).await);
+    let bob = device_cookie(&service.login("bob", PASSWORD).await);
+    let token = service.token("ana").await;
+    for service in [&service, &replica] {
+        // From one address all that it has, for ana and for others.
+        for number in 0..40 {
+            service
+                .login(["ana", &format!("user-{number}")][number % 2], "a guess")
+                .await;
+        }
+        for user in ["ana", "bob"] {
+            assert_eq!(service.login(user, PASSWORD).await.code(), "rate_limited");
+        }
+        for foreign in [
+            &bob,
+            &ana.replace("Host-mca_device", "Host-mca_devices"),
+            &ana[..ana.len() - 4],
+        ] {
+            let answer = service.send(from_browser("ana", PASSWORD, foreign)).await;
+            assert_eq!(answer.code(), "rate_limited", "{foreign}");
+        }
+        let known = service.send(from_browser("ana", PASSWORD, &ana)).await;
+        assert_eq!(known.status, StatusCode::OK, "{known:?}");
+        let session = format!("{COOKIE}={token}");
+        let signed_in = service.send(from_browser("ana", PASSWORD, &session)).await;
+        assert_eq!(signed_in.status, StatusCode::OK, "{signed_in:?}");
+        let other = service.send(from_browser("bob", PASSWORD, &session)).await;
+        assert_eq!(other.code(), "rate_limited");
+    }
+
+    // A device is no licence to guess.
+    for _ in 0..5 {
+        let wrong = service.send(from_browser("ana", "a guess", &ana)).await;
+        assert_eq!(wrong.code(), "unauthenticated");
+    }
+    let sixth = service.send(from_browser("ana", PASSWORD, &ana)).await;
+    assert_eq!(sixth.code(), "rate_limited");
 }
 
 #[tokio::test]
