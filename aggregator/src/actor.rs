@@ -6,14 +6,16 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::{HeaderMap, HeaderValue, header, request::Parts};
 use axum::response::{IntoResponse, Response};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 
 use crate::app::App;
 use crate::client_address::ClientAddress;
 use crate::grants::Grants;
 use crate::password::UserKey;
 use crate::problem::{Problem, ProblemCode};
-use crate::sessions::{FOLLOWING, Live, Session, SessionCookie, Token, WATCHING};
+use crate::sessions::{
+    Live, Session, SessionCookie, SessionKey, Stream, StreamPermit, Streams, Token,
+};
 use crate::sign_in::Identity;
 use crate::users::Directory;
 
@@ -27,6 +29,8 @@ pub struct Actor {
     /// From where.
     pub address: IpAddr,
     live: Arc<Live>,
+    key: SessionKey,
+    streams: Streams,
     users: watch::Receiver<Arc<Directory>>,
 }
 
@@ -40,6 +44,8 @@ impl Actor {
             grants: Arc::clone(&user.grants),
             address,
             live,
+            key: token.key(),
+            streams: identity.streams.clone(),
             users: identity.users.subscribe(),
         })
     }
@@ -60,20 +66,12 @@ impl Actor {
         Ok(UserKey::derive(&user.name, &user.password_hash, purpose))
     }
 
-    /// A place for a stream that watches the fleet.
+    /// The right to one more stream.
     ///
     /// # Errors
-    /// [`ProblemCode::RateLimited`] when the session has as many as it may.
-    pub fn place_to_watch(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        place(&self.live.watching, WATCHING, "streams of /watch")
-    }
-
-    /// A place for a log that is followed.
-    ///
-    /// # Errors
-    /// [`ProblemCode::RateLimited`] when the session has as many as it may.
-    pub fn place_to_follow(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        place(&self.live.following, FOLLOWING, "logs")
+    /// [`ProblemCode::RateLimited`] when the session, the user or everybody has as many as they may.
+    pub fn open(&self, stream: Stream) -> Result<StreamPermit, Problem> {
+        self.streams.open(stream, self.key.clone(), &self.user)
     }
 
     /// Comes when the session has ended, or the user, the password or any of the grants are others than at the time of the call:
@@ -96,14 +94,6 @@ impl Actor {
                 && user.password_hash.fingerprint() == self.live.session.credential
         })
     }
-}
-
-fn place(places: &Arc<Semaphore>, most: usize, of: &str) -> Result<OwnedSemaphorePermit, Problem> {
-    let place = Arc::clone(places).try_acquire_owned();
-    place.map_err(|_| {
-        let detail = format!("this session has {most} {of} open already; close one of them");
-        Problem::new(ProblemCode::RateLimited, detail)
-    })
 }
 
 impl FromRequestParts<App> for Actor {

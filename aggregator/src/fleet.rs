@@ -5,7 +5,6 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bus_schema::ClusterName;
 use serde::Serialize;
-use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::actor::Actor;
@@ -30,6 +29,7 @@ mod keep;
 mod listen;
 mod order;
 mod presence;
+mod rate_limit;
 mod relay;
 mod restart_time;
 mod settle;
@@ -71,8 +71,6 @@ pub struct Fleet {
     unbegun: Unbegun,
     answers: Answers,
     answer_room: survey::Room,
-    /// Places for logs that are followed.
-    followed: Arc<Semaphore>,
     /// Whoever changes the registry tells it what is new.
     watch: Arc<Hub>,
     /// None where clusters can neither be let in nor locked out.
@@ -102,7 +100,6 @@ impl Fleet {
             unbegun: Unbegun::default(),
             answers: Answers::new(),
             answer_room: survey::Room::of(survey::ALL_ANSWERS_BYTES),
-            followed: follow::places(),
             watch: Arc::default(),
             doorkeeper: None,
             writes: TaskTracker::new(),
@@ -168,10 +165,8 @@ impl Fleet {
     }
 
     /// What changes from now on, or behind the event of this id.
-    ///
-    /// # Errors
-    /// When too many watch.
-    pub fn watch(&self, view: View, last_id: Option<&[u8]>) -> Result<Reader, Problem> {
+    #[must_use]
+    pub fn watch(&self, view: View, last_id: Option<&[u8]>) -> Reader {
         self.watch.read(view, last_id)
     }
 

@@ -33,6 +33,7 @@ struct Series {
     call_seconds: Family<Route, Histogram>,
     bus_requests: Family<BusRequest, Counter>,
     heartbeats: Family<One, Counter>,
+    left_out: Counter,
     answers: Family<One, Counter>,
     inventory: Family<One, Counter>,
     readers: Gauge,
@@ -101,6 +102,7 @@ impl Metrics {
             call_seconds: Family::new_with_constructor(seconds),
             bus_requests: Family::default(),
             heartbeats: Family::default(),
+            left_out: Counter::default(),
             answers: Family::default(),
             inventory: Family::default(),
             readers: Gauge::default(),
@@ -142,6 +144,11 @@ impl Metrics {
     /// A heartbeat came in; `outcome` is whether it was one.
     pub fn heard(&self, outcome: &'static str) {
         self.0.heartbeats.get_or_create(&One { outcome }).inc();
+    }
+
+    /// A message of an agent was left out unread: its cluster sends too many.
+    pub fn left_out(&self) {
+        self.0.left_out.inc();
     }
 
     /// A cluster had a part in a question to all, or should have had.
@@ -224,6 +231,9 @@ impl Series {
         registry.register("bus_requests", help, self.bus_requests.clone());
         let help = "Heartbeats that came in";
         registry.register("heartbeats", help, self.heartbeats.clone());
+        let help =
+            "Messages of agents that were left out unread because their cluster sent too many";
+        registry.register("agent_messages_left_out", help, self.left_out.clone());
         let help = "What became of the clusters in questions to all of them, and of answers that nobody waited for";
         registry.register("survey_answers", help, self.answers.clone());
         let help = "What clusters last said, as it was to be kept";

@@ -31,6 +31,7 @@ use hearing::Hearing;
 use known::Known;
 use misbehaviour::Misbehaviour;
 use saving::Saving;
+pub(crate) use window::{Limit, Take, Window};
 
 /// Now, on both clocks: ages are measured on the one that never jumps, and shown on the other.
 #[derive(Debug, Clone, Copy)]

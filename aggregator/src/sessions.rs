@@ -17,10 +17,12 @@ use crate::users::User;
 mod cookie;
 mod follow;
 mod mirror;
+mod streams;
 mod token;
 
 pub use cookie::SessionCookie;
-pub use mirror::{FOLLOWING, Live, WATCHING};
+pub use mirror::Live;
+pub use streams::{Stream, StreamPermit, Streams};
 pub use token::{SessionKey, Token};
 
 use mirror::Mirror;

@@ -17,7 +17,7 @@ use crate::client_address::TrustedProxies;
 use crate::device;
 use crate::password::{Password, Passwords};
 use crate::problem::{Problem, ProblemCode};
-use crate::sessions::{SessionCookie, Sessions, Token};
+use crate::sessions::{SessionCookie, Sessions, Streams, Token};
 use crate::users::{User, Users};
 
 /// All that it takes to know who calls.
@@ -27,6 +27,8 @@ pub struct Identity {
     pub users: Users,
     /// Who is signed in.
     pub sessions: Sessions,
+    /// What those who are signed in have open.
+    pub streams: Streams,
     /// The road to Argon2.
     pub passwords: Passwords,
     /// Who tries too often.
@@ -49,6 +51,7 @@ impl Identity {
         Self {
             users,
             sessions,
+            streams: Streams::default(),
             passwords: Passwords::default(),
             attempts: Attempts::default(),
             cookie,

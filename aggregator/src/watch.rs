@@ -3,9 +3,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Semaphore, watch};
-
-use crate::problem::{Problem, ProblemCode};
+use tokio::sync::watch;
 
 mod event;
 mod id;
@@ -21,28 +19,13 @@ use id::Ids;
 use reader::Start;
 use ring::Ring;
 
-/// Who watch at the same time.
-const READERS: usize = 512;
-
 /// What has happened, for those who watch.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Hub {
     ring: Mutex<Ring>,
     /// The position behind the last event.
     newest: watch::Sender<u64>,
     ids: Ids,
-    places: Arc<Semaphore>,
-}
-
-impl Default for Hub {
-    fn default() -> Self {
-        Self {
-            ring: Mutex::default(),
-            newest: watch::Sender::default(),
-            ids: Ids::default(),
-            places: Arc::new(Semaphore::new(READERS)),
-        }
-    }
 }
 
 impl Hub {
@@ -55,15 +38,8 @@ impl Hub {
     }
 
     /// Reads on behind the event of this id, or from now on where that cannot be.
-    ///
-    /// # Errors
-    /// [`ProblemCode::RateLimited`] when too many read.
-    pub fn read(self: &Arc<Self>, view: View, last_id: Option<&[u8]>) -> Result<Reader, Problem> {
-        let place = Arc::clone(&self.places).try_acquire_owned();
-        let place = place.map_err(|_| {
-            let detail = format!("{READERS} streams of /watch are open on this aggregator already");
-            Problem::new(ProblemCode::RateLimited, detail)
-        })?;
+    #[must_use]
+    pub fn read(self: &Arc<Self>, view: View, last_id: Option<&[u8]>) -> Reader {
         let epoch = self.ids.epoch(&view);
         let ring = self.ring();
         let (position, start) = match last_id {
@@ -74,15 +50,14 @@ impl Hub {
                 Some(at) => (at, Start::Resumed),
             },
         };
-        Ok(Reader {
+        Reader {
             hub: Arc::clone(self),
             newest: self.newest.subscribe(),
             view,
             epoch,
             position,
             start: Some(start),
-            _place: place,
-        })
+        }
     }
 
     fn ring(&self) -> MutexGuard<'_, Ring> {

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
 use super::Fleet;
+use super::rate_limit::{self, RateLimits};
 
 /// Questions that are over and still remembered, so that who answers twice is known.
 const REMEMBERED: usize = 64;
@@ -147,12 +148,13 @@ impl Drop for Question<'_> {
 /// Listens for answers from now on.
 pub async fn hear_answers(fleet: Arc<Fleet>) {
     let mut answers = fleet.listen_for_answers().await;
+    let mut limits = RateLimits::new(rate_limit::ANSWERS);
     tokio::spawn(async move {
         loop {
             match &mut answers {
                 Some(answers) => {
                     while let Some(message) = answers.next().await {
-                        fleet.hear_answer(message);
+                        fleet.hear_answer(&mut limits, message);
                     }
                 }
                 None => tokio::time::sleep(TRY_AGAIN_AFTER).await,
@@ -169,7 +171,13 @@ impl Fleet {
         self.bus.subscribe(&pattern).await
     }
 
-    fn hear_answer(&self, message: Message) {
+    fn hear_answer(&self, limits: &mut RateLimits, message: Message) {
+        let Some(FromAgent::Answer(cluster, _)) = subject::parse(&message.subject) else {
+            return;
+        };
+        if !self.is_within(limits, &cluster) {
+            return;
+        }
         let subject = message.subject.clone();
         match self.answers.take_in(message) {
             Fate::PassedOn => {}

@@ -11,6 +11,7 @@ use futures::StreamExt as _;
 use tracing::warn;
 
 use super::Fleet;
+use super::rate_limit::{self, RateLimits};
 use crate::registry::{CHANGE_BYTES, Moment, Told, Verdict};
 use crate::watch::Event;
 
@@ -25,10 +26,11 @@ const NO_CHANGES: &str = "told of changes with what tells of none, or is larger"
 
 /// Listens for ever.
 pub async fn hear_changes(fleet: Arc<Fleet>) {
+    let mut limits = RateLimits::new(rate_limit::CHANGES);
     loop {
         if let Some(mut changes) = fleet.bus.subscribe(subject::DEPLOYMENT_CHANGES).await {
             while let Some(message) = changes.next().await {
-                fleet.hear_change(&message);
+                fleet.hear_change(&mut limits, &message);
             }
         }
         warn!("no changes of deployments are received; trying again");
@@ -49,10 +51,13 @@ pub async fn watch_time(fleet: Arc<Fleet>) {
 }
 
 impl Fleet {
-    fn hear_change(&self, message: &Message) {
+    fn hear_change(&self, limits: &mut RateLimits, message: &Message) {
         let Some(FromAgent::DeploymentChanges(cluster)) = subject::parse(&message.subject) else {
             return;
         };
+        if !self.is_within(limits, &cluster) {
+            return;
+        }
         let bytes = message.payload.len();
         // Before it is read: who tells too much costs no more than this.
         let may = self.registry_mut().may_tell(&cluster, bytes, Moment::now());

@@ -10,13 +10,12 @@ use bus_schema::timing::CREDIT_LEASE;
 use bus_schema::verb::{LogReply, ReadLog};
 use bus_schema::{ClusterName, LogChunk, LogCredit};
 use futures::StreamExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::ask::{bus_unavailable, offline};
 use super::{Fleet, json};
 use crate::actor::Actor;
 use crate::bus::Bus;
-use crate::problem::{Problem, ProblemCode};
+use crate::problem::Problem;
 use crate::registry::{Moment, Presence};
 
 mod backlog;
@@ -28,9 +27,6 @@ const WINDOW: u32 = 1_000;
 
 /// How often credit is renewed when no lines flow: well within the agent's lease.
 const RENEW_EVERY: Duration = CREDIT_LEASE.checked_div(3).expect("three is not zero");
-
-/// Logs that are followed at the same time.
-const FOLLOWED: usize = 512;
 
 /// A log that is being followed. Dropped, it is closed at the agent too.
 #[derive(Debug)]
@@ -48,32 +44,21 @@ pub struct FollowedLog {
     backlog: Backlog,
     /// Why nothing more comes.
     failed: Option<Problem>,
-    _place: OwnedSemaphorePermit,
 }
 
 const FOREIGN: &str = "answered with a stream that is not its own";
-
-/// Places for followed logs.
-pub(super) fn places() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(FOLLOWED))
-}
 
 impl Fleet {
     /// Begins to follow a log.
     ///
     /// # Errors
-    /// See [`Fleet::ask`]; [`ProblemCode::RateLimited`] when too many are followed.
+    /// See [`Fleet::ask`].
     pub async fn follow(
         self: &Arc<Self>,
         actor: &Actor,
         cluster: &ClusterName,
         request: &ReadLog,
     ) -> Result<FollowedLog, Problem> {
-        let place = Arc::clone(&self.followed).try_acquire_owned();
-        let place = place.map_err(|_| {
-            let detail = format!("{FOLLOWED} logs are followed on this aggregator already");
-            Problem::new(ProblemCode::RateLimited, detail)
-        })?;
         let LogReply::Stream { stream, credit, .. } = self.ask(actor, cluster, request).await?
         else {
             return Err(self.misbehaves(cluster, FOREIGN, None));
@@ -100,7 +85,6 @@ impl Fleet {
             connects: self.bus.connects(),
             backlog: Backlog::default(),
             failed: None,
-            _place: place,
         };
         log.grant(WINDOW).await;
         Ok(log)

@@ -11,6 +11,7 @@ use bus_schema::{ClusterName, Heartbeat, HeartbeatAck, RollCall};
 use futures::{StreamExt, TryStreamExt};
 use tracing::{debug, info, warn};
 
+use super::rate_limit::{self, RateLimits};
 use super::{Fleet, json};
 use crate::enrolment::EnrolmentError;
 use crate::registry::{Moment, Record};
@@ -123,12 +124,19 @@ pub async fn follow_forgotten(fleet: Arc<Fleet>, clusters: Clusters) {
 
 /// Takes in heartbeats for ever.
 pub async fn listen(fleet: Arc<Fleet>, clusters: Clusters) {
+    let mut limits = RateLimits::new(rate_limit::HEARTBEATS);
     loop {
         if let Some(mut heartbeats) = fleet.bus.subscribe(subject::HEARTBEATS).await {
             tokio::join!(
                 async {
                     while let Some(message) = heartbeats.next().await {
-                        fleet.take_in(&clusters, &message).await;
+                        let Some(FromAgent::Heartbeat(cluster)) = subject::parse(&message.subject)
+                        else {
+                            continue;
+                        };
+                        if fleet.is_within(&mut limits, &cluster) {
+                            fleet.take_in(&clusters, cluster, &message).await;
+                        }
                     }
                 },
                 fleet.call_the_roll(),
@@ -155,11 +163,8 @@ impl Fleet {
         }
     }
 
-    async fn take_in(&self, clusters: &Clusters, message: &Message) {
+    async fn take_in(&self, clusters: &Clusters, cluster: ClusterName, message: &Message) {
         let now = Moment::now();
-        let Some(FromAgent::Heartbeat(cluster)) = subject::parse(&message.subject) else {
-            return;
-        };
         let heartbeat = match read(message) {
             Ok(heartbeat) => heartbeat,
             Err(error) => {

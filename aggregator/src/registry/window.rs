@@ -10,22 +10,47 @@ pub(crate) struct Limit {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Window {
+pub(crate) struct Window {
     began: Option<Instant>,
     used: usize,
+}
+
+/// What became of an amount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Take {
+    /// There was room for it.
+    Fits,
+    /// It is the first one of this window for which there was none.
+    Overflows,
+    /// It comes behind that.
+    Full,
 }
 
 impl Window {
     /// Whether there is room for so much more. Once there was not, there is none until the next window: who sends too much is left
     /// out in one piece.
     pub fn take(&mut self, amount: usize, limit: Limit, now: Instant) -> bool {
-        let over = |at: Instant| now.saturating_duration_since(at) >= limit.within;
-        if self.began.is_none_or(over) {
+        self.charge(amount, limit, now) == Take::Fits
+    }
+
+    /// The same, and whether it was refused for the first time.
+    pub fn charge(&mut self, amount: usize, limit: Limit, now: Instant) -> Take {
+        if self.is_over(limit.within, now) {
             (self.began, self.used) = (Some(now), 0);
         }
-        let used = self.used.saturating_add(amount);
-        self.used = used;
-        used <= limit.most
+        let before = self.used;
+        self.used = before.saturating_add(amount);
+        match (before <= limit.most, self.used <= limit.most) {
+            (_, true) => Take::Fits,
+            (true, false) => Take::Overflows,
+            (false, false) => Take::Full,
+        }
+    }
+
+    /// Whether nothing of it counts any more.
+    pub fn is_over(&self, within: Duration, now: Instant) -> bool {
+        self.began
+            .is_none_or(|began| now.saturating_duration_since(began) >= within)
     }
 }
 

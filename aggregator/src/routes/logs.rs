@@ -16,6 +16,7 @@ use crate::audit::{AuditFilter, AuditPage};
 use crate::event_stream;
 use crate::extract::{self, Path, Query};
 use crate::problem::{Problem, ProblemCode};
+use crate::sessions::Stream;
 
 /// Whose log.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -138,10 +139,10 @@ pub async fn watch_log(
         previous: false,
         follow: true,
     };
-    let place = actor.place_to_follow()?;
+    let permit = actor.open(Stream::Log)?;
     let mut log = app.fleet.follow(&actor, &target.cluster, &request).await?;
     Ok(event_stream::respond(&app, &actor, |events| async move {
-        let _place = place;
+        let _permit = permit;
         loop {
             let chunk = match log.next().await {
                 Ok(chunk) => chunk,

@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::event_stream::{self, Events};
 use crate::extract::Path;
 use crate::problem::Problem;
+use crate::sessions::Stream;
 
 /// The names in the path.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
@@ -70,6 +71,7 @@ pub async fn watch_rollout(
     actor: Actor,
     Path(target): Path<Where>,
 ) -> Result<Response, Problem> {
+    let permit = actor.open(Stream::Rollout)?;
     // Asked once before the stream begins, so that a wrong name is an ordinary error.
     let first = app
         .fleet
@@ -77,6 +79,7 @@ pub async fn watch_rollout(
         .await?;
     let (watcher, asked) = (actor.clone(), app.clone());
     Ok(event_stream::respond(&app, &actor, |events| async move {
+        let _permit = permit;
         follow(&asked, &watcher, &target, first, &events).await;
     }))
 }

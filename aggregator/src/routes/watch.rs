@@ -11,6 +11,7 @@ use crate::actor::Actor;
 use crate::app::App;
 use crate::event_stream;
 use crate::problem::Problem;
+use crate::sessions::Stream;
 use crate::watch::View;
 
 /// Watch the whole fleet
@@ -36,11 +37,11 @@ pub async fn watch_fleet(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let view = view(&actor, query.as_deref().unwrap_or_default())?;
-    let place = actor.place_to_watch()?;
+    let permit = actor.open(Stream::Fleet)?;
     let last_id = headers.get("last-event-id").map(|id| id.as_bytes());
-    let mut reader = app.fleet.watch(view, last_id)?;
+    let mut reader = app.fleet.watch(view, last_id);
     Ok(event_stream::respond(&app, &actor, |events| async move {
-        let _place = place;
+        let _permit = permit;
         loop {
             events.tell(reader.next().await).await;
         }

@@ -4,27 +4,16 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Session, SessionKey};
-
-/// Streams that watch the fleet in one session: a browser has some tabs.
-pub const WATCHING: usize = 8;
-
-/// Logs that are followed in one session.
-pub const FOLLOWING: usize = 32;
 
 /// A session that has not ended, and the news when it does.
 #[derive(Debug)]
 pub struct Live {
     /// What stands in the bucket.
     pub session: Session,
-    /// Places for streams that watch the fleet.
-    pub watching: Arc<Semaphore>,
-    /// Places for logs that are followed.
-    pub following: Arc<Semaphore>,
     revision: u64,
     /// When it is over at the latest, also if the bucket's own word does not get through: counted from when it was first seen
     /// here, on a clock that nobody can set.
@@ -78,8 +67,6 @@ impl Mirror {
         }
         let live = Live {
             session,
-            watching: Arc::new(Semaphore::new(WATCHING)),
-            following: Arc::new(Semaphore::new(FOLLOWING)),
             revision,
             until: Instant::now() + self.lasts,
             ended: CancellationToken::new(),

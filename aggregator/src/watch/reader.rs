@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 
 use super::{Hub, View};
 
@@ -17,7 +17,6 @@ pub struct Reader {
     pub(super) position: u64,
     /// How the stream begins, until that is told.
     pub(super) start: Option<Start>,
-    pub(super) _place: OwnedSemaphorePermit,
 }
 
 /// How a stream begins.

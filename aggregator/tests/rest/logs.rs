@@ -183,13 +183,18 @@ async fn an_aggregator_follows_so_many_logs() {
     stack.known(&["writer"]).await;
     let path = "/logs/writer/default/web/watch";
     let mut open = Vec::new();
-    for _ in 0..512 / 32 {
-        let token = stack.service.token("viewer").await;
-        for _ in 0..32 {
-            open.push(stream(stack.service.open(path, &token).await));
+    // A user takes no more than its share, and four of them all that there is.
+    for user in ["viewer", "admin", "pay-default", "default"] {
+        for _ in 0..128 / 32 {
+            let token = stack.service.token(user).await;
+            for _ in 0..32 {
+                open.push(stream(stack.service.open(path, &token).await));
+            }
         }
+        let token = stack.service.token(user).await;
+        assert_eq!(refused(&stack, path, &token).await.code(), "rate_limited");
     }
-    let token = stack.service.token("viewer").await;
+    let token = stack.service.token("other").await;
     let refused = refused(&stack, path, &token).await;
     assert_eq!(refused.code(), "rate_limited");
     let detail = refused.body["detail"].as_str().unwrap();

@@ -169,6 +169,9 @@ pub fn write_users(path: &Path) {
             {"role": "viewer", "clusters": ["cluster-a"], "namespaces": ["pay"]},
             {"role": "viewer", "clusters": ["cluster-b"], "namespaces": ["default"]},
         ]},
+        "default": user("viewer", "*", "default"),
+        "pay-default": user("viewer", "*", "*default*"),
+        "other": user("viewer", "*", "d*"),
         "nobody": {"password_hash": hash, "grants": []},
     }});
     std::fs::write(path, users.to_string()).expect("the folder is writable");
