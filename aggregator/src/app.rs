@@ -9,7 +9,7 @@ use crate::conditions::Conditions;
 use crate::enrolment::Agent;
 use crate::fleet::Fleet;
 use crate::metrics::Metrics;
-use crate::public_url::PublicUrl;
+use crate::public_url::Links;
 use crate::sign_in::Identity;
 
 /// The state of every handler.
@@ -24,8 +24,8 @@ pub struct Parts {
     pub audit: Audit,
     /// How the agents of new clusters are started.
     pub agents: Agent,
-    /// How this service is reached from elsewhere; `None` where that is not known.
-    pub public_url: Option<PublicUrl>,
+    /// Where what joins a cluster is fetched.
+    pub links: Links,
     /// What is wrong with this process itself.
     pub conditions: Conditions,
     /// What is counted.

@@ -158,6 +158,9 @@ pub struct Serve {
     /// How this service is reached from elsewhere, for links that people pass on [default: http:// and --listen].
     #[arg(long, env = "MCA_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<PublicUrl>,
+    /// Give out what joins clusters, with its private keys, though the public URL is `http://` and not of this machine.
+    #[arg(long, env = "MCA_ALLOW_INSECURE_LINKS", default_value_t = false, action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub allow_insecure_links: bool,
     /// The nats-server, as `tls://HOST:4222`; several are separated by commas.
     #[arg(long, env = "MCA_NATS_URL", default_value = "nats://127.0.0.1:4222")]
     pub nats_url: String,

@@ -1,10 +1,12 @@
 //! How the service is reached from elsewhere, for links that people pass on. Never taken from a request: its Host is anybody's to write.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 use axum::http::Uri;
+
+use crate::problem::{Problem, ProblemCode};
 
 /// Such as `https://fleet.example`, without a slash at its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +22,18 @@ impl PublicUrl {
     #[must_use]
     pub fn of(listen: SocketAddr) -> Option<Self> {
         (!listen.ip().is_unspecified()).then(|| Self(format!("http://{listen}")))
+    }
+
+    /// Whether nobody on the way can read what travels there: over HTTPS, or within this machine.
+    #[must_use]
+    pub fn is_confidential(&self) -> bool {
+        let uri: Option<Uri> = self.0.parse().ok();
+        let host = uri.as_ref().and_then(Uri::host).unwrap_or_default();
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse();
+        let local = address.map_or(host == "localhost", |address: IpAddr| {
+            address.to_canonical().is_loopback()
+        });
+        local || self.0.starts_with("https://")
     }
 
     /// The URL of a path that begins with a slash.
@@ -51,6 +65,76 @@ impl fmt::Display for PublicUrl {
     }
 }
 
+/// Where what joins a cluster is fetched: manifests have a private key in them, and links are as good as one.
+#[derive(Debug)]
+pub struct Links {
+    url: Option<PublicUrl>,
+    allow_insecure: bool,
+}
+
+impl Links {
+    /// With the URL that was given, or else that of the listener where it has one.
+    #[must_use]
+    pub fn new(given: Option<PublicUrl>, listen: SocketAddr, allow_insecure: bool) -> Self {
+        Self {
+            url: given.or_else(|| PublicUrl::of(listen)),
+            allow_insecure,
+        }
+    }
+
+    /// What links begin with.
+    ///
+    /// # Errors
+    /// As [`Links::carry_secrets`], and where it is not known how this service is reached.
+    pub fn url(&self) -> Result<&PublicUrl, Problem> {
+        self.carry_secrets()?;
+        self.url.as_ref().ok_or_else(unknown)
+    }
+
+    /// Whether a private key may be given out to whoever calls.
+    ///
+    /// # Errors
+    /// [`ProblemCode::EnrolmentUnavailable`] where it would travel in the clear.
+    pub fn carry_secrets(&self) -> Result<(), Problem> {
+        match &self.url {
+            _ if self.allow_insecure => Ok(()),
+            Some(url) if url.is_confidential() => Ok(()),
+            Some(url) => Err(in_the_clear(url)),
+            None => Err(unknown()),
+        }
+    }
+
+    /// What is to be said about it at the start, if anything.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        let secure = self.url.as_ref().is_some_and(PublicUrl::is_confidential);
+        match self.carry_secrets() {
+            Err(problem) => Some(format!("clusters cannot be enrolled: {}", problem.detail)),
+            Ok(()) if secure => None,
+            Ok(()) => Some(
+                "--allow-insecure-links: manifests and links that join clusters are given out, though their private keys can be read \
+                 by everybody on the way"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+fn unknown() -> Problem {
+    let detail = "this aggregator does not know how it is reached from elsewhere, and whether over HTTPS: start it with \
+        --public-url https://…, or send the `credential_request` of `agent keygen` to POST /clusters/{cluster}/enroll";
+    Problem::new(ProblemCode::EnrolmentUnavailable, detail)
+}
+
+fn in_the_clear(url: &PublicUrl) -> Problem {
+    let detail = format!(
+        "what joins a cluster has a private key in it and would travel in the clear to {url}: start the aggregator with --public-url \
+         https://…, behind a proxy with TLS, or send the `credential_request` of `agent keygen` to POST /clusters/{{cluster}}/enroll; \
+         --allow-insecure-links gives it out all the same"
+    );
+    Problem::new(ProblemCode::EnrolmentUnavailable, detail)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,6 +146,51 @@ mod tests {
         assert_eq!(url("[::1]:8000").as_deref(), Some("http://[::1]:8000"));
         assert_eq!(url("0.0.0.0:8000"), None);
         assert_eq!(url("[::]:8000"), None);
+    }
+
+    #[test]
+    fn secrets_travel_over_https_or_within_this_machine_or_by_an_explicit_flag() {
+        let links = |url: Option<&str>, listen: &str, allow| {
+            let url = url.map(|url| url.parse().unwrap());
+            let links = Links::new(url, listen.parse().unwrap(), allow);
+            (
+                links.url().is_ok() && links.carry_secrets().is_ok(),
+                links.warning().is_some(),
+            )
+        };
+        for (url, listen) in [
+            (Some("https://fleet.example"), "0.0.0.0:80"),
+            (Some("http://127.0.0.1:8000"), "0.0.0.0:80"),
+            (Some("http://localhost:8000/mca"), "0.0.0.0:80"),
+            (Some("http://[::1]:8000"), "[::]:80"),
+            (None, "127.0.0.1:8000"),
+            (None, "[::1]:8000"),
+        ] {
+            assert_eq!(links(url, listen, false), (true, false), "{url:?} {listen}");
+        }
+        for (url, listen) in [
+            (Some("http://fleet.example"), "127.0.0.1:80"),
+            (Some("http://localhost.example"), "127.0.0.1:80"),
+            (Some("http://127.0.0.1.example"), "127.0.0.1:80"),
+            (Some("http://10.0.0.1"), "127.0.0.1:80"),
+            (None, "10.0.0.1:8000"),
+            (None, "0.0.0.0:8000"),
+            (None, "[::]:8000"),
+        ] {
+            assert_eq!(links(url, listen, false), (false, true), "{url:?} {listen}");
+        }
+        assert_eq!(
+            links(Some("http://fleet.example"), "0.0.0.0:80", true),
+            (true, true)
+        );
+        let problem = Links::new(None, "10.0.0.1:8000".parse().unwrap(), false)
+            .url()
+            .unwrap_err();
+        assert_eq!(problem.code, ProblemCode::EnrolmentUnavailable);
+        assert!(
+            problem.detail.contains("--public-url https://"),
+            "{problem}"
+        );
     }
 
     #[test]

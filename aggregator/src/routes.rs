@@ -91,11 +91,26 @@ pub fn once_ready(service: Arc<OnceLock<Router>>) -> Router {
         .route("/livez", get(health::livez))
         .fallback(waiting)
         .layer(middleware::from_fn(problem::render))
-        .layer(middleware::from_fn(with_request_id));
+        .layer(middleware::from_fn(with_request_id))
+        .layer(content_security_policy(NO_PAGE));
     Router::new().fallback(move |request: Request| {
         let router = service.get().unwrap_or(&waiting).clone();
         router.oneshot(request)
     })
+}
+
+/// What is no page loads nothing and is shown in no frame.
+const NO_PAGE: &str = "default-src 'none'; frame-ancestors 'none'";
+
+/// Swagger UI is its own files, pictures in its style sheet, and one style attribute, known by its hash.
+const SWAGGER_UI: &str = "default-src 'none'; script-src 'self'; \
+     style-src 'self' 'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='; img-src 'self' data:; connect-src 'self'; \
+     form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Unless what is further inside has said it.
+fn content_security_policy(policy: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    let value = HeaderValue::from_static(policy);
+    SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, value)
 }
 
 /// The whole service.
@@ -119,6 +134,7 @@ pub fn router(app: App) -> Router {
             header::X_FRAME_OPTIONS,
             HeaderValue::from_static("DENY"),
         ))
+        .layer(content_security_policy(NO_PAGE))
         .layer(CompressionLayer::new().compress_when(compressed))
         .layer(middleware::from_fn(problem::render))
         .layer(CatchPanicLayer::new())
@@ -138,7 +154,8 @@ pub fn router(app: App) -> Router {
             HeaderValue::from_static("no-store"),
         ))
         .with_state(app);
-    Router::from(docs).merge(api).layer(around)
+    let docs = Router::from(docs).layer(content_security_policy(SWAGGER_UI));
+    docs.merge(api).layer(around)
 }
 
 /// Gives each call an id, in the log and in the answer. A caller's own is not taken: it could forge lines of the log.

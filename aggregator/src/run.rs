@@ -24,7 +24,7 @@ use crate::inventory::Inventory;
 use crate::listener::{self, ConnectionCounts};
 use crate::metrics::Metrics;
 use crate::operations::Operations;
-use crate::public_url::PublicUrl;
+use crate::public_url::Links;
 use crate::routes;
 use crate::sessions::{SessionCookie, Sessions};
 use crate::sign_in::Identity;
@@ -86,6 +86,7 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
     let Serve {
         listen,
         public_url,
+        allow_insecure_links,
         nats_url,
         nats_ca,
         nats_creds,
@@ -102,6 +103,10 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
         inventory_interval,
         log_format: _,
     } = args;
+    let links = Links::new(public_url, listen, allow_insecure_links);
+    if let Some(warning) = links.warning() {
+        warn!("{warning}");
+    }
     let conditions = Conditions::default();
     let users = Users::open(users, conditions.clone()).await?;
     let servers = Servers::new(&nats_url, nats_ca.as_deref())?;
@@ -171,7 +176,7 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
             nats_ca: agent_ca,
             image: agent_image,
         },
-        public_url: public_url.or_else(|| PublicUrl::of(listen)),
+        links,
         identity,
         stopping: CancellationToken::new(),
     }))

@@ -20,11 +20,16 @@ after(async () => {
   assert.equal(stopped?.code, 0, stopped?.output);
 });
 
-/** Every request and error of a page. */
+/** Every request and error of a page, and what its policy refused. */
 function watch(page) {
   const seen = { requests: [], errors: [] };
   page.on('request', (request) => seen.requests.push(request.url()));
   page.on('pageerror', (error) => seen.errors.push(error.message));
+  page.on('console', (message) => {
+    if (message.text().includes('Content Security Policy')) {
+      seen.errors.push(message.text());
+    }
+  });
   return seen;
 }
 
@@ -49,7 +54,10 @@ test('a person signs in in Swagger UI, lists the clusters and restarts a deploym
   const page = await browser.newPage();
   page.setDefaultTimeout(PATIENCE);
   const seen = watch(page);
-  await page.goto(`${demo.url}/docs`);
+  const opened = await page.goto(`${demo.url}/docs`);
+  const policy = opened.headers()['content-security-policy'];
+  assert.match(policy, /^default-src 'none'; script-src 'self';/);
+  assert.doesNotMatch(policy, /unsafe|\*|https?:/);
   await authorize(page, demo);
 
   const clusters = await execute(page, 'get', '/clusters');

@@ -88,6 +88,9 @@ pub async fn enroll_cluster(
     let request = body.credential_request.as_deref();
     let request = request.map(str::parse::<CredentialRequest>).transpose();
     let request = request.map_err(|error| invalid("credential_request", &error))?;
+    if request.is_none() {
+        app.links.carry_secrets()?;
+    }
     let agent = agent(&app, body.nats_url, body.image)?;
     let enrolled = app.fleet.enroll(&actor, &request_id, &cluster, request);
     let (operation_id, enrolled) = enrolled.await?;

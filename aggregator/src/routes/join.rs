@@ -75,11 +75,7 @@ pub async fn invite_cluster(
     extract::Json(body): extract::Json<InviteBody>,
 ) -> Result<Json<InvitedCluster>, Problem> {
     let agent = agent(&app, body.nats_url, body.image)?;
-    let public_url = app.public_url.as_ref().ok_or_else(|| {
-        let detail = "this aggregator does not know how it is reached from elsewhere: start it with --public-url, \
-            or take the manifest of POST /clusters/{cluster}/enroll";
-        Problem::new(ProblemCode::EnrolmentUnavailable, detail)
-    })?;
+    let public_url = app.links.url()?;
     let expires_at = Timestamp::now() + INVITATION_LASTS;
     let invited = app.fleet.invite(&actor, &request_id, &cluster, agent);
     let (operation_id, token) = invited.await?;
@@ -105,6 +101,7 @@ pub async fn join_cluster(
     extract::Path(JoinPath { token }): extract::Path<JoinPath>,
 ) -> Result<impl IntoResponse, Problem> {
     let attempts = &app.identity.attempts;
+    app.links.carry_secrets()?;
     let sources = attempts.link(address);
     attempts.take(&sources, Instant::now()).map_err(too_often)?;
     let found = match Token::parse(&token) {

@@ -164,3 +164,36 @@ async fn every_call_of_the_document_asks_who_is_there() {
         }
     }
 }
+
+/// What somebody else has written stays text, also in a browser that opens an answer as a page.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_says_what_a_browser_may_load_for_it() {
+    let stack = Stack::start(0).await;
+    let token = stack.service.token("viewer").await;
+    let policy = async |path: &str| {
+        let answer = stack.service.get(path, &token).await;
+        let policy = answer.headers.get("content-security-policy");
+        let policy = policy.unwrap_or_else(|| panic!("{path}: {answer:?}"));
+        policy.to_str().expect("ASCII").to_owned()
+    };
+    for path in [
+        "/me",
+        "/clusters",
+        "/livez",
+        "/metrics",
+        "/nothing",
+        "/watch?q=x",
+        "/join/x",
+    ] {
+        let none = "default-src 'none'; frame-ancestors 'none'";
+        assert_eq!(policy(path).await, none, "{path}");
+    }
+    for path in ["/docs/", "/docs/swagger-ui.css", "/openapi.json"] {
+        let own = policy(path).await;
+        assert!(
+            own.starts_with("default-src 'none'; script-src 'self';"),
+            "{own}"
+        );
+        assert!(!own.contains("unsafe") && !own.contains("http"), "{own}");
+    }
+}

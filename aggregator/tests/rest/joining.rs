@@ -11,7 +11,7 @@ use serde_json::json;
 use xtask::control_plane::ControlPlane;
 use xtask::required;
 
-use crate::service::Answer;
+use crate::service::{Answer, Service};
 use crate::stack::{RunningAgent, Stack};
 
 const NAMESPACE: &str = "--namespace=multi-cluster-aggregator";
@@ -234,4 +234,54 @@ async fn links_cannot_be_guessed_for_long() {
     let answer = open(&stack, Method::POST, &path).await;
     assert_eq!(answer.code(), "rate_limited");
     assert!(answer.headers.contains_key("retry-after"));
+}
+
+/// What joins a cluster has a private key in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_joins_a_cluster_is_given_out_in_the_clear() {
+    let stack = Stack::start(0).await;
+    let with = async |change: &dyn Fn(&mut aggregator::args::Serve)| {
+        let mut settings = Service::settings(stack.dir.path(), &stack.nats.url());
+        change(&mut settings);
+        Service::of(settings).await.expect("the aggregator starts")
+    };
+    let plain = |settings: &mut aggregator::args::Serve| {
+        settings.public_url = Some("http://fleet.example".parse().expect("a URL"));
+    };
+    let anywhere = |settings: &mut aggregator::args::Serve| {
+        settings.listen = ([0, 0, 0, 0], 0).into();
+        settings.public_url = None;
+    };
+    let link = link(&stack, "cluster-a").await;
+    let token = stack.service.token("admin").await;
+    for service in [with(&plain).await, with(&anywhere).await] {
+        for path in ["/clusters/cluster-b/invite", "/clusters/cluster-b/enroll"] {
+            let refused = service.post(path, &token, &json!({})).await;
+            assert_eq!(refused.code(), "enrolment_unavailable", "{path}");
+            let detail = refused.body["detail"].as_str().expect("words");
+            assert!(detail.contains("--public-url https://"), "{detail}");
+        }
+        let joined = service.post_text(&link, "", "").await;
+        assert_eq!(joined.code(), "enrolment_unavailable");
+        let key = bus_keys::Key::generate(bus_keys::Kind::User);
+        let request = bus_keys::CredentialRequest::sign(&key, "cluster-b").to_string();
+        let own = json!({"credential_request": request});
+        let enrolled = service
+            .post("/clusters/cluster-b/enroll", &token, &own)
+            .await;
+        assert_eq!(enrolled.status, StatusCode::OK, "{enrolled:?}");
+    }
+    let by_flag = |settings: &mut aggregator::args::Serve| {
+        plain(settings);
+        settings.allow_insecure_links = true;
+    };
+    let allowed = with(&by_flag).await;
+    let path = "/clusters/cluster-b/invite";
+    let invited = allowed.post(path, &token, &json!({})).await;
+    assert_eq!(invited.status, StatusCode::OK, "{invited:?}");
+    // The link is as good as before where nobody can listen.
+    assert_eq!(
+        open(&stack, Method::POST, &link).await.status,
+        StatusCode::OK
+    );
 }

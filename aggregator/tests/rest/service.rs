@@ -58,6 +58,7 @@ impl Service {
             nats_ca: None,
             nats_creds: None,
             bus_keys: Some(dir.join("nats/keys/aggregator")),
+            allow_insecure_links: false,
             agent_nats_url: None,
             agent_nats_ca: None,
             agent_image: "registry.example/agent:test".parse().expect("an image"),
