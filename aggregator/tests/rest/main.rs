@@ -7,6 +7,7 @@ mod enrolment;
 mod faults;
 mod fleet;
 mod fleet_faults;
+mod flood;
 mod hostile;
 mod impostor;
 mod joining;

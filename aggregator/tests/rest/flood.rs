@@ -1,0 +1,197 @@
+//! A stolen credential of an agent with which what all clusters share is flooded: the others stay as they are.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use async_nats::ConnectOptions;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::runtime::Builder;
+use tokio::time::MissedTickBehavior;
+
+use crate::impostor::{Impostor, changes, share};
+use crate::stack::Stack;
+
+/// How often each of the other clusters is heard while the flood lasts: stale is who was not heard for one and a half of these times.
+const HEARD: usize = 5;
+
+const TICK: Duration = Duration::from_millis(10);
+const PER_TICK: u64 = 40;
+
+/// What each of some connections publishes 4,000 times a second, in a thread of its own, until it is ended. That is more than can be read and
+/// taken in, and less than the broker and the client can move, whatever the machine does besides.
+struct Flood {
+    stop: Arc<AtomicBool>,
+    sent: Arc<AtomicU64>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Flood {
+    fn start(stack: &Stack, name: &str, messages: Vec<(String, String)>) -> Self {
+        let (stop, sent) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
+        let creds = stack.nats.keys().agent_creds(name).expect("credentials");
+        let threads = messages.into_iter().map(|(subject, payload)| {
+            let (creds, url) = (creds.clone(), stack.nats.url());
+            let (stop, sent) = (Arc::clone(&stop), Arc::clone(&sent));
+            std::thread::spawn(move || {
+                let runtime = Builder::new_current_thread().enable_all().build();
+                runtime.expect("a runtime").block_on(async {
+                    let options = ConnectOptions::with_credentials_file(creds).await;
+                    let client = options.expect("credentials").connect(url).await;
+                    let client = client.expect("a connection");
+                    let payload = bytes::Bytes::from(payload);
+                    let mut ticks = tokio::time::interval(TICK);
+                    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+                    while !stop.load(Ordering::Relaxed) {
+                        ticks.tick().await;
+                        for _ in 0..PER_TICK {
+                            let said = client.publish(subject.clone(), payload.clone()).await;
+                            said.expect("a connection");
+                        }
+                        sent.fetch_add(PER_TICK, Ordering::Relaxed);
+                    }
+                });
+            })
+        });
+        let threads = threads.collect();
+        Self {
+            stop,
+            sent,
+            threads,
+        }
+    }
+
+    /// How much was sent.
+    fn end(self) -> u64 {
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads {
+            thread.join().expect("it does not panic");
+        }
+        self.sent.load(Ordering::Relaxed)
+    }
+}
+
+/// Waits until each of these clusters was heard so often, and none of them was anything but online meanwhile.
+async fn stay_online(stack: &Stack, token: &str, clusters: &[&str]) {
+    let mut heard = BTreeMap::<String, BTreeSet<String>>::new();
+    let look = async || {
+        let list = stack.service.get("/clusters", token).await;
+        for item in list.body["items"].as_array().expect("clusters") {
+            let name = item["cluster"].as_str().expect("a name");
+            if clusters.contains(&name) {
+                assert_eq!(item["presence"], "online", "{item}");
+                let times = heard.entry(name.to_owned()).or_default();
+                times.insert(item["last_seen"].to_string());
+            }
+        }
+        let enough = clusters
+            .iter()
+            .all(|name| heard.get(*name).is_some_and(|times| times.len() > HEARD));
+        enough.then_some(())
+    };
+    stack
+        .service
+        .until("the others are heard on and on", look)
+        .await;
+}
+
+fn left_out(text: &Value) -> f64 {
+    let text = text.as_str().expect("text");
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("aggregator_agent_messages_left_out_total "));
+    line.expect("the series").parse().expect("a number")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_one_clusters_heartbeats_makes_no_other_cluster_stale() {
+    let stack = Stack::start(2).await;
+    let token = stack.service.token("admin").await;
+    let _flooder = Impostor::heard(&stack, "flooder", &[]).await;
+    stack.known(&["flooder"]).await;
+    let now = Timestamp::now();
+    let conditions: Vec<Value> = (0..50)
+        .map(|_| json!({"type": "plague", "message": "x".repeat(200), "since": now}))
+        .collect();
+    let heartbeat = json!({"instance": "impostor", "state": "up", "sequence": 1, "sent_at": now, "started_at": now,
+        "agent_version": "0.0.1", "verbs": [], "cluster_uid": "flooder", "changes": 0, "conditions": conditions});
+    let say = |what: &str, payload: String| (format!("agent.flooder.{what}"), payload);
+    let flood = Flood::start(
+        &stack,
+        "flooder",
+        vec![
+            say("heartbeat", heartbeat.to_string()),
+            say("heartbeat", "{".to_owned()),
+        ],
+    );
+    stay_online(&stack, &token, &["cluster-a", "cluster-b"]).await;
+    // What others ask of the others is answered too.
+    stack.healthy("cluster-b").await;
+    let sent = flood.end();
+    let list = stack.service.get("/clusters", &token).await;
+    let items = list.body["items"].as_array().expect("clusters");
+    let flooder = items
+        .iter()
+        .find(|item| item["cluster"] == "flooder")
+        .expect("it is known");
+    let kinds: Vec<&str> = flooder["conditions"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|it| it["type"].as_str())
+        .collect();
+    assert!(kinds.contains(&"misbehaving"), "{flooder}");
+    let dropped = left_out(&stack.service.get("/metrics", &token).await.body);
+    println!("{sent} heartbeats were sent, {dropped} of them left out unread");
+    assert!(sent > 10_000 && dropped > 1_000.0, "{sent} {dropped}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_changes_and_answers_of_one_cluster_touches_no_other() {
+    let stack = Stack::start(2).await;
+    let token = stack.service.token("admin").await;
+    let mut flooder = Impostor::heard(&stack, "flooder", &["fleet.deployments"]).await;
+    stack.known(&["flooder"]).await;
+    // Where its answers are expected.
+    let mut questions = flooder.questions();
+    let (_, question) = tokio::join!(
+        stack.service.get("/deployments?timeout=100ms", &token),
+        async {
+            futures::StreamExt::next(&mut questions)
+                .await
+                .expect("a question")
+        }
+    );
+    let survey: Value = serde_json::from_slice(&question.payload).expect("JSON");
+    let id = |field: &str| survey["answer"][field].as_str().expect("an id").to_owned();
+    let answer = format!("agent.flooder.answer.{}.{}", id("asker"), id("question"));
+    let flood = Flood::start(
+        &stack,
+        "flooder",
+        vec![
+            (
+                "agent.flooder.deployment".to_owned(),
+                changes(1, &[("pay", "x")]).to_string(),
+            ),
+            ("agent.flooder.deployment".to_owned(), String::new()),
+            (answer, share(&[("pay", "x")]).to_string()),
+        ],
+    );
+    stay_online(&stack, &token, &["cluster-a", "cluster-b"]).await;
+    let page = stack
+        .service
+        .get("/deployments?cluster=cluster-*", &token)
+        .await;
+    assert_eq!(
+        page.body["answers"]["answered"], 2,
+        "{:?}",
+        page.body["clusters"]
+    );
+    let sent = flood.end();
+    let dropped = left_out(&stack.service.get("/metrics", &token).await.body);
+    println!("{sent} changes and answers were sent, {dropped} of them left out unread");
+    assert!(sent > 10_000 && dropped > 1_000.0, "{sent} {dropped}");
+}
