@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
 use crate::kubernetes::Access;
-use crate::run::Config;
+use crate::run::{Config, RenewedToken};
 
 /// Answers for one Kubernetes cluster on the bus.
 #[derive(Debug, Parser)]
@@ -69,6 +69,20 @@ pub struct Args {
     )]
     pub nats_seed: Option<PathBuf>,
 
+    /// Where the token of a renewed credential is read, and kept unless there is a ConfigMap [default: the file of --nats-creds with
+    /// `.renewed` behind its name].
+    #[arg(long, env = "MCA_NATS_RENEWED", value_name = "FILE")]
+    pub nats_renewed: Option<PathBuf>,
+
+    /// The ConfigMap of the agent's namespace that is mounted at --nats-renewed: the token is kept there instead.
+    #[arg(
+        long,
+        env = "MCA_NATS_RENEWED_CONFIG_MAP",
+        value_name = "NAME",
+        requires = "nats_renewed"
+    )]
+    pub nats_renewed_config_map: Option<String>,
+
     /// The kubeconfig of the cluster; with neither this nor --context, the pod's ServiceAccount is used.
     #[arg(long, env = "MCA_KUBECONFIG", value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
@@ -117,6 +131,8 @@ impl From<Args> for Config {
             nats_ca,
             nats_creds,
             nats_seed,
+            nats_renewed,
+            nats_renewed_config_map,
             kubeconfig,
             context,
             log_format: _,
@@ -127,6 +143,10 @@ impl From<Args> for Config {
             nats_ca,
             nats_creds,
             nats_seed,
+            renewed_token: RenewedToken {
+                file: nats_renewed,
+                config_map: nats_renewed_config_map,
+            },
             kubernetes: Access::new(kubeconfig, context),
         }
     }

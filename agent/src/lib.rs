@@ -17,9 +17,11 @@ mod rollout;
 mod run;
 pub mod shutdown;
 mod survey;
+mod token_store;
 mod verb;
 
 pub use args::{Args, Cli, Command, LogFormat};
 pub use keygen::keygen;
 pub use kubernetes::Access;
-pub use run::{Config, Running, run};
+pub use run::{Config, RenewedToken, Running, run};
+pub use token_store::{TokenStore, TokenStoreError};

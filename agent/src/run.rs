@@ -10,6 +10,7 @@ use async_nats::connection::State;
 use bus_link::Servers;
 use bus_schema::timing::DRAIN_WITHIN;
 use bus_schema::{ClusterName, InstanceId, SurveyDeployments};
+use kube::Api;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -17,10 +18,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::agent::Agent;
 use crate::bus::{
-    Bus, Connected, Credential, Desk, Feed, Heart, HeartRate, Purpose, Surveys, connect,
+    Bus, Connected, Credential, Desk, Feed, Heart, HeartRate, Purpose, Renewal, Surveys, connect,
 };
-use crate::kubernetes::Access;
+use crate::kubernetes::{Access, Kubernetes};
 use crate::log::Streams;
+use crate::token_store::TokenStore;
 use crate::verb::routes;
 
 /// What an agent needs to know.
@@ -36,8 +38,20 @@ pub struct Config {
     pub nats_creds: Option<PathBuf>,
     /// The file with their private key, where the other one has the token alone.
     pub nats_seed: Option<PathBuf>,
+    /// Where a renewed credential's token is kept.
+    pub renewed_token: RenewedToken,
     /// How the API server is reached.
     pub kubernetes: Access,
+}
+
+/// Where a token that was given out later, for the same private key, is kept over a restart.
+#[derive(Debug, Clone, Default)]
+pub struct RenewedToken {
+    /// The file in which it is read, and written unless there is a ConfigMap; absent: that of the credentials with `.renewed` behind its
+    /// name.
+    pub file: Option<PathBuf>,
+    /// The ConfigMap of the agent's own namespace that is mounted there.
+    pub config_map: Option<String>,
 }
 
 /// Messages that may wait to be sent while the bus is away.
@@ -77,9 +91,11 @@ impl Running {
         let kubernetes = config.kubernetes.clone().open().await;
         let kubernetes = kubernetes.context("no way to the API server")?;
         let bus = config.bus()?;
+        let store = config.token_store(&kubernetes);
         let connected = connect(&bus, Purpose::Requests, QUEUE).await?;
         let (routes, verbs) = (routes(), verbs());
         let (cluster, instance) = (bus.cluster.clone(), bus.instance.clone());
+        let credential = bus.credential.clone();
         let streams = Streams::new(bus, connected.client.clone());
         let agent = Arc::new(Agent::new(cluster, instance, kubernetes, streams, verbs));
         tracing::info!(cluster = %agent.cluster, instance = %agent.instance, "started");
@@ -91,6 +107,10 @@ impl Running {
         let heart = Heart::new(&connected, agent.clone()).await?;
         let feed = Feed::new(connected.client.clone(), agent.clone());
         background.spawn(stop.clone().run_until_cancelled_owned(feed.run()));
+        if let (Some(credential), Some(store)) = (credential, store) {
+            let renewal = Renewal::new(&connected, agent.clone(), credential, store).await?;
+            background.spawn(stop.clone().run_until_cancelled_owned(renewal.run()));
+        }
         let beating = CancellationToken::new();
         Ok(Self {
             heart: tokio::spawn(heart.run(beating.clone())),
@@ -132,11 +152,30 @@ impl Running {
 }
 
 impl Config {
+    fn renewed_file(&self) -> Option<PathBuf> {
+        let beside = || {
+            let mut name = self.nats_creds.clone()?.into_os_string();
+            name.push(".renewed");
+            Some(PathBuf::from(name))
+        };
+        self.renewed_token.file.clone().or_else(beside)
+    }
+
+    fn token_store(&self, kubernetes: &Kubernetes) -> Option<TokenStore> {
+        match &self.renewed_token.config_map {
+            Some(name) => Some(TokenStore::ConfigMap {
+                maps: Box::new(Api::default_namespaced(kubernetes.client().clone())),
+                name: name.clone(),
+            }),
+            None => self.renewed_file().map(TokenStore::File),
+        }
+    }
+
     fn bus(&self) -> Result<Bus> {
-        let credential = self.nats_creds.clone().map(|file| Credential {
-            file,
-            seed: self.nats_seed.clone(),
-            cluster: self.cluster.clone(),
+        let renewed = self.renewed_file();
+        let credential = self.nats_creds.clone().zip(renewed).map(|(file, renewed)| {
+            let files = (file, self.nats_seed.clone());
+            Credential::new(files, self.cluster.clone(), renewed)
         });
         Ok(Bus {
             servers: Servers::new(&self.nats_url, self.nats_ca.as_deref())?,

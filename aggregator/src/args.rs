@@ -78,6 +78,15 @@ fn interval(text: &str) -> Result<Duration, String> {
     is_one.then_some(duration).ok_or_else(wrong)
 }
 
+fn credential_lifetime(text: &str) -> Result<Duration, String> {
+    let wrong =
+        || "write it like 2160h or 12h, without days; an hour to 400 days of 24h".to_owned();
+    let duration: SignedDuration = text.parse().map_err(|_| wrong())?;
+    let duration = Duration::try_from(duration).map_err(|_| wrong())?;
+    let is_one = (Duration::from_hours(1)..=Duration::from_hours(24 * 400)).contains(&duration);
+    is_one.then_some(duration).ok_or_else(wrong)
+}
+
 /// How the bus is reached with the aggregator's keys.
 #[derive(Debug, Args)]
 pub struct BusLink {
@@ -129,6 +138,15 @@ pub struct Enroll {
     /// The agent's image.
     #[arg(long, env = "MCA_AGENT_IMAGE", default_value = AGENT_IMAGE, value_name = "IMAGE")]
     pub agent_image: ImageName,
+    /// How long agents' credentials are good for, such as `2160h`, which is 90 days: an hour to 400 days. Agents renew them over the bus before that.
+    #[arg(
+        long,
+        env = "MCA_AGENT_CREDENTIAL_LIFETIME",
+        value_name = "TIME",
+        default_value = "2160h",
+        value_parser = credential_lifetime
+    )]
+    pub agent_credential_lifetime: Duration,
     /// The bus.
     #[command(flatten)]
     pub link: BusLink,
@@ -225,6 +243,15 @@ pub struct Serve {
         value_parser = interval
     )]
     pub inventory_interval: Duration,
+    /// How long agents' credentials are good for, such as `2160h`, which is 90 days: an hour to 400 days. Agents renew them over the bus before that.
+    #[arg(
+        long,
+        env = "MCA_AGENT_CREDENTIAL_LIFETIME",
+        value_name = "TIME",
+        default_value = "2160h",
+        value_parser = credential_lifetime
+    )]
+    pub agent_credential_lifetime: Duration,
     /// How the log is written.
     #[arg(
         long,

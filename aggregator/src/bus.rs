@@ -259,6 +259,14 @@ impl Bus {
         self.is_up() && matches!(published.await, Ok(Ok(())))
     }
 
+    /// Subscribes together with others, each message going to one of them; `None` while the bus is away.
+    pub async fn queue_subscribe(&self, subject: &str, queue: &str) -> Option<Subscriber> {
+        let subscribed = self
+            .client
+            .queue_subscribe(subject.to_owned(), queue.to_owned());
+        subscribed.await.ok()
+    }
+
     /// Subscribes; `None` while the bus is away.
     pub async fn subscribe(&self, subject: &str) -> Option<Subscriber> {
         self.client.subscribe(subject.to_owned()).await.ok()

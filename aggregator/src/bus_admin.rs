@@ -78,7 +78,7 @@ pub fn creds(args: &BusCreds) -> Result<()> {
     // To standard error, since the credentials may have gone to standard output.
     let hint = format!(
         "use them as: nats --creds {file} --inbox-prefix {prefix} …\n\
-         good until {expires_at}; to lock them out before: aggregator bus revoke {user}\n"
+         good until {expires_at:.0}; to lock them out before: aggregator bus revoke {user} --expires-at {expires_at:.0}\n"
     );
     Ok(std::io::stderr().write_all(hint.as_bytes())?)
 }

@@ -73,7 +73,8 @@ pub async fn enroll(args: Enroll) -> Result<()> {
     let link = Link::open(&args.link).await?;
     let (id, entry) = intent("enroll", Some(&args.cluster));
     let request = args.credential_request.as_ref();
-    let enrolled = link.enrolment.enroll(&args.cluster, request, USER);
+    let enrolment = link.enrolment.with_lifetime(args.agent_credential_lifetime);
+    let enrolled = enrolment.enroll(&args.cluster, request, USER);
     let enrolled = link.audit.around(&id, entry, enrolled).await??;
     let agent = Agent {
         nats_url: args.agent_nats_url.unwrap_or(args.link.nats_url),
@@ -136,7 +137,11 @@ pub async fn revoke(args: Revoke) -> Result<()> {
 /// # Errors
 /// When the bus is away, or it is the key with which this is done.
 pub async fn revoke_key(args: BusRevoke) -> Result<()> {
-    let BusRevoke { key, link } = args;
+    let BusRevoke {
+        key,
+        expires_at,
+        link,
+    } = args;
     let keys = &link.bus_keys;
     for own in [
         AggregatorKeys::aggregator_creds(keys),
@@ -152,7 +157,7 @@ pub async fn revoke_key(args: BusRevoke) -> Result<()> {
     let link = Link::open(&link).await?;
     let (id, mut entry) = intent("revoke", None);
     entry.detail = Some(format!("the credential {key}"));
-    let act = link.enrolment.lock_out_key(&key);
+    let act = link.enrolment.lock_out_key(&key, expires_at);
     link.audit.around(&id, entry, act).await??;
     tracing::info!(public_key = %key, "locked out");
     Ok(())

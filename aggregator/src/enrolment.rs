@@ -19,6 +19,8 @@ mod invitation;
 mod issued;
 mod manifest;
 mod reconcile;
+mod renewal;
+mod revocation;
 mod system;
 
 pub use gate::{AccountUsage, Gate};
@@ -27,8 +29,8 @@ pub use manifest::{Agent, ImageName, ImageNameError, agent_ca};
 pub use reconcile::reconcile_account;
 pub use system::{Coming, System};
 
-use gate::Published;
 use issued::Issued;
+use revocation::is_over;
 
 /// Two, so that a new credential can be put in place before the old one is locked out.
 pub const CREDENTIALS_PER_CLUSTER: usize = 2;
@@ -37,14 +39,15 @@ pub const CREDENTIALS_PER_CLUSTER: usize = 2;
 /// others write as well, and nobody is let in or locked out so often that more would wait meanwhile.
 const WITHIN: Duration = Duration::from_secs(10);
 
-/// Another replica may change the account's token at the same moment; more than this is no coincidence.
-const PUBLISH_TRIES: usize = 10;
+/// How long an agent's credential is good for, unless it is renewed.
+pub const AGENT_CREDENTIAL_LIFETIME: Duration = Duration::from_hours(24 * 90);
 
 /// Lets clusters in and locks credentials out.
 #[derive(Debug, Clone)]
 pub struct Enrolment {
     gate: Gate,
     issued: Issued,
+    lifetime: Duration,
     /// A revocation was recorded: the account is to be looked at again.
     recorded: Arc<Notify>,
 }
@@ -156,8 +159,16 @@ impl Enrolment {
         Ok(Self {
             gate,
             issued: Issued::open(jetstream, replicas).await?,
+            lifetime: AGENT_CREDENTIAL_LIFETIME,
             recorded: Arc::default(),
         })
+    }
+
+    /// The same with agents' credentials that are good for so long.
+    #[must_use]
+    pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = lifetime;
+        self
     }
 
     /// Makes a credential for a cluster's agents; for the public key of this request, if one is given.
@@ -172,17 +183,18 @@ impl Enrolment {
         by: &str,
     ) -> Result<Enrolled, EnrolmentError> {
         let (keys, now) = (self.gate.keys(), Timestamp::now());
+        let times = (now, now + self.lifetime);
         let enrolled = match request {
             Some(request) => {
                 let public_key = request.proven_for(cluster.as_str())?.clone();
                 self.refuse_taken(cluster, &public_key).await?;
-                let given = Given::Token(keys.agent(cluster, &public_key, now));
+                let given = Given::Token(keys.agent(cluster, &public_key, times));
                 Enrolled { public_key, given }
             }
-            None => self.new_credential(cluster),
+            None => self.new_credential(cluster, times),
         };
         self.issued
-            .add(cluster, &enrolled.public_key, by, now)
+            .add(cluster, &enrolled.public_key, by, times)
             .await?;
         Ok(enrolled)
     }
@@ -195,16 +207,18 @@ impl Enrolment {
         &self,
         invitation: &Invitation,
     ) -> Result<Enrolled, EnrolmentError> {
-        let enrolled = self.new_credential(&invitation.cluster);
+        let now = Timestamp::now();
+        let times = (now, now + self.lifetime);
+        let enrolled = self.new_credential(&invitation.cluster, times);
         self.issued
-            .add_invited(invitation, &enrolled.public_key, Timestamp::now())
+            .add_invited(invitation, &enrolled.public_key, times)
             .await?;
         Ok(enrolled)
     }
 
-    fn new_credential(&self, cluster: &ClusterName) -> Enrolled {
+    fn new_credential(&self, cluster: &ClusterName, times: (Timestamp, Timestamp)) -> Enrolled {
         let keys = self.gate.keys();
-        let (public_key, credentials) = keys.agent_credentials(cluster, Timestamp::now());
+        let (public_key, credentials) = keys.agent_credentials(cluster, times);
         let given = Given::Credentials(credentials);
         Enrolled { public_key, given }
     }
@@ -252,55 +266,11 @@ impl Enrolment {
             None => self.issued.end_invitations(cluster).await?,
         };
         let revoked = &let_in.keys;
-        self.issued.lock_out(revoked, Timestamp::now()).await?;
-        self.recorded.notify_one();
+        self.record_revoked(cluster, revoked).await?;
         self.lock_out().await?;
         finish(&let_in).await?;
         self.issued.remove(cluster, revoked).await?;
         Ok(let_in.keys)
-    }
-
-    /// Locks out one credential, whoever holds it: an agent, a person, an aggregator.
-    ///
-    /// # Errors
-    /// When bucket or nats-server do not answer. To be called again then: only in the fleet's account is it carried out later by itself.
-    pub async fn lock_out_key(&self, key: &UserKey) -> Result<(), EnrolmentError> {
-        let key = std::slice::from_ref(key);
-        self.issued.lock_out(key, Timestamp::now()).await?;
-        self.recorded.notify_one();
-        self.lock_out().await?;
-        self.lock_out_of_system().await?;
-        match self.issued.holder(&key[0]).await? {
-            Some(cluster) => self.issued.remove(&cluster, key).await,
-            None => Ok(()),
-        }
-    }
-
-    /// Until the account's token locks out everybody who is in the bucket. Two replicas that do so at once may overwrite each
-    /// other's token, so each looks again after it has written.
-    async fn lock_out(&self) -> Result<AccountUsage, EnrolmentError> {
-        for _ in 0..PUBLISH_TRIES {
-            let revoked = self.issued.locked_out().await?;
-            if let Published::AsItWas(usage) = self.gate.publish(&revoked).await? {
-                return Ok(usage);
-            }
-        }
-        Err(EnrolmentError::Contended)
-    }
-
-    /// The same for the system account, whose token is written without a look at the one before: so until nobody else has been locked
-    /// out meanwhile, whom an older list would have let in again.
-    async fn lock_out_of_system(&self) -> Result<(), EnrolmentError> {
-        let mut revoked = self.issued.locked_out().await?;
-        for _ in 0..PUBLISH_TRIES {
-            self.gate.publish_system(&revoked).await?;
-            let now = self.issued.locked_out().await?;
-            if now == revoked {
-                return Ok(());
-            }
-            revoked = now;
-        }
-        Err(EnrolmentError::Contended)
     }
 }
 

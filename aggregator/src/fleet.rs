@@ -31,6 +31,7 @@ mod order;
 mod presence;
 mod rate_limit;
 mod relay;
+mod renew;
 mod restart_time;
 mod settle;
 mod survey;
@@ -47,6 +48,7 @@ pub(crate) use order::mint;
 pub use order::{Done, RequestId};
 pub use presence::watch_presence;
 pub use relay::Relayed;
+pub use renew::renew_credentials;
 pub use settle::settle;
 pub use survey::{
     AnswerCounts, AnswerState, ClusterAnswer, FleetDeployment, FleetImage, FleetPage, FleetQuery,

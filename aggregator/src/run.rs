@@ -101,6 +101,7 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
         connections_per_address: _,
         jetstream_replicas,
         inventory_interval,
+        agent_credential_lifetime,
         log_format: _,
     } = args;
     let links = Links::new(public_url, listen, allow_insecure_links);
@@ -128,13 +129,14 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
         kept.inventory,
         metrics.clone(),
     );
-    if let Some(enrolment) = kept.enrolment {
+    if let Some((enrolment, invitations)) = kept.enrolment {
+        let enrolment = enrolment.with_lifetime(agent_credential_lifetime);
         tokio::spawn(reconcile_account(
-            enrolment.0.clone(),
+            enrolment.clone(),
             conditions.clone(),
             metrics.clone(),
         ));
-        fleet = fleet.with_enrolment(enrolment, kept.clusters.clone());
+        fleet = fleet.with_enrolment((enrolment, invitations), kept.clusters.clone());
     }
     let fleet = Arc::new(fleet);
     if let Some(gate) = gate {
@@ -155,6 +157,7 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
         inventory_interval,
     ));
     tokio::spawn(fleet::settle(Arc::clone(&fleet)));
+    tokio::spawn(fleet::renew_credentials(Arc::clone(&fleet)));
     let cookie = if cookie_secure {
         SessionCookie::Secure
     } else {

@@ -5,6 +5,7 @@
 //! and a verb that an agent does not know is answered with [`FaultCode::UnknownVerb`] or by nobody at all.
 #![deny(missing_docs)]
 
+mod credential;
 mod deployment_changes;
 mod fault;
 mod filter;
@@ -26,6 +27,7 @@ mod survey;
 pub mod timing;
 pub mod verb;
 
+pub use credential::{CredentialRenewal, RenewCredential};
 pub use deployment_changes::{DeploymentChanges, GoneDeployment};
 pub use fault::{Fault, FaultCode};
 pub use filter::{Filter, Listed};

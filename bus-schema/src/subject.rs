@@ -14,6 +14,9 @@ pub const HEARTBEATS: &str = "agent.*.heartbeat";
 /// The pattern of all changes of deployments.
 pub const DEPLOYMENT_CHANGES: &str = "agent.*.deployment";
 
+/// The pattern of all questions for a credential's renewal.
+pub const RENEWALS: &str = "agent.*.renewal";
+
 /// Asks every agent for a heartbeat now: `fleet.roll-call`, a [`crate::RollCall`].
 pub const ROLL_CALL: &str = "fleet.roll-call";
 
@@ -57,6 +60,18 @@ pub fn deployment_changes(cluster: &ClusterName) -> String {
 #[must_use]
 pub fn clock(cluster: &ClusterName, instance: &InstanceId) -> String {
     format!("cluster.{cluster}.clock.{instance}")
+}
+
+/// Where an agent asks for its credential's renewal: `agent.<name>.renewal`, a [`crate::RenewCredential`].
+#[must_use]
+pub fn renewal(cluster: &ClusterName) -> String {
+    format!("agent.{cluster}.renewal")
+}
+
+/// Where that is answered: `cluster.<name>.credential.<instance>`, a [`crate::CredentialRenewal`].
+#[must_use]
+pub fn credential(cluster: &ClusterName, instance: &InstanceId) -> String {
+    format!("cluster.{cluster}.credential.{instance}")
 }
 
 /// Where the lines of a followed log flow: `agent.<name>.stream.<id>`, a [`crate::LogChunk`] each.
@@ -129,6 +144,8 @@ pub enum FromAgent {
     Heartbeat(ClusterName),
     /// `agent.<name>.deployment`
     DeploymentChanges(ClusterName),
+    /// `agent.<name>.renewal`
+    Renewal(ClusterName),
     /// `agent.<name>.stream.<id>`
     Stream(ClusterName, StreamId),
     /// `agent.<name>.answer.<asker>.<question>`
@@ -146,6 +163,7 @@ pub fn parse(subject: &str) -> Option<FromAgent> {
     let parsed = match tokens.next()? {
         "heartbeat" => FromAgent::Heartbeat(cluster),
         "deployment" => FromAgent::DeploymentChanges(cluster),
+        "renewal" => FromAgent::Renewal(cluster),
         "stream" => FromAgent::Stream(cluster, StreamId::from_str(tokens.next()?).ok()?),
         "answer" => {
             let asker = StreamId::from_str(tokens.next()?).ok()?;
@@ -178,6 +196,7 @@ mod tests {
             "agent.*.heartbeat",
             "agent.a.heartbeat.x",
             "agent.a.deployment.x",
+            "agent.a.renewal.x",
             "cluster.a.restart",
             "agent.a.stream",
             "agent.a.answer.x",
@@ -232,6 +251,7 @@ mod tests {
             let id = StreamId::from_str(&id).unwrap();
             prop_assert_eq!(parse(&heartbeat(&cluster)), Some(FromAgent::Heartbeat(cluster.clone())));
             prop_assert_eq!(parse(&deployment_changes(&cluster)), Some(FromAgent::DeploymentChanges(cluster.clone())));
+            prop_assert_eq!(parse(&renewal(&cluster)), Some(FromAgent::Renewal(cluster.clone())));
             prop_assert_eq!(parse(&stream(&cluster, &id)), Some(FromAgent::Stream(cluster.clone(), id.clone())));
             let id = AnswerId { asker: id.clone(), question: id };
             prop_assert_eq!(parse(&answer(&cluster, &id)), Some(FromAgent::Answer(cluster, id)));

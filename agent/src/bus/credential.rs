@@ -2,8 +2,7 @@
 //! what to say when the bus refuses it.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_nats::{Auth, AuthError, ClientError, Event, ServerError};
 use bus_keys::{Credentials, CredentialsError};
@@ -11,14 +10,18 @@ use bus_schema::ClusterName;
 use jiff::Timestamp;
 use tokio::fs;
 
-/// Where the credential lies, and whose it must be.
+/// Where the credential lies, and whose it must be. Clones share what was renewed.
 #[derive(Debug, Clone)]
 pub struct Credential {
     /// Token and private key, or the token alone.
-    pub file: PathBuf,
+    file: PathBuf,
     /// The private key, where the file has the token alone.
-    pub seed: Option<PathBuf>,
-    pub cluster: ClusterName,
+    seed: Option<PathBuf>,
+    cluster: ClusterName,
+    /// Where a newer token for the same key is read.
+    renewed: PathBuf,
+    /// The newest one that this process was given.
+    newest: Arc<Mutex<Option<String>>>,
 }
 
 /// A credential that the bus would not take, found out before it is asked.
@@ -44,10 +47,43 @@ pub enum CredentialError {
     },
     #[error("{} expired at {at}", path.display())]
     Expired { path: PathBuf, at: Timestamp },
+    #[error("the new token cannot be used: {0}")]
+    NotRenewed(#[from] CredentialsError),
+    #[error("the new token expires at {0}, which is no later than that of the one before")]
+    NotLater(Timestamp),
 }
 
 impl Credential {
-    /// Reads it.
+    /// The credential in these files; a newer token for its key is read from `renewed`.
+    pub fn new(
+        (file, seed): (PathBuf, Option<PathBuf>),
+        cluster: ClusterName,
+        renewed: PathBuf,
+    ) -> Self {
+        Self {
+            file,
+            seed,
+            cluster,
+            renewed,
+            newest: Arc::default(),
+        }
+    }
+
+    /// Takes a newer token from now on: each connection shows it the next time that it is made.
+    pub async fn renew(&self, token: &str) -> Result<Credentials, CredentialError> {
+        let before = self.read().await?;
+        let renewed = before.renewed(token)?;
+        match renewed.expires_at() {
+            Some(at) if end(&renewed) <= end(&before) => Err(CredentialError::NotLater(at)),
+            _ => {
+                let token = renewed.token().as_str().to_owned();
+                *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(token);
+                Ok(renewed)
+            }
+        }
+    }
+
+    /// Reads it: of its tokens the one that is good for longest.
     pub async fn read(&self) -> Result<Credentials, CredentialError> {
         let text = read(&self.file).await?;
         let seed = match &self.seed {
@@ -68,11 +104,26 @@ impl Credential {
                 cluster: self.cluster.clone(),
             });
         }
+        let credentials = self.with_newest_token(credentials).await;
         match credentials.expires_at() {
             Some(at) if at <= Timestamp::now() => {
                 Err(CredentialError::Expired { path: path(), at })
             }
             _ => Ok(credentials),
+        }
+    }
+
+    async fn with_newest_token(&self, credentials: Credentials) -> Credentials {
+        // It is not there before the first renewal.
+        let kept = fs::read_to_string(&self.renewed).await.ok();
+        let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let tokens = [kept.as_deref(), newest.as_deref()].into_iter().flatten();
+        // For another key where a new credential was put into the file: of no use any more.
+        let renewed = tokens.filter_map(|token| credentials.renewed(token).ok());
+        let latest = renewed.max_by_key(end);
+        match latest {
+            Some(latest) if end(&latest) > end(&credentials) => latest,
+            _ => credentials,
         }
     }
 
@@ -108,6 +159,10 @@ impl Credential {
             ),
         }
     }
+}
+
+fn end(credentials: &Credentials) -> Timestamp {
+    credentials.expires_at().unwrap_or(Timestamp::MAX)
 }
 
 async fn read(path: &Path) -> Result<String, CredentialError> {
@@ -168,6 +223,13 @@ impl Refusals {
             }
             return false;
         };
+        if said == Said::Expired
+            && let Some(credential) = credential
+            && credential.read().await.is_ok()
+        {
+            tracing::info!("the connection's token has expired; going on with the renewed one");
+            return true;
+        }
         let number = {
             let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
             *count += 1;
@@ -183,5 +245,78 @@ impl Refusals {
             tracing::debug!(%event, "still refused");
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bus_keys::{AggregatorKeys, Place, Role, init};
+    use jiff::SignedDuration;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn credential(dir: &TempDir) -> (Credential, AggregatorKeys) {
+        let place = Place {
+            listen: ([127, 0, 0, 1], 4222).into(),
+            store: dir.path().join("store"),
+            tls: None,
+            websocket: None,
+            members: vec![],
+        };
+        init(dir.path(), &place, Timestamp::now()).unwrap();
+        let keys = AggregatorKeys::open(&dir.path().join(Role::Aggregator.dir())).unwrap();
+        let cluster: ClusterName = "cluster-a".parse().unwrap();
+        let (_, text) = keys.agent_credentials(&cluster, for_hours(1));
+        let file = dir.path().join("agent.creds");
+        std::fs::write(&file, text.expose()).unwrap();
+        let renewed = dir.path().join("renewed");
+        (Credential::new((file, None), cluster, renewed), keys)
+    }
+
+    fn for_hours(hours: i64) -> (Timestamp, Timestamp) {
+        let now = Timestamp::now();
+        (now, now + SignedDuration::from_hours(hours))
+    }
+
+    #[tokio::test]
+    async fn of_several_tokens_the_one_that_is_good_for_longest_is_shown() {
+        let dir = TempDir::new().unwrap();
+        let (credential, keys) = credential(&dir);
+        let key = credential.read().await.unwrap().user();
+        let token = |hours| keys.agent(&credential.cluster, &key, for_hours(hours));
+        let (two, three) = (token(2), token(3));
+        credential.renew(two.as_str()).await.unwrap();
+        assert_eq!(*credential.read().await.unwrap().token(), two);
+        let earlier = credential.renew(token(1).as_str()).await.unwrap_err();
+        assert!(matches!(earlier, CredentialError::NotLater(_)), "{earlier}");
+        // What another agent of the cluster was given, read after a start.
+        std::fs::write(&credential.renewed, format!("{}\n", three.as_str())).unwrap();
+        assert_eq!(*credential.read().await.unwrap().token(), three);
+    }
+
+    #[tokio::test]
+    async fn a_token_for_somebody_else_or_by_somebody_else_is_not_taken() {
+        let dir = TempDir::new().unwrap();
+        let (credential, keys) = credential(&dir);
+        let before = credential.read().await.unwrap();
+        let other_cluster = "cluster-b".parse().unwrap();
+        let other_key = (&bus_keys::Key::generate(bus_keys::Kind::User)).into();
+        for foreign in [
+            keys.agent(&other_cluster, &before.user(), for_hours(9)),
+            keys.agent(&credential.cluster, &other_key, for_hours(9)),
+        ] {
+            let refused = credential.renew(foreign.as_str()).await.unwrap_err();
+            assert!(
+                matches!(refused, CredentialError::NotRenewed(_)),
+                "{refused}"
+            );
+            std::fs::write(&credential.renewed, foreign.as_str()).unwrap();
+            assert_eq!(credential.read().await.unwrap().token(), before.token());
+        }
+        // The operator has put another credential into the file: what was renewed is of the one before.
+        let (_, text) = keys.agent_credentials(&credential.cluster, for_hours(1));
+        std::fs::write(&credential.file, text.expose()).unwrap();
+        assert_ne!(credential.read().await.unwrap().user(), before.user());
     }
 }

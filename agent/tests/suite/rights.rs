@@ -3,9 +3,11 @@
 
 use std::path::PathBuf;
 
+use agent::TokenStore;
 use bus_schema::FaultCode;
 use http::{Method, Request, StatusCode};
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_sim::kubelet::Kubelet;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
@@ -26,6 +28,9 @@ pub async fn of_the_agent(plane: &ControlPlane) -> PathBuf {
         "agent/service-account.yaml",
         "agent/cluster-role.yaml",
         "agent/cluster-role-binding.yaml",
+        "agent/role.yaml",
+        "agent/role-binding.yaml",
+        "agent/token.yaml",
     ] {
         let file = workspace::root().join("k8s/base").join(file);
         let apply = ["apply", "--filename", file.to_str().expect("a path")];
@@ -52,6 +57,7 @@ async fn the_agent_is_refused_what_its_verbs_do_not_need_and_with_the_policy_all
     let target = Target::rolled_out(&stage, "rights").await;
 
     refused_by_rbac(&agent).await;
+    keeps_its_token(&agent, &stage.admin).await;
     // What RBAC cannot tell apart.
     let deployment = Api::<Deployment>::namespaced(agent, "rights");
     let scaled = patch(&deployment, &json!({ "spec": { "replicas": 3 } })).await;
@@ -70,6 +76,23 @@ async fn the_agent_is_refused_what_its_verbs_do_not_need_and_with_the_policy_all
     restarts_go_on(&stage, &target).await;
     others_are_not_touched(&stage).await;
     running.left().await;
+}
+
+/// In the one ConfigMap that it may write.
+async fn keeps_its_token(agent: &kube::Client, admin: &kube::Client) {
+    let store = TokenStore::ConfigMap {
+        maps: Box::new(Api::namespaced(agent.clone(), NAMESPACE)),
+        name: "agent-nats-token".to_owned(),
+    };
+    for token in ["first", "second"] {
+        store
+            .keep(token)
+            .await
+            .expect("the ServiceAccount suffices");
+        let map = Api::<ConfigMap>::namespaced(admin.clone(), NAMESPACE);
+        let map = map.get("agent-nats-token").await.unwrap();
+        assert_eq!(map.data.unwrap()["token"], token);
+    }
 }
 
 /// Each is a call, and what it would send.
@@ -97,6 +120,21 @@ async fn refused_by_rbac(agent: &kube::Client) {
             &none,
         ),
         (Method::GET, "/api/v1/namespaces/rights/configmaps", &none),
+        (
+            Method::GET,
+            "/api/v1/namespaces/multi-cluster-aggregator/configmaps/agent-nats-token",
+            &none,
+        ),
+        (
+            Method::PATCH,
+            "/api/v1/namespaces/multi-cluster-aggregator/configmaps/agent-settings",
+            &none,
+        ),
+        (
+            Method::PATCH,
+            "/api/v1/namespaces/multi-cluster-aggregator/secrets/agent-nats-creds",
+            &none,
+        ),
         (Method::GET, "/api/v1/nodes", &none),
         (Method::GET, "/api/v1/namespaces/rights/services", &none),
         (Method::GET, "/api/v1/namespaces/rights/pods/any", &none),

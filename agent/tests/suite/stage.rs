@@ -120,6 +120,7 @@ impl Stage {
             nats_ca: self.ca.clone(),
             nats_creds: Some(self.creds.clone()),
             nats_seed: None,
+            renewed_token: agent::RenewedToken::default(),
             kubernetes: Access::new(Some(self.kubeconfig.clone()), None),
         }
     }

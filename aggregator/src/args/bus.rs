@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use bus_keys::{CredentialName, Member, UserKey};
 use bus_schema::ClusterName;
 use clap::{Args, Subcommand};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::BusLink;
 
@@ -96,6 +96,10 @@ pub struct BusCreds {
 pub struct BusRevoke {
     /// Its public key, as `bus creds`, `bus renew` and the nats-server's /connz show it: U and 55 letters and digits.
     pub key: UserKey,
+    /// When it expires, as `bus creds` says it, such as 2026-03-01T18:00:00Z: it need not be locked out any longer. Without that it is so
+    /// without end, and takes its place in a list that can become full.
+    #[arg(long, value_name = "TIME")]
+    pub expires_at: Option<Timestamp>,
     /// The bus.
     #[command(flatten)]
     pub link: BusLink,
@@ -132,7 +136,7 @@ fn verb(text: &str) -> Result<&'static str, String> {
 fn lifetime(text: &str) -> Result<SignedDuration, String> {
     let duration: SignedDuration = text
         .parse()
-        .map_err(|_| "write it like 8h, 30m or 7d 12h".to_owned())?;
+        .map_err(|_| "write it like 8h, 30m or 180h, without days".to_owned())?;
     if duration > SignedDuration::ZERO && duration < SignedDuration::from_hours(24 * 400) {
         Ok(duration)
     } else {

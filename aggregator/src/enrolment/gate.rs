@@ -97,7 +97,7 @@ impl Gate {
     /// Gives everybody the permissions of this version: they stand in the account's token, not in the credentials. Where that fails
     /// they stay those of the version before, and [`super::reconcile_account`] tries again.
     pub async fn bring_permissions_up_to_date(&self) {
-        if let Err(error) = self.publish(&Revocations::new()).await {
+        if let Err(error) = self.publish(&Revocations::new(), Timestamp::now()).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "the permissions on the bus could not be brought up to date"
@@ -105,15 +105,19 @@ impl Gate {
         }
     }
 
-    /// Makes sure that the account's token locks these out.
-    pub(super) async fn publish(&self, revoked: &Revocations) -> Result<Published, EnrolmentError> {
+    /// Makes sure that the account's token locks these out, each for as long as it must.
+    pub(super) async fn publish(
+        &self,
+        revoked: &Revocations,
+        now: Timestamp,
+    ) -> Result<Published, EnrolmentError> {
         let AggregatorKeys {
             identity,
             operator_signing,
             ..
         } = &self.keys;
         let account = FleetAccount::parse(&self.system.account().await?, identity)?;
-        match account.changed(identity, revoked, operator_signing, Timestamp::now()) {
+        match account.changed(identity, revoked, operator_signing, now) {
             None => Ok(Published::AsItWas(self.usage(&account))),
             Some(changed) => {
                 let usage = self.usage(&changed);

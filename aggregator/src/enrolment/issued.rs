@@ -11,12 +11,15 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountUsage, CREDENTIALS_PER_CLUSTER, EnrolmentError, Invitation, LetIn, WITHIN, within,
+    AccountUsage, CREDENTIALS_PER_CLUSTER, EnrolmentError, Invitation, LetIn, WITHIN, is_over,
+    within,
 };
 use crate::store::{self, StoreError};
 
+mod ends;
+
 /// No cluster has a name like this.
-const LOCKED_OUT: &str = "_locked-out";
+const LOCKED_OUT: &str = "_revoked-until";
 
 /// More than the headers of a write take.
 const HEADERS: usize = 256;
@@ -50,7 +53,13 @@ impl OfCluster {
         }
     }
 
-    fn add(&mut self, cluster: &ClusterName, added: Key) -> Result<(), EnrolmentError> {
+    fn add(&mut self, cluster: &ClusterName, mut added: Key) -> Result<(), EnrolmentError> {
+        let mut keys = self.keys.iter();
+        if let Some(before) = keys.find(|key| key.public_key == added.public_key) {
+            // An older token for the same key counts as well.
+            let ends = before.expires_at.zip(added.expires_at);
+            added.expires_at = ends.map(|(before, added)| before.max(added));
+        }
         self.keys.retain(|key| key.public_key != added.public_key);
         if self.keys.len() >= CREDENTIALS_PER_CLUSTER {
             let keys = self.keys.iter().map(|key| key.public_key.as_str());
@@ -69,6 +78,9 @@ struct Key {
     public_key: UserKey,
     issued_at: Timestamp,
     issued_by: String,
+    /// When the last token for it expires; absent: one has no end.
+    #[serde(default)]
+    expires_at: Option<Timestamp>,
 }
 
 impl Issued {
@@ -96,12 +108,13 @@ impl Issued {
         cluster: &ClusterName,
         public_key: &UserKey,
         by: &str,
-        now: Timestamp,
+        (now, expires_at): (Timestamp, Timestamp),
     ) -> Result<(), EnrolmentError> {
         let key = Key {
             public_key: public_key.clone(),
             issued_at: now,
             issued_by: by.to_owned(),
+            expires_at: Some(expires_at),
         };
         self.change(cluster.as_str(), |entry: &mut OfCluster| {
             entry.add(cluster, key.clone())
@@ -114,12 +127,13 @@ impl Issued {
         &self,
         invitation: &Invitation,
         public_key: &UserKey,
-        now: Timestamp,
+        (now, expires_at): (Timestamp, Timestamp),
     ) -> Result<(), EnrolmentError> {
         let key = Key {
             public_key: public_key.clone(),
             issued_at: now,
             issued_by: invitation.by.clone(),
+            expires_at: Some(expires_at),
         };
         let cluster = &invitation.cluster;
         self.change(cluster.as_str(), |entry: &mut OfCluster| {
@@ -200,9 +214,22 @@ impl Issued {
         Ok(self.read::<Revocations>(LOCKED_OUT).await?.1)
     }
 
-    pub async fn lock_out(&self, keys: &[UserKey], now: Timestamp) -> Result<(), EnrolmentError> {
+    /// Records that these keys are locked out, and until when that must be remembered.
+    pub async fn lock_out(&self, keys: &[(UserKey, Timestamp)]) -> Result<(), EnrolmentError> {
         self.change(LOCKED_OUT, |entry: &mut Revocations| {
-            entry.extend(keys.iter().map(|key| (key.clone(), now)));
+            for (key, until) in keys {
+                let before = entry.entry(key.clone()).or_insert(*until);
+                *before = (*before).max(*until);
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Forgets the keys whose time is over.
+    pub async fn prune(&self, now: Timestamp) -> Result<(), EnrolmentError> {
+        self.change(LOCKED_OUT, |entry: &mut Revocations| {
+            entry.retain(|_, until| !is_over(*until, now));
             Ok(())
         })
         .await

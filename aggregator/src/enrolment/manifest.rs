@@ -12,11 +12,14 @@ use bus_schema::ClusterName;
 use serde::{Deserialize, Serialize};
 
 /// The files of `k8s/base` as kustomize and the chart have them.
-const OBJECTS: [&str; 7] = [
+const OBJECTS: [&str; 10] = [
     include_str!("../../../k8s/base/namespace/namespace.yaml"),
     include_str!("../../../k8s/base/agent/service-account.yaml"),
     include_str!("../../../k8s/base/agent/cluster-role.yaml"),
     include_str!("../../../k8s/base/agent/cluster-role-binding.yaml"),
+    include_str!("../../../k8s/base/agent/role.yaml"),
+    include_str!("../../../k8s/base/agent/role-binding.yaml"),
+    include_str!("../../../k8s/base/agent/token.yaml"),
     include_str!("../../../k8s/base/agent/network-policy.yaml"),
     include_str!("../../../k8s/base/agent/disruption-budget.yaml"),
     // Last: when it starts, the rest is there.

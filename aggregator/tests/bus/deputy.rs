@@ -120,6 +120,7 @@ impl RunningAgent {
             nats_ca: None,
             nats_creds: Some(server.keys().agent_creds("cluster-a").expect("credentials")),
             nats_seed: None,
+            renewed_token: agent::RenewedToken::default(),
             kubernetes: agent::Access::new(Some(kubeconfig), None),
         };
         let (stop, stopped) = oneshot::channel::<()>();

@@ -66,7 +66,7 @@ async fn the_manifest_of_a_cluster_is_taken_by_a_real_api_server_and_makes_two_p
         file,
     ];
     let applied = plane.kubectl(apply).await.unwrap();
-    assert_eq!(applied.lines().count(), 9, "{applied}");
+    assert_eq!(applied.lines().count(), 12, "{applied}");
     let images = "--output=jsonpath={range .items[*]}{.spec.containers[*].image}{\"\\n\"}{end}";
     let made = condition::met("two pods", Duration::from_secs(60), async || {
         let images = plane.kubectl(["get", "pods", NAMESPACE, images]).await?;

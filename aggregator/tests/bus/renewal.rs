@@ -136,7 +136,7 @@ async fn system_credentials_that_are_locked_out_at_the_same_time_all_stay_out() 
     let locking = stolen
         .iter()
         .enumerate()
-        .map(|(number, (key, _))| replicas[number % 2].lock_out_key(key));
+        .map(|(number, (key, _))| replicas[number % 2].lock_out_key(key, None));
     for locked in futures::future::join_all(locking).await {
         locked.unwrap();
     }

@@ -257,3 +257,30 @@ async fn revocations_at_the_same_time_all_count() {
         assert!(connect(&server, text(enrolled)).await.is_err(), "{name}");
     }
 }
+
+#[tokio::test]
+async fn a_revoked_or_unknown_credential_is_not_renewed_and_each_cluster_has_its_own() {
+    let (server, _dir) = server().await;
+    let enrolment = enrolment(&server).await;
+    let (a, b) = (cluster("cluster-a"), cluster("cluster-b"));
+    let mut keys: Vec<UserKey> = Vec::new();
+    for _ in 0..2 {
+        let enrolled = enrolment.enroll(&a, None, "ana").await.unwrap();
+        keys.push(enrolled.public_key);
+    }
+    enrolment.renew(&a, &keys[0]).await.unwrap();
+    let foreign = enrolment.renew(&b, &keys[0]).await.unwrap_err();
+    assert!(matches!(foreign, EnrolmentError::CredentialUnknown { .. }));
+
+    // Recorded as revoked, but its record is still there: as while a revocation is under way.
+    let broken = async |_: &LetIn| Err(EnrolmentError::Contended);
+    let under_way = enrolment.revoke(&a, Some(&keys[0]), broken).await;
+    under_way.unwrap_err();
+    let revoked = enrolment.renew(&a, &keys[0]).await.unwrap_err();
+    assert!(matches!(revoked, EnrolmentError::KeyLockedOut), "{revoked}");
+    enrolment.renew(&a, &keys[1]).await.unwrap();
+    let done = enrolment.revoke(&a, Some(&keys[0]), async |_| Ok(())).await;
+    assert_eq!(done.unwrap(), keys[..1]);
+    let gone = enrolment.renew(&a, &keys[0]).await.unwrap_err();
+    assert!(matches!(gone, EnrolmentError::CredentialUnknown { .. }));
+}

@@ -54,6 +54,7 @@ impl Clustered {
             nats_ca: Some(authority.file()),
             nats_creds: Some(nats.keys().agent_creds("cluster-a").expect("credentials")),
             nats_seed: None,
+            renewed_token: agent::RenewedToken::default(),
             kubernetes: agent::Access::new(Some(kubeconfig), None),
         });
         let token = service.token("admin").await;

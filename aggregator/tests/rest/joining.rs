@@ -111,6 +111,7 @@ async fn the_command_joins_a_real_cluster_whose_deployments_can_then_be_restarte
         nats_ca: None,
         nats_creds: Some(creds_file),
         nats_seed: None,
+        renewed_token: agent::RenewedToken::default(),
         kubernetes: agent::Access::new(Some(kubeconfig), None),
     }));
     stack.online(1).await;

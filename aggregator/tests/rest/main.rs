@@ -17,6 +17,7 @@ mod logs;
 mod metrics;
 mod partial_view;
 mod reads;
+mod renewal;
 mod restart;
 mod revocations;
 mod secured;

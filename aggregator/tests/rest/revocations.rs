@@ -6,7 +6,7 @@ use std::path::Path;
 use async_nats::jetstream;
 use axum::http::StatusCode;
 use bus_keys::{AggregatorKeys, Key, Kind, Revocations, UserKey, renew_aggregator};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use xtask::nats_server::NatsServer;
@@ -15,6 +15,9 @@ use crate::metrics::scrape;
 use crate::secured::{aggregator, unpacked};
 use crate::service::Service;
 use crate::stack::write_users;
+
+/// The list in the bucket `credentials`.
+const RECORD: &str = "_revoked-until";
 
 /// The bus of a site whose nats-server takes small messages, and somebody who may do everything there.
 struct Site {
@@ -50,19 +53,19 @@ impl Site {
     }
 
     /// Records that so many others are revoked, as a replica that cannot enforce it does.
-    async fn record_revocations(&self, count: usize) {
+    async fn record_revocations(&self, count: usize, until: Timestamp) {
         let creds = self.nats.keys().admin_creds().expect("credentials");
         let options = async_nats::ConnectOptions::with_credentials_file(creds).await;
         let client = options.expect("credentials").connect(self.nats.url()).await;
         let jetstream = jetstream::new(client.expect("a connection"));
         let bucket = jetstream.get_key_value("credentials").await;
         let bucket = bucket.expect("the bucket");
-        let now = Timestamp::now();
-        let revoked: Revocations = (0..count)
-            .map(|_| (UserKey::from(&Key::generate(Kind::User)), now))
-            .collect();
+        let recorded = bucket.get(RECORD).await.expect("the bucket answers");
+        let recorded = recorded.map(|json| serde_json::from_slice(&json).expect("a list"));
+        let mut revoked: Revocations = recorded.unwrap_or_default();
+        revoked.extend((0..count).map(|_| (UserKey::from(&Key::generate(Kind::User)), until)));
         let json = serde_json::to_vec(&revoked).expect("plain data");
-        let put = bucket.put("_locked-out", json.into()).await;
+        let put = bucket.put(RECORD, json.into()).await;
         put.expect("it is written");
     }
 
@@ -107,8 +110,9 @@ async fn a_full_list_of_revocations_stops_no_start_and_is_told_as_what_it_is() {
     let creds = creds_in(&let_in.body, site.dir.path());
     until_none(&service, &token).await;
 
-    // 104 entries are what fits.
-    site.record_revocations(95).await;
+    // Little more than 100 entries are what fits.
+    let until = Timestamp::now() + SignedDuration::from_hours(1);
+    site.record_revocations(95, until).await;
     let unknown = service.delete("/clusters/cluster-b", &token).await;
     assert_eq!(unknown.code(), "credential_unknown");
     let message = raised(&service, &token, "revocations_nearly_full").await;
@@ -120,7 +124,7 @@ async fn a_full_list_of_revocations_stops_no_start_and_is_told_as_what_it_is() {
     let bytes = samples["aggregator_account_token_bytes"];
     assert!((13_107.0..16_384.0).contains(&bytes), "{bytes}");
 
-    site.record_revocations(30).await;
+    site.record_revocations(30, until).await;
     let refused = service.delete("/clusters/cluster-a", &token).await;
     assert_eq!(
         (refused.status, refused.code()),
@@ -144,6 +148,32 @@ async fn a_full_list_of_revocations_stops_no_start_and_is_told_as_what_it_is() {
     assert!(!site.is_let_in(&creds).await, "it is locked out");
     let again = other.delete("/clusters/cluster-a", &token).await;
     assert_eq!(again.status, StatusCode::OK, "{again:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn revocations_of_what_has_expired_make_room_for_others() {
+    let site = Site::start().await;
+    let service = site.service().await;
+    let token = service.token("admin").await;
+    let enroll = "/clusters/cluster-a/enroll";
+    let let_in = service.post(enroll, &token, &json!({})).await;
+    let creds = creds_in(&let_in.body, site.dir.path());
+
+    let soon = Timestamp::now() + SignedDuration::from_secs(20);
+    site.record_revocations(95, soon).await;
+    service.delete("/clusters/cluster-b", &token).await;
+    raised(&service, &token, "revocations_nearly_full").await;
+    let later = Timestamp::now() + SignedDuration::from_hours(1);
+    site.record_revocations(30, later).await;
+    let refused = service.delete("/clusters/cluster-a", &token).await;
+    assert_eq!(refused.code(), "revocations_full", "{refused:?}");
+    assert!(site.is_let_in(&creds).await);
+
+    // Without another call, once the first ones are over.
+    until_none(&service, &token).await;
+    let samples = scrape(&service).await;
+    assert_eq!(samples["aggregator_revocations"], 31.0);
+    assert!(!site.is_let_in(&creds).await, "it is locked out");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -81,6 +81,7 @@ impl Stack {
             nats_ca: None,
             nats_creds: Some(self.nats.keys().agent_creds(name).expect("credentials")),
             nats_seed: None,
+            renewed_token: agent::RenewedToken::default(),
             kubernetes: agent::Access::new(Some(kubeconfig), Some(context.to_owned())),
         };
         RunningAgent::start(config)

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use aggregator::app::App;
 use aggregator::args::{LogFormat, Serve};
+use aggregator::enrolment::AGENT_CREDENTIAL_LIFETIME;
 use aggregator::password::{self, Password};
 use aggregator::{listener, routes, run};
 use axum::Router;
@@ -99,6 +100,7 @@ impl Site {
             connections_per_address: listener::PER_ADDRESS,
             jetstream_replicas: 1,
             inventory_interval: Duration::from_millis(100),
+            agent_credential_lifetime: AGENT_CREDENTIAL_LIFETIME,
             log_format: LogFormat::Text,
         });
         let app = app.await.expect("the aggregator starts");

@@ -14,6 +14,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 mod clusters;
+mod credentials;
 mod deployments;
 mod pods;
 mod rollouts;

@@ -10,7 +10,8 @@ use crate::key::{Key, UserKey};
 use crate::mint::Identity;
 use crate::scope::{Scope, SigningKey};
 
-/// Users that are let in no more: tokens of theirs that were made up to this time.
+/// Users that are let in no more, and until when that must be said: by then all their tokens have expired. The server refuses tokens
+/// that were made up to this time, so that it is the future.
 pub type Revocations = BTreeMap<UserKey, Timestamp>;
 
 /// The fleet's account as it stands in its token.
@@ -56,7 +57,8 @@ impl FleetAccount {
         &self.token
     }
 
-    /// The account with these users revoked as well and with this program's permissions; `None` where it is so already.
+    /// The account with these users revoked as well, without those whose time is over, and with this program's permissions; `None`
+    /// where it is so already. Who is revoked and not among them stays so: somebody else has meant it.
     #[must_use]
     pub fn changed(
         &self,
@@ -70,10 +72,15 @@ impl FleetAccount {
         let is_ours = |there: &SigningKey| ours.iter().any(|ours| ours.key() == there.key());
         claims.nats.signing_keys.retain(|there| !is_ours(there));
         claims.nats.signing_keys.splice(0..0, ours.iter().cloned());
+        let revocations = &mut claims.nats.revocations;
         for (user, until) in revoked {
-            let entry = claims.nats.revocations.entry(user.to_string());
-            let before = entry.or_insert(0);
-            *before = until.as_second().max(*before);
+            let before = revocations.get(user.as_str()).copied();
+            let until = until.as_second().max(before.unwrap_or(0));
+            if until > now.as_second() {
+                revocations.insert(user.to_string(), until);
+            } else {
+                revocations.remove(user.as_str());
+            }
         }
         if claims.nats == self.claims.nats {
             return None;
@@ -110,8 +117,9 @@ pub fn system_account(
     let scope = Scope::system(&identity.system_scope, &identity.fleet);
     let mut nats = AccountBody::new(Limits::default(), vec![SigningKey::Scoped(scope)]);
     let revoked = revoked.iter();
+    let live = revoked.filter(|(_, until)| **until > now);
     nats.revocations
-        .extend(revoked.map(|(user, until)| (user.to_string(), until.as_second())));
+        .extend(live.map(|(user, until)| (user.to_string(), until.as_second())));
     let claims = Claims {
         exp: None,
         jti: String::new(),

@@ -5,7 +5,7 @@ use bus_schema::ClusterName;
 use jiff::Timestamp;
 
 use crate::claims::UserBody;
-use crate::jwt::{JwtError, Token};
+use crate::jwt::{Claims, JwtError, Token};
 use crate::key::{Key, KeyError, Kind, Secret, UserKey};
 
 const BEGIN_TOKEN: &str = "-----BEGIN NATS USER JWT-----";
@@ -28,6 +28,9 @@ pub enum CredentialsError {
     /// What should be the private key is none.
     #[error("its private key cannot be used")]
     BadKey(#[from] KeyError),
+    /// A token that is to take the place of another one says something else than that.
+    #[error("the new token is not for the same holder on the same bus")]
+    OtherHolder,
     /// The private key belongs to another token.
     #[error("its private key is not the one that its token was made for ({0})")]
     OtherKey(UserKey),
@@ -40,6 +43,8 @@ pub struct Credentials {
     key: Key,
     name: String,
     account: String,
+    issuer: String,
+    issued_at: Timestamp,
     expires_at: Option<Timestamp>,
 }
 
@@ -61,13 +66,35 @@ impl Credentials {
         if UserKey::from(&key) != subject {
             return Err(CredentialsError::OtherKey(subject));
         }
-        Ok(Self {
+        Ok(Self::of(token, key, claims))
+    }
+
+    fn of(token: Token, key: Key, claims: Claims<UserBody>) -> Self {
+        let time = |second| Timestamp::from_second(second).ok();
+        Self {
             token,
             key,
             name: claims.name,
             account: claims.nats.issuer_account,
-            expires_at: claims.exp.and_then(|exp| Timestamp::from_second(exp).ok()),
-        })
+            issuer: claims.iss,
+            issued_at: time(claims.iat).unwrap_or(Timestamp::UNIX_EPOCH),
+            expires_at: claims.exp.and_then(time),
+        }
+    }
+
+    /// The same with a newer token for the same key. It must be signed by the same key as the one before: that the bus takes it can only
+    /// be hoped for.
+    ///
+    /// # Errors
+    /// When it is none, or for somebody else.
+    pub fn renewed(&self, token: &str) -> Result<Self, CredentialsError> {
+        let (token, claims) = Token::verify::<UserBody>(token)?;
+        let renewed = Self::of(token, self.key.clone(), claims.clone());
+        let same = claims.sub == self.key.public()
+            && renewed.name == self.name
+            && renewed.account == self.account
+            && renewed.issuer == self.issuer;
+        same.then_some(renewed).ok_or(CredentialsError::OtherHolder)
     }
 
     /// The text of the file.
@@ -116,6 +143,12 @@ impl Credentials {
     #[must_use]
     pub fn are_for(&self, cluster: &ClusterName) -> bool {
         self.name == cluster.as_str()
+    }
+
+    /// When the token was made.
+    #[must_use]
+    pub fn issued_at(&self) -> Timestamp {
+        self.issued_at
     }
 
     /// When the server takes them no more; `None` if never.

@@ -307,6 +307,24 @@ fn private_dir(dir: &Path) -> Result<(), DirectoryError> {
     })
 }
 
+/// Writes a file that its owner alone can read in the place of one that may be there: at once and whole, so that whoever reads it meanwhile
+/// has the old one or the new one.
+///
+/// # Errors
+/// When its directory cannot be written.
+pub fn replace_private_file(path: &Path, text: &str) -> Result<(), DirectoryError> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
+    // One that a process left which was killed at this very point.
+    drop(fs::remove_file(&beside));
+    private_file(&beside, text)?;
+    fs::rename(&beside, path).map_err(|source| DirectoryError::NotWritten {
+        path: path.to_owned(),
+        source,
+    })
+}
+
 /// Writes a new file that its owner alone can read.
 ///
 /// # Errors

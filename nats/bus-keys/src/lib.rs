@@ -21,7 +21,7 @@ mod server_config;
 pub use account::{FleetAccount, Revocations, system_account};
 pub use credential_name::{CredentialName, CredentialNameError};
 pub use credentials::{Credentials, CredentialsError};
-pub use directory::{DirectoryError, Role, private_file};
+pub use directory::{DirectoryError, Role, private_file, replace_private_file};
 pub use init::{Bus, Place, PlaceError, init};
 pub use jwt::{JwtError, Token};
 pub use key::{Key, KeyError, Kind, Secret, UserKey};

@@ -54,19 +54,30 @@ pub struct AggregatorKeys {
 }
 
 impl AggregatorKeys {
-    /// The token that lets the holder of a private key be an agent of this cluster, and of no other: a name that is no
+    /// The token that lets the holder of a private key be an agent of this cluster until then, and of no other: a name that is no
     /// [`ClusterName`], such as `*`, would be put into the template like any other.
     #[must_use]
-    pub fn agent(&self, cluster: &ClusterName, holder: &UserKey, now: Timestamp) -> Token {
-        user(cluster.as_str(), holder, &self.identity, now).sign(&self.agent_scope)
+    pub fn agent(
+        &self,
+        cluster: &ClusterName,
+        holder: &UserKey,
+        (now, expires_at): (Timestamp, Timestamp),
+    ) -> Token {
+        let mut user = user(cluster.as_str(), holder, &self.identity, now);
+        user.0.exp = Some(expires_at.as_second());
+        user.sign(&self.agent_scope)
     }
 
     /// A new private key with its token: the text of a credentials file.
     #[must_use]
-    pub fn agent_credentials(&self, cluster: &ClusterName, now: Timestamp) -> (UserKey, Secret) {
+    pub fn agent_credentials(
+        &self,
+        cluster: &ClusterName,
+        (now, expires_at): (Timestamp, Timestamp),
+    ) -> (UserKey, Secret) {
         let key = Key::generate(Kind::User);
         let holder = UserKey::from(&key);
-        let token = self.agent(cluster, &holder, now);
+        let token = self.agent(cluster, &holder, (now, expires_at));
         (holder, Credentials::text(&token, &key))
     }
 }

@@ -1,16 +1,15 @@
 //! New credentials for the aggregator in the place of its old ones, when those are old or may have been seen.
 
-use std::fs;
 use std::path::Path;
 
 use jiff::Timestamp;
 
 use crate::credentials::Credentials;
 use crate::directory::{
-    AGGREGATOR, DirectoryError, Role, SYSTEM, ensure_complete, private_file, read, read_identity,
-    scope_key,
+    AGGREGATOR, DirectoryError, Role, SYSTEM, ensure_complete, read, read_identity,
+    replace_private_file, scope_key,
 };
-use crate::key::{Key, Kind, Secret, UserKey};
+use crate::key::{Key, Kind, UserKey};
 use crate::mint::{Identity, aggregator_credentials};
 
 /// Makes both credentials of the aggregator anew, with the keys in the operator's directory, and puts them into the aggregator's.
@@ -41,7 +40,7 @@ pub fn renew_aggregator(
         user_of(&aggregator.join(SYSTEM))?,
     ];
     for (file, credentials) in [AGGREGATOR, SYSTEM].iter().zip(&new) {
-        replace(&aggregator.join(file), credentials)?;
+        replace_private_file(&aggregator.join(file), credentials.expose())?;
     }
     Ok(old)
 }
@@ -68,14 +67,4 @@ pub fn user_of(path: &Path) -> Result<UserKey, DirectoryError> {
         source: error.into(),
     })?;
     Ok(credentials.user())
-}
-
-/// At once and whole: whoever reads the file meanwhile has the old one or the new one.
-fn replace(path: &Path, secret: &Secret) -> Result<(), DirectoryError> {
-    let beside = path.with_extension("new");
-    private_file(&beside, secret.expose())?;
-    fs::rename(&beside, path).map_err(|source| DirectoryError::NotWritten {
-        path: path.to_owned(),
-        source,
-    })
 }

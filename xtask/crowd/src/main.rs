@@ -12,7 +12,7 @@ use bytes::Bytes;
 use clap::Parser;
 use futures::StreamExt;
 use futures::stream::{self, TryStreamExt};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_sim::{Cluster, Profile, Simulation};
 
 /// What is sent to be answered with as many bytes as it says: the bare scatter.
@@ -99,6 +99,7 @@ async fn start(cluster: &Cluster, keys: &AggregatorKeys, arguments: &Arguments) 
         nats_url: arguments.nats_url.clone(),
         nats_ca: None,
         nats_seed: None,
+        renewed_token: agent::RenewedToken::default(),
         kubernetes: Access::Client(cluster.client()),
     };
     let agent = Box::pin(Running::start(config)).await;
@@ -115,7 +116,8 @@ async fn start(cluster: &Cluster, keys: &AggregatorKeys, arguments: &Arguments) 
 }
 
 fn credential(name: &ClusterName, keys: &AggregatorKeys, dir: &Path) -> Result<PathBuf> {
-    let (_, text) = keys.agent_credentials(name, Timestamp::now());
+    let now = Timestamp::now();
+    let (_, text) = keys.agent_credentials(name, (now, now + SignedDuration::from_hours(24)));
     let file = dir.join(format!("{name}.creds"));
     private_file(&file, text.expose())?;
     Ok(file)

@@ -18,6 +18,12 @@ pub struct Keys {
     written: AtomicU32,
 }
 
+/// From now on.
+fn a_day() -> (Timestamp, Timestamp) {
+    let now = Timestamp::now();
+    (now, now + SignedDuration::from_hours(24))
+}
+
 impl Keys {
     /// Those in the directory, made where there are none.
     pub(super) fn of(settings: &Settings) -> Result<Self> {
@@ -71,7 +77,7 @@ impl Keys {
     /// What an agent of this cluster connects with: new credentials at each call.
     pub fn agent_creds(&self, cluster: &str) -> Result<PathBuf> {
         let name = cluster.parse().context("not the name of a cluster")?;
-        let (_, text) = self.aggregator.agent_credentials(&name, Timestamp::now());
+        let (_, text) = self.aggregator.agent_credentials(&name, a_day());
         self.write(cluster, &text)
     }
 

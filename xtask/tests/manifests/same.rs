@@ -21,8 +21,8 @@ fn without_marks(mut objects: Objects) -> Objects {
 #[test]
 fn the_chart_makes_the_objects_of_each_overlay_and_no_others() {
     for (overlay, values, count) in [
-        ("agent", "agent.enabled=true", 6),
-        ("agent-restart-only", "agent.restartOnly=true", 8),
+        ("agent", "agent.enabled=true", 9),
+        ("agent-restart-only", "agent.restartOnly=true", 11),
         ("hub", "agent.enabled=false,hub.enabled=true", 10),
         (
             "hub-three-servers",
@@ -116,6 +116,10 @@ fn every_pod_has_bounds_and_no_more_rights_than_it_needs() {
             "Deployment/agent"
         ]
     );
+    let own = json!([{
+        "apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["agent-nats-token"], "verbs": ["patch"],
+    }]);
+    assert_eq!(agent["Role/agent-nats-token"]["rules"], own);
     let role = &agent["ClusterRole/multi-cluster-aggregator-agent"];
     let text = role["rules"].to_string();
     for never in [

@@ -4,11 +4,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use bus_schema::ClusterName;
+use jiff::SignedDuration;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::*;
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, CredentialsError};
 use crate::key::UserKey;
 use crate::mint::Permit;
 use crate::renew::{renew_aggregator, user_of};
@@ -27,6 +28,10 @@ fn fixed() -> Bus {
 
 fn time() -> Timestamp {
     Timestamp::from_second(1_790_000_000).unwrap()
+}
+
+fn later() -> Timestamp {
+    time() + SignedDuration::from_hours(1)
 }
 
 fn system_token(bus: &Bus) -> Token {

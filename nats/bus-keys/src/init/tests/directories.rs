@@ -81,7 +81,9 @@ fn a_key_of_another_bus_is_noticed() {
 fn credentials_say_what_is_wrong_with_them() {
     let bus = fixed();
     let cluster: ClusterName = "cluster-a".parse().unwrap();
-    let (user, text) = bus.aggregator().agent_credentials(&cluster, time());
+    let (user, text) = bus
+        .aggregator()
+        .agent_credentials(&cluster, (time(), later()));
     let good = Credentials::parse(text.expose(), None).unwrap();
     assert_eq!((good.user(), good.name()), (user, "cluster-a"));
     assert!(good.are_for(&cluster) && !good.are_for(&"cluster-b".parse().unwrap()));

@@ -13,7 +13,7 @@ fn tokens_are_known() {
     let minted = [
         bus.operator_token(time()),
         system_token(&bus),
-        bus.aggregator().agent(&cluster, &holder, time()),
+        bus.aggregator().agent(&cluster, &holder, (time(), later())),
     ];
     let minted: String = minted
         .iter()
@@ -32,9 +32,10 @@ fn a_user_says_its_name_and_nothing_about_permissions() {
     let bus = fixed();
     let holder = UserKey::from(&Key::fixed(Kind::User, 9));
     let cluster: ClusterName = "cluster-a".parse().unwrap();
-    let token = bus.aggregator().agent(&cluster, &holder, time());
+    let token = bus.aggregator().agent(&cluster, &holder, (time(), later()));
     let claims = claims(token.as_str());
     assert_eq!(claims["name"], "cluster-a");
+    assert_eq!(claims["exp"], later().as_second());
     assert_eq!(claims["sub"], holder.as_str());
     assert_eq!(claims["iss"], bus.identity.agent_scope.as_str());
     assert_eq!(bus.identity.agent_in(token.as_str()), Some(cluster));
@@ -90,7 +91,7 @@ fn a_revocation_makes_a_younger_token_and_keeps_what_others_have_put_there() {
     let bus = fixed();
     let account = FleetAccount::first(&bus.identity, &bus.operator_signing, time());
     let key = UserKey::from(&Key::fixed(Kind::User, 9));
-    let revoked = [(key.clone(), time())].into();
+    let revoked = [(key.clone(), later())].into();
     let signed_by = &bus.operator_signing;
     let change = |account: &FleetAccount, revoked: &crate::Revocations| {
         account.changed(&bus.identity, revoked, signed_by, time())
@@ -109,4 +110,59 @@ fn a_revocation_makes_a_younger_token_and_keeps_what_others_have_put_there() {
     );
     let again = FleetAccount::parse(changed.token().as_str(), &bus.identity).unwrap();
     assert!(again.has_revoked(&key));
+}
+
+#[test]
+fn who_is_revoked_until_a_time_that_is_over_leaves_the_list_and_nobody_else_does() {
+    let bus = fixed();
+    let user = |byte| UserKey::from(&Key::fixed(Kind::User, byte));
+    let much_later = later() + SignedDuration::from_hours(1);
+    let revoked = crate::Revocations::from([(user(1), later()), (user(2), much_later)]);
+    let change = |account: &FleetAccount, revoked: &crate::Revocations, now| {
+        account.changed(&bus.identity, revoked, &bus.operator_signing, now)
+    };
+    let first = FleetAccount::first(&bus.identity, &bus.operator_signing, time());
+    let both = change(&first, &revoked, time()).unwrap();
+    assert_eq!(both.revocations(), 2);
+    let one = change(&both, &revoked, later()).unwrap();
+    assert!(!one.has_revoked(&user(1)) && one.has_revoked(&user(2)));
+    assert!(change(&one, &revoked, later()).is_none(), "nothing is left");
+    let system = crate::system_account(&bus.identity, &revoked, &bus.operator_signing, later());
+    let system = claims(system.as_str());
+    let system = system["nats"]["revocations"].as_object().unwrap();
+    assert_eq!(system.keys().collect::<Vec<_>>(), [user(2).as_str()]);
+    // Nobody has recorded when its time is over: a backup was put back, or somebody else has revoked it.
+    assert!(change(&one, &crate::Revocations::new(), much_later).is_none());
+}
+
+#[test]
+fn a_credential_takes_a_newer_token_of_its_own_and_no_other() {
+    let bus = fixed();
+    let (a, b) = ("cluster-a".parse().unwrap(), "cluster-b".parse().unwrap());
+    let (_, text) = bus.aggregator().agent_credentials(&a, (time(), later()));
+    let credentials = Credentials::parse(text.expose(), None).unwrap();
+    assert_eq!(credentials.issued_at(), time());
+    let holder = credentials.user();
+    let much_later = later() + SignedDuration::from_hours(1);
+    let times = (later(), much_later);
+    let newer = bus.aggregator().agent(&a, &holder, times);
+    let renewed = credentials.renewed(newer.as_str()).unwrap();
+    assert_eq!(renewed.expires_at(), Some(much_later));
+    assert_eq!(renewed.user(), holder);
+
+    let other = UserKey::from(&Key::fixed(Kind::User, 9));
+    let mut forger = bus.aggregator();
+    forger.agent_scope = Key::fixed(Kind::Account, 77);
+    for foreign in [
+        bus.aggregator().agent(&b, &holder, times),
+        bus.aggregator().agent(&a, &other, times),
+        forger.agent(&a, &holder, times),
+    ] {
+        let refused = credentials.renewed(foreign.as_str()).unwrap_err();
+        assert!(
+            matches!(refused, CredentialsError::OtherHolder),
+            "{refused}"
+        );
+    }
+    assert!(credentials.renewed("eyJ").is_err());
 }

@@ -1,0 +1,190 @@
+//! The credential is renewed before its end: the aggregator is asked for a newer token for the same key, which each connection shows the
+//! next time that it is made.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use async_nats::connection::State;
+use async_nats::{Client, Subscriber};
+use bus_keys::Credentials;
+use bus_schema::{CredentialRenewal, RenewCredential, subject};
+use futures::StreamExt as _;
+use jiff::Timestamp;
+use tokio::time::{sleep, timeout};
+
+use super::{Connected, Credential};
+use crate::agent::Agent;
+use crate::token_store::TokenStore;
+
+/// Somebody may put another credential into the file meanwhile.
+const LOOK_EVERY: Duration = Duration::from_hours(1);
+
+const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+
+/// Between two questions: a hundredth of the credential's life within these.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+
+/// Asks when it is time.
+pub struct Renewal {
+    client: Client,
+    agent: Arc<Agent>,
+    credential: Credential,
+    store: TokenStore,
+    answers: Subscriber,
+    /// After which part of its life a credential is renewed; by chance, so that agents that were started together do not ask together.
+    part: f64,
+    /// What is not kept yet.
+    unkept: Option<String>,
+    is_told: bool,
+}
+
+impl Renewal {
+    /// Listens for answers; asks when it is run.
+    pub async fn new(
+        bus: &Connected,
+        agent: Arc<Agent>,
+        credential: Credential,
+        store: TokenStore,
+    ) -> Result<Self> {
+        let client = bus.client.clone();
+        let answers = subject::credential(&agent.cluster, &agent.instance);
+        Ok(Self {
+            answers: client.subscribe(answers).await?,
+            client,
+            agent,
+            credential,
+            store,
+            part: rand::random_range(0.5..0.65),
+            unkept: None,
+            is_told: false,
+        })
+    }
+
+    /// Renews without end.
+    pub async fn run(mut self) {
+        loop {
+            let pause = match self.credential.read().await {
+                Ok(credentials) => self.look_at(&credentials).await,
+                // Told by the connection that it keeps from being made.
+                Err(error) => {
+                    tracing::debug!(%error, "the credential cannot be read");
+                    LONGEST_PAUSE
+                }
+            };
+            self.keep().await;
+            sleep(pause).await;
+        }
+    }
+
+    /// Renews it if it is time; when to look again.
+    async fn look_at(&mut self, credentials: &Credentials) -> Duration {
+        let (issued_at, end) = (credentials.issued_at(), credentials.expires_at());
+        let Some(end) = end else {
+            return LOOK_EVERY;
+        };
+        let life = Duration::try_from(end.duration_since(issued_at)).unwrap_or(Duration::ZERO);
+        let due = due_in(issued_at, life.mul_f64(self.part), self.agent.now());
+        if !due.is_zero() {
+            return due.min(LOOK_EVERY);
+        }
+        if self.client.connection_state() == State::Connected {
+            self.ask(credentials).await;
+        }
+        (life / 100).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
+    }
+
+    async fn ask(&mut self, credentials: &Credentials) {
+        let question = RenewCredential {
+            instance: self.agent.instance.clone(),
+            public_key: credentials.user().to_string(),
+        };
+        let Ok(payload) = serde_json::to_vec(&question) else {
+            tracing::error!("the question for a renewal cannot be written");
+            return;
+        };
+        let subject = subject::renewal(&self.agent.cluster);
+        if let Err(error) = self.client.publish(subject, payload.into()).await {
+            tracing::debug!(%error, "the question for a renewal cannot be sent");
+            return;
+        }
+        let Ok(Some(answer)) = timeout(ANSWER_WITHIN, self.answers.next()).await else {
+            self.tell(credentials, "no aggregator answers");
+            return;
+        };
+        match serde_json::from_slice(&answer.payload) {
+            Ok(CredentialRenewal::Renewed { token }) => self.take(credentials, token).await,
+            Ok(CredentialRenewal::Refused { message }) => self.tell(credentials, &message),
+            Ok(CredentialRenewal::Other) => {
+                self.tell(credentials, "the answer is of a newer version")
+            }
+            Err(error) => self.tell(credentials, &error.to_string()),
+        }
+    }
+
+    async fn take(&mut self, credentials: &Credentials, token: String) {
+        match self.credential.renew(&token).await {
+            Ok(renewed) => {
+                let (key, end) = (renewed.user(), renewed.expires_at());
+                let end = end.map(|end| end.to_string());
+                tracing::info!(public_key = %key, expires_at = end, "credential renewed");
+                self.is_told = false;
+                self.unkept = Some(token);
+            }
+            Err(error) => self.tell(credentials, &error.to_string()),
+        }
+    }
+
+    async fn keep(&mut self) {
+        let Some(token) = &self.unkept else {
+            return;
+        };
+        match self.store.keep(token).await {
+            Ok(()) => self.unkept = None,
+            Err(error) => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the renewed token is not kept: after a restart this agent has the one before, which may have expired by then"
+            ),
+        }
+    }
+
+    /// Once: it is asked again and again.
+    fn tell(&mut self, credentials: &Credentials, why: &str) {
+        if self.is_told {
+            tracing::debug!(why, "the credential is still not renewed");
+            return;
+        }
+        self.is_told = true;
+        let cluster = &self.agent.cluster;
+        tracing::warn!(
+            public_key = %credentials.user(),
+            expires_at = credentials.expires_at().map(|end| end.to_string()),
+            "the credential is not renewed: {why}; this goes on to be tried. Before it expires, have a new one made with `aggregator enroll {cluster}`"
+        );
+    }
+}
+
+/// How long until a part of its life has passed.
+fn due_in(issued_at: Timestamp, part: Duration, now: Timestamp) -> Duration {
+    let passed = Duration::try_from(now.duration_since(issued_at)).unwrap_or(Duration::ZERO);
+    part.saturating_sub(passed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_credential_is_due_when_that_part_of_its_life_has_passed() {
+        let issued_at: Timestamp = "2026-03-01T10:00:00Z".parse().unwrap();
+        let part = Duration::from_secs(600);
+        let after = |seconds: u64| issued_at + Duration::from_secs(seconds);
+        assert_eq!(due_in(issued_at, part, after(0)), part);
+        assert_eq!(due_in(issued_at, part, after(599)), Duration::from_secs(1));
+        assert_eq!(due_in(issued_at, part, after(600)), Duration::ZERO);
+        assert_eq!(due_in(issued_at, part, after(9999)), Duration::ZERO);
+        // A clock that is behind.
+        assert_eq!(due_in(after(60), part, issued_at), part);
+    }
+}

@@ -1,0 +1,140 @@
+//! Revoked credentials: recorded in the bucket until the credential has expired, and enforced by the account's token.
+
+use std::time::Duration;
+
+use bus_keys::UserKey;
+use bus_schema::ClusterName;
+use jiff::Timestamp;
+
+use super::gate::Published;
+use super::{AccountUsage, Enrolment, EnrolmentError};
+
+/// Another replica may change the account's token at the same moment; more than this is no coincidence.
+const PUBLISH_TRIES: usize = 10;
+
+/// For credentials that have no end.
+const WITHOUT_END: Timestamp = Timestamp::constant(253_370_764_800, 0);
+
+/// The clocks of aggregators and nats-servers are not further apart.
+const CLOCKS_DIFFER_BY: Duration = Duration::from_hours(24);
+
+fn revoked_until(end: Option<Timestamp>) -> Timestamp {
+    let until = end.and_then(|end| end.checked_add(CLOCKS_DIFFER_BY).ok());
+    until.map_or(WITHOUT_END, |until| until.min(WITHOUT_END))
+}
+
+/// By whole seconds, as tokens have them.
+pub(super) fn is_over(until: Timestamp, now: Timestamp) -> bool {
+    until.as_second() <= now.as_second()
+}
+
+impl Enrolment {
+    /// Locks out one credential, whoever holds it: an agent, a person, an aggregator. `expires_at` is its end, where it is known that it has
+    /// one: it needs not to be locked out any longer than that.
+    ///
+    /// # Errors
+    /// When bucket or nats-server do not answer. To be called again then: only in the fleet's account is it carried out later by itself.
+    pub async fn lock_out_key(
+        &self,
+        key: &UserKey,
+        expires_at: Option<Timestamp>,
+    ) -> Result<(), EnrolmentError> {
+        let holder = self.issued.holder(key).await;
+        match &holder {
+            Ok(Some(cluster)) => {
+                self.record_revoked(cluster, std::slice::from_ref(key))
+                    .await?;
+            }
+            _ => {
+                let revoked = [(key.clone(), revoked_until(expires_at))];
+                self.issued.lock_out(&revoked).await?;
+            }
+        }
+        self.recorded.notify_one();
+        self.lock_out().await?;
+        self.lock_out_of_system().await?;
+        match holder? {
+            Some(cluster) => {
+                self.issued
+                    .remove(&cluster, std::slice::from_ref(key))
+                    .await
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Records that these credentials of a cluster are revoked, until each has expired.
+    pub(super) async fn record_revoked(
+        &self,
+        cluster: &ClusterName,
+        keys: &[UserKey],
+    ) -> Result<(), EnrolmentError> {
+        let mut recorded = Vec::new();
+        // A renewal that is under way has written its end before it asks whether the key is revoked: so it is seen at a second look.
+        for _ in 0..PUBLISH_TRIES {
+            let mut ends = self.issued.ends_of(cluster).await?;
+            ends.retain(|(issued, _)| keys.contains(issued));
+            if ends == recorded {
+                break;
+            }
+            let revoked: Vec<_> = ends
+                .iter()
+                .map(|(key, end)| (key.clone(), revoked_until(*end)))
+                .collect();
+            self.issued.lock_out(&revoked).await?;
+            recorded = ends;
+        }
+        self.recorded.notify_one();
+        Ok(())
+    }
+
+    /// Until the account's token locks out everybody who is in the bucket, and nobody whose credentials have all expired. Two replicas that do so at once may overwrite each
+    /// other's token, so each looks again after it has written.
+    pub(super) async fn lock_out(&self) -> Result<AccountUsage, EnrolmentError> {
+        for _ in 0..PUBLISH_TRIES {
+            let (revoked, now) = (self.issued.locked_out().await?, Timestamp::now());
+            if let Published::AsItWas(usage) = self.gate.publish(&revoked, now).await? {
+                // After the token: what is in the token and not in the bucket stays there.
+                if revoked.values().any(|until| is_over(*until, now)) {
+                    self.issued.prune(now).await?;
+                }
+                return Ok(usage);
+            }
+        }
+        Err(EnrolmentError::Contended)
+    }
+
+    /// The same for the system account, whose token is written without a look at the one before: so until nobody else has been locked
+    /// out meanwhile, whom an older list would have let in again.
+    async fn lock_out_of_system(&self) -> Result<(), EnrolmentError> {
+        let mut revoked = self.issued.locked_out().await?;
+        for _ in 0..PUBLISH_TRIES {
+            self.gate.publish_system(&revoked).await?;
+            let now = self.issued.locked_out().await?;
+            if now == revoked {
+                return Ok(());
+            }
+            revoked = now;
+        }
+        Err(EnrolmentError::Contended)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_end_is_revoked_without_end_and_the_rest_until_a_day_after_it() {
+        let end: Timestamp = "2026-03-01T10:00:00Z".parse().unwrap();
+        let until = revoked_until(Some(end));
+        assert_eq!(until, "2026-03-02T10:00:00Z".parse().unwrap());
+        assert!(!is_over(until, end) && is_over(until, until));
+        for endless in [None, Some(Timestamp::MAX)] {
+            assert!(!is_over(
+                revoked_until(endless),
+                end + Duration::from_hours(24 * 365_000)
+            ));
+        }
+    }
+}
