@@ -38,6 +38,13 @@ pub const WRITE_WITHIN: Duration = Duration::from_secs(8);
 /// How much longer than [`WRITE_WITHIN`] the asker waits, so that an answer given just in time still arrives.
 pub const REPLY_MARGIN: Duration = Duration::from_secs(1);
 
+/// How far ahead of the aggregator's clock the time of a restart may lie. The agent refuses one that is further ahead, and takes such an
+/// annotation for no restart: it would make every later restart an earlier one.
+pub const RESTART_AHEAD: Duration = Duration::from_mins(5);
+
+/// How far ahead the aggregator mints such times, one second for each restart of the same deployment: clocks may differ by the rest.
+pub const RESTART_MINTED_AHEAD: Duration = Duration::from_mins(1);
+
 /// A followed log whose reader grants no credit for this long is ended by the agent.
 pub const CREDIT_LEASE: Duration = Duration::from_secs(30);
 

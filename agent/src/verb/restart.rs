@@ -1,6 +1,7 @@
 //! `restart`: what `kubectl rollout restart` does, once however often it is delivered. All that must be remembered for
 //! that stands in the deployment itself, so it holds over restarts of the agent too.
 
+use bus_schema::timing::RESTART_AHEAD;
 use bus_schema::verb::{RestartDeployment, Restarted};
 use bus_schema::{Fault, FaultCode, whole_seconds};
 use jiff::Timestamp;
@@ -17,10 +18,12 @@ const TRIES: usize = 3;
 
 pub async fn restart(cx: Cx, request: RestartDeployment) -> Result<Restarted, Fault> {
     let order = Order::check(&cx, &request.guard)?;
-    let time = whole_seconds(request.restarted_at.unwrap_or_else(|| cx.agent.now()));
+    let now = cx.agent.now();
+    let time = whole_seconds(request.restarted_at.unwrap_or(now));
+    check(time, now)?;
     for _ in 0..TRIES {
         let deployment = read(&cx, &request, &order).await?;
-        if decide(&deployment, time)? == Decision::AlreadyDone {
+        if decide(&deployment, time, now)? == Decision::AlreadyDone {
             return Ok(restarted(request, time));
         }
         match write(&cx, &request, &order, &patch(&deployment.metadata, time)).await {
@@ -31,6 +34,18 @@ pub async fn restart(cx: Cx, request: RestartDeployment) -> Result<Restarted, Fa
     }
     let message = format!("the deployment changed {TRIES} times while it was to be restarted");
     Err(Fault::new(FaultCode::Conflict, message))
+}
+
+/// Written into the cluster, such a time would make every restart that follows an earlier one.
+fn check(time: Timestamp, now: Timestamp) -> Result<(), Fault> {
+    if !RestartDeployment::is_too_far_ahead(time, now) {
+        return Ok(());
+    }
+    let message = format!(
+        "restarted_at: {time} is more than {} minutes ahead of {now}; leave it out to restart now",
+        RESTART_AHEAD.as_secs() / 60
+    );
+    Err(Fault::new(FaultCode::InvalidRequest, message))
 }
 
 async fn read(cx: &Cx, request: &RestartDeployment, order: &Order) -> Result<Deployment, Fault> {
@@ -64,9 +79,11 @@ enum Decision {
     AlreadyDone,
 }
 
-/// Times are compared as times: kubectl writes them with the offset of wherever it runs.
-fn decide(deployment: &Deployment, time: Timestamp) -> Result<Decision, Fault> {
-    match deployment.restarted_at().map(whole_seconds) {
+/// Times are compared as times: kubectl writes them with the offset of wherever it runs. One that lies too far ahead is no restart's
+/// and is overwritten, like what is not a time at all.
+fn decide(deployment: &Deployment, time: Timestamp, now: Timestamp) -> Result<Decision, Fault> {
+    let last = deployment.restarted_at().map(whole_seconds);
+    match last.filter(|last| !RestartDeployment::is_too_far_ahead(*last, now)) {
         Some(last) if last == time => return Ok(Decision::AlreadyDone),
         Some(last) if last > time => {
             let message = format!("it was restarted at {last}, which is later than {time}");
@@ -101,6 +118,7 @@ fn restarted(request: RestartDeployment, restarted_at: Timestamp) -> Restarted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::SignedDuration;
 
     fn decided(annotation: Option<&str>, paused: bool) -> Result<Decision, FaultCode> {
         let deployment = serde_json::from_value(json!({
@@ -109,8 +127,9 @@ mod tests {
                 "annotations": annotation.map(|text| json!({ RESTARTED_AT: text })),
             } } },
         }));
-        let time = "2026-03-01T10:00:00Z".parse().expect("a time");
-        decide(&deployment.expect("a deployment"), time).map_err(|fault| fault.code)
+        let time: Timestamp = "2026-03-01T10:00:00Z".parse().expect("a time");
+        let now = time + SignedDuration::from_secs(2);
+        decide(&deployment.expect("a deployment"), time, now).map_err(|fault| fault.code)
     }
 
     #[test]
@@ -150,6 +169,15 @@ mod tests {
                 Err(FaultCode::Superseded),
             ),
             (Some("yesterday"), false, Ok(Decision::Restart)),
+            // Five minutes ahead of the clock, which stands at 10:00:02, and a second more.
+            (
+                Some("2026-03-01T10:05:02Z"),
+                false,
+                Err(FaultCode::Superseded),
+            ),
+            (Some("2026-03-01T10:05:03Z"), false, Ok(Decision::Restart)),
+            (Some("9999-12-01T00:00:00Z"), false, Ok(Decision::Restart)),
+            (Some("9999-12-01T00:00:00Z"), true, Err(FaultCode::Paused)),
         ] {
             assert_eq!(
                 decided(annotation, paused),

@@ -56,6 +56,7 @@ scenarios! {
         a_restart_replaces_every_pod,
         a_paused_deployment_is_not_restarted,
         one_restart_delivered_five_times_is_one_rollout_and_after_a_newer_one_none,
+        a_restart_far_ahead_is_refused_and_such_an_annotation_does_not_stop_the_next,
         a_restart_after_its_deadline_patches_nothing,
         a_restart_meant_for_another_cluster_patches_nothing,
         restarts_at_once_are_one_rollout,;

@@ -68,6 +68,33 @@ pub async fn one_restart_delivered_five_times_is_one_rollout_and_after_a_newer_o
     assert_eq!(target.replica_sets().await, 3);
 }
 
+pub async fn a_restart_far_ahead_is_refused_and_such_an_annotation_does_not_stop_the_next(
+    stage: &Stage,
+) {
+    let target = Target::rolled_out(stage, "far-ahead").await;
+    let before = target.read().await.metadata.generation;
+    let far = Timestamp::now() + SignedDuration::from_mins(6);
+    for time in ["9999-12-01T00:00:00Z", &far.to_string()] {
+        let fault = stage.ask(&target.restart(time)).await.unwrap_err();
+        assert_eq!(fault.code, FaultCode::InvalidRequest);
+        assert!(fault.message.starts_with("restarted_at: "), "{fault}");
+    }
+    assert_eq!(target.read().await.metadata.generation, before);
+    // As somebody with kubectl may have written it.
+    let annotations = json!({ "kubectl.kubernetes.io/restartedAt": "9999-12-01T00:00:00Z" });
+    let template = json!({ "metadata": { "annotations": annotations } });
+    target
+        .patch(json!({ "spec": { "template": template } }))
+        .await;
+    target.reaches(stage, RolloutState::Complete).await;
+    let now = Timestamp::now().to_string();
+    let done = stage.ask(&target.restart(&now)).await.unwrap();
+    assert_eq!(stage.ask(&target.restart(&now)).await.unwrap(), done);
+    let rollout = target.reaches(stage, RolloutState::Complete).await;
+    assert_eq!(rollout.restarted_at, Some(done.restarted_at));
+    assert_eq!(target.replica_sets().await, 3, "one for each change");
+}
+
 pub async fn a_restart_after_its_deadline_patches_nothing(stage: &Stage) {
     let target = Target::rolled_out(stage, "expired").await;
     let before = target.read().await.metadata.generation;

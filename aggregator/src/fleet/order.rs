@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use super::Fleet;
 use super::ask::{NO_REPLY, SendError, bus_unavailable, offline};
+use super::restart_time::ReservedTime;
 use crate::actor::Actor;
 use crate::audit::{AuditError, Entry, Outcome, Sequence, Target};
 use crate::bus::BusError;
@@ -61,7 +62,7 @@ impl Fleet {
         actor: &Actor,
         request_id: &RequestId,
         cluster: &ClusterName,
-        mut restart: RestartDeployment,
+        restart: RestartDeployment,
     ) -> Result<Done<<RestartDeployment as bus_schema::Request>::Reply>, Problem> {
         let key = (
             cluster.clone(),
@@ -73,11 +74,17 @@ impl Fleet {
             namespace: Some(restart.namespace.clone()),
             deployment_name: Some(restart.deployment_name.clone()),
         };
-        restart.restarted_at = Some(self.restart_times.next(key, Timestamp::now()));
-        self.order(actor, request_id, target, restart).await
+        let mint_time = |restart: &mut RestartDeployment| {
+            let reserved = self.restart_times.reserve(key, Timestamp::now())?;
+            restart.restarted_at = Some(reserved.time());
+            Ok(reserved)
+        };
+        self.order(actor, request_id, target, restart, mint_time)
+            .await
     }
 
-    /// Orders a write and waits for its outcome, which is written down even if the caller has left.
+    /// Orders a write and waits for its outcome, which is written down even if the caller has left. `mint_time` is called once the write
+    /// may be made: a refused call leaves nothing behind but its line in the audit.
     ///
     /// # Errors
     /// Before anything is sent: what [`Fleet::ask`] refuses, a cluster that is not heard in time, a contested name, the bus or the
@@ -88,14 +95,17 @@ impl Fleet {
         request_id: &RequestId,
         target: Target,
         mut write: W,
+        mint_time: impl FnOnce(&mut W) -> Result<ReservedTime, Problem>,
     ) -> Result<Done<W::Reply>, Problem> {
         self.authorise(actor, &target.cluster, &write)?;
+        let cluster_uid = self.ready_for_writes(&target.cluster)?;
+        let reserved = mint_time(&mut write)?;
         let id = mint();
         let deadline = Timestamp::now() + WRITE_WITHIN;
         *write.guard_mut() = Guard {
             operation_id: Some(id.clone()),
             deadline: Some(deadline),
-            cluster_uid: self.ready_for_writes(&target.cluster)?,
+            cluster_uid,
         };
         let operation = Operation {
             id: id.clone(),
@@ -117,7 +127,7 @@ impl Fleet {
         let fleet = Arc::clone(self);
         let carried_out = self
             .writes
-            .spawn(async move { fleet.carry_out(operation, write).await });
+            .spawn(async move { fleet.carry_out(operation, write, reserved).await });
         let done = carried_out.await;
         done.unwrap_or_else(|_| {
             Err(Problem::new(
@@ -156,14 +166,17 @@ impl Fleet {
         self: Arc<Self>,
         operation: Operation,
         write: W,
+        reserved: ReservedTime,
     ) -> Result<Done<W::Reply>, Problem> {
         let last = match self.begin(&operation).await {
             Ok(last) => last,
+            // The reserved time is given back: nothing was sent.
             Err(problem) => {
                 self.unbegun.remember(operation);
                 return Err(problem);
             }
         };
+        reserved.keep();
         let left = operation.deadline.duration_since(Timestamp::now());
         let within = Duration::try_from(left).unwrap_or_default() + REPLY_MARGIN;
         let (cluster, operation_id) = (operation.cluster.clone(), operation.id.clone());

@@ -77,7 +77,7 @@ impl Fleet {
             .send(&operation.cluster, &look, GetRollout::TIMEOUT)
             .await
         {
-            Ok(rollout) => Some(of_rollout(&rollout, restart)),
+            Ok(rollout) => Some(of_rollout(&rollout, restart, Timestamp::now())),
             Err(SendError::Bus(BusError::Fault(fault))) if fault.code == FaultCode::NotFound => {
                 Some((Outcome::Failed, "the deployment is gone".to_owned()))
             }
@@ -86,8 +86,11 @@ impl Fleet {
     }
 }
 
-fn of_rollout(rollout: &Rollout, restart: &RestartDeployment) -> (Outcome, String) {
-    match rollout.restarted_at.cmp(&restart.restarted_at) {
+/// What the agents take for no restart is none here either.
+fn of_rollout(rollout: &Rollout, restart: &RestartDeployment, now: Timestamp) -> (Outcome, String) {
+    let seen = rollout.restarted_at;
+    let seen = seen.filter(|seen| !RestartDeployment::is_too_far_ahead(*seen, now));
+    match seen.cmp(&restart.restarted_at) {
         std::cmp::Ordering::Equal => (
             Outcome::Succeeded,
             "seen in the cluster afterwards".to_owned(),

@@ -1,5 +1,6 @@
 use axum::http::StatusCode;
 use http_body_util::BodyExt as _;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::stack::Stack;
@@ -71,6 +72,29 @@ async fn a_viewer_restarts_nothing() {
     let rollout = format!("/rollouts/cluster-a/{namespace}/{name}");
     let rollout = stack.service.get(&rollout, &admin).await;
     assert_eq!(rollout.body["restarted_at"], Value::Null, "{rollout:?}");
+}
+
+/// Each restart's time is later than that of the one before, so a refused one that took a time would move the next one ahead.
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_restarts_do_not_move_the_time_of_the_next_one() {
+    let stack = Stack::start(1).await;
+    let (namespace, name) = stack.healthy("cluster-a").await;
+    let viewer = stack.service.token("viewer").await;
+    for _ in 0..100 {
+        let refused = stack
+            .service
+            .post("/restart", &viewer, &body(&namespace, &name))
+            .await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{refused:?}");
+    }
+    let admin = stack.service.token("admin").await;
+    let done = stack
+        .service
+        .post("/restart", &admin, &body(&namespace, &name))
+        .await;
+    assert_eq!(done.status, StatusCode::OK, "{done:?}");
+    let time: Timestamp = done.body["restarted_at"].as_str().unwrap().parse().unwrap();
+    assert!(time <= Timestamp::now(), "{time} is ahead");
 }
 
 #[tokio::test(flavor = "multi_thread")]

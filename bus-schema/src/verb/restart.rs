@@ -1,8 +1,9 @@
 //! `cluster.<name>.restart`: restart a deployment as `kubectl rollout restart` does.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::timing::RESTART_AHEAD;
 use crate::{Access, DeploymentName, Guard, Namespace, Request, Right, Write};
 
 /// Orders a restart. Delivered twice, it restarts once; delivered after a newer restart or after its deadline, it does nothing.
@@ -12,12 +13,22 @@ pub struct RestartDeployment {
     pub namespace: Namespace,
     /// The deployment.
     pub deployment_name: DeploymentName,
-    /// The value for the annotation `kubectl.kubernetes.io/restartedAt`, in whole seconds; absent: now.
+    /// The value for the annotation `kubectl.kubernetes.io/restartedAt`, in whole seconds, at most
+    /// [`RESTART_AHEAD`] ahead; absent: now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restarted_at: Option<Timestamp>,
     /// What makes it safe to deliver late or twice.
     #[serde(flatten)]
     pub guard: Guard,
+}
+
+impl RestartDeployment {
+    /// Whether a restart cannot have been made at this time, since it lies more than [`RESTART_AHEAD`] after `now`.
+    #[must_use]
+    pub fn is_too_far_ahead(time: Timestamp, now: Timestamp) -> bool {
+        let allowed = SignedDuration::try_from(RESTART_AHEAD).unwrap_or(SignedDuration::MAX);
+        time.duration_since(now) > allowed
+    }
 }
 
 impl Request for RestartDeployment {
