@@ -16,7 +16,7 @@ use crate::public_url::PublicUrl;
 
 mod bus;
 
-pub use bus::{BusCommand, BusCreds, BusInit, BusRenew, BusRevoke};
+pub use bus::{BusCommand, BusCreds, BusInit, BusRecords, BusRenew, BusRevoke};
 
 /// One API for the deployments of every Kubernetes cluster.
 #[derive(Debug, Parser)]

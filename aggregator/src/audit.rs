@@ -225,21 +225,21 @@ impl Audit {
         written.await.map(drop).map_err(Problem::from)
     }
 
-    /// The newest line of an operation and where it stands; `None` if it has none.
+    /// The newest line of an operation and where it stands; `None` if it has none. A line that cannot be read stands there all the
+    /// same, and says nothing.
     ///
     /// # Errors
     /// [`AuditError::Unavailable`] when the stream does not answer in time.
     pub async fn newest(
         &self,
         operation: &OperationId,
-    ) -> Result<Option<(Sequence, Entry)>, AuditError> {
+    ) -> Result<Option<(Sequence, Option<Entry>)>, AuditError> {
         let last = self
             .stream
             .direct_get_last_for_subject(subject_of(operation));
         match tokio::time::timeout(ACK_WITHIN, last).await {
             Ok(Ok(line)) => {
-                let entry = serde_json::from_slice(&line.payload);
-                let entry = entry.map_err(|_| AuditError::Unavailable(None))?;
+                let entry = serde_json::from_slice(&line.payload).ok();
                 Ok(Some((Sequence(line.sequence), entry)))
             }
             Ok(Err(error)) if error.kind() == DirectGetErrorKind::NotFound => Ok(None),

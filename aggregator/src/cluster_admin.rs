@@ -22,14 +22,15 @@ const CONNECTED_WITHIN: Duration = Duration::from_secs(10);
 /// The user of such acts in the audit.
 const USER: &str = "(command line)";
 
-struct Link {
+pub(crate) struct Link {
+    pub jetstream: jetstream::Context,
     enrolment: Enrolment,
-    audit: Audit,
+    pub audit: Audit,
     clusters: Clusters,
 }
 
 impl Link {
-    async fn open(args: &BusLink) -> Result<Self> {
+    pub(crate) async fn open(args: &BusLink) -> Result<Self> {
         let creds = AggregatorKeys::aggregator_creds(&args.bus_keys);
         let servers = Servers::new(&args.nats_url, args.nats_ca.as_deref())?;
         let gate = Gate::open(&servers, &args.bus_keys).await?;
@@ -57,9 +58,12 @@ impl Link {
             enrolment: Enrolment::open(gate, &jetstream, replicas).await?,
             audit: Audit::open(&jetstream, replicas).await?,
             clusters: Clusters::open(&jetstream, replicas).await?,
+            jetstream,
         })
     }
 }
+
+pub use crate::records_admin::records;
 
 /// `aggregator enroll CLUSTER`: the manifest, or the token, on standard output, or the credentials in a file.
 ///
@@ -104,7 +108,7 @@ fn has_credentials(args: &Enroll) -> Result<bool> {
     Ok(true)
 }
 
-fn say(text: &str) -> Result<()> {
+pub(crate) fn say(text: &str) -> Result<()> {
     Ok(std::io::stdout().write_all(text.as_bytes())?)
 }
 
@@ -163,7 +167,10 @@ pub async fn revoke_key(args: BusRevoke) -> Result<()> {
     Ok(())
 }
 
-fn intent(verb: &str, cluster: Option<&ClusterName>) -> (bus_schema::OperationId, Entry) {
+pub(crate) fn intent(
+    verb: &str,
+    cluster: Option<&ClusterName>,
+) -> (bus_schema::OperationId, Entry) {
     let id = mint();
     let entry = Entry {
         time: Timestamp::now(),

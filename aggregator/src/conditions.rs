@@ -20,15 +20,18 @@ pub enum AggregatorConditionType {
     RevocationsNearlyFull,
     /// The account's token on the nats-server could not be changed: revocations and permissions are not those that they should be.
     AccountTokenOutdated,
+    /// Records in JetStream cannot be read: they are skipped, all others are used.
+    RecordsUnreadable,
 }
 
 impl AggregatorConditionType {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::UsersFileUnusable,
         Self::RevocationsFull,
         Self::RevocationsNearlyFull,
         Self::AccountTokenOutdated,
+        Self::RecordsUnreadable,
     ];
 
     /// As it is written in JSON.
@@ -39,6 +42,7 @@ impl AggregatorConditionType {
             Self::RevocationsFull => "revocations_full",
             Self::RevocationsNearlyFull => "revocations_nearly_full",
             Self::AccountTokenOutdated => "account_token_outdated",
+            Self::RecordsUnreadable => "records_unreadable",
         }
     }
 }

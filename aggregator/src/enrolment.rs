@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use crate::bus::BusError;
+use crate::records::RecordError;
 use crate::store::StoreError;
 
 mod gate;
@@ -25,6 +26,7 @@ mod system;
 
 pub use gate::{AccountUsage, Gate};
 pub use invitation::{Found, INVITATION_LASTS, Invitation, Invitations};
+pub(crate) use issued::{check as check_credentials, emptied as emptied_credentials};
 pub use manifest::{Agent, ImageName, ImageNameError, agent_ca};
 pub use reconcile::reconcile_account;
 pub use system::{Coming, System};
@@ -119,6 +121,18 @@ pub enum EnrolmentError {
     /// The link was used, has come of age, or never was one.
     #[error("this link has been used, or is too old, or was never made; have a new one made")]
     InvitationUnknown,
+    /// Which keys the cluster has is not known.
+    #[error(
+        "the record {record} cannot be read ({error}), so which keys the cluster has is not known: lock them out with `aggregator bus revoke KEY`, then delete the record with `aggregator bus records --delete {record}`"
+    )]
+    RecordUnreadable {
+        /// Where it stands.
+        record: String,
+        /// The state of the bucket in which it stood there.
+        revision: u64,
+        /// What is wrong with it.
+        error: RecordError,
+    },
     /// The bucket does not answer.
     #[error("the bucket of credentials does not answer")]
     BucketUnavailable(#[source] Option<Box<dyn std::error::Error + Send + Sync>>),
@@ -229,7 +243,7 @@ impl Enrolment {
         cluster: &ClusterName,
         key: &UserKey,
     ) -> Result<(), EnrolmentError> {
-        if self.issued.locked_out().await?.contains_key(key) {
+        if self.locked_out().await?.contains_key(key) {
             return Err(EnrolmentError::KeyLockedOut);
         }
         match self.issued.holder(key).await? {

@@ -10,8 +10,8 @@ use async_nats::jetstream::{Context, stream::StorageType};
 use bus_schema::ClusterName;
 use futures::StreamExt as _;
 use tokio::sync::Semaphore;
-use tracing::warn;
 
+use crate::records::{RecordError, parse_key, parse_value};
 use crate::store::{self, StoreError};
 
 mod cache;
@@ -156,6 +156,11 @@ impl Inventory {
         Ok(())
     }
 
+    /// Reads a manifest.
+    pub(crate) fn parse(key: &str, value: &[u8]) -> Result<(ClusterName, Manifest), RecordError> {
+        Ok((parse_key(key, "a cluster's name")?, parse_value(value)?))
+    }
+
     fn see(&self, entry: &kv::Entry) {
         let Ok(cluster) = entry.key.parse::<ClusterName>() else {
             return;
@@ -163,11 +168,9 @@ impl Inventory {
         if entry.operation != Operation::Put {
             return self.seen().forget(&cluster);
         }
-        // One that cannot be read is as good as none, but for its revision: the next one takes its place.
-        let manifest = serde_json::from_slice(&entry.value).unwrap_or_else(|error| {
-            warn!(%cluster, %error, "the manifest of an inventory cannot be read");
-            Manifest::default()
-        });
+        // One that cannot be read (see `records`) is as good as none, but for its revision: the next one takes its place.
+        let parsed = Self::parse(&entry.key, &entry.value);
+        let manifest = parsed.map_or_else(|_| Manifest::default(), |(_, manifest)| manifest);
         self.seen()
             .put(cluster, manifest, entry.revision, Instant::now());
     }

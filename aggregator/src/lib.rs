@@ -26,6 +26,8 @@ pub mod origin;
 pub mod password;
 pub mod problem;
 pub mod public_url;
+pub mod records;
+mod records_admin;
 pub mod registry;
 pub mod routes;
 pub mod run;

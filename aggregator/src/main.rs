@@ -46,6 +46,10 @@ async fn run(command: Command) -> anyhow::Result<()> {
                 cluster_admin::revoke_key(args).await
             }
             BusCommand::Renew(args) => bus_admin::renew(&args),
+            BusCommand::Records(args) => {
+                log(LogFormat::Text);
+                cluster_admin::records(args).await
+            }
         },
         Command::Enroll(args) => {
             log(LogFormat::Text);

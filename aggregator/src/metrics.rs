@@ -15,6 +15,7 @@ use prometheus_client::registry::Registry;
 use crate::conditions::{AggregatorCondition, AggregatorConditionType};
 use crate::enrolment::AccountUsage;
 use crate::listener::ConnectionCounts;
+use crate::records::UnreadableRecords;
 use crate::registry::Presence;
 
 /// Seconds: from a reply out of memory to the time after which a call is given up.
@@ -94,7 +95,11 @@ impl Drop for Reader {
 impl Metrics {
     /// Nothing counted yet, but what the audit and the listener count by themselves.
     #[must_use]
-    pub fn new(audit_unavailable: Counter, connections: &ConnectionCounts) -> Self {
+    pub fn new(
+        audit_unavailable: Counter,
+        connections: &ConnectionCounts,
+        unreadable: &UnreadableRecords,
+    ) -> Self {
         let seconds: fn() -> Histogram = || Histogram::new(SECONDS);
         let mut series = Series {
             registry: Registry::with_prefix("aggregator"),
@@ -115,6 +120,7 @@ impl Metrics {
         };
         series.register(audit_unavailable);
         connections.register(&mut series.registry);
+        unreadable.register(&mut series.registry);
         Self(Arc::new(series))
     }
 

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::Entry;
+use crate::records::{RecordError, parse_key, parse_value};
 use crate::store::{self, StoreError};
 
 /// A write that is under way, or whose outcome is not known.
@@ -97,7 +98,17 @@ impl Operations {
         within(self.bucket.purge(id.as_str())).await
     }
 
-    /// Every operation that is kept.
+    /// Reads a record of the bucket.
+    pub(crate) fn parse(key: &str, value: &[u8]) -> Result<Operation, RecordError> {
+        let id: OperationId = parse_key(key, "an operation's id")?;
+        let operation: Operation = parse_value(value)?;
+        match operation.id == id {
+            true => Ok(operation),
+            false => Err(RecordError::KeyMismatch),
+        }
+    }
+
+    /// Every operation that is kept. A record that cannot be read is skipped; see [`crate::records`].
     ///
     /// # Errors
     /// When the bucket does not answer in time.
@@ -105,14 +116,15 @@ impl Operations {
         let keys = within(self.bucket.keys()).await?;
         let keys: Vec<String> = within(keys.try_collect()).await?;
         let mut operations = Vec::with_capacity(keys.len());
+        // A key that is no id may be one that the client refuses to get.
+        let keys = keys
+            .into_iter()
+            .filter(|key| key.parse::<OperationId>().is_ok());
         for key in keys {
-            let Some(json) = within(self.bucket.get(key)).await? else {
+            let Some(json) = within(self.bucket.get(&key)).await? else {
                 continue;
             };
-            operations.push(
-                serde_json::from_slice(&json)
-                    .map_err(|error| OperationsError(Some(error.into())))?,
-            );
+            operations.extend(Self::parse(&key, &json));
         }
         Ok(operations)
     }

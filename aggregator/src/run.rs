@@ -25,6 +25,7 @@ use crate::listener::{self, ConnectionCounts};
 use crate::metrics::Metrics;
 use crate::operations::Operations;
 use crate::public_url::Links;
+use crate::records::{self, UnreadableRecords};
 use crate::routes;
 use crate::sessions::{SessionCookie, Sessions};
 use crate::sign_in::Identity;
@@ -121,7 +122,9 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
     let bus = Bus::connect(&servers, nats_creds.as_deref()).await?;
     // On the heap, as in `store`: it is large.
     let kept = Box::pin(Kept::open(&bus, gate.as_ref(), jetstream_replicas)).await?;
-    let metrics = Metrics::new(kept.audit.failures(), connections);
+    let unreadable = UnreadableRecords::new(conditions.clone());
+    records::watch(&jetstream::new(bus.client().clone()), &unreadable);
+    let metrics = Metrics::new(kept.audit.failures(), connections, &unreadable);
     let mut fleet = Fleet::new(
         bus,
         kept.audit.clone(),

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::problem::{Problem, ProblemCode};
+use crate::records::{RecordError, parse_key, parse_value};
 use crate::store::StoreError;
 use crate::users::User;
 
@@ -107,6 +108,11 @@ impl Sessions {
     pub async fn open(jetstream: &Context, replicas: usize) -> Result<Self, StoreError> {
         let lasts = LASTS;
         Self::open_with(jetstream, Settings { replicas, lasts }).await
+    }
+
+    /// Reads a record of the bucket.
+    pub(crate) fn parse(key: &str, value: &[u8]) -> Result<(SessionKey, Session), RecordError> {
+        Ok((parse_key(key, "the hash of a token")?, parse_value(value)?))
     }
 
     async fn open_with(jetstream: &Context, settings: Settings) -> Result<Self, StoreError> {

@@ -1,6 +1,7 @@
 //! Streams and buckets: made where they are missing, refused where they are there with other settings. Never deleted or changed:
 //! somebody may have meant them so.
 
+use async_nats::HeaderMap;
 use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::kv;
 use async_nats::jetstream::stream::{Config, Stream};
@@ -100,6 +101,14 @@ async fn open_or_make_kv(jetstream: &Context, wanted: kv::Config) -> Result<kv::
     }
     let store = jetstream.get_key_value(&bucket).await;
     store.map_err(|error| not_opened(error.into()))
+}
+
+/// Whether a message of a bucket says that its key was deleted, purged or has expired, and so has no value.
+#[must_use]
+pub fn is_marker(headers: Option<&HeaderMap>) -> bool {
+    headers.is_some_and(|headers| {
+        headers.get("KV-Operation").is_some() || headers.get("Nats-Marker-Reason").is_some()
+    })
 }
 
 fn compared(stream: Stream, wanted: &Config) -> Result<Stream, StoreError> {

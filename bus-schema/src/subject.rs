@@ -230,7 +230,7 @@ mod tests {
             "_INBOX_aggregator.x",
             "_inbox.ana.x",
             &format!("_INBOX.{}", "x".repeat(250)),
-            "$KV.credentials._locked-out",
+            "$KV.credentials._revoked-until",
             "audit.junk",
             "cluster.cluster-a.restart",
             "agent.cluster-a.heartbeat",

@@ -21,6 +21,8 @@ pub enum BusCommand {
     Revoke(BusRevoke),
     /// Make the aggregator's own credentials anew.
     Renew(BusRenew),
+    /// List the records in JetStream that cannot be read, or delete one of them.
+    Records(BusRecords),
 }
 
 /// A new bus.
@@ -100,6 +102,17 @@ pub struct BusRevoke {
     /// without end, and takes its place in a list that can become full.
     #[arg(long, value_name = "TIME")]
     pub expires_at: Option<Timestamp>,
+    /// The bus.
+    #[command(flatten)]
+    pub link: BusLink,
+}
+
+/// Records that cannot be read.
+#[derive(Debug, Args)]
+pub struct BusRecords {
+    /// Delete this one, as the list names it. One that can be read is left as it is.
+    #[arg(long, value_name = "BUCKET/KEY")]
+    pub delete: Option<String>,
     /// The bus.
     #[command(flatten)]
     pub link: BusLink,

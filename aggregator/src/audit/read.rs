@@ -117,10 +117,9 @@ impl Audit {
                 .info()
                 .map_err(|error| unavailable(std::io::Error::other(error)))?
                 .stream_sequence;
-            match serde_json::from_slice::<Entry>(&message.payload) {
-                Ok(entry) if sequence < end => entries.push((sequence, entry)),
-                Ok(_) => {}
-                Err(error) => warn!(sequence, %error, "a line of the audit cannot be read"),
+            // A line that cannot be read is skipped; see `records`.
+            if let (Ok(entry), true) = (serde_json::from_slice(&message.payload), sequence < end) {
+                entries.push((sequence, entry));
             }
         }
         Ok(entries)

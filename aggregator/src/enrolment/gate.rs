@@ -105,6 +105,12 @@ impl Gate {
         }
     }
 
+    /// Who is locked out by the account's token.
+    pub(super) async fn revoked(&self) -> Result<Revocations, EnrolmentError> {
+        let account = self.system.account().await?;
+        Ok(FleetAccount::parse(&account, &self.keys.identity)?.revoked())
+    }
+
     /// Makes sure that the account's token locks these out, each for as long as it must.
     pub(super) async fn publish(
         &self,

@@ -8,7 +8,8 @@ use bus_schema::ClusterName;
 use serde::{Deserialize, Serialize};
 
 use super::{Agent, EnrolmentError, within};
-use crate::sessions::Token;
+use crate::records::{RecordError, parse_key, parse_value};
+use crate::sessions::{SessionKey, Token};
 use crate::store::{self, StoreError};
 
 /// How long a link is good for: to copy it and to find the cluster's terminal, and not for a later day.
@@ -76,7 +77,14 @@ impl Invitations {
         Ok(token)
     }
 
-    /// What a token is for; `None` if it was used, has come of age, or never was one.
+    /// Reads a record of the bucket.
+    pub(crate) fn parse(key: &str, value: &[u8]) -> Result<Invitation, RecordError> {
+        let _: SessionKey = parse_key(key, "the hash of a token")?;
+        parse_value(value)
+    }
+
+    /// What a token is for; `None` if it was used, has come of age, or never was one. One whose record cannot be read is good for
+    /// nothing, too.
     ///
     /// # Errors
     /// When the bucket does not answer.
@@ -85,13 +93,11 @@ impl Invitations {
         let Some(entry) = within(self.bucket.entry(key.as_str())).await? else {
             return Ok(None);
         };
-        let invitation = match entry.operation {
-            kv::Operation::Put => serde_json::from_slice(&entry.value),
-            _ => return Ok(None),
-        };
-        let invitation =
-            invitation.map_err(|error| EnrolmentError::BucketUnavailable(Some(error.into())))?;
-        Ok(Some(Found {
+        if entry.operation != kv::Operation::Put {
+            return Ok(None);
+        }
+        let invitation = Self::parse(&key, &entry.value).ok();
+        Ok(invitation.map(|invitation| Found {
             invitation,
             key,
             revision: entry.revision,

@@ -14,9 +14,12 @@ use super::{
     AccountUsage, CREDENTIALS_PER_CLUSTER, EnrolmentError, Invitation, LetIn, WITHIN, is_over,
     within,
 };
+use crate::records::{RecordError, parse_key, parse_value, shown};
 use crate::store::{self, StoreError};
 
 mod ends;
+
+const BUCKET: &str = "credentials";
 
 /// No cluster has a name like this.
 const LOCKED_OUT: &str = "_revoked-until";
@@ -34,7 +37,7 @@ pub(super) struct Issued {
 }
 
 /// What stands under a cluster's name.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct OfCluster {
     keys: Vec<Key>,
     /// How often all of it was locked out: an invitation of an earlier generation is not good any more.
@@ -83,10 +86,30 @@ struct Key {
     expires_at: Option<Timestamp>,
 }
 
+/// Whether a record of the bucket can be read.
+pub fn check(key: &str, value: &[u8]) -> Result<(), RecordError> {
+    if key == LOCKED_OUT {
+        return parse_value::<Revocations>(value).map(drop);
+    }
+    let _: ClusterName = parse_key(key, "a cluster's name")?;
+    parse_value::<OfCluster>(value).map(drop)
+}
+
+/// What is put in the place of a cluster's record that cannot be read: no key, and a generation that no invitation is of, so that none
+/// which was ended is good again. `None` where the record need only be deleted.
+pub fn emptied(key: &str) -> Option<Vec<u8>> {
+    let _: ClusterName = key.parse().ok()?;
+    let entry = OfCluster {
+        generation: Timestamp::now().as_second().unsigned_abs(),
+        ..OfCluster::default()
+    };
+    serde_json::to_vec(&entry).ok()
+}
+
 impl Issued {
     pub async fn open(jetstream: &Context, replicas: usize) -> Result<Self, StoreError> {
         let wanted = kv::Config {
-            bucket: "credentials".to_owned(),
+            bucket: BUCKET.to_owned(),
             description: "who was let onto the bus, and who is locked out".to_owned(),
             history: 5,
             storage: StorageType::File,
@@ -198,13 +221,15 @@ impl Issued {
         .await
     }
 
-    /// The cluster that a key was issued to.
+    /// The cluster that a key was issued to, as far as the records can be read.
     pub async fn holder(&self, key: &UserKey) -> Result<Option<ClusterName>, EnrolmentError> {
         let names = within(self.bucket.keys()).await?;
         let names: Vec<String> = within(names.try_collect()).await?;
         for name in names.iter().filter_map(|name| name.parse().ok()) {
-            if self.of(&name).await?.contains(key) {
-                return Ok(Some(name));
+            match self.of(&name).await {
+                Ok(keys) if keys.contains(key) => return Ok(Some(name)),
+                Ok(_) | Err(EnrolmentError::RecordUnreadable { .. }) => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(None)
@@ -214,9 +239,17 @@ impl Issued {
         Ok(self.read::<Revocations>(LOCKED_OUT).await?.1)
     }
 
-    /// Records that these keys are locked out, and until when that must be remembered.
-    pub async fn lock_out(&self, keys: &[(UserKey, Timestamp)]) -> Result<(), EnrolmentError> {
-        self.change(LOCKED_OUT, |entry: &mut Revocations| {
+    /// Records that these keys are locked out, and until when that must be remembered. A record that cannot be read is replaced by those
+    /// who are `known` to be locked out, if they are given.
+    pub async fn lock_out(
+        &self,
+        keys: &[(UserKey, Timestamp)],
+        known: Option<&Revocations>,
+    ) -> Result<(), EnrolmentError> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        self.change_or(LOCKED_OUT, known, |entry: &mut Revocations| {
             for (key, until) in keys {
                 let before = entry.entry(key.clone()).or_insert(*until);
                 *before = (*before).max(*until);
@@ -258,18 +291,39 @@ impl Issued {
         if entry.operation != kv::Operation::Put {
             return Ok((entry.revision, T::default()));
         }
-        let value = serde_json::from_slice(&entry.value);
-        let value = value.map_err(|error| EnrolmentError::BucketUnavailable(Some(error.into())))?;
-        Ok((entry.revision, value))
+        let revision = entry.revision;
+        match parse_value(&entry.value) {
+            Ok(value) => Ok((revision, value)),
+            Err(error) => Err(EnrolmentError::RecordUnreadable {
+                record: shown(BUCKET, key),
+                revision,
+                error,
+            }),
+        }
     }
 
-    async fn change<T: Serialize + DeserializeOwned + Default, R>(
+    async fn change<T: Clone + Serialize + DeserializeOwned + Default, R>(
         &self,
         key: &str,
         change: impl Fn(&mut T) -> Result<R, EnrolmentError>,
     ) -> Result<R, EnrolmentError> {
+        self.change_or(key, None, change).await
+    }
+
+    /// Changes a record; one that cannot be read as if it said `instead`, if that is given.
+    async fn change_or<T: Clone + Serialize + DeserializeOwned + Default, R>(
+        &self,
+        key: &str,
+        instead: Option<&T>,
+        change: impl Fn(&mut T) -> Result<R, EnrolmentError>,
+    ) -> Result<R, EnrolmentError> {
         for _ in 0..TRIES {
-            let (revision, mut value) = self.read::<T>(key).await?;
+            let (revision, mut value) = match (self.read::<T>(key).await, instead) {
+                (Err(EnrolmentError::RecordUnreadable { revision, .. }), Some(instead)) => {
+                    (revision, instead.clone())
+                }
+                (read, _) => read?,
+            };
             let result = change(&mut value)?;
             let json = serde_json::to_vec(&value)
                 .map_err(|error| EnrolmentError::BucketUnavailable(Some(error.into())))?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bus_keys::UserKey;
+use bus_keys::{Revocations, UserKey};
 use bus_schema::ClusterName;
 use jiff::Timestamp;
 
@@ -47,7 +47,7 @@ impl Enrolment {
             }
             _ => {
                 let revoked = [(key.clone(), revoked_until(expires_at))];
-                self.issued.lock_out(&revoked).await?;
+                self.record_lock_out(&revoked).await?;
             }
         }
         self.recorded.notify_one();
@@ -81,18 +81,47 @@ impl Enrolment {
                 .iter()
                 .map(|(key, end)| (key.clone(), revoked_until(*end)))
                 .collect();
-            self.issued.lock_out(&revoked).await?;
+            self.record_lock_out(&revoked).await?;
             recorded = ends;
         }
         self.recorded.notify_one();
         Ok(())
     }
 
-    /// Until the account's token locks out everybody who is in the bucket, and nobody whose credentials have all expired. Two replicas that do so at once may overwrite each
-    /// other's token, so each looks again after it has written.
+    /// Everybody who is locked out: by the bucket, and by the account's token, so that a record which is lost or cannot be read lets
+    /// nobody in again.
+    pub(super) async fn locked_out(&self) -> Result<Revocations, EnrolmentError> {
+        let mut locked_out = self.gate.revoked().await?;
+        for (key, until) in self.recorded_lock_outs().await? {
+            let entry = locked_out.entry(key).or_insert(until);
+            *entry = until.max(*entry);
+        }
+        Ok(locked_out)
+    }
+
+    /// Those of the bucket alone; nobody, where the record cannot be read. The account's token loses nobody by that.
+    async fn recorded_lock_outs(&self) -> Result<Revocations, EnrolmentError> {
+        match self.issued.locked_out().await {
+            Err(EnrolmentError::RecordUnreadable { .. }) => Ok(Revocations::new()),
+            recorded => recorded,
+        }
+    }
+
+    async fn record_lock_out(&self, keys: &[(UserKey, Timestamp)]) -> Result<(), EnrolmentError> {
+        match self.issued.lock_out(keys, None).await {
+            Err(EnrolmentError::RecordUnreadable { .. }) => {
+                let known = self.gate.revoked().await?;
+                self.issued.lock_out(keys, Some(&known)).await
+            }
+            recorded => recorded,
+        }
+    }
+
+    /// Until the account's token locks out everybody who is in the bucket, and nobody whose credentials have all expired. Two replicas
+    /// that do so at once may overwrite each other's token, so each looks again after it has written.
     pub(super) async fn lock_out(&self) -> Result<AccountUsage, EnrolmentError> {
         for _ in 0..PUBLISH_TRIES {
-            let (revoked, now) = (self.issued.locked_out().await?, Timestamp::now());
+            let (revoked, now) = (self.recorded_lock_outs().await?, Timestamp::now());
             if let Published::AsItWas(usage) = self.gate.publish(&revoked, now).await? {
                 // After the token: what is in the token and not in the bucket stays there.
                 if revoked.values().any(|until| is_over(*until, now)) {
@@ -107,10 +136,10 @@ impl Enrolment {
     /// The same for the system account, whose token is written without a look at the one before: so until nobody else has been locked
     /// out meanwhile, whom an older list would have let in again.
     async fn lock_out_of_system(&self) -> Result<(), EnrolmentError> {
-        let mut revoked = self.issued.locked_out().await?;
+        let mut revoked = self.locked_out().await?;
         for _ in 0..PUBLISH_TRIES {
             self.gate.publish_system(&revoked).await?;
-            let now = self.issued.locked_out().await?;
+            let now = self.locked_out().await?;
             if now == revoked {
                 return Ok(());
             }

@@ -166,7 +166,8 @@ impl From<EnrolmentError> for Problem {
             | EnrolmentError::KeyOfAnotherCluster { .. } => ProblemCode::InvalidValue,
             EnrolmentError::CredentialUnknown { .. } => ProblemCode::CredentialUnknown,
             EnrolmentError::InvitationUnknown => ProblemCode::InvitationUnknown,
-            EnrolmentError::CredentialUnrecorded { .. } => ProblemCode::CredentialUnrecorded,
+            EnrolmentError::CredentialUnrecorded { .. }
+            | EnrolmentError::RecordUnreadable { .. } => ProblemCode::CredentialUnrecorded,
             EnrolmentError::RevocationsFull(_) | EnrolmentError::RevocationNotRecorded(_) => {
                 ProblemCode::RevocationsFull
             }

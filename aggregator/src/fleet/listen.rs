@@ -14,6 +14,7 @@ use tracing::{debug, info, warn};
 use super::rate_limit::{self, RateLimits};
 use super::{Fleet, json};
 use crate::enrolment::EnrolmentError;
+use crate::records::{RecordError, parse_key, parse_value};
 use crate::registry::{Moment, Record};
 use crate::store::{self, StoreError};
 
@@ -66,10 +67,16 @@ impl Clusters {
         }
     }
 
-    /// Puts every cluster that was kept into the fleet.
+    /// Reads a record of the bucket.
+    pub(crate) fn parse(key: &str, value: &[u8]) -> Result<(ClusterName, Record), RecordError> {
+        Ok((parse_key(key, "a cluster's name")?, parse_value(value)?))
+    }
+
+    /// Puts every cluster that was kept into the fleet. A record that cannot be read is skipped, see [`crate::records`]: the cluster
+    /// will be heard again.
     ///
     /// # Errors
-    /// When the bucket cannot be read. A record that cannot be read is logged and passed over: the cluster will be heard again.
+    /// When the bucket cannot be read.
     pub async fn restore(&self, fleet: &Fleet) -> Result<(), StoreError> {
         let failed = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::NotOpened {
             name: "the bucket clusters".to_owned(),
@@ -84,19 +91,19 @@ impl Clusters {
             .try_collect()
             .await
             .map_err(|error| failed(error.into()))?;
+        // A key that is no name may be one that the client refuses to get.
+        let keys = keys
+            .into_iter()
+            .filter(|key| key.parse::<ClusterName>().is_ok());
         for key in keys {
             let kept = self
                 .bucket
                 .get(&key)
                 .await
                 .map_err(|error| failed(error.into()))?;
-            let record = kept.as_deref().map(serde_json::from_slice::<Record>);
-            match (key.parse::<ClusterName>(), record) {
-                (Ok(cluster), Some(Ok(record))) => {
-                    fleet.registry_mut().restore(cluster, record, Moment::now());
-                }
-                (Ok(_), None) => {}
-                _ => warn!(key, "the record of a cluster cannot be read"),
+            let record = kept.map(|record| Self::parse(&key, &record));
+            if let Some(Ok((cluster, record))) = record {
+                fleet.registry_mut().restore(cluster, record, Moment::now());
             }
         }
         Ok(())

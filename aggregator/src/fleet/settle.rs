@@ -6,12 +6,12 @@ use std::time::Duration;
 use bus_schema::timing::REPLY_MARGIN;
 use bus_schema::verb::{GetRollout, RestartDeployment, Rollout};
 use bus_schema::{FaultCode, Request};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tracing::{info, warn};
 
 use super::Fleet;
 use super::ask::SendError;
-use crate::audit::Outcome;
+use crate::audit::{Entry, Outcome};
 use crate::bus::BusError;
 use crate::operations::{Operation, Order};
 
@@ -19,7 +19,7 @@ use crate::operations::{Operation, Order};
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// After its deadline an operation may still be in its agent's last call to the API server for this long.
-const GRACE: Duration = REPLY_MARGIN.saturating_mul(2);
+const GRACE: SignedDuration = SignedDuration::from_secs(2 * REPLY_MARGIN.as_secs().cast_signed());
 
 /// Settles what is open, for ever. All replicas do this: the audit takes one outcome for each operation.
 pub async fn settle(fleet: Arc<Fleet>) {
@@ -45,11 +45,12 @@ pub async fn settle(fleet: Arc<Fleet>) {
 impl Fleet {
     async fn settle_one(self: &Arc<Self>, operation: Operation) {
         // Before that, whoever began it is still waiting.
-        if Timestamp::now() < operation.deadline + GRACE {
+        let overdue = Timestamp::now().duration_since(operation.deadline);
+        if overdue < GRACE {
             return;
         }
         let last = match self.audit.newest(&operation.id).await {
-            Ok(Some((last, entry))) if !entry.outcome.is_settled() => last,
+            Ok(Some((last, entry))) if is_open(entry.as_ref()) => last,
             // Its outcome is written down, or its intent never was, and so nothing was sent.
             Ok(_) => return self.close(&operation).await,
             Err(_) => return,
@@ -84,6 +85,11 @@ impl Fleet {
             Err(_) => None,
         }
     }
+}
+
+/// A line that cannot be read settles nothing.
+pub(super) fn is_open(newest: Option<&Entry>) -> bool {
+    newest.is_none_or(|entry| !entry.outcome.is_settled())
 }
 
 /// What the agents take for no restart is none here either.

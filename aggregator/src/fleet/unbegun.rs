@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Fleet;
+use super::settle::is_open;
 use crate::audit::Outcome;
 use crate::operations::Operation;
 
@@ -49,7 +50,7 @@ impl Fleet {
     pub(super) async fn settle_unbegun(self: &Arc<Self>) {
         for (operation, looked) in self.unbegun.take() {
             match self.audit.newest(&operation.id).await {
-                Ok(Some((last, entry))) if !entry.outcome.is_settled() => {
+                Ok(Some((last, entry))) if is_open(entry.as_ref()) => {
                     let why = "the intent was not acknowledged in time, so nothing was sent";
                     self.conclude(operation.clone(), last, Outcome::Failed, why.to_owned())
                         .await;

@@ -15,7 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tracing::{info, warn};
 
 use super::mirror::Mirror;
-use super::{BUCKET, Session, SessionKey, Settings};
+use super::{BUCKET, SessionKey, Sessions, Settings};
 use crate::store::{self, StoreError};
 
 const READ_WITHIN: Duration = Duration::from_secs(30);
@@ -162,16 +162,20 @@ impl Follower {
 
     /// Tells the mirror. The key, if it has a session now.
     fn take(&self, prefix: &str, message: &Message) -> Option<SessionKey> {
-        let key = SessionKey::from(message.subject.strip_prefix(prefix)?.to_owned());
-        let session = session_in(message);
+        let text = message.subject.strip_prefix(prefix)?;
         let revision = message.info().ok()?.stream_sequence;
-        match session {
-            Some(session) => {
+        let parsed = match store::is_marker(message.headers.as_ref()) {
+            true => None,
+            false => Sessions::parse(text, &message.payload).ok(),
+        };
+        match parsed {
+            Some((key, session)) => {
                 self.mirror.put(key.clone(), revision, session);
                 Some(key)
             }
+            // Whatever has taken the place of a session has ended it.
             None => {
-                self.mirror.forget(&key);
+                self.mirror.forget(&text.parse().ok()?);
                 None
             }
         }
@@ -185,20 +189,6 @@ impl Follower {
             .connects
             .load(Ordering::Relaxed)
     }
-}
-
-/// `None` for the markers of deleted, purged and aged keys, and for what is no session.
-fn session_in(message: &Message) -> Option<Session> {
-    let marked = message.headers.as_ref().is_some_and(|headers| {
-        headers.get("KV-Operation").is_some() || headers.get("Nats-Marker-Reason").is_some()
-    });
-    if marked {
-        return None;
-    }
-    let session = serde_json::from_slice(&message.payload);
-    session
-        .inspect_err(|error| warn!(%error, "something in the bucket is no session"))
-        .ok()
 }
 
 fn not_opened(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {

@@ -65,6 +65,22 @@ impl SessionKey {
     }
 }
 
+impl std::str::FromStr for SessionKey {
+    type Err = NotAKey;
+
+    fn from_str(text: &str) -> Result<Self, NotAKey> {
+        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        let is_one = text.len() == 64 && text.bytes().all(is_digit);
+        is_one.then(|| Self(text.to_owned())).ok_or(NotAKey)
+    }
+}
+
+/// A text that is not the hash of a token.
+#[derive(Debug, thiserror::Error)]
+#[error("not the hash of a token: 64 hexadecimal digits")]
+pub struct NotAKey;
+
+#[cfg(test)]
 impl From<String> for SessionKey {
     fn from(text: String) -> Self {
         Self(text)

@@ -19,7 +19,7 @@ use crate::party::{PATIENCE, Party, server, until};
 
 /// Where nothing of an agent may arrive, beside all that is foreign to it.
 const NO_INBOX: [&str; 12] = [
-    "$KV.credentials._locked-out",
+    "$KV.credentials._revoked-until",
     "$KV.invitations.x",
     "audit.junk",
     "agent.cluster-a.heartbeat",

@@ -4,5 +4,6 @@
 mod attacks;
 mod conditions;
 mod first_start;
+mod records;
 mod service;
 mod sessions;

@@ -99,6 +99,15 @@ impl FleetAccount {
         self.claims.nats.revocations.len()
     }
 
+    /// Everybody whose tokens are let in no more. Entries that others have made and that name no user are left out.
+    #[must_use]
+    pub fn revoked(&self) -> Revocations {
+        let revoked = self.claims.nats.revocations.iter();
+        let revoked =
+            revoked.filter_map(|(user, until)| Some((user.parse().ok()?, second(*until)?)));
+        revoked.collect()
+    }
+
     /// Whether a user's tokens are let in no more.
     #[must_use]
     pub fn has_revoked(&self, user: &UserKey) -> bool {
@@ -130,6 +139,10 @@ pub fn system_account(
         nats,
     };
     Token::sign(claims, signed_by)
+}
+
+fn second(until: i64) -> Option<Timestamp> {
+    Timestamp::from_second(until).ok()
 }
 
 fn scopes(identity: &Identity) -> Vec<SigningKey> {

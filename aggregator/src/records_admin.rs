@@ -1,0 +1,82 @@
+//! `aggregator bus records`: the records in JetStream that cannot be read, and how one of them is deleted. Audited.
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use async_nats::jetstream::Context;
+use async_nats::jetstream::message::PublishMessage;
+
+use crate::args::BusRecords;
+use crate::cluster_admin::{Link, intent, say};
+use crate::enrolment::emptied_credentials;
+use crate::records::{self, AUDIT, BadRecord, Source, shown};
+
+/// `aggregator bus records`
+///
+/// # Errors
+/// When the bus is away, or the record to delete is not among those that cannot be read.
+pub async fn records(args: BusRecords) -> Result<()> {
+    let link = Link::open(&args.link).await?;
+    match args.delete {
+        Some(record) => delete(&link, &record).await,
+        None => list(&link).await,
+    }
+}
+
+async fn list(link: &Link) -> Result<()> {
+    let mut is_empty = true;
+    for source in Source::all() {
+        for BadRecord { key, error, .. } in find(link, source).await? {
+            say(&format!("{}: {error}\n", shown(source.name(), &key)))?;
+            is_empty = false;
+        }
+    }
+    match is_empty {
+        true => say("every record can be read\n"),
+        false => Ok(()),
+    }
+}
+
+async fn delete(link: &Link, record: &str) -> Result<()> {
+    let (bucket, key) = record
+        .split_once('/')
+        .context("--delete: write BUCKET/KEY, as `aggregator bus records` lists it")?;
+    let source = Source::all()
+        .find(|source| source.name() == bucket)
+        .with_context(|| format!("--delete: there is no bucket {bucket}"))?;
+    if bucket == AUDIT {
+        bail!("--delete: nothing is deleted from the audit");
+    }
+    let found = find(link, source).await?;
+    let bad = found.into_iter().find(|bad| bad.key == key);
+    let bad = bad.with_context(|| {
+        format!("--delete: {record} is not there or can be read, so it is left as it is")
+    })?;
+    let (id, mut entry) = intent("delete-record", None);
+    entry.detail = Some(format!("{record}: {}", bad.error));
+    let act = purge(&link.jetstream, bucket, &bad);
+    link.audit.around(&id, entry, act).await??;
+    tracing::info!(bucket, key, "deleted");
+    Ok(())
+}
+
+async fn find(link: &Link, source: Source) -> Result<Vec<BadRecord>> {
+    let found = records::find(&link.jetstream, source).await;
+    found.map_err(|error| anyhow!("the bucket {} cannot be read: {error}", source.name()))
+}
+
+/// As the client's own purge does, which refuses keys that are none of its own.
+async fn purge(jetstream: &Context, bucket: &str, bad: &BadRecord) -> Result<()> {
+    let emptied = match bucket {
+        "credentials" => emptied_credentials(&bad.key),
+        _ => None,
+    };
+    let message = PublishMessage::build()
+        .header("Nats-Rollup", "sub")
+        .expected_last_subject_sequence(bad.sequence);
+    let message = match emptied {
+        Some(json) => message.payload(json.into()),
+        None => message.header("KV-Operation", "PURGE"),
+    };
+    let subject = format!("$KV.{bucket}.{}", bad.key);
+    jetstream.send_publish(subject, message).await?.await?;
+    Ok(())
+}
