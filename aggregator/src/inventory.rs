@@ -148,10 +148,11 @@ impl Inventory {
             return Ok(());
         };
         for (slot, number) in parts {
-            within(self.bucket.purge(part::key(cluster, slot, number))).await?;
+            let key = part::key(cluster, slot, number);
+            within(store::purge(&self.bucket, &key)).await?;
         }
         // Last, so that what breaks off is done again.
-        within(self.bucket.purge(cluster.as_str())).await?;
+        within(store::purge(&self.bucket, cluster.as_str())).await?;
         self.seen().forget(cluster);
         Ok(())
     }

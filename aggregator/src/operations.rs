@@ -95,7 +95,9 @@ impl Operations {
     /// # Errors
     /// When the bucket does not answer in time.
     pub async fn close(&self, id: &OperationId) -> Result<(), OperationsError> {
-        within(self.bucket.purge(id.as_str())).await
+        within(store::purge(&self.bucket, id.as_str()))
+            .await
+            .map(drop)
     }
 
     /// Reads a record of the bucket.

@@ -7,6 +7,10 @@ use async_nats::jetstream::kv;
 use async_nats::jetstream::stream::{Config, Stream};
 use async_nats::jetstream::{Context, ErrorCode};
 
+mod purge;
+
+pub use purge::{PurgeError, purge};
+
 /// A stream or bucket cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {

@@ -59,9 +59,9 @@ impl Clusters {
 
     /// Forgets a cluster, for all replicas.
     pub(crate) async fn forget(&self, cluster: &ClusterName) -> Result<(), EnrolmentError> {
-        let purged = tokio::time::timeout(FORGOTTEN_WITHIN, self.bucket.purge(cluster.as_str()));
-        match purged.await {
-            Ok(Ok(())) => Ok(()),
+        let purged = store::purge(&self.bucket, cluster.as_str());
+        match tokio::time::timeout(FORGOTTEN_WITHIN, purged).await {
+            Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(EnrolmentError::BucketUnavailable(Some(error.into()))),
             Err(_) => Err(EnrolmentError::BucketUnavailable(None)),
         }

@@ -2,6 +2,7 @@
 //! RELIABILITY.md.
 
 mod attacks;
+mod bounds;
 mod conditions;
 mod first_start;
 mod records;
