@@ -44,7 +44,7 @@ pub use name::{
 };
 pub use page::{DEFAULT_LIMIT, MAX_LIMIT, PAGE_BYTES, Page};
 pub use pattern::{Pattern, PatternError};
-pub use request::{Access, Request, Right, Verb, Write};
+pub use request::{AGENT_MESSAGE_BYTES, Access, PERSON_REQUEST_BYTES, Request, Right, Verb, Write};
 pub use selector::{Selector, SelectorError};
 pub use share::{Found, Share};
 pub use sort::{Order, Place, PlaceRef, Sort, SortBy, SortError};

@@ -6,6 +6,12 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Guard, Namespace};
 
+/// The most bytes that a request with a person's credential may have: the broker takes no larger message of theirs.
+pub const PERSON_REQUEST_BYTES: usize = 8 * 1024;
+
+/// The most bytes, with its headers, that a message of an agent may have. The broker ends the connection that sends more.
+pub const AGENT_MESSAGE_BYTES: usize = 1024 * 1024;
+
 /// Whether a verb changes anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {

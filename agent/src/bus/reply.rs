@@ -3,8 +3,11 @@
 use async_nats::HeaderMap;
 use async_nats::service::{NATS_SERVICE_ERROR, NATS_SERVICE_ERROR_CODE};
 use bus_link::encoding;
-use bus_schema::{Fault, FaultCode};
+use bus_schema::{AGENT_MESSAGE_BYTES, Fault, FaultCode};
 use bytes::Bytes;
+
+/// What the headers of a reply take of a message at most.
+const HEADER_BYTES: usize = 256;
 
 /// A message to answer with.
 pub struct Reply {
@@ -13,7 +16,8 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The answer to a request that came with these headers; one that the broker would not take becomes a fault that says so.
+    /// The answer to a request that came with these headers; one that the broker would not take becomes a fault that says so. What the
+    /// broker takes of an agent may be less than `max_payload`, which is what it takes of anybody.
     pub fn of(
         answer: Result<Vec<u8>, Fault>,
         asked: Option<&HeaderMap>,
@@ -28,10 +32,10 @@ impl Reply {
             true if bytes <= encoding::UNPACKED_BYTES => encoding::pack(body, &mut headers),
             _ => body,
         };
-        if body.len() > max_payload {
-            let message = format!(
-                "the reply has {bytes} bytes, and the bus takes {max_payload}; ask for less"
-            );
+        let most = max_payload.min(AGENT_MESSAGE_BYTES) - HEADER_BYTES;
+        if body.len() > most {
+            let message =
+                format!("the reply has {bytes} bytes, and the bus takes {most}; ask for less");
             return Self::fault(&Fault::new(FaultCode::TooLarge, message));
         }
         Self {
@@ -68,11 +72,13 @@ mod tests {
 
     #[test]
     fn what_the_broker_would_not_take_is_answered_all_the_same() {
-        let reply = Reply::of(Ok(vec![b'x'; 1025]), None, 1024);
-        let fault: Fault = serde_json::from_slice(&reply.body).unwrap();
-        assert_eq!(fault.code, FaultCode::TooLarge);
-        let fits = Reply::of(Ok(vec![b'x'; 1024]), None, 1024);
-        assert!(fits.headers.is_empty());
+        for (max_payload, most) in [(1024, 768), (8 << 20, (1 << 20) - 256)] {
+            let reply = Reply::of(Ok(vec![b'x'; most + 1]), None, max_payload);
+            let fault: Fault = serde_json::from_slice(&reply.body).unwrap();
+            assert_eq!(fault.code, FaultCode::TooLarge);
+            let fits = Reply::of(Ok(vec![b'x'; most]), None, max_payload);
+            assert!(fits.headers.is_empty());
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod agent;
 mod deputy;
+mod limits;
 mod manifest;
 mod party;
 mod people;

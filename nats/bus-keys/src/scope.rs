@@ -2,6 +2,7 @@
 //! what is allowed, never of what is denied. They hold for every credential as soon as the account's token is changed.
 
 use bus_schema::subject::INBOX;
+use bus_schema::{AGENT_MESSAGE_BYTES, PERSON_REQUEST_BYTES};
 use serde::{Deserialize, Serialize};
 
 use crate::claims::UNLIMITED;
@@ -19,8 +20,33 @@ pub const BUCKETS: [&str; 6] = [
     "sessions",
 ];
 
-/// More than an agent with all its verbs and followed logs has.
-const AGENT_SUBSCRIPTIONS: i64 = 512;
+/// Subscriptions and bytes of a message, which the server holds a credential to. It does so with `data` as little as it limits how often
+/// something is sent.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    subscriptions: i64,
+    payload: i64,
+}
+
+impl Limits {
+    /// The server's own `max_payload` alone. The aggregator sends the account's token in one message.
+    const NONE: Self = Self {
+        subscriptions: UNLIMITED,
+        payload: UNLIMITED,
+    };
+
+    /// More than an agent with all its verbs and followed logs has, and replies of a page each.
+    const AGENT: Self = Self {
+        subscriptions: 512,
+        payload: AGENT_MESSAGE_BYTES as i64,
+    };
+
+    /// Requests are small, and all that waits for an agent must fit into its memory.
+    const PERSON: Self = Self {
+        subscriptions: 64,
+        payload: PERSON_REQUEST_BYTES as i64,
+    };
+}
 
 /// A key that signs users.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,8 +118,7 @@ impl Scope {
             }
         }
         let publish = vec!["agent.{{name()}}.>".to_owned(), format!("{INBOX}.>")];
-        let mut template = Template::new(publish, subscribe);
-        template.subs = AGENT_SUBSCRIPTIONS;
+        let template = Template::new(publish, subscribe, Limits::AGENT);
         Self::new("agent", key, template)
     }
 
@@ -115,7 +140,8 @@ impl Scope {
         }
         // Beside the inboxes of people, so that no agent can publish there: what JetStream tells the aggregator comes in on it.
         let subscribe = vec!["agent.>".to_owned(), "_INBOX_aggregator.>".to_owned()];
-        Self::new("aggregator", key, Template::new(publish, subscribe))
+        let template = Template::new(publish, subscribe, Limits::NONE);
+        Self::new("aggregator", key, template)
     }
 
     /// For people with the nats CLI: each credential names its clusters and verbs.
@@ -125,14 +151,16 @@ impl Scope {
             "$SRV.{{tag(srv)}}",
         ];
         let subscribe = vec!["{{tag(inbox)}}.>".to_owned()];
-        let template = Template::new(publish.map(str::to_owned).to_vec(), subscribe);
+        let publish = publish.map(str::to_owned).to_vec();
+        let template = Template::new(publish, subscribe, Limits::PERSON);
         Self::new("cli", key, template)
     }
 
     /// For whoever runs the bus, for an hour: backups, repairs, and looking at what goes on.
     pub fn admin(key: &str) -> Self {
         let all = || vec![">".to_owned()];
-        Self::new("admin", key, Template::new(all(), all()))
+        let template = Template::new(all(), all(), Limits::NONE);
+        Self::new("admin", key, template)
     }
 
     /// For the aggregator in the system account: who comes and goes in the fleet's account, and that account's token.
@@ -146,18 +174,19 @@ impl Scope {
             format!("$SYS.ACCOUNT.{fleet}.DISCONNECT"),
             "_INBOX_aggregator.>".to_owned(),
         ];
-        Self::new("system", key, Template::new(publish, subscribe))
+        let template = Template::new(publish, subscribe, Limits::NONE);
+        Self::new("system", key, template)
     }
 }
 
 impl Template {
-    fn new(publish: Vec<String>, subscribe: Vec<String>) -> Self {
+    fn new(publish: Vec<String>, subscribe: Vec<String>, limits: Limits) -> Self {
         Self {
             publish: Allowed { allow: publish },
             subscribe: Allowed { allow: subscribe },
-            subs: UNLIMITED,
+            subs: limits.subscriptions,
             data: UNLIMITED,
-            payload: UNLIMITED,
+            payload: limits.payload,
             // No leaf nodes and no MQTT.
             allowed_connection_types: vec!["STANDARD".to_owned(), "WEBSOCKET".to_owned()],
         }
