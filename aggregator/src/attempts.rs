@@ -101,6 +101,15 @@ impl Attempts {
         ])
     }
 
+    /// Somebody who ends sessions that are not known here.
+    #[must_use]
+    pub fn sign_out(&self, address: IpAddr) -> Sources {
+        Sources(vec![
+            self.source(("address", network(address, 32, 64)), ADDRESS),
+            self.source(("network", network(address, 24, 48)), NETWORK),
+        ])
+    }
+
     fn source(&self, of: impl Hash, allowance: Allowance) -> Source {
         let key = self.hasher.hash_one(of);
         Source { key, allowance }

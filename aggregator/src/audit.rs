@@ -157,7 +157,7 @@ impl Audit {
             subjects: vec!["audit.>".to_owned()],
             storage: StorageType::File,
             discard: DiscardPolicy::New,
-            max_bytes: 1024 * 1024 * 1024,
+            max_bytes: store::max_bytes(STREAM),
             max_age: Duration::from_secs(400 * 24 * 60 * 60),
             deny_delete: true,
             deny_purge: true,

@@ -8,6 +8,7 @@ use crate::args::BusRecords;
 use crate::cluster_admin::{Link, intent, say};
 use crate::enrolment::emptied_credentials;
 use crate::records::{self, AUDIT, BadRecord, Source, shown};
+use crate::store::MARKERS_LAST;
 
 /// `aggregator bus records`
 ///
@@ -74,7 +75,7 @@ async fn purge(jetstream: &Context, bucket: &str, bad: &BadRecord) -> Result<()>
         .expected_last_subject_sequence(bad.sequence);
     let message = match emptied {
         Some(json) => message.payload(json.into()),
-        None => message.header("KV-Operation", "PURGE"),
+        None => message.header("KV-Operation", "PURGE").ttl(MARKERS_LAST),
     };
     let subject = format!("$KV.{bucket}.{}", bad.key);
     jetstream.send_publish(subject, message).await?.await?;

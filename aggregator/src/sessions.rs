@@ -12,7 +12,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::problem::{Problem, ProblemCode};
 use crate::records::{RecordError, parse_key, parse_value};
-use crate::store::{self, StoreError};
+use crate::store::{self, MARKERS_LAST, StoreError};
 use crate::users::User;
 
 mod cookie;
@@ -32,9 +32,6 @@ const BUCKET: &str = "sessions";
 
 /// How long a session lasts: a working day with its breaks, and never over night.
 pub const LASTS: Duration = Duration::from_secs(12 * 60 * 60);
-
-/// How long the marker of a session that came of age stays, for replicas that are cut off just then.
-const MARKERS_LAST: Duration = Duration::from_secs(60 * 60);
 
 /// How long the bucket may take to acknowledge.
 const ACK_WITHIN: Duration = Duration::from_secs(3);
@@ -160,20 +157,20 @@ impl Sessions {
         self.mirror.find(&token.key())
     }
 
-    /// Ends the session of a token, here and everywhere. To end one that there is not is a success.
+    /// Ends the session of a token, here and everywhere; whether there was one.
     ///
     /// # Errors
     /// [`ProblemCode::BusUnavailable`] when the bucket does not take it: then the session goes on.
-    pub async fn revoke(&self, token: &Token) -> Result<(), Problem> {
+    pub async fn revoke(&self, token: &Token) -> Result<bool, Problem> {
         self.end(&token.key()).await
     }
 
-    async fn end(&self, key: &SessionKey) -> Result<(), Problem> {
+    async fn end(&self, key: &SessionKey) -> Result<bool, Problem> {
         // Of a token that somebody has made up nothing is written, or strangers could fill the bucket.
-        self.acknowledged(store::purge(&self.bucket, key.as_str()))
-            .await?;
+        let purged = store::purge(&self.bucket, key.as_str());
+        let was_there = self.acknowledged(purged).await?;
         self.mirror.end(key);
-        Ok(())
+        Ok(was_there)
     }
 
     async fn make_room(&self, user: &str) {

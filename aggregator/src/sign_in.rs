@@ -33,6 +33,8 @@ pub struct Identity {
     pub passwords: Passwords,
     /// Who tries too often.
     pub attempts: Attempts,
+    /// Who ends too many sessions that are not known: a table of its own, so that none of it counts for those who sign in.
+    pub unknown_sign_outs: Attempts,
     /// How browsers hold a token.
     pub cookie: SessionCookie,
     /// Whose word about addresses is believed.
@@ -54,6 +56,7 @@ impl Identity {
             streams: Streams::default(),
             passwords: Passwords::default(),
             attempts: Attempts::default(),
+            unknown_sign_outs: Attempts::default(),
             cookie,
             trusted_proxies,
         }
@@ -133,14 +136,42 @@ pub async fn sign_in(
 /// Ends the actor's session, if there is one, and says so in the audit.
 ///
 /// # Errors
-/// [`ProblemCode::BusUnavailable`]: then the session goes on.
-pub async fn sign_out(app: &Parts, token: &Token, actor: Option<&Actor>) -> Result<(), Problem> {
-    app.identity.sessions.revoke(token).await?;
+/// [`ProblemCode::BusUnavailable`]: then the session goes on. [`ProblemCode::RateLimited`] for an address with too many tokens that
+/// have no session.
+pub async fn sign_out(
+    app: &Parts,
+    token: &Token,
+    actor: Option<&Actor>,
+    address: IpAddr,
+) -> Result<(), Problem> {
+    let sessions = &app.identity.sessions;
+    match sessions.find(token) {
+        Some(_) => sessions.revoke(token).await.map(drop)?,
+        None => sign_out_unknown(&app.identity, token, address).await?,
+    }
     if let Some(Actor { user, address, .. }) = actor {
         // It has happened, whether it can be recorded or not: nobody should stay signed in for want of an audit.
         if let Err(problem) = record(app, user, *address, "sign-out", Outcome::Succeeded).await {
             warn!(%problem, %address, "a sign-out is not in the audit");
         }
+    }
+    Ok(())
+}
+
+/// Another replica may have begun the session a moment ago, so the bucket is asked; but not as often as strangers would like.
+async fn sign_out_unknown(
+    identity: &Identity,
+    token: &Token,
+    address: IpAddr,
+) -> Result<(), Problem> {
+    let unknown = &identity.unknown_sign_outs;
+    let sources = unknown.sign_out(address);
+    unknown.take(&sources, Instant::now()).map_err(|wait| {
+        let detail = "too many sign-outs without a session from this address or its network; wait, then try again";
+        Problem::new(ProblemCode::RateLimited, detail).retry_after(wait)
+    })?;
+    if identity.sessions.revoke(token).await? {
+        unknown.give_back(&sources);
     }
     Ok(())
 }

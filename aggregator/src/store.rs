@@ -1,15 +1,22 @@
 //! Streams and buckets: made where they are missing, refused where they are there with other settings. Never deleted or changed:
 //! somebody may have meant them so.
 
+use std::time::Duration;
+
 use async_nats::HeaderMap;
 use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::kv;
 use async_nats::jetstream::stream::{Config, Stream};
 use async_nats::jetstream::{Context, ErrorCode};
 
+mod budget;
 mod purge;
 
+pub(crate) use budget::max_bytes;
 pub use purge::{PurgeError, purge};
+
+/// How long a bucket remembers that a key is gone, for replicas that are cut off just then.
+pub const MARKERS_LAST: Duration = Duration::from_secs(60 * 60);
 
 /// A stream or bucket cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +32,7 @@ pub enum StoreError {
     },
     /// It is there with other settings.
     #[error(
-        "{name} is there with other settings: {difference}; change it back, or move it away after a backup"
+        "{name} is there with other settings: {difference}; change it with `nats stream edit`, or move it away after a backup"
     )]
     SettingsDiffer {
         /// The stream.
@@ -77,8 +84,14 @@ pub async fn open_kv(jetstream: &Context, wanted: kv::Config) -> Result<kv::Stor
     Box::pin(open_or_make_kv(jetstream, wanted)).await
 }
 
-async fn open_or_make_kv(jetstream: &Context, wanted: kv::Config) -> Result<kv::Store, StoreError> {
+async fn open_or_make_kv(
+    jetstream: &Context,
+    mut wanted: kv::Config,
+) -> Result<kv::Store, StoreError> {
     let bucket = wanted.bucket.clone();
+    wanted.max_bytes = max_bytes(&format!("KV_{bucket}"));
+    // Without these the marker of each key that is gone would stay for good.
+    wanted.limit_markers.get_or_insert(MARKERS_LAST);
     let not_opened = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::NotOpened {
         name: format!("the bucket {bucket}"),
         source,
@@ -87,6 +100,8 @@ async fn open_or_make_kv(jetstream: &Context, wanted: kv::Config) -> Result<kv::
         name: format!("KV_{bucket}"),
         max_messages_per_subject: wanted.history,
         max_age: wanted.max_age,
+        max_bytes: wanted.max_bytes,
+        allow_message_ttl: true,
         storage: wanted.storage,
         num_replicas: wanted.num_replicas.max(1),
         ..Config::default()
@@ -156,6 +171,19 @@ fn difference(there: &Config, wanted: &Config) -> Vec<String> {
             format!("{:?}", wanted.discard),
         );
     }
+    // How much is the choice of whoever runs the bus, but a stream without a bound could starve the others.
+    if there.max_bytes <= 0 {
+        compare(
+            "max_bytes",
+            "unlimited".to_owned(),
+            wanted.max_bytes.to_string(),
+        );
+    }
+    compare(
+        "allow_msg_ttl",
+        there.allow_message_ttl.to_string(),
+        wanted.allow_message_ttl.to_string(),
+    );
     compare(
         "max_age",
         format!("{:?}", there.max_age),
@@ -184,12 +212,12 @@ fn difference(there: &Config, wanted: &Config) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn a_difference_names_the_setting_and_both_values() {
         let wanted = Config {
             max_age: Duration::from_secs(60),
+            max_bytes: 64,
             num_replicas: 1,
             ..Config::default()
         };
@@ -202,5 +230,22 @@ mod tests {
             difference(&there, &wanted),
             ["max_age is 30s and should be 60s"]
         );
+    }
+
+    #[test]
+    fn a_stream_may_be_smaller_or_larger_but_not_unbounded() {
+        let of = |max_bytes| Config {
+            max_bytes,
+            ..Config::default()
+        };
+        for there in [1, 100] {
+            assert!(difference(&of(there), &of(64)).is_empty());
+        }
+        for there in [-1, 0] {
+            assert_eq!(
+                difference(&of(there), &of(64)),
+                ["max_bytes is unlimited and should be 64"]
+            );
+        }
     }
 }

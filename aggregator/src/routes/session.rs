@@ -78,6 +78,7 @@ pub async fn login(
 )]
 pub async fn logout(
     State(app): State<App>,
+    ClientAddress(address): ClientAddress,
     headers: HeaderMap,
     request: Request,
 ) -> Result<(StatusCode, CookieJar), Problem> {
@@ -85,7 +86,7 @@ pub async fn logout(
     let actor = Actor::from_request_parts(&mut parts, &app).await.ok();
     let token = Presented::by(&headers, app.identity.cookie).and_then(Presented::token);
     if let Some(token) = token {
-        sign_in::sign_out(&app, &token, actor.as_ref()).await?;
+        sign_in::sign_out(&app, &token, actor.as_ref(), address).await?;
     }
     let emptied = CookieJar::new().add(app.identity.cookie.emptied());
     Ok((StatusCode::NO_CONTENT, emptied))

@@ -82,6 +82,23 @@ async fn a_session_holds_at_once_and_ends_at_once_on_every_replica() {
 }
 
 #[tokio::test]
+async fn the_marker_of_a_session_that_was_signed_out_expires() {
+    let bus = bus().await;
+    let sessions = bus.replica().await;
+    let (token, _) = sessions.create(&ana()).await.unwrap();
+    assert!(sessions.revoke(&token).await.unwrap());
+    assert!(!sessions.revoke(&token).await.unwrap());
+    let key = format!("$KV.sessions.{}", token.key().as_str());
+    let marker = sessions.bucket.stream.get_last_raw_message_by_subject(&key);
+    let marker = marker.await.unwrap();
+    let ttl = marker.headers.get("Nats-TTL").expect("it expires").as_str();
+    assert_eq!(
+        ttl.trim_end_matches('s'),
+        MARKERS_LAST.as_secs().to_string()
+    );
+}
+
+#[tokio::test]
 async fn a_token_of_another_system_is_none_here() {
     let (ours, theirs) = (bus().await, bus().await);
     let (ours, theirs) = (ours.replica().await, theirs.replica().await);

@@ -3,7 +3,7 @@
 use async_nats::jetstream::kv;
 use async_nats::jetstream::stream::LastRawMessageErrorKind;
 
-use super::is_marker;
+use super::{MARKERS_LAST, is_marker};
 
 /// Others may change the same key at the same moment.
 const TRIES: usize = 10;
@@ -42,7 +42,9 @@ pub async fn purge(bucket: &kv::Store, key: &str) -> Result<bool, PurgeError> {
         if is_marker(Some(&last.headers)) {
             return Ok(false);
         }
-        let purged = bucket.purge_expect_revision(key, Some(last.sequence));
+        let markers_last = bucket.stream.cached_info().config.subject_delete_marker_ttl;
+        let markers_last = markers_last.unwrap_or(MARKERS_LAST);
+        let purged = bucket.purge_expect_revision_with_ttl(key, last.sequence, markers_last);
         match purged.await {
             Ok(()) => return Ok(true),
             Err(error) if error.kind() == kv::PurgeErrorKind::WrongLastRevision => {}

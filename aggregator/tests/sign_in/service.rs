@@ -82,6 +82,10 @@ impl Site {
 
     /// One more replica.
     pub async fn service(&self) -> Service {
+        self.try_service().await.expect("the aggregator starts")
+    }
+
+    pub async fn try_service(&self) -> anyhow::Result<Service> {
         let app = run::start(Serve {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             public_url: None,
@@ -103,9 +107,9 @@ impl Site {
             agent_credential_lifetime: AGENT_CREDENTIAL_LIFETIME,
             log_format: LogFormat::Text,
         });
-        let app = app.await.expect("the aggregator starts");
+        let app = app.await?;
         let router = routes::router(app.clone());
-        Service { app, router }
+        Ok(Service { app, router })
     }
 }
 
