@@ -1,7 +1,7 @@
 // The web UI without a pointer: whatever is done, is done with keys.
 
 import { eventually } from './demo.js';
-import { openPage } from './ui.js';
+import { focused, openPage } from './ui.js';
 
 /** Far more than there are places on any screen. */
 const MOST_STOPS = 150;
@@ -74,6 +74,13 @@ export async function find(page, text, name) {
       .then(() => true)
       .catch(() => false);
   });
+}
+
+/** Confirms the restart that the open dialog asks for. Enter alone would cancel it. */
+export async function confirmRestart(page, name) {
+  const dialog = page.getByRole('dialog');
+  await focused(dialog.getByRole('button', { name: 'Cancel' }));
+  await pressOn(page, dialog.getByRole('button', { name: `Restart ${name}` }));
 }
 
 function isFocused(locator) {

@@ -5,8 +5,8 @@ import { after, before, test } from 'node:test';
 
 import { launch } from './chromium.js';
 import { eventually, signIn, startDemo } from './demo.js';
-import { find, goTo, openByKeyboard } from './keyboard.js';
-import { focused, openUi } from './ui.js';
+import { confirmRestart, find, goTo, openByKeyboard } from './keyboard.js';
+import { openUi } from './ui.js';
 
 /** A survey of the whole fleet, and all that it leads to, by programs that are not optimised. */
 const WITHIN = 180_000;
@@ -80,8 +80,7 @@ test('the same by keyboard alone', async (t) => {
   await page.keyboard.press('Enter');
   await page.getByRole('complementary', { name: `Detail of ${name}` }).getByRole('heading', { name: 'Rollout' }).waitFor();
   await page.keyboard.press('r');
-  await focused(page.getByRole('dialog').getByRole('button', { name: `Restart ${name}` }));
-  await page.keyboard.press('Enter');
+  await confirmRestart(page, name);
   await page.getByRole('dialog').getByText('complete', { exact: true }).waitFor();
   await page.keyboard.press('Escape');
   await page.getByRole('dialog').waitFor({ state: 'detached' });

@@ -6,10 +6,10 @@ import { after, before, test } from 'node:test';
 import { violations } from './accessible.js';
 import { launch } from './chromium.js';
 import { eventually, signIn, startDemo } from './demo.js';
-import { find, goTo, openByKeyboard, pressOn, signInByKeyboard, tabTo, write } from './keyboard.js';
+import { confirmRestart, find, goTo, openByKeyboard, pressOn, signInByKeyboard, tabTo, write } from './keyboard.js';
 import { startAgent } from './programs.js';
 import { writeLines } from './simulator.js';
-import { focused, GONE_WITHIN, openPage } from './ui.js';
+import { GONE_WITHIN, openPage } from './ui.js';
 
 let demo;
 let browser;
@@ -55,8 +55,7 @@ test('restarting what hangs, and seeing why', async (t) => {
   await find(page, `cluster:cluster-a ns:${namespace} health:failed ${name}`, name);
   await page.keyboard.press('r');
   const dialog = page.getByRole('dialog');
-  await focused(dialog.getByRole('button', { name: `Restart ${name}` }));
-  await page.keyboard.press('Enter');
+  await confirmRestart(page, name);
   await dialog.getByText(/^(ErrImagePull|ImagePullBackOff)$/).first().waitFor();
   await page.keyboard.press('Escape');
   await dialog.waitFor({ state: 'detached' });

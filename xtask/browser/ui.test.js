@@ -6,9 +6,10 @@ import { after, before, test } from 'node:test';
 import { violations } from './accessible.js';
 import { launch } from './chromium.js';
 import { eventually, signIn, startDemo } from './demo.js';
+import { confirmRestart } from './keyboard.js';
 import { startAgent } from './programs.js';
 import { screens } from './screens.js';
-import { focused, GONE_WITHIN, openUi, signInAs } from './ui.js';
+import { GONE_WITHIN, openUi, signInAs } from './ui.js';
 
 let demo;
 let browser;
@@ -99,8 +100,7 @@ test('by keyboard alone somebody finds a deployment, restarts it, and sees the r
   await page.keyboard.press('j');
   await focusedRow(page).getByText(name, { exact: true }).waitFor();
   await page.keyboard.press('r');
-  await focused(page.getByRole('dialog').getByRole('button', { name: `Restart ${name}` }));
-  await page.keyboard.press('Enter');
+  await confirmRestart(page, name);
   await page.getByRole('dialog').getByText('complete', { exact: true }).waitFor();
 
   const session = await signIn(demo);

@@ -5,6 +5,7 @@ import createClient from 'openapi-fetch';
 
 import { ApiProblem } from './problem';
 import type { components, paths } from './schema';
+import { send } from './send';
 
 export type Schemas = components['schemas'];
 
@@ -14,7 +15,10 @@ const ANSWER_WITHIN = 65_000;
 export const api = createClient<paths>({
   baseUrl: location.origin,
   querySerializer: { array: { style: 'form', explode: false } },
-  fetch: (request) => fetch(request, { signal: AbortSignal.any([request.signal, AbortSignal.timeout(ANSWER_WITHIN)]) }),
+  fetch: (request) =>
+    request.headers.has('content-type')
+      ? send(request, ANSWER_WITHIN)
+      : fetch(request, { signal: AbortSignal.any([request.signal, AbortSignal.timeout(ANSWER_WITHIN)]) }),
 });
 
 interface Answer<T> {
@@ -62,6 +66,23 @@ export async function askOnce<T>(call: () => Promise<Answer<T>>): Promise<T> {
     throw answer;
   }
   return answer.data;
+}
+
+/**
+ * Makes a call that changes something, once. When the session has ended somebody is asked to sign in, but the call is not made again:
+ * by then nobody may want it any more. Throws `ApiProblem`.
+ */
+export async function change<T>(call: () => Promise<Answer<T>>): Promise<T> {
+  const answer = await attempt(call);
+  if (!(answer instanceof ApiProblem)) {
+    return answer.data;
+  }
+  if (answer.code !== 'unauthenticated') {
+    throw answer;
+  }
+  void signedInAgain();
+  const detail = 'Your session had ended, so nothing was changed. Sign in, then do it again.';
+  throw new ApiProblem({ code: 'unauthenticated', title: 'Not signed in', detail, retryable: false });
 }
 
 async function attempt<T>(call: () => Promise<Answer<T>>): Promise<{ data: T } | ApiProblem> {

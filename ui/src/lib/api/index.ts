@@ -1,4 +1,4 @@
-export { api, ask, askOnce, whenCallsFail, whenSessionEnds } from './client';
+export { api, ask, askOnce, change, whenCallsFail, whenSessionEnds } from './client';
 export type { Schemas } from './client';
 export { ApiProblem } from './problem';
 export type { ProblemCode } from './problem';

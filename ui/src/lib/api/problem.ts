@@ -4,8 +4,9 @@ import type { components } from './schema';
 
 type Wire = components['schemas']['Problem'];
 
-/** `unreachable` and `no_answer` are the browser's side of it; all other codes are the API's. */
-export type ProblemCode = components['schemas']['ProblemCode'] | 'unreachable' | 'no_answer' | 'unreadable';
+/** The last four are the browser's side of it; all other codes are the API's. */
+export type ProblemCode =
+  components['schemas']['ProblemCode'] | 'unreachable' | 'no_answer' | 'not_sent' | 'unreadable';
 
 export class ApiProblem extends Error {
   readonly code: ProblemCode;

@@ -1,10 +1,11 @@
-// What changes anywhere in the fleet, from one stream for the whole page. It is let go while nobody looks: a browser has few
-// connections for one server, and its tabs share them.
+// What changes anywhere in the fleet, from one stream for all tabs of the browser.
 
 import type { Schemas } from '$lib/api';
+import { session } from '$lib/session/session.svelte';
 
 import { Batch } from './batch';
-import { Stream, type StreamState } from './stream';
+import { SharedStream } from './shared';
+import type { StreamState } from './stream';
 
 export interface DeploymentChange {
   cluster: string;
@@ -27,13 +28,11 @@ export interface Listener {
 
 const DRAWN_EVERY = 100;
 const BOUND = 5_000;
-const PAUSED_AFTER = 60_000;
 
 class Feed {
-  state = $state<StreamState | 'paused'>('connecting');
-  #stream: Stream | undefined;
+  state = $state<StreamState>('connecting');
+  #stream: SharedStream | undefined;
   #listeners = new Set<Listener>();
-  #hidden: ReturnType<typeof setTimeout> | undefined;
   #batch = new Batch<Change>(
     DRAWN_EVERY,
     BOUND,
@@ -43,7 +42,6 @@ class Feed {
 
   start(): void {
     if (this.#stream === undefined) {
-      document.addEventListener('visibilitychange', () => this.#visibility());
       this.resume();
     }
   }
@@ -62,7 +60,8 @@ class Feed {
 
   resume(): void {
     this.#stream?.close();
-    this.#stream = new Stream('/watch', {
+    // Another person's changes are not this one's.
+    this.#stream = new SharedStream(`watch ${session.me?.user}`, '/watch', {
       onstate: (state) => (this.state = state),
       on: {
         reset: () => this.#reread(),
@@ -78,15 +77,6 @@ class Feed {
   #reread(): void {
     this.#batch.clear();
     this.#listeners.forEach((listener) => listener.reread());
-  }
-
-  #visibility(): void {
-    clearTimeout(this.#hidden);
-    if (document.hidden) {
-      this.#hidden = setTimeout(() => this.pause(), PAUSED_AFTER);
-    } else if (this.state === 'paused') {
-      this.resume();
-    }
   }
 }
 

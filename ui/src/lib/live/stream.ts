@@ -1,8 +1,10 @@
-// A stream of server-sent events that is opened again for as long as somebody wants it.
+// A stream of server-sent events that is opened again for as long as somebody wants it, and is let go while nobody looks.
 
 import { api, ask } from '$lib/api';
 
-export type StreamState = 'connecting' | 'live' | 'reconnecting' | 'ended';
+import { whileVisible } from './visible';
+
+export type StreamState = 'connecting' | 'live' | 'reconnecting' | 'paused' | 'ended';
 
 export interface StreamProblem {
   code: string;
@@ -10,7 +12,7 @@ export interface StreamProblem {
   retryable: boolean;
 }
 
-interface Options {
+export interface StreamOptions {
   /** By event's name, what takes its data. */
   on: Record<string, (data: never) => void>;
   onstate?: (state: StreamState) => void;
@@ -27,18 +29,31 @@ export class Stream {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #pause = FIRST_PAUSE;
   #closed = false;
+  #state: StreamState = 'connecting';
+  #leave: () => void;
 
   constructor(
     readonly url: string,
-    readonly options: Options,
+    readonly options: StreamOptions,
   ) {
-    this.#open('connecting');
+    this.#leave = whileVisible(() => {
+      this.#open(this.#state === 'paused' ? 'reconnecting' : 'connecting');
+      return () => {
+        this.#letGo();
+        this.#tell('paused');
+      };
+    });
   }
 
   close(): void {
     this.#closed = true;
+    this.#leave();
+  }
+
+  #letGo(): void {
     clearTimeout(this.#timer);
     this.#source?.close();
+    this.#source = undefined;
   }
 
   #open(state: StreamState): void {
@@ -94,15 +109,16 @@ export class Stream {
     try {
       await ask(() => api.GET('/me'));
     } catch {
-      this.#openLater();
+      if (this.#state !== 'paused') this.#openLater();
       return;
     }
-    if (!this.#closed) {
+    if (!this.#closed && this.#state !== 'paused') {
       this.#open('reconnecting');
     }
   }
 
   #tell(state: StreamState): void {
+    this.#state = state;
     if (!this.#closed || state === 'ended') {
       this.options.onstate?.(state);
     }

@@ -3,6 +3,7 @@
 
 import { api, ApiProblem, ask, type Schemas } from '$lib/api';
 import { Stream, type StreamProblem } from '$lib/live/stream';
+import { whenVisible } from '$lib/live/visible';
 
 import { since, type From } from './from';
 
@@ -62,7 +63,7 @@ export class Follower {
       onproblem: (problem) => (this.#said = problem),
       onstate: (state) => {
         if (state === 'live') this.#live();
-        else if (state === 'reconnecting') this.#broke();
+        else if (state === 'reconnecting' || state === 'paused') this.#broke();
       },
     });
   }
@@ -108,7 +109,9 @@ export class Follower {
   async #look(): Promise<void> {
     const { signal } = this.#giveUp;
     const { cluster, namespace, name: deployment_name } = this.target;
+    await whenVisible();
     try {
+      signal.throwIfAborted();
       await ask(() => api.POST('/log', { body: { cluster, namespace, deployment_name, tail: 1 }, signal }), signal);
     } catch (error) {
       this.#refused(error);

@@ -1,6 +1,6 @@
 // Who is signed in. A session that ends while the page is open is begun again in place; what waits for it goes on by itself.
 
-import { api, ask, askOnce, ApiProblem, whenSessionEnds, type Schemas } from '$lib/api';
+import { api, askOnce, change, ApiProblem, whenSessionEnds, type Schemas } from '$lib/api';
 
 import { covers, coversAll } from './grant';
 
@@ -41,7 +41,7 @@ class Session {
   }
 
   async signOut(): Promise<void> {
-    await ask(() => api.POST('/logout'));
+    await change(() => api.POST('/logout'));
     location.assign(`${location.origin}/ui/`);
   }
 

@@ -1,0 +1,86 @@
+// One stream for all tabs of a browser: one of those that are looked at has the connection, and tells the others what comes. Which
+// one it is, is a lock of the browser; when that tab goes or is hidden, the next one has it.
+
+import { Stream, type StreamOptions, type StreamState } from './stream';
+import { whileVisible } from './visible';
+
+type Message = { state: StreamState } | { name: string; data: unknown } | 'which state?';
+
+export class SharedStream {
+  #leave: () => void;
+
+  /** Shared with the tabs that give the same `name`. Its `reset` is called whenever something may have been missed. */
+  constructor(
+    readonly name: string,
+    readonly url: string,
+    readonly options: Omit<StreamOptions, 'ends'>,
+  ) {
+    // Browsers have locks for pages over HTTPS and of this machine only; elsewhere each tab has a stream of its own.
+    this.#leave = whileVisible(() => ('locks' in navigator ? this.#join() : this.#connect(() => {})));
+  }
+
+  close(): void {
+    this.#leave();
+  }
+
+  #connect(tell: (message: Message) => void, onstate: (state: StreamState) => void = () => {}): () => void {
+    const tellState = (state: StreamState) => {
+      onstate(state);
+      this.options.onstate?.(state);
+      tell({ state });
+    };
+    const on = Object.fromEntries(
+      Object.keys(this.options.on).map((name) => [
+        name,
+        (data: never) => {
+          this.options.on[name]?.(data);
+          tell({ name, data });
+        },
+      ]),
+    );
+    const stream = new Stream(this.url, { ...this.options, on, onstate: tellState });
+    return () => stream.close();
+  }
+
+  /** Answers with what leaves again. */
+  #join(): () => void {
+    const channel = new BroadcastChannel(this.name);
+    const tell = (message: Message) => channel.postMessage(message);
+    const left = new AbortController();
+    let leads = false;
+    let state: StreamState = 'connecting';
+    const hear = (now: StreamState) => {
+      // What came before the connection was there, or while another tab took it over, was not told here.
+      if (now === 'live' && state !== 'live') this.options.on.reset?.(undefined as never);
+      state = now;
+      this.options.onstate?.(now);
+    };
+    channel.onmessage = ({ data: message }: MessageEvent<Message>) => {
+      if (message === 'which state?') {
+        if (leads) tell({ state });
+      } else if (!leads) {
+        if ('state' in message) hear(message.state);
+        else this.options.on[message.name]?.(message.data as never);
+      }
+    };
+    this.options.onstate?.('connecting');
+    tell('which state?');
+    const lead = () => {
+      leads = true;
+      const disconnect = this.#connect(tell, (now) => (state = now));
+      return new Promise<void>((resolve) => {
+        left.signal.addEventListener('abort', () => {
+          disconnect();
+          channel.close();
+          resolve();
+        });
+      });
+    };
+    // Refused with the signal's reason when it leaves before it leads.
+    navigator.locks.request(this.name, { signal: left.signal }, lead).catch(() => channel.close());
+    return () => {
+      left.abort();
+      this.options.onstate?.('paused');
+    };
+  }
+}

@@ -1,0 +1,192 @@
+// Nothing is changed by accident: no key that was meant for something else, no row that is not seen, no restart that is forgotten.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { launch } from './chromium.js';
+import { eventually, startDemo } from './demo.js';
+import { confirmRestart } from './keyboard.js';
+import { remove } from './simulator.js';
+import { focused, openUi } from './ui.js';
+
+/** Milliseconds that each answer takes longer. */
+const LATENCIES = [0, 100, 500];
+
+/** Every letter that is a key somewhere. */
+const LETTERS = [...'revxrlijrws'];
+
+let demo;
+let browser;
+
+before(async () => {
+  demo = await startDemo('--clusters', '2', '--namespaces', '3', '--deployments', '30');
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  const stopped = await demo?.stop();
+  assert.equal(stopped?.code, 0, stopped?.output);
+});
+
+const grid = (page) => page.getByRole('grid', { name: 'Deployments' });
+
+async function open(t, options) {
+  const page = await openUi(browser, demo, options);
+  t.after(() => page.context().close());
+  page.changes = [];
+  page.on('request', (request) => {
+    if (request.method() !== 'GET' && !request.url().endsWith('/login')) page.changes.push(request.url());
+  });
+  await page.goto('deployments');
+  await grid(page).getByRole('row').nth(1).waitFor();
+  return page;
+}
+
+async function slowDown(page, latency) {
+  const session = await page.context().newCDPSession(page);
+  await session.send('Network.enable');
+  await session.send('Network.emulateNetworkConditions', { offline: false, latency, downloadThroughput: -1, uploadThroughput: -1 });
+}
+
+/** As fast as a keyboard can: no key waits for what the one before it has done. */
+async function typeFast(page, typed) {
+  for (const key of typed) await page.keyboard.press(key);
+}
+
+/** Selects the first rows of the table. */
+async function select(page, count) {
+  for (let row = 0; row < count; row += 1) {
+    await page.keyboard.press('j');
+    await page.locator(`[data-index="${row}"]:focus`).waitFor();
+    await page.keyboard.press('x');
+  }
+  await page.getByText(`${count} selected`).waitFor();
+}
+
+const overlays = {
+  'Ctrl-K': async (page) => {
+    await page.keyboard.press('Control+k');
+    await typeFast(page, LETTERS);
+    const box = page.getByRole('combobox');
+    await focused(box);
+    assert.equal(await box.inputValue(), LETTERS.join(''));
+  },
+  '/': async (page) => {
+    await page.keyboard.press('/');
+    await typeFast(page, [...LETTERS, 'Enter']);
+    await focused(page.getByRole('searchbox'));
+  },
+  '?': async (page) => {
+    await page.keyboard.press('?');
+    await typeFast(page, LETTERS);
+    await page.getByRole('dialog', { name: 'Keys' }).waitFor();
+  },
+  'the dialog of a restart': async (page) => {
+    await page.keyboard.press('j');
+    await page.locator('[role=row]:focus').waitFor();
+    await page.keyboard.press('r');
+    await typeFast(page, LETTERS);
+    await focused(page.getByRole('dialog').getByRole('button', { name: 'Cancel' }));
+    await typeFast(page, [...LETTERS, 'Enter']);
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+  },
+};
+
+for (const [name, typeInto] of Object.entries(overlays)) {
+  for (const latency of LATENCIES) {
+    test(`${name} and fast typing at ${latency} ms of latency change nothing`, async (t) => {
+      const page = await open(t);
+      await slowDown(page, latency);
+      await typeInto(page);
+      await page.keyboard.press('Escape');
+      assert.deepEqual(page.changes, []);
+      assert.deepEqual(page.seen.errors, []);
+    });
+  }
+}
+
+test('a key acts on the row that has the focus, and on none that has not', async (t) => {
+  const page = await open(t);
+  await typeFast(page, ['r', 'x']);
+  await page.keyboard.press('j');
+  const first = page.locator('[data-index="0"]:focus');
+  await first.waitFor();
+  assert.equal(await page.getByRole('dialog').count(), 0);
+  assert.equal(await page.getByText(/^\d+ selected$/).count(), 0);
+  const name = (await first.getByRole('link').first().innerText()).trim();
+  await page.keyboard.press('r');
+  const dialog = page.getByRole('dialog', { name: `Restart ${name}?` });
+  await dialog.getByText(/cluster-[ab] \/ /).waitFor();
+  await page.keyboard.press('Enter');
+  await dialog.waitFor({ state: 'detached' });
+  assert.deepEqual(page.changes, []);
+});
+
+test('the second click of a double click confirms nothing', async (t) => {
+  const page = await open(t);
+  await page.keyboard.press('j');
+  await page.locator('[role=row]:focus').waitFor();
+  await page.keyboard.press('r');
+  const confirm = page.getByRole('dialog').getByRole('button', { name: /^Restart / });
+  await confirm.evaluate((button) => button.dispatchEvent(new MouseEvent('click', { bubbles: true, detail: 2 })));
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  assert.deepEqual(page.changes, []);
+});
+
+test('what cannot be loaded says so, and gives the keys back', async (t) => {
+  const page = await open(t);
+  await page.route(/\/_app\/immutable\//, (route) => route.abort());
+  await page.keyboard.press('Control+k');
+  const failed = page.getByRole('alertdialog', { name: 'Not loaded' });
+  await focused(failed.getByRole('button', { name: 'Close' }));
+  await page.keyboard.press('Enter');
+  await failed.waitFor({ state: 'detached' });
+  await page.keyboard.press('j');
+  await page.locator('[role=row]:focus').waitFor();
+});
+
+test('more than 20 are not restarted at once', async (t) => {
+  const page = await open(t);
+  await page.getByRole('checkbox', { name: /^Select all|^All/ }).first().check();
+  await page.getByText('At most 20 can be restarted at a time.').waitFor();
+  assert.equal(await page.getByRole('button', { name: /^Restart \d/ }).count(), 0);
+});
+
+test('restarts of many stop at the first failure, and the selection is gone once they have begun', async (t) => {
+  const page = await open(t);
+  await select(page, 8);
+  const rows = grid(page).getByRole('row');
+  const [name, place] = [await rows.nth(1).getByRole('link').first().innerText(), await rows.nth(1).innerText()];
+  const [cluster] = place.match(/cluster-[ab]/);
+  // The page still shows it: what is restarted first is no longer there.
+  await page.route(/\/restart$/, async (route) => {
+    const target = route.request().postDataJSON();
+    if (target.deployment_name === name.trim() && target.cluster === cluster) await remove(demo, target);
+    await route.continue();
+  });
+  await page.getByRole('button', { name: 'Restart 8 deployments' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('The first failure stops those that wait, and so does closing this tab.').waitFor();
+  await confirmRestart(page, '8 deployments');
+  await dialog.getByRole('alert').getByText('those that waited were not restarted').waitFor();
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  assert.equal(await page.getByText(/^\d+ selected$/).count(), 0);
+  assert.ok(page.changes.length < 8, `${page.changes.length} were sent`);
+});
+
+test('a tab whose restarts wait asks before it closes', async (t) => {
+  const page = await open(t);
+  await page.route(/\/restart$/, () => {});
+  await select(page, 4);
+  await page.getByRole('button', { name: 'Restart 4 deployments' }).click();
+  await confirmRestart(page, '4 deployments');
+  await eventually('three are sent', () => page.changes.length === 3);
+  const asked = page.waitForEvent('dialog');
+  await page.close({ runBeforeUnload: true });
+  const question = await asked;
+  assert.equal(question.type(), 'beforeunload');
+  await question.dismiss();
+});
