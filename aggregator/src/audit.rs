@@ -1,6 +1,8 @@
-//! Who did what, where, with what outcome: the JetStream stream `AUDIT`. An intent is acknowledged before anything is done.
+//! Who did what, where, with what outcome: the JetStream stream `AUDIT`, and `AUDIT_REFUSED` for refused sign-ins. An intent is
+//! acknowledged before anything is done.
 
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_nats::jetstream::Context;
@@ -9,6 +11,7 @@ use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{
     Config, DirectGetErrorKind, DiscardPolicy, StorageType, Stream,
 };
+use bus_keys::{AUDIT_STREAM, REFUSED_STREAM};
 use bus_schema::{ClusterName, DeploymentName, Namespace, OperationId};
 use jiff::Timestamp;
 use prometheus_client::metrics::counter::Counter;
@@ -20,16 +23,23 @@ use crate::problem::{Problem, ProblemCode};
 use crate::store::{self, StoreError};
 
 mod act;
+mod backward;
 pub mod cursor;
 mod read;
+mod refused;
 
 pub use read::{AuditFilter, AuditPage};
+pub use refused::{Refusal, RefusedSignIns};
+
+use refused::Sums;
 
 /// How long an acknowledgement may take.
 const ACK_WITHIN: Duration = Duration::from_secs(3);
 
-/// The name of the stream.
-const STREAM: &str = "AUDIT";
+/// The most characters of a user's name as it was given that are written.
+const USER_CHARACTERS: usize = 64;
+
+const SIGN_IN: &str = "sign-in";
 
 /// One line of the audit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -58,6 +68,17 @@ pub struct Entry {
     /// The REST call's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+    /// What several refused sign-ins have in common; absent for everything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<RefusedSignIns>,
+}
+
+impl Entry {
+    /// Whether somebody of this name did it, or tried to sign in.
+    fn is_about(&self, user: &str) -> bool {
+        let sample = self.refused.iter().flat_map(|refused| &refused.sample);
+        self.user == user || sample.into_iter().any(|name| name == user)
+    }
 }
 
 /// What an operation is done to.
@@ -125,7 +146,7 @@ impl From<AuditError> for Problem {
     }
 }
 
-/// A sign-in or sign-out, tried or done.
+/// A sign-in or sign-out that was done.
 #[derive(Debug, Clone)]
 pub struct SignIn {
     /// The user's name, as it was given.
@@ -134,30 +155,30 @@ pub struct SignIn {
     pub address: IpAddr,
     /// `sign-in` or `sign-out`.
     pub verb: &'static str,
-    /// How it ended.
-    pub outcome: Outcome,
 }
 
-/// The audit's stream.
+/// The audit's streams. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Audit {
     jetstream: Context,
     stream: Stream,
+    refused_stream: Stream,
+    sums: Arc<Mutex<Sums>>,
     failures: Counter,
 }
 
 impl Audit {
-    /// Opens the stream, makes it if there is none.
+    /// Opens the streams, makes them if there are none.
     ///
     /// # Errors
-    /// When JetStream is away, or a stream of that name is there with other settings.
+    /// When JetStream is away, or a stream of such a name is there with other settings.
     pub async fn open(jetstream: &Context, replicas: usize) -> Result<Self, StoreError> {
-        let wanted = Config {
-            name: STREAM.to_owned(),
-            subjects: vec!["audit.>".to_owned()],
+        let wanted = |name: &str, subject: &str, discard| Config {
+            name: name.to_owned(),
+            subjects: vec![subject.to_owned()],
             storage: StorageType::File,
-            discard: DiscardPolicy::New,
-            max_bytes: store::max_bytes(STREAM),
+            discard,
+            max_bytes: store::max_bytes(name),
             max_age: Duration::from_secs(400 * 24 * 60 * 60),
             deny_delete: true,
             deny_purge: true,
@@ -165,10 +186,13 @@ impl Audit {
             num_replicas: replicas,
             ..Config::default()
         };
-        let stream = store::open_stream(jetstream, wanted).await?;
+        let stream = wanted(AUDIT_STREAM, "audit.>", DiscardPolicy::New);
+        let refused = wanted(REFUSED_STREAM, "audit-refused.>", DiscardPolicy::Old);
         Ok(Self {
             jetstream: jetstream.clone(),
-            stream,
+            stream: store::open_stream(jetstream, stream).await?,
+            refused_stream: store::open_stream(jetstream, refused).await?,
+            sums: Arc::default(),
             failures: Counter::default(),
         })
     }
@@ -205,21 +229,22 @@ impl Audit {
         self.write(subject_of(operation), entry, message).await
     }
 
-    /// Writes a sign-in or sign-out.
+    /// Writes a sign-in or sign-out that was done.
     ///
     /// # Errors
     /// [`ProblemCode::AuditUnavailable`]: then nobody may be signed in.
     pub async fn sign_in(&self, sign_in: SignIn) -> Result<(), Problem> {
         let entry = Entry {
             time: Timestamp::now(),
-            user: sign_in.user.chars().take(64).collect(),
+            user: shown_user(&sign_in.user),
             address: Some(sign_in.address),
             verb: sign_in.verb.to_owned(),
             target: None,
             operation_id: None,
-            outcome: sign_in.outcome,
+            outcome: Outcome::Succeeded,
             detail: None,
             request_id: None,
+            refused: None,
         };
         let written = self.write("audit.sign-in".to_owned(), &entry, PublishMessage::build());
         written.await.map(drop).map_err(Problem::from)
@@ -273,6 +298,10 @@ impl Audit {
             }
         }
     }
+}
+
+fn shown_user(user: &str) -> String {
+    user.chars().take(USER_CHARACTERS).collect()
 }
 
 fn subject_of(operation: &OperationId) -> String {

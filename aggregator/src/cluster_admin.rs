@@ -186,6 +186,7 @@ pub(crate) fn intent(
         outcome: Outcome::Pending,
         detail: None,
         request_id: None,
+        refused: None,
     };
     (id, entry)
 }

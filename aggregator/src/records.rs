@@ -18,7 +18,8 @@ use crate::conditions::{AggregatorConditionType, Conditions};
 mod check;
 mod scan;
 
-pub use scan::{AUDIT, BadRecord, Source, find, watch};
+use scan::AUDITS;
+pub use scan::{BadRecord, Source, find, watch};
 
 /// Records that are remembered by name, of all buckets together: somebody may fill one with junk.
 const REMEMBERED: usize = 1000;
@@ -169,7 +170,7 @@ impl UnreadableRecords {
 
 /// How a record that cannot be read is mended.
 fn repair(bucket: &str, record: &str) -> String {
-    match bucket == AUDIT {
+    match AUDITS.contains(&bucket) {
         true => "nothing is deleted from the audit, so the line stays".to_owned(),
         false => format!("delete it with `aggregator bus records --delete {record}`"),
     }
@@ -178,7 +179,7 @@ fn repair(bucket: &str, record: &str) -> String {
 fn message(records: &Records) -> Option<String> {
     // Those of the audit last: nothing can be done about them.
     let of = |is_audit| {
-        let of = move |((bucket, _), _): &(&(&str, String), _)| (*bucket == AUDIT) == is_audit;
+        let of = move |((bucket, _), _): &(&(&str, String), _)| AUDITS.contains(bucket) == is_audit;
         records.iter().filter(of)
     };
     let mut all = of(false).chain(of(true)).peekable();

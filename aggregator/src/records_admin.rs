@@ -7,7 +7,7 @@ use async_nats::jetstream::message::PublishMessage;
 use crate::args::BusRecords;
 use crate::cluster_admin::{Link, intent, say};
 use crate::enrolment::emptied_credentials;
-use crate::records::{self, AUDIT, BadRecord, Source, shown};
+use crate::records::{self, BadRecord, Source, shown};
 use crate::store::MARKERS_LAST;
 
 /// `aggregator bus records`
@@ -43,7 +43,7 @@ async fn delete(link: &Link, record: &str) -> Result<()> {
     let source = Source::all()
         .find(|source| source.name() == bucket)
         .with_context(|| format!("--delete: there is no bucket {bucket}"))?;
-    if bucket == AUDIT {
+    if source.is_audit() {
         bail!("--delete: nothing is deleted from the audit");
     }
     let found = find(link, source).await?;

@@ -68,7 +68,10 @@ pub async fn serve(mut args: Serve, stop: impl Future<Output = ()>) -> anyhow::R
     info!("stopping");
     app.stopping.cancel();
     listening.cancel();
-    let ended = async { tokio::join!(serving, app.fleet.finish_writes()) };
+    let ended = async {
+        let (_, ()) = tokio::join!(serving, app.fleet.finish_writes());
+        app.audit.finish().await;
+    };
     if tokio::time::timeout(DRAIN_WITHIN, ended).await.is_err() {
         warn!("stopped before all calls were answered");
     }
@@ -161,6 +164,7 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
     ));
     tokio::spawn(fleet::settle(Arc::clone(&fleet)));
     tokio::spawn(fleet::renew_credentials(Arc::clone(&fleet)));
+    tokio::spawn(kept.audit.clone().write_sums());
     let cookie = if cookie_secure {
         SessionCookie::Secure
     } else {

@@ -12,7 +12,7 @@ use tracing::warn;
 use crate::actor::Actor;
 use crate::app::Parts;
 use crate::attempts::Attempts;
-use crate::audit::{Outcome, SignIn};
+use crate::audit::{Refusal, SignIn};
 use crate::client_address::TrustedProxies;
 use crate::device;
 use crate::password::{Password, Passwords};
@@ -103,7 +103,11 @@ pub async fn sign_in(
         Some(device) => attempts.device(&username, &device),
         None => attempts.stranger(&username, address),
     };
-    attempts.take(&sources, Instant::now()).map_err(too_often)?;
+    if let Err(wait) = attempts.take(&sources, Instant::now()) {
+        let refusal = Refusal::RateLimited;
+        app.audit.refused(&username, address, refusal).await;
+        return Err(too_often(wait));
+    }
     let verified = verified(identity, &username, password).await;
     if !matches!(verified, Ok(None)) {
         // A right password, or one that was not looked at: neither is a guess.
@@ -111,7 +115,7 @@ pub async fn sign_in(
     }
     match verified? {
         Some(user) => {
-            record(app, &username, address, "sign-in", Outcome::Succeeded).await?;
+            record(app, &username, address, "sign-in").await?;
             let (token, lasts) = identity.sessions.create(&user).await?;
             let device = device::cookie(&user, headers, identity);
             Ok(SignedIn {
@@ -121,10 +125,8 @@ pub async fn sign_in(
             })
         }
         None => {
-            if let Err(problem) = record(app, &username, address, "sign-in", Outcome::Refused).await
-            {
-                warn!(%problem, %address, "a refused sign-in is not in the audit");
-            }
+            let refusal = Refusal::WrongCredentials;
+            app.audit.refused(&username, address, refusal).await;
             Err(Problem::new(
                 ProblemCode::Unauthenticated,
                 "the user name or the password is wrong",
@@ -151,7 +153,7 @@ pub async fn sign_out(
     }
     if let Some(Actor { user, address, .. }) = actor {
         // It has happened, whether it can be recorded or not: nobody should stay signed in for want of an audit.
-        if let Err(problem) = record(app, user, *address, "sign-out", Outcome::Succeeded).await {
+        if let Err(problem) = record(app, user, *address, "sign-out").await {
             warn!(%problem, %address, "a sign-out is not in the audit");
         }
     }
@@ -196,14 +198,12 @@ async fn record(
     user: &str,
     address: IpAddr,
     verb: &'static str,
-    outcome: Outcome,
 ) -> Result<(), Problem> {
     let user = user.to_owned();
     let line = SignIn {
         user,
         address,
         verb,
-        outcome,
     };
     app.audit.sign_in(line).await
 }

@@ -1,4 +1,4 @@
-//! Where the next page of the audit begins, encrypted and authenticated: a plain number would count the lines that its reader may not
+//! Where the next page of the audit begins in its two streams, encrypted and authenticated: a plain number would count the lines that its reader may not
 //! see. With a key of the reader's own, so that nobody gets anywhere with somebody else's.
 
 use base64::Engine as _;
@@ -12,27 +12,55 @@ pub const PURPOSE: &str = "cursor of the audit";
 
 const TAG: usize = 16;
 
-/// The `continue` that leads to this line of the stream.
-pub fn write(key: &UserKey, sequence: u64) -> String {
-    let tag = tag(key, sequence);
-    let hidden = sequence ^ mask(key, &tag);
-    URL_SAFE_NO_PAD.encode([&tag[..], &hidden.to_be_bytes()].concat())
+const BYTES: usize = 2 * size_of::<u64>();
+
+/// The lines before which the next page ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    /// In the stream of the audit.
+    pub audit: u64,
+    /// In that of refused sign-ins.
+    pub refused: u64,
 }
 
-/// The line that it leads to; `None` if it was not given out to the holder of this key.
-pub fn read(key: &UserKey, text: &str) -> Option<u64> {
+impl Cursor {
+    fn to_bytes(self) -> [u8; BYTES] {
+        let both = u128::from(self.audit) << 64 | u128::from(self.refused);
+        both.to_be_bytes()
+    }
+
+    fn from_bytes(bytes: [u8; BYTES]) -> Self {
+        let [audit, refused] = [0, 8].map(|from| {
+            let number = std::array::from_fn(|at| bytes[from + at]);
+            u64::from_be_bytes(number)
+        });
+        Self { audit, refused }
+    }
+}
+
+/// The `continue` that leads there.
+pub fn write(key: &UserKey, cursor: Cursor) -> String {
+    let tag = tag(key, cursor);
+    let hidden = masked(key, &tag, cursor.to_bytes());
+    URL_SAFE_NO_PAD.encode([&tag[..], &hidden].concat())
+}
+
+/// Where it leads to; `None` if it was not given out to the holder of this key.
+pub fn read(key: &UserKey, text: &str) -> Option<Cursor> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
     let (claimed, hidden) = bytes.split_first_chunk::<TAG>()?;
-    let sequence = u64::from_be_bytes(hidden.try_into().ok()?) ^ mask(key, claimed);
-    bool::from(tag(key, sequence).ct_eq(claimed)).then_some(sequence)
+    let bytes = masked(key, claimed, hidden.try_into().ok()?);
+    let cursor = Cursor::from_bytes(bytes);
+    bool::from(tag(key, cursor).ct_eq(claimed)).then_some(cursor)
 }
 
-fn tag(key: &UserKey, sequence: u64) -> [u8; TAG] {
-    first(key.authenticate(&[b"tag", &sequence.to_be_bytes()[..]].concat()))
+fn tag(key: &UserKey, cursor: Cursor) -> [u8; TAG] {
+    first(key.authenticate(&[b"tag", &cursor.to_bytes()[..]].concat()))
 }
 
-fn mask(key: &UserKey, tag: &[u8; TAG]) -> u64 {
-    u64::from_be_bytes(first(key.authenticate(&[b"mask", &tag[..]].concat())))
+fn masked(key: &UserKey, tag: &[u8; TAG], bytes: [u8; BYTES]) -> [u8; BYTES] {
+    let mask: [u8; BYTES] = first(key.authenticate(&[b"mask", &tag[..]].concat()));
+    std::array::from_fn(|at| bytes[at] ^ mask[at])
 }
 
 fn first<const N: usize>(code: [u8; 32]) -> [u8; N] {
@@ -44,6 +72,13 @@ mod tests {
     use super::*;
     use crate::password::StoredHash;
 
+    fn cursor(number: u64) -> Cursor {
+        Cursor {
+            audit: number / 30,
+            refused: number % 30,
+        }
+    }
+
     fn key(user: &str, purpose: &str) -> UserKey {
         UserKey::derive(user, &StoredHash::decoy(None), purpose)
     }
@@ -51,9 +86,11 @@ mod tests {
     #[test]
     fn a_cursor_leads_back_and_shows_neither_its_line_nor_how_far_two_are_apart() {
         let key = key("ana", PURPOSE);
-        let written: Vec<String> = (0..1000).map(|line| write(&key, line)).collect();
-        for (line, text) in written.iter().enumerate() {
-            assert_eq!(read(&key, text), Some(line as u64));
+        let written: Vec<String> = (0..1000)
+            .map(|number| write(&key, cursor(number)))
+            .collect();
+        for (number, text) in (0..).zip(&written) {
+            assert_eq!(read(&key, text), Some(cursor(number)));
         }
         let bytes: Vec<_> = written.iter().map(|text| &text[..8]).collect();
         assert!(!bytes.is_sorted());
@@ -64,7 +101,7 @@ mod tests {
     #[test]
     fn what_was_not_given_out_or_to_somebody_else_leads_nowhere() {
         let own = key("ana", PURPOSE);
-        let text = write(&own, 7);
+        let text = write(&own, cursor(7));
         for other in [key("bob", PURPOSE), key("ana", "something else")] {
             assert_eq!(read(&other, &text), None);
         }

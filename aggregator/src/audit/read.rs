@@ -1,17 +1,15 @@
-//! Reading the audit newest first. An operation has several lines and is shown once, as its newest line.
+//! Reading the audit newest first, from both of its streams. An operation has several lines and is shown once, as its newest line.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
-use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use bus_schema::{ClusterName, DeploymentName, Namespace, OperationId};
-use futures::StreamExt;
 use serde::Serialize;
-use tracing::warn;
 use utoipa::ToSchema;
 
+use super::backward::{Backward, Line};
+use super::cursor::Cursor;
 use super::{Audit, Entry, Outcome};
-use crate::problem::{Problem, ProblemCode};
+use crate::problem::Problem;
 
 /// What is asked for; what is absent matches everything.
 #[derive(Debug, Default, Clone)]
@@ -30,8 +28,8 @@ pub struct AuditFilter {
     pub outcome: Option<Outcome>,
 }
 
-/// Lines, newest first, and the number of the line before which the next page ends; `None` when there are none before.
-pub type Part = (Vec<Entry>, Option<u64>);
+/// Lines, newest first, and where the next page begins; `None` when there are no older ones.
+pub type Part = (Vec<Entry>, Option<Cursor>);
 
 /// Part of the audit, newest first.
 #[derive(Debug, Serialize, ToSchema)]
@@ -43,86 +41,39 @@ pub struct AuditPage {
     pub next: Option<String>,
 }
 
-/// Lines read from the stream at a time.
-const WINDOW: u64 = 500;
-
-/// Lines looked at for one page before it is given out as it is, so that a filter that matches nothing costs a bounded time.
-const LOOKED_AT: u64 = 10_000;
-
 impl Audit {
     /// A page of at most `limit` lines that match and that `visible` lets through, older than `before`.
     ///
     /// # Errors
-    /// [`ProblemCode::AuditUnavailable`] when the stream does not answer.
+    /// [`ProblemCode::AuditUnavailable`](crate::problem::ProblemCode::AuditUnavailable) when the streams do not answer.
     pub async fn page(
         &self,
         filter: &AuditFilter,
         limit: usize,
-        before: Option<u64>,
+        before: Option<Cursor>,
         visible: impl Fn(&Entry) -> bool + Sync,
     ) -> Result<Part, Problem> {
-        let state = self.stream.get_info().await.map_err(unavailable)?.state;
-        let mut end = before.unwrap_or(u64::MAX).min(state.last_sequence + 1);
-        let stop = end
-            .saturating_sub(LOOKED_AT)
-            .max(state.first_sequence.max(1));
+        let mut audit = Backward::begin(&self.stream, before.map(|before| before.audit)).await?;
+        let mut refused =
+            Backward::begin(&self.refused_stream, before.map(|before| before.refused)).await?;
         let mut seen = HashSet::new();
         let mut items = Vec::new();
-        while end > stop {
-            let start = end.saturating_sub(WINDOW).max(stop);
-            for (sequence, entry) in self.window(start, end).await?.into_iter().rev() {
-                end = sequence;
-                let wanted = filter.matches(&entry) && visible(&entry);
-                if self.is_newest(&entry, sequence, before, &mut seen).await && wanted {
-                    items.push(entry);
-                }
-                if items.len() == limit {
-                    let more = end > state.first_sequence.max(1);
-                    return Ok((items, more.then_some(end)));
-                }
-            }
-            end = start;
-        }
-        let more = end > state.first_sequence.max(1);
-        Ok((items, more.then_some(end)))
-    }
-
-    /// The lines from `start` up to but not including `end`.
-    async fn window(&self, start: u64, end: u64) -> Result<Vec<(u64, Entry)>, Problem> {
-        let consumer = self
-            .stream
-            .create_consumer(pull::Config {
-                deliver_policy: DeliverPolicy::ByStartSequence {
-                    start_sequence: start,
-                },
-                ack_policy: AckPolicy::None,
-                inactive_threshold: Duration::from_secs(5),
-                memory_storage: true,
-                num_replicas: 1,
-                ..pull::Config::default()
-            })
-            .await
-            .map_err(unavailable)?;
-        let wanted = usize::try_from(end - start).unwrap_or(usize::MAX);
-        let mut messages = consumer
-            .fetch()
-            .max_messages(wanted)
-            .messages()
-            .await
-            .map_err(unavailable)?;
-        let mut entries = Vec::with_capacity(wanted);
-        while let Some(message) = messages.next().await {
-            let message = message.map_err(|error| unavailable(std::io::Error::other(error)))?;
-            let sequence = message
-                .info()
-                .map_err(|error| unavailable(std::io::Error::other(error)))?
-                .stream_sequence;
-            // A line that cannot be read is skipped; see `records`.
-            if let (Ok(entry), true) = (serde_json::from_slice(&message.payload), sequence < end) {
-                entries.push((sequence, entry));
+        while items.len() < limit
+            && let Some(Line {
+                sequence, entry, ..
+            }) = newer(&mut audit, &mut refused).await?
+        {
+            let wanted = filter.matches(&entry) && visible(&entry);
+            if self.is_newest(&entry, sequence, before, &mut seen).await && wanted {
+                items.push(entry);
             }
         }
-        Ok(entries)
+        let more = audit.has_older() || refused.has_older();
+        let next = Cursor {
+            audit: audit.end(),
+            refused: refused.end(),
+        };
+        Ok((items, more.then_some(next)))
     }
 
     /// Whether this is the newest line of its operation. Of an operation that was met on an earlier page only its newest line in
@@ -131,7 +82,7 @@ impl Audit {
         &self,
         entry: &Entry,
         sequence: u64,
-        before: Option<u64>,
+        before: Option<Cursor>,
         seen: &mut HashSet<OperationId>,
     ) -> bool {
         let Some(operation) = &entry.operation_id else {
@@ -150,13 +101,25 @@ impl Audit {
     }
 }
 
+/// Takes the newer one of the newest lines of both, by the time at which the server stored them.
+async fn newer(one: &mut Backward<'_>, other: &mut Backward<'_>) -> Result<Option<Line>, Problem> {
+    one.fill().await?;
+    other.fill().await?;
+    // Lines that were not looked at may be newer than those of the other stream.
+    if one.is_at_limit() || other.is_at_limit() {
+        return Ok(None);
+    }
+    let is_newer = one.stored_at() >= other.stored_at();
+    Ok(if is_newer { one.take() } else { other.take() })
+}
+
 impl AuditFilter {
     fn matches(&self, entry: &Entry) -> bool {
         fn is<T: PartialEq>(wanted: Option<&T>, there: Option<&T>) -> bool {
             wanted.is_none_or(|wanted| there == Some(wanted))
         }
         let target = entry.target.as_ref();
-        is(self.user.as_ref(), Some(&entry.user))
+        self.user.as_ref().is_none_or(|user| entry.is_about(user))
             && is(self.verb.as_ref(), Some(&entry.verb))
             && is(self.outcome.as_ref(), Some(&entry.outcome))
             && is(self.cluster.as_ref(), target.map(|target| &target.cluster))
@@ -169,12 +132,4 @@ impl AuditFilter {
                 target.and_then(|target| target.deployment_name.as_ref()),
             )
     }
-}
-
-fn unavailable(error: impl std::error::Error) -> Problem {
-    warn!(%error, "the audit cannot be read");
-    Problem::new(
-        ProblemCode::AuditUnavailable,
-        "the audit cannot be read now",
-    )
 }

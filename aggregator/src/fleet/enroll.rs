@@ -154,6 +154,7 @@ pub(super) fn entry(
         outcome: Outcome::Pending,
         detail: None,
         request_id: Some(request_id.0.clone()),
+        refused: None,
     }
 }
 

@@ -122,6 +122,7 @@ impl Fleet {
                 outcome: Outcome::Pending,
                 detail: None,
                 request_id: Some(request_id.0.clone()),
+                refused: None,
             },
         };
         let fleet = Arc::clone(self);

@@ -1,6 +1,5 @@
 //! What each bucket holds. The readers of a bucket parse by the same functions.
 
-use super::scan::AUDIT;
 use super::{RecordError, parse_value};
 use crate::audit;
 use crate::enrolment;
@@ -12,7 +11,7 @@ use crate::sessions::Sessions;
 /// Whether the readers of the bucket can use the record.
 pub(super) fn check(bucket: &str, key: &str, value: &[u8]) -> Result<(), RecordError> {
     match bucket {
-        AUDIT => parse_value::<audit::Entry>(value).map(drop),
+        "audit" | "audit-refused" => parse_value::<audit::Entry>(value).map(drop),
         "clusters" => Clusters::parse(key, value).map(drop),
         "credentials" => enrolment::check_credentials(key, value),
         "inventory" => Inventory::parse(key, value).map(drop),

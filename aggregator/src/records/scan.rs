@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::consumer::push::{Ordered, OrderedConfig};
 use async_nats::jetstream::{Context, Message};
-use bus_keys::{AUDIT_STREAM, BUCKETS};
+use bus_keys::{AUDIT_STREAM, BUCKETS, REFUSED_STREAM};
 use futures::StreamExt as _;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
@@ -15,8 +15,8 @@ use super::check::check;
 use super::{RecordError, UnreadableRecords};
 use crate::store::is_marker;
 
-/// What the audit's stream is called where buckets are.
-pub const AUDIT: &str = "audit";
+/// What the audit's streams are called where buckets are.
+pub(super) const AUDITS: [&str; 2] = ["audit", "audit-refused"];
 
 /// Lines of the audit that are read at first; older ones were read when they were new.
 const AUDIT_LINES: u64 = 10_000;
@@ -28,12 +28,12 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// The buckets, and the audit's stream.
+/// The buckets, and the audit's streams.
 pub(super) fn buckets() -> impl Iterator<Item = &'static str> {
-    BUCKETS.into_iter().chain([AUDIT])
+    BUCKETS.into_iter().chain(AUDITS)
 }
 
-/// A bucket, or the audit's stream, as a stream.
+/// A bucket, or one of the audit's streams, as a stream.
 #[derive(Debug, Clone, Copy)]
 pub struct Source(&'static str);
 
@@ -149,20 +149,27 @@ impl Source {
         self.0
     }
 
+    /// Whether nothing is ever deleted from it.
+    #[must_use]
+    pub fn is_audit(self) -> bool {
+        AUDITS.contains(&self.0)
+    }
+
     async fn open(self, jetstream: &Context) -> Result<Records, Error> {
         let (stream, filter) = match self.0 {
-            AUDIT => (AUDIT_STREAM.to_owned(), "audit.>".to_owned()),
+            "audit" => (AUDIT_STREAM.to_owned(), "audit.>".to_owned()),
+            "audit-refused" => (REFUSED_STREAM.to_owned(), "audit-refused.>".to_owned()),
             // One token: the parts of the lists have more, and are checked where they are read.
             "inventory" => ("KV_inventory".to_owned(), "$KV.inventory.*".to_owned()),
             bucket => (format!("KV_{bucket}"), format!("$KV.{bucket}.>")),
         };
         let stream = jetstream.get_stream(stream).await?;
         let last = stream.cached_info().state.last_sequence;
-        let deliver_policy = match self.0 {
-            AUDIT => DeliverPolicy::ByStartSequence {
+        let deliver_policy = match self.is_audit() {
+            true => DeliverPolicy::ByStartSequence {
                 start_sequence: last.saturating_sub(AUDIT_LINES).max(1),
             },
-            _ => DeliverPolicy::LastPerSubject,
+            false => DeliverPolicy::LastPerSubject,
         };
         let consumer = stream.create_consumer(OrderedConfig {
             deliver_subject: jetstream.client().new_inbox(),
@@ -180,10 +187,10 @@ impl Source {
     fn checked(self, message: &Message) -> Result<(Checked, u64), Error> {
         let info = message.info()?;
         let (sequence, pending) = (info.stream_sequence, info.pending);
-        let key = match self.0 {
-            AUDIT => sequence.to_string(),
-            bucket => {
-                let key = message.subject.strip_prefix(&format!("$KV.{bucket}."));
+        let key = match self.is_audit() {
+            true => sequence.to_string(),
+            false => {
+                let key = message.subject.strip_prefix(&format!("$KV.{}.", self.0));
                 key.unwrap_or(message.subject.as_str()).to_owned()
             }
         };

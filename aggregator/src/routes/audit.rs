@@ -91,7 +91,7 @@ pub async fn page(
         visible(actor, entry)
     });
     let (items, next) = page.await?;
-    let next = next.map(|line| cursor::write(&key, line));
+    let next = next.map(|next| cursor::write(&key, next));
     Ok(AuditPage { items, next })
 }
 

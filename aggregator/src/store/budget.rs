@@ -8,8 +8,9 @@ const OTHERS: i64 = 16 * MIB;
 
 /// By stream. 10,000 clusters with 100 deployments each fill a third of theirs. `credentials` keeps five versions of a list that is as
 /// large as a message may be: 64 MiB are enough for the 8 MB of `max_payload` that NATS advises against exceeding.
-const BUDGETS: [(&str, i64); 7] = [
+const BUDGETS: [(&str, i64); 8] = [
     ("AUDIT", 1024 * MIB),
+    ("AUDIT_REFUSED", 64 * MIB),
     ("KV_clusters", 128 * MIB),
     ("KV_credentials", 64 * MIB),
     ("KV_inventory", 512 * MIB),

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::service::{Site, bearer};
 
-async fn administrator(site: &Site) -> Context {
+pub async fn administrator(site: &Site) -> Context {
     let creds = site.nats.keys().admin_creds().expect("credentials");
     let options = async_nats::ConnectOptions::with_credentials_file(creds).await;
     let client = options.expect("credentials").connect(site.nats.url()).await;
@@ -17,7 +17,7 @@ async fn administrator(site: &Site) -> Context {
 }
 
 /// The last sequence of each stream.
-async fn sequences(administrator: &Context) -> Vec<(String, u64)> {
+pub async fn sequences(administrator: &Context) -> Vec<(String, u64)> {
     let streams: Vec<_> = administrator
         .streams()
         .try_collect()

@@ -6,5 +6,6 @@ mod bounds;
 mod conditions;
 mod first_start;
 mod records;
+mod refused;
 mod service;
 mod sessions;

@@ -29,4 +29,4 @@ pub use mint::{AggregatorKeys, Identity, Inbox, Label, PeopleKeys, Permit};
 pub use renew::{renew_aggregator, user_of};
 pub use request::{CredentialRequest, CredentialRequestError, NotProven};
 pub use routes::{Member, MemberError};
-pub use scope::{AUDIT_STREAM, BUCKETS};
+pub use scope::{AUDIT_STREAM, BUCKETS, REFUSED_STREAM};

@@ -10,6 +10,9 @@ use crate::claims::UNLIMITED;
 /// The stream of the audit.
 pub const AUDIT_STREAM: &str = "AUDIT";
 
+/// The stream of refused sign-ins: strangers may fill it, and it drops what is oldest.
+pub const REFUSED_STREAM: &str = "AUDIT_REFUSED";
+
 /// The key-value buckets of the aggregator. One that is not in this list cannot be opened.
 pub const BUCKETS: [&str; 6] = [
     "clusters",
@@ -129,11 +132,14 @@ impl Scope {
             "fleet.>",
             "$SRV.>",
             "audit.>",
+            "audit-refused.>",
             "$JS.API.INFO",
         ]
         .map(str::to_owned)
         .to_vec();
-        publish.extend(jetstream(AUDIT_STREAM));
+        for stream in [AUDIT_STREAM, REFUSED_STREAM] {
+            publish.extend(jetstream(stream));
+        }
         for bucket in BUCKETS {
             publish.push(format!("$KV.{bucket}.>"));
             publish.extend(jetstream(&format!("KV_{bucket}")));

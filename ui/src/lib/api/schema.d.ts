@@ -802,6 +802,7 @@ export interface components {
             operation_id?: components["schemas"]["OperationId"] | null;
             /** @description How it ended, or `pending`. */
             outcome: components["schemas"]["Outcome"];
+            refused?: components["schemas"]["RefusedSignIns"] | null;
             /** @description The REST call's id. */
             request_id?: string | null;
             target?: components["schemas"]["Target"] | null;
@@ -1336,6 +1337,20 @@ export interface components {
          * @enum {string}
          */
         ProblemCode: "invalid_request" | "invalid_value" | "unauthenticated" | "forbidden" | "cross_site" | "route_unknown" | "method_not_allowed" | "body_too_large" | "media_type_unsupported" | "request_timeout" | "rate_limited" | "audit_unavailable" | "internal" | "bus_unavailable" | "cluster_unknown" | "cluster_offline" | "cluster_timeout" | "outcome_unknown" | "expired" | "enrolment_unavailable" | "credentials_exhausted" | "credential_unknown" | "invitation_unknown" | "credential_unrecorded" | "revocations_full" | "identity_conflict" | "agent_too_old" | "agent_misbehaves" | "agent_busy" | "reply_too_large" | "continue_expired" | "not_found" | "cluster_forbids" | "paused" | "superseded" | "conflict" | "kubernetes_unavailable" | "kubernetes_timeout";
+        /** @description Several refused sign-ins as one line. */
+        RefusedSignIns: {
+            /**
+             * Format: int64
+             * @description How many, beside the first, which has a line of its own.
+             */
+            count: number;
+            /** @description From where; absent when they came from many networks. */
+            network?: string | null;
+            /** @description Five of the names at most. */
+            sample: string[];
+            /** @description For how many user names; 512 are told apart. */
+            users: number;
+        };
         /**
          * @description What to restart.
          * @example {
