@@ -5,16 +5,12 @@ use std::time::Duration;
 
 use bus_schema::{AgentState, ClusterName, Heartbeat, InstanceId, verb::ClusterInfo};
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::cache::Caches;
 use crate::clock::{Clock, Moment};
 use crate::kubernetes::Kubernetes;
-use crate::log::Streams;
-
-/// Containers whose logs are read at the same time for all requests together; each takes at most a page.
-const LOG_READERS: usize = 16;
+use crate::log::{Readers, Streams};
 
 /// This process.
 pub struct Agent {
@@ -28,8 +24,8 @@ pub struct Agent {
     pub kubernetes: Kubernetes,
     /// What is known without asking it.
     pub caches: Arc<Caches>,
-    /// Places for reading logs, which bounds the memory that they take together.
-    pub log_readers: Semaphore,
+    /// Permits for reading logs.
+    pub log_readers: Readers,
     /// The logs that are being followed.
     pub streams: Streams,
     /// The verbs that are answered.
@@ -52,11 +48,22 @@ pub struct Beat {
     pub sent_at: Timestamp,
 }
 
+/// Who asks, as far as the broker authenticates it by the subject of the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Requester {
+    /// An aggregator, which has its own limits for each user.
+    Aggregator,
+    /// Whoever else may use the verb: people with the nats CLI.
+    Person,
+}
+
 /// What a handler has at hand.
 #[derive(Clone)]
 pub struct Cx {
     /// The process.
     pub agent: Arc<Agent>,
+    /// Who asks.
+    pub requester: Requester,
     /// When the answer must be there.
     pub until: Instant,
 }
@@ -79,7 +86,7 @@ impl Agent {
             started_at: Timestamp::now(),
             kubernetes,
             caches: Arc::default(),
-            log_readers: Semaphore::new(LOG_READERS),
+            log_readers: Readers::default(),
             streams,
             verbs,
             clock: Mutex::default(),

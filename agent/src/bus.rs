@@ -9,6 +9,7 @@ mod endpoint;
 mod heart_rate;
 mod heartbeat;
 pub mod outlet;
+mod permits;
 mod renewal;
 mod reply;
 mod reply_subject;

@@ -6,12 +6,14 @@ mod lines;
 mod merge;
 mod position;
 mod reader;
+mod readers;
 mod sender;
 mod source;
 mod streams;
 mod tail;
 
 pub use merge::Newest;
+pub use readers::Readers;
 pub use source::sources;
 pub use streams::Streams;
 pub use tail::{Tail, params, tail};

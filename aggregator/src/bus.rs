@@ -189,12 +189,25 @@ impl Bus {
         verb: &str,
         payload: Bytes,
     ) -> Result<Message, BusError> {
+        let to = subject::aggregator_request(cluster, verb);
+        let reply = self.ask_on(to, cluster, payload.clone()).await?;
+        if reply.status != Some(StatusCode::NO_RESPONDERS) {
+            return Ok(reply);
+        }
+        // Nobody got it: there is no agent, or one that is older than this subject.
+        let to = subject::request(cluster, verb);
+        self.ask_on(to, cluster, payload).await
+    }
+
+    async fn ask_on(
+        &self,
+        to: String,
+        cluster: &ClusterName,
+        payload: Bytes,
+    ) -> Result<Message, BusError> {
         let pending = self.replies.expect(&self.client, cluster).await;
         let pending = pending.map_err(|_| BusError::Unavailable)?;
-        let (to, reply_to) = (
-            subject::request(cluster, verb),
-            pending.subject().to_owned(),
-        );
+        let reply_to = pending.subject().to_owned();
         self.client
             .publish_with_reply_and_headers(to, reply_to, encoding::accepting(), payload)
             .await

@@ -38,6 +38,13 @@ pub fn request(cluster: &ClusterName, verb: &str) -> String {
     format!("cluster.{cluster}.{verb}")
 }
 
+/// Where they answer it for an aggregator: `cluster.<name>.aggregator.<verb>`. A person's credential names three tokens, so that the
+/// broker lets nobody else ask there.
+#[must_use]
+pub fn aggregator_request(cluster: &ClusterName, verb: &str) -> String {
+    format!("cluster.{cluster}.aggregator.{verb}")
+}
+
 /// The queue group in which all agents of a cluster share its requests.
 #[must_use]
 pub fn queue_group(cluster: &ClusterName) -> String {
@@ -137,6 +144,12 @@ pub fn takes_replies(cluster: &ClusterName, subject: &str) -> bool {
     }
 }
 
+/// Whose inbox a reply subject is, by the requester's word alone: the second token.
+#[must_use]
+pub fn inbox_name(reply: &str) -> &str {
+    reply.split('.').nth(1).unwrap_or(reply)
+}
+
 /// What an agent published, read from the subject alone: the broker vouches for the subject, nobody for the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FromAgent {
@@ -184,6 +197,9 @@ mod tests {
     fn subjects_read_as_documented() {
         let cluster = ClusterName::from_str("cluster-a").unwrap();
         assert_eq!(request(&cluster, "restart"), "cluster.cluster-a.restart");
+        let by_aggregator = aggregator_request(&cluster, "restart");
+        assert_eq!(by_aggregator, "cluster.cluster-a.aggregator.restart");
+        assert_eq!(inbox_name("_INBOX.ana.x.y"), "ana");
         assert_eq!(heartbeat(&cluster), "agent.cluster-a.heartbeat");
     }
 

@@ -9,12 +9,15 @@ use async_nats::{Client, Message, SubscribeError, Subscriber};
 use bus_schema::{ClusterName, Fault, subject};
 use futures::{Stream, StreamExt};
 
+use crate::agent::Requester;
 use crate::verb::Route;
 
 /// One verb.
 pub struct Endpoint {
     pub route: Route,
+    /// Where persons ask.
     pub subject: String,
+    aggregator_subject: String,
     pub queue_group: String,
     counted: Mutex<Counted>,
 }
@@ -40,15 +43,24 @@ impl Endpoint {
     pub fn new(cluster: &ClusterName, route: Route) -> Arc<Self> {
         Arc::new(Self {
             subject: subject::request(cluster, route.verb.name),
+            aggregator_subject: subject::aggregator_request(cluster, route.verb.name),
             queue_group: subject::queue_group(cluster),
             route,
             counted: Mutex::default(),
         })
     }
 
-    /// Takes requests from now on.
-    pub async fn open(self: &Arc<Self>, client: &Client) -> Result<Requests, SubscribeError> {
-        let (subject, group) = (self.subject.clone(), self.queue_group.clone());
+    /// Takes requests of these from now on.
+    pub async fn open(
+        self: &Arc<Self>,
+        client: &Client,
+        requester: Requester,
+    ) -> Result<Requests, SubscribeError> {
+        let subject = match requester {
+            Requester::Aggregator => self.aggregator_subject.clone(),
+            Requester::Person => self.subject.clone(),
+        };
+        let group = self.queue_group.clone();
         Ok(Requests {
             endpoint: self.clone(),
             messages: client.queue_subscribe(subject, group).await?,

@@ -8,25 +8,25 @@ use std::time::Duration;
 use anyhow::Result;
 use async_nats::connection::State;
 use async_nats::{Client, Message, Subject};
-use bus_schema::{Access, Fault, FaultCode};
+use bus_schema::{Access, Fault, FaultCode, PERSON_REQUEST_BYTES, subject};
 use futures::stream::{SelectAll, select_all};
 use futures::{FutureExt, StreamExt};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::discovery::Discovery;
 use super::endpoint::{Endpoint, Requests};
+use super::permits::Permits;
 use super::reply::Reply;
 use super::reply_subject::ReplySubjects;
-use crate::agent::{Agent, Cx};
+use crate::agent::{Agent, Cx, Requester};
 use crate::verb::{Route, Source};
 
 /// Requests in hand for each source of answers.
 const IN_HAND: usize = 64;
 
-/// With all places taken for this long, whoever comes is told so.
+/// With all permits in use for this long, the aggregator is told so; a person at once, so that none of them waits for another one.
 const BUSY_AFTER: Duration = Duration::from_secs(1);
 
 /// Where requests come in.
@@ -48,20 +48,28 @@ impl Desk {
             leaving,
             cut_off,
         };
-        let (mut endpoints, mut requests) = (Vec::new(), HashMap::<Source, Vec<_>>::new());
+        let (mut endpoints, mut requests) = (Vec::new(), HashMap::<_, Vec<_>>::new());
         for route in routes {
             let source = route.source;
             let endpoint = Endpoint::new(&agent.cluster, route);
-            let opened = endpoint.open(&client).await?;
-            requests.entry(source).or_default().push(opened);
+            for requester in [Requester::Aggregator, Requester::Person] {
+                let opened = endpoint.open(&client, requester).await?;
+                requests
+                    .entry((source, requester))
+                    .or_default()
+                    .push(opened);
+            }
             endpoints.push(endpoint);
         }
-        for requests in requests.into_values() {
+        let mut permits = HashMap::<Source, Permits>::new();
+        for ((source, requester), requests) in requests {
+            let permits = permits.entry(source);
             let server = Server {
                 client: client.clone(),
                 agent: agent.clone(),
+                requester,
                 reply_subjects: reply_subjects.clone(),
-                places: Arc::new(Semaphore::new(IN_HAND)),
+                permits: permits.or_insert_with(|| Permits::new(IN_HAND)).clone(),
                 tasks: desk.tasks.clone(),
                 leaving: desk.leaving.clone(),
             };
@@ -96,18 +104,23 @@ impl Desk {
 struct Server {
     client: Client,
     agent: Arc<Agent>,
+    requester: Requester,
     reply_subjects: Arc<ReplySubjects>,
-    places: Arc<Semaphore>,
+    permits: Permits,
     tasks: TaskTracker,
     leaving: CancellationToken,
 }
 
 impl Server {
-    /// A place first, then the next request, then a task for it: what has no place waits in the subscription.
+    /// For the aggregator a permit first, then the next request, then a task for it: what has no permit waits in the subscription.
+    /// Persons' requests are taken at once, and refused where their share of the permits is in use.
     async fn serve(self, mut requests: SelectAll<Requests>) {
         let mut draining = false;
         loop {
-            let waited = timeout(BUSY_AFTER, self.places.clone().acquire_owned()).await;
+            let waited = match self.requester {
+                Requester::Aggregator => timeout(BUSY_AFTER, self.permits.acquire()).await.ok(),
+                Requester::Person => None,
+            };
             let next = tokio::select! {
                 next = requests.next() => next,
                 () = self.leaving.cancelled(), if !draining => {
@@ -125,33 +138,35 @@ impl Server {
                 endpoint.count(Some(&no_inbox()), Duration::ZERO);
                 continue;
             };
-            let place = match waited {
-                Ok(place) => place.ok(),
-                Err(_) => self.places.clone().try_acquire_owned().ok(),
+            let permit = match self.requester {
+                Requester::Aggregator => waited.or_else(|| self.permits.acquire().now_or_never()),
+                Requester::Person => self.permits.try_acquire_for(subject::inbox_name(&reply_to)),
+            };
+            let Some(permit) = permit else {
+                // Not in a task of its own, or a flood would make as many of them as it has messages.
+                self.reply(&endpoint, &request, reply_to, busy()).await;
+                continue;
             };
             let server = self.clone();
-            self.tasks
-                .spawn(async move { server.handle(&endpoint, request, reply_to, place).await });
+            self.tasks.spawn(async move {
+                let answer = server.answer(&endpoint.route, &request).await;
+                server.reply(&endpoint, &request, reply_to, answer).await;
+                drop(permit);
+            });
         }
     }
 
-    async fn handle(
+    /// Answers, and counts and logs it.
+    async fn reply(
         &self,
         endpoint: &Endpoint,
-        request: Message,
+        request: &Message,
         reply_to: Subject,
-        place: Option<OwnedSemaphorePermit>,
+        (answer, took): Answered,
     ) {
-        let (begun, route) = (Instant::now(), &endpoint.route);
-        let answer = match place {
-            Some(_) => answer(self.agent.clone(), route, &request).await,
-            None => Err(Fault::new(
-                FaultCode::Busy,
-                "too many requests are in hand; try again",
-            )),
-        };
-        endpoint.count(answer.as_ref().err(), begun.elapsed());
-        log(route, &answer, begun.elapsed());
+        let route = &endpoint.route;
+        endpoint.count(answer.as_ref().err(), took);
+        log(route, &answer, took);
         let headers = request.headers.as_ref();
         let reply = Reply::of(answer, headers, self.client.max_payload());
         let sent = self
@@ -160,8 +175,43 @@ impl Server {
         if let Err(error) = sent.await {
             tracing::warn!(verb = route.verb.name, %error, "an answer cannot be sent");
         }
-        drop(place);
     }
+
+    /// A handler that panics must not leave the requester waiting, nor take the agent down.
+    async fn answer(&self, route: &Route, request: &Message) -> Answered {
+        let begun = Instant::now();
+        // The broker refuses them already where the credential is a person's.
+        if self.requester == Requester::Person && request.payload.len() > PERSON_REQUEST_BYTES {
+            let message = format!("the payload is larger than {PERSON_REQUEST_BYTES} bytes");
+            let fault = Fault::new(FaultCode::InvalidRequest, message);
+            return (Err(fault), begun.elapsed());
+        }
+        let cx = Cx {
+            agent: self.agent.clone(),
+            requester: self.requester,
+            until: begun,
+        };
+        let answer = route.answer(cx, request.payload.clone());
+        let answer = AssertUnwindSafe(answer)
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| {
+                tracing::error!(verb = route.verb.name, "a handler panicked");
+                Err(Fault::new(
+                    FaultCode::Internal,
+                    "the agent has a defect; its log has more",
+                ))
+            });
+        (answer, begun.elapsed())
+    }
+}
+
+/// An answer, and how long it took.
+type Answered = (Result<Vec<u8>, Fault>, Duration);
+
+fn busy() -> Answered {
+    let message = "too many requests are in hand; try again";
+    (Err(Fault::new(FaultCode::Busy, message)), Duration::ZERO)
 }
 
 /// What is counted of a request that is not carried out and not answered.
@@ -172,25 +222,11 @@ fn no_inbox() -> Fault {
     )
 }
 
-/// A handler that panics must not leave the requester waiting, nor take the agent down.
-async fn answer(agent: Arc<Agent>, route: &Route, request: &Message) -> Result<Vec<u8>, Fault> {
-    let until = Instant::now();
-    let answer = route.answer(Cx { agent, until }, request.payload.clone());
-    AssertUnwindSafe(answer)
-        .catch_unwind()
-        .await
-        .unwrap_or_else(|_| {
-            tracing::error!(verb = route.verb.name, "a handler panicked");
-            Err(Fault::new(
-                FaultCode::Internal,
-                "the agent has a defect; its log has more",
-            ))
-        })
-}
-
 fn log(route: &Route, answer: &Result<Vec<u8>, Fault>, took: Duration) {
     let (verb, took) = (route.verb.name, took.as_secs_f64() * 1000.0);
     match answer {
+        // A flood of them would fill the log as well.
+        Err(fault) if fault.code == FaultCode::Busy => tracing::debug!(verb, "busy"),
         Err(fault) => {
             let (code, message) = (fault.code.as_str(), fault.message.as_str());
             tracing::info!(verb, code, message, milliseconds = took, "refused");

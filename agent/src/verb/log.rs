@@ -4,7 +4,7 @@ use bus_schema::verb::{LogReply, LogSource, ReadLog, SourceProblem};
 use bus_schema::{Fault, FaultCode};
 use futures::{StreamExt, stream};
 
-use crate::agent::Cx;
+use crate::agent::{Cx, Requester};
 use crate::kubernetes::workload;
 use crate::log::{Newest, Tail, params, sources, tail};
 
@@ -12,7 +12,7 @@ use crate::log::{Newest, Tail, params, sources, tail};
 const AT_ONCE: usize = 8;
 
 pub async fn read(cx: Cx, request: ReadLog) -> Result<LogReply, Fault> {
-    check(&request)?;
+    check(&request, cx.requester)?;
     let (namespace, name) = (&request.namespace, &request.deployment_name);
     let workload = workload(&cx.agent.kubernetes, namespace, name, cx.until).await?;
     let sources = sources(&request, &workload.pods)?;
@@ -33,7 +33,7 @@ pub async fn read(cx: Cx, request: ReadLog) -> Result<LogReply, Fault> {
 }
 
 async fn read_one(cx: &Cx, request: &ReadLog, source: LogSource) -> (LogSource, Tail) {
-    let _place = cx.agent.log_readers.acquire().await;
+    let _permit = cx.agent.log_readers.acquire(cx.requester).await;
     let params = params(request, &source);
     let (kubernetes, namespace) = (&cx.agent.kubernetes, &request.namespace);
     let tail = tail(kubernetes, namespace, &source, &params, cx.until).await;
@@ -58,13 +58,18 @@ async fn gather(
     (newest, problems)
 }
 
-fn check(request: &ReadLog) -> Result<(), Fault> {
+fn check(request: &ReadLog, requester: Requester) -> Result<(), Fault> {
     let refuse = |message: String| Err(Fault::new(FaultCode::InvalidRequest, message));
     match (request.tail, request.follow && request.previous) {
         (Some(tail), _) if tail > ReadLog::MAX_TAIL => {
             refuse(format!("tail: {tail} is more than {}", ReadLog::MAX_TAIL))
         }
         (_, true) => refuse("previous: a run that has ended cannot be followed".to_owned()),
+        // A person's credential could neither grant credit nor listen, and would keep others from it.
+        _ if request.follow && requester == Requester::Person => refuse(
+            "follow: only an aggregator can follow a log over the bus; ask it for GET /logs/{cluster}/{namespace}/{deployment_name}/watch"
+                .to_owned(),
+        ),
         _ => Ok(()),
     }
 }

@@ -124,7 +124,7 @@ async fn a_write_without_a_reply_subject_is_not_carried_out() {
     let target = Target::rolled_out(&stage, "unheard").await;
     let before = target.read().await.metadata.generation;
     let payload = serde_json::to_vec(&target.restart("2026-03-01T10:00:00Z")).unwrap();
-    let subject = subject::request(&stage.cluster, "restart");
+    let subject = subject::aggregator_request(&stage.cluster, "restart");
     stage.client.publish(subject, payload.into()).await.unwrap();
     // The agent takes requests in their order, and one place in the queue is enough to see this one answered.
     stage.ask(&target.rollout()).await.unwrap();

@@ -20,6 +20,7 @@ mod reads;
 mod refused;
 mod restart;
 mod rights;
+mod share;
 mod stage;
 mod survey;
 mod tls;

@@ -83,7 +83,7 @@ async fn page_through(stage: &Stage, limit: u32) -> (usize, Duration, Vec<(Strin
 }
 
 async fn large_replies_are_packed_for_whoever_accepts_that(stage: &Stage) {
-    let subject = subject::request(&stage.cluster, ListDeployments::VERB);
+    let subject = subject::aggregator_request(&stage.cluster, ListDeployments::VERB);
     let page = async |headers| {
         let asked = stage
             .client

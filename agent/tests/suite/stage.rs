@@ -150,7 +150,7 @@ impl Stage {
         .expect("ready")
     }
 
-    /// Asks a verb; `None` where nobody answers.
+    /// Asks a verb as an aggregator does; `None` where nobody answers.
     pub async fn try_ask<R: Request>(&self, request: &R) -> Option<R::Reply> {
         let payload = serde_json::to_vec(request).expect("JSON");
         let message = self.raw(R::VERB, payload.into()).await?;
@@ -168,12 +168,25 @@ impl Stage {
     }
 
     pub async fn raw(&self, verb: &str, payload: Bytes) -> Option<Message> {
+        let subject = subject::aggregator_request(&self.cluster, verb);
         let ask = Ask::new()
             .inbox(self.client.new_inbox())
             .payload(payload)
             .timeout(Some(Duration::from_secs(20)));
-        let subject = subject::request(&self.cluster, verb);
         self.client.send_request(subject, ask).await.ok()
+    }
+
+    /// Asks as a person does.
+    pub async fn ask_as_person<R: Request>(
+        &self,
+        client: &Client,
+        request: &R,
+    ) -> Result<R::Reply, Fault> {
+        let payload = serde_json::to_vec(request).expect("JSON");
+        let subject = subject::request(&self.cluster, R::VERB);
+        // On the client's one subscription for all: a person may not have many.
+        let message = client.request(subject, payload.into()).await;
+        read(&message.expect("an answer"))
     }
 }
 

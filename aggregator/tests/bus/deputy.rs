@@ -34,11 +34,13 @@ const NO_INBOX: [&str; 12] = [
 ];
 
 /// Every subject that an agent of cluster-a answers on.
-const ANSWERED: [&str; 12] = [
+const ANSWERED: [&str; 14] = [
     "cluster.cluster-a.info",
     "cluster.cluster-a.namespaces",
     "cluster.cluster-a.deployments",
     "cluster.cluster-a.restart",
+    "cluster.cluster-a.aggregator.info",
+    "cluster.cluster-a.aggregator.restart",
     "fleet.deployments",
     "fleet.roll-call",
     "$SRV.PING",
@@ -199,9 +201,9 @@ async fn what_an_agent_says_arrives_at_inboxes_alone_whatever_reply_subject_is_n
             subject => panic!("{subject}: {:?}", message.payload),
         }
     }
-    // A person may ask neither fleet nor system; the others everything.
-    let (fleet, replies) = (2, reply_subjects().len());
-    assert_eq!(requests, asked - fleet * replies);
+    // A person may ask neither the fleet nor as an aggregator; the others everything.
+    let (refused, replies) = (4, reply_subjects().len());
+    assert_eq!(requests, asked - refused * replies);
     stores.are_empty().await;
 }
 

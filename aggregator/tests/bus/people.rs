@@ -33,6 +33,7 @@ async fn a_person_reaches_the_verbs_and_clusters_of_the_credential_and_nothing_e
         "cluster.cluster-c.restart",
         "cluster.cluster-a.clock.x",
         "cluster.cluster-a.restart.x",
+        "cluster.cluster-a.aggregator.restart",
         "fleet.roll-call",
         "agent.cluster-a.heartbeat",
         "$SRV.PING",

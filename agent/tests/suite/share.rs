@@ -1,0 +1,88 @@
+//! Persons at the bus who ask more than an agent can answer: the aggregator is answered as ever.
+
+use async_nats::{Client, ConnectOptions};
+use bus_keys::{Inbox, Permit};
+use bus_schema::verb::{ReadLog, Rollout};
+use bus_schema::{Fault, FaultCode};
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use k8s_sim::{Fault as ApiFault, Verb};
+
+use crate::deployment::Target;
+use crate::faults::of_deployments;
+use crate::logs::request;
+use crate::stage::Stage;
+
+/// A person who may use every verb on every cluster.
+async fn person(stage: &Stage, name: &str) -> Client {
+    let permit = Permit {
+        name: name.parse().expect("a name"),
+        clusters: vec![],
+        verbs: Permit::all_verbs(),
+        may_list_agents: false,
+        inbox: Inbox::Own,
+        expires_at: None,
+    };
+    let creds = stage.nats.keys().cli_creds(&permit).expect("credentials");
+    let options = ConnectOptions::with_credentials_file(creds).await;
+    let options = options.expect("credentials");
+    let options = options.custom_inbox_prefix(format!("_INBOX.{name}"));
+    options
+        .connect(stage.nats.url())
+        .await
+        .expect("a connection")
+}
+
+fn is_busy(answer: &Result<Rollout, Fault>) -> bool {
+    matches!(answer, Err(fault) if fault.code == FaultCode::Busy)
+}
+
+#[tokio::test]
+async fn requests_of_persons_leave_the_aggregator_half_of_the_agent() {
+    let (sim, stage, agent) = Stage::simulated().await;
+    let target = Target::rolled_out(&stage, "fair").await;
+    let faults = sim.clusters()[0].faults();
+    faults.set(of_deployments(ApiFault::hang(), Verb::Get));
+    let (ana, bob, carl) = (
+        person(&stage, "ana").await,
+        person(&stage, "bob").await,
+        person(&stage, "carl").await,
+    );
+    let rollout = target.rollout();
+    // Those that are not refused hang until the API server has had its time.
+    let mut hanging = FuturesUnordered::new();
+    for (client, refused) in [(&ana, 84), (&bob, 84), (&carl, 100)] {
+        hanging.extend((0..100).map(|_| stage.ask_as_person(client, &rollout)));
+        for _ in 0..refused {
+            let answer = hanging.next().await.expect("an answer");
+            assert!(is_busy(&answer), "{answer:?}");
+        }
+    }
+    assert_eq!(hanging.len(), 32);
+    faults.clear();
+    stage.ask(&rollout).await.unwrap();
+    let unhindered: Vec<_> = hanging.collect().await;
+    assert!(!unhindered.iter().any(is_busy));
+    stage.ask_as_person(&carl, &rollout).await.unwrap();
+    agent.left().await;
+}
+
+/// They could neither grant credit nor listen.
+#[tokio::test]
+async fn a_person_can_follow_no_log_over_the_bus_and_takes_no_place_of_those_who_can() {
+    let (_sim, stage, agent) = Stage::simulated().await;
+    let target = Target::rolled_out(&stage, "unfollowed").await;
+    let ana = person(&stage, "ana").await;
+    let follow = ReadLog {
+        follow: true,
+        ..request(&target)
+    };
+    for _ in 0..32 {
+        let fault = stage.ask_as_person(&ana, &follow).await.unwrap_err();
+        assert_eq!(fault.code, FaultCode::InvalidRequest);
+        assert!(fault.message.starts_with("follow: "), "{fault}");
+    }
+    stage.ask(&follow).await.unwrap();
+    stage.ask_as_person(&ana, &request(&target)).await.unwrap();
+    agent.left().await;
+}
