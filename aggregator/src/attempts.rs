@@ -1,4 +1,4 @@
-//! How often somebody may try what can be guessed: a table of fixed size, whatever the number of users and addresses. Time is an
+//! How often somebody may try what can be guessed, or change something: a table of fixed size, whatever the number of users and addresses. Time is an
 //! argument. A try counts for the user at that address, for the address and for its network, each with an allowance of its own: wrong
 //! tries of one person are not everybody's behind the same proxy, and many addresses of one network are one guesser.
 
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::client_address::network;
 
-/// How much may be tried: so many at once after a while without any, and then one each so often. Each is paid off within a minute.
+/// How much may be tried: so many at once after a while without any, and then one each so often.
 #[derive(Debug, Clone, Copy)]
 struct Allowance {
     at_once: u32,
@@ -32,6 +32,12 @@ const ADDRESS: Allowance = Allowance {
 const NETWORK: Allowance = Allowance {
     at_once: 100,
     one_each: Duration::from_millis(600),
+};
+
+/// Changes of one user: all workloads of a large fleet at once, and then so many that it takes five days to fill the audit.
+const CHANGES: Allowance = Allowance {
+    at_once: 1000,
+    one_each: Duration::from_millis(500),
 };
 
 const SETS: usize = 8192;
@@ -108,6 +114,12 @@ impl Attempts {
             self.source(("address", network(address, 32, 64)), ADDRESS),
             self.source(("network", network(address, 24, 48)), NETWORK),
         ])
+    }
+
+    /// A user who changes something, or signs in.
+    #[must_use]
+    pub fn changes(&self, user: &str) -> Sources {
+        Sources(vec![self.source(("changes", user), CHANGES)])
     }
 
     fn source(&self, of: impl Hash, allowance: Allowance) -> Source {
@@ -231,6 +243,20 @@ mod tests {
         assert!(attempts.take(&ana, now + wait).is_err());
         let (later, _) = exhaust(&attempts, &ana, now + Duration::from_secs(600));
         assert_eq!(later, 5);
+    }
+
+    #[test]
+    fn a_user_may_change_a_thousand_at_once_and_then_two_a_second() {
+        let (attempts, now) = (Attempts::default(), Instant::now());
+        let ana = attempts.changes("ana");
+        for _ in 0..1000 {
+            attempts.take(&ana, now).unwrap();
+        }
+        assert_eq!(attempts.take(&ana, now), Err(CHANGES.one_each));
+        assert!(attempts.take(&attempts.changes("bob"), now).is_ok());
+        let later = now + Duration::from_secs(1);
+        let taken = (0..10).filter(|_| attempts.take(&ana, later).is_ok());
+        assert_eq!(taken.count(), 2);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde::Serialize;
 use tokio_util::task::TaskTracker;
 
 use crate::actor::Actor;
+use crate::attempts::Attempts;
 use crate::audit::Audit;
 use crate::bus::Bus;
 use crate::enrolment::{Enrolment, Invitations};
@@ -20,6 +21,7 @@ use crate::watch::{Event, Hub, Reader, View};
 
 mod answers;
 mod ask;
+mod change_limit;
 mod changes;
 mod enroll;
 mod follow;
@@ -70,6 +72,8 @@ pub struct Fleet {
     metrics: Metrics,
     registry: RwLock<Registry>,
     restart_times: RestartTimes,
+    /// How much each user has changed.
+    changes: Attempts,
     unbegun: Unbegun,
     answers: Answers,
     answer_room: survey::Room,
@@ -99,6 +103,7 @@ impl Fleet {
             metrics,
             registry: RwLock::default(),
             restart_times: RestartTimes::default(),
+            changes: Attempts::default(),
             unbegun: Unbegun::default(),
             answers: Answers::new(),
             answer_room: survey::Room::of(survey::ALL_ANSWERS_BYTES),

@@ -115,6 +115,7 @@ pub async fn sign_in(
     }
     match verified? {
         Some(user) => {
+            app.fleet.count_change(&username)?;
             record(app, &username, address, "sign-in").await?;
             let (token, lasts) = identity.sessions.create(&user).await?;
             let device = device::cookie(&user, headers, identity);

@@ -87,6 +87,7 @@ impl Fleet {
         .await
     }
 
+    /// What a change of a cluster's credentials needs, which counts for the actor.
     pub(super) fn doorkeeper(
         &self,
         actor: &Actor,
@@ -99,7 +100,9 @@ impl Fleet {
             );
             return Err(Problem::new(ProblemCode::Forbidden, detail));
         }
-        self.any_doorkeeper()
+        let doorkeeper = self.any_doorkeeper()?;
+        self.count_change(&actor.user)?;
+        Ok(doorkeeper)
     }
 
     pub(super) fn any_doorkeeper(&self) -> Result<Doorkeeper, Problem> {

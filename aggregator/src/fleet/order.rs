@@ -87,7 +87,7 @@ impl Fleet {
     /// may be made: a refused call leaves nothing behind but its line in the audit.
     ///
     /// # Errors
-    /// Before anything is sent: what [`Fleet::ask`] refuses, a cluster that is not heard in time, a contested name, the bus or the
+    /// Before anything is sent: what [`Fleet::ask`] refuses, too many changes by the actor, a cluster that is not heard in time, a contested name, the bus or the
     /// audit away. Afterwards: the agent's fault, or [`ProblemCode::OutcomeUnknown`], which is settled later.
     async fn order<W: Write + Clone + Into<Order>>(
         self: &Arc<Self>,
@@ -99,6 +99,7 @@ impl Fleet {
     ) -> Result<Done<W::Reply>, Problem> {
         self.authorise(actor, &target.cluster, &write)?;
         let cluster_uid = self.ready_for_writes(&target.cluster)?;
+        self.count_change(&actor.user)?;
         let reserved = mint_time(&mut write)?;
         let id = mint();
         let deadline = Timestamp::now() + WRITE_WITHIN;

@@ -56,6 +56,28 @@ async fn a_restart_is_followed_to_its_end_and_stands_in_the_audit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_has_changed_too_much_restarts_nothing_and_leaves_no_line() {
+    let stack = Stack::start(1).await;
+    let token = stack.service.token("admin").await;
+    let (namespace, name) = stack.healthy("cluster-a").await;
+    let (order, fleet) = (body(&namespace, &name), &stack.service.app.fleet);
+    let changes = async {
+        loop {
+            while fleet.count_change("admin").is_ok() {}
+            tokio::task::yield_now().await;
+        }
+    };
+    let refused = tokio::select! {
+        biased;
+        () = changes => unreachable!("it goes on"),
+        refused = stack.service.post("/restart", &token, &order) => refused,
+    };
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS, "{refused:?}");
+    let audit = stack.service.get("/audit?verb=restart", &token).await;
+    assert_eq!(audit.body["items"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_viewer_restarts_nothing() {
     let stack = Stack::start(1).await;
     let token = stack.service.token("viewer").await;

@@ -2,12 +2,13 @@
 
 use aggregator::sessions::Token;
 use async_nats::jetstream::{self, Context};
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
 use futures::TryStreamExt as _;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::service::{Site, bearer};
+use crate::service::{Answer, PASSWORD, Service, Site, bearer, login, request};
 
 pub async fn administrator(site: &Site) -> Context {
     let creds = site.nats.keys().admin_creds().expect("credentials");
@@ -128,4 +129,58 @@ async fn a_bucket_without_a_bound_is_refused_with_the_difference() {
         "KV_operations is there with other settings: max_bytes is unlimited and should be 67108864, \
          allow_msg_ttl is false and should be true; change it with `nats stream edit`, or move it away after a backup"
     );
+}
+
+/// The answer to a request of a user who changes as much as is allowed all the time.
+async fn beside_many_changes(service: &Service, user: &str, request: Request<Body>) -> Answer {
+    let changes = async {
+        loop {
+            while service.app.fleet.count_change(user).is_ok() {}
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = changes => unreachable!("it goes on"),
+        answer = service.send(request) => answer,
+    }
+}
+
+fn post(path: &str, token: &str) -> Request<Body> {
+    let token = format!("Bearer {token}");
+    let headers = [
+        ("authorization", token.as_str()),
+        ("content-type", "application/json"),
+    ];
+    request("POST", path, &headers, "{}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_beyond_the_changes_of_a_user_is_refused_before_anything_is_written() {
+    let site = Site::start().await;
+    let all = json!([{"role": "admin", "clusters": ["*"], "namespaces": ["*"]}]);
+    site.edit(|users| {
+        users["ana"]["grants"] = all.clone();
+        users["bob"]["grants"] = all;
+    });
+    let service = site.service().await;
+    let (ana, bob) = (service.token("ana").await, service.token("bob").await);
+    let administrator = administrator(&site).await;
+    let before = sequences(&administrator).await;
+    for request in [
+        post("/clusters/prod-a/enroll", &ana),
+        post("/clusters/prod-a/invite", &ana),
+        bearer("DELETE", "/clusters/prod-a", &ana),
+        login("ana", PASSWORD),
+    ] {
+        let refused = beside_many_changes(&service, "ana", request).await;
+        assert_eq!(refused.code(), "rate_limited", "{refused:?}");
+        assert_eq!(refused.header("retry-after"), "1");
+    }
+    assert_eq!(sequences(&administrator).await, before);
+    assert_eq!(service.me(&ana).await.status, StatusCode::OK);
+
+    let enrolled =
+        beside_many_changes(&service, "ana", post("/clusters/prod-a/enroll", &bob)).await;
+    assert_eq!(enrolled.status, StatusCode::OK, "{enrolled:?}");
 }

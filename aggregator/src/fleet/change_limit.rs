@@ -1,0 +1,21 @@
+//! How much one person may change: what is refused here has written nothing, so nobody fills the audit for all others.
+
+use std::time::Instant;
+
+use super::Fleet;
+use crate::problem::{Problem, ProblemCode};
+
+impl Fleet {
+    /// Counts a change or a sign-in of this user, which are lines of the audit. Before any of it is written.
+    ///
+    /// # Errors
+    /// [`ProblemCode::RateLimited`]
+    pub fn count_change(&self, user: &str) -> Result<(), Problem> {
+        let sources = self.changes.changes(user);
+        self.changes.take(&sources, Instant::now()).map_err(|wait| {
+            let detail =
+                format!("{user} has changed too much in a short time; wait, then try again");
+            Problem::new(ProblemCode::RateLimited, detail).retry_after(wait)
+        })
+    }
+}
