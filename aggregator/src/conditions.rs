@@ -20,17 +20,20 @@ pub enum AggregatorConditionType {
     RevocationsNearlyFull,
     /// The account's token on the nats-server could not be changed: revocations and permissions are not those that they should be.
     AccountTokenOutdated,
+    /// A stream or bucket takes four fifths of what it may: when it is full, what needs it is refused.
+    StoreNearlyFull,
     /// Records in JetStream cannot be read: they are skipped, all others are used.
     RecordsUnreadable,
 }
 
 impl AggregatorConditionType {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::UsersFileUnusable,
         Self::RevocationsFull,
         Self::RevocationsNearlyFull,
         Self::AccountTokenOutdated,
+        Self::StoreNearlyFull,
         Self::RecordsUnreadable,
     ];
 
@@ -42,6 +45,7 @@ impl AggregatorConditionType {
             Self::RevocationsFull => "revocations_full",
             Self::RevocationsNearlyFull => "revocations_nearly_full",
             Self::AccountTokenOutdated => "account_token_outdated",
+            Self::StoreNearlyFull => "store_nearly_full",
             Self::RecordsUnreadable => "records_unreadable",
         }
     }

@@ -17,6 +17,7 @@ use crate::enrolment::AccountUsage;
 use crate::listener::ConnectionCounts;
 use crate::records::UnreadableRecords;
 use crate::registry::Presence;
+use crate::store::StreamLevel;
 
 /// Seconds: from a reply out of memory to the time after which a call is given up.
 const SECONDS: [f64; 14] = [
@@ -44,6 +45,8 @@ struct Series {
     revocations: Gauge,
     account_token: Gauge,
     account_token_limit: Gauge,
+    stream_bytes: Family<StreamLabel, Gauge>,
+    stream_max_bytes: Family<StreamLabel, Gauge>,
 }
 
 /// A call that was answered.
@@ -82,6 +85,11 @@ struct ConditionLabel {
     condition: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StreamLabel {
+    stream: &'static str,
+}
+
 /// A reader of an event stream, for as long as this lives.
 #[derive(Debug)]
 pub struct Reader(Gauge);
@@ -117,6 +125,8 @@ impl Metrics {
             revocations: Gauge::default(),
             account_token: Gauge::default(),
             account_token_limit: Gauge::default(),
+            stream_bytes: Family::default(),
+            stream_max_bytes: Family::default(),
         };
         series.register(audit_unavailable);
         connections.register(&mut series.registry);
@@ -193,6 +203,22 @@ impl Metrics {
         self.0.account_token_limit.set(number(usage.limit));
     }
 
+    /// How full a stream of JetStream is now.
+    pub fn set_stream_level(&self, level: StreamLevel) {
+        let StreamLevel {
+            stream,
+            bytes,
+            max_bytes,
+            ..
+        } = level;
+        let label = StreamLabel { stream };
+        let number = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+        let gauge = self.0.stream_bytes.get_or_create(&label);
+        gauge.set(number(bytes));
+        let gauge = self.0.stream_max_bytes.get_or_create(&label);
+        gauge.set(number(max_bytes));
+    }
+
     /// All of it as text, in the OpenMetrics format.
     ///
     /// # Errors
@@ -259,6 +285,10 @@ impl Series {
         let help = "The largest that the account's token may be: the nats-server's max_payload";
         let limit = self.account_token_limit.clone();
         registry.register("account_token_limit_bytes", help, limit);
+        let help = "Bytes in each stream and bucket of JetStream";
+        registry.register("stream_bytes", help, self.stream_bytes.clone());
+        let help = "Bytes that each stream and bucket of JetStream may have; 0 without a bound";
+        registry.register("stream_max_bytes", help, self.stream_max_bytes.clone());
         let help = "Lines of the audit that could not be written: what they were about was refused";
         registry.register("audit_unavailable", help, audit_unavailable);
     }

@@ -29,7 +29,7 @@ use crate::records::{self, UnreadableRecords};
 use crate::routes;
 use crate::sessions::{SessionCookie, Sessions};
 use crate::sign_in::Identity;
-use crate::store::StoreError;
+use crate::store::{self, StoreError};
 use crate::ui;
 use crate::users::Users;
 
@@ -128,6 +128,11 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
     let unreadable = UnreadableRecords::new(conditions.clone());
     records::watch(&jetstream::new(bus.client().clone()), &unreadable);
     let metrics = Metrics::new(kept.audit.failures(), connections, &unreadable);
+    tokio::spawn(store::watch_levels(
+        jetstream::new(bus.client().clone()),
+        metrics.clone(),
+        conditions.clone(),
+    ));
     let mut fleet = Fleet::new(
         bus,
         kept.audit.clone(),

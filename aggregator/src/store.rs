@@ -10,9 +10,11 @@ use async_nats::jetstream::stream::{Config, Stream};
 use async_nats::jetstream::{Context, ErrorCode};
 
 mod budget;
+mod level;
 mod purge;
 
 pub(crate) use budget::max_bytes;
+pub use level::{StreamLevel, watch_levels};
 pub use purge::{PurgeError, purge};
 
 /// How long a bucket remembers that a key is gone, for replicas that are cut off just then.

@@ -19,6 +19,11 @@ const BUDGETS: [(&str, i64); 8] = [
     ("KV_sessions", 64 * MIB),
 ];
 
+/// All of them.
+pub(super) fn streams() -> impl Iterator<Item = &'static str> {
+    BUDGETS.into_iter().map(|(name, _)| name)
+}
+
 /// The most bytes that the stream may take.
 pub(crate) fn max_bytes(stream: &str) -> i64 {
     let found = BUDGETS.iter().find(|(name, _)| *name == stream);

@@ -3,6 +3,9 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
+use xtask::condition;
+
+use crate::bounds::administrator;
 use crate::service::{PASSWORD, PATIENCE, Service, Site, bearer, request};
 
 /// The condition's types and messages, as this token may see them.
@@ -19,7 +22,7 @@ async fn text(service: &Service, path: &str) -> String {
 }
 
 async fn until_raised(service: &Service, token: &str, raised: bool) {
-    let met = xtask::condition::met("the condition", PATIENCE, async || {
+    let met = condition::met("the condition", PATIENCE, async || {
         let there = !conditions(service, token).await.is_empty();
         Ok((there == raised).then_some(()))
     });
@@ -76,5 +79,52 @@ async fn a_users_file_that_is_broken_or_missing_is_a_condition_until_it_is_good_
                 .await
                 .contains(&format!("{series} 0"))
         );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_audit_that_is_nearly_full_is_a_condition_and_how_full_is_in_the_metrics() {
+    let site = Site::start().await;
+    let auditor = json!([{"role": "admin", "clusters": ["*"], "namespaces": ["*"]}]);
+    site.edit(|users| users["ana"]["grants"] = auditor);
+    drop(site.service().await);
+    let administrator = administrator(&site).await;
+    let audit = administrator.get_stream("AUDIT").await.unwrap();
+    let mut settings = audit.cached_info().config.clone();
+    administrator.delete_stream("AUDIT").await.unwrap();
+    settings.max_bytes = 100_000;
+    administrator.create_stream(settings).await.unwrap();
+    for _ in 0..85 {
+        let junk = vec![b' '; 950];
+        let put = administrator.publish("audit.operation.junk", junk.into());
+        put.await.unwrap().await.unwrap();
+    }
+
+    let service = site.service().await;
+    let token = service.token("ana").await;
+    let nearly_full = async || {
+        let answer = service.send(bearer("GET", "/conditions", &token)).await;
+        let items = answer.body["items"].as_array()?.clone();
+        items
+            .into_iter()
+            .find(|item| item["type"] == "store_nearly_full")
+    };
+    let raised = condition::met("the condition", PATIENCE, async || Ok(nearly_full().await));
+    let raised = raised.await.unwrap();
+    let message = raised["message"].as_str().expect("a message");
+    assert!(message.starts_with("AUDIT has "), "{message}");
+    assert!(message.contains("of the 100000 bytes"), "{message}");
+    assert!(!message.contains("KV_"), "{message}");
+
+    let metrics = service.send(request("GET", "/metrics", &[], "")).await;
+    let text = metrics.body.as_str().expect("text");
+    for series in [
+        r#"aggregator_stream_max_bytes{stream="AUDIT"} 100000"#,
+        r#"aggregator_stream_max_bytes{stream="AUDIT_REFUSED"} 67108864"#,
+        r#"aggregator_stream_max_bytes{stream="KV_sessions"} 67108864"#,
+        r#"aggregator_stream_bytes{stream="AUDIT"} "#,
+        r#"aggregator_condition{condition="store_nearly_full"} 1"#,
+    ] {
+        assert!(text.contains(series), "{series}: {text}");
     }
 }

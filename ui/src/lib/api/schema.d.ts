@@ -508,7 +508,7 @@ export interface components {
          * @description What kinds there are. Each is a series in `GET /metrics`, and has a title in the UI.
          * @enum {string}
          */
-        AggregatorConditionType: "users_file_unusable" | "revocations_full" | "revocations_nearly_full" | "account_token_outdated" | "records_unreadable";
+        AggregatorConditionType: "users_file_unusable" | "revocations_full" | "revocations_nearly_full" | "account_token_outdated" | "store_nearly_full" | "records_unreadable";
         /** @description What is wrong with the aggregator that answers. */
         AggregatorConditions: {
             /** @description Empty when nothing is. */

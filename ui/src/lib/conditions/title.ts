@@ -7,6 +7,7 @@ const titles: Record<ConditionType, string> = {
   revocations_full: 'The list of revoked credentials is full.',
   revocations_nearly_full: 'The list of revoked credentials is nearly full.',
   account_token_outdated: 'Revocations and permissions on the bus are out of date.',
+  store_nearly_full: 'Some of what is stored is nearly full.',
   records_unreadable: 'Some of what is stored cannot be read.',
 };
 
