@@ -14,8 +14,10 @@ use crate::enrolment::ImageName;
 use crate::listener::PER_ADDRESS;
 use crate::public_url::PublicUrl;
 
+mod audit;
 mod bus;
 
+pub use audit::{AuditCommand, AuditExport};
 pub use bus::{BusCommand, BusCreds, BusInit, BusRecords, BusRenew, BusRevoke};
 
 /// One API for the deployments of every Kubernetes cluster.
@@ -43,6 +45,12 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         command: BusCommand,
+    },
+    /// Work on the audit.
+    Audit {
+        /// What to do.
+        #[command(subcommand)]
+        command: AuditCommand,
     },
     /// Let a cluster in: prints one manifest for `kubectl apply -f -`.
     Enroll(Enroll),

@@ -180,8 +180,8 @@ impl Audit {
             discard,
             max_bytes: store::max_bytes(name),
             max_age: Duration::from_secs(400 * 24 * 60 * 60),
+            // Purges are left to the credential of an administrator: no other may. See `audit_admin`.
             deny_delete: true,
-            deny_purge: true,
             allow_direct: true,
             num_replicas: replicas,
             ..Config::default()

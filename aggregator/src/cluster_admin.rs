@@ -2,9 +2,10 @@
 //! aggregator. Audited as well.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use async_nats::jetstream;
 use bus_keys::{AggregatorKeys, private_file, user_of};
 use bus_link::Servers;
@@ -35,21 +36,8 @@ impl Link {
         let servers = Servers::new(&args.nats_url, args.nats_ca.as_deref())?;
         let gate = Gate::open(&servers, &args.bus_keys).await?;
         let bus = Bus::connect(&servers, Some(&creds)).await?;
-        let connected = async {
-            while !bus.is_up() || !gate.system().is_up() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        if tokio::time::timeout(CONNECTED_WITHIN, connected)
-            .await
-            .is_err()
-        {
-            bail!(
-                "no connection to {} with the credentials in {}",
-                args.nats_url,
-                args.bus_keys.display()
-            );
-        }
+        let is_up = || bus.is_up() && gate.system().is_up();
+        wait_for(is_up, &args.nats_url, &args.bus_keys).await?;
         let (jetstream, replicas) = (
             jetstream::new(bus.client().clone()),
             args.jetstream_replicas,
@@ -61,6 +49,22 @@ impl Link {
             jetstream,
         })
     }
+}
+
+/// Waits for the connection that is made with these credentials.
+pub(crate) async fn wait_for(is_up: impl Fn() -> bool, nats_url: &str, creds: &Path) -> Result<()> {
+    let connected = async {
+        while !is_up() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let connected = tokio::time::timeout(CONNECTED_WITHIN, connected).await;
+    connected.with_context(|| {
+        format!(
+            "no connection to {nats_url} with the credentials in {}",
+            creds.display()
+        )
+    })
 }
 
 pub use crate::records_admin::records;

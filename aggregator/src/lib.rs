@@ -5,6 +5,7 @@ pub mod app;
 pub mod args;
 pub mod attempts;
 pub mod audit;
+pub mod audit_admin;
 pub mod bus;
 pub mod bus_admin;
 pub mod client_address;

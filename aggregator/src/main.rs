@@ -1,7 +1,7 @@
 //! The aggregator's program: parse, log, run, report.
 
-use aggregator::args::{BusCommand, Cli, Command, LogFormat, UserCommand};
-use aggregator::{bus_admin, cluster_admin, healthcheck, openapi, password, run};
+use aggregator::args::{AuditCommand, BusCommand, Cli, Command, LogFormat, UserCommand};
+use aggregator::{audit_admin, bus_admin, cluster_admin, healthcheck, openapi, password, run};
 use anyhow::Context as _;
 use clap::Parser;
 use std::io::{IsTerminal as _, Write as _};
@@ -51,6 +51,12 @@ async fn run(command: Command) -> anyhow::Result<()> {
                 cluster_admin::records(args).await
             }
         },
+        Command::Audit {
+            command: AuditCommand::Export(args),
+        } => {
+            log(LogFormat::Text);
+            audit_admin::export(args).await
+        }
         Command::Enroll(args) => {
             log(LogFormat::Text);
             cluster_admin::enroll(args).await

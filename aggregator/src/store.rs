@@ -163,11 +163,6 @@ fn difference(there: &Config, wanted: &Config) -> Vec<String> {
             wanted.deny_delete.to_string(),
         );
         compare(
-            "deny_purge",
-            there.deny_purge.to_string(),
-            wanted.deny_purge.to_string(),
-        );
-        compare(
             "discard",
             format!("{:?}", there.discard),
             format!("{:?}", wanted.discard),

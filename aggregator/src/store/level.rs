@@ -99,8 +99,9 @@ fn message(levels: &[StreamLevel]) -> Option<String> {
         return None;
     }
     Some(format!(
-        "{}: when a stream is full, what needs it is refused; without the audit nothing is changed and nobody signs in. Raise its \
-         max_bytes, and max_file_store in nats-server.conf before it",
+        "{}: when a stream is full, what needs it is refused; without the audit nothing is changed and nobody signs in. Move old \
+         lines out of the audit with `aggregator audit export --purge`; of another stream, raise max_bytes, and max_file_store in \
+         nats-server.conf before it",
         full.join(", ")
     ))
 }

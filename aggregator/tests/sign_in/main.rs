@@ -2,6 +2,7 @@
 //! RELIABILITY.md.
 
 mod attacks;
+mod audit_export;
 mod bounds;
 mod conditions;
 mod first_start;
