@@ -68,7 +68,9 @@ test('a restart is confirmed by name, followed to its end, and stands in the act
 
   await rollout.getByText('revision 2').waitFor();
   await rollout.getByText('complete', { exact: true }).waitFor();
-  await page.getByRole('region', { name: 'Activity' }).getByText('succeeded').waitFor();
+  const activity = page.getByRole('region', { name: 'Activity' });
+  await activity.getByText('accepted').waitFor();
+  await activity.getByText('complete', { exact: true }).waitFor();
   await page.getByRole('region', { name: 'List of events' }).getByText('ScalingReplicaSet').first().waitFor();
   assert.deepEqual(page.seen.errors, []);
 });

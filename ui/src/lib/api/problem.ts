@@ -8,6 +8,11 @@ type Wire = components['schemas']['Problem'];
 export type ProblemCode =
   components['schemas']['ProblemCode'] | 'unreachable' | 'no_answer' | 'not_sent' | 'unreadable';
 
+/** What the API says to programs, said to people. */
+const WORDS: Partial<Record<string, string>> = {
+  cluster_offline: 'No agent of the cluster is connected.',
+};
+
 export class ApiProblem extends Error {
   readonly code: ProblemCode;
   readonly title: string;
@@ -19,7 +24,7 @@ export class ApiProblem extends Error {
   readonly status: number | undefined;
 
   constructor(wire: Partial<Wire> & { code: string; detail: string }) {
-    super(wire.detail);
+    super(WORDS[wire.code] ?? wire.detail);
     this.code = wire.code as ProblemCode;
     this.title = wire.title ?? wire.code;
     this.retryable = wire.retryable ?? true;

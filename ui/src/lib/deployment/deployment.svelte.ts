@@ -1,6 +1,7 @@
 // One deployment as its cluster last told of it, kept up to date by the feed.
 
 import { api, ask, type Schemas } from '$lib/api';
+import { fleet } from '$lib/fleet/fleet.svelte';
 import { Resource } from '$lib/list/resource.svelte';
 import { feed, type Change, type DeploymentChange } from '$lib/live/feed.svelte';
 
@@ -39,12 +40,18 @@ export class DeploymentModel {
         !this.deployment &&
         (this.found.value.answer?.state ?? 'answered') === 'answered'),
   );
+  /** When it was last known, where nobody knows it now. */
+  readonly lost = $derived.by(() => {
+    if (this.clusterGone) return new Date(this.found.readAt).toISOString();
+    return this.deployment?.as_of ?? fleet.lost(this.target.cluster);
+  });
   #presence: Schemas['Presence'] | undefined;
 
   constructor(readonly target: Target) {}
 
   /** Until the function that it answers with is called. */
   follow(): () => void {
+    this.#presence = fleet.byName.get(this.target.cluster)?.presence;
     void this.found.load();
     const leave = feed.listen({ changed: (changes) => this.#apply(changes), reread: () => void this.reload() });
     const timer = setInterval(() => feed.state !== 'live' && feed.state !== 'paused' && void this.reload(), READ_EVERY);
@@ -81,10 +88,10 @@ export class DeploymentModel {
   /** Its cluster went or came: everything is read again. */
   #seen(presence: Schemas['Presence']): void {
     this.clusterGone = false;
-    if (this.#presence !== undefined && presence !== this.#presence) {
+    if (presence !== this.#presence) {
+      this.#presence = presence;
       void this.reload();
     }
-    this.#presence = presence;
   }
 
   #isThis({ cluster, namespace, deployment_name }: DeploymentChange): boolean {

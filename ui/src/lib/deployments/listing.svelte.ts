@@ -1,5 +1,7 @@
 // The table's rows: read page by page, and kept up to date by the feed as far as that goes without reading them again.
 
+import { SvelteMap } from 'svelte/reactivity';
+
 import { api, ask, type Schemas } from '$lib/api';
 import { Resource } from '$lib/list/resource.svelte';
 import { feed, type Change, type DeploymentChange } from '$lib/live/feed.svelte';
@@ -8,11 +10,13 @@ import { idOf, mayMatch, type Deployment } from './place';
 import { parse, type Search } from './search';
 
 type Page = Schemas['FleetPage'];
+type Health = Schemas['Health'];
 
 /** What a high screen shows, and some more: the smaller an answer, the sooner it is painted. */
 const PAGE = 100;
-/** A first page is read again by itself, but not for each of a thousand changes. */
-const READ_AGAIN_AFTER = 3_000;
+/** A first page is read again by itself, no more often than this, and for at most a tenth of the time. */
+const NO_MORE_OFTEN = 3_000;
+const SHARE = 10;
 /** Clusters that did not answer in time may do so now. */
 const ASK_AGAIN_AFTER = 10_000;
 
@@ -20,11 +24,13 @@ export class Listing {
   readonly page = new Resource<Page>((signal) => this.#read(signal));
   search = $state.raw<Search>({ query: {}, wrong: [] });
   sort = $state('health');
-  /** How many changes are not in the rows yet. */
-  missing = $state(0);
+  /** What is not in the rows and totals yet: by deployment how it is now, `gone`, or by cluster `turned`. */
+  readonly missing = new SvelteMap<string, Health | 'gone' | 'turned'>();
   more = $state(false);
   #followed = false;
   #text: string | undefined;
+  /** Milliseconds of the last reading. */
+  #took = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** Until the function that it answers with is called. */
@@ -52,8 +58,9 @@ export class Listing {
   async load(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.missing = 0;
+    this.missing.clear();
     await this.page.load();
+    this.#took = Date.now() - this.page.askedAt;
     if (this.#followed && this.page.value?.answers.timed_out) {
       this.#timer ??= setTimeout(() => void this.load(), ASK_AGAIN_AFTER);
     }
@@ -98,7 +105,7 @@ export class Listing {
     if (about.length > 0) {
       this.#patch(page, new Map(about.map((change) => [idOf(change), change])));
     }
-    this.missing += changes.filter((change) => turned(change, page)).length;
+    changes.filter((change) => turned(change, page)).forEach((change) => this.missing.set(nameOf(change), 'turned'));
     this.#readAgainLater(page);
   }
 
@@ -111,19 +118,16 @@ export class Listing {
       const health = recounted(page.totals.health, before, latest);
       this.page.value = { ...page, items, totals: { ...page.totals, health } };
     }
-    this.missing += [...latest].filter(([id, change]) =>
-      known.has(id) ? change.deployment === undefined : this.#belongs(change, page),
-    ).length;
-  }
-
-  /** Whether a deployment that is not among the rows may have to be. */
-  #belongs({ deployment }: DeploymentChange, page: Page): boolean {
-    return deployment !== undefined && !page.continue && mayMatch(this.search, deployment);
+    for (const [id, { deployment }] of latest) {
+      if (deployment === undefined) this.missing.set(id, 'gone');
+      else if (!known.has(id) && mayMatch(this.search, deployment)) this.missing.set(id, deployment.health);
+    }
   }
 
   #readAgainLater(page: Page): void {
-    if (this.missing > 0 && page.items.length <= PAGE) {
-      this.#timer ??= setTimeout(() => void this.load(), READ_AGAIN_AFTER);
+    if (this.missing.size > 0 && page.items.length <= PAGE) {
+      const pause = Math.max(NO_MORE_OFTEN, this.#took * SHARE) - (Date.now() - this.page.readAt);
+      this.#timer ??= setTimeout(() => void this.load(), Math.max(0, pause));
     }
   }
 }
@@ -136,6 +140,11 @@ function turned(change: Change, { clusters }: Page): boolean {
   const { cluster: name, presence } = change.cluster;
   const answer = clusters.find(({ cluster }) => cluster === name);
   return answer !== undefined && (answer.state === 'offline') !== (presence === 'offline');
+}
+
+/** Of what is about a cluster. */
+function nameOf(change: Change): string {
+  return change.kind === 'cluster' ? change.cluster.cluster : change.kind === 'cluster_gone' ? change.cluster : '';
 }
 
 type Counts = Page['totals']['health'];

@@ -32,11 +32,11 @@ const conditions: Record<ConditionType, { title: string; advice: string }> = {
   clock_skew: { title: 'Clock is wrong', advice: 'Set the clock of the agent’s node: look at its NTP service.' },
   identity_conflict: {
     title: 'Two clusters use this name',
-    advice: 'Remove one of the two agents, then delete this cluster and add it again. Restarts are refused meanwhile.',
+    advice: 'Remove one of the two agents, then remove this cluster and add it again. Restarts are refused meanwhile.',
   },
   misbehaving: {
     title: 'The agent sends what it should not',
-    advice: 'Compare the agent’s image with yours. If somebody else may hold its credential, delete the cluster.',
+    advice: 'Compare the agent’s image with yours. If somebody else may hold its credential, remove the cluster.',
   },
   other: {
     title: 'Something is wrong',

@@ -16,6 +16,12 @@ class Fleet {
   readonly byName = $derived(new Map(this.all.map((cluster) => [cluster.cluster, cluster])));
   #started = false;
 
+  /** When a cluster was last heard that is not heard any more: nobody knows how it is now. */
+  lost(name: string): string | undefined {
+    const cluster = this.byName.get(name);
+    return cluster?.presence === 'offline' ? (cluster.last_seen ?? undefined) : undefined;
+  }
+
   start(): void {
     if (this.#started) {
       return;

@@ -1,0 +1,27 @@
+import { expect, it } from 'vitest';
+
+import type { Schemas } from '$lib/api';
+
+import { beginsRollout, outcomeOf } from './outcome';
+
+const entry = (time: string, verb: string, outcome: Schemas['Outcome'] = 'succeeded') => ({
+  time,
+  verb,
+  outcome,
+  user: 'ana',
+});
+
+it('calls a restart that was taken accepted, and anything else by its outcome', () => {
+  expect(outcomeOf(entry('', 'restart'))).toBe('accepted');
+  expect(outcomeOf(entry('', 'restart', 'failed'))).toBe('failed');
+  expect(outcomeOf(entry('', 'enroll'))).toBe('succeeded');
+});
+
+it('finds the restart that the rollout is of', () => {
+  const [newest, older] = [entry('2026-11-24T10:00:05Z', 'restart'), entry('2026-11-24T09:00:00Z', 'restart')];
+  const refused = entry('2026-11-24T11:00:00Z', 'restart', 'failed');
+  expect(beginsRollout([refused, newest, older], '2026-11-24T10:00:04Z')).toBe(newest);
+  // By somebody else, with another tool.
+  expect(beginsRollout([newest, older], '2026-11-24T12:00:00Z')).toBeUndefined();
+  expect(beginsRollout([newest, older], undefined)).toBeUndefined();
+});

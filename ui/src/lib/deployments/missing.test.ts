@@ -1,0 +1,12 @@
+import { expect, it } from 'vitest';
+
+import { missingIn } from './missing';
+
+it('says what is not shown, trouble first', () => {
+  expect(missingIn(['healthy'])).toBe('1 change is not shown yet');
+  expect(missingIn(['gone', 'turned'])).toBe('2 changes are not shown yet');
+  expect(missingIn(['degraded'])).toBe('1 degraded is not shown yet');
+  expect(missingIn(['healthy', 'degraded', 'failed', 'degraded'])).toBe(
+    '1 failed, 2 degraded and 1 other change are not shown yet',
+  );
+});

@@ -1,0 +1,132 @@
+// Nothing is shown as good that is not known to be: of a cluster that is not heard, and of what is not among the loaded rows.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { violations } from './accessible.js';
+import { launch } from './chromium.js';
+import { eventually, signIn, startDemo } from './demo.js';
+import { breakImage } from './simulator.js';
+import { GONE_WITHIN, openUi } from './ui.js';
+
+let demo;
+let browser;
+
+before(async () => {
+  demo = await startDemo('--clusters', '6', '--namespaces', '2', '--deployments', '40');
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  const stopped = await demo?.stop();
+  assert.equal(stopped?.code, 0, stopped?.output);
+});
+
+async function open(t, path) {
+  const page = await openUi(browser, demo, { path });
+  t.after(() => page.context().close());
+  return page;
+}
+
+/** One that is healthy, in a cluster. */
+async function healthy(cluster, sort = 'name') {
+  const { items } = await (await signIn(demo)).get(`/deployments?cluster=${cluster}&health=healthy&limit=1&sort=${sort}`);
+  return items[0];
+}
+
+const pathOf = ({ cluster, namespace, deployment_name: name }) => `${cluster}/${namespace}/${name}`;
+
+test('once its cluster is not heard nothing of a deployment is shown as it is now, on any screen', async (t) => {
+  const deployment = await healthy('cluster-b');
+  const { deployment_name: name, namespace } = deployment;
+  const search = `deployments?q=cluster:cluster-b ns:${namespace} ${name}`;
+  const screens = {
+    page: await open(t, `deployments/${pathOf(deployment)}`),
+    drawer: await open(t, `${search}&open=${pathOf(deployment)}`),
+    table: await open(t, search),
+    telephone: await open(t, search),
+    log: await open(t, `deployments/${pathOf(deployment)}/logs`),
+  };
+  await screens.telephone.setViewportSize({ width: 390, height: 844 });
+  const good = (page) => page.locator('main .state.good, main .live');
+  for (const page of Object.values(screens)) {
+    await good(page).first().waitFor();
+  }
+  const pid = demo.pids['agent cluster-b'];
+  process.kill(pid, 'SIGSTOP');
+  t.after(() => process.kill(pid, 'SIGCONT'));
+  for (const [screen, page] of Object.entries(screens)) {
+    await eventually(`nothing is good: ${screen}`, async () => (await good(page).count()) === 0, GONE_WITHIN);
+    await page.locator('main').getByText(/offline|^was healthy$/).filter({ visible: true }).first().waitFor();
+    assert.deepEqual(await violations(page), [], screen);
+  }
+  for (const screen of ['page', 'drawer']) {
+    await screens[screen].getByText('was healthy').first().waitFor();
+    await screens[screen].getByText('was complete').first().waitFor();
+    await screens[screen].getByRole('region', { name: 'Table of pods' }).getByText('was Running').first().waitFor();
+    await screens[screen].getByText(/last known \d+ s ago/).waitFor();
+  }
+  process.kill(pid, 'SIGCONT');
+  for (const [screen, page] of Object.entries(screens)) {
+    await eventually(`it is good again: ${screen}`, async () => (await good(page).count()) > 0);
+  }
+});
+
+/** How many are healthy, as the filters above the table say. */
+async function healthyIn(page) {
+  const text = await page.getByRole('group', { name: 'Filter by health' }).getByRole('button', { name: 'healthy' }).innerText();
+  return Number(text.replace(/\D/g, ''));
+}
+
+test('what changes beyond the rows that are loaded is in the totals by itself', async (t) => {
+  const page = await open(t, 'deployments?sort=name');
+  await page.getByText(/^240 deployments$/).waitFor();
+  const before = await healthyIn(page);
+  await breakImage(demo, await healthy('cluster-f', '-name'));
+  await eventually('the totals follow', async () => (await healthyIn(page)) < before);
+});
+
+test('what changes while more rows are loaded is counted, and shown when that is wanted', async (t) => {
+  const page = await open(t, 'deployments?sort=name');
+  await page.getByText(/^240 deployments$/).waitFor();
+  const more = page.waitForResponse((answer) => answer.url().includes('continue='));
+  await page.locator('[role=row][data-index="0"]').focus();
+  await page.keyboard.press('End');
+  await more;
+  const deployment = await healthy('cluster-e', '-name');
+  await breakImage(demo, deployment);
+  const note = page.getByRole('button', { name: /not shown yet/ });
+  await note.click();
+  await note.waitFor({ state: 'detached' });
+});
+
+test('a name that is taken is said while it is typed, and nothing is said to have joined', async (t) => {
+  const page = await open(t, '?add');
+  const dialog = page.getByRole('dialog', { name: 'Add a cluster' });
+  await dialog.getByLabel('Name').fill('cluster-c');
+  await dialog.getByText('cluster-c is in the fleet already: online').waitFor();
+  assert.deepEqual(await violations(page), []);
+  await dialog.getByRole('button', { name: 'Make the command for cluster-c’s new credential' }).click();
+  await dialog.getByText('use the new credential once the command was run').waitFor();
+  assert.equal(await dialog.getByText('has joined').count(), 0);
+});
+
+test('a cluster that is offline is removed where that is advised, once its name was typed', async (t) => {
+  const page = await open(t, '');
+  const pid = demo.pids['agent cluster-d'];
+  process.kill(pid, 'SIGSTOP');
+  t.after(() => process.kill(pid, 'SIGCONT'));
+  const region = page.getByRole('region', { name: /Needs attention/ });
+  await region.getByRole('button', { name: 'Remove cluster-d' }).click({ timeout: GONE_WITHIN });
+  const dialog = page.getByRole('dialog', { name: 'Remove cluster-d?' });
+  const confirm = dialog.getByRole('button', { name: 'Remove the cluster' });
+  await dialog.getByLabel(/^Type cluster-d/).fill('cluster-');
+  assert.equal(await confirm.isDisabled(), true);
+  assert.deepEqual(await violations(page), []);
+  await dialog.getByLabel(/^Type cluster-d/).fill('cluster-d');
+  await confirm.click();
+  await dialog.waitFor({ state: 'detached' });
+  await region.getByText('cluster-d').first().waitFor({ state: 'detached' });
+  await page.getByRole('grid', { name: 'Clusters' }).getByText('cluster-d').waitFor({ state: 'detached' });
+});
