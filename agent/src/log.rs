@@ -1,6 +1,7 @@
 //! Logs of a deployment: which containers write them, how they are read, cut, merged and followed.
 
 mod buffer;
+mod containers;
 mod follow;
 mod lines;
 mod merge;

@@ -32,9 +32,21 @@ pub struct LogChunk {
     /// Lines that were dropped since the last chunk because the reader was too slow.
     #[serde(default)]
     pub dropped: u64,
+    /// Containers that are not followed at present: an agent follows 64 of one log and 128 of all logs. They are followed when others
+    /// have ended.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub not_followed: u32,
     /// Present in the last chunk: why the stream ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<StreamEnd>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl LogChunk {
@@ -49,7 +61,8 @@ impl LogChunk {
 pub enum StreamEnd {
     /// The reader closed it.
     Closed,
-    /// The reader granted no credit for [`crate::timing::CREDIT_LEASE`].
+    /// The reader granted no credit for [`crate::timing::CREDIT_LEASE`], or none at all within
+    /// [`crate::timing::FIRST_CREDIT_WITHIN`].
     Idle,
     /// The agent is leaving.
     Leaving,

@@ -48,5 +48,8 @@ pub const RESTART_MINTED_AHEAD: Duration = Duration::from_mins(1);
 /// A followed log whose reader grants no credit for this long is ended by the agent.
 pub const CREDIT_LEASE: Duration = Duration::from_secs(30);
 
+/// The same before its first credit, which the reader sends as soon as it has heard of the log.
+pub const FIRST_CREDIT_WITHIN: Duration = Duration::from_secs(10);
+
 /// How long an agent that was told to stop goes on answering what it has begun.
 pub const DRAIN_WITHIN: Duration = Duration::from_secs(20);

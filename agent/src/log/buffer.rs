@@ -24,6 +24,9 @@ struct Held {
     lines: VecDeque<LogLine>,
     bytes: usize,
     dropped: u64,
+    not_followed: u32,
+    /// The number above is another one than was taken last.
+    is_news: bool,
 }
 
 /// What was taken out of a buffer.
@@ -32,6 +35,8 @@ pub struct Taken {
     pub lines: Vec<LogLine>,
     /// Lines that were dropped before these.
     pub dropped: u64,
+    /// Containers whose lines do not come at present.
+    pub not_followed: u32,
 }
 
 impl Buffer {
@@ -48,9 +53,19 @@ impl Buffer {
         self.filled.notify_one();
     }
 
-    /// Waits until there is a line.
+    /// Notes how many containers are not followed.
+    pub fn set_not_followed(&self, containers: u32) {
+        let mut held = self.held();
+        if held.not_followed != containers {
+            held.not_followed = containers;
+            held.is_news = true;
+            self.filled.notify_one();
+        }
+    }
+
+    /// Waits until there is a line, or another number of containers that are not followed.
     pub async fn filled(&self) {
-        while self.held().lines.is_empty() {
+        while !self.held().has_something() {
             self.filled.notified().await;
         }
     }
@@ -61,7 +76,9 @@ impl Buffer {
         let mut taken = Taken {
             lines: Vec::new(),
             dropped: std::mem::take(&mut held.dropped),
+            not_followed: held.not_followed,
         };
+        held.is_news = false;
         let mut room = size;
         while taken.lines.len() < count {
             let Some(next) = held.lines.front().map(bytes) else {
@@ -87,6 +104,10 @@ impl Buffer {
 }
 
 impl Held {
+    fn has_something(&self) -> bool {
+        self.is_news || !self.lines.is_empty()
+    }
+
     fn pop(&mut self) -> Option<LogLine> {
         let line = self.lines.pop_front()?;
         self.bytes -= bytes(&line);

@@ -1,6 +1,6 @@
 //! Follows the pods of one deployment, those that come later too, and reads each of their containers into one buffer.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, interval};
 
 use super::buffer::Buffer;
+use super::containers::Containers;
 use super::position::Position;
 use super::reader::Reader;
 use super::source::of_pod;
@@ -45,6 +46,9 @@ pub struct Follow {
     first: HashSet<String>,
     pods: HashMap<String, watch::Sender<Option<Arc<Pod>>>>,
     readers: JoinSet<()>,
+    containers: Containers,
+    /// Pods for whose containers there are no permits, and how many those are.
+    waiting: BTreeMap<String, (Pod, usize)>,
 }
 
 impl Follow {
@@ -52,7 +56,7 @@ impl Follow {
     pub fn new(
         agent: Arc<Agent>,
         request: ReadLog,
-        buffer: Arc<Buffer>,
+        (buffer, containers): (Arc<Buffer>, Containers),
         workload: Workload,
     ) -> Self {
         let uid = |metadata: &kube::core::ObjectMeta| metadata.uid.clone();
@@ -69,6 +73,8 @@ impl Follow {
                 .collect(),
             pods: HashMap::new(),
             readers: JoinSet::new(),
+            containers,
+            waiting: BTreeMap::new(),
             agent,
             request,
             buffer,
@@ -94,6 +100,7 @@ impl Follow {
                     Some(Ok(event)) => {
                         failing = None;
                         self.apply(event, &mut listed).await;
+                        self.count_waiting();
                     }
                     Some(Err(_)) => drop(failing.get_or_insert_with(Instant::now)),
                     None => return StreamEnd::Failed,
@@ -103,6 +110,7 @@ impl Follow {
                     if self.is_gone() {
                         return StreamEnd::Gone;
                     }
+                    self.read_waiting();
                     if failing.is_some_and(|since| since.elapsed() > GIVE_UP_AFTER) {
                         return StreamEnd::Failed;
                     }
@@ -122,6 +130,7 @@ impl Follow {
                 let gone: Vec<_> = self
                     .pods
                     .keys()
+                    .chain(self.waiting.keys())
                     .filter(|uid| !listed.contains(*uid))
                     .cloned()
                     .collect();
@@ -136,12 +145,13 @@ impl Follow {
         let uid = pod.metadata.uid.clone().unwrap_or_default();
         if let Some(known) = self.pods.get(&uid) {
             known.send_replace(Some(Arc::new(pod)));
-        } else if self.is_ours(&pod).await {
+        } else if self.waiting.contains_key(&uid) || self.is_ours(&pod).await {
             self.read(uid, pod);
         }
     }
 
     fn lost(&mut self, uid: &str) {
+        self.waiting.remove(uid);
         if let Some(pod) = self.pods.remove(uid) {
             pod.send_replace(None);
         }
@@ -173,9 +183,14 @@ impl Follow {
     fn read(&mut self, uid: String, pod: Pod) {
         let only = self.request.container.as_ref().map(|name| name.as_str());
         let sources = of_pod(&pod, only);
+        let Some(permits) = self.containers.try_acquire(sources.len()) else {
+            self.waiting.insert(uid, (pod, sources.len()));
+            return;
+        };
+        self.waiting.remove(&uid);
         let is_first = self.first.contains(&uid);
         let (sender, receiver) = watch::channel(Some(Arc::new(pod)));
-        for source in sources {
+        for (source, permit) in sources.into_iter().zip(permits) {
             let asked = params(&self.request, &source);
             let params = LogParams {
                 follow: true,
@@ -192,9 +207,26 @@ impl Follow {
                 params,
                 position: Position::default(),
             };
-            self.readers.spawn(reader.run());
+            self.readers.spawn(async move {
+                reader.run().await;
+                drop(permit);
+            });
         }
         self.pods.insert(uid, sender);
+    }
+
+    /// Others may have ended meanwhile.
+    fn read_waiting(&mut self) {
+        for (uid, (pod, _)) in std::mem::take(&mut self.waiting) {
+            self.read(uid, pod);
+        }
+        self.count_waiting();
+    }
+
+    fn count_waiting(&self) {
+        let containers: usize = self.waiting.values().map(|(_, number)| number).sum();
+        let containers = u32::try_from(containers).unwrap_or(u32::MAX);
+        self.buffer.set_not_followed(containers);
     }
 
     /// Whether the deployment and all its pods have gone, as far as is known.
@@ -203,6 +235,7 @@ impl Follow {
         let deployment = key(namespace.as_str(), name.as_str());
         let caches = &self.agent.caches;
         self.pods.is_empty()
+            && self.waiting.is_empty()
             && caches.ready().is_ok()
             && caches.stale_seconds().is_none()
             && caches.deployments.get(&deployment).is_none()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_nats::{Client, Message, Subscriber};
-use bus_schema::timing::CREDIT_LEASE;
+use bus_schema::timing::{CREDIT_LEASE, FIRST_CREDIT_WITHIN};
 use bus_schema::{LogChunk, LogCredit, StreamEnd};
 use futures::StreamExt;
 use tokio::time::{Instant, sleep_until};
@@ -35,7 +35,7 @@ impl Sender {
     /// begun with the first credit: before that nobody listens.
     pub async fn run(mut self, follow: impl Future<Output = StreamEnd>, stop: CancellationToken) {
         let mut follow = std::pin::pin!(follow);
-        let mut lease = Instant::now() + CREDIT_LEASE;
+        let mut lease = Instant::now() + FIRST_CREDIT_WITHIN;
         let mut begun = false;
         let end = loop {
             tokio::select! {
@@ -82,6 +82,7 @@ impl Sender {
             sequence: self.sequence,
             lines: taken.lines,
             dropped: taken.dropped + left,
+            not_followed: taken.not_followed,
             end,
         };
         outlet::send(&self.client, &self.subject, &chunk, "a chunk of a log").await;

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::buffer::Buffer;
+use super::containers::Containers;
 use super::follow::Follow;
 use super::sender::Sender;
 use crate::agent::Cx;
@@ -29,6 +30,7 @@ pub struct Streams {
     requests: Client,
     lines: OnceCell<Connected>,
     places: Arc<Semaphore>,
+    containers: Arc<Semaphore>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -41,6 +43,7 @@ impl Streams {
             requests,
             lines: OnceCell::new(),
             places: Arc::new(Semaphore::new(PLACES)),
+            containers: Containers::of_all(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         }
@@ -78,7 +81,8 @@ impl Streams {
             credit: 0,
             sequence: 0,
         };
-        let follow = Follow::new(cx.agent.clone(), request, buffer, workload);
+        let containers = Containers::of_log(self.containers.clone());
+        let follow = Follow::new(cx.agent.clone(), request, (buffer, containers), workload);
         let stop = self.stop.clone();
         self.tasks.spawn(async move {
             sender.run(follow.run(), stop).await;

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use bus_schema::timing::{HEARTBEAT_EVERY, stale_after};
+use bus_schema::timing::{CREDIT_LEASE, HEARTBEAT_EVERY, stale_after};
 use bus_schema::verb::{ListPods, LogReply, ReadLog, RolloutState};
 use bus_schema::{ContainerName, FaultCode, LogLine, PodName, StreamEnd, subject};
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use k8s_sim::Simulation;
 use serde_json::json;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use xtask::condition;
 use xtask::proxy::TcpProxy;
 
@@ -184,5 +184,53 @@ async fn only_so_many_logs_are_followed_at_once() {
     })
     .await
     .unwrap();
+    agent.left().await;
+}
+
+/// Who has asked for it may have gone before the answer came.
+#[tokio::test]
+async fn a_log_to_which_nobody_grants_any_credit_gives_its_place_back_soon() {
+    let (_sim, stage, agent) = Stage::simulated().await;
+    let target = Target::rolled_out(&stage, "log-unread").await;
+    let begun = Instant::now();
+    let mut reader = Reader::open(&stage, &target).await;
+    assert_eq!(reader.end().await, StreamEnd::Idle);
+    assert!(begun.elapsed() < CREDIT_LEASE / 2, "{:?}", begun.elapsed());
+    agent.left().await;
+}
+
+/// Reads until so many containers are not followed; who has written by then and after that.
+async fn writers(reader: &mut Reader<'_>, not_followed: u32, enough: usize) -> usize {
+    let mut writers = BTreeSet::new();
+    loop {
+        reader.grant(1_000, false).await;
+        let chunk = reader.next().await;
+        let lines = chunk.lines.into_iter();
+        writers.extend(lines.map(|line| (line.pod, line.container)));
+        if chunk.not_followed == not_followed && writers.len() >= enough {
+            return writers.len();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn so_many_containers_are_followed_and_the_others_are_counted_until_there_is_room() {
+    let (_sim, stage, agent) = Stage::simulated().await;
+    let target = Target::rolled_out(&stage, "log-wide").await;
+    target.patch(json!({ "spec": { "replicas": 40 } })).await;
+    target.reaches(&stage, RolloutState::Complete).await;
+    let mut first = Reader::open(&stage, &target).await;
+    let mut second = Reader::open(&stage, &target).await;
+    for reader in [&mut first, &mut second] {
+        assert_eq!(writers(reader, 16, 64).await, 64);
+    }
+    // 128 of all logs: none is left for a third one.
+    let mut third = Reader::open(&stage, &target).await;
+    assert_eq!(writers(&mut third, 80, 0).await, 0);
+    first.grant(0, true).await;
+    assert_eq!(first.end().await, StreamEnd::Closed);
+    assert_eq!(writers(&mut third, 16, 64).await, 64);
+    target.patch(json!({ "spec": { "replicas": 20 } })).await;
+    writers(&mut second, 0, 0).await;
     agent.left().await;
 }

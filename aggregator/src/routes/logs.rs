@@ -120,8 +120,8 @@ pub struct Since {
 
 /// Follow a log
 ///
-/// Server-sent events: `lines` with a chunk of lines and the number of lines that had to be dropped, `problem` when the log
-/// cannot be followed further, `end` with the reason when it ends.
+/// Server-sent events: `lines` with a chunk of lines, the number of lines that had to be dropped, and the number of containers that are too
+/// many to be followed; `problem` when the log cannot be followed further, `end` with the reason when it ends.
 #[utoipa::path(get, path = "/logs/{cluster}/{namespace}/{deployment_name}/watch", tag = "Deployments", params(Where, Since),
     responses((status = 200, content_type = "text/event-stream", body = LogChunk), Problem))]
 pub async fn watch_log(

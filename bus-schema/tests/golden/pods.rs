@@ -60,6 +60,7 @@ fn log() {
             sequence: 3,
             lines: vec![line()],
             dropped: 120,
+            not_followed: 16,
             end: Some(StreamEnd::Idle),
         },
     );

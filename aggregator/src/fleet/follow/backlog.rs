@@ -76,6 +76,7 @@ mod tests {
             sequence,
             lines: vec![line; lines],
             dropped,
+            not_followed: 0,
             end: None,
         }
     }

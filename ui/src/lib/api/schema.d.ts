@@ -286,8 +286,8 @@ export interface paths {
         };
         /**
          * Follow a log
-         * @description Server-sent events: `lines` with a chunk of lines and the number of lines that had to be dropped, `problem` when the log
-         *     cannot be followed further, `end` with the reason when it ends.
+         * @description Server-sent events: `lines` with a chunk of lines, the number of lines that had to be dropped, and the number of containers that are too
+         *     many to be followed; `problem` when the log cannot be followed further, `end` with the reason when it ends.
          */
         get: operations["watch_log"];
         put?: never;
@@ -1016,6 +1016,12 @@ export interface components {
             end?: components["schemas"]["StreamEnd"] | null;
             /** @description The lines, in order within each container. */
             lines?: components["schemas"]["LogLine"][];
+            /**
+             * Format: int32
+             * @description Containers that are not followed at present: an agent follows 64 of one log and 128 of all logs. They are followed when others
+             *     have ended.
+             */
+            not_followed?: number;
             /**
              * Format: int64
              * @description Counts the chunks of this stream from 1, so that a lost one is seen.

@@ -28,6 +28,7 @@ export class Log {
   #latest = new Map<string, string>();
   #added = 0;
   #cutAt: number | undefined;
+  #notFollowed = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #follower: Follower | undefined;
   #reading = new AbortController();
@@ -91,7 +92,12 @@ export class Log {
     this.state = 'live';
   }
 
-  #chunk({ lines, dropped }: Schemas['LogChunk']): void {
+  #chunk({ lines, dropped, not_followed = 0 }: Schemas['LogChunk']): void {
+    if (not_followed > this.#notFollowed) {
+      const what = not_followed === 1 ? '1 container is' : `${not_followed.toLocaleString()} containers are`;
+      this.#note('warn', `${what} not followed: there are too many. Choose one container.`);
+    }
+    this.#notFollowed = not_followed;
     if (dropped) {
       const what = dropped === 1 ? '1 line was' : `${dropped.toLocaleString()} lines were`;
       this.#note('warn', `${what} dropped here: they came faster than they could be read.`);
