@@ -14,7 +14,7 @@ async function dialog(page) {
 async function detail(page) {
   await page.getByRole('heading', { name: 'Rollout' }).waitFor();
   await page.getByRole('region', { name: 'Table of pods' }).getByRole('button').first().waitFor();
-  await page.getByText('Nobody has done anything').or(page.getByText('admin restart')).first().waitFor();
+  await page.getByText('No changes through this tool').or(page.getByText('admin restart')).first().waitFor();
 }
 
 /** To the page of the first deployment, by its link. */

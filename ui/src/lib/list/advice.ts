@@ -1,5 +1,6 @@
 import type { ApiProblem } from '$lib/api';
 
+/** What somebody can do about it, where there is anything. */
 const advice: Partial<Record<ApiProblem['code'], string>> = {
   forbidden: 'Your grants do not allow this. Whoever keeps users.json can change them.',
   bus_unavailable: 'The aggregator has lost its message bus. It connects again by itself.',
@@ -19,7 +20,36 @@ const advice: Partial<Record<ApiProblem['code'], string>> = {
   rate_limited: 'Too many calls in a short time. Wait a little.',
 };
 
-/** What somebody can do about it, where there is anything. */
+/** What went wrong, in a few words. The API's own title is the name of the HTTP status. */
+const titles: Partial<Record<ApiProblem['code'], string>> = {
+  agent_busy: 'The agent is busy',
+  agent_misbehaves: 'The agent’s answer was not believed',
+  agent_too_old: 'The agent is too old for this',
+  audit_unavailable: 'The audit cannot be written',
+  bus_unavailable: 'The message bus is away',
+  cluster_forbids: 'The cluster does not let the agent do this',
+  cluster_offline: 'The cluster is offline',
+  cluster_timeout: 'The cluster did not answer in time',
+  cluster_unknown: 'No such cluster',
+  credentials_exhausted: 'The cluster has two credentials already',
+  enrolment_unavailable: 'Clusters cannot be added here',
+  forbidden: 'Not allowed',
+  identity_conflict: 'Two clusters use this name',
+  invalid_request: 'Not understood',
+  invalid_value: 'Not understood',
+  kubernetes_timeout: 'The cluster’s API server did not answer in time',
+  kubernetes_unavailable: 'The cluster’s API server does not answer',
+  not_found: 'Not found',
+  outcome_unknown: 'Nobody knows whether it was done',
+  rate_limited: 'Too many calls in a short time',
+  reply_too_large: 'The answer would be too large',
+  request_timeout: 'The request took too long',
+};
+
 export function adviceFor(problem: ApiProblem): string | undefined {
   return advice[problem.code];
+}
+
+export function titleOf(problem: ApiProblem): string {
+  return titles[problem.code] ?? problem.title;
 }

@@ -1,0 +1,71 @@
+// What somebody sees who may see parts of a cluster: the parts, and no count of the rest.
+
+import assert from 'node:assert/strict';
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+
+import { violations } from './accessible.js';
+import { launch } from './chromium.js';
+import { eventually, signIn, startDemo } from './demo.js';
+import { openUi } from './ui.js';
+
+let demo;
+let browser;
+let viewer;
+
+before(async () => {
+  demo = await startDemo('--clusters', '2', '--namespaces', '3', '--deployments', '30');
+  browser = await launch();
+  viewer = await addViewer();
+});
+
+after(async () => {
+  await browser?.close();
+  const stopped = await demo?.stop();
+  assert.equal(stopped?.code, 0, stopped?.output);
+});
+
+/** Somebody who may see one namespace of one cluster, with the password of the demo's user. */
+async function addViewer() {
+  const { items } = await (await signIn(demo)).get('/deployments?cluster=cluster-a&health=healthy&limit=1');
+  const [{ namespace }] = items;
+  const file = join(demo.data, 'users.json');
+  const { users, ...rest } = JSON.parse(await readFile(file, 'utf8'));
+  const grants = [{ role: 'viewer', clusters: ['cluster-a'], namespaces: [namespace] }];
+  const changed = { ...rest, users: { ...users, vera: { ...users[demo.user], grants } } };
+  await writeFile(`${file}.next`, JSON.stringify(changed), { mode: 0o600 });
+  await rename(`${file}.next`, file);
+  const account = { ...demo, user: 'vera', namespace };
+  await eventually('the new user is known', () => signIn(account).catch(() => undefined));
+  return account;
+}
+
+test('the fleet shows no totals of a cluster of which one namespace may be seen', async (t) => {
+  const page = await openUi(browser, viewer);
+  t.after(() => page.context().close());
+  const row = page.getByRole('grid', { name: 'Clusters' }).getByRole('row').nth(1);
+  await row.getByText('cluster-a').waitFor();
+  assert.equal(await page.getByRole('grid', { name: 'Clusters' }).getByRole('row').count(), 2);
+  assert.deepEqual(await violations(page), []);
+  const whole = await (await signIn(demo)).get('/deployments?cluster=cluster-a&limit=1');
+  const hidden = String(whole.totals.deployments);
+  assert.ok(!(await page.locator('main').innerText()).split(/\s+/).includes(hidden), `${hidden} is shown`);
+  assert.equal(await page.getByText(/rollouts? (has|have) failed/).count(), 0);
+  assert.equal(await page.getByRole('button', { name: 'Add a cluster' }).count(), 0);
+});
+
+test('the table shows and counts the deployments of that namespace alone, and offers no restart', async (t) => {
+  const seen = await (await signIn(viewer)).get('/deployments');
+  assert.ok(seen.items.length > 0 && seen.items.every(({ namespace }) => namespace === viewer.namespace));
+  const page = await openUi(browser, viewer, { path: 'deployments' });
+  t.after(() => page.context().close());
+  const count = seen.items.length;
+  await page.getByText(count === 1 ? /^1 deployment$/ : new RegExp(`^${count} deployments$`)).waitFor();
+  await page.keyboard.press('j');
+  await page.locator('[role=row]:focus').waitFor();
+  await page.keyboard.press('r');
+  await page.keyboard.press('x');
+  await page.getByText('You may not restart these.').waitFor();
+  assert.equal(await page.getByRole('dialog').count(), 0);
+});
