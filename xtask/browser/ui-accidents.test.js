@@ -190,3 +190,19 @@ test('a tab whose restarts wait asks before it closes', async (t) => {
   assert.equal(question.type(), 'beforeunload');
   await question.dismiss();
 });
+
+test('Shift selects a range, Escape clears the selection', async (t) => {
+  const page = await open(t);
+  const box = (row) => page.locator(`[data-index="${row}"]`).getByRole('checkbox');
+  await box(1).click();
+  await box(4).click({ modifiers: ['Shift'] });
+  await page.getByText('4 selected').waitFor();
+  await box(3).click({ modifiers: ['Shift'] });
+  assert.equal(await box(3).isChecked(), true);
+  await page.locator('[data-index="6"]').focus();
+  await page.keyboard.press('Shift+X');
+  await page.getByText('6 selected').waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByText(/^\d+ selected$/).waitFor({ state: 'detached' });
+  assert.deepEqual(page.changes, []);
+});

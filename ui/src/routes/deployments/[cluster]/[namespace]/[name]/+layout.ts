@@ -1,7 +1,7 @@
 import { resolve } from '$app/paths';
 
 export const load = ({ params }) => ({
-  title: params.name,
+  title: `${params.name} · ${params.namespace} · ${params.cluster}`,
   crumbs: [
     { label: 'Fleet', href: resolve('/') },
     { label: 'Deployments', href: resolve('/deployments') },
