@@ -39,7 +39,11 @@ const ACK_WITHIN: Duration = Duration::from_secs(3);
 /// The most characters of a user's name as it was given that are written.
 const USER_CHARACTERS: usize = 64;
 
-const SIGN_IN: &str = "sign-in";
+/// The verb of a sign-in.
+pub const SIGN_IN: &str = "sign-in";
+
+/// The verb of a sign-out.
+pub const SIGN_OUT: &str = "sign-out";
 
 /// One line of the audit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

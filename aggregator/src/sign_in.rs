@@ -12,7 +12,7 @@ use tracing::warn;
 use crate::actor::Actor;
 use crate::app::Parts;
 use crate::attempts::Attempts;
-use crate::audit::{Refusal, SignIn};
+use crate::audit::{Refusal, SIGN_IN, SIGN_OUT, SignIn};
 use crate::client_address::TrustedProxies;
 use crate::device;
 use crate::password::{Password, Passwords};
@@ -116,7 +116,7 @@ pub async fn sign_in(
     match verified? {
         Some(user) => {
             app.fleet.count_change(&username)?;
-            record(app, &username, address, "sign-in").await?;
+            record(app, &username, address, SIGN_IN).await?;
             let (token, lasts) = identity.sessions.create(&user).await?;
             let device = device::cookie(&user, headers, identity);
             Ok(SignedIn {
@@ -154,7 +154,7 @@ pub async fn sign_out(
     }
     if let Some(Actor { user, address, .. }) = actor {
         // It has happened, whether it can be recorded or not: nobody should stay signed in for want of an audit.
-        if let Err(problem) = record(app, user, *address, "sign-out").await {
+        if let Err(problem) = record(app, user, *address, SIGN_OUT).await {
             warn!(%problem, %address, "a sign-out is not in the audit");
         }
     }

@@ -257,11 +257,26 @@ test('the activity is filtered by the address, leads to a deployment, and is exp
   const page = await open(t, { path: 'activity' });
   const table = page.getByRole('grid', { name: 'Activity' });
   await table.getByText('enroll').first().waitFor();
+  assert.equal(await table.getByText('sign-in').count(), 0);
+  await page.getByRole('checkbox', { name: 'Sign-ins' }).check();
+  await table.getByText('sign-in').first().waitFor();
+  await page.getByLabel('When').selectOption('last day');
+  await eventually('the address', () => page.url().endsWith('/activity?sign-ins=yes&within=1d'));
+  await page.reload();
+  await table.getByText('sign-in').first().waitFor();
+  await page.getByRole('checkbox', { name: 'Sign-ins' }).uncheck();
+  await table.getByText('sign-in').first().waitFor({ state: 'detached' });
+  const id = await table.getByTitle(/^operation id /).first().textContent();
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await table.getByRole('button', { name: 'Copy the operation id' }).first().click();
+  await table.getByText('The operation id was copied').waitFor();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), id);
+  assert.deepEqual(await violations(page), []);
+  await page.getByRole('button', { name: 'Clear' }).click();
   await page.getByLabel('What').selectOption('enroll');
   await page.getByLabel('Cluster').fill('cluster-b');
   await page.keyboard.press('Enter');
   await eventually('the address', () => page.url().endsWith('/activity?verb=enroll&cluster=cluster-b'));
-  await table.getByText('sign-in').first().waitFor({ state: 'detached' });
   await page.reload();
   await table.getByText('cluster-b').waitFor();
   assert.equal(await table.getByRole('row').count(), 2);
@@ -301,7 +316,7 @@ test('nothing of it is wider than a telephone', async (t) => {
   const page = await open(t, { width: 390, height: 844 });
   for (const path of [placeOf(deployment), `${placeOf(deployment)}/logs`, 'activity']) {
     await page.goto(path);
-    await page.getByText(/INFO|revision|sign-in/).filter({ visible: true }).first().waitFor();
+    await page.getByText(/INFO|revision|enroll/).filter({ visible: true }).first().waitFor();
     const wider = await page.evaluate(() => {
       const inside = [document.documentElement, document.getElementById('content'), document.querySelector('header')];
       return inside.some((element) => element.scrollWidth > element.clientWidth || element.clientWidth > innerWidth);

@@ -159,7 +159,7 @@ test('an answer that takes ten seconds is waited for, and the page can be used m
   await page.getByText(/^Waiting for an answer/).waitFor();
   assert.deepEqual(await violations(page), []);
   await page.getByRole('link', { name: 'Activity' }).first().click();
-  await page.getByRole('grid', { name: 'Activity' }).getByText('sign-in').first().waitFor();
+  await page.getByRole('grid', { name: 'Activity' }).getByText('enroll').first().waitFor();
   await page.goBack();
   await page.getByText(/^Waiting for an answer/).waitFor();
   await page.getByText(/^\d+ deployments$/).waitFor();

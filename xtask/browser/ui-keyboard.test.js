@@ -148,6 +148,6 @@ test('the session ends, and is begun again where one was', async (t) => {
   await page.keyboard.press('Enter');
   await dialog.waitFor({ state: 'detached' });
   await goTo(page, 'a', 'activity');
-  await page.getByRole('grid', { name: 'Activity' }).getByText('sign-in').first().waitFor();
+  await page.getByRole('grid', { name: 'Activity' }).getByText('enroll').first().waitFor();
   assert.equal(await page.pointed(), 0);
 });

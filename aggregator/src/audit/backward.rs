@@ -66,6 +66,14 @@ impl<'a> Backward<'a> {
         self.lines.pop()
     }
 
+    /// Leaves all lines that were not taken out, as if there were none.
+    pub fn close(&mut self) {
+        self.read_to = self.end();
+        self.lines.clear();
+        self.first = self.read_to;
+        self.stop = self.read_to;
+    }
+
     /// When the line that is taken next was stored.
     pub fn stored_at(&self) -> Option<DateTime> {
         self.lines.last().map(|line| line.stored_at)

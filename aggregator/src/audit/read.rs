@@ -3,13 +3,17 @@
 use std::collections::HashSet;
 
 use bus_schema::{ClusterName, DeploymentName, Namespace, OperationId};
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::backward::{Backward, Line};
 use super::cursor::Cursor;
-use super::{Audit, Entry, Outcome};
+use super::{Audit, Entry, Outcome, SIGN_IN, SIGN_OUT};
 use crate::problem::Problem;
+
+/// So far the clock by which a line has its time may be ahead of that of the nats-server.
+const AHEAD: SignedDuration = SignedDuration::from_mins(1);
 
 /// What is asked for; what is absent matches everything.
 #[derive(Debug, Default, Clone)]
@@ -26,6 +30,12 @@ pub struct AuditFilter {
     pub verb: Option<String>,
     /// With this outcome.
     pub outcome: Option<Outcome>,
+    /// No sign-ins and no sign-outs.
+    pub without_sign_ins: bool,
+    /// Written then or later.
+    pub since: Option<Timestamp>,
+    /// Written before then.
+    pub until: Option<Timestamp>,
 }
 
 /// Lines, newest first, and where the next page begins; `None` when there are no older ones.
@@ -56,13 +66,22 @@ impl Audit {
         let mut audit = Backward::begin(&self.stream, before.map(|before| before.audit)).await?;
         let mut refused =
             Backward::begin(&self.refused_stream, before.map(|before| before.refused)).await?;
+        if filter.without_sign_ins {
+            refused.close();
+        }
         let mut seen = HashSet::new();
         let mut items = Vec::new();
         while items.len() < limit
-            && let Some(Line {
-                sequence, entry, ..
-            }) = newer(&mut audit, &mut refused).await?
+            && let Some(line) = newer(&mut audit, &mut refused).await?
         {
+            if filter.ends_at(&line) {
+                audit.close();
+                refused.close();
+                break;
+            }
+            let Line {
+                sequence, entry, ..
+            } = line;
             let wanted = filter.matches(&entry) && visible(&entry);
             if self.is_newest(&entry, sequence, before, &mut seen).await && wanted {
                 items.push(entry);
@@ -114,12 +133,23 @@ async fn newer(one: &mut Backward<'_>, other: &mut Backward<'_>) -> Result<Optio
 }
 
 impl AuditFilter {
+    /// Whether this line and all older ones are too old.
+    fn ends_at(&self, line: &Line) -> bool {
+        let stored_at = Timestamp::from_nanosecond(line.stored_at.unix_timestamp_nanos());
+        self.since
+            .zip(stored_at.ok())
+            .is_some_and(|(since, stored_at)| stored_at.duration_since(since) < -AHEAD)
+    }
+
     fn matches(&self, entry: &Entry) -> bool {
         fn is<T: PartialEq>(wanted: Option<&T>, there: Option<&T>) -> bool {
             wanted.is_none_or(|wanted| there == Some(wanted))
         }
         let target = entry.target.as_ref();
         self.user.as_ref().is_none_or(|user| entry.is_about(user))
+            && !(self.without_sign_ins && [SIGN_IN, SIGN_OUT].contains(&&*entry.verb))
+            && self.since.is_none_or(|since| entry.time >= since)
+            && self.until.is_none_or(|until| entry.time < until)
             && is(self.verb.as_ref(), Some(&entry.verb))
             && is(self.outcome.as_ref(), Some(&entry.outcome))
             && is(self.cluster.as_ref(), target.map(|target| &target.cluster))

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use bus_schema::{ClusterName, DeploymentName, Namespace, Right};
+use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -35,6 +36,14 @@ pub struct Filter {
     verb: Option<String>,
     /// With this outcome.
     outcome: Option<Outcome>,
+    /// With sign-ins and sign-outs, `true` if absent.
+    sign_ins: Option<bool>,
+    /// Written then or later.
+    #[param(value_type = Option<String>, format = DateTime)]
+    since: Option<Timestamp>,
+    /// Written before then.
+    #[param(value_type = Option<String>, format = DateTime)]
+    until: Option<Timestamp>,
     /// At most this many lines, 100 if absent.
     limit: Option<u32>,
     /// The `continue` of the page before.
@@ -53,6 +62,12 @@ pub async fn read_audit(
     actor: Actor,
     Query(filter): Query<Filter>,
 ) -> Result<Json<AuditPage>, Problem> {
+    if let (Some(since), Some(until)) = (filter.since, filter.until)
+        && since > until
+    {
+        let detail = "since: it is later than `until`";
+        return Err(Problem::new(ProblemCode::InvalidValue, detail).field("since"));
+    }
     let wanted = AuditFilter {
         user: filter.user,
         cluster: filter.cluster,
@@ -60,6 +75,9 @@ pub async fn read_audit(
         deployment_name: filter.deployment_name,
         verb: filter.verb,
         outcome: filter.outcome,
+        without_sign_ins: filter.sign_ins == Some(false),
+        since: filter.since,
+        until: filter.until,
     };
     page(
         &app,

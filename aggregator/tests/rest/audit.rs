@@ -199,3 +199,66 @@ async fn an_operation_of_a_replica_that_died_is_settled_by_another() {
     };
     stack.service.until("the operation is closed", closed).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_is_narrowed_down_by_time_and_without_sign_ins() {
+    let stack = Stack::start(1).await;
+    let token = stack.service.token("admin").await;
+    let (namespace, _) = stack.healthy("cluster-a").await;
+    for _ in 0..3 {
+        let order = body(&namespace, "missing");
+        stack.service.post("/restart", &token, &order).await;
+    }
+    let wrong = json!({"username": "admin", "password": "wrong"});
+    let wrong = Request::post("/login")
+        .header("content-type", "application/json")
+        .body(Body::from(wrong.to_string()));
+    stack.service.send(wrong.unwrap()).await;
+    stack.service.token("admin").await;
+    let read = async |query: &str| {
+        let path = format!("/audit?{query}");
+        let answer = stack.service.get(&path, &token).await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        assert_eq!(answer.body["continue"], Value::Null, "{answer:?}");
+        answer.body["items"].as_array().unwrap().clone()
+    };
+    let is_sign_in = |line: &Value| line["verb"] == "sign-in";
+
+    let all = read("").await;
+    assert!(all.iter().filter(|line| is_sign_in(line)).count() >= 3);
+    let done = read("sign_ins=false").await;
+    let others = all.iter().filter(|line| !is_sign_in(line));
+    assert_eq!(done, others.cloned().collect::<Vec<_>>());
+    assert_eq!(read("sign_ins=true").await, all);
+    assert!(read("sign_ins=false&verb=sign-in").await.is_empty());
+
+    let restarts = read("verb=restart").await;
+    let [newest, middle, oldest] = &restarts[..] else {
+        panic!("{restarts:?}");
+    };
+    let time = |line: &Value| line["time"].as_str().unwrap().to_owned();
+    let since = read(&format!("verb=restart&since={}", time(middle))).await;
+    assert_eq!(since, [newest.clone(), middle.clone()]);
+    let until = read(&format!("verb=restart&until={}", time(middle))).await;
+    assert_eq!(until, std::slice::from_ref(oldest));
+    let (from, to) = (time(oldest), time(newest));
+    let between = read(&format!("verb=restart&since={from}&until={to}")).await;
+    assert_eq!(between, [middle.clone(), oldest.clone()]);
+    assert!(read("since=2999-01-01T00:00:00Z").await.is_empty());
+    assert_eq!(read("since=2000-01-01T00:00:00Z").await, all);
+
+    let backwards = "since=2026-02-02T00:00:00Z&until=2026-02-01T00:00:00Z";
+    for (query, status, field) in [
+        (backwards, 422, "since"),
+        ("since=yesterday", 400, "since"),
+        ("until=7", 400, "until"),
+        ("sign_ins=maybe", 400, "sign_ins"),
+    ] {
+        let refused = stack.service.get(&format!("/audit?{query}"), &token).await;
+        assert_eq!(
+            (refused.status.as_u16(), &refused.body["field"]),
+            (status, &json!(field)),
+            "{query}"
+        );
+    }
+}

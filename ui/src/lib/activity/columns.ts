@@ -8,4 +8,5 @@ export const columns: Column[] = [
   { id: 'outcome', label: 'Outcome', width: '112px' },
   { id: 'detail', label: 'Detail', width: 'minmax(80px, 2fr)' },
   { id: 'address', label: 'From', width: 'minmax(70px, 0.8fr)' },
+  { id: 'ids', label: 'Operation, request', width: '184px' },
 ];

@@ -4,9 +4,16 @@ import type { Schemas } from '$lib/api';
 
 export const fields = ['user', 'verb', 'outcome', 'cluster', 'namespace', 'deployment_name'] as const;
 export type Field = (typeof fields)[number];
-export type Filter = Partial<Record<Field, string>>;
+const names = [...fields, 'sign-ins', 'within'] as const;
+export type Filter = Partial<Record<(typeof names)[number], string>>;
 
 export const verbs = ['restart', 'enroll', 'invite', 'revoke', 'sign-in', 'sign-out'];
+/** How long ago at most, in hours. */
+export const ranges: Record<string, { label: string; hours: number }> = {
+  '1h': { label: 'last hour', hours: 1 },
+  '1d': { label: 'last day', hours: 24 },
+  '7d': { label: 'last 7 days', hours: 7 * 24 },
+};
 export const outcomes = [
   'pending',
   'succeeded',
@@ -18,16 +25,27 @@ export const outcomes = [
 ] as const satisfies Schemas['Outcome'][];
 
 export function fromQuery(query: URLSearchParams): Filter {
-  return Object.fromEntries(fields.flatMap((field) => (query.get(field) ? [[field, query.get(field)]] : [])));
+  return Object.fromEntries(names.flatMap((field) => (query.get(field) ? [[field, query.get(field)]] : [])));
 }
 
 /** `?user=ana&verb=restart`, or nothing. */
 export function toQuery(filter: Filter): string {
-  const set = fields.flatMap((field) => (filter[field] ? [[field, filter[field]]] : []));
+  const set = names.flatMap((field) => (filter[field] ? [[field, filter[field]]] : []));
   return set.length > 0 ? `?${new URLSearchParams(set)}` : '';
 }
 
+/** Whether the filter is for sign-ins alone: nothing else is ever refused. */
+export function isForSignIns({ verb, outcome }: Filter): boolean {
+  return verb === 'sign-in' || verb === 'sign-out' || outcome === 'refused';
+}
+
 /** As the API takes it. An outcome that it does not know is its to refuse. */
-export function asked(filter: Filter): Filter & { outcome?: Schemas['Outcome'] } {
-  return { ...filter, outcome: filter.outcome as Schemas['Outcome'] | undefined };
+export function asked({ 'sign-ins': signIns, within = '', ...filter }: Filter, now = Date.now()) {
+  const hours = ranges[within]?.hours;
+  return {
+    ...filter,
+    outcome: filter.outcome as Schemas['Outcome'] | undefined,
+    sign_ins: signIns || isForSignIns(filter) ? undefined : false,
+    since: hours === undefined ? undefined : new Date(now - hours * 3_600_000).toISOString(),
+  };
 }

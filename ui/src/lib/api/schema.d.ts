@@ -1525,6 +1525,12 @@ export interface operations {
                 verb?: string;
                 /** @description With this outcome. */
                 outcome?: components["schemas"]["Outcome"];
+                /** @description With sign-ins and sign-outs, `true` if absent. */
+                sign_ins?: boolean;
+                /** @description Written then or later. */
+                since?: string;
+                /** @description Written before then. */
+                until?: string;
                 /** @description At most this many lines, 100 if absent. */
                 limit?: number;
                 /** @description The `continue` of the page before. */
