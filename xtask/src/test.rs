@@ -157,8 +157,8 @@ fn test_in_browser(
     node::install_modules(&browser)?;
     let mut node = Command::new("node");
     node.current_dir(&browser)
-        // Each file starts a demo of its own.
-        .args(["--test", "--test-concurrency=1"])
+        // Each file starts a demo of its own, and waits most of the time.
+        .args(["--test", "--test-concurrency=2"])
         .env("CHROMIUM", chromium);
     steps.run("browser tests", environment.given_to(&mut node))
 }

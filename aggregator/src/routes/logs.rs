@@ -34,6 +34,7 @@ pub struct LogBody {
     /// The last so many lines of each container (or of the activity log), 100 if absent.
     tail: Option<u32>,
     /// Only lines of the last so many seconds.
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 4_294_967_295_i64)]
     since_seconds: Option<u32>,
     /// The log of each container's run before the present one.
     #[serde(default)]
@@ -115,6 +116,7 @@ pub struct Since {
     /// Begin with the last so many lines of each container, 100 if absent.
     tail: Option<u32>,
     /// Begin with the lines of the last so many seconds.
+    #[param(value_type = Option<i64>, minimum = 0, maximum = 4_294_967_295_i64)]
     since_seconds: Option<u32>,
 }
 

@@ -996,7 +996,7 @@ export interface components {
             /** @description The log of each container's run before the present one. */
             previous?: boolean;
             /**
-             * Format: int32
+             * Format: int64
              * @description Only lines of the last so many seconds.
              */
             since_seconds?: number | null;
