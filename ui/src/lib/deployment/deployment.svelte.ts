@@ -46,6 +46,8 @@ export class DeploymentModel {
     return this.deployment?.as_of ?? fleet.lost(this.target.cluster);
   });
   #presence: Schemas['Presence'] | undefined;
+  /** Counts up with each reading, and with what is newer than the reading under way. */
+  #version = 0;
 
   constructor(readonly target: Target) {}
 
@@ -64,18 +66,23 @@ export class DeploymentModel {
 
   async reload(): Promise<void> {
     const before = this.deployment;
+    this.#version += 1;
+    const version = this.#version;
     await this.found.load();
+    if (version !== this.#version) return;
     const { value } = this.found;
     if (this.found.problem === undefined && value?.answer?.state === 'answered') {
       this.gone = before !== undefined && value.deployment === undefined;
     }
-    this.clusterGone = before !== undefined && value !== undefined && value.answer === undefined;
+    const wasThere = before !== undefined || this.clusterGone;
+    this.clusterGone = wasThere && value !== undefined && value.answer === undefined;
     this.changes += 1;
   }
 
   #apply(changes: Change[]): void {
     for (const change of changes) {
       if (change.kind === 'cluster_gone' && change.cluster === this.target.cluster) {
+        this.#version += 1;
         this.clusterGone = true;
       } else if (change.kind === 'cluster' && change.cluster.cluster === this.target.cluster) {
         this.#seen(change.cluster.presence);
@@ -87,8 +94,7 @@ export class DeploymentModel {
 
   /** Its cluster went or came: everything is read again. */
   #seen(presence: Schemas['Presence']): void {
-    this.clusterGone = false;
-    if (presence !== this.#presence) {
+    if (presence !== this.#presence || this.clusterGone) {
       this.#presence = presence;
       void this.reload();
     }
