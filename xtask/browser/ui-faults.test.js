@@ -13,6 +13,7 @@ import { startAgent, startAggregator } from './programs.js';
 import { startProxy } from './proxy.js';
 import { writeLines } from './simulator.js';
 import { openUi, saysThatItWasCut, signInAs } from './ui.js';
+import { addUser, setUser } from './users.js';
 
 let demo;
 let browser;
@@ -49,32 +50,15 @@ async function restart({ cluster, namespace, deployment_name }) {
   await (await signIn(demo)).post('/restart', { cluster, namespace, deployment_name });
 }
 
-/** Changes the file of users; `undefined` takes somebody out of it. */
-async function setUser(name, user) {
-  const file = join(demo.data, 'users.json');
-  const { users, ...rest } = JSON.parse(await readFile(file, 'utf8'));
-  await writeFile(`${file}.next`, JSON.stringify({ ...rest, users: { ...users, [name]: user } }), { mode: 0o600 });
-  await rename(`${file}.next`, file);
-  return users;
-}
-
-/** Somebody with the password of the demo's user. */
-async function addUser(name) {
-  const { [demo.user]: user } = await setUser(name, undefined);
-  await setUser(name, user);
-  await eventually('the new user is known', () => signIn({ ...demo, user: name }).catch(() => undefined));
-  return { ...demo, user: name };
-}
-
 test('whose sessions somebody else ends is asked to sign in again, and the log and the feed go on', async (t) => {
   const deployment = take();
   await writeLines(demo, deployment, 10);
-  const guest = await addUser('guest');
-  const { guest: rights } = await setUser('nobody', undefined);
+  const guest = await addUser(demo, 'guest');
+  const { guest: rights } = await setUser(demo, 'nobody', undefined);
   const page = await open(t, { path: `${placeOf(deployment)}/logs` }, guest);
   await page.getByRole('log').getByText('INFO').first().waitFor();
 
-  await setUser('guest', undefined);
+  await setUser(demo, 'guest', undefined);
   const dialog = page.getByRole('dialog', { name: 'Sign in again' });
   await dialog.waitFor();
   await page.getByRole('button', { name: 'Reconnecting', includeHidden: true }).waitFor();
@@ -83,7 +67,7 @@ test('whose sessions somebody else ends is asked to sign in again, and the log a
   await dialog.getByRole('alert').getByText('User or password is wrong').waitFor();
   assert.deepEqual(await violations(page), []);
 
-  await setUser('guest', rights);
+  await setUser(demo, 'guest', rights);
   await eventually('the user is known again', () => signIn(guest).catch(() => undefined));
   await signInAs(page, guest);
   await dialog.waitFor({ state: 'detached' });

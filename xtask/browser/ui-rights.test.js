@@ -1,14 +1,13 @@
 // What somebody sees who may see parts of a cluster: the parts, and no count of the rest.
 
 import assert from 'node:assert/strict';
-import { readFile, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { violations } from './accessible.js';
 import { launch } from './chromium.js';
-import { eventually, signIn, startDemo } from './demo.js';
+import { signIn, startDemo } from './demo.js';
 import { openUi } from './ui.js';
+import { addUser } from './users.js';
 
 let demo;
 let browser;
@@ -30,15 +29,8 @@ after(async () => {
 async function addViewer() {
   const { items } = await (await signIn(demo)).get('/deployments?cluster=cluster-a&health=healthy&limit=1');
   const [{ namespace }] = items;
-  const file = join(demo.data, 'users.json');
-  const { users, ...rest } = JSON.parse(await readFile(file, 'utf8'));
   const grants = [{ role: 'viewer', clusters: ['cluster-a'], namespaces: [namespace] }];
-  const changed = { ...rest, users: { ...users, vera: { ...users[demo.user], grants } } };
-  await writeFile(`${file}.next`, JSON.stringify(changed), { mode: 0o600 });
-  await rename(`${file}.next`, file);
-  const account = { ...demo, user: 'vera', namespace };
-  await eventually('the new user is known', () => signIn(account).catch(() => undefined));
-  return account;
+  return { ...(await addUser(demo, 'vera', grants)), namespace };
 }
 
 test('the fleet shows no totals of a cluster of which one namespace may be seen', async (t) => {

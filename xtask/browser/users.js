@@ -1,0 +1,24 @@
+// The people of a demo.
+
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { eventually, signIn } from './demo.js';
+
+/** Changes the file of users; `undefined` takes somebody out of it. Resolves to the users before. */
+export async function setUser(demo, name, user) {
+  const file = join(demo.data, 'users.json');
+  const { users, ...rest } = JSON.parse(await readFile(file, 'utf8'));
+  await writeFile(`${file}.next`, JSON.stringify({ ...rest, users: { ...users, [name]: user } }), { mode: 0o600 });
+  await rename(`${file}.next`, file);
+  return users;
+}
+
+/** Somebody with the password of the demo's user, and these grants instead of that user's. Resolves to the account. */
+export async function addUser(demo, name, grants) {
+  const { [demo.user]: user } = await setUser(demo, name, undefined);
+  await setUser(demo, name, { ...user, grants: grants ?? user.grants });
+  const account = { ...demo, user: name };
+  await eventually('the new user is known', () => signIn(account).catch(() => undefined));
+  return account;
+}
