@@ -118,8 +118,10 @@ pub enum EnrolmentError {
         /// The cluster.
         cluster: ClusterName,
     },
-    /// The link was used, has come of age, or never was one.
-    #[error("this link has been used, or is too old, or was never made; have a new one made")]
+    /// The invitation was used or withdrawn, has expired, or never was one.
+    #[error(
+        "this invitation was used or withdrawn, has expired, or was never made; make a new one"
+    )]
     InvitationUnknown,
     /// Which keys the cluster has is not known.
     #[error(
@@ -261,6 +263,15 @@ impl Enrolment {
     pub async fn invite(&self, cluster: &ClusterName) -> Result<u64, EnrolmentError> {
         let until = Timestamp::now() + INVITATION_LASTS;
         self.issued.invite(cluster, until).await
+    }
+
+    /// Whether an invitation is of its cluster's present generation.
+    ///
+    /// # Errors
+    /// When the bucket does not answer.
+    pub async fn still_invites(&self, invitation: &Invitation) -> Result<bool, EnrolmentError> {
+        let generation = self.issued.generation(&invitation.cluster).await?;
+        Ok(generation == invitation.generation)
     }
 
     /// Locks out one credential of a cluster, or all of them: whoever is connected with it is cut off before this returns, and with all

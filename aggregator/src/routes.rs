@@ -35,6 +35,7 @@ mod enrolment;
 mod events;
 mod fleet;
 mod health;
+mod invitations;
 mod join;
 mod logs;
 mod metrics;
@@ -61,6 +62,8 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(enrolment::revoke_cluster))
         .routes(routes!(join::invite_cluster))
         .routes(routes!(join::join_cluster))
+        .routes(routes!(invitations::list_invitations))
+        .routes(routes!(invitations::withdraw_invitation))
         .routes(routes!(namespaces::list_namespaces))
         .routes(routes!(fleet::list_fleet_deployments))
         .routes(routes!(deployments::list_deployments))

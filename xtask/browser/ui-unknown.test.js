@@ -112,6 +112,24 @@ test('a name that is taken is said while it is typed, and nothing is said to hav
   assert.equal(await dialog.getByText('has joined').count(), 0);
 });
 
+test('a command that nobody has run yet is listed, and joins nothing once it was withdrawn', async (t) => {
+  const page = await open(t, '?add');
+  const dialog = page.getByRole('dialog', { name: 'Add a cluster' });
+  await dialog.getByLabel('Name').fill('cluster-new');
+  await dialog.getByRole('button', { name: 'Make the command' }).click();
+  const command = await dialog.getByText('curl -fsS').innerText();
+  await dialog.getByText('Close', { exact: true }).click();
+  const waiting = page.getByRole('region', { name: /Waiting to join/ });
+  await waiting.getByText('cluster-new').waitFor();
+  await waiting.getByText(/^Command made by admin, not run yet. Expires in 1[45] min.$/).waitFor();
+  assert.deepEqual(await violations(page), []);
+  await waiting.getByRole('button', { name: 'Withdraw the invitation of cluster-new' }).click();
+  await waiting.getByText('cluster-new').waitFor({ state: 'detached' });
+  const path = new URL(/'(http[^']+)'/.exec(command)[1]).pathname;
+  const late = await fetch(demo.url + path, { method: 'POST' });
+  assert.match(await late.text(), /invitation_unknown/);
+});
+
 test('a cluster that is offline is removed where that is advised, once its name was typed', async (t) => {
   const page = await open(t, '');
   const pid = demo.pids['agent cluster-d'];

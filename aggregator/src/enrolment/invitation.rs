@@ -5,6 +5,8 @@ use std::time::Duration;
 use async_nats::jetstream::kv::{self, DeleteErrorKind, Store};
 use async_nats::jetstream::{Context, stream::StorageType};
 use bus_schema::ClusterName;
+use futures::TryStreamExt as _;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Agent, EnrolmentError, within};
@@ -35,11 +37,14 @@ pub struct Invitation {
 pub struct Found {
     /// What the link is for.
     pub invitation: Invitation,
-    key: String,
+    /// By which it can be withdrawn, and nobody can join: the hash of the link's token.
+    pub id: SessionKey,
+    /// When it was made.
+    pub created_at: Timestamp,
     revision: u64,
 }
 
-/// All links that have neither been used nor come of age.
+/// All links that have neither been used nor expired.
 #[derive(Debug, Clone)]
 pub struct Invitations {
     bucket: Store,
@@ -83,25 +88,45 @@ impl Invitations {
         parse_value(value)
     }
 
-    /// What a token is for; `None` if it was used, has come of age, or never was one. One whose record cannot be read is good for
+    /// The invitation of this id; `None` if it was used, has expired, or never was one. One whose record cannot be read is good for
     /// nothing, too.
     ///
     /// # Errors
     /// When the bucket does not answer.
-    pub async fn find(&self, token: &Token) -> Result<Option<Found>, EnrolmentError> {
-        let key = token.key().as_str().to_owned();
-        let Some(entry) = within(self.bucket.entry(key.as_str())).await? else {
+    pub async fn find(&self, id: &SessionKey) -> Result<Option<Found>, EnrolmentError> {
+        let Some(entry) = within(self.bucket.entry(id.as_str())).await? else {
             return Ok(None);
         };
         if entry.operation != kv::Operation::Put {
             return Ok(None);
         }
-        let invitation = Self::parse(&key, &entry.value).ok();
-        Ok(invitation.map(|invitation| Found {
+        let created_at = Timestamp::from_nanosecond(entry.created.unix_timestamp_nanos());
+        let (Ok(invitation), Ok(created_at)) = (Self::parse(&entry.key, &entry.value), created_at)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Found {
             invitation,
-            key,
+            id: id.clone(),
+            created_at,
             revision: entry.revision,
         }))
+    }
+
+    /// All that have neither been used nor expired, the newest first.
+    ///
+    /// # Errors
+    /// When the bucket does not answer.
+    pub async fn list(&self) -> Result<Vec<Found>, EnrolmentError> {
+        let keys = within(self.bucket.keys()).await?;
+        let keys: Vec<String> = within(keys.try_collect()).await?;
+        let ids = keys.iter().filter_map(|key| key.parse().ok());
+        let mut found = Vec::new();
+        for id in ids.collect::<Vec<SessionKey>>() {
+            found.extend(self.find(&id).await?);
+        }
+        found.sort_by_key(|found| std::cmp::Reverse(found.created_at));
+        Ok(found)
     }
 
     /// Uses it up. Of several who try at once, one succeeds.
@@ -111,10 +136,13 @@ impl Invitations {
     pub async fn take(&self, found: Found) -> Result<Invitation, EnrolmentError> {
         let Found {
             invitation,
-            key,
+            id,
             revision,
+            ..
         } = found;
-        let taken = self.bucket.delete_expect_revision(&key, Some(revision));
+        let taken = self
+            .bucket
+            .delete_expect_revision(id.as_str(), Some(revision));
         match tokio::time::timeout(super::WITHIN, taken).await {
             Ok(Ok(())) => Ok(invitation),
             Ok(Err(error)) if error.kind() == DeleteErrorKind::WrongLastRevision => {

@@ -181,6 +181,12 @@ impl Issued {
         .await
     }
 
+    /// How often all of a cluster was locked out.
+    pub async fn generation(&self, cluster: &ClusterName) -> Result<u64, EnrolmentError> {
+        let (_, entry) = self.read::<OfCluster>(cluster.as_str()).await?;
+        Ok(entry.generation)
+    }
+
     /// One credential of a cluster, if it has it.
     pub async fn one(&self, cluster: &ClusterName, key: &UserKey) -> Result<LetIn, EnrolmentError> {
         if !self.of(cluster).await?.contains(key) {

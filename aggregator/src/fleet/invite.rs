@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use bus_schema::{ClusterName, OperationId};
+use bus_schema::{ClusterName, OperationId, Right};
 
 use super::Fleet;
 use super::enroll::entry;
@@ -11,7 +11,7 @@ use super::order::RequestId;
 use crate::actor::Actor;
 use crate::enrolment::{Agent, Enrolled, EnrolmentError, Found, Invitation};
 use crate::problem::Problem;
-use crate::sessions::Token;
+use crate::sessions::{SessionKey, Token};
 
 impl Fleet {
     /// Makes a link with which a cluster joins, once.
@@ -42,13 +42,62 @@ impl Fleet {
         .await
     }
 
-    /// What a link's token is for.
+    /// The invitation of this id.
     ///
     /// # Errors
-    /// When it is for nothing any more, or the bus is away.
-    pub async fn invitation(&self, token: &Token) -> Result<Found, Problem> {
-        let found = self.any_doorkeeper()?.invitations.find(token).await?;
+    /// When it is good for nothing any more, or the bus is away.
+    pub async fn invitation(&self, id: &SessionKey) -> Result<Found, Problem> {
+        let found = self.any_doorkeeper()?.invitations.find(id).await?;
         found.ok_or_else(|| EnrolmentError::InvitationUnknown.into())
+    }
+
+    /// The invitations to clusters that the actor may enroll, the newest first.
+    ///
+    /// # Errors
+    /// When the bus is away.
+    pub async fn invitations(&self, actor: &Actor) -> Result<Vec<Found>, Problem> {
+        let doorkeeper = self.any_doorkeeper()?;
+        let mut found = doorkeeper.invitations.list().await?;
+        found.retain(|found| may_enroll(actor, &found.invitation));
+        let mut still_good = Vec::with_capacity(found.len());
+        for found in found {
+            if doorkeeper
+                .enrolment
+                .still_invites(&found.invitation)
+                .await?
+            {
+                still_good.push(found);
+            }
+        }
+        Ok(still_good)
+    }
+
+    /// Withdraws an invitation: nobody joins with it any more.
+    ///
+    /// # Errors
+    /// When the actor may not enroll its cluster, it was used meanwhile, or audit or bus are away.
+    pub async fn withdraw(
+        self: &Arc<Self>,
+        actor: &Actor,
+        request_id: &RequestId,
+        id: &SessionKey,
+    ) -> Result<(OperationId, ClusterName), Problem> {
+        let found = self.invitation(id).await?;
+        if !may_enroll(actor, &found.invitation) {
+            return Err(EnrolmentError::InvitationUnknown.into());
+        }
+        let cluster = found.invitation.cluster.clone();
+        let doorkeeper = self.doorkeeper(actor, &cluster)?;
+        let caller = (actor.user.as_str(), actor.address);
+        let mut entry = entry(caller, request_id, "withdraw", &cluster);
+        entry.detail = Some(format!("an invitation by {}", found.invitation.by));
+        let withdrawn = self.audited(
+            entry,
+            async move { doorkeeper.invitations.take(found).await },
+        );
+        withdrawn
+            .await
+            .map(|(operation_id, _)| (operation_id, cluster))
     }
 
     /// Uses a link up: makes the credential, in the name of whoever has made the link.
@@ -72,4 +121,9 @@ impl Fleet {
         });
         joined.await.map(|(_, joined)| joined)
     }
+}
+
+/// Of an invitation to another cluster nothing is said, not even that it is there.
+fn may_enroll(actor: &Actor, invitation: &Invitation) -> bool {
+    actor.grants.may(Right::Enroll, &invitation.cluster, None)
 }

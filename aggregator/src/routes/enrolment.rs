@@ -157,6 +157,6 @@ fn address(url: String) -> Result<String, Problem> {
     Ok(url)
 }
 
-fn invalid(field: &'static str, error: &dyn std::fmt::Display) -> Problem {
+pub(super) fn invalid(field: &'static str, error: &dyn std::fmt::Display) -> Problem {
     Problem::new(ProblemCode::InvalidValue, format!("{field}: {error}")).field(field)
 }

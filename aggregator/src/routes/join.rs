@@ -105,7 +105,7 @@ pub async fn join_cluster(
     let sources = attempts.link(address);
     attempts.take(&sources, Instant::now()).map_err(too_often)?;
     let found = match Token::parse(&token) {
-        Some(token) => app.fleet.invitation(&token).await,
+        Some(token) => app.fleet.invitation(&token.key()).await,
         None => Err(EnrolmentError::InvitationUnknown.into()),
     };
     if !matches!(&found, Err(problem) if problem.code == ProblemCode::InvitationUnknown) {
@@ -126,7 +126,7 @@ pub async fn join_cluster(
 }
 
 /// A link is worth no more than its maker: who has lost the right since, or has another password, has lost the link as well.
-fn still_may(app: &App, invitation: &Invitation) -> Result<(), Problem> {
+pub(super) fn still_may(app: &App, invitation: &Invitation) -> Result<(), Problem> {
     let Invitation {
         cluster,
         by,

@@ -7,7 +7,7 @@ export type Field = (typeof fields)[number];
 const names = [...fields, 'sign-ins', 'within'] as const;
 export type Filter = Partial<Record<(typeof names)[number], string>>;
 
-export const verbs = ['restart', 'enroll', 'invite', 'revoke', 'sign-in', 'sign-out'];
+export const verbs = ['restart', 'enroll', 'invite', 'withdraw', 'revoke', 'sign-in', 'sign-out'];
 /** How long ago at most, in hours. */
 export const ranges: Record<string, { label: string; hours: number }> = {
   '1h': { label: 'last hour', hours: 1 },

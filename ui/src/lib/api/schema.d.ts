@@ -186,6 +186,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Invitations that wait to be used
+         * @description Those to clusters that the caller may enroll. One that was used, withdrawn or has expired is not listed, nor one whose maker could not
+         *     make it again.
+         */
+        get: operations["list_invitations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/invitations/{invitation_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Withdraw an invitation
+         * @description Its command is good for nothing then. A cluster that has joined with it stays: lock that out with `DELETE /clusters/{cluster}`.
+         */
+        delete: operations["withdraw_invitation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/join/{token}": {
         parameters: {
             query?: never;
@@ -942,6 +983,11 @@ export interface components {
          * @enum {string}
          */
         Hop: "aggregator" | "bus" | "agent" | "kubernetes";
+        /** @description Invitations that can still be used. */
+        InvitationList: {
+            /** @description The newest first. */
+            items: components["schemas"]["PendingInvitation"][];
+        };
         /**
          * @description How the cluster is to join.
          * @example {}
@@ -1272,6 +1318,25 @@ export interface components {
             scope?: string | null;
             username: string;
         };
+        /** @description A command of `POST /clusters/{cluster}/invite` that nobody has run yet. */
+        PendingInvitation: {
+            /** @description Who has made it. */
+            by: string;
+            /** @description The cluster that it joins. */
+            cluster: components["schemas"]["ClusterName"];
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description Until when it is good.
+             */
+            expires_at: string;
+            /** @description By which it can be withdrawn. It is no secret: nobody can join with it. */
+            id: string;
+        };
         /** @description A pod's name: a DNS-1123 subdomain. */
         PodName: string;
         /** @description What keeps a container from becoming ready. */
@@ -1500,6 +1565,13 @@ export interface components {
             cluster: components["schemas"]["ClusterName"];
             deployment_name?: components["schemas"]["DeploymentName"] | null;
             namespace?: components["schemas"]["Namespace"] | null;
+        };
+        /** @description An invitation with which nobody can join any more. */
+        WithdrawnInvitation: {
+            /** @description The cluster. */
+            cluster: components["schemas"]["ClusterName"];
+            /** @description The operation, as it stands in the audit. */
+            operation_id: components["schemas"]["OperationId"];
         };
     };
     responses: never;
@@ -1848,6 +1920,65 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_EventSummary"];
+                };
+            };
+            /** @description A failure: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_invitations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationList"];
+                };
+            };
+            /** @description A failure: `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdraw_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its `id` in `GET /invitations`. */
+                invitation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WithdrawnInvitation"];
                 };
             };
             /** @description A failure: `code` says which */

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Schemas } from '$lib/api';
 
 import { concerns, needAttention } from './attention';
+import { sortClusters } from './order';
 import { healthOf, totals } from './totals';
 
 type Cluster = Schemas['ClusterView'];
@@ -54,5 +55,29 @@ describe('totals', () => {
       health: { healthy: 2, failed: 1, unknown: 3 },
       uncounted: 1,
     });
+  });
+});
+
+describe('the order of clusters', () => {
+  const clusters = [
+    cluster('b', { counts: { deployments: 9, namespaces: 1, health: { healthy: 9 } } }),
+    cluster('a', { counts: { deployments: 1, namespaces: 1, health: { healthy: 1 } } }),
+    cluster('crashing', { counts: { deployments: 3, namespaces: 1, health: { failed: 2, healthy: 1 } } }),
+    cluster('skewed', { conditions: [skewed], counts: undefined }),
+    cluster('gone', { presence: 'offline', last_seen: '2026-01-01T00:00:00Z' }),
+  ];
+  const names = (sort: string) => sortClusters(clusters, sort).map(({ cluster }) => cluster);
+
+  it('is the worst first', () => {
+    expect(names('worst')).toEqual(['gone', 'skewed', 'crashing', 'a', 'b']);
+  });
+
+  it('is that of a column, and the other way round', () => {
+    expect(names('cluster')).toEqual(['a', 'b', 'crashing', 'gone', 'skewed']);
+    expect(names('-cluster')).toEqual(['skewed', 'gone', 'crashing', 'b', 'a']);
+    expect(names('heard')[0]).toBe('gone');
+    expect(names('health')[0]).toBe('crashing');
+    // One that counts nothing is no cluster without deployments.
+    expect(names('deployments')).toEqual(['b', 'crashing', 'gone', 'a', 'skewed']);
   });
 });

@@ -1,0 +1,107 @@
+//! `GET /invitations` and `DELETE /invitations/{invitation_id}`: the commands that were made and not run yet.
+
+use axum::Json;
+use axum::extract::State;
+use bus_schema::{ClusterName, OperationId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::enrolment::invalid;
+use super::join::still_may;
+use crate::actor::Actor;
+use crate::app::App;
+use crate::enrolment::{Found, INVITATION_LASTS};
+use crate::extract;
+use crate::fleet::RequestId;
+use crate::problem::Problem;
+use crate::sessions::SessionKey;
+
+/// Invitations that can still be used.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct InvitationList {
+    /// The newest first.
+    items: Vec<PendingInvitation>,
+}
+
+/// A command of `POST /clusters/{cluster}/invite` that nobody has run yet.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PendingInvitation {
+    /// By which it can be withdrawn. It is no secret: nobody can join with it.
+    #[schema(pattern = "^[0-9a-f]{64}$", min_length = 64, max_length = 64)]
+    id: String,
+    /// The cluster that it joins.
+    cluster: ClusterName,
+    /// Who has made it.
+    by: String,
+    /// When.
+    created_at: Timestamp,
+    /// Until when it is good.
+    expires_at: Timestamp,
+}
+
+impl From<Found> for PendingInvitation {
+    fn from(found: Found) -> Self {
+        Self {
+            id: found.id.as_str().to_owned(),
+            cluster: found.invitation.cluster,
+            by: found.invitation.by,
+            created_at: found.created_at,
+            expires_at: found.created_at + INVITATION_LASTS,
+        }
+    }
+}
+
+/// An invitation with which nobody can join any more.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WithdrawnInvitation {
+    /// The operation, as it stands in the audit.
+    operation_id: OperationId,
+    /// The cluster.
+    cluster: ClusterName,
+}
+
+/// Which invitation.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct InvitationPath {
+    /// Its `id` in `GET /invitations`.
+    #[param(pattern = "^[0-9a-f]{64}$", min_length = 64, max_length = 64)]
+    invitation_id: String,
+}
+
+/// Invitations that wait to be used
+///
+/// Those to clusters that the caller may enroll. One that was used, withdrawn or has expired is not listed, nor one whose maker could not
+/// make it again.
+#[utoipa::path(get, path = "/invitations", tag = "Fleet", responses((status = 200, body = InvitationList), Problem))]
+pub async fn list_invitations(
+    State(app): State<App>,
+    actor: Actor,
+) -> Result<Json<InvitationList>, Problem> {
+    let mut found = app.fleet.invitations(&actor).await?;
+    found.retain(|found| still_may(&app, &found.invitation).is_ok());
+    Ok(Json(InvitationList {
+        items: found.into_iter().map(PendingInvitation::from).collect(),
+    }))
+}
+
+/// Withdraw an invitation
+///
+/// Its command is good for nothing then. A cluster that has joined with it stays: lock that out with `DELETE /clusters/{cluster}`.
+#[utoipa::path(delete, path = "/invitations/{invitation_id}", tag = "Fleet", params(InvitationPath),
+    responses((status = 200, body = WithdrawnInvitation), Problem))]
+pub async fn withdraw_invitation(
+    State(app): State<App>,
+    actor: Actor,
+    request_id: RequestId,
+    extract::Path(InvitationPath { invitation_id }): extract::Path<InvitationPath>,
+) -> Result<Json<WithdrawnInvitation>, Problem> {
+    let id = invitation_id.parse::<SessionKey>();
+    let id = id.map_err(|error| invalid("invitation_id", &error))?;
+    let (operation_id, cluster) = app.fleet.withdraw(&actor, &request_id, &id).await?;
+    Ok(Json(WithdrawnInvitation {
+        operation_id,
+        cluster,
+    }))
+}
