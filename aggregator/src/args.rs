@@ -10,15 +10,17 @@ use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
 use jiff::SignedDuration;
 
-use crate::enrolment::ImageName;
+use crate::enrolment::{AGENT_CREDENTIAL_LIFETIME_MAX, ImageName};
 use crate::listener::PER_ADDRESS;
 use crate::public_url::PublicUrl;
 
 mod audit;
 mod bus;
+mod sign;
 
 pub use audit::{AuditCommand, AuditExport};
 pub use bus::{BusCommand, BusCreds, BusInit, BusRecords, BusRenew, BusRevoke};
+pub use sign::Sign;
 
 /// One API for the deployments of every Kubernetes cluster.
 #[derive(Debug, Parser)]
@@ -56,6 +58,8 @@ pub enum Command {
     Enroll(Enroll),
     /// Lock a cluster out: its agents are cut off, and it is forgotten.
     Revoke(Revoke),
+    /// Sign for a `serve` on this machine, so that the process that serves HTTP holds no signing key.
+    Sign(Sign),
     /// Ask a running `serve` on this machine whether it can do its work: ends with 0 if so.
     Healthcheck(Healthcheck),
     /// Print the API's OpenAPI document.
@@ -91,7 +95,7 @@ fn credential_lifetime(text: &str) -> Result<Duration, String> {
         || "write it like 2160h or 12h, without days; an hour to 400 days of 24h".to_owned();
     let duration: SignedDuration = text.parse().map_err(|_| wrong())?;
     let duration = Duration::try_from(duration).map_err(|_| wrong())?;
-    let is_one = (Duration::from_hours(1)..=Duration::from_hours(24 * 400)).contains(&duration);
+    let is_one = (Duration::from_hours(1)..=AGENT_CREDENTIAL_LIFETIME_MAX).contains(&duration);
     is_one.then_some(duration).ok_or_else(wrong)
 }
 
@@ -113,6 +117,9 @@ pub struct BusLink {
         default_value = "bus/aggregator"
     )]
     pub bus_keys: PathBuf,
+    /// The socket of `aggregator sign`, as for `serve`.
+    #[arg(long, env = "MCA_SIGNER", value_name = "SOCKET")]
+    pub signer: Option<PathBuf>,
     /// Replicas of what is kept in JetStream, as for `serve`.
     #[arg(
         long,
@@ -200,6 +207,9 @@ pub struct Serve {
     /// The directory `aggregator` that `aggregator bus init` made. Without it no clusters can be let in or locked out.
     #[arg(long, env = "MCA_BUS_KEYS", value_name = "DIR")]
     pub bus_keys: Option<PathBuf>,
+    /// The socket of `aggregator sign`, which signs instead of this process: --bus-keys needs no operator-signing.nk and no agent-scope.nk then.
+    #[arg(long, env = "MCA_SIGNER", value_name = "SOCKET", requires = "bus_keys")]
+    pub signer: Option<PathBuf>,
     /// The nats-server as the clusters reach it, for the manifests that join them [default: --nats-url].
     #[arg(long, env = "MCA_AGENT_NATS_URL", value_name = "URL")]
     pub agent_nats_url: Option<String>,

@@ -34,7 +34,7 @@ impl Link {
     pub(crate) async fn open(args: &BusLink) -> Result<Self> {
         let creds = AggregatorKeys::aggregator_creds(&args.bus_keys);
         let servers = Servers::new(&args.nats_url, args.nats_ca.as_deref())?;
-        let gate = Gate::open(&servers, &args.bus_keys).await?;
+        let gate = Gate::open(&servers, &args.bus_keys, args.signer.as_deref()).await?;
         let bus = Bus::connect(&servers, Some(&creds)).await?;
         let is_up = || bus.is_up() && gate.system().is_up();
         wait_for(is_up, &args.nats_url, &args.bus_keys).await?;

@@ -6,15 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::Context;
-use bus_keys::{CredentialRequest, JwtError, NotProven, Secret, Token, UserKey};
+use bus_keys::{CredentialRequest, Credentials, Key, Kind, Secret, Token, UserKey};
 use bus_schema::ClusterName;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use crate::bus::BusError;
-use crate::records::RecordError;
 use crate::store::StoreError;
 
+mod error;
 mod gate;
 mod invitation;
 mod issued;
@@ -24,6 +23,7 @@ mod renewal;
 mod revocation;
 mod system;
 
+pub use error::EnrolmentError;
 pub use gate::{AccountUsage, Gate};
 pub use invitation::{Found, INVITATION_LASTS, Invitation, Invitations};
 pub(crate) use issued::{check as check_credentials, emptied as emptied_credentials};
@@ -43,6 +43,9 @@ const WITHIN: Duration = Duration::from_secs(10);
 
 /// How long an agent's credential is good for, unless it is renewed.
 pub const AGENT_CREDENTIAL_LIFETIME: Duration = Duration::from_hours(24 * 90);
+
+/// The longest that can be set.
+pub const AGENT_CREDENTIAL_LIFETIME_MAX: Duration = Duration::from_hours(24 * 400);
 
 /// Lets clusters in and locks credentials out.
 #[derive(Debug, Clone)]
@@ -81,87 +84,6 @@ pub enum Given {
     Token(Token),
 }
 
-/// Why nobody was let in or locked out.
-#[derive(Debug, thiserror::Error)]
-pub enum EnrolmentError {
-    /// The cluster has as many credentials as it may.
-    #[error("{cluster} has two credentials already; lock one of them out first: {keys}")]
-    TooManyCredentials {
-        /// The cluster.
-        cluster: ClusterName,
-        /// Their public keys.
-        keys: String,
-    },
-    /// The key was locked out before.
-    #[error("this key was locked out and stays so; make another one with `agent keygen`")]
-    KeyLockedOut,
-    /// The caller has not shown that the private key is theirs.
-    #[error("{0}")]
-    NotProven(#[from] NotProven),
-    /// The key is another cluster's.
-    #[error("this key is the credential of {holder}; make another one with `agent keygen`")]
-    KeyOfAnotherCluster {
-        /// Its cluster.
-        holder: ClusterName,
-    },
-    /// There is nothing to lock out.
-    #[error("{cluster} has no such credential")]
-    CredentialUnknown {
-        /// The cluster.
-        cluster: ClusterName,
-    },
-    /// Somebody is there whom nobody has let in here.
-    #[error(
-        "an agent of {cluster} is there with a credential that was not enrolled here, so its key is not known: lock it out with `aggregator bus revoke KEY`; the nats-server's /connz?auth=true shows the key"
-    )]
-    CredentialUnrecorded {
-        /// The cluster.
-        cluster: ClusterName,
-    },
-    /// The invitation was used or withdrawn, has expired, or never was one.
-    #[error(
-        "this invitation was used or withdrawn, has expired, or was never made; make a new one"
-    )]
-    InvitationUnknown,
-    /// Which keys the cluster has is not known.
-    #[error(
-        "the record {record} cannot be read ({error}), so which keys the cluster has is not known: lock them out with `aggregator bus revoke KEY`, then delete the record with `aggregator bus records --delete {record}`"
-    )]
-    RecordUnreadable {
-        /// Where it stands.
-        record: String,
-        /// The state of the bucket in which it stood there.
-        revision: u64,
-        /// What is wrong with it.
-        error: RecordError,
-    },
-    /// The bucket does not answer.
-    #[error("the bucket of credentials does not answer")]
-    BucketUnavailable(#[source] Option<Box<dyn std::error::Error + Send + Sync>>),
-    /// The system account does not answer.
-    #[error("the nats-server does not answer about its accounts")]
-    SystemUnavailable(#[from] BusError),
-    /// The account's token would be larger than a message may be.
-    #[error(
-        "the list of revoked credentials is full ({0}): this one is recorded and not enforced yet, its holder still connects. Raise max_payload in nats-server.conf and restart the nats-server; it is enforced by itself then"
-    )]
-    RevocationsFull(AccountUsage),
-    /// The same for the record of it.
-    #[error(
-        "the list of revoked credentials is full ({0}), and this one was not recorded. Raise max_payload in nats-server.conf, restart the nats-server, and revoke it again"
-    )]
-    RevocationNotRecorded(AccountUsage),
-    /// The nats-server refuses the token.
-    #[error("the nats-server refuses the account's token: {0}")]
-    Refused(String),
-    /// What the nats-server has is no account of this bus.
-    #[error("the nats-server has another account than these keys are for")]
-    OtherAccount(#[from] JwtError),
-    /// Others change the same all the time.
-    #[error("others change the same at the same time")]
-    Contended,
-}
-
 impl Enrolment {
     /// Opens the bucket, makes it if there is none. What another one began is for [`reconcile_account`].
     ///
@@ -198,16 +120,18 @@ impl Enrolment {
         request: Option<&CredentialRequest>,
         by: &str,
     ) -> Result<Enrolled, EnrolmentError> {
-        let (keys, now) = (self.gate.keys(), Timestamp::now());
+        let now = Timestamp::now();
         let times = (now, now + self.lifetime);
         let enrolled = match request {
             Some(request) => {
                 let public_key = request.proven_for(cluster.as_str())?.clone();
                 self.refuse_taken(cluster, &public_key).await?;
-                let given = Given::Token(keys.agent(cluster, &public_key, times));
+                let signer = self.gate.signer();
+                let token = signer.agent(cluster, &public_key, times.1).await?;
+                let given = Given::Token(token);
                 Enrolled { public_key, given }
             }
-            None => self.new_credential(cluster, times),
+            None => self.new_credential(cluster, times.1).await?,
         };
         self.issued
             .add(cluster, &enrolled.public_key, by, times)
@@ -215,28 +139,38 @@ impl Enrolment {
         Ok(enrolled)
     }
 
-    /// Makes a credential in the name of an invitation, unless the cluster has been locked out since that was made.
+    /// Uses an invitation up and makes a credential in its name, unless the cluster has been locked out since it was made.
     ///
     /// # Errors
-    /// [`EnrolmentError::InvitationUnknown`] then; when the cluster has two credentials already, or the bucket does not answer.
+    /// [`EnrolmentError::InvitationUnknown`] then; when the cluster has two credentials already, or bucket or signing process do not answer.
     pub async fn enroll_invited(
         &self,
-        invitation: &Invitation,
+        found: Found,
+        invitations: &Invitations,
     ) -> Result<Enrolled, EnrolmentError> {
         let now = Timestamp::now();
         let times = (now, now + self.lifetime);
-        let enrolled = self.new_credential(&invitation.cluster, times);
+        // First, so that the link can be used again where nothing is signed.
+        let enrolled = self.new_credential(&found.invitation.cluster, times.1);
+        let enrolled = enrolled.await?;
+        let invitation = invitations.take(found).await?;
         self.issued
-            .add_invited(invitation, &enrolled.public_key, times)
+            .add_invited(&invitation, &enrolled.public_key, times)
             .await?;
         Ok(enrolled)
     }
 
-    fn new_credential(&self, cluster: &ClusterName, times: (Timestamp, Timestamp)) -> Enrolled {
-        let keys = self.gate.keys();
-        let (public_key, credentials) = keys.agent_credentials(cluster, times);
-        let given = Given::Credentials(credentials);
-        Enrolled { public_key, given }
+    async fn new_credential(
+        &self,
+        cluster: &ClusterName,
+        expires_at: Timestamp,
+    ) -> Result<Enrolled, EnrolmentError> {
+        let key = Key::generate(Kind::User);
+        let public_key = UserKey::from(&key);
+        let signer = self.gate.signer();
+        let token = signer.agent(cluster, &public_key, expires_at).await?;
+        let given = Given::Credentials(Credentials::text(&token, &key));
+        Ok(Enrolled { public_key, given })
     }
 
     /// Locking this cluster out would lock out the other holder of the key.

@@ -34,6 +34,7 @@ pub mod routes;
 pub mod run;
 pub mod sessions;
 pub mod sign_in;
+pub mod signer;
 pub mod store;
 mod ui;
 pub mod users;

@@ -25,15 +25,11 @@ async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Serve(args) => {
             log(args.log_format);
-            let mut terminate =
-                signal(SignalKind::terminate()).context("no signals can be received")?;
-            let stop = async move {
-                tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = tokio::signal::ctrl_c() => {}
-                }
-            };
-            run::serve(args, stop).await
+            run::serve(args, stop()?).await
+        }
+        Command::Sign(args) => {
+            log(args.log_format);
+            run::sign(&args, stop()?).await
         }
         Command::User {
             command: UserCommand::HashPassword,
@@ -68,6 +64,17 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Healthcheck(args) => healthcheck::ask(args.listen),
         Command::Openapi => Ok(std::io::stdout().write_all(openapi::pretty()?.as_bytes())?),
     }
+}
+
+/// Resolves when the process is to end.
+fn stop() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate()).context("no signals can be received")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+    })
 }
 
 /// The client library's own words are left out: each of them is also an event, which is told by the link to the bus.

@@ -122,6 +122,8 @@ codes! {
     Expired = "expired", GATEWAY_TIMEOUT, Agent, true;
     /// This aggregator has no keys to let clusters in with.
     EnrolmentUnavailable = "enrolment_unavailable", NOT_IMPLEMENTED, Aggregator, false;
+    /// The process that signs credentials does not answer.
+    SignerUnavailable = "signer_unavailable", SERVICE_UNAVAILABLE, Aggregator, true;
     /// The cluster has as many credentials as it may.
     CredentialsExhausted = "credentials_exhausted", CONFLICT, Aggregator, false;
     /// The cluster has no such credential.

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::app::{App, Parts};
-use crate::args::Serve;
+use crate::args::{Serve, Sign};
 use crate::audit::Audit;
 use crate::bus::Bus;
 use crate::client_address::TrustedProxies;
@@ -29,6 +29,7 @@ use crate::records::{self, UnreadableRecords};
 use crate::routes;
 use crate::sessions::{SessionCookie, Sessions};
 use crate::sign_in::Identity;
+use crate::signer::{SignerServer, SigningKeys};
 use crate::store::{self, StoreError};
 use crate::ui;
 use crate::users::Users;
@@ -78,6 +79,21 @@ pub async fn serve(mut args: Serve, stop: impl Future<Output = ()>) -> anyhow::R
     Ok(())
 }
 
+/// Signs for a `serve` of this machine until `stop` resolves.
+///
+/// # Errors
+/// When the keys cannot be used or the socket cannot be made.
+pub async fn sign(args: &Sign, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+    let keys = AggregatorKeys::open_signing_keys(&args.bus_keys)?;
+    let keys = SigningKeys::new(keys, args.agent_credential_lifetime);
+    let server = SignerServer::bind(keys, &args.signer)?;
+    tokio::select! {
+        () = server.run() => {}
+        () = stop => {}
+    }
+    Ok(())
+}
+
 /// Everything but the listener: connects, opens what is kept, and begins to listen for heartbeats.
 ///
 /// # Errors
@@ -95,6 +111,7 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
         nats_ca,
         nats_creds,
         bus_keys,
+        signer,
         agent_nats_url,
         agent_nats_ca,
         agent_image,
@@ -117,7 +134,7 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
     let servers = Servers::new(&nats_url, nats_ca.as_deref())?;
     let agent_ca = agent_ca(agent_nats_ca.as_ref().or(nats_ca.as_ref()))?;
     let gate = match &bus_keys {
-        Some(dir) => Some(Gate::open(&servers, dir).await?),
+        Some(dir) => Some(Gate::open(&servers, dir, signer.as_deref()).await?),
         None => None,
     };
     let nats_creds =

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use serde_json::Value;
 use xtask::workspace;
 
 const DOCKERFILES: [&str; 3] = [
@@ -58,6 +59,29 @@ fn the_compiler_is_the_one_that_the_workspace_asks_for() {
     let version = version.expect("a version").trim_matches('"');
     let from = format!("FROM rust:{version}-");
     assert!(build_stage(DOCKERFILES[0]).contains(&from), "{from}");
+}
+
+#[test]
+fn what_serves_http_has_no_signing_key() {
+    let compose: Value = serde_saphyr::from_str(&read("compose.yaml")).expect("YAML");
+    let service = |name: &str| {
+        let service = &compose["services"][name];
+        let volumes = service["volumes"].as_array().expect("a list").iter();
+        let volumes: Vec<_> = volumes.filter_map(Value::as_str).collect();
+        let socket = service["environment"]["MCA_SIGNER"].as_str();
+        (volumes, socket.expect("a path").to_owned())
+    };
+    let ((web, asks), (signer, listens)) = (service("aggregator"), service("signer"));
+    assert_eq!(asks, listens);
+    let dir = asks.strip_suffix("/signer.sock").expect("a socket");
+    assert!(web.contains(&format!("signer-socket:{dir}:ro").as_str()));
+    assert!(signer.contains(&format!("signer-socket:{dir}").as_str()));
+    let keys = "aggregator-keys:/srv/bus/aggregator:ro";
+    assert!(web.contains(&keys) && signer.contains(&keys));
+    for key in ["operator-signing.nk", "agent-scope.nk"] {
+        let hidden = format!("/dev/null:/srv/bus/aggregator/{key}:ro");
+        assert!(web.contains(&hidden.as_str()), "{web:?}");
+    }
 }
 
 #[test]

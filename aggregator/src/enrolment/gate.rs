@@ -3,17 +3,17 @@
 use std::fmt;
 use std::path::Path;
 
-use bus_keys::{AggregatorKeys, FleetAccount, Identity, Revocations, system_account};
+use bus_keys::{AggregatorKeys, FleetAccount, Identity, Revocations};
 use bus_link::Servers;
-use jiff::Timestamp;
 
-use super::{EnrolmentError, System};
+use super::{AGENT_CREDENTIAL_LIFETIME_MAX, EnrolmentError, System};
 use crate::bus::{Bus, ConnectError};
+use crate::signer::{Signer, SigningKeys};
 
 /// What is needed before anything else of the bus can be used.
 #[derive(Debug, Clone)]
 pub struct Gate {
-    keys: AggregatorKeys,
+    signer: Signer,
     system: System,
 }
 
@@ -66,22 +66,41 @@ pub(super) enum Published {
 }
 
 impl Gate {
-    /// Reads the aggregator's keys, and connects to the system account.
+    /// Reads the aggregator's keys, and connects to the system account. With the socket of the signing process, the signing keys need not
+    /// be there.
     ///
     /// # Errors
     /// When the keys cannot be used. The nats-server may be away.
-    pub async fn open(servers: &Servers, keys: &Path) -> anyhow::Result<Self> {
+    pub async fn open(
+        servers: &Servers,
+        keys: &Path,
+        signer: Option<&Path>,
+    ) -> anyhow::Result<Self> {
         let system = AggregatorKeys::system_creds(keys);
-        let keys = AggregatorKeys::open(keys)?;
+        let signer = match signer {
+            None => {
+                let keys = AggregatorKeys::open(keys)?;
+                Signer::in_process(SigningKeys::new(keys, AGENT_CREDENTIAL_LIFETIME_MAX))
+            }
+            Some(socket) => {
+                if AggregatorKeys::open_signing_keys(keys).is_ok() {
+                    tracing::warn!(
+                        "{} has the signing keys, so this process can sign in spite of --signer: move operator-signing.nk and agent-scope.nk to where `aggregator sign` alone can read them",
+                        keys.display()
+                    );
+                }
+                Signer::on_socket(AggregatorKeys::open_identity(keys)?, socket)
+            }
+        };
         let bus: Result<Bus, ConnectError> = Bus::connect(servers, Some(&system)).await;
-        let system = System::new(bus?, keys.identity.fleet.clone());
-        Ok(Self { keys, system })
+        let system = System::new(bus?, signer.identity().fleet.clone());
+        Ok(Self { signer, system })
     }
 
     /// The bus that the keys are for.
     #[must_use]
     pub fn identity(&self) -> &Identity {
-        &self.keys.identity
+        self.signer.identity()
     }
 
     /// Who comes and goes.
@@ -90,14 +109,14 @@ impl Gate {
         &self.system
     }
 
-    pub(super) fn keys(&self) -> &AggregatorKeys {
-        &self.keys
+    pub(super) fn signer(&self) -> &Signer {
+        &self.signer
     }
 
     /// Gives everybody the permissions of this version: they stand in the account's token, not in the credentials. Where that fails
     /// they stay those of the version before, and [`super::reconcile_account`] tries again.
     pub async fn bring_permissions_up_to_date(&self) {
-        if let Err(error) = self.publish(&Revocations::new(), Timestamp::now()).await {
+        if let Err(error) = self.publish(&Revocations::new()).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "the permissions on the bus could not be brought up to date"
@@ -107,23 +126,18 @@ impl Gate {
 
     /// Who is locked out by the account's token.
     pub(super) async fn revoked(&self) -> Result<Revocations, EnrolmentError> {
+        Ok(self.account().await?.revoked())
+    }
+
+    async fn account(&self) -> Result<FleetAccount, EnrolmentError> {
         let account = self.system.account().await?;
-        Ok(FleetAccount::parse(&account, &self.keys.identity)?.revoked())
+        Ok(FleetAccount::parse(&account, self.identity())?)
     }
 
     /// Makes sure that the account's token locks these out, each for as long as it must.
-    pub(super) async fn publish(
-        &self,
-        revoked: &Revocations,
-        now: Timestamp,
-    ) -> Result<Published, EnrolmentError> {
-        let AggregatorKeys {
-            identity,
-            operator_signing,
-            ..
-        } = &self.keys;
-        let account = FleetAccount::parse(&self.system.account().await?, identity)?;
-        match account.changed(identity, revoked, operator_signing, now) {
+    pub(super) async fn publish(&self, revoked: &Revocations) -> Result<Published, EnrolmentError> {
+        let account = self.account().await?;
+        match self.signer.fleet_account(&account, revoked).await? {
             None => Ok(Published::AsItWas(self.usage(&account))),
             Some(changed) => {
                 let usage = self.usage(&changed);
@@ -136,10 +150,10 @@ impl Gate {
         }
     }
 
-    /// The same for the system account. Its token is made from what is known here, so there is nothing to compare it with.
+    /// The same for the system account, which may look up the fleet's token and not its own: so there is nothing to compare it with.
     pub(super) async fn publish_system(&self, revoked: &Revocations) -> Result<(), EnrolmentError> {
-        let (identity, signed_by) = (&self.keys.identity, &self.keys.operator_signing);
-        let token = system_account(identity, revoked, signed_by, Timestamp::now());
+        let account = self.account().await?;
+        let token = self.signer.system_account(&account, revoked).await?;
         let usage = AccountUsage {
             revocations: revoked.len(),
             bytes: token.as_str().len(),

@@ -26,6 +26,7 @@ impl Enrolment {
         if self.locked_out().await?.contains_key(key) {
             return Err(EnrolmentError::KeyLockedOut);
         }
-        Ok(self.gate.keys().agent(cluster, key, (now, expires_at)))
+        let signed = self.gate.signer().agent(cluster, key, expires_at);
+        Ok(signed.await?)
     }
 }

@@ -122,7 +122,7 @@ impl Enrolment {
     pub(super) async fn lock_out(&self) -> Result<AccountUsage, EnrolmentError> {
         for _ in 0..PUBLISH_TRIES {
             let (revoked, now) = (self.recorded_lock_outs().await?, Timestamp::now());
-            if let Published::AsItWas(usage) = self.gate.publish(&revoked, now).await? {
+            if let Published::AsItWas(usage) = self.gate.publish(&revoked).await? {
                 // After the token: what is in the token and not in the bucket stays there.
                 if revoked.values().any(|until| is_over(*until, now)) {
                     self.issued.prune(now).await?;

@@ -15,6 +15,7 @@ use crate::audit::{Entry, Outcome, Target};
 use crate::enrolment::{Enrolled, Enrolment, EnrolmentError, Invitations, LetIn};
 use crate::problem::{Problem, ProblemCode};
 use crate::registry::{Moment, Presence};
+use crate::signer::SignError;
 
 /// What lets clusters in and makes the fleet forget them.
 #[derive(Debug, Clone)]
@@ -178,9 +179,15 @@ impl From<EnrolmentError> for Problem {
             EnrolmentError::BucketUnavailable(_)
             | EnrolmentError::SystemUnavailable(_)
             | EnrolmentError::Contended => ProblemCode::BusUnavailable,
-            EnrolmentError::Refused(_) | EnrolmentError::OtherAccount(_) => ProblemCode::Internal,
+            EnrolmentError::NotSigned(SignError::Unavailable(_)) => ProblemCode::SignerUnavailable,
+            EnrolmentError::Refused(_)
+            | EnrolmentError::OtherAccount(_)
+            | EnrolmentError::NotSigned(_) => ProblemCode::Internal,
         };
-        if matches!(code, ProblemCode::BusUnavailable | ProblemCode::Internal) {
+        if matches!(
+            code,
+            ProblemCode::BusUnavailable | ProblemCode::SignerUnavailable | ProblemCode::Internal
+        ) {
             tracing::warn!(error = &error as &dyn std::error::Error, "enrolment");
         }
         let problem = Self::new(code, error.to_string());

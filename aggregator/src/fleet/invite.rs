@@ -115,8 +115,9 @@ impl Fleet {
         let mut entry = entry((by, address), request_id, "enroll", cluster);
         entry.detail = Some("by a link".to_owned());
         let joined = self.audited(entry, async move {
-            let invitation = doorkeeper.invitations.take(found).await?;
-            let enrolled = doorkeeper.enrolment.enroll_invited(&invitation).await?;
+            let (enrolment, invitations) = (&doorkeeper.enrolment, &doorkeeper.invitations);
+            let invitation = found.invitation.clone();
+            let enrolled = enrolment.enroll_invited(found, invitations).await?;
             Ok((invitation, enrolled))
         });
         joined.await.map(|(_, joined)| joined)

@@ -15,7 +15,7 @@ use crate::party::{PATIENCE, Party, server};
 pub async fn enrolment(server: &NatsServer) -> Enrolment {
     let (keys, servers) = (server.keys(), Servers::new(&server.url(), None));
     let servers = servers.expect("an address");
-    let gate = Gate::open(&servers, &keys.aggregator_dir())
+    let gate = Gate::open(&servers, &keys.aggregator_dir(), None)
         .await
         .expect("keys");
     let bus = Bus::connect(&servers, Some(&keys.aggregator_creds()))

@@ -22,6 +22,7 @@ mod restart;
 mod revocations;
 mod secured;
 mod service;
+mod signer;
 mod silence;
 mod slow_reader;
 mod stack;

@@ -59,6 +59,7 @@ impl Service {
             nats_ca: None,
             nats_creds: None,
             bus_keys: Some(dir.join("nats/keys/aggregator")),
+            signer: None,
             allow_insecure_links: false,
             agent_nats_url: None,
             agent_nats_ca: None,

@@ -93,6 +93,7 @@ impl Site {
             nats_ca: None,
             nats_creds: None,
             bus_keys: Some(self.nats.keys().aggregator_dir()),
+            signer: None,
             allow_insecure_links: false,
             agent_nats_url: None,
             agent_nats_ca: None,

@@ -26,6 +26,7 @@ Called with (list $ "agent/deployment.yaml" .Values.agent).
 {{- $pod := $object.spec.template.spec -}}
 {{- $container := first $pod.containers -}}
 {{- $_ := set $container "image" $values.image -}}
+{{- range $pod.initContainers }}{{ $_ := set . "image" $values.image }}{{ end -}}
 {{- $_ := set $container "resources" (mergeOverwrite $container.resources ($values.resources | default dict)) -}}
 {{- if hasKey $values "replicas" -}}
 {{- $_ := set $object.spec "replicas" (int $values.replicas) -}}

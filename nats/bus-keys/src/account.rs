@@ -42,11 +42,11 @@ impl FleetAccount {
     /// Reads the token that the server has.
     ///
     /// # Errors
-    /// When it is none, or not this account's.
+    /// When it is none, not this account's, or not signed by this bus's operator: [`Self::changed`] keeps the signing keys in it.
     pub fn parse(text: &str, identity: &Identity) -> Result<Self, JwtError> {
         let (token, claims) = Token::verify::<AccountBody>(text)?;
-        if claims.sub != identity.fleet {
-            return Err(JwtError::Unreadable(None));
+        if claims.sub != identity.fleet || claims.iss != identity.operator_signing {
+            return Err(JwtError::OfAnotherBus);
         }
         Ok(Self { token, claims })
     }

@@ -185,6 +185,14 @@ impl AggregatorKeys {
     /// When a file is missing (all that are, are named), or is not what it should be.
     pub fn open(dir: &Path) -> Result<Self, DirectoryError> {
         ensure_complete(dir, Role::Aggregator)?;
+        Self::open_signing_keys(dir)
+    }
+
+    /// Reads the signing keys alone, for a process that never connects to the bus.
+    ///
+    /// # Errors
+    /// When one of them is missing, or is not what it should be.
+    pub fn open_signing_keys(dir: &Path) -> Result<Self, DirectoryError> {
         let identity = read_identity(dir)?;
         let public = &identity.operator_signing;
         Ok(Self {
@@ -192,6 +200,14 @@ impl AggregatorKeys {
             agent_scope: scope_key(dir, "agent-scope.nk", &identity.agent_scope)?,
             identity,
         })
+    }
+
+    /// Reads which bus the directory belongs to. The signing keys need not be there.
+    ///
+    /// # Errors
+    /// When that file is missing, or is not what it should be.
+    pub fn open_identity(dir: &Path) -> Result<Identity, DirectoryError> {
+        read_identity(dir)
     }
 
     /// The credentials of the aggregator for the fleet's account.
@@ -222,7 +238,7 @@ impl PeopleKeys {
     }
 }
 
-pub(crate) fn ensure_complete(dir: &Path, role: Role) -> Result<(), DirectoryError> {
+fn ensure_complete(dir: &Path, role: Role) -> Result<(), DirectoryError> {
     let missing: Vec<_> = role
         .files()
         .iter()

@@ -38,6 +38,9 @@ pub enum JwtError {
     /// The signature is not its issuer's.
     #[error("the signature of the token is wrong")]
     WronglySigned,
+    /// Of another account, or signed by another operator.
+    #[error("the token is not this bus's")]
+    OfAnotherBus,
 }
 
 /// A signed token. It is no secret: who shows it must hold its subject's private key as well.
@@ -49,6 +52,14 @@ impl Token {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Reads a token that another process has signed.
+    ///
+    /// # Errors
+    /// When it is none, or its signature is not its issuer's.
+    pub fn parse(text: &str) -> Result<Self, JwtError> {
+        Ok(Self::verify::<serde_json::Value>(text)?.0)
     }
 
     pub(crate) fn sign<T: Serialize>(mut claims: Claims<T>, issuer: &Key) -> Self {

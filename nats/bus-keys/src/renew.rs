@@ -6,8 +6,7 @@ use jiff::Timestamp;
 
 use crate::credentials::Credentials;
 use crate::directory::{
-    AGGREGATOR, DirectoryError, Role, SYSTEM, ensure_complete, read, read_identity,
-    replace_private_file, scope_key,
+    AGGREGATOR, DirectoryError, SYSTEM, read, read_identity, replace_private_file, scope_key,
 };
 use crate::key::{Key, Kind, UserKey};
 use crate::mint::{Identity, aggregator_credentials};
@@ -22,7 +21,6 @@ pub fn renew_aggregator(
     aggregator: &Path,
     now: Timestamp,
 ) -> Result<[UserKey; 2], DirectoryError> {
-    ensure_complete(aggregator, Role::Aggregator)?;
     let identity = of_one_bus(operator, aggregator)?;
     let Identity { fleet, system, .. } = &identity;
     let mint = |account: &str, scope: &str, public: &str| {

@@ -63,6 +63,49 @@ fn values_change_what_they_say() {
     assert_eq!(settings, &json!({ "MCA_CLUSTER_NAME": "b" }));
 }
 
+fn all_containers(pod: &Value) -> impl Iterator<Item = &Value> {
+    let lists = ["initContainers", "containers"].map(|list| pod[list].as_array());
+    lists.into_iter().flatten().flatten()
+}
+
+/// The files of Secrets that a container can read.
+fn secret_files<'a>(pod: &'a Value, container: &Value) -> Vec<&'a str> {
+    let mounts = container["volumeMounts"].as_array().unwrap();
+    let volumes = pod["volumes"].as_array().unwrap().iter();
+    let volumes = volumes.filter(|volume| {
+        let is_mounted = mounts.iter().any(|mount| mount["name"] == volume["name"]);
+        is_mounted && volume["secret"]["secretName"] == "aggregator-bus-keys"
+    });
+    let items = volumes.flat_map(|volume| volume["secret"]["items"].as_array().unwrap());
+    items.map(|item| item["path"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn what_serves_http_has_no_signing_key() {
+    let values = "agent.enabled=false,hub.enabled=true,aggregator.image=r.example/a:2";
+    let Some(hub) = templated(values) else {
+        return;
+    };
+    let pod = &hub["Deployment/aggregator"]["spec"]["template"]["spec"];
+    let [signer, web] = all_containers(pod).collect::<Vec<_>>()[..] else {
+        panic!("two containers");
+    };
+    for container in [signer, web] {
+        assert_eq!(container["image"], "r.example/a:2");
+        let socket = |setting: &&Value| setting["name"] == "MCA_SIGNER";
+        let mut settings = container["env"].as_array().unwrap().iter();
+        assert_eq!(
+            settings.find(socket).unwrap()["value"],
+            "/run/signer/signer.sock"
+        );
+    }
+    assert_eq!(signer["restartPolicy"], "Always");
+    let signs = ["identity.json", "operator-signing.nk", "agent-scope.nk"];
+    assert_eq!(secret_files(pod, signer), signs);
+    let connects = ["identity.json", "aggregator.creds", "system.creds"];
+    assert_eq!(secret_files(pod, web), connects);
+}
+
 #[test]
 fn every_pod_has_bounds_and_no_more_rights_than_it_needs() {
     let (Some(hub), Some(agent)) = (kustomized("hub"), kustomized("agent-restart-only")) else {
@@ -85,8 +128,7 @@ fn every_pod_has_bounds_and_no_more_rights_than_it_needs() {
             pod["securityContext"]["seccompProfile"]["type"],
             "RuntimeDefault"
         );
-        let containers = pod["containers"].as_array().unwrap();
-        for container in containers {
+        for container in all_containers(pod) {
             let context = &container["securityContext"];
             assert_eq!(context["readOnlyRootFilesystem"], true, "{name}");
             assert_eq!(

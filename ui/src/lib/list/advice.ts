@@ -44,6 +44,7 @@ const titles: Partial<Record<ApiProblem['code'], string>> = {
   rate_limited: 'Too many calls in a short time',
   reply_too_large: 'The answer would be too large',
   request_timeout: 'The request took too long',
+  signer_unavailable: 'The signing process does not answer',
 };
 
 export function adviceFor(problem: ApiProblem): string | undefined {

@@ -166,3 +166,15 @@ fn a_credential_takes_a_newer_token_of_its_own_and_no_other() {
     }
     assert!(credentials.renewed("eyJ").is_err());
 }
+
+/// What is in it is kept when it is signed anew: somebody else's signing keys would be trusted.
+#[test]
+fn an_account_token_that_this_operator_has_not_signed_is_refused() {
+    let bus = fixed();
+    let stranger = Key::fixed(Kind::Operator, 9);
+    let forged = FleetAccount::first(&bus.identity, &stranger, time());
+    for text in [forged.token().as_str(), system_token(&bus).as_str()] {
+        let parsed = FleetAccount::parse(text, &bus.identity);
+        assert!(matches!(parsed, Err(crate::JwtError::OfAnotherBus)));
+    }
+}

@@ -1,0 +1,51 @@
+//! What goes over the socket: a request and its response, each one line of JSON, on a connection of their own.
+
+use std::io::{Error, ErrorKind, Result};
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+use super::{SignRequest, SignResponse};
+
+/// The account's token and the list of those to revoke. A nats-server warns of a `max_payload` above 8 MiB, and each of the two fits into that.
+pub(super) const MESSAGE_BYTES: usize = 16 * 1024 * 1024;
+
+/// How long the signing process may take.
+const CALL_WITHIN: Duration = Duration::from_secs(10);
+
+pub(super) async fn call(socket: &Path, request: &SignRequest) -> Result<SignResponse> {
+    let call = async {
+        let mut stream = UnixStream::connect(socket).await?;
+        write_line(&mut stream, request).await?;
+        Ok(serde_json::from_slice(&read_line(&mut stream).await?)?)
+    };
+    timeout(CALL_WITHIN, call).await?
+}
+
+/// # Errors
+/// [`ErrorKind::InvalidData`] for a line that is too long, [`ErrorKind::UnexpectedEof`] for one that does not end.
+pub(super) async fn read_line(stream: &mut UnixStream) -> Result<Vec<u8>> {
+    let mut line = Vec::new();
+    let limit = u64::try_from(MESSAGE_BYTES).expect("it fits") + 1;
+    let mut reader = BufReader::new(stream.take(limit));
+    reader.read_until(b'\n', &mut line).await?;
+    if line.pop_if(|last| *last == b'\n').is_some() {
+        return Ok(line);
+    }
+    Err(if line.len() > MESSAGE_BYTES {
+        let message = format!("a line of more than {MESSAGE_BYTES} bytes");
+        Error::new(ErrorKind::InvalidData, message)
+    } else {
+        Error::new(ErrorKind::UnexpectedEof, "the line does not end")
+    })
+}
+
+pub(super) async fn write_line(stream: &mut UnixStream, message: &impl Serialize) -> Result<()> {
+    let mut line = serde_json::to_vec(message)?;
+    line.push(b'\n');
+    stream.write_all(&line).await
+}
