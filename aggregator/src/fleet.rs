@@ -1,6 +1,7 @@
 //! The only road to a cluster. Whoever asks here is authorised first; what changes anything is audited, given a deadline, and
 //! settled if its outcome is lost. A handler cannot skip any of it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bus_schema::ClusterName;
@@ -19,11 +20,13 @@ use crate::problem::{Problem, ProblemCode};
 use crate::registry::{ClusterView, Moment, Presence, Registry};
 use crate::watch::{Event, Hub, Reader, View};
 
+mod agent_messages;
 mod answers;
 mod ask;
 mod change_limit;
 mod changes;
 mod enroll;
+mod exclusions;
 mod follow;
 mod hearing;
 mod invite;
@@ -66,6 +69,10 @@ use unbegun::Unbegun;
 #[derive(Debug)]
 pub struct Fleet {
     bus: Bus,
+    /// For what agents send without being asked. A flood of it may make the broker cut this connection, and holds up no request.
+    unasked: Bus,
+    /// Whether the server answers requests.
+    bus_answers: AtomicBool,
     audit: Audit,
     operations: Operations,
     inventory: Inventory,
@@ -86,10 +93,10 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// A fleet of which nothing has been heard yet.
+    /// A fleet of which nothing has been heard yet, over a connection for requests and one for what is sent unasked.
     #[must_use]
     pub fn new(
-        bus: Bus,
+        (bus, unasked): (Bus, Bus),
         audit: Audit,
         operations: Operations,
         inventory: Inventory,
@@ -97,6 +104,8 @@ impl Fleet {
     ) -> Self {
         Self {
             bus,
+            unasked,
+            bus_answers: AtomicBool::new(true),
             audit,
             operations,
             inventory,
@@ -137,7 +146,7 @@ impl Fleet {
     /// Whether agents are out of reach: the link to the bus is down, or nothing comes back on it.
     #[must_use]
     pub fn is_cut_off(&self) -> bool {
-        !self.bus.is_up() || !self.registry().hears()
+        !self.bus.is_up() || !self.bus_answers.load(Ordering::Relaxed)
     }
 
     /// Waits until the writes that are under way have their outcome.

@@ -36,6 +36,7 @@ struct Series {
     bus_requests: Family<BusRequest, Counter>,
     heartbeats: Family<One, Counter>,
     left_out: Counter,
+    exclusions: Counter,
     answers: Family<One, Counter>,
     inventory: Family<One, Counter>,
     readers: Gauge,
@@ -116,6 +117,7 @@ impl Metrics {
             bus_requests: Family::default(),
             heartbeats: Family::default(),
             left_out: Counter::default(),
+            exclusions: Counter::default(),
             answers: Family::default(),
             inventory: Family::default(),
             readers: Gauge::default(),
@@ -165,6 +167,11 @@ impl Metrics {
     /// A message of an agent was left out unread: its cluster sends too many.
     pub fn left_out(&self) {
         self.0.left_out.inc();
+    }
+
+    /// A cluster was excluded from a subscription for a while: it flooded it.
+    pub fn excluded(&self) {
+        self.0.exclusions.inc();
     }
 
     /// A cluster had a part in a question to all, or should have had.
@@ -266,6 +273,8 @@ impl Series {
         let help =
             "Messages of agents that were left out unread because their cluster sent too many";
         registry.register("agent_messages_left_out", help, self.left_out.clone());
+        let help = "How often a cluster was excluded from a subscription for a while because it flooded it";
+        registry.register("cluster_exclusions", help, self.exclusions.clone());
         let help = "What became of the clusters in questions to all of them, and of answers that nobody waited for";
         registry.register("survey_answers", help, self.answers.clone());
         let help = "What clusters last said, as it was to be kept";

@@ -199,6 +199,11 @@ impl Registry {
         self.clusters.keys()
     }
 
+    /// Those by name whose agents have been heard, or are connected as far as the server has told.
+    pub fn heard_or_connected(&self) -> impl Iterator<Item = &ClusterName> {
+        self.names().chain(self.connections.clusters())
+    }
+
     /// What is shown of a cluster.
     #[must_use]
     pub fn view(&self, cluster: &ClusterName, now: Moment) -> Option<ClusterView> {

@@ -140,6 +140,7 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
     let nats_creds =
         nats_creds.or_else(|| bus_keys.as_deref().map(AggregatorKeys::aggregator_creds));
     let bus = Bus::connect(&servers, nats_creds.as_deref()).await?;
+    let unasked = Bus::connect_as("aggregator unasked", &servers, nats_creds.as_deref()).await?;
     // On the heap, as in `store`: it is large.
     let kept = Box::pin(Kept::open(&bus, gate.as_ref(), jetstream_replicas)).await?;
     let unreadable = UnreadableRecords::new(conditions.clone());
@@ -151,7 +152,7 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
         conditions.clone(),
     ));
     let mut fleet = Fleet::new(
-        bus,
+        (bus, unasked),
         kept.audit.clone(),
         kept.operations,
         kept.inventory,

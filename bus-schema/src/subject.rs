@@ -45,6 +45,12 @@ pub fn aggregator_request(cluster: &ClusterName, verb: &str) -> String {
     format!("cluster.{cluster}.aggregator.{verb}")
 }
 
+/// The part of a pattern of what agents publish that is one cluster's: `agent.<name>.heartbeat` of `agent.*.heartbeat`.
+#[must_use]
+pub fn of_cluster(pattern: &str, cluster: &ClusterName) -> String {
+    pattern.replacen('*', cluster.as_str(), 1)
+}
+
 /// The queue group in which all agents of a cluster share its requests.
 #[must_use]
 pub fn queue_group(cluster: &ClusterName) -> String {
@@ -165,6 +171,20 @@ pub enum FromAgent {
     Answer(ClusterName, AnswerId),
 }
 
+impl FromAgent {
+    /// Whose agent.
+    #[must_use]
+    pub fn into_cluster(self) -> ClusterName {
+        match self {
+            Self::Heartbeat(cluster)
+            | Self::DeploymentChanges(cluster)
+            | Self::Renewal(cluster)
+            | Self::Stream(cluster, _)
+            | Self::Answer(cluster, _) => cluster,
+        }
+    }
+}
+
 /// Reads the subject of a message that an agent published; `None` for a subject that this version does not know.
 #[must_use]
 pub fn parse(subject: &str) -> Option<FromAgent> {
@@ -201,6 +221,9 @@ mod tests {
         assert_eq!(by_aggregator, "cluster.cluster-a.aggregator.restart");
         assert_eq!(inbox_name("_INBOX.ana.x.y"), "ana");
         assert_eq!(heartbeat(&cluster), "agent.cluster-a.heartbeat");
+        assert_eq!(of_cluster(HEARTBEATS, &cluster), heartbeat(&cluster));
+        let answers = of_cluster("agent.*.answer.f00d.*", &cluster);
+        assert_eq!(answers, "agent.cluster-a.answer.f00d.*");
     }
 
     #[test]

@@ -5,15 +5,14 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use async_nats::{Message, Subscriber};
+use async_nats::Message;
 use bus_schema::subject::{self, FromAgent};
 use bus_schema::{AnswerId, ClusterName, StreamId};
-use futures::StreamExt as _;
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
-use super::Fleet;
-use super::rate_limit::{self, RateLimits};
+use super::agent_messages::{AgentMessages, Kind};
+use super::{Fleet, rate_limit};
 
 /// Questions that are over and still remembered, so that who answers twice is known.
 const REMEMBERED: usize = 64;
@@ -148,13 +147,12 @@ impl Drop for Question<'_> {
 /// Listens for answers from now on.
 pub async fn hear_answers(fleet: Arc<Fleet>) {
     let mut answers = fleet.listen_for_answers().await;
-    let mut limits = RateLimits::new(rate_limit::ANSWERS);
     tokio::spawn(async move {
         loop {
             match &mut answers {
                 Some(answers) => {
-                    while let Some(message) = answers.next().await {
-                        fleet.hear_answer(&mut limits, message);
+                    while let Some((_, message)) = answers.next().await {
+                        fleet.hear_answer(message);
                     }
                 }
                 None => tokio::time::sleep(TRY_AGAIN_AFTER).await,
@@ -166,18 +164,19 @@ pub async fn hear_answers(fleet: Arc<Fleet>) {
 }
 
 impl Fleet {
-    async fn listen_for_answers(&self) -> Option<Subscriber> {
-        let pattern = subject::answers_to(&self.answers.asker);
-        self.bus.subscribe(&pattern).await
+    async fn listen_for_answers(self: &Arc<Self>) -> Option<AgentMessages> {
+        let kind = Kind {
+            // Over which the questions go: the broker knows of the subscription before them.
+            bus: self.bus.clone(),
+            name: "answers",
+            pattern: subject::answers_to(&self.answers.asker),
+            queue: None,
+            limit: rate_limit::ANSWERS,
+        };
+        AgentMessages::open(self, kind).await
     }
 
-    fn hear_answer(&self, limits: &mut RateLimits, message: Message) {
-        let Some(FromAgent::Answer(cluster, _)) = subject::parse(&message.subject) else {
-            return;
-        };
-        if !self.is_within(limits, &cluster) {
-            return;
-        }
+    fn hear_answer(&self, message: Message) {
         let subject = message.subject.clone();
         match self.answers.take_in(message) {
             Fate::PassedOn => {}

@@ -4,14 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::Message;
-use bus_schema::subject::{self, FromAgent};
 use bus_schema::verb::DeploymentSummary;
-use bus_schema::{ClusterName, DeploymentChanges};
-use futures::StreamExt as _;
+use bus_schema::{ClusterName, DeploymentChanges, subject};
 use tracing::warn;
 
-use super::Fleet;
-use super::rate_limit::{self, RateLimits};
+use super::agent_messages::{AgentMessages, Kind};
+use super::{Fleet, rate_limit};
 use crate::registry::{CHANGE_BYTES, Moment, Told, Verdict};
 use crate::watch::Event;
 
@@ -26,11 +24,17 @@ const NO_CHANGES: &str = "told of changes with what tells of none, or is larger"
 
 /// Listens for ever.
 pub async fn hear_changes(fleet: Arc<Fleet>) {
-    let mut limits = RateLimits::new(rate_limit::CHANGES);
     loop {
-        if let Some(mut changes) = fleet.bus.subscribe(subject::DEPLOYMENT_CHANGES).await {
-            while let Some(message) = changes.next().await {
-                fleet.hear_change(&mut limits, &message);
+        let kind = Kind {
+            bus: fleet.unasked.clone(),
+            name: "changes of deployments",
+            pattern: subject::DEPLOYMENT_CHANGES.to_owned(),
+            queue: None,
+            limit: rate_limit::CHANGES,
+        };
+        if let Some(mut changes) = AgentMessages::open(&fleet, kind).await {
+            while let Some((cluster, message)) = changes.next().await {
+                fleet.hear_change(&cluster, &message);
             }
         }
         warn!("no changes of deployments are received; trying again");
@@ -51,33 +55,27 @@ pub async fn watch_time(fleet: Arc<Fleet>) {
 }
 
 impl Fleet {
-    fn hear_change(&self, limits: &mut RateLimits, message: &Message) {
-        let Some(FromAgent::DeploymentChanges(cluster)) = subject::parse(&message.subject) else {
-            return;
-        };
-        if !self.is_within(limits, &cluster) {
-            return;
-        }
+    fn hear_change(&self, cluster: &ClusterName, message: &Message) {
         let bytes = message.payload.len();
         // Before it is read: who tells too much costs no more than this.
-        let may = self.registry_mut().may_tell(&cluster, bytes, Moment::now());
+        let may = self.registry_mut().may_tell(cluster, bytes, Moment::now());
         if !may {
             return;
         }
         if bytes > Changes::BYTES {
-            self.misbehaves(&cluster, NO_CHANGES, None);
+            self.misbehaves(cluster, NO_CHANGES, None);
             return;
         }
         let heard = match serde_json::from_slice::<Changes>(&message.payload) {
-            Ok(changes) => self.take_changes(&cluster, changes),
+            Ok(changes) => self.take_changes(cluster, changes),
             Err(error) => {
-                self.misbehaves(&cluster, NO_CHANGES, Some(&error));
+                self.misbehaves(cluster, NO_CHANGES, Some(&error));
                 return;
             }
         };
         if heard == Verdict::Miscounted {
             let what = "told of changes that are not counted as they should be";
-            self.misbehaves(&cluster, what, None);
+            self.misbehaves(cluster, what, None);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Whether the bus answers. While it does not, the silence of the clusters says nothing about them.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
@@ -22,7 +23,10 @@ pub async fn watch_link(fleet: Arc<Fleet>) {
     let mut answered = Instant::now();
     loop {
         let heard = fleet.registry().hears();
-        if fleet.bus.answers(WITHIN).await {
+        let (answers, hears) =
+            tokio::join!(fleet.bus.answers(WITHIN), fleet.unasked.answers(WITHIN));
+        fleet.bus_answers.store(answers, Ordering::Relaxed);
+        if answers && hears {
             answered = Instant::now();
             if !heard {
                 info!("the bus answers again");

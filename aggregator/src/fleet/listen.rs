@@ -6,13 +6,13 @@ use std::time::Duration;
 use async_nats::Message;
 use async_nats::jetstream::kv::{self, Store};
 use async_nats::jetstream::{Context, stream::StorageType};
-use bus_schema::subject::{self, FromAgent};
+use bus_schema::subject;
 use bus_schema::{ClusterName, Heartbeat, HeartbeatAck, RollCall};
 use futures::{StreamExt, TryStreamExt};
 use tracing::{debug, info, warn};
 
-use super::rate_limit::{self, RateLimits};
-use super::{Fleet, json};
+use super::agent_messages::{AgentMessages, Kind};
+use super::{Fleet, json, rate_limit};
 use crate::enrolment::EnrolmentError;
 use crate::records::{RecordError, parse_key, parse_value};
 use crate::registry::{Moment, Record};
@@ -131,23 +131,18 @@ pub async fn follow_forgotten(fleet: Arc<Fleet>, clusters: Clusters) {
 
 /// Takes in heartbeats for ever.
 pub async fn listen(fleet: Arc<Fleet>, clusters: Clusters) {
-    let mut limits = RateLimits::new(rate_limit::HEARTBEATS);
     loop {
-        if let Some(mut heartbeats) = fleet.bus.subscribe(subject::HEARTBEATS).await {
-            tokio::join!(
-                async {
-                    while let Some(message) = heartbeats.next().await {
-                        let Some(FromAgent::Heartbeat(cluster)) = subject::parse(&message.subject)
-                        else {
-                            continue;
-                        };
-                        if fleet.is_within(&mut limits, &cluster) {
-                            fleet.take_in(&clusters, cluster, &message).await;
-                        }
-                    }
-                },
-                fleet.call_the_roll(),
-            );
+        let kind = Kind {
+            bus: fleet.unasked.clone(),
+            name: "heartbeats",
+            pattern: subject::HEARTBEATS.to_owned(),
+            queue: None,
+            limit: rate_limit::HEARTBEATS,
+        };
+        if let Some(mut heartbeats) = AgentMessages::open(&fleet, kind).await {
+            while let Some((cluster, message)) = heartbeats.next().await {
+                fleet.take_in(&clusters, cluster, &message).await;
+            }
         }
         warn!("no heartbeats are received; trying again");
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -161,8 +156,9 @@ impl Fleet {
         let call = json(&RollCall {
             spread_milliseconds: clusters * 1000 / ANSWERS_A_SECOND,
         });
+        // Behind the subscription to what it brings.
         if !self
-            .bus
+            .unasked
             .publish(subject::ROLL_CALL.to_owned(), call.into())
             .await
         {

@@ -7,27 +7,44 @@ use std::time::{Duration, Instant};
 
 use bus_schema::ClusterName;
 
-use super::Fleet;
-use crate::registry::{Limit, Take, Window};
+use crate::registry::{Limit, TOLD, Take, Window};
 
 const WITHIN: Duration = Duration::from_secs(5);
 
+/// Beyond the limit messages are left out; beyond so many times the limit, or so many bytes, they are a flood.
+const FLOOD: usize = 2;
+
+/// Of one cluster within [`WITHIN`].
+#[derive(Debug, Clone, Copy)]
+pub struct RateLimit {
+    messages: usize,
+    flood_bytes: usize,
+}
+
+const MIB: usize = 1024 * 1024;
+
 /// Heartbeats: those of 32 instances that each send one a second, and their answers to a roll call.
-pub const HEARTBEATS: Limit = Limit {
-    most: 256,
-    within: WITHIN,
+pub const HEARTBEATS: RateLimit = RateLimit {
+    messages: 256,
+    flood_bytes: 8 * MIB,
 };
 
 /// Changes of deployments: two messages a second of each of 32 instances, and three times as many.
-pub const CHANGES: Limit = Limit {
-    most: 1_024,
-    within: WITHIN,
+pub const CHANGES: RateLimit = RateLimit {
+    messages: 1_024,
+    flood_bytes: 2 * TOLD.most,
 };
 
 /// Answers to questions to all clusters: one for each question, of which no aggregator asks 3,000 a second.
-pub const ANSWERS: Limit = Limit {
-    most: 16_384,
-    within: WITHIN,
+pub const ANSWERS: RateLimit = RateLimit {
+    messages: 16_384,
+    flood_bytes: 512 * MIB,
+};
+
+/// Questions for a credential's renewal: a few a year, and again after each that gets no answer.
+pub const RENEWALS: RateLimit = RateLimit {
+    messages: 256,
+    flood_bytes: 8 * MIB,
 };
 
 /// Clusters that are remembered before it is looked whether all of them still say something.
@@ -36,55 +53,79 @@ const REMEMBERED: usize = 1_024;
 /// The limits of one subscription.
 #[derive(Debug)]
 pub struct RateLimits {
-    limit: Limit,
-    windows: HashMap<ClusterName, Window>,
+    limit: RateLimit,
+    said: HashMap<ClusterName, Said>,
     prune_at: usize,
+}
+
+#[derive(Debug, Default)]
+struct Said {
+    messages: Window,
+    bytes: Window,
+}
+
+/// What is to be done with a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    Read,
+    /// To be left out as the first one beyond the limit.
+    Overflow,
+    LeaveOut,
+    /// To be left out, and its cluster to be excluded.
+    Flood,
+}
+
+impl RateLimit {
+    /// Messages of a cluster that is on trial, after which the broker itself ends the subscription to it.
+    pub fn on_trial(self) -> usize {
+        self.messages / 16
+    }
 }
 
 impl RateLimits {
     /// So much for each cluster.
-    pub fn new(limit: Limit) -> Self {
+    pub fn new(limit: RateLimit) -> Self {
         Self {
             limit,
-            windows: HashMap::new(),
+            said: HashMap::new(),
             prune_at: REMEMBERED,
         }
     }
 
-    /// Whether one more message of this cluster is to be read.
-    pub fn take(&mut self, cluster: &ClusterName, now: Instant) -> Take {
-        if let Some(window) = self.windows.get_mut(cluster) {
-            return window.charge(1, self.limit, now);
+    /// Counts one more message of this cluster.
+    pub fn take(&mut self, cluster: &ClusterName, bytes: usize, now: Instant) -> Admission {
+        if let Some(said) = self.said.get_mut(cluster) {
+            return said.take(bytes, self.limit, now);
         }
-        if self.windows.len() >= self.prune_at {
-            let within = self.limit.within;
-            self.windows
-                .retain(|_, window| !window.is_over(within, now));
-            self.prune_at = REMEMBERED.max(2 * self.windows.len());
+        if self.said.len() >= self.prune_at {
+            self.said
+                .retain(|_, said| !said.messages.is_over(WITHIN, now));
+            self.prune_at = REMEMBERED.max(2 * self.said.len());
         }
-        let window = self.windows.entry(cluster.clone()).or_default();
-        window.charge(1, self.limit, now)
+        let said = self.said.entry(cluster.clone()).or_default();
+        said.take(bytes, self.limit, now)
     }
 }
 
-impl Fleet {
-    /// Whether a message of this cluster is to be read; that one is beyond the limit is shown as a condition of the cluster.
-    pub(super) fn is_within(&self, limits: &mut RateLimits, cluster: &ClusterName) -> bool {
-        match limits.take(cluster, Instant::now()) {
-            Take::Fits => true,
-            Take::Overflows => {
-                self.metrics.left_out();
-                self.misbehaves(
-                    cluster,
-                    "sends more messages than an agent does, which are left out",
-                    None,
-                );
-                false
-            }
-            Take::Full => {
-                self.metrics.left_out();
-                false
-            }
+impl Said {
+    fn take(&mut self, bytes: usize, limit: RateLimit, now: Instant) -> Admission {
+        let within = |most| Limit {
+            most,
+            within: WITHIN,
+        };
+        let RateLimit {
+            messages,
+            flood_bytes,
+        } = limit;
+        let taken = self.messages.charge(1, within(messages), now);
+        let is_little = self.bytes.take(bytes, within(flood_bytes), now);
+        if !is_little || self.messages.used() > FLOOD * messages {
+            return Admission::Flood;
+        }
+        match taken {
+            Take::Fits => Admission::Read,
+            Take::Overflows => Admission::Overflow,
+            Take::Full => Admission::LeaveOut,
         }
     }
 }
@@ -93,9 +134,9 @@ impl Fleet {
 mod tests {
     use super::*;
 
-    const LIMIT: Limit = Limit {
-        most: 3,
-        within: WITHIN,
+    const LIMIT: RateLimit = RateLimit {
+        messages: 3,
+        flood_bytes: 100,
     };
 
     fn cluster(number: usize) -> ClusterName {
@@ -105,11 +146,19 @@ mod tests {
     #[test]
     fn a_cluster_that_says_too_much_is_left_out_and_no_other() {
         let (mut limits, now) = (RateLimits::new(LIMIT), Instant::now());
-        let said: Vec<Take> = (0..6).map(|_| limits.take(&cluster(1), now)).collect();
-        use Take::{Fits, Full, Overflows};
-        assert_eq!(said, [Fits, Fits, Fits, Overflows, Full, Full]);
-        assert_eq!(limits.take(&cluster(2), now), Fits);
-        assert_eq!(limits.take(&cluster(1), now + WITHIN), Fits);
+        let said = [(); 7].map(|()| limits.take(&cluster(1), 1, now));
+        use Admission::{Flood, LeaveOut, Overflow, Read};
+        let beyond = [Overflow, LeaveOut, LeaveOut, Flood];
+        assert_eq!((&said[..3], &said[3..]), (&[Read; 3][..], &beyond[..]));
+        assert_eq!(limits.take(&cluster(2), 1, now), Read);
+        assert_eq!(limits.take(&cluster(1), 1, now + WITHIN), Read);
+    }
+
+    #[test]
+    fn a_few_large_messages_are_a_flood_too() {
+        let (mut limits, now) = (RateLimits::new(LIMIT), Instant::now());
+        let said = [60, 60].map(|bytes| limits.take(&cluster(1), bytes, now));
+        assert_eq!(said, [Admission::Read, Admission::Flood]);
     }
 
     #[test]
@@ -117,12 +166,8 @@ mod tests {
         let (mut limits, start) = (RateLimits::new(LIMIT), Instant::now());
         for number in 0..100_000 {
             let now = start + WITHIN * u32::try_from(number / 100).expect("small");
-            limits.take(&cluster(number), now);
+            limits.take(&cluster(number), 1, now);
         }
-        assert!(
-            limits.windows.len() <= REMEMBERED,
-            "{}",
-            limits.windows.len()
-        );
+        assert!(limits.said.len() <= REMEMBERED, "{}", limits.said.len());
     }
 }

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use async_nats::Message;
 use bus_keys::UserKey;
-use bus_schema::subject::{self, FromAgent};
+use bus_schema::subject;
 use bus_schema::{ClusterName, CredentialRenewal, RenewCredential};
 use futures::StreamExt as _;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use super::{Fleet, json};
+use super::agent_messages::{AgentMessages, Kind};
+use super::{Fleet, json, rate_limit};
 use crate::enrolment::{Enrolment, EnrolmentError};
 
 /// Of several replicas one answers.
@@ -36,11 +37,22 @@ pub async fn renew_credentials(fleet: Arc<Fleet>) {
     };
     let (enrolment, busy) = (&doorkeeper.enrolment, &Busy::default());
     loop {
-        if let Some(questions) = fleet.bus.queue_subscribe(subject::RENEWALS, QUEUE).await {
+        let kind = Kind {
+            bus: fleet.unasked.clone(),
+            name: "requests for renewal",
+            pattern: subject::RENEWALS.to_owned(),
+            queue: Some(QUEUE),
+            limit: rate_limit::RENEWALS,
+        };
+        if let Some(questions) = AgentMessages::open(&fleet, kind).await {
             let fleet = &fleet;
-            let answering = questions.for_each_concurrent(AT_ONCE, |question| async move {
-                fleet.answer_renewal(enrolment, busy, &question).await;
-            });
+            let questions = questions.stream();
+            let answering =
+                questions.for_each_concurrent(AT_ONCE, |(cluster, question)| async move {
+                    fleet
+                        .answer_renewal(enrolment, busy, cluster, &question)
+                        .await;
+                });
             answering.await;
         }
         warn!("no agent can renew its credential; trying again");
@@ -49,10 +61,13 @@ pub async fn renew_credentials(fleet: Arc<Fleet>) {
 }
 
 impl Fleet {
-    async fn answer_renewal(&self, enrolment: &Enrolment, busy: &Busy, question: &Message) {
-        let Some(FromAgent::Renewal(cluster)) = subject::parse(&question.subject) else {
-            return;
-        };
+    async fn answer_renewal(
+        &self,
+        enrolment: &Enrolment,
+        busy: &Busy,
+        cluster: ClusterName,
+        question: &Message,
+    ) {
         if !busy.begin(&cluster) {
             return;
         }

@@ -20,6 +20,11 @@ pub(super) struct Connections {
 }
 
 impl Connections {
+    /// Once for each of their agents.
+    pub(super) fn clusters(&self) -> impl Iterator<Item = &ClusterName> {
+        self.open.keys().map(|(cluster, _)| cluster)
+    }
+
     /// Whether what comes from this cluster was sent before it was forgotten.
     pub(super) fn is_straggler(&self, cluster: &ClusterName, now: Moment) -> bool {
         let forgotten = self.forgotten.get(cluster);

@@ -16,30 +16,41 @@ pub(super) struct Misbehaviour {
     what: String,
     since: Timestamp,
     times: u64,
-    last: Instant,
+    shown_until: Instant,
 }
 
 impl Misbehaviour {
     fn is_over(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.last) >= SHOWN_FOR
+        now >= self.shown_until
     }
 }
 
 impl Registry {
     /// Remembers that an agent of this cluster `what`, such as "answered with no reply"; whether that is news, to be told once.
     pub fn misbehaves(&mut self, cluster: &ClusterName, what: &str, now: Moment) -> bool {
+        self.misbehaves_for(Duration::ZERO, cluster, what, now)
+    }
+
+    /// The same of what has an effect for so long, and is shown as long.
+    pub fn misbehaves_for(
+        &mut self,
+        effect: Duration,
+        cluster: &ClusterName,
+        what: &str,
+        now: Moment,
+    ) -> bool {
         let slot = match self.clusters.get_mut(cluster) {
             Some(known) => &mut known.misbehaviour,
             // Never heard properly. All of these share one place: nobody can fill the memory with names.
             None => &mut self.misbehaving_stranger,
         };
-        note(slot, what, now)
+        note(slot, what, effect, now)
     }
 }
 
 impl Known {
     pub(super) fn misbehave(&mut self, what: &str, now: Moment) {
-        note(&mut self.misbehaviour, what, now);
+        note(&mut self.misbehaviour, what, Duration::ZERO, now);
     }
 
     pub(super) fn misbehaving(&self, now: Instant) -> Option<Condition> {
@@ -56,13 +67,14 @@ impl Known {
     }
 }
 
-fn note(slot: &mut Option<Misbehaviour>, what: &str, now: Moment) -> bool {
+fn note(slot: &mut Option<Misbehaviour>, what: &str, effect: Duration, now: Moment) -> bool {
+    let shown_until = now.instant + effect.max(SHOWN_FOR);
     match slot {
         Some(it) if !it.is_over(now.instant) => {
             let news = it.what != what;
             what.clone_into(&mut it.what);
             it.times += 1;
-            it.last = now.instant;
+            it.shown_until = it.shown_until.max(shown_until);
             news
         }
         _ => {
@@ -70,7 +82,7 @@ fn note(slot: &mut Option<Misbehaviour>, what: &str, now: Moment) -> bool {
                 what: what.to_owned(),
                 since: now.wall,
                 times: 1,
-                last: now.instant,
+                shown_until,
             });
             true
         }

@@ -47,6 +47,11 @@ impl Window {
         }
     }
 
+    /// How much was charged since it began, refused or not.
+    pub fn used(&self) -> usize {
+        self.used
+    }
+
     /// Whether nothing of it counts any more.
     pub fn is_over(&self, within: Duration, now: Instant) -> bool {
         self.began
