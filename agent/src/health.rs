@@ -9,7 +9,7 @@ use crate::rollout::{progress, wanted};
 /// How a deployment is, and why where that is not plain.
 pub fn health(deployment: &Deployment) -> (Health, Option<String>) {
     if deployment.spec.paused {
-        return (Health::Paused, None);
+        return paused(deployment);
     }
     let progress = progress(deployment);
     match progress.state {
@@ -25,6 +25,30 @@ pub fn health(deployment: &Deployment) -> (Health, Option<String>) {
     }
 }
 
+/// Nothing is rolled out while it is paused, and what runs can fail all the same. That a rollout has failed before stays the
+/// controller's last word about it.
+fn paused(deployment: &Deployment) -> (Health, Option<String>) {
+    let Some(status) = deployment.status.as_ref() else {
+        return (Health::Paused, None);
+    };
+    let condition = status.condition("Progressing");
+    if let Some(failed) = condition.filter(|it| it.reason == "ProgressDeadlineExceeded") {
+        return (Health::Failed, Some(failed.message.clone()));
+    }
+    if let Some(words) = refused_pods(status) {
+        return (Health::Degraded, Some(words));
+    }
+    missing(deployment, status).map_or((Health::Paused, None), |reason| {
+        (Health::Degraded, Some(reason))
+    })
+}
+
+/// Which replicas are not there.
+fn missing(deployment: &Deployment, status: &DeploymentStatus) -> Option<String> {
+    let (wanted, available) = (wanted(deployment), status.available_replicas);
+    (available < wanted).then(|| format!("{available} of {wanted} replicas are available"))
+}
+
 /// Replicas that fail after their rollout was done are not a rollout that is under way: the controller leaves its last
 /// word about the rollout in place.
 fn under_way(deployment: &Deployment) -> Option<(Health, Option<String>)> {
@@ -32,11 +56,11 @@ fn under_way(deployment: &Deployment) -> Option<(Health, Option<String>)> {
     if let Some(words) = refused_pods(status) {
         return Some((Health::Degraded, Some(words)));
     }
-    let (wanted, available) = (wanted(deployment), status.available_replicas);
+    let wanted = wanted(deployment);
     let done = status.condition("Progressing")?.reason == "NewReplicaSetAvailable";
     let all_new = status.updated_replicas >= wanted && status.replicas <= status.updated_replicas;
-    let reason = format!("{available} of {wanted} replicas are available");
-    (done && all_new && available < wanted).then_some((Health::Degraded, Some(reason)))
+    let reason = missing(deployment, status).filter(|_| done && all_new)?;
+    Some((Health::Degraded, Some(reason)))
 }
 
 /// The API server does not let the ReplicaSet make its pods: a quota, or an admission rule.
@@ -78,7 +102,13 @@ mod tests {
             (deployment(2, 3, false, done.clone()), Health::Degraded),
             (deployment(2, 3, false, busy), Health::Progressing),
             (deployment(3, 4, false, done.clone()), Health::Progressing),
-            (deployment(3, 3, true, done), Health::Paused),
+            (deployment(3, 3, true, done.clone()), Health::Paused),
+            (deployment(0, 3, true, done), Health::Degraded),
+            (
+                deployment(3, 3, true, progressing("ProgressDeadlineExceeded")),
+                Health::Failed,
+            ),
+            (deployment(3, 3, true, refused.clone()), Health::Degraded),
             (
                 deployment(2, 3, false, progressing("ProgressDeadlineExceeded")),
                 Health::Failed,

@@ -6,7 +6,7 @@ use utoipa::openapi::security::{Flow, OAuth2, Password, Scopes, SecurityScheme};
 use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{IntoResponses, Modify, OpenApi};
 
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::{Hop, Problem, ProblemBody, ProblemCode};
 
 /// The document without its paths, which the router adds.
 #[derive(OpenApi)]
@@ -24,7 +24,8 @@ use crate::problem::{Problem, ProblemBody};
     ),
     components(schemas(ProblemBody)),
     security(("password" = [])),
-    modifiers(&SecuritySchemes)
+    servers((url = "/")),
+    modifiers(&SecuritySchemes, &Failures)
 )]
 pub struct Document;
 
@@ -38,15 +39,63 @@ impl Modify for SecuritySchemes {
     }
 }
 
-/// Every call may fail, and always in this shape.
+/// What a call may fail with that needs no cluster.
+pub struct OwnProblem;
+
+/// Every call may fail, and always in the same shape.
 impl IntoResponses for Problem {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let body = Content::new(Some(Ref::from_schema_name("Problem")));
-        let failure = ResponseBuilder::new()
-            .description("A failure: `code` says which")
-            .content("application/problem+json", body)
-            .build();
-        BTreeMap::from([("default".to_owned(), failure.into())])
+        failures("Problem", |_| true)
+    }
+}
+
+impl IntoResponses for OwnProblem {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        failures("OwnProblem", is_own)
+    }
+}
+
+/// Not of a cluster, its agent or what is between.
+fn is_own(code: ProblemCode) -> bool {
+    code.hop() == Hop::Aggregator || code == ProblemCode::BusUnavailable
+}
+
+/// A reference for each status that these codes have.
+fn failures(name: &str, fits: fn(ProblemCode) -> bool) -> BTreeMap<String, RefOr<Response>> {
+    let codes = ProblemCode::ALL.iter().filter(|code| fits(**code));
+    let statuses = codes.map(|code| code.status().as_u16());
+    let reference = |status: u16| {
+        let response = Ref::from_response_name(format!("{name}{status}"));
+        (status.to_string(), response.into())
+    };
+    statuses.map(reference).collect()
+}
+
+/// Adds what [`failures`] refers to: a response for each status, which lists its codes.
+struct Failures;
+
+impl Modify for Failures {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let responses = &mut document.components.get_or_insert_default().responses;
+        let kinds: [(&str, fn(ProblemCode) -> bool); 2] =
+            [("Problem", |_| true), ("OwnProblem", is_own)];
+        for (name, fits) in kinds {
+            let mut meanings = BTreeMap::<u16, Vec<String>>::new();
+            for code in ProblemCode::ALL.iter().filter(|code| fits(**code)) {
+                let line = format!("- `{}`: {}", code.as_str(), code.meaning());
+                meanings
+                    .entry(code.status().as_u16())
+                    .or_default()
+                    .push(line);
+            }
+            for (status, lines) in meanings {
+                let body = Content::new(Some(Ref::from_schema_name("Problem")));
+                let response = ResponseBuilder::new()
+                    .description(lines.join("\n"))
+                    .content("application/problem+json", body);
+                responses.insert(format!("{name}{status}"), response.build().into());
+            }
+        }
     }
 }
 

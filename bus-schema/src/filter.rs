@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 
-use crate::{DeploymentFilter, Fault, FaultCode, Health, ImagePattern, Pattern, Selector};
+use crate::{
+    DeploymentFilter, Fault, FaultCode, Health, HealthFilter, ImagePattern, Pattern, Selector,
+};
 
 /// What is looked for has no more bytes than this: with many stars in it, a longer one would take long.
 const TEXT_BYTES: usize = 512;
@@ -35,7 +37,7 @@ pub struct Filter {
     selector: Selector,
     q: Option<String>,
     image: Option<ImagePattern>,
-    health: Vec<Health>,
+    health: HealthFilter,
 }
 
 impl Filter {

@@ -32,7 +32,7 @@ pub use deployment_changes::{DeploymentChanges, GoneDeployment};
 pub use fault::{Fault, FaultCode};
 pub use filter::{Filter, Listed};
 pub use guard::{Guard, OperationId};
-pub use health::Health;
+pub use health::{Health, HealthFilter, HealthFilterError};
 pub use heartbeat::{
     AgentState, Condition, ConditionType, Counts, Heartbeat, HeartbeatAck, InstanceId, RollCall,
 };

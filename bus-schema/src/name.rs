@@ -57,11 +57,11 @@ fn is_subdomain(text: &str) -> bool {
 }
 
 macro_rules! names {
-    ($($(#[$doc:meta])* $name:ident, $what:literal, $check:ident, $rule:ident;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident, $what:literal, $check:ident, $rule:ident, $pattern:tt, $longest:tt;)*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String))]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String, pattern = $pattern, min_length = 1, max_length = $longest))]
         pub struct $name(String);
 
         impl $name {
@@ -108,17 +108,23 @@ macro_rules! names {
 
 names! {
     /// A cluster's name: a DNS-1123 label, the only user-chosen text that ever stands in a subject.
-    ClusterName, "cluster name", is_label, LABEL;
+    ClusterName, "cluster name", is_label, LABEL,
+        r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", 63;
     /// A Kubernetes namespace: a DNS-1123 label.
-    Namespace, "namespace", is_label, LABEL;
+    Namespace, "namespace", is_label, LABEL,
+        r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", 63;
     /// A deployment's name: a DNS-1123 subdomain, so dots are legal; it travels in payloads only.
-    DeploymentName, "deployment name", is_subdomain, SUBDOMAIN;
+    DeploymentName, "deployment name", is_subdomain, SUBDOMAIN,
+        r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$", 253;
     /// A pod's name: a DNS-1123 subdomain.
-    PodName, "pod name", is_subdomain, SUBDOMAIN;
+    PodName, "pod name", is_subdomain, SUBDOMAIN,
+        r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$", 253;
     /// A container's name within a pod: a DNS-1123 label.
-    ContainerName, "container name", is_label, LABEL;
+    ContainerName, "container name", is_label, LABEL,
+        r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", 63;
     /// The id of one followed log, minted by the agent: a DNS-1123 label, the last token of its subjects.
-    StreamId, "stream id", is_label, LABEL;
+    StreamId, "stream id", is_label, LABEL,
+        r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", 63;
 }
 
 #[cfg(test)]

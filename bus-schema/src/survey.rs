@@ -9,7 +9,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::verb::DeploymentSummary;
-use crate::{ClusterName, Health, Namespace, Pattern, Place, Right, Sort, StreamId};
+use crate::{ClusterName, Health, HealthFilter, Namespace, Pattern, Place, Right, Sort, StreamId};
 
 /// Where the answers to one question go.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -106,8 +106,8 @@ pub struct DeploymentFilter {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
     /// Only those that are one of these; all if empty.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub health: Vec<Health>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub health: HealthFilter,
 }
 
 impl DeploymentFilter {

@@ -124,7 +124,11 @@ fn check_ui(steps: &mut Steps) -> Result<()> {
     }
     let package = ui::package();
     node::install_modules(&package)?;
-    for (name, script) in [("types", "check"), ("eslint, prettier", "lint")] {
+    for (name, script) in [
+        ("types", "check"),
+        ("eslint, prettier", "lint"),
+        ("aggregator/openapi.json", "openapi"),
+    ] {
         let arguments = ["run", "--silent", script];
         steps.run(
             &format!("web UI: {name}"),

@@ -133,6 +133,7 @@ fn to_summary(deployment: &Deployment) -> Option<DeploymentSummary> {
     Some(DeploymentSummary {
         namespace,
         deployment_name,
+        paused: deployment.spec.paused,
         replicas: count(wanted(deployment)),
         ready: count(status.ready_replicas),
         updated: count(status.updated_replicas),

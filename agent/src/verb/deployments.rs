@@ -67,7 +67,7 @@ fn to_filter(request: ListDeployments) -> DeploymentFilter {
         label_selector: request.label_selector,
         q: request.q,
         image: request.image,
-        health: request.health.into_iter().collect(),
+        health: request.health,
     }
 }
 

@@ -11,6 +11,7 @@ use crate::actor::Actor;
 use crate::app::App;
 use crate::audit::{AuditFilter, AuditPage, Entry, Outcome, cursor};
 use crate::extract::Query;
+use crate::openapi::OwnProblem;
 use crate::problem::{Problem, ProblemCode};
 
 /// The most lines of a page.
@@ -24,13 +25,10 @@ pub struct Filter {
     /// Of this user.
     user: Option<String>,
     /// On this cluster.
-    #[param(value_type = Option<String>)]
     cluster: Option<ClusterName>,
     /// In this namespace.
-    #[param(value_type = Option<String>)]
     namespace: Option<Namespace>,
     /// On this deployment.
-    #[param(value_type = Option<String>)]
     deployment_name: Option<DeploymentName>,
     /// This verb, `sign-in` or `sign-out`.
     verb: Option<String>,
@@ -45,6 +43,7 @@ pub struct Filter {
     #[param(value_type = Option<String>, format = DateTime)]
     until: Option<Timestamp>,
     /// At most this many lines, 100 if absent.
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
     /// The `continue` of the page before.
     #[serde(rename = "continue")]
@@ -56,7 +55,7 @@ pub struct Filter {
 /// Newest first; an operation is one line with its newest outcome. The caller sees what was done to deployments that they may
 /// see, and their own sign-ins; with the right `audit` everything.
 #[utoipa::path(get, path = "/audit", tag = "Activity", params(Filter),
-    responses((status = 200, body = AuditPage), Problem))]
+    responses((status = 200, description = "The lines", body = AuditPage), OwnProblem))]
 pub async fn read_audit(
     State(app): State<App>,
     actor: Actor,

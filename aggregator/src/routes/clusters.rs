@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::actor::Actor;
 use crate::app::App;
-use crate::problem::Problem;
+use crate::openapi::OwnProblem;
 use crate::registry::ClusterView;
 
 /// Every cluster that the caller may see.
@@ -20,7 +20,7 @@ pub struct ClusterList {
 /// Every known cluster, the offline ones too
 ///
 /// Answered from heartbeats; no cluster is asked.
-#[utoipa::path(get, path = "/clusters", tag = "Fleet", responses((status = 200, body = ClusterList), Problem))]
+#[utoipa::path(get, path = "/clusters", tag = "Fleet", responses((status = 200, description = "The clusters", body = ClusterList), OwnProblem))]
 pub async fn list_clusters(State(app): State<App>, actor: Actor) -> Json<ClusterList> {
     Json(ClusterList {
         items: app.fleet.clusters(&actor),

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use crate::actor::Actor;
 use crate::app::App;
 use crate::conditions::AggregatorCondition;
+use crate::openapi::OwnProblem;
 use crate::problem::{Problem, ProblemCode};
 
 /// What is wrong with the aggregator that answers.
@@ -21,7 +22,7 @@ pub struct AggregatorConditions {
 /// What is wrong with the aggregator itself
 ///
 /// For those who have the right `audit` everywhere. What is wrong with a cluster is in `GET /clusters`.
-#[utoipa::path(get, path = "/conditions", tag = "Health", responses((status = 200, body = AggregatorConditions), Problem))]
+#[utoipa::path(get, path = "/conditions", tag = "Health", responses((status = 200, description = "What is wrong; nothing if the list is empty", body = AggregatorConditions), OwnProblem))]
 pub async fn list_conditions(
     State(app): State<App>,
     actor: Actor,

@@ -6,6 +6,7 @@ use bus_schema::{ClusterName, Health, Namespace, Page};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::fleet::query;
 use crate::actor::Actor;
 use crate::app::App;
 use crate::extract::{Path, Query};
@@ -17,10 +18,8 @@ use crate::problem::Problem;
 #[into_params(parameter_in = Path)]
 pub struct Where {
     /// The cluster.
-    #[param(value_type = String)]
     cluster: ClusterName,
     /// The namespace.
-    #[param(value_type = String)]
     namespace: Namespace,
 }
 
@@ -33,13 +32,17 @@ pub struct Filter {
     #[serde(rename = "labelSelector")]
     label_selector: Option<String>,
     /// Part of the name.
+    #[param(max_length = 512)]
     q: Option<String>,
     /// A whole part of an image: a repository, a tag, a digest, or neighbouring ones, such as `shop/cart`, `:1.4`, `cart:1.4`; `*`
     /// stands for any characters.
+    #[param(max_length = 512)]
     image: Option<String>,
-    /// Of this health.
-    health: Option<Health>,
+    /// Of one of these healths.
+    #[param(value_type = Option<Vec<Health>>, style = Form, explode = false)]
+    health: Option<String>,
     /// At most this many items, 500 if absent.
+    #[param(minimum = 1, maximum = 5000)]
     limit: Option<u32>,
     /// The `continue` of the page before.
     #[serde(rename = "continue")]
@@ -48,20 +51,21 @@ pub struct Filter {
 
 /// The deployments of a namespace
 #[utoipa::path(get, path = "/deployments/{cluster}/{namespace}", tag = "Deployments", params(Where, Filter),
-    responses((status = 200, body = Page<DeploymentSummary>), Problem))]
+    responses((status = 200, description = "The deployments", body = Page<DeploymentSummary>), Problem))]
 pub async fn list_deployments(
     State(app): State<App>,
     actor: Actor,
     Path(Where { cluster, namespace }): Path<Where>,
     Query(filter): Query<Filter>,
 ) -> Result<Relayed, Problem> {
+    let health = filter.health.as_deref().map(query::healths);
     let request = ListDeployments {
         cluster_uid: None,
         namespace: Some(namespace),
         label_selector: filter.label_selector,
         q: filter.q,
         image: filter.image,
-        health: filter.health,
+        health: health.transpose()?.unwrap_or_default(),
         limit: filter.limit,
         next: filter.next,
     };

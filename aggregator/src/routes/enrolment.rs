@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::enrolment::{Agent, Given, ImageName};
 use crate::extract;
 use crate::fleet::RequestId;
+use crate::openapi::OwnProblem;
 use crate::problem::{Problem, ProblemCode};
 
 /// Which cluster.
@@ -77,7 +78,7 @@ pub struct RevokeQuery {
 /// Answers with what joins the cluster: a manifest for `kubectl apply -f -`, or the token for a key that was made there. A
 /// cluster may have two credentials, so that one can be put in the place of the other.
 #[utoipa::path(post, path = "/clusters/{cluster}/enroll", tag = "Fleet", params(ClusterPath), request_body = EnrollBody,
-    responses((status = 200, body = EnrolledCluster), Problem))]
+    responses((status = 200, description = "What joins the cluster, once", body = EnrolledCluster), OwnProblem))]
 pub async fn enroll_cluster(
     State(app): State<App>,
     actor: Actor,
@@ -112,7 +113,7 @@ pub async fn enroll_cluster(
 /// All its credentials are revoked, its agents cut off, its links of `POST …/invite` are void, and the cluster is forgotten. With `key`
 /// that one credential only.
 #[utoipa::path(delete, path = "/clusters/{cluster}", tag = "Fleet", params(ClusterPath, RevokeQuery),
-    responses((status = 200, body = RevokedCluster), Problem))]
+    responses((status = 200, description = "Who was locked out", body = RevokedCluster), OwnProblem))]
 pub async fn revoke_cluster(
     State(app): State<App>,
     actor: Actor,

@@ -16,7 +16,7 @@ use crate::problem::Problem;
 ///
 /// Those of its ReplicaSets and pods too.
 #[utoipa::path(get, path = "/events/{cluster}/{namespace}/{deployment_name}", tag = "Deployments", params(Where, Paging),
-    responses((status = 200, body = Page<EventSummary>), Problem))]
+    responses((status = 200, description = "The events", body = Page<EventSummary>), Problem))]
 pub async fn list_events(
     State(app): State<App>,
     actor: Actor,

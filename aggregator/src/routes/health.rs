@@ -3,10 +3,11 @@
 use axum::extract::State;
 
 use crate::app::App;
+use crate::openapi::OwnProblem;
 use crate::problem::{Problem, ProblemCode};
 
 /// Whether the process runs
-#[utoipa::path(get, path = "/livez", tag = "Health", security(()), responses((status = 200, body = String)))]
+#[utoipa::path(get, path = "/livez", tag = "Health", security(()), responses((status = 200, description = "`ok`", body = String), OwnProblem))]
 pub async fn livez() -> &'static str {
     "ok"
 }
@@ -15,7 +16,7 @@ pub async fn livez() -> &'static str {
 ///
 /// 503 while the bus is away or does not answer. Otherwise `ok`; each further line is `degraded:` and the type of something that is
 /// wrong with it all the same, which `GET /conditions` explains.
-#[utoipa::path(get, path = "/readyz", tag = "Health", security(()), responses((status = 200, body = String), Problem))]
+#[utoipa::path(get, path = "/readyz", tag = "Health", security(()), responses((status = 200, description = "`ok`, and what is wrong all the same", body = String), OwnProblem))]
 pub async fn readyz(State(app): State<App>) -> Result<String, Problem> {
     if app.fleet.is_cut_off() {
         let detail = "the aggregator is cut off from the bus";

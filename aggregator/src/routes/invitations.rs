@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::enrolment::{Found, INVITATION_LASTS};
 use crate::extract;
 use crate::fleet::RequestId;
+use crate::openapi::OwnProblem;
 use crate::problem::Problem;
 use crate::sessions::SessionKey;
 
@@ -74,7 +75,7 @@ pub struct InvitationPath {
 ///
 /// Those to clusters that the caller may enroll. One that was used, withdrawn or has expired is not listed, nor one whose maker could not
 /// make it again.
-#[utoipa::path(get, path = "/invitations", tag = "Fleet", responses((status = 200, body = InvitationList), Problem))]
+#[utoipa::path(get, path = "/invitations", tag = "Fleet", responses((status = 200, description = "The invitations", body = InvitationList), OwnProblem))]
 pub async fn list_invitations(
     State(app): State<App>,
     actor: Actor,
@@ -90,7 +91,7 @@ pub async fn list_invitations(
 ///
 /// Its command is good for nothing then. A cluster that has joined with it stays: lock that out with `DELETE /clusters/{cluster}`.
 #[utoipa::path(delete, path = "/invitations/{invitation_id}", tag = "Fleet", params(InvitationPath),
-    responses((status = 200, body = WithdrawnInvitation), Problem))]
+    responses((status = 200, description = "The invitation is void", body = WithdrawnInvitation), OwnProblem))]
 pub async fn withdraw_invitation(
     State(app): State<App>,
     actor: Actor,

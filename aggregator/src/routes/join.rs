@@ -18,6 +18,7 @@ use crate::client_address::ClientAddress;
 use crate::enrolment::{EnrolmentError, Given, INVITATION_LASTS, Invitation};
 use crate::extract;
 use crate::fleet::RequestId;
+use crate::openapi::OwnProblem;
 use crate::problem::{Problem, ProblemCode};
 use crate::sessions::Token;
 use crate::sign_in::too_often;
@@ -66,7 +67,7 @@ pub struct JoinPath {
 ///
 /// Good once and for a quarter of an hour. The credential is made when the command is run, and nobody else has seen it.
 #[utoipa::path(post, path = "/clusters/{cluster}/invite", tag = "Fleet", params(ClusterPath), request_body = InviteBody,
-    responses((status = 200, body = InvitedCluster), Problem))]
+    responses((status = 200, description = "The command, once", body = InvitedCluster), OwnProblem))]
 pub async fn invite_cluster(
     State(app): State<App>,
     actor: Actor,
@@ -93,7 +94,7 @@ pub async fn invite_cluster(
 ///
 /// For the command of `POST /clusters/{cluster}/invite`. Not a GET: what only looks at links would use them up.
 #[utoipa::path(post, path = "/join/{token}", tag = "Fleet", params(JoinPath), security(()),
-    responses((status = 200, body = String, content_type = "application/yaml", description = "For `kubectl apply -f -`"), Problem))]
+    responses((status = 200, body = String, content_type = "application/yaml", description = "For `kubectl apply -f -`"), OwnProblem))]
 pub async fn join_cluster(
     State(app): State<App>,
     ClientAddress(address): ClientAddress,

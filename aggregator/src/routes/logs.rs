@@ -31,7 +31,8 @@ pub struct LogBody {
     deployment_name: Option<DeploymentName>,
     /// Only this container; absent: all.
     container: Option<ContainerName>,
-    /// The last so many lines of each container (or of the activity log), 100 if absent.
+    /// The last so many lines of each container (or of the activity log, where 500 is the most), 100 if absent.
+    #[schema(minimum = 0, maximum = 10_000)]
     tail: Option<u32>,
     /// Only lines of the last so many seconds.
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 4_294_967_295_i64)]
@@ -55,7 +56,7 @@ pub enum LogAnswer {
 ///
 /// With `deployment_name` the lines of all its pods and containers; without it the activity log, filtered by what is given.
 #[utoipa::path(post, path = "/log", tag = "Deployments", request_body = LogBody,
-    responses((status = 200, body = LogAnswer), Problem))]
+    responses((status = 200, description = "The lines", body = LogAnswer), Problem))]
 pub async fn read_log(
     State(app): State<App>,
     actor: Actor,
@@ -111,9 +112,9 @@ async fn activity(app: &App, actor: &Actor, body: LogBody) -> Result<AuditPage, 
 #[into_params(parameter_in = Query)]
 pub struct Since {
     /// Only this container; absent: all.
-    #[param(value_type = Option<String>)]
     container: Option<ContainerName>,
     /// Begin with the last so many lines of each container, 100 if absent.
+    #[param(minimum = 0, maximum = 10_000)]
     tail: Option<u32>,
     /// Begin with the lines of the last so many seconds.
     #[param(value_type = Option<i64>, minimum = 0, maximum = 4_294_967_295_i64)]
@@ -125,7 +126,7 @@ pub struct Since {
 /// Server-sent events: `lines` with a chunk of lines, the number of lines that had to be dropped, and the number of containers that are too
 /// many to be followed; `problem` when the log cannot be followed further, `end` with the reason when it ends.
 #[utoipa::path(get, path = "/logs/{cluster}/{namespace}/{deployment_name}/watch", tag = "Deployments", params(Where, Since),
-    responses((status = 200, content_type = "text/event-stream", body = LogChunk), Problem))]
+    responses((status = 200, description = "Events: the lines", content_type = "text/event-stream", body = LogChunk), Problem))]
 pub async fn watch_log(
     State(app): State<App>,
     actor: Actor,

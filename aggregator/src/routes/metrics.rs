@@ -8,6 +8,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use crate::app::App;
+use crate::openapi::OwnProblem;
 use crate::problem::{Problem, ProblemCode};
 
 /// How the text is to be read.
@@ -21,7 +22,7 @@ const NO_ROUTE: &str = "none";
 /// For Prometheus: calls, requests on the bus, clusters by presence and more. No names of clusters, people or namespaces stand in
 /// it, and it needs no session.
 #[utoipa::path(get, path = "/metrics", tag = "Health", security(()),
-    responses((status = 200, body = String, content_type = "application/openmetrics-text"), Problem))]
+    responses((status = 200, description = "The metrics", body = String, content_type = "application/openmetrics-text"), OwnProblem))]
 pub async fn read_metrics(
     State(app): State<App>,
 ) -> Result<([(HeaderName, &'static str); 1], String), Problem> {

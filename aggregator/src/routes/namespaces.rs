@@ -17,7 +17,6 @@ use crate::problem::Problem;
 #[into_params(parameter_in = Path)]
 pub struct Where {
     /// The cluster.
-    #[param(value_type = String)]
     cluster: ClusterName,
 }
 
@@ -27,6 +26,7 @@ pub struct Where {
 #[into_params(parameter_in = Query)]
 pub struct Paging {
     /// At most this many items, 500 if absent.
+    #[param(minimum = 1, maximum = 5000)]
     pub limit: Option<u32>,
     /// The `continue` of the page before.
     #[serde(rename = "continue")]
@@ -37,7 +37,7 @@ pub struct Paging {
 ///
 /// Those that the caller may see, ordered by name.
 #[utoipa::path(get, path = "/namespaces/{cluster}", tag = "Fleet", params(Where, Paging),
-    responses((status = 200, body = Page<NamespaceSummary>), Problem))]
+    responses((status = 200, description = "The namespaces", body = Page<NamespaceSummary>), Problem))]
 pub async fn list_namespaces(
     State(app): State<App>,
     actor: Actor,

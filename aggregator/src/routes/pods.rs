@@ -14,7 +14,7 @@ use crate::problem::Problem;
 
 /// The pods of a deployment
 #[utoipa::path(get, path = "/pods/{cluster}/{namespace}/{deployment_name}", tag = "Deployments", params(Where, Paging),
-    responses((status = 200, body = Page<PodSummary>), Problem))]
+    responses((status = 200, description = "The pods", body = Page<PodSummary>), Problem))]
 pub async fn list_pods(
     State(app): State<App>,
     actor: Actor,

@@ -31,7 +31,7 @@ pub struct RestartBody {
 /// As `kubectl rollout restart` does. Answers when the cluster has taken it; follow the rollout with
 /// `GET /rollouts/{cluster}/{namespace}/{deployment_name}/watch`.
 #[utoipa::path(post, path = "/restart", tag = "Deployments", request_body = RestartBody,
-    responses((status = 200, body = Done<Restarted>), Problem))]
+    responses((status = 200, description = "What was changed; the rollout goes on", body = Done<Restarted>), Problem))]
 pub async fn restart_deployment(
     State(app): State<App>,
     actor: Actor,

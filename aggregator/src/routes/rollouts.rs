@@ -22,13 +22,10 @@ use crate::sessions::Stream;
 #[into_params(parameter_in = Path)]
 pub struct Where {
     /// The cluster.
-    #[param(value_type = String)]
     pub cluster: ClusterName,
     /// The namespace.
-    #[param(value_type = String)]
     pub namespace: Namespace,
     /// The deployment.
-    #[param(value_type = String)]
     pub deployment_name: DeploymentName,
 }
 
@@ -48,7 +45,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 ///
 /// By the rules of `kubectl rollout status`.
 #[utoipa::path(get, path = "/rollouts/{cluster}/{namespace}/{deployment_name}", tag = "Deployments", params(Where),
-    responses((status = 200, body = Rollout), Problem))]
+    responses((status = 200, description = "How far the rollout is", body = Rollout), Problem))]
 pub async fn get_rollout(
     State(app): State<App>,
     actor: Actor,
@@ -65,7 +62,7 @@ pub async fn get_rollout(
 /// Server-sent events: `rollout` with the status each time that it changes, `problem` when the cluster cannot be asked. The stream
 /// ends when the rollout is complete, failed, or the deployment is gone; while it is paused or the cluster is away it goes on.
 #[utoipa::path(get, path = "/rollouts/{cluster}/{namespace}/{deployment_name}/watch", tag = "Deployments", params(Where),
-    responses((status = 200, content_type = "text/event-stream", body = Rollout), Problem))]
+    responses((status = 200, description = "Events: how far the rollout is, until it is over", content_type = "text/event-stream", body = Rollout), Problem))]
 pub async fn watch_rollout(
     State(app): State<App>,
     actor: Actor,

@@ -14,6 +14,7 @@ use crate::actor::{Actor, Presented};
 use crate::app::App;
 use crate::client_address::ClientAddress;
 use crate::grants::Grant;
+use crate::openapi::OwnProblem;
 use crate::problem::Problem;
 use crate::sign_in::{self, Credentials};
 
@@ -45,7 +46,7 @@ type Cookies = AppendHeaders<Vec<(HeaderName, String)>>;
     )),
     responses(
         (status = 200, description = "A token, also set as a cookie for browsers", body = SignedIn),
-        Problem,
+        OwnProblem,
     ),
 )]
 pub async fn login(
@@ -74,7 +75,7 @@ pub async fn login(
 /// Sign out. The token is worth nothing from then on, anywhere. A success also without a session.
 #[utoipa::path(
     post, path = "/logout", tag = "Session", operation_id = "logout",
-    responses((status = 204, description = "Signed out"), Problem),
+    responses((status = 204, description = "Signed out"), OwnProblem),
 )]
 pub async fn logout(
     State(app): State<App>,
@@ -113,7 +114,7 @@ pub struct MySession {
 /// Who am I, and what may I do?
 #[utoipa::path(
     get, path = "/me", tag = "Session", operation_id = "me",
-    responses((status = 200, description = "The user of this session", body = Me), Problem),
+    responses((status = 200, description = "The user of this session", body = Me), OwnProblem),
 )]
 pub async fn me(actor: Actor) -> Json<Me> {
     Json(Me {

@@ -10,6 +10,7 @@ use super::fleet::query::{patterns, wrong};
 use crate::actor::Actor;
 use crate::app::App;
 use crate::event_stream;
+use crate::openapi::OwnProblem;
 use crate::problem::Problem;
 use crate::sessions::Stream;
 use crate::watch::View;
@@ -29,7 +30,7 @@ use crate::watch::View;
         ("namespace" = Option<Vec<String>>, Query, explode = false, description = "Only deployments in these namespaces, likewise."),
         ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was received."),
     ),
-    responses((status = 200, content_type = "text/event-stream", body = String), Problem))]
+    responses((status = 200, description = "Events: what changes", content_type = "text/event-stream", body = String), OwnProblem))]
 pub async fn watch_fleet(
     State(app): State<App>,
     actor: Actor,

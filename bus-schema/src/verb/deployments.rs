@@ -1,11 +1,12 @@
 //! `cluster.<name>.deployments`: the deployments of a cluster, filtered and paged.
 
 use std::collections::BTreeMap;
+use std::ops::Not;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Access, DeploymentName, Health, Namespace, Page, Request, Right};
+use crate::{Access, DeploymentName, Health, HealthFilter, Namespace, Page, Request, Right};
 
 /// Asks for deployments, ordered by namespace and name. All filters that are given must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,9 +26,9 @@ pub struct ListDeployments {
     /// Only those with an image of which this is a whole part: see [`crate::ImagePattern`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
-    /// Only those of this health.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub health: Option<Health>,
+    /// Only those of these healths.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub health: HealthFilter,
     /// At most this many items, [`crate::DEFAULT_LIMIT`] if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
@@ -55,6 +56,9 @@ pub struct DeploymentSummary {
     pub namespace: Namespace,
     /// Its name.
     pub deployment_name: DeploymentName,
+    /// Whether its rollout is paused, however it is otherwise.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub paused: bool,
     /// Replicas that are wanted.
     pub replicas: u32,
     /// Replicas that are ready.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use bus_schema::{DEFAULT_LIMIT, Health, MAX_LIMIT, Pattern, Selector};
+use bus_schema::{DEFAULT_LIMIT, HealthFilter, MAX_LIMIT, Pattern, Selector};
 
 use crate::fleet::FleetQuery;
 use crate::problem::{Problem, ProblemCode};
@@ -51,7 +51,7 @@ fn take(query: &mut FleetQuery, field: &str, value: &str) -> Result<(), Problem>
         }
         "q" => filter.q = Some(looked_for(field, value)?),
         "image" => filter.image = Some(looked_for(field, value)?),
-        "health" => filter.health.extend(healths(field, value)?),
+        "health" => filter.health.extend(healths(value)?),
         "sort" => query.sort = value.parse().map_err(|error| wrong(field, error))?,
         "limit" => {
             let limit = value.parse().ok().filter(|n| (1..=MAX_LIMIT).contains(n));
@@ -96,20 +96,9 @@ fn looked_for(field: &str, value: &str) -> Result<String, Problem> {
     Ok(value.to_owned())
 }
 
-fn healths(field: &str, value: &str) -> Result<Vec<Health>, Problem> {
-    let mut begins = 0;
-    let health = |part: &str| {
-        let json = serde_json::Value::from(part);
-        let health = serde_json::from_value(json).unwrap_or(Health::Unknown);
-        // Anything else reads as unknown too.
-        let known = health != Health::Unknown || part == "unknown";
-        let words = "use healthy, progressing, degraded, paused, failed or unknown";
-        let at = begins;
-        begins += part.chars().count() + 1;
-        let problem = || wrong(field, format!("{words}; wrong at position {at}"));
-        known.then_some(health).ok_or_else(problem)
-    };
-    value.split(',').map(health).collect()
+/// Separated by commas.
+pub fn healths(value: &str) -> Result<HealthFilter, Problem> {
+    value.parse().map_err(|error| wrong("health", error))
 }
 
 fn duration(text: &str) -> Option<Duration> {
@@ -129,6 +118,8 @@ pub fn wrong(field: &str, why: impl std::fmt::Display) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use bus_schema::Health;
+
     use super::*;
 
     #[test]
@@ -143,7 +134,7 @@ mod tests {
         assert_eq!(query.filter.namespaces.len(), 1);
         assert_eq!(query.filter.label_selector.as_deref(), Some("a in (b)"));
         assert_eq!(query.filter.image.as_deref(), Some(":1.4"));
-        assert_eq!(query.filter.health, [Health::Failed, Health::Degraded]);
+        assert_eq!(*query.filter.health, [Health::Failed, Health::Degraded]);
         assert_eq!(query.sort.to_string(), "-age");
         assert_eq!((query.limit, query.next.as_deref()), (7, Some("abc")));
         assert_eq!(query.within, Duration::from_millis(500));

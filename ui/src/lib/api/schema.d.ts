@@ -767,6 +767,8 @@ export interface components {
             };
             /** @description Its namespace. */
             namespace: components["schemas"]["Namespace"];
+            /** @description Whether its rollout is paused, however it is otherwise. */
+            paused?: boolean;
             /**
              * Format: int32
              * @description Replicas that are ready.
@@ -1048,7 +1050,7 @@ export interface components {
             since_seconds?: number | null;
             /**
              * Format: int32
-             * @description The last so many lines of each container (or of the activity log), 100 if absent.
+             * @description The last so many lines of each container (or of the activity log, where 500 is the most), 100 if absent.
              */
             tail?: number | null;
         };
@@ -1182,6 +1184,8 @@ export interface components {
                 };
                 /** @description Its namespace. */
                 namespace: components["schemas"]["Namespace"];
+                /** @description Whether its rollout is paused, however it is otherwise. */
+                paused?: boolean;
                 /**
                  * Format: int32
                  * @description Replicas that are ready.
@@ -1574,7 +1578,336 @@ export interface components {
             operation_id: components["schemas"]["OperationId"];
         };
     };
-    responses: never;
+    responses: {
+        /** @description - `invalid_request`: The request cannot be read: `field` says which part. */
+        OwnProblem400: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description - `unauthenticated`: No session, or one that has ended. */
+        OwnProblem401: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description - `forbidden`: The caller's grants do not allow it.
+         *     - `cross_site`: A browser sent this from another site.
+         */
+        OwnProblem403: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description - `route_unknown`: The path does not exist.
+         *     - `cluster_unknown`: No such cluster, or none that the caller may see.
+         *     - `credential_unknown`: The cluster has no such credential.
+         *     - `invitation_unknown`: The link has been used, is too old, or was never made.
+         */
+        OwnProblem404: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description - `method_not_allowed`: The path does not take this method. */
+        OwnProblem405: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description - `request_timeout`: The request did not arrive in time. */
+        OwnProblem408: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description - `credentials_exhausted`: The cluster has as many credentials as it may.
+         *     - `credential_unrecorded`: The cluster is there with a credential that was not enrolled here.
+         */
+        OwnProblem409: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description - `body_too_large`: The body is larger than a request may be. */
+        OwnProblem413: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description - `media_type_unsupported`: The body is of another type than the call takes. */
+        OwnProblem415: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description - `invalid_request`: The request can be read, but a value is not what it should be: `field` says which. */
+        OwnProblem422: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description - `rate_limited`: Too many attempts. */
+        OwnProblem429: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description - `internal`: A defect of the aggregator. */
+        OwnProblem500: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description - `enrolment_unavailable`: This aggregator has no keys to let clusters in with. */
+        OwnProblem501: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description - `audit_unavailable`: The audit cannot be written, and so nothing is changed and nobody signed in.
+         *     - `bus_unavailable`: The aggregator is cut off from the bus.
+         */
+        OwnProblem503: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description - `invalid_request`: The request cannot be read: `field` says which part. */
+        Problem400: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description - `unauthenticated`: No session, or one that has ended. */
+        Problem401: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description - `forbidden`: The caller's grants do not allow it.
+         *     - `cross_site`: A browser sent this from another site.
+         */
+        Problem403: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description - `route_unknown`: The path does not exist.
+         *     - `cluster_unknown`: No such cluster, or none that the caller may see.
+         *     - `credential_unknown`: The cluster has no such credential.
+         *     - `invitation_unknown`: The link has been used, is too old, or was never made.
+         *     - `not_found`: The namespace, deployment, pod or container does not exist.
+         */
+        Problem404: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description - `method_not_allowed`: The path does not take this method. */
+        Problem405: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description - `request_timeout`: The request did not arrive in time. */
+        Problem408: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description - `credentials_exhausted`: The cluster has as many credentials as it may.
+         *     - `credential_unrecorded`: The cluster is there with a credential that was not enrolled here.
+         *     - `identity_conflict`: Two Kubernetes clusters claim the name.
+         *     - `paused`: The deployment is paused.
+         *     - `superseded`: A newer restart has been made.
+         *     - `conflict`: The object kept changing while it was written.
+         */
+        Problem409: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description - `continue_expired`: The list has changed too much to go on with this page token. */
+        Problem410: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description - `body_too_large`: The body is larger than a request may be. */
+        Problem413: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description - `media_type_unsupported`: The body is of another type than the call takes. */
+        Problem415: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description - `invalid_request`: The request can be read, but a value is not what it should be: `field` says which. */
+        Problem422: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description - `rate_limited`: Too many attempts. */
+        Problem429: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description - `internal`: A defect of the aggregator. */
+        Problem500: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description - `enrolment_unavailable`: This aggregator has no keys to let clusters in with.
+         *     - `agent_too_old`: The agent does not know the verb.
+         */
+        Problem501: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description - `agent_misbehaves`: The agent answered with what is not a reply.
+         *     - `reply_too_large`: The reply would be larger than the bus carries.
+         *     - `cluster_forbids`: The agent's RBAC forbids it.
+         *     - `kubernetes_unavailable`: The API server fails, cannot be reached, or asks to slow down.
+         */
+        Problem502: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description - `audit_unavailable`: The audit cannot be written, and so nothing is changed and nobody signed in.
+         *     - `bus_unavailable`: The aggregator is cut off from the bus.
+         *     - `cluster_offline`: No agent of the cluster listens.
+         *     - `revocations_full`: The list of revoked credentials is as large as a message on the bus may be.
+         *     - `agent_busy`: The agent has too much in hand, is leaving, or has not read its cluster yet.
+         */
+        Problem503: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description - `cluster_timeout`: The agent did not answer a read in time.
+         *     - `outcome_unknown`: A write was sent and its outcome is not known yet: it will be settled by reading the cluster back.
+         *     - `expired`: The write came too late and was not carried out.
+         *     - `kubernetes_timeout`: The API server did not answer in time.
+         */
+        Problem504: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+    };
     parameters: never;
     requestBodies: never;
     headers: never;
@@ -1588,11 +1921,11 @@ export interface operations {
                 /** @description Of this user. */
                 user?: string;
                 /** @description On this cluster. */
-                cluster?: string;
+                cluster?: components["schemas"]["ClusterName"];
                 /** @description In this namespace. */
-                namespace?: string;
+                namespace?: components["schemas"]["Namespace"];
                 /** @description On this deployment. */
-                deployment_name?: string;
+                deployment_name?: components["schemas"]["DeploymentName"];
                 /** @description This verb, `sign-in` or `sign-out`. */
                 verb?: string;
                 /** @description With this outcome. */
@@ -1614,6 +1947,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description The lines */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1622,15 +1956,20 @@ export interface operations {
                     "application/json": components["schemas"]["AuditPage"];
                 };
             };
-            /** @description A failure: `code` says which */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["OwnProblem400"];
+            401: components["responses"]["OwnProblem401"];
+            403: components["responses"]["OwnProblem403"];
+            404: components["responses"]["OwnProblem404"];
+            405: components["responses"]["OwnProblem405"];
+            408: components["responses"]["OwnProblem408"];
+            409: components["responses"]["OwnProblem409"];
+            413: components["responses"]["OwnProblem413"];
+            415: components["responses"]["OwnProblem415"];
+            422: components["responses"]["OwnProblem422"];
+            429: components["responses"]["OwnProblem429"];
+            500: components["responses"]["OwnProblem500"];
+            501: components["responses"]["OwnProblem501"];
+            503: components["responses"]["OwnProblem503"];
         };
     };
     list_clusters: {
@@ -1642,6 +1981,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description The clusters */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1650,15 +1990,20 @@ export interface operations {
                     "application/json": components["schemas"]["ClusterList"];
                 };
             };
-            /** @description A failure: `code` says which */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["OwnProblem400"];
+            401: components["responses"]["OwnProblem401"];
+            403: components["responses"]["OwnProblem403"];
+            404: components["responses"]["OwnProblem404"];
+            405: components["responses"]["OwnProblem405"];
+            408: components["responses"]["OwnProblem408"];
+            409: components["responses"]["OwnProblem409"];
+            413: components["responses"]["OwnProblem413"];
+            415: components["responses"]["OwnProblem415"];
+            422: components["responses"]["OwnProblem422"];
+            429: components["responses"]["OwnProblem429"];
+            500: components["responses"]["OwnProblem500"];
+            501: components["responses"]["OwnProblem501"];
+            503: components["responses"]["OwnProblem503"];
         };
     };
     revoke_cluster: {
@@ -1676,6 +2021,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Who was locked out */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1684,15 +2030,20 @@ export interface operations {
                     "application/json": components["schemas"]["RevokedCluster"];
                 };
             };
-            /** @description A failure: `code` says which */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["OwnProblem400"];
+            401: components["responses"]["OwnProblem401"];
+            403: components["responses"]["OwnProblem403"];
+            404: components["responses"]["OwnProblem404"];
+            405: components["responses"]["OwnProblem405"];
+            408: components["responses"]["OwnProblem408"];
+            409: components["responses"]["OwnProblem409"];
+            413: components["responses"]["OwnProblem413"];
+            415: components["responses"]["OwnProblem415"];
+            422: components["responses"]["OwnProblem422"];
+            429: components["responses"]["OwnProblem429"];
+            500: components["responses"]["OwnProblem500"];
+            501: components["responses"]["OwnProblem501"];
+            503: components["responses"]["OwnProblem503"];
         };
     };
     enroll_cluster: {
@@ -1711,6 +2062,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description What joins the cluster, once */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1719,15 +2071,20 @@ export interface operations {
                     "application/json": components["schemas"]["EnrolledCluster"];
                 };
             };
-            /** @description A failure: `code` says which */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["OwnProblem400"];
+            401: components["responses"]["OwnProblem401"];
+            403: components["responses"]["OwnProblem403"];
+            404: components["responses"]["OwnProblem404"];
+            405: components["responses"]["OwnProblem405"];
+            408: components["responses"]["OwnProblem408"];
+            409: components["responses"]["OwnProblem409"];
+            413: components["responses"]["OwnProblem413"];
+            415: components["responses"]["OwnProblem415"];
+            422: components["responses"]["OwnProblem422"];
+            429: components["responses"]["OwnProblem429"];
+            500: components["responses"]["OwnProblem500"];
+            501: components["responses"]["OwnProblem501"];
+            503: components["responses"]["OwnProblem503"];
         };
     };
     invite_cluster: {
@@ -1746,6 +2103,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description The command, once */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1754,15 +2112,20 @@ export interface operations {
                     "application/json": components["schemas"]["InvitedCluster"];
                 };
             };
-            /** @description A failure: `code` says which */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["OwnProblem400"];
+            401: components["responses"]["OwnProblem401"];
+            403: components["responses"]["OwnProblem403"];
+            404: components["responses"]["OwnProblem404"];
+            405: components["responses"]["OwnProblem405"];
+            408: components["responses"]["OwnProblem408"];
+            409: components["responses"]["OwnProblem409"];
+            413: components["responses"]["OwnProblem413"];
+            415: components["responses"]["OwnProblem415"];
+            422: components["responses"]["OwnProblem422"];
+            429: components["responses"]["OwnProblem429"];
+            500: components["responses"]["OwnProblem500"];
+            501: components["responses"]["OwnProblem501"];
+            503: components["responses"]["OwnProblem503"];
         };
     };
     list_conditions: {
@@ -1774,6 +2137,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What is wrong; nothing if the list is empty */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1782,15 +2146,20 @@ export interface operations {
                     "application/json": components["schemas"]["AggregatorConditions"];
                 };
             };
-            /** @description A failure: `code` says which */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["OwnProblem400"];
+            401: components["responses"]["OwnProblem401"];
+            403: components["responses"]["OwnProblem403"];
+            404: components["responses"]["OwnProblem404"];
+            405: components["responses"]["OwnProblem405"];
+            408: components["responses"]["OwnProblem408"];
+            409: components["responses"]["OwnProblem409"];
+            413: components["responses"]["OwnProblem413"];
+            415: components["responses"]["OwnProblem415"];
+            422: components["responses"]["OwnProblem422"];
+            429: components["responses"]["OwnProblem429"];
+            500: components["responses"]["OwnProblem500"];
+            501: components["responses"]["OwnProblem501"];
+            503: components["responses"]["OwnProblem503"];
         };
     };
     list_fleet_deployments: {
@@ -1825,6 +2194,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description The deployments, and which clusters have answered */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1833,15 +2203,23 @@ export interface operations {
                     "application/json": components["schemas"]["FleetPage"];
                 };
             };
-            /** @description A failure: `code` says which */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            405: components["responses"]["Problem405"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
         };
     };
     list_deployments: {
@@ -1856,8 +2234,8 @@ export interface operations {
                  *     stands for any characters.
                  */
                 image?: string;
-                /** @description Of this health. */
-                health?: components["schemas"]["Health"];
+                /** @description Of one of these healths. */
+                health?: components["schemas"]["Health"][];
                 /** @description At most this many items, 500 if absent. */
                 limit?: number;
                 /** @description The `continue` of the page before. */
@@ -1866,14 +2244,15 @@ export interface operations {
             header?: never;
             path: {
                 /** @description The cluster. */
-                cluster: string;
+                cluster: components["schemas"]["ClusterName"];
                 /** @description The namespace. */
-                namespace: string;
+                namespace: components["schemas"]["Namespace"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description The deployments */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1882,15 +2261,23 @@ export interface operations {
                     "application/json": components["schemas"]["Page_DeploymentSummary"];
                 };
             };
-            /** @description A failure: `code` says which */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            405: components["responses"]["Problem405"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
         };
     };
     list_events: {
@@ -1904,16 +2291,17 @@ export interface operations {
             header?: never;
             path: {
                 /** @description The cluster. */
-                cluster: string;
+                cluster: components["schemas"]["ClusterName"];
                 /** @description The namespace. */
-                namespace: string;
+                namespace: components["schemas"]["Namespace"];
                 /** @description The deployment. */
-                deployment_name: string;
+                deployment_name: components["schemas"]["DeploymentName"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description The events */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1922,15 +2310,23 @@ export interface operations {
                     "application/json": components["schemas"]["Page_EventSummary"];
                 };
             };
-            /** @description A failure: `code` says which */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            405: components["responses"]["Problem405"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
         };
     };
     list_invitations: {
@@ -1942,6 +2338,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description The invitations */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1950,15 +2347,20 @@ export interface operations {
                     "application/json": components["schemas"]["InvitationList"];
                 };
             };
-            /** @description A failure: `code` says which */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["OwnProblem400"];
+            401: components["responses"]["OwnProblem401"];
+            403: components["responses"]["OwnProblem403"];
+            404: components["responses"]["OwnProblem404"];
+            405: components["responses"]["OwnProblem405"];
+            408: components["responses"]["OwnProblem408"];
+            409: components["responses"]["OwnProblem409"];
+            413: components["responses"]["OwnProblem413"];
+            415: components["responses"]["OwnProblem415"];
+            422: components["responses"]["OwnProblem422"];
+            429: components["responses"]["OwnProblem429"];
+            500: components["responses"]["OwnProblem500"];
+            501: components["responses"]["OwnProblem501"];
+            503: components["responses"]["OwnProblem503"];
         };
     };
     withdraw_invitation: {
@@ -1973,6 +2375,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description The invitation is void */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1981,15 +2384,20 @@ export interface operations {
                     "application/json": components["schemas"]["WithdrawnInvitation"];
                 };
             };
-            /** @description A failure: `code` says which */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["OwnProblem400"];
+            401: components["responses"]["OwnProblem401"];
+            403: components["responses"]["OwnProblem403"];
+            404: components["responses"]["OwnProblem404"];
+            405: components["responses"]["OwnProblem405"];
+            408: components["responses"]["OwnProblem408"];
+            409: components["responses"]["OwnProblem409"];
+            413: components["responses"]["OwnProblem413"];
+            415: components["responses"]["OwnProblem415"];
+            422: components["responses"]["OwnProblem422"];
+            429: components["responses"]["OwnProblem429"];
+            500: components["responses"]["OwnProblem500"];
+            501: components["responses"]["OwnProblem501"];
+            503: components["responses"]["OwnProblem503"];
         };
     };
     join_cluster: {
@@ -2013,15 +2421,20 @@ export interface operations {
                     "application/yaml": string;
                 };
             };
-            /** @description A failure: `code` says which */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["OwnProblem400"];
+            401: components["responses"]["OwnProblem401"];
+            403: components["responses"]["OwnProblem403"];
+            404: components["responses"]["OwnProblem404"];
+            405: components["responses"]["OwnProblem405"];
+            408: components["responses"]["OwnProblem408"];
+            409: components["responses"]["OwnProblem409"];
+            413: components["responses"]["OwnProblem413"];
+            415: components["responses"]["OwnProblem415"];
+            422: components["responses"]["OwnProblem422"];
+            429: components["responses"]["OwnProblem429"];
+            500: components["responses"]["OwnProblem500"];
+            501: components["responses"]["OwnProblem501"];
+            503: components["responses"]["OwnProblem503"];
         };
     };
     livez: {
@@ -2033,6 +2446,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description `ok` */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2041,6 +2455,20 @@ export interface operations {
                     "text/plain": string;
                 };
             };
+            400: components["responses"]["OwnProblem400"];
+            401: components["responses"]["OwnProblem401"];
+            403: components["responses"]["OwnProblem403"];
+            404: components["responses"]["OwnProblem404"];
+            405: components["responses"]["OwnProblem405"];
+            408: components["responses"]["OwnProblem408"];
+            409: components["responses"]["OwnProblem409"];
+            413: components["responses"]["OwnProblem413"];
+            415: components["responses"]["OwnProblem415"];
+            422: components["responses"]["OwnProblem422"];
+            429: components["responses"]["OwnProblem429"];
+            500: components["responses"]["OwnProblem500"];
+            501: components["responses"]["OwnProblem501"];
+            503: components["responses"]["OwnProblem503"];
         };
     };
     read_log: {
@@ -2056,6 +2484,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description The lines */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2064,15 +2493,23 @@ export interface operations {
                     "application/json": components["schemas"]["LogAnswer"];
                 };
             };
-            /** @description A failure: `code` says which */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            405: components["responses"]["Problem405"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
         };
     };
     login: {
@@ -2104,15 +2541,20 @@ export interface operations {
                     "application/json": components["schemas"]["SignedIn"];
                 };
             };
-            /** @description A failure: `code` says which */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["OwnProblem400"];
+            401: components["responses"]["OwnProblem401"];
+            403: components["responses"]["OwnProblem403"];
+            404: components["responses"]["OwnProblem404"];
+            405: components["responses"]["OwnProblem405"];
+            408: components["responses"]["OwnProblem408"];
+            409: components["responses"]["OwnProblem409"];
+            413: components["responses"]["OwnProblem413"];
+            415: components["responses"]["OwnProblem415"];
+            422: components["responses"]["OwnProblem422"];
+            429: components["responses"]["OwnProblem429"];
+            500: components["responses"]["OwnProblem500"];
+            501: components["responses"]["OwnProblem501"];
+            503: components["responses"]["OwnProblem503"];
         };
     };
     logout: {
@@ -2131,22 +2573,27 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A failure: `code` says which */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["OwnProblem400"];
+            401: components["responses"]["OwnProblem401"];
+            403: components["responses"]["OwnProblem403"];
+            404: components["responses"]["OwnProblem404"];
+            405: components["responses"]["OwnProblem405"];
+            408: components["responses"]["OwnProblem408"];
+            409: components["responses"]["OwnProblem409"];
+            413: components["responses"]["OwnProblem413"];
+            415: components["responses"]["OwnProblem415"];
+            422: components["responses"]["OwnProblem422"];
+            429: components["responses"]["OwnProblem429"];
+            500: components["responses"]["OwnProblem500"];
+            501: components["responses"]["OwnProblem501"];
+            503: components["responses"]["OwnProblem503"];
         };
     };
     watch_log: {
         parameters: {
             query?: {
                 /** @description Only this container; absent: all. */
-                container?: string;
+                container?: components["schemas"]["ContainerName"];
                 /** @description Begin with the last so many lines of each container, 100 if absent. */
                 tail?: number;
                 /** @description Begin with the lines of the last so many seconds. */
@@ -2155,16 +2602,17 @@ export interface operations {
             header?: never;
             path: {
                 /** @description The cluster. */
-                cluster: string;
+                cluster: components["schemas"]["ClusterName"];
                 /** @description The namespace. */
-                namespace: string;
+                namespace: components["schemas"]["Namespace"];
                 /** @description The deployment. */
-                deployment_name: string;
+                deployment_name: components["schemas"]["DeploymentName"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Events: the lines */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2173,15 +2621,23 @@ export interface operations {
                     "text/event-stream": components["schemas"]["LogChunk"];
                 };
             };
-            /** @description A failure: `code` says which */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            405: components["responses"]["Problem405"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
         };
     };
     me: {
@@ -2202,15 +2658,20 @@ export interface operations {
                     "application/json": components["schemas"]["Me"];
                 };
             };
-            /** @description A failure: `code` says which */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["OwnProblem400"];
+            401: components["responses"]["OwnProblem401"];
+            403: components["responses"]["OwnProblem403"];
+            404: components["responses"]["OwnProblem404"];
+            405: components["responses"]["OwnProblem405"];
+            408: components["responses"]["OwnProblem408"];
+            409: components["responses"]["OwnProblem409"];
+            413: components["responses"]["OwnProblem413"];
+            415: components["responses"]["OwnProblem415"];
+            422: components["responses"]["OwnProblem422"];
+            429: components["responses"]["OwnProblem429"];
+            500: components["responses"]["OwnProblem500"];
+            501: components["responses"]["OwnProblem501"];
+            503: components["responses"]["OwnProblem503"];
         };
     };
     read_metrics: {
@@ -2222,6 +2683,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description The metrics */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2230,15 +2692,20 @@ export interface operations {
                     "application/openmetrics-text": string;
                 };
             };
-            /** @description A failure: `code` says which */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["OwnProblem400"];
+            401: components["responses"]["OwnProblem401"];
+            403: components["responses"]["OwnProblem403"];
+            404: components["responses"]["OwnProblem404"];
+            405: components["responses"]["OwnProblem405"];
+            408: components["responses"]["OwnProblem408"];
+            409: components["responses"]["OwnProblem409"];
+            413: components["responses"]["OwnProblem413"];
+            415: components["responses"]["OwnProblem415"];
+            422: components["responses"]["OwnProblem422"];
+            429: components["responses"]["OwnProblem429"];
+            500: components["responses"]["OwnProblem500"];
+            501: components["responses"]["OwnProblem501"];
+            503: components["responses"]["OwnProblem503"];
         };
     };
     list_namespaces: {
@@ -2252,12 +2719,13 @@ export interface operations {
             header?: never;
             path: {
                 /** @description The cluster. */
-                cluster: string;
+                cluster: components["schemas"]["ClusterName"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description The namespaces */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2266,15 +2734,23 @@ export interface operations {
                     "application/json": components["schemas"]["Page_NamespaceSummary"];
                 };
             };
-            /** @description A failure: `code` says which */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            405: components["responses"]["Problem405"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
         };
     };
     list_pods: {
@@ -2288,16 +2764,17 @@ export interface operations {
             header?: never;
             path: {
                 /** @description The cluster. */
-                cluster: string;
+                cluster: components["schemas"]["ClusterName"];
                 /** @description The namespace. */
-                namespace: string;
+                namespace: components["schemas"]["Namespace"];
                 /** @description The deployment. */
-                deployment_name: string;
+                deployment_name: components["schemas"]["DeploymentName"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description The pods */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2306,15 +2783,23 @@ export interface operations {
                     "application/json": components["schemas"]["Page_PodSummary"];
                 };
             };
-            /** @description A failure: `code` says which */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            405: components["responses"]["Problem405"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
         };
     };
     readyz: {
@@ -2326,6 +2811,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description `ok`, and what is wrong all the same */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2334,15 +2820,20 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A failure: `code` says which */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["OwnProblem400"];
+            401: components["responses"]["OwnProblem401"];
+            403: components["responses"]["OwnProblem403"];
+            404: components["responses"]["OwnProblem404"];
+            405: components["responses"]["OwnProblem405"];
+            408: components["responses"]["OwnProblem408"];
+            409: components["responses"]["OwnProblem409"];
+            413: components["responses"]["OwnProblem413"];
+            415: components["responses"]["OwnProblem415"];
+            422: components["responses"]["OwnProblem422"];
+            429: components["responses"]["OwnProblem429"];
+            500: components["responses"]["OwnProblem500"];
+            501: components["responses"]["OwnProblem501"];
+            503: components["responses"]["OwnProblem503"];
         };
     };
     restart_deployment: {
@@ -2358,6 +2849,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description What was changed; the rollout goes on */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2366,15 +2858,23 @@ export interface operations {
                     "application/json": components["schemas"]["Done_Restarted"];
                 };
             };
-            /** @description A failure: `code` says which */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            405: components["responses"]["Problem405"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
         };
     };
     get_rollout: {
@@ -2383,16 +2883,17 @@ export interface operations {
             header?: never;
             path: {
                 /** @description The cluster. */
-                cluster: string;
+                cluster: components["schemas"]["ClusterName"];
                 /** @description The namespace. */
-                namespace: string;
+                namespace: components["schemas"]["Namespace"];
                 /** @description The deployment. */
-                deployment_name: string;
+                deployment_name: components["schemas"]["DeploymentName"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description How far the rollout is */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2401,15 +2902,23 @@ export interface operations {
                     "application/json": components["schemas"]["Rollout"];
                 };
             };
-            /** @description A failure: `code` says which */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            405: components["responses"]["Problem405"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
         };
     };
     watch_rollout: {
@@ -2418,16 +2927,17 @@ export interface operations {
             header?: never;
             path: {
                 /** @description The cluster. */
-                cluster: string;
+                cluster: components["schemas"]["ClusterName"];
                 /** @description The namespace. */
-                namespace: string;
+                namespace: components["schemas"]["Namespace"];
                 /** @description The deployment. */
-                deployment_name: string;
+                deployment_name: components["schemas"]["DeploymentName"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Events: how far the rollout is, until it is over */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2436,15 +2946,23 @@ export interface operations {
                     "text/event-stream": components["schemas"]["Rollout"];
                 };
             };
-            /** @description A failure: `code` says which */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            405: components["responses"]["Problem405"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
         };
     };
     watch_fleet: {
@@ -2464,6 +2982,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Events: what changes */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2472,15 +2991,20 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description A failure: `code` says which */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["OwnProblem400"];
+            401: components["responses"]["OwnProblem401"];
+            403: components["responses"]["OwnProblem403"];
+            404: components["responses"]["OwnProblem404"];
+            405: components["responses"]["OwnProblem405"];
+            408: components["responses"]["OwnProblem408"];
+            409: components["responses"]["OwnProblem409"];
+            413: components["responses"]["OwnProblem413"];
+            415: components["responses"]["OwnProblem415"];
+            422: components["responses"]["OwnProblem422"];
+            429: components["responses"]["OwnProblem429"];
+            500: components["responses"]["OwnProblem500"];
+            501: components["responses"]["OwnProblem501"];
+            503: components["responses"]["OwnProblem503"];
         };
     };
 }
