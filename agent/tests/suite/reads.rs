@@ -117,7 +117,10 @@ pub async fn filters_must_all_hold(stage: &Stage) {
             with(|r| r.label_selector = Some("app!=other".into())),
             vec!["my.app"],
         ),
-        (with(|r| r.health = [Health::Failed].into_iter().collect()), vec![]),
+        (
+            with(|r| r.health = [Health::Failed].into_iter().collect()),
+            vec![],
+        ),
         (
             with(|r| {
                 r.q = Some("o".into());

@@ -50,7 +50,10 @@ async fn one_filter_of_healths_is_read_alike_everywhere() {
     let stack = Stack::start(1).await;
     let token = stack.service.token("admin").await;
     let (namespace, _) = stack.healthy("cluster-a").await;
-    for path in ["/deployments", &format!("/deployments/cluster-a/{namespace}")] {
+    for path in [
+        "/deployments",
+        &format!("/deployments/cluster-a/{namespace}"),
+    ] {
         let get = async |health: &str| {
             let path = format!("{path}?health={health}");
             stack.service.get(&path, &token).await
@@ -59,11 +62,18 @@ async fn one_filter_of_healths_is_read_alike_everywhere() {
         let healthy = get("degraded,healthy").await;
         for found in [&all, &healthy] {
             let items = found.body["items"].as_array();
-            assert!(items.is_some_and(|items| !items.is_empty()), "{path}: {found:?}");
+            assert!(
+                items.is_some_and(|items| !items.is_empty()),
+                "{path}: {found:?}"
+            );
         }
         for wrong in ["AAA", "failed,AAA", "Failed", ""] {
             let answer = get(wrong).await;
-            assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path} {wrong}: {answer:?}");
+            assert_eq!(
+                answer.status,
+                StatusCode::BAD_REQUEST,
+                "{path} {wrong}: {answer:?}"
+            );
             assert_eq!(answer.body["field"], "health", "{path} {wrong}");
             let detail = answer.body["detail"].as_str().expect("a detail");
             assert!(detail.contains("use healthy, progressing"), "{detail}");

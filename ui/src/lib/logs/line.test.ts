@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import { clockTime, inert, sortable } from './line';
+import { inert, shownTime, sortable } from './line';
 
 it.each([
   ['2026-11-24T20:15:03Z', '2026-11-24T20:15:03.000000000Z'],
@@ -25,8 +25,11 @@ it.each([
   expect(inert(text)).toBe(expected);
 });
 
-it('shows the time of day to the millisecond, and nothing where there is none', () => {
+it('shows a time to the millisecond, in the zone of the reader or as the download has it, and nothing where there is none', () => {
   const noon = new Date(2026, 10, 24, 12, 5, 9);
-  expect(clockTime(noon.toISOString().replace('.000Z', '.050999999Z'))).toBe('12:05:09.050');
-  expect(clockTime('')).toBe('');
+  const at = noon.toISOString().replace('.000Z', '.050999999Z');
+  expect(shownTime(at, 'local')).toBe('11-24 12:05:09.050');
+  expect(shownTime('2026-11-24T20:15:03.500000000Z', 'utc')).toBe('2026-11-24T20:15:03.500Z');
+  expect(shownTime(at, 'no')).toBe('');
+  expect(shownTime('', 'local')).toBe('');
 });

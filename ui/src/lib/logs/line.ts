@@ -67,11 +67,19 @@ function named(character: string): string {
   return `‹U+${character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}›`;
 }
 
-/** `21:15:03.500` in the reader's own zone, of a time as `sortable` makes it. */
-export function clockTime(at: string): string {
+/** How times are shown: not at all, in the reader's own zone, or in UTC with the date, as the download has them. */
+export type Times = 'no' | 'local' | 'utc';
+
+/** `11-24 21:15:03.500` in the reader's own zone or `2026-11-24T20:15:03.500Z`, of a time as `sortable` makes it. */
+export function shownTime(at: string, times: Times): string {
+  if (at === '' || times === 'no') {
+    return '';
+  }
+  if (times === 'utc') {
+    return `${at.slice(0, 23)}Z`;
+  }
   const time = new Date(at);
   const two = (part: number) => String(part).padStart(2, '0');
-  return at === ''
-    ? ''
-    : `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}.${at.slice(20, 23)}`;
+  const day = `${two(time.getMonth() + 1)}-${two(time.getDate())}`;
+  return `${day} ${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}.${at.slice(20, 23)}`;
 }

@@ -1,43 +1,89 @@
-// Finding text in lines. Letters match in both cases.
+// Finding text in lines: a text, in which letters match in both cases, or a regular expression between slashes. Words with a minus
+// before them leave out the lines that have them.
 
 import type { LogRow } from './line';
-
-/** The places of the rows that contain the text. */
-export function hits(rows: LogRow[], query: string): number[] {
-  const wanted = query.toLowerCase();
-  const found: number[] = [];
-  if (wanted === '') {
-    return found;
-  }
-  rows.forEach((row, index) => {
-    if (row.kind === 'line' && row.text.toLowerCase().includes(wanted)) {
-      found.push(index);
-    }
-  });
-  return found;
-}
 
 export interface Part {
   text: string;
   hit: boolean;
 }
 
-/** A line in parts, which make up the whole line in their order. */
-export function parts(text: string, query: string): Part[] {
-  const [lower, wanted] = [text.toLowerCase(), query.toLowerCase()];
+export interface Search {
+  /** Something is looked for. */
+  finds: boolean;
+  /** Lines without any of its words are shown alone. */
+  excludes: boolean;
+  /** Why nothing is found by it. */
+  problem?: string;
+  isHit: (text: string) => boolean;
+  isExcluded: (text: string) => boolean;
+  /** A line in parts, which make up the whole line in their order. */
+  parts: (text: string) => Part[];
+}
+
+const EXCLUDED = /(?:^|\s)-(\S+)/g;
+const REGEX = /^\/(.+)\/$/;
+
+/** What a query means. */
+export function searchOf(query: string): Search {
+  const words = [...query.matchAll(EXCLUDED)].map(([, word]) => (word as string).toLowerCase());
+  const wanted = query.replace(EXCLUDED, ' ').trim();
+  const isExcluded = (text: string) => words.length > 0 && words.some((word) => text.toLowerCase().includes(word));
+  const common = { excludes: words.length > 0, isExcluded };
+  const [, pattern] = REGEX.exec(wanted) ?? [];
+  if (pattern === undefined) {
+    const lower = wanted.toLowerCase();
+    const isHit = (text: string) => lower !== '' && text.toLowerCase().includes(lower);
+    return { ...common, finds: wanted !== '', isHit, parts: (text) => textParts(text, lower) };
+  }
+  try {
+    const regex = new RegExp(pattern, 'giu');
+    // One with a place in it would go on from there.
+    const isHit = (text: string) => text.search(regex) >= 0;
+    return { ...common, finds: true, isHit, parts: (text) => split(text, text.matchAll(regex)) };
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    return { ...common, finds: true, problem, isHit: () => false, parts: (text) => [{ text, hit: false }] };
+  }
+}
+
+function textParts(text: string, wanted: string): Part[] {
+  const lower = text.toLowerCase();
   // A few letters have more than one in the other case: then places do not fit, and nothing is marked.
   if (wanted === '' || lower.length !== text.length) {
     return [{ text, hit: false }];
   }
-  const found: Part[] = [];
-  let end = 0;
-  for (let at = lower.indexOf(wanted); at >= 0; at = lower.indexOf(wanted, end)) {
-    found.push({ text: text.slice(end, at), hit: false });
-    end = at + wanted.length;
-    found.push({ text: text.slice(at, end), hit: true });
+  const found: { index: number; 0: string }[] = [];
+  for (let at = lower.indexOf(wanted); at >= 0; at = lower.indexOf(wanted, at + wanted.length)) {
+    found.push({ index: at, 0: wanted });
   }
-  found.push({ text: text.slice(end), hit: false });
-  return found.filter((part) => part.text !== '');
+  return split(text, found);
+}
+
+function split(text: string, found: Iterable<{ index: number; 0: string }>): Part[] {
+  const parts: Part[] = [];
+  let end = 0;
+  for (const { index, 0: hit } of found) {
+    if (hit === '') continue;
+    parts.push({ text: text.slice(end, index), hit: false });
+    end = index + hit.length;
+    parts.push({ text: text.slice(index, end), hit: true });
+  }
+  parts.push({ text: text.slice(end), hit: false });
+  return parts.filter((part) => part.text !== '');
+}
+
+/** The places of the rows that have a hit. */
+export function hits(rows: LogRow[], search: Search): number[] {
+  const found: number[] = [];
+  if (search.finds) {
+    rows.forEach((row, index) => {
+      if (row.kind === 'line' && search.isHit(row.text)) {
+        found.push(index);
+      }
+    });
+  }
+  return found;
 }
 
 /** The hit that follows in one direction, round the end; `undefined` without hits. */

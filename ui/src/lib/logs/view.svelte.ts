@@ -2,7 +2,11 @@
 
 import type { Log } from './log.svelte';
 import type { LogRow } from './line';
-import { following, hits } from './search';
+import { following, hits, searchOf } from './search';
+import { severity } from './severity';
+
+/** All lines, warnings and errors, errors alone. */
+export type Level = '' | 'warn' | 'bad';
 
 export class LogView {
   rows = $state.raw<LogRow[]>([]);
@@ -15,9 +19,14 @@ export class LogView {
   hidden = $state.raw<Set<string>>(new Set());
   /** The row of the hit that was gone to. */
   current = $state<number>();
-  readonly hits = $derived(hits(this.rows, this.query));
+  /** The least grave lines that are shown. */
+  level = $state<Level>('');
+  readonly search = $derived(searchOf(this.query));
+  readonly hits = $derived(hits(this.rows, this.search));
   readonly hitNumber = $derived(this.current === undefined ? 0 : this.hits.indexOf(this.current) + 1);
   #newest = 0;
+  /** Of the rows as they were drawn last. */
+  #level: Level = '';
 
   constructor(readonly log: Log) {}
 
@@ -37,10 +46,10 @@ export class LogView {
     this.current = undefined;
   }
 
-  search(query: string): void {
-    this.query = query;
-    this.current = undefined;
-    if (this.onlyHits) {
+  look(query: string, level: Level): void {
+    const excluded = this.search.excludes;
+    [this.query, this.level, this.current] = [query, level, undefined];
+    if (this.onlyHits || excluded || this.search.excludes || level !== '' || this.#level !== level) {
       this.draw();
     }
   }
@@ -80,9 +89,20 @@ export class LogView {
       this.hidden.size === 0
         ? rows.slice()
         : rows.filter((row) => row.kind === 'note' || !this.hidden.has(row.source.id));
-    const query = this.query.toLowerCase();
-    return this.onlyHits && query
-      ? shown.filter(({ kind, text }) => kind === 'line' && text.toLowerCase().includes(query))
-      : shown;
+    const { search, level } = this;
+    this.#level = level;
+    const onlyHits = this.onlyHits && search.finds;
+    if (!onlyHits && !search.excludes && level === '') {
+      return shown;
+    }
+    return shown.filter(({ kind, text }) => {
+      if (kind === 'note') return !onlyHits;
+      return (!onlyHits || search.isHit(text)) && !search.isExcluded(text) && isOf(level, text);
+    });
   }
+}
+
+function isOf(level: Level, text: string): boolean {
+  const grave = level === '' ? '' : severity(text);
+  return level === grave || (level === 'warn' && grave === 'bad');
 }

@@ -1,14 +1,19 @@
 import { goto } from '$app/navigation';
 import { resolve } from '$app/paths';
 import { fleet } from '$lib/fleet/fleet.svelte';
+import { sortClusters } from '$lib/fleet/order';
 import { settings, type Theme } from '$lib/settings/settings.svelte';
 import { session } from '$lib/session/session.svelte';
 import { places } from '$lib/shell/places';
+import type { StateName } from '$lib/State.svelte';
 
 export interface Item {
   id: string;
   label: string;
   hint?: string;
+  /** How it is, and when that was last known if nobody knows it now. */
+  state?: StateName;
+  lost?: string;
   run: () => void;
 }
 
@@ -22,7 +27,7 @@ const CLUSTERS_SHOWN = 8;
 /** What can be done at once, as far as it fits what was written. */
 export function commands(text: string): Group[] {
   const wanted = text.trim().toLowerCase();
-  const fits = ({ label, hint }: Item) => `${label} ${hint ?? ''}`.toLowerCase().includes(wanted);
+  const fits = ({ label, hint, state }: Item) => `${label} ${hint ?? ''} ${state ?? ''}`.toLowerCase().includes(wanted);
   return [
     { heading: 'Go to', items: pages().filter(fits) },
     { heading: 'Saved views', items: views().filter(fits) },
@@ -49,10 +54,10 @@ function views(): Item[] {
 }
 
 function clusters(): Item[] {
-  return fleet.all.map(({ cluster, presence }) => ({
+  return sortClusters(fleet.all, 'worst').map(({ cluster, presence }) => ({
     id: `cluster ${cluster}`,
     label: cluster,
-    hint: presence,
+    state: presence,
     run: to(`deployments?q=${encodeURIComponent(`cluster:${cluster}`)}`),
   }));
 }
@@ -73,6 +78,12 @@ function settingsAndSession(): Item[] {
       id: 'density',
       label: dense ? 'Normal rows' : 'Compact rows',
       run: () => void (settings.density = dense ? 'normal' : 'compact'),
+    },
+    {
+      id: 'api',
+      label: 'API documentation',
+      hint: 'Swagger UI',
+      run: () => location.assign('/docs/'),
     },
     ...(session.may('enroll') ? [{ id: 'add', label: 'Add a cluster', run: to('?add') }] : []),
     { id: 'sign out', label: 'Sign out', hint: session.me?.user, run: () => void session.signOut() },

@@ -1,48 +1,79 @@
-// Deployments by a part of their name, while it is being written.
+// Deployments by a part of their name, while it is being written, the worst first; and what can be done with them.
 
 import { goto } from '$app/navigation';
 import { resolve } from '$app/paths';
-import { api, ask } from '$lib/api';
+import { api, ask, type Schemas } from '$lib/api';
+import { fleet } from '$lib/fleet/fleet.svelte';
 import { Resource } from '$lib/list/resource.svelte';
+import { restarts } from '$lib/restart/restarts.svelte';
 
 import type { Item } from './commands';
 
 const SHOWN = 8;
 const AFTER = 120;
+/** What can be done with a deployment from here. */
+const ACT = /^(restart|logs)\s+(.*)$/;
+type Act = 'restart' | 'logs';
+type Deployment = Schemas['FleetDeployment'];
+
 const NAME = /^[a-z0-9.-]{2,253}$/;
 
 class Found {
   #text = '';
+  #act = $state<Act>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #page = new Resource((signal) =>
     ask(
       () =>
         api.GET('/deployments', {
-          params: { query: { q: this.#text, limit: SHOWN, timeout: '1s', countImages: false } },
+          params: { query: { q: this.#text, sort: 'health', limit: SHOWN, timeout: '1s', countImages: false } },
           signal,
         }),
       signal,
     ),
   );
 
-  items = $derived<Item[]>(
-    (this.#page.value?.items ?? []).map(({ cluster, namespace, deployment_name }) => ({
-      id: `deployment ${cluster} ${namespace} ${deployment_name}`,
-      label: deployment_name,
-      hint: `${cluster} / ${namespace}`,
-      run: () =>
-        void goto(resolve('/deployments/[cluster]/[namespace]/[name]', { cluster, namespace, name: deployment_name })),
-    })),
-  );
+  items = $derived<Item[]>([...(this.#page.value?.items ?? []).map((row) => this.#item(row)), ...this.#more()]);
 
+  /** The name, or what is to be done and the name: `restart payments`, `logs payments`. */
   look(text: string): void {
     clearTimeout(this.#timer);
-    this.#text = text.trim();
+    const [, verb, rest] = ACT.exec(text) ?? [];
+    this.#act = verb as Act | undefined;
+    this.#text = (rest ?? text).trim();
     if (NAME.test(this.#text)) {
       this.#timer = setTimeout(() => void this.#page.load(), AFTER);
     } else {
       this.#page.clear();
     }
+  }
+
+  #item(row: Deployment): Item {
+    const { cluster, namespace, deployment_name: name } = row;
+    const item = {
+      id: `deployment ${cluster} ${namespace} ${name}`,
+      state: row.last_health ?? row.health,
+      lost: row.as_of ?? fleet.lost(cluster),
+      hint: `${cluster} / ${namespace}`,
+    };
+    const path = resolve('/deployments/[cluster]/[namespace]/[name]', { cluster, namespace, name });
+    switch (this.#act) {
+      case 'restart':
+        return { ...item, label: `Restart ${name}…`, run: () => restarts.propose([row]) };
+      case 'logs':
+        return { ...item, label: `Logs of ${name}`, run: () => void goto(`${path}/logs`) };
+      default:
+        return { ...item, label: name, run: () => void goto(path) };
+    }
+  }
+
+  /** What is found beyond those that are shown. */
+  #more(): Item[] {
+    const count = (this.#page.value?.totals.deployments ?? 0) - (this.#page.value?.items.length ?? 0);
+    const search = `${resolve('/deployments')}?q=${encodeURIComponent(this.#text)}`;
+    return count > 0
+      ? [{ id: 'more deployments', label: `${count.toLocaleString()} more`, run: () => void goto(search) }]
+      : [];
   }
 }
 
