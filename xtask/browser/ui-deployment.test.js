@@ -176,6 +176,50 @@ test('lines are searched, filtered by container, wrapped and downloaded', async 
   assert.ok(rows.every((row) => row.includes(` ${name}/${container} `)));
 });
 
+test('lines are found by a regular expression, left out by word and level, and copied as lines', async (t) => {
+  const deployment = take();
+  const page = await open(t, { path: `${placeOf(deployment)}/logs?times=utc` });
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  const log = page.getByRole('log');
+  await log.getByText('INFO').first().waitFor();
+  const box = page.getByRole('searchbox', { name: 'Search in the log' });
+  await box.fill('/seq=\\d+/');
+  await page.getByText(/^– of \d+$/).waitFor();
+  await box.fill('/seq=(/');
+  await page.getByText(/Invalid regular expression/).waitFor();
+  await box.fill('-INFO');
+  await log.getByText('INFO').first().waitFor({ state: 'detached' });
+  await box.fill('');
+  await log.getByText('INFO').first().waitFor();
+  await page.getByLabel('Levels').selectOption('Errors');
+  await log.getByText('INFO').first().waitFor({ state: 'detached' });
+  assert.match(page.url(), /level=bad/);
+  await page.getByLabel('Levels').selectOption('All levels');
+  await log.getByText('INFO').first().waitFor();
+  assert.deepEqual(await violations(page), []);
+
+  await page.getByRole('button', { name: 'Pause' }).click();
+  const shown = await log.evaluate((element) => {
+    const rows = [...element.querySelectorAll('[data-index]')];
+    rows.sort((one, other) => one.dataset.index - other.dataset.index);
+    const three = rows.filter((row) => row.querySelector('time')).slice(0, 3);
+    const range = document.createRange();
+    range.setStart(three[0], 0);
+    range.setEnd(three[2], three[2].childNodes.length);
+    document.getSelection().removeAllRanges();
+    document.getSelection().addRange(range);
+    return three.map((row) => [row.querySelector('time').textContent, row.querySelector('.text').textContent]);
+  });
+  await page.keyboard.press('Control+c');
+  const copied = (await page.evaluate(() => navigator.clipboard.readText())).trimEnd().split('\n');
+  assert.equal(copied.length, 3, copied.join('\n'));
+  copied.forEach((line, index) => {
+    const [time, text] = shown[index];
+    assert.ok(line.startsWith(time.slice(0, -1)), `${line} begins with ${time}`);
+    assert.ok(line.includes(` ${deployment.deployment_name}-`) && line.endsWith(text), line);
+  });
+});
+
 test('a session that ends while a log is followed is begun again, and no line is lost or comes twice', async (t) => {
   const deployment = take();
   await writeLines(demo, deployment, 10);

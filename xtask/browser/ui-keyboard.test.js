@@ -119,6 +119,37 @@ test('letting a cluster in', async (t) => {
   assert.equal(await page.pointed(), 0);
 });
 
+test('the palette shows how each deployment is, the worst first, and opens its restart or its logs', async (t) => {
+  const page = await open(t);
+  const palette = page.getByRole('dialog').getByRole('combobox').and(page.locator(':focus'));
+  await page.keyboard.press('Control+k');
+  await palette.waitFor();
+  await page.keyboard.type('api');
+  await page.getByRole('option', { name: 'API documentation' }).waitFor();
+  await page.keyboard.press('Control+a');
+  const { items, totals } = await (await signIn(demo)).get('/deployments?q=-a&sort=health&limit=8');
+  const [{ deployment_name: name, health }] = items;
+  await page.keyboard.type('-a');
+  const found = page.getByRole('group', { name: 'Deployments' }).getByRole('option');
+  await found.first().getByText(health).waitFor();
+  await page.getByRole('option', { name: `${totals.deployments - items.length} more` }).waitFor();
+  await page.keyboard.press('Control+a');
+  await page.keyboard.type(`restart ${name}`);
+  await page.getByRole('option', { name: `Restart ${name}…` }).first().waitFor();
+  assert.deepEqual(await violations(page), []);
+  await page.keyboard.press('Enter');
+  await page.getByRole('dialog', { name: `Restart ${name}?` }).waitFor();
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Control+k');
+  await palette.waitFor();
+  await page.keyboard.press('Control+a');
+  await page.keyboard.type(`logs ${name}`);
+  await page.getByRole('option', { name: `Logs of ${name}` }).first().waitFor();
+  await page.keyboard.press('Enter');
+  await page.getByRole('log').waitFor();
+  assert.equal(await page.pointed(), 0);
+});
+
 test('losing a cluster, and getting it back', async (t) => {
   const page = await open(t);
   const pid = demo.pids['agent cluster-c'];

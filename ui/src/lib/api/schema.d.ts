@@ -1710,6 +1710,7 @@ export interface components {
         /**
          * @description - `audit_unavailable`: The audit cannot be written, and so nothing is changed and nobody signed in.
          *     - `bus_unavailable`: The aggregator is cut off from the bus.
+         *     - `signer_unavailable`: The process that signs credentials does not answer.
          */
         OwnProblem503: {
             headers: {
@@ -1882,6 +1883,7 @@ export interface components {
          * @description - `audit_unavailable`: The audit cannot be written, and so nothing is changed and nobody signed in.
          *     - `bus_unavailable`: The aggregator is cut off from the bus.
          *     - `cluster_offline`: No agent of the cluster listens.
+         *     - `signer_unavailable`: The process that signs credentials does not answer.
          *     - `revocations_full`: The list of revoked credentials is as large as a message on the bus may be.
          *     - `agent_busy`: The agent has too much in hand, is leaving, or has not read its cluster yet.
          */

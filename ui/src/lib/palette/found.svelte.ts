@@ -6,6 +6,7 @@ import { api, ask, type Schemas } from '$lib/api';
 import { fleet } from '$lib/fleet/fleet.svelte';
 import { Resource } from '$lib/list/resource.svelte';
 import { restarts } from '$lib/restart/restarts.svelte';
+import { session } from '$lib/session/session.svelte';
 
 import type { Item } from './commands';
 
@@ -33,7 +34,10 @@ class Found {
     ),
   );
 
-  items = $derived<Item[]>([...(this.#page.value?.items ?? []).map((row) => this.#item(row)), ...this.#more()]);
+  items = $derived<Item[]>([
+    ...(this.#page.value?.items ?? []).filter((row) => this.#may(row)).map((row) => this.#item(row)),
+    ...this.#more(),
+  ]);
 
   /** The name, or what is to be done and the name: `restart payments`, `logs payments`. */
   look(text: string): void {
@@ -46,6 +50,10 @@ class Found {
     } else {
       this.#page.clear();
     }
+  }
+
+  #may({ cluster, namespace }: Deployment): boolean {
+    return this.#act !== 'restart' || session.may('restart', cluster, namespace);
   }
 
   #item(row: Deployment): Item {
