@@ -39,6 +39,9 @@ impl Modify for SecuritySchemes {
     }
 }
 
+/// Whether a call may fail with a code.
+type Fits = fn(ProblemCode) -> bool;
+
 /// What a call may fail with that needs no cluster.
 pub struct OwnProblem;
 
@@ -61,7 +64,7 @@ fn is_own(code: ProblemCode) -> bool {
 }
 
 /// A reference for each status that these codes have.
-fn failures(name: &str, fits: fn(ProblemCode) -> bool) -> BTreeMap<String, RefOr<Response>> {
+fn failures(name: &str, fits: Fits) -> BTreeMap<String, RefOr<Response>> {
     let codes = ProblemCode::ALL.iter().filter(|code| fits(**code));
     let statuses = codes.map(|code| code.status().as_u16());
     let reference = |status: u16| {
@@ -77,8 +80,7 @@ struct Failures;
 impl Modify for Failures {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let responses = &mut document.components.get_or_insert_default().responses;
-        let kinds: [(&str, fn(ProblemCode) -> bool); 2] =
-            [("Problem", |_| true), ("OwnProblem", is_own)];
+        let kinds: [(&str, Fits); 2] = [("Problem", |_| true), ("OwnProblem", is_own)];
         for (name, fits) in kinds {
             let mut meanings = BTreeMap::<u16, Vec<String>>::new();
             for code in ProblemCode::ALL.iter().filter(|code| fits(**code)) {

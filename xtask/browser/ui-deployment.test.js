@@ -218,6 +218,14 @@ test('lines are found by a regular expression, left out by word and level, and c
     assert.ok(line.startsWith(time.slice(0, -1)), `${line} begins with ${time}`);
     assert.ok(line.includes(` ${deployment.deployment_name}-`) && line.endsWith(text), line);
   });
+
+  const [time, text] = shown[1];
+  await log.getByText(time).first().click();
+  await page.waitForURL(/from=2/);
+  const current = log.locator('.line.current');
+  await current.getByText(time).waitFor();
+  assert.ok((await log.getByText(text).count()) > 0, text);
+  await page.getByLabel('From when on').locator('option:checked').filter({ hasText: /^Since / }).waitFor({ state: 'attached' });
 });
 
 test('a session that ends while a log is followed is begun again, and no line is lost or comes twice', async (t) => {

@@ -1,11 +1,15 @@
 // From where on a log is read. Kept in the address, so it has a name there.
 
+import { shownTime, sortable } from './line';
+
 export interface From {
   id: string;
   label: string;
   /** The last so many lines of each container. */
   tail: number;
   sinceSeconds?: number;
+  /** The time from which on, as `sortable` makes it: then the first line since is gone to. */
+  at?: string;
 }
 
 /** The most lines of one container that the API gives. */
@@ -21,8 +25,13 @@ export const froms = [
   { id: 'all', label: 'All that there is', tail: MOST },
 ] as const satisfies From[];
 
-/** By its name in the address. What is no such name is as if there were none. */
-export function fromNamed(id: string | null): From {
+/** By its name in the address, or a time such as `2026-11-24T20:15:03.5Z`. What is neither is as if there were none. */
+export function fromNamed(id: string | null, now: number): From {
+  const at = sortable(id);
+  if (id !== null && at !== '') {
+    const sinceSeconds = Math.max(1, Math.ceil((now - Date.parse(id)) / 1_000) + 1);
+    return { id, label: `Since ${shownTime(at, 'local')}`, tail: MOST, sinceSeconds, at };
+  }
   return froms.find((from) => from.id === id) ?? froms[0];
 }
 

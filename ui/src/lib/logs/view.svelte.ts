@@ -5,6 +5,8 @@ import type { LogRow } from './line';
 import { following, hits, searchOf } from './search';
 import { severity } from './severity';
 
+const SETTLES_WITHIN = 2_000;
+
 /** All lines, warnings and errors, errors alone. */
 export type Level = '' | 'warn' | 'bad';
 
@@ -28,15 +30,37 @@ export class LogView {
   /** Of the rows as they were drawn last. */
   #level: Level = '';
 
-  constructor(readonly log: Log) {}
+  /** Where reading begins, until the first lines are there or somebody moves. */
+  #start: string | undefined;
+  #settledAt = 0;
+
+  constructor(
+    readonly log: Log,
+    start?: string,
+  ) {
+    this.#start = start;
+    this.following = start === undefined;
+  }
 
   /** There are new rows. */
   update(): void {
-    if (this.following) {
+    if (this.#start !== undefined) {
+      this.#begin(this.#start);
+    } else if (this.following) {
       this.draw();
     } else {
       this.newLines = this.#wanted().filter(({ id, kind }) => id > this.#newest && kind === 'line').length;
     }
+  }
+
+  /** Lines of several containers come one after the other. */
+  #begin(start: string): void {
+    this.draw();
+    const first = this.rows.findIndex((row) => row.kind === 'line' && row.at >= start);
+    if (first < 0) return;
+    this.current = first;
+    this.#settledAt ||= performance.now() + SETTLES_WITHIN;
+    if (performance.now() > this.#settledAt) this.#start = undefined;
   }
 
   draw(): void {
@@ -58,17 +82,19 @@ export class LogView {
   go(step: 1 | -1): void {
     const next = this.current === undefined ? this.hits.at(-1) : following(this.hits, this.current, step);
     if (next !== undefined) {
-      this.following = false;
+      this.pause();
       this.current = next;
     }
   }
 
   resume(): void {
+    this.#start = undefined;
     this.following = true;
     this.draw();
   }
 
   pause(): void {
+    this.#start = undefined;
     this.following = false;
   }
 
