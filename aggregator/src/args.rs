@@ -60,7 +60,7 @@ pub enum Command {
     Revoke(Revoke),
     /// Sign for a `serve` on this machine, so that the process that serves HTTP holds no signing key.
     Sign(Sign),
-    /// Ask a running `serve` on this machine whether it can do its work: ends with 0 if so.
+    /// Ask a running `serve` or `sign` on this machine whether it can do its work: ends with 0 if so.
     Healthcheck(Healthcheck),
     /// Print the API's OpenAPI document.
     Openapi,
@@ -72,6 +72,9 @@ pub struct Healthcheck {
     /// Where `serve` listens.
     #[arg(long, env = "MCA_LISTEN", default_value = "127.0.0.1:8000")]
     pub listen: SocketAddr,
+    /// Where `sign` listens; it is asked instead.
+    #[arg(long, value_name = "SOCKET")]
+    pub signer: Option<PathBuf>,
 }
 
 /// What can be done about users.

@@ -1,7 +1,9 @@
-//! `aggregator healthcheck`: asks `/readyz` of the aggregator beside it, for images that have no other program to ask with.
+//! `aggregator healthcheck`: asks `/readyz` of the aggregator beside it, or the signing process, for images that have no other program to ask with.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -22,6 +24,21 @@ pub fn ask(listen: SocketAddr) -> Result<()> {
         status.trim_end()
     );
     Ok(())
+}
+
+/// Succeeds when the signing process answers on this socket: it hangs up on whoever has asked for nothing.
+///
+/// # Errors
+/// When nobody hangs up there.
+pub fn ask_signer(socket: &Path) -> Result<()> {
+    hung_up(socket).with_context(|| format!("no answer from {}", socket.display()))
+}
+
+fn hung_up(socket: &Path) -> std::io::Result<()> {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(WITHIN))?;
+    stream.shutdown(Shutdown::Write)?;
+    stream.read_to_end(&mut Vec::new()).map(drop)
 }
 
 /// Whoever listens on all addresses is reached on loopback.

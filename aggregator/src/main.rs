@@ -61,7 +61,10 @@ async fn run(command: Command) -> anyhow::Result<()> {
             log(LogFormat::Text);
             cluster_admin::revoke(args).await
         }
-        Command::Healthcheck(args) => healthcheck::ask(args.listen),
+        Command::Healthcheck(args) => match args.signer {
+            Some(socket) => healthcheck::ask_signer(&socket),
+            None => healthcheck::ask(args.listen),
+        },
         Command::Openapi => Ok(std::io::stdout().write_all(openapi::pretty()?.as_bytes())?),
     }
 }

@@ -73,6 +73,9 @@ fn what_serves_http_has_no_signing_key() {
     };
     let ((web, asks), (signer, listens)) = (service("aggregator"), service("signer"));
     assert_eq!(asks, listens);
+    let check = &compose["services"]["signer"]["healthcheck"]["test"];
+    let socket = check.as_array().and_then(|test| test.last()?.as_str());
+    assert_eq!(socket, Some(&*listens), "the aggregator's check is another");
     let dir = asks.strip_suffix("/signer.sock").expect("a socket");
     assert!(web.contains(&format!("signer-socket:{dir}:ro").as_str()));
     assert!(signer.contains(&format!("signer-socket:{dir}").as_str()));
@@ -81,6 +84,20 @@ fn what_serves_http_has_no_signing_key() {
     for key in ["operator-signing.nk", "agent-scope.nk"] {
         let hidden = format!("/dev/null:/srv/bus/aggregator/{key}:ro");
         assert!(web.contains(&hidden.as_str()), "{web:?}");
+    }
+}
+
+/// `docker compose up --wait` fails on a service that goes on running and whose check is disabled.
+#[test]
+fn no_service_that_goes_on_has_its_check_disabled() {
+    let compose: Value = serde_saphyr::from_str(&read("compose.yaml")).expect("YAML");
+    let services = compose["services"].as_object().expect("a map");
+    let goes_on = |service: &&String| services[*service]["restart"] == "unless-stopped";
+    let lasting: Vec<_> = services.keys().filter(goes_on).collect();
+    assert!(lasting.len() > 5, "{lasting:?}");
+    for service in lasting {
+        let check = &services[service]["healthcheck"];
+        assert_ne!(check["disable"], Value::Bool(true), "{service}");
     }
 }
 

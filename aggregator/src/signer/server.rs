@@ -67,7 +67,9 @@ impl SignerServer {
 
 async fn answer(mut stream: UnixStream, keys: &SigningKeys) -> Result<()> {
     let response = match timeout(TRANSFER_WITHIN, read_line(&mut stream)).await? {
-        Ok(line) => respond(keys, &line),
+        Ok(Some(line)) => respond(keys, &line),
+        // A health check.
+        Ok(None) => return Ok(()),
         Err(error) if error.kind() == ErrorKind::InvalidData => {
             SignResponse::Refused(error.to_string())
         }

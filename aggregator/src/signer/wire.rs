@@ -21,20 +21,27 @@ pub(super) async fn call(socket: &Path, request: &SignRequest) -> Result<SignRes
     let call = async {
         let mut stream = UnixStream::connect(socket).await?;
         write_line(&mut stream, request).await?;
-        Ok(serde_json::from_slice(&read_line(&mut stream).await?)?)
+        let line = read_line(&mut stream).await?;
+        let line = line.ok_or_else(|| Error::from(ErrorKind::UnexpectedEof))?;
+        Ok(serde_json::from_slice(&line)?)
     };
     timeout(CALL_WITHIN, call).await?
 }
 
+/// `None` where nothing was sent.
+///
 /// # Errors
 /// [`ErrorKind::InvalidData`] for a line that is too long, [`ErrorKind::UnexpectedEof`] for one that does not end.
-pub(super) async fn read_line(stream: &mut UnixStream) -> Result<Vec<u8>> {
+pub(super) async fn read_line(stream: &mut UnixStream) -> Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
     let limit = u64::try_from(MESSAGE_BYTES).expect("it fits") + 1;
     let mut reader = BufReader::new(stream.take(limit));
     reader.read_until(b'\n', &mut line).await?;
     if line.pop_if(|last| *last == b'\n').is_some() {
-        return Ok(line);
+        return Ok(Some(line));
+    }
+    if line.is_empty() {
+        return Ok(None);
     }
     Err(if line.len() > MESSAGE_BYTES {
         let message = format!("a line of more than {MESSAGE_BYTES} bytes");

@@ -71,6 +71,12 @@ impl Site {
         process
     }
 
+    async fn is_healthy(&self) -> Result<String, String> {
+        let socket = self.socket();
+        let socket = socket.to_str().expect("UTF-8");
+        aggregator(&["healthcheck", "--signer", socket]).await
+    }
+
     async fn service(&self) -> Service {
         let mut settings = Service::settings(self.dir.path(), &self.nats.url());
         settings.bus_keys = Some(self.dir.path().join("web"));
@@ -167,7 +173,12 @@ async fn while_the_signing_process_is_away_the_rest_goes_on_and_what_was_revoked
         .await;
     let link = invited.body["url"].as_str().unwrap();
     let link = link.strip_prefix("https://fleet.example").unwrap();
+    site.is_healthy().await.unwrap();
+    let log = std::fs::read_to_string(site.dir.path().join("signer.log")).unwrap();
+    assert!(!log.contains("WARN"), "it is asked often: {log}");
     signer.kill().await.unwrap();
+    let error = site.is_healthy().await.unwrap_err();
+    assert!(error.contains("signer.sock"), "{error}");
 
     let enrolled = service
         .post("/clusters/cluster-c/enroll", &token, &json!({}))
