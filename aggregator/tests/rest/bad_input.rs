@@ -173,7 +173,13 @@ async fn every_call_of_the_document_asks_who_is_there() {
         let target = path
             .replace("{cluster}", "cluster-a")
             .replace("{namespace}", "default")
-            .replace("{deployment_name}", "x");
+            .replace("{deployment_name}", "x")
+            .replace("{invitation_id}", &"0".repeat(64));
+        // Whether there is such a one is for those alone who may enroll its cluster.
+        let refused = match path.as_str() {
+            "/invitations/{invitation_id}" => StatusCode::NOT_FOUND,
+            _ => StatusCode::FORBIDDEN,
+        };
         let body = match path.as_str() {
             "/clusters/{cluster}/enroll" | "/clusters/{cluster}/invite" => json!({}),
             _ => json!({"cluster": "cluster-a", "namespace": "default", "deployment_name": "x"}),
@@ -196,7 +202,7 @@ async fn every_call_of_the_document_asks_who_is_there() {
             );
             if matches!(method.as_str(), "post" | "delete") && path != "/log" {
                 let answer = Answer::read(stack.service.send(request(&viewer)).await).await;
-                assert_eq!(answer.status, StatusCode::FORBIDDEN, "{method} {path}");
+                assert_eq!(answer.status, refused, "{method} {path}");
             }
         }
     }
