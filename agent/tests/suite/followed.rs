@@ -201,16 +201,26 @@ async fn a_log_to_which_nobody_grants_any_credit_gives_its_place_back_soon() {
 
 /// Reads until so many containers are not followed; who has written by then and after that.
 async fn writers(reader: &mut Reader<'_>, not_followed: u32, enough: usize) -> usize {
-    let mut writers = BTreeSet::new();
-    loop {
-        reader.grant(1_000, false).await;
-        let chunk = reader.next().await;
-        let lines = chunk.lines.into_iter();
-        writers.extend(lines.map(|line| (line.pod, line.container)));
-        if chunk.not_followed == not_followed && writers.len() >= enough {
-            return writers.len();
+    let (mut writers, mut left_out) = (BTreeSet::new(), 0);
+    let found = timeout(PATIENCE, async {
+        loop {
+            reader.grant(1_000, false).await;
+            let chunk = reader.next().await;
+            let lines = chunk.lines.into_iter();
+            writers.extend(lines.map(|line| (line.pod, line.container)));
+            left_out = chunk.not_followed;
+            if left_out == not_followed && writers.len() >= enough {
+                return;
+            }
         }
-    }
+    });
+    let found = found.await;
+    let writers = writers.len();
+    assert!(
+        found.is_ok(),
+        "{writers} have written, {left_out} are not followed"
+    );
+    writers
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use async_nats::jetstream;
+use async_nats::jetstream::{self, kv};
 use axum::http::StatusCode;
 use bus_keys::{AggregatorKeys, Key, Kind, Revocations, UserKey, renew_aggregator};
 use jiff::{SignedDuration, Timestamp};
@@ -52,20 +52,29 @@ impl Site {
         Service::start(&self.dir, &self.nats.url()).await
     }
 
-    /// Records that so many others are revoked, as a replica that cannot enforce it does.
-    async fn record_revocations(&self, count: usize, until: Timestamp) {
+    async fn bucket(&self) -> kv::Store {
         let creds = self.nats.keys().admin_creds().expect("credentials");
         let options = async_nats::ConnectOptions::with_credentials_file(creds).await;
         let client = options.expect("credentials").connect(self.nats.url()).await;
         let jetstream = jetstream::new(client.expect("a connection"));
         let bucket = jetstream.get_key_value("credentials").await;
-        let bucket = bucket.expect("the bucket");
-        let recorded = bucket.get(RECORD).await.expect("the bucket answers");
+        bucket.expect("the bucket")
+    }
+
+    /// Who is revoked by the bucket.
+    async fn recorded(&self) -> Revocations {
+        let recorded = self.bucket().await.get(RECORD).await;
+        let recorded = recorded.expect("the bucket answers");
         let recorded = recorded.map(|json| serde_json::from_slice(&json).expect("a list"));
-        let mut revoked: Revocations = recorded.unwrap_or_default();
+        recorded.unwrap_or_default()
+    }
+
+    /// Records that so many others are revoked, as a replica that cannot enforce it does.
+    async fn record_revocations(&self, count: usize, until: Timestamp) {
+        let mut revoked = self.recorded().await;
         revoked.extend((0..count).map(|_| (UserKey::from(&Key::generate(Kind::User)), until)));
         let json = serde_json::to_vec(&revoked).expect("plain data");
-        let put = bucket.put(RECORD, json.into()).await;
+        let put = self.bucket().await.put(RECORD, json.into()).await;
         put.expect("it is written");
     }
 
@@ -173,6 +182,7 @@ async fn revocations_of_what_has_expired_make_room_for_others() {
     until_none(&service, &token).await;
     let samples = scrape(&service).await;
     assert_eq!(samples["aggregator_revocations"], 31.0);
+    assert_eq!(site.recorded().await.len(), 31, "nor are they recorded");
     assert!(!site.is_let_in(&creds).await, "it is locked out");
 }
 

@@ -41,9 +41,9 @@ pub struct Answer {
 
 impl Service {
     pub async fn start(dir: &TempDir, nats_url: &str) -> Self {
-        Self::try_start(dir.path(), nats_url)
-            .await
-            .expect("the aggregator starts")
+        let started = tokio::time::timeout(PATIENCE, Self::try_start(dir.path(), nats_url)).await;
+        let started = started.expect("the aggregator starts in time");
+        started.expect("the aggregator starts")
     }
 
     pub async fn try_start(dir: &Path, nats_url: &str) -> anyhow::Result<Self> {

@@ -163,7 +163,8 @@ async fn a_session_has_so_many_streams_and_a_wrong_question_is_named() {
     for _ in 0..8 {
         open.push(following(&stack.service, &token, &[]).await);
     }
-    let refused = stack.service.get("/watch", &token).await;
+    let refused = Watcher::try_open(&stack.service, "/watch", &token, None).await;
+    let refused = refused.err().unwrap();
     assert_eq!(
         (refused.status, refused.code()),
         (StatusCode::TOO_MANY_REQUESTS, "rate_limited")
