@@ -119,12 +119,11 @@ test('a command that nobody has run yet is listed, and joins nothing once it was
   await dialog.getByRole('button', { name: 'Make the command' }).click();
   const command = await dialog.getByText('curl -fsS').innerText();
   await dialog.getByText('Close', { exact: true }).click();
-  const waiting = page.getByRole('region', { name: /Waiting to join/ });
-  await waiting.getByText('cluster-new').waitFor();
-  await waiting.getByText(/^Command made by admin, not run yet. Expires in 1[45] min.$/).waitFor();
+  const waiting = page.getByRole('region', { name: /Commands not run yet/ }).getByRole('listitem').filter({ hasText: 'cluster-new' });
+  await waiting.getByText(/^Lets it join. Made by admin, expires in 1[45] min.$/).waitFor();
   assert.deepEqual(await violations(page), []);
   await waiting.getByRole('button', { name: 'Withdraw the invitation of cluster-new' }).click();
-  await waiting.getByText('cluster-new').waitFor({ state: 'detached' });
+  await waiting.waitFor({ state: 'detached' });
   const path = new URL(/'(http[^']+)'/.exec(command)[1]).pathname;
   const late = await fetch(demo.url + path, { method: 'POST' });
   assert.match(await late.text(), /invitation_unknown/);

@@ -235,11 +235,11 @@ async fn a_flood_as_fast_as_the_broker_takes_it_makes_no_other_cluster_stale_and
             say("renewal", "x".repeat(900_000)),
         ],
     );
-    for _ in 0..2 {
-        let done = stack.service.post("/restart", &token, &restart).await;
-        assert_eq!(done.status, StatusCode::OK, "{done:?}");
-        stay_online(&stack, &token, &["cluster-a", "cluster-b"]).await;
-    }
+    let done = stack.service.post("/restart", &token, &restart).await;
+    assert_eq!(done.status, StatusCode::OK, "{done:?}");
+    stay_online(&stack, &token, &["cluster-a", "cluster-b"]).await;
+    let done = stack.service.post("/restart", &token, &restart).await;
+    assert_eq!(done.status, StatusCode::OK, "{done:?}");
     let _newcomer = Impostor::heard(&stack, "newcomer", &[]).await;
     stack.known(&["newcomer"]).await;
     let sent = flood.end();
