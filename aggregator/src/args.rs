@@ -156,15 +156,9 @@ pub struct Enroll {
     /// The agent's image.
     #[arg(long, env = "MCA_AGENT_IMAGE", default_value = AGENT_IMAGE, value_name = "IMAGE")]
     pub agent_image: ImageName,
-    /// How long agents' credentials are good for, such as `2160h`, which is 90 days: an hour to 400 days. Agents renew them over the bus before that.
-    #[arg(
-        long,
-        env = "MCA_AGENT_CREDENTIAL_LIFETIME",
-        value_name = "TIME",
-        default_value = "2160h",
-        value_parser = credential_lifetime
-    )]
-    pub agent_credential_lifetime: Duration,
+    /// Of agents' credentials.
+    #[command(flatten)]
+    pub agent_credentials: AgentCredentials,
     /// The bus.
     #[command(flatten)]
     pub link: BusLink,
@@ -264,15 +258,9 @@ pub struct Serve {
         value_parser = interval
     )]
     pub inventory_interval: Duration,
-    /// How long agents' credentials are good for, such as `2160h`, which is 90 days: an hour to 400 days. Agents renew them over the bus before that.
-    #[arg(
-        long,
-        env = "MCA_AGENT_CREDENTIAL_LIFETIME",
-        value_name = "TIME",
-        default_value = "2160h",
-        value_parser = credential_lifetime
-    )]
-    pub agent_credential_lifetime: Duration,
+    /// Of agents' credentials.
+    #[command(flatten)]
+    pub agent_credentials: AgentCredentials,
     /// How the log is written.
     #[arg(
         long,
@@ -281,6 +269,20 @@ pub struct Serve {
         value_name = "FORMAT"
     )]
     pub log_format: LogFormat,
+}
+
+/// What `serve` and `enroll` ask for, and `sign` allows at most.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct AgentCredentials {
+    /// How long agents' credentials are good for, such as `2160h`, which is 90 days: an hour to 400 days. Agents renew them over the bus before that.
+    #[arg(
+        long = "agent-credential-lifetime",
+        env = "MCA_AGENT_CREDENTIAL_LIFETIME",
+        value_name = "TIME",
+        default_value = "2160h",
+        value_parser = credential_lifetime
+    )]
+    pub lifetime: Duration,
 }
 
 /// How the log is written.

@@ -81,7 +81,9 @@ pub async fn enroll(args: Enroll) -> Result<()> {
     let link = Link::open(&args.link).await?;
     let (id, entry) = intent("enroll", Some(&args.cluster));
     let request = args.credential_request.as_ref();
-    let enrolment = link.enrolment.with_lifetime(args.agent_credential_lifetime);
+    let enrolment = link
+        .enrolment
+        .with_lifetime(args.agent_credentials.lifetime);
     let enrolled = enrolment.enroll(&args.cluster, request, USER);
     let enrolled = link.audit.around(&id, entry, enrolled).await??;
     let agent = Agent {

@@ -85,7 +85,7 @@ pub async fn serve(mut args: Serve, stop: impl Future<Output = ()>) -> anyhow::R
 /// When the keys cannot be used or the socket cannot be made.
 pub async fn sign(args: &Sign, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
     let keys = AggregatorKeys::open_signing_keys(&args.bus_keys)?;
-    let keys = SigningKeys::new(keys, args.agent_credential_lifetime);
+    let keys = SigningKeys::new(keys, args.agent_credentials.lifetime);
     let server = SignerServer::bind(keys, &args.signer)?;
     tokio::select! {
         () = server.run() => {}
@@ -122,7 +122,7 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
         connections_per_address: _,
         jetstream_replicas,
         inventory_interval,
-        agent_credential_lifetime,
+        agent_credentials,
         log_format: _,
     } = args;
     let links = Links::new(public_url, listen, allow_insecure_links);
@@ -159,7 +159,7 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
         metrics.clone(),
     );
     if let Some((enrolment, invitations)) = kept.enrolment {
-        let enrolment = enrolment.with_lifetime(agent_credential_lifetime);
+        let enrolment = enrolment.with_lifetime(agent_credentials.lifetime);
         tokio::spawn(reconcile_account(
             enrolment.clone(),
             conditions.clone(),

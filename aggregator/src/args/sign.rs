@@ -1,11 +1,10 @@
 //! `aggregator sign`.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
 
-use super::{LogFormat, credential_lifetime};
+use super::{AgentCredentials, LogFormat};
 
 /// What signs, and where it listens.
 #[derive(Debug, Args)]
@@ -21,15 +20,9 @@ pub struct Sign {
         default_value = "bus/aggregator"
     )]
     pub bus_keys: PathBuf,
-    /// How long agents' credentials are good for at most, whatever `serve` asks for.
-    #[arg(
-        long,
-        env = "MCA_AGENT_CREDENTIAL_LIFETIME",
-        value_name = "TIME",
-        default_value = "2160h",
-        value_parser = credential_lifetime
-    )]
-    pub agent_credential_lifetime: Duration,
+    /// Of agents' credentials, whatever `serve` asks for.
+    #[command(flatten)]
+    pub agent_credentials: AgentCredentials,
     /// How the log is written.
     #[arg(
         long,

@@ -7,7 +7,6 @@ use axum::http::{Method, Request, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use futures::future::join_all;
-use jiff::Timestamp;
 use serde_json::json;
 use xtask::control_plane::ControlPlane;
 use xtask::required;
@@ -18,7 +17,7 @@ use crate::stack::{RunningAgent, Stack};
 const NAMESPACE: &str = "--namespace=multi-cluster-aggregator";
 
 /// The path of a new link for this cluster.
-async fn link(stack: &Stack, cluster: &str) -> String {
+pub async fn link(stack: &Stack, cluster: &str) -> String {
     let token = stack.service.token("admin").await;
     let path = format!("/clusters/{cluster}/invite");
     let invited = stack.service.post(&path, &token, &json!({})).await;
@@ -33,7 +32,7 @@ async fn link(stack: &Stack, cluster: &str) -> String {
 }
 
 /// As curl does: nobody is signed in.
-async fn open(stack: &Stack, method: Method, path: &str) -> Answer {
+pub async fn open(stack: &Stack, method: Method, path: &str) -> Answer {
     let request = Request::builder().method(method).uri(path);
     let request = request.body(Body::empty()).expect("a request");
     Answer::read(stack.service.send(request).await).await
@@ -152,99 +151,6 @@ async fn kubectl(plane: &ControlPlane, arguments: &[&str]) -> String {
     plane.kubectl(arguments).await.expect("kubectl succeeds")
 }
 
-/// The ids of the invitations that this user can see.
-async fn invitations(stack: &Stack, token: &str) -> Vec<String> {
-    let list = stack.service.get("/invitations", token).await;
-    assert_eq!(list.status, StatusCode::OK, "{list:?}");
-    let items = list.body["items"].as_array().expect("a list");
-    let id = |item: &serde_json::Value| item["id"].as_str().expect("an id").to_owned();
-    items.iter().map(id).collect()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_invitation_is_listed_until_it_is_used_withdrawn_or_void() {
-    let stack = Stack::start(0).await;
-    let admin = stack.service.token("admin").await;
-    let used = link(&stack, "cluster-a").await;
-    let withdrawn = link(&stack, "cluster-b").await;
-    let _void = link(&stack, "cluster-c").await;
-    let list = stack.service.get("/invitations", &admin).await;
-    let items = list.body["items"].as_array().expect("a list");
-    let clusters: Vec<_> = items.iter().map(|item| &item["cluster"]).collect();
-    assert_eq!(
-        clusters,
-        ["cluster-c", "cluster-b", "cluster-a"],
-        "{list:?}"
-    );
-    assert_eq!(items[0]["by"], "admin");
-    let time = |name: &str| {
-        items[0][name]
-            .as_str()
-            .unwrap()
-            .parse::<Timestamp>()
-            .unwrap()
-    };
-    let lasts = time("expires_at").duration_since(time("created_at"));
-    assert_eq!(lasts.as_secs(), 15 * 60);
-    // Nobody can join by what the list says.
-    let id = items[1]["id"].as_str().expect("an id");
-    let guessed = open(&stack, Method::POST, &format!("/join/{id}")).await;
-    assert_eq!(guessed.code(), "invitation_unknown");
-
-    let path = format!("/invitations/{id}");
-    let done = delete(&stack, &path, &admin).await;
-    assert_eq!(done.body["cluster"], "cluster-b", "{done:?}");
-    let late = open(&stack, Method::POST, &withdrawn).await;
-    assert_eq!(late.code(), "invitation_unknown", "{late:?}");
-    let again = delete(&stack, &path, &admin).await;
-    assert_eq!(
-        (again.status, again.code()),
-        (StatusCode::NOT_FOUND, "invitation_unknown")
-    );
-    let audit = stack
-        .service
-        .get("/audit?cluster=cluster-b&verb=withdraw", &admin)
-        .await;
-    let line = &audit.body["items"][0];
-    assert_eq!(
-        (&line["outcome"], &line["operation_id"], &line["detail"]),
-        (
-            &json!("succeeded"),
-            &done.body["operation_id"],
-            &json!("an invitation by admin")
-        ),
-        "{audit:?}"
-    );
-    let joined = open(&stack, Method::POST, &used).await;
-    assert_eq!(joined.status, StatusCode::OK, "{joined:?}");
-    assert_eq!(invitations(&stack, &admin).await.len(), 1);
-    let locked_out = delete(&stack, "/clusters/cluster-c", &admin).await;
-    assert_eq!(locked_out.status, StatusCode::OK, "{locked_out:?}");
-    assert_eq!(invitations(&stack, &admin).await, [""; 0]);
-    let wrong = delete(&stack, "/invitations/cluster-a", &admin).await;
-    assert_eq!(
-        (wrong.code(), &wrong.body["field"]),
-        ("invalid_request", &json!("invitation_id"))
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn nobody_learns_of_an_invitation_to_a_cluster_that_they_may_not_enroll() {
-    let stack = Stack::start(0).await;
-    let admin = stack.service.token("admin").await;
-    link(&stack, "cluster-a").await;
-    let [id] = &invitations(&stack, &admin).await[..] else {
-        panic!("one invitation");
-    };
-    let viewer = stack.service.token("viewer").await;
-    assert_eq!(invitations(&stack, &viewer).await, [""; 0]);
-    let refused = delete(&stack, &format!("/invitations/{id}"), &viewer).await;
-    let unknown = delete(&stack, &format!("/invitations/{}", "0".repeat(64)), &viewer).await;
-    assert_eq!(refused.code(), "invitation_unknown", "{refused:?}");
-    assert_eq!(refused.body["detail"], unknown.body["detail"]);
-    assert_eq!(invitations(&stack, &admin).await.len(), 1);
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_is_worth_no_more_than_its_maker() {
     let stack = Stack::start(0).await;
@@ -311,7 +217,7 @@ async fn links_die_with_the_cluster_and_new_ones_are_good() {
     assert_eq!(joined.status, StatusCode::OK, "{joined:?}");
 }
 
-async fn delete(stack: &Stack, path: &str, token: &str) -> Answer {
+pub async fn delete(stack: &Stack, path: &str, token: &str) -> Answer {
     let request = Request::delete(path).header("authorization", format!("Bearer {token}"));
     let request = request.body(Body::empty()).expect("a request");
     Answer::read(stack.service.send(request).await).await

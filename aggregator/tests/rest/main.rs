@@ -10,6 +10,7 @@ mod fleet_faults;
 mod flood;
 mod hostile;
 mod impostor;
+mod invitations;
 mod joining;
 mod last_known;
 mod last_known_faults;

@@ -46,7 +46,7 @@ async fn an_agent_renews_its_credential_and_stays_past_its_first_end_until_it_is
         .unwrap();
     write_users(&dir.path().join("users.json"));
     let mut settings = Service::settings(dir.path(), &nats.url());
-    settings.agent_credential_lifetime = LIFETIME;
+    settings.agent_credentials.lifetime = LIFETIME;
     let service = Service::of(settings).await.unwrap();
     let token = service.token("admin").await;
     let enroll = "/clusters/cluster-a/enroll";

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use aggregator::app::App;
-use aggregator::args::{LogFormat, Serve};
+use aggregator::args::{AgentCredentials, LogFormat, Serve};
 use aggregator::enrolment::AGENT_CREDENTIAL_LIFETIME;
 use aggregator::{listener, routes, run};
 use axum::Router;
@@ -71,7 +71,9 @@ impl Service {
             connections_per_address: listener::PER_ADDRESS,
             jetstream_replicas: 1,
             inventory_interval: Duration::from_millis(100),
-            agent_credential_lifetime: AGENT_CREDENTIAL_LIFETIME,
+            agent_credentials: AgentCredentials {
+                lifetime: AGENT_CREDENTIAL_LIFETIME,
+            },
             log_format: LogFormat::Text,
         }
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use aggregator::app::App;
-use aggregator::args::{LogFormat, Serve};
+use aggregator::args::{AgentCredentials, LogFormat, Serve};
 use aggregator::enrolment::AGENT_CREDENTIAL_LIFETIME;
 use aggregator::password::{self, Password};
 use aggregator::{listener, routes, run};
@@ -105,7 +105,9 @@ impl Site {
             connections_per_address: listener::PER_ADDRESS,
             jetstream_replicas: 1,
             inventory_interval: Duration::from_millis(100),
-            agent_credential_lifetime: AGENT_CREDENTIAL_LIFETIME,
+            agent_credentials: AgentCredentials {
+                lifetime: AGENT_CREDENTIAL_LIFETIME,
+            },
             log_format: LogFormat::Text,
         });
         let app = app.await?;

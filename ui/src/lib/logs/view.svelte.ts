@@ -27,8 +27,6 @@ export class LogView {
   readonly hits = $derived(hits(this.rows, this.search));
   readonly hitNumber = $derived(this.current === undefined ? 0 : this.hits.indexOf(this.current) + 1);
   #newest = 0;
-  /** Of the rows as they were drawn last. */
-  #level: Level = '';
 
   /** Where reading begins, until the first lines are there or somebody moves. */
   #start: string | undefined;
@@ -70,10 +68,15 @@ export class LogView {
     this.current = undefined;
   }
 
+  /** Not all lines of the containers that are shown are on the screen. */
+  get #narrowed(): boolean {
+    return this.onlyHits || this.search.excludes || this.level !== '';
+  }
+
   look(query: string, level: Level): void {
-    const excluded = this.search.excludes;
+    const before = this.#narrowed;
     [this.query, this.level, this.current] = [query, level, undefined];
-    if (this.onlyHits || excluded || this.search.excludes || level !== '' || this.#level !== level) {
+    if (before || this.#narrowed) {
       this.draw();
     }
   }
@@ -116,7 +119,6 @@ export class LogView {
         ? rows.slice()
         : rows.filter((row) => row.kind === 'note' || !this.hidden.has(row.source.id));
     const { search, level } = this;
-    this.#level = level;
     const onlyHits = this.onlyHits && search.finds;
     if (!onlyHits && !search.excludes && level === '') {
       return shown;
