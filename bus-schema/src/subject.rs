@@ -174,7 +174,7 @@ pub enum FromAgent {
 impl FromAgent {
     /// Whose agent.
     #[must_use]
-    pub fn into_cluster(self) -> ClusterName {
+    pub fn cluster(&self) -> &ClusterName {
         match self {
             Self::Heartbeat(cluster)
             | Self::DeploymentChanges(cluster)

@@ -9,8 +9,9 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use async_nats::{Message, Subscriber};
-use bus_schema::{ClusterName, subject};
-use futures::stream::SelectAll;
+use bus_schema::ClusterName;
+use bus_schema::subject::{self, FromAgent};
+use futures::stream::{ReadyChunks, SelectAll};
 use futures::{Stream, StreamExt as _};
 use tokio::time::{Interval, MissedTickBehavior};
 use tracing::warn;
@@ -22,6 +23,9 @@ use crate::bus::Bus;
 
 /// How often it is looked whether somebody is to be tried again, or has joined meanwhile.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Messages that are taken from a subscription at once: to look at all subscriptions costs more than a message.
+const AT_ONCE: usize = 256;
 
 /// Which messages.
 #[derive(Debug)]
@@ -45,6 +49,8 @@ pub struct AgentMessages {
     limits: RateLimits,
     exclusions: Exclusions,
     subscriptions: SelectAll<Subscription>,
+    /// Taken from a subscription, and not looked at yet.
+    taken: std::vec::IntoIter<Message>,
     /// Of those that are not ended yet.
     subjects: BTreeSet<Subject>,
     /// How often the link had been made when they were looked at.
@@ -61,13 +67,13 @@ struct Subject {
 
 struct Subscription {
     subject: Subject,
-    messages: Subscriber,
+    messages: ReadyChunks<Subscriber>,
 }
 
 impl Stream for Subscription {
-    type Item = Message;
+    type Item = Vec<Message>;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Vec<Message>>> {
         self.messages.poll_next_unpin(cx)
     }
 }
@@ -83,6 +89,7 @@ impl AgentMessages {
             kind,
             exclusions: Exclusions::default(),
             subscriptions: SelectAll::new(),
+            taken: Vec::new().into_iter(),
             subjects: BTreeSet::new(),
             connects: 0,
             looks,
@@ -91,15 +98,16 @@ impl AgentMessages {
         Some(messages)
     }
 
-    /// The next one that is to be read, and whose it is by its subject; `None` when the client has ended.
-    pub async fn next(&mut self) -> Option<(ClusterName, Message)> {
+    /// The next one that is to be read, and what its subject says; `None` when the client has ended.
+    pub async fn next(&mut self) -> Option<(FromAgent, Message)> {
         loop {
-            tokio::select! {
-                Some(message) = self.subscriptions.next() => {
-                    if let Some(cluster) = self.admit(&message) {
-                        return Some((cluster, message));
-                    }
+            while let Some(message) = self.taken.next() {
+                if let Some(from) = self.admit(&message) {
+                    return Some((from, message));
                 }
+            }
+            tokio::select! {
+                Some(messages) = self.subscriptions.next() => self.taken = messages.into_iter(),
                 _ = self.looks.tick() => {
                     self.adjust().await?;
                     if self.subscriptions.is_empty() && !self.subjects.is_empty() {
@@ -111,34 +119,35 @@ impl AgentMessages {
     }
 
     /// All of them, one after the other.
-    pub fn stream(self) -> impl Stream<Item = (ClusterName, Message)> {
+    pub fn stream(self) -> impl Stream<Item = (FromAgent, Message)> {
         futures::stream::unfold(self, |mut messages| async {
             messages.next().await.map(|message| (message, messages))
         })
     }
 
-    /// The cluster of a message that is to be read.
-    fn admit(&mut self, message: &Message) -> Option<ClusterName> {
-        let cluster = subject::parse(&message.subject)?.into_cluster();
+    /// What the subject says of a message that is to be read.
+    fn admit(&mut self, message: &Message) -> Option<FromAgent> {
+        let from = subject::parse(&message.subject)?;
+        let cluster = from.cluster();
         let now = Instant::now();
         let bytes = message.payload.len();
-        let admission = match self.exclusions.standing(&cluster, now) {
+        let admission = match self.exclusions.standing(cluster, now) {
             // Sent before the broker knew.
             Standing::Excluded => Admission::LeaveOut,
             Standing::OnTrial
-                if self.exclusions.count_on_trial(&cluster) >= self.kind.limit.on_trial() =>
+                if self.exclusions.count_on_trial(cluster) >= self.kind.limit.on_trial() =>
             {
                 Admission::Flood
             }
-            Standing::OnTrial | Standing::Received => self.limits.take(&cluster, bytes, now),
+            Standing::OnTrial | Standing::Received => self.limits.take(cluster, bytes, now),
         };
         match admission {
-            Admission::Read => return Some(cluster),
+            Admission::Read => return Some(from),
             Admission::Overflow => {
                 let what = "sends more messages than an agent does, which are left out";
-                self.fleet.misbehaves(&cluster, what, None);
+                self.fleet.misbehaves(cluster, what, None);
             }
-            Admission::Flood => self.exclude(&cluster, now),
+            Admission::Flood => self.exclude(cluster, now),
             Admission::LeaveOut => {}
         }
         self.fleet.metrics.left_out();
@@ -166,13 +175,13 @@ impl AgentMessages {
         }
         // Before the others end, so that nothing is missed. What comes twice is known by its number.
         for subject in wanted.difference(&self.subjects) {
-            let messages = self.subscribe(subject).await?;
+            let messages = self.subscribe(subject).await?.ready_chunks(AT_ONCE);
             let subject = subject.clone();
             self.subscriptions.push(Subscription { subject, messages });
         }
         for ended in self.subscriptions.iter_mut() {
             if !wanted.contains(&ended.subject) {
-                ended.messages.unsubscribe().await.ok()?;
+                ended.messages.get_mut().unsubscribe().await.ok()?;
             }
         }
         let is_trial = wanted.iter().any(|subject| subject.most.is_some());

@@ -86,8 +86,8 @@ impl Answers {
         }
     }
 
-    fn take_in(&self, message: Message) -> Fate {
-        let Some(FromAgent::Answer(cluster, id)) = subject::parse(&message.subject) else {
+    fn take_in(&self, from: FromAgent, message: Message) -> Fate {
+        let FromAgent::Answer(cluster, id) = from else {
             return Fate::PassedOver;
         };
         let mut questions = self.questions();
@@ -151,8 +151,8 @@ pub async fn hear_answers(fleet: Arc<Fleet>) {
         loop {
             match &mut answers {
                 Some(answers) => {
-                    while let Some((_, message)) = answers.next().await {
-                        fleet.hear_answer(message);
+                    while let Some((from, message)) = answers.next().await {
+                        fleet.hear_answer(from, message);
                     }
                 }
                 None => tokio::time::sleep(TRY_AGAIN_AFTER).await,
@@ -176,9 +176,9 @@ impl Fleet {
         AgentMessages::open(self, kind).await
     }
 
-    fn hear_answer(&self, message: Message) {
+    fn hear_answer(&self, from: FromAgent, message: Message) {
         let subject = message.subject.clone();
-        match self.answers.take_in(message) {
+        match self.answers.take_in(from, message) {
             Fate::PassedOn => {}
             Fate::PassedOver => {
                 self.metrics.answered("late");
@@ -205,9 +205,10 @@ mod tests {
         name.parse().unwrap()
     }
 
-    fn answer(name: &str, id: &AnswerId) -> Message {
+    fn take_in(answers: &Answers, name: &str, id: &AnswerId) -> Fate {
         let subject = subject::answer(&cluster(name), id);
-        Message {
+        let from = subject::parse(&subject).unwrap();
+        let message = Message {
             subject: subject.into(),
             reply: None,
             payload: bytes::Bytes::new(),
@@ -215,7 +216,8 @@ mod tests {
             status: None,
             description: None,
             length: 0,
-        }
+        };
+        answers.take_in(from, message)
     }
 
     #[test]
@@ -223,14 +225,14 @@ mod tests {
         let answers = Answers::new();
         let mut question = answers.question([cluster("a"), cluster("b")].into_iter());
         let id = question.id.clone();
-        assert_eq!(answers.take_in(answer("c", &id)), Fate::PassedOver);
-        assert_eq!(answers.take_in(answer("a", &id)), Fate::PassedOn);
+        assert_eq!(take_in(&answers, "c", &id), Fate::PassedOver);
+        assert_eq!(take_in(&answers, "a", &id), Fate::PassedOn);
         for _ in 0..1000 {
-            let repeated = answers.take_in(answer("a", &id));
+            let repeated = take_in(&answers, "a", &id);
             assert_eq!(repeated, Fate::Repeated(cluster("a")));
         }
         // However often one repeats itself, there is room for the others.
-        assert_eq!(answers.take_in(answer("b", &id)), Fate::PassedOn);
+        assert_eq!(take_in(&answers, "b", &id), Fate::PassedOn);
         let mut heard = Vec::new();
         while let Ok((cluster, _)) = question.answers.try_recv() {
             heard.push(cluster);
@@ -244,15 +246,15 @@ mod tests {
         let clusters = || [cluster("a"), cluster("b")].into_iter();
         let first = answers.question(clusters());
         let id = first.id.clone();
-        assert_eq!(answers.take_in(answer("a", &id)), Fate::PassedOn);
+        assert_eq!(take_in(&answers, "a", &id), Fate::PassedOn);
         drop(first);
         let repeated = Fate::Repeated(cluster("a"));
-        assert_eq!(answers.take_in(answer("a", &id)), repeated);
-        assert_eq!(answers.take_in(answer("b", &id)), Fate::PassedOver);
+        assert_eq!(take_in(&answers, "a", &id), repeated);
+        assert_eq!(take_in(&answers, "b", &id), Fate::PassedOver);
         for _ in 0..REMEMBERED {
             drop(answers.question(clusters()));
         }
-        assert_eq!(answers.take_in(answer("a", &id)), Fate::PassedOver);
+        assert_eq!(take_in(&answers, "a", &id), Fate::PassedOver);
         assert_eq!(answers.questions().asked.len(), REMEMBERED);
     }
 }

@@ -33,8 +33,8 @@ pub async fn hear_changes(fleet: Arc<Fleet>) {
             limit: rate_limit::CHANGES,
         };
         if let Some(mut changes) = AgentMessages::open(&fleet, kind).await {
-            while let Some((cluster, message)) = changes.next().await {
-                fleet.hear_change(&cluster, &message);
+            while let Some((from, message)) = changes.next().await {
+                fleet.hear_change(from.cluster(), &message);
             }
         }
         warn!("no changes of deployments are received; trying again");

@@ -140,8 +140,8 @@ pub async fn listen(fleet: Arc<Fleet>, clusters: Clusters) {
             limit: rate_limit::HEARTBEATS,
         };
         if let Some(mut heartbeats) = AgentMessages::open(&fleet, kind).await {
-            while let Some((cluster, message)) = heartbeats.next().await {
-                fleet.take_in(&clusters, cluster, &message).await;
+            while let Some((from, message)) = heartbeats.next().await {
+                fleet.take_in(&clusters, from.cluster(), &message).await;
             }
         }
         warn!("no heartbeats are received; trying again");
@@ -166,7 +166,7 @@ impl Fleet {
         }
     }
 
-    async fn take_in(&self, clusters: &Clusters, cluster: ClusterName, message: &Message) {
+    async fn take_in(&self, clusters: &Clusters, cluster: &ClusterName, message: &Message) {
         let now = Moment::now();
         let heartbeat = match read(message) {
             Ok(heartbeat) => heartbeat,
@@ -174,7 +174,7 @@ impl Fleet {
                 let what = "sent what is no heartbeat, or is larger than one";
                 self.metrics.heard("refused");
                 let error = error.as_ref().map(|error| error as _);
-                self.misbehaves(&cluster, what, error);
+                self.misbehaves(cluster, what, error);
                 return;
             }
         };
@@ -185,14 +185,14 @@ impl Fleet {
             every_seconds: Some(self.registry().pace().as_secs()),
         };
         // Not the message's own reply subject: an agent could name another cluster's there.
-        let answer_to = subject::clock(&cluster, &heartbeat.instance);
+        let answer_to = subject::clock(cluster, &heartbeat.instance);
         self.bus.publish(answer_to, json(&ack).into()).await;
-        let record = self.change(&cluster, |registry, _| {
+        let record = self.change(cluster, |registry, _| {
             registry.observe(cluster.clone(), heartbeat, now)
         });
         if let Some(record) = record {
             info!(%cluster, state = ?record.heartbeat.state, "heard");
-            let clusters = clusters.clone();
+            let (clusters, cluster) = (clusters.clone(), cluster.clone());
             tokio::spawn(async move { clusters.keep(&cluster, &record).await });
         }
     }

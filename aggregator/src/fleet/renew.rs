@@ -47,12 +47,11 @@ pub async fn renew_credentials(fleet: Arc<Fleet>) {
         if let Some(questions) = AgentMessages::open(&fleet, kind).await {
             let fleet = &fleet;
             let questions = questions.stream();
-            let answering =
-                questions.for_each_concurrent(AT_ONCE, |(cluster, question)| async move {
-                    fleet
-                        .answer_renewal(enrolment, busy, cluster, &question)
-                        .await;
-                });
+            let answering = questions.for_each_concurrent(AT_ONCE, |(from, question)| async move {
+                fleet
+                    .answer_renewal(enrolment, busy, from.cluster(), &question)
+                    .await;
+            });
             answering.await;
         }
         warn!("no agent can renew its credential; trying again");
@@ -65,26 +64,26 @@ impl Fleet {
         &self,
         enrolment: &Enrolment,
         busy: &Busy,
-        cluster: ClusterName,
+        cluster: &ClusterName,
         question: &Message,
     ) {
-        if !busy.begin(&cluster) {
+        if !busy.begin(cluster) {
             return;
         }
         match read(question) {
             Ok(asked) => {
-                let renewal = renewal(enrolment, &cluster, &asked).await;
-                let answer_to = subject::credential(&cluster, &asked.instance);
+                let renewal = renewal(enrolment, cluster, &asked).await;
+                let answer_to = subject::credential(cluster, &asked.instance);
                 self.bus.publish(answer_to, json(&renewal).into()).await;
             }
             Err(error) => {
                 let what = "asked for the renewal of what is no credential";
                 let error = error.as_ref().map(|error| error as _);
-                self.misbehaves(&cluster, what, error);
+                self.misbehaves(cluster, what, error);
             }
         }
         sleep(PAUSE).await;
-        busy.end(&cluster);
+        busy.end(cluster);
     }
 }
 
