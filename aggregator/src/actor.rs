@@ -11,13 +11,13 @@ use tokio::sync::watch;
 use crate::app::App;
 use crate::client_address::ClientAddress;
 use crate::grants::Grants;
+use crate::labels::FleetLabels;
 use crate::password::UserKey;
 use crate::problem::{Problem, ProblemCode};
 use crate::sessions::{
     Live, Session, SessionCookie, SessionKey, Stream, StreamPermit, Streams, Token,
 };
-use crate::sign_in::Identity;
-use crate::users::Directory;
+use crate::users::{Directory, User};
 
 /// Somebody who is signed in, with what was granted at the time of the call.
 #[derive(Debug, Clone)]
@@ -32,21 +32,24 @@ pub struct Actor {
     key: SessionKey,
     streams: Streams,
     users: watch::Receiver<Arc<Directory>>,
+    labels: watch::Receiver<Arc<FleetLabels>>,
 }
 
 impl Actor {
     /// The holder of a token, if its session still stands: on a user who is still there, with the same password.
-    fn holding(token: &Token, address: IpAddr, identity: &Identity) -> Option<Self> {
+    fn holding(token: &Token, address: IpAddr, app: &App) -> Option<Self> {
+        let (identity, labels) = (&app.identity, app.fleet.labels());
         let live = identity.sessions.find(token)?;
         let user = identity.users.current().find(&live.session.user)?;
         (user.password_hash.fingerprint() == live.session.credential).then(|| Self {
             user: user.name.clone(),
-            grants: Arc::clone(&user.grants),
+            grants: Arc::new(grants(&user, &labels)),
             address,
             live,
             key: token.key(),
             streams: identity.streams.clone(),
             users: identity.users.subscribe(),
+            labels,
         })
     }
 
@@ -74,26 +77,39 @@ impl Actor {
         self.streams.open(stream, self.key.clone(), &self.user)
     }
 
-    /// Comes when the session has ended, or the user, the password or any of the grants are others than at the time of the call:
-    /// for answers that go on.
+    /// Comes when the session has ended, or the user, the password, any of the grants or what they come to are others than at the time
+    /// of the call: for answers that go on.
     pub async fn revoked(&self) {
         let mut users = self.users.clone();
         let changed = async {
             // An error is that nobody reads the users any more; then nobody could be revoked either, and so that counts as one.
             let _ = users.wait_for(|directory| !self.stands_in(directory)).await;
         };
+        let mut labels = self.labels.clone();
+        let labelled = async {
+            // As above.
+            let _ = labels
+                .wait_for(|labels| !self.grants.holds_with(labels))
+                .await;
+        };
         tokio::select! {
             () = self.live.ended() => {}
             () = changed => {}
+            () = labelled => {}
         }
     }
 
     fn stands_in(&self, directory: &Directory) -> bool {
         directory.find(&self.user).is_some_and(|user| {
-            user.grants == self.grants
+            *user.grants == *self.grants.as_slice()
                 && user.password_hash.fingerprint() == self.live.session.credential
         })
     }
+}
+
+/// What was granted, as it is now.
+fn grants(user: &User, labels: &watch::Receiver<Arc<FleetLabels>>) -> Grants {
+    Grants::new(Arc::clone(&user.grants), Arc::clone(&labels.borrow()))
 }
 
 impl FromRequestParts<App> for Actor {
@@ -104,7 +120,7 @@ impl FromRequestParts<App> for Actor {
         let identity = &app.identity;
         let token = Presented::by(&parts.headers, identity.cookie).and_then(Presented::token);
         token
-            .and_then(|token| Self::holding(&token, address, identity))
+            .and_then(|token| Self::holding(&token, address, app))
             .ok_or_else(|| Unauthenticated(missing()))
     }
 }

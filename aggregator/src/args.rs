@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bus_keys::{CredentialRequest, UserKey};
-use bus_schema::ClusterName;
+use bus_schema::{ClusterName, LabelKey, LabelValue};
 use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
 use jiff::SignedDuration;
 
 use crate::enrolment::{AGENT_CREDENTIAL_LIFETIME_MAX, ImageName};
+use crate::labels::parse_label;
 use crate::listener::PER_ADDRESS;
 use crate::public_url::PublicUrl;
 
@@ -156,6 +157,9 @@ pub struct Enroll {
     /// The agent's image.
     #[arg(long, env = "MCA_AGENT_IMAGE", default_value = AGENT_IMAGE, value_name = "IMAGE")]
     pub agent_image: ImageName,
+    /// A label of the cluster, beside those that it has, such as `env=prod`; can be repeated.
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = parse_label)]
+    pub labels: Vec<(LabelKey, LabelValue)>,
     /// Of agents' credentials.
     #[command(flatten)]
     pub agent_credentials: AgentCredentials,

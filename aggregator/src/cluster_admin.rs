@@ -15,8 +15,9 @@ use jiff::Timestamp;
 use crate::args::{BusLink, BusRevoke, Enroll, Revoke};
 use crate::audit::{Audit, Entry, Outcome, Target};
 use crate::bus::Bus;
-use crate::enrolment::{Agent, Enrolment, Gate, Given, LetIn, agent_ca};
+use crate::enrolment::{Agent, Enrolment, EnrolmentError, Gate, Given, LetIn, agent_ca};
 use crate::fleet::{Clusters, mint};
+use crate::labels::{LabelPatch, Labels};
 
 const CONNECTED_WITHIN: Duration = Duration::from_secs(10);
 
@@ -84,7 +85,14 @@ pub async fn enroll(args: Enroll) -> Result<()> {
     let enrolment = link
         .enrolment
         .with_lifetime(args.agent_credentials.lifetime);
-    let enrolled = enrolment.enroll(&args.cluster, request, USER);
+    let labels = LabelPatch::from(args.labels.into_iter().collect::<Labels>());
+    let enrolled = async {
+        let enrolled = enrolment.enroll(&args.cluster, request, USER).await?;
+        if !labels.is_empty() {
+            link.clusters.labels().patch(&args.cluster, &labels).await?;
+        }
+        Ok::<_, EnrolmentError>(enrolled)
+    };
     let enrolled = link.audit.around(&id, entry, enrolled).await??;
     let agent = Agent {
         nats_url: args.agent_nats_url.unwrap_or(args.link.nats_url),

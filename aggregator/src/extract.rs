@@ -15,9 +15,16 @@ use crate::problem::{Problem, ProblemCode};
 /// The most bytes that a request's body may have.
 pub const BODY_LIMIT: usize = 64 * 1024;
 
+const JSON: &str = "application/json";
+const MERGE_PATCH: &str = "application/merge-patch+json";
+
 /// A JSON body. Give the type `deny_unknown_fields`.
 #[derive(Debug)]
 pub struct Json<T>(pub T);
+
+/// A change as JSON (RFC 7396), which may be sent as `application/merge-patch+json` too.
+#[derive(Debug)]
+pub struct MergePatch<T>(pub T);
 
 /// The names in the path, a struct of the domain's name types.
 #[derive(Debug)]
@@ -31,14 +38,26 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        if !is_json(request.headers()) {
-            return Err(Problem::new(
-                ProblemCode::MediaTypeUnsupported,
-                "send the body as JSON with the header Content-Type: application/json",
-            ));
-        }
-        from_json(&body(request).await?).map(Self)
+        from_request(request, &[JSON]).await.map(Self)
     }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for MergePatch<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        from_request(request, &[JSON, MERGE_PATCH]).await.map(Self)
+    }
+}
+
+async fn from_request<T: DeserializeOwned>(request: Request, types: &[&str]) -> Result<T, Problem> {
+    if !is_one_of(types, request.headers()) {
+        return Err(Problem::new(
+            ProblemCode::MediaTypeUnsupported,
+            "send the body as JSON with the header Content-Type: application/json",
+        ));
+    }
+    from_json(&body(request).await?)
 }
 
 /// The body of a request, bounded.
@@ -65,11 +84,18 @@ pub async fn body(request: Request) -> Result<Bytes, Problem> {
 /// Whether the body is declared as JSON.
 #[must_use]
 pub fn is_json(headers: &HeaderMap) -> bool {
+    is_one_of(&[JSON], headers)
+}
+
+fn is_one_of(types: &[&str], headers: &HeaderMap) -> bool {
     let value = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
     let essence = value.and_then(|value| value.split(';').next());
-    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+    essence.is_some_and(|essence| {
+        let mut types = types.iter();
+        types.any(|expected| essence.trim().eq_ignore_ascii_case(expected))
+    })
 }
 
 fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {

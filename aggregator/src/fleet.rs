@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bus_schema::ClusterName;
 use serde::Serialize;
+use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use crate::actor::Actor;
@@ -14,6 +15,7 @@ use crate::audit::Audit;
 use crate::bus::Bus;
 use crate::enrolment::{Enrolment, Invitations};
 use crate::inventory::Inventory;
+use crate::labels::FleetLabels;
 use crate::metrics::Metrics;
 use crate::operations::Operations;
 use crate::problem::{Problem, ProblemCode};
@@ -31,6 +33,7 @@ mod follow;
 mod hearing;
 mod invite;
 mod keep;
+mod label;
 mod listen;
 mod order;
 mod presence;
@@ -48,6 +51,7 @@ pub use changes::{hear_changes, watch_time};
 pub use follow::FollowedLog;
 pub use hearing::watch_link;
 pub use keep::keep_inventory;
+pub use label::{follow_labels, may_label};
 pub use listen::{Clusters, follow_forgotten, listen};
 pub(crate) use order::mint;
 pub use order::{Done, RequestId};
@@ -76,6 +80,9 @@ pub struct Fleet {
     audit: Audit,
     operations: Operations,
     inventory: Inventory,
+    clusters: Clusters,
+    /// The same as in the registry, for those who must not wait for it.
+    labels: watch::Sender<Arc<FleetLabels>>,
     metrics: Metrics,
     registry: RwLock<Registry>,
     restart_times: RestartTimes,
@@ -100,6 +107,7 @@ impl Fleet {
         audit: Audit,
         operations: Operations,
         inventory: Inventory,
+        clusters: Clusters,
         metrics: Metrics,
     ) -> Self {
         Self {
@@ -109,6 +117,8 @@ impl Fleet {
             audit,
             operations,
             inventory,
+            clusters,
+            labels: watch::Sender::default(),
             metrics,
             registry: RwLock::default(),
             restart_times: RestartTimes::default(),
@@ -124,15 +134,10 @@ impl Fleet {
 
     /// The same, able to let clusters in and to lock them out.
     #[must_use]
-    pub fn with_enrolment(
-        self,
-        (enrolment, invitations): (Enrolment, Invitations),
-        clusters: Clusters,
-    ) -> Self {
+    pub fn with_enrolment(self, enrolment: Enrolment, invitations: Invitations) -> Self {
         let doorkeeper = Some(Doorkeeper {
             enrolment,
             invitations,
-            clusters,
         });
         Self { doorkeeper, ..self }
     }

@@ -1,10 +1,14 @@
 //! Who may do what, and where: the one function that decides. Knows neither people nor files nor requests.
 
 use std::collections::BTreeSet;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use bus_schema::{ClusterName, Namespace, Pattern, Right, Scope};
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::labels::{ClusterSelector, FleetLabels};
 
 mod role;
 
@@ -22,37 +26,78 @@ pub struct Grant {
     /// Where: names of clusters, `*` stands for any characters.
     #[schema(value_type = Vec<String>)]
     pub clusters: Vec<Pattern>,
+    /// Only those of them that have labels which this selector selects.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "env=prod")]
+    pub cluster_labels: Option<ClusterSelector>,
     /// Where in them: names of namespaces, `*` stands for any characters.
     #[schema(value_type = Vec<String>)]
     pub namespaces: Vec<Pattern>,
 }
 
 impl Grant {
-    fn covers(&self, right: Right, cluster: &ClusterName, namespace: Option<&Namespace>) -> bool {
+    fn covers_cluster(&self, cluster: &ClusterName, labels: &FleetLabels) -> bool {
+        Pattern::any(&self.clusters, cluster.as_str())
+            && self.cluster_labels.as_ref().is_none_or(|selector| {
+                // One without labels may be a cluster of which they are not known: nothing is granted there, by `env!=prod` neither.
+                let labels = labels.of(cluster);
+                !labels.is_empty() && selector.selects(labels)
+            })
+    }
+
+    /// Whether it holds in all clusters and namespaces, those to come included.
+    fn covers_everything(&self) -> bool {
+        self.cluster_labels.is_none()
+            && self.clusters.iter().any(Pattern::matches_all)
+            && self.namespaces.iter().any(Pattern::matches_all)
+    }
+
+    fn covers(
+        &self,
+        right: Right,
+        (cluster, labels): (&ClusterName, &FleetLabels),
+        namespace: Option<&Namespace>,
+    ) -> bool {
         self.rights.contains(&right)
-            && Pattern::any(&self.clusters, cluster.as_str())
+            && self.covers_cluster(cluster, labels)
             && namespace.is_none_or(|namespace| Pattern::any(&self.namespaces, namespace.as_str()))
     }
 }
 
-/// All that one person was granted.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Grants(Vec<Grant>);
+/// All that one person was granted, with the labels of clusters at one moment: what it comes to then.
+#[derive(Debug, Clone)]
+pub struct Grants {
+    granted: Arc<[Grant]>,
+    labels: Arc<FleetLabels>,
+}
 
 impl Grants {
     /// Exactly these.
     #[must_use]
-    pub fn new(grants: Vec<Grant>) -> Self {
-        Self(grants)
+    pub fn new(granted: Arc<[Grant]>, labels: Arc<FleetLabels>) -> Self {
+        Self { granted, labels }
+    }
+
+    /// Whether it comes to the same in every cluster with these labels.
+    #[must_use]
+    pub fn holds_with(&self, labels: &FleetLabels) -> bool {
+        let changed = labels.changed_since(&self.labels);
+        let by_label = self.granted.iter().filter(|it| it.cluster_labels.is_some());
+        by_label.into_iter().all(|grant| {
+            let same = |cluster: &ClusterName| {
+                grant.covers_cluster(cluster, &self.labels) == grant.covers_cluster(cluster, labels)
+            };
+            changed.iter().all(same)
+        })
     }
 
     /// The decision. Without a namespace it is about the cluster as a whole: one grant with that right that covers the cluster
     /// suffices, whatever its namespaces.
     #[must_use]
     pub fn may(&self, right: Right, cluster: &ClusterName, namespace: Option<&Namespace>) -> bool {
-        self.0
-            .iter()
-            .any(|grant| grant.covers(right, cluster, namespace))
+        let cluster = (cluster, &*self.labels);
+        let mut granted = self.granted.iter();
+        granted.any(|grant| grant.covers(right, cluster, namespace))
     }
 
     /// Whether the cluster exists for this person.
@@ -64,8 +109,8 @@ impl Grants {
     /// Whether all of the cluster's namespaces may be seen, those to come included.
     #[must_use]
     pub fn sees_all_of(&self, cluster: &ClusterName) -> bool {
-        self.0.iter().any(|grant| {
-            grant.covers(Right::Read, cluster, None)
+        self.granted.iter().any(|grant| {
+            grant.covers(Right::Read, (cluster, &self.labels), None)
                 && grant.namespaces.iter().any(Pattern::matches_all)
         })
     }
@@ -73,20 +118,31 @@ impl Grants {
     /// The namespaces of a cluster that may be seen: those that match any of these.
     #[must_use]
     pub fn namespaces(&self, cluster: &ClusterName) -> Vec<Pattern> {
-        let grants = self.0.iter();
+        let grants = self.granted.iter();
         grants
-            .filter(|grant| grant.covers(Right::Read, cluster, None))
+            .filter(|grant| grant.covers(Right::Read, (cluster, &self.labels), None))
             .flat_map(|grant| grant.namespaces.iter().cloned())
             .collect()
     }
 
     /// Where a right was granted, for those who apply it without knowing the rest: a cluster's namespaces that any of these
-    /// covers are just those of which [`Grants::may`] says so.
+    /// covers are just those of which [`Grants::may`] says so. Clusters that were granted by labels are named.
     #[must_use]
     pub fn scopes(&self, right: Right) -> Vec<Scope> {
-        let granted = self.0.iter().filter(|grant| grant.rights.contains(&right));
+        let granted = self.granted.iter();
+        let granted = granted.filter(|grant| grant.rights.contains(&right));
         let scope = |grant: &Grant| Scope {
-            clusters: grant.clusters.clone(),
+            clusters: match &grant.cluster_labels {
+                None => grant.clusters.clone(),
+                Some(_) => self
+                    .labels
+                    .names()
+                    .filter_map(|cluster| {
+                        let covered = grant.covers_cluster(cluster, &self.labels);
+                        covered.then(|| Pattern::from(cluster))
+                    })
+                    .collect(),
+            },
             namespaces: grant.namespaces.clone(),
         };
         granted.map(scope).collect()
@@ -96,17 +152,24 @@ impl Grants {
     /// such as the sign-ins in the audit.
     #[must_use]
     pub fn everywhere(&self, right: Right) -> bool {
-        self.0.iter().any(|grant| {
-            grant.rights.contains(&right)
-                && grant.clusters.iter().any(Pattern::matches_all)
-                && grant.namespaces.iter().any(Pattern::matches_all)
-        })
+        let mut granted = self.granted.iter();
+        granted.any(|grant| grant.rights.contains(&right) && grant.covers_everything())
     }
 
     /// Each grant, to show to its holder.
     #[must_use]
     pub fn as_slice(&self) -> &[Grant] {
-        &self.0
+        &self.granted
+    }
+}
+
+/// Two that come to the same may differ; two that differ in what they come to do.
+impl Hash for Grants {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.granted.hash(state);
+        self.scopes(Right::Read)
+            .iter()
+            .for_each(|scope| scope.hash(state));
     }
 }
 

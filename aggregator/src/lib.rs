@@ -19,6 +19,7 @@ pub mod fleet;
 pub mod grants;
 pub mod healthcheck;
 pub mod inventory;
+pub mod labels;
 pub mod listener;
 pub mod metrics;
 pub mod openapi;

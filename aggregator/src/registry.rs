@@ -1,6 +1,7 @@
 //! The clusters that have been heard of. A value: time is an argument, nothing here waits or sends.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bus_schema::timing::{HEARTBEAT_EVERY, SLOWEST_HEARTBEAT};
@@ -8,6 +9,8 @@ use bus_schema::{ClusterName, Heartbeat};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::labels::FleetLabels;
 
 mod conditions;
 mod connections;
@@ -94,6 +97,7 @@ pub struct Record {
 #[derive(Debug, Default)]
 pub struct Registry {
     clusters: BTreeMap<ClusterName, Known>,
+    labels: Arc<FleetLabels>,
     connections: Connections,
     hearing: Hearing,
     misbehaving_stranger: Option<Misbehaviour>,
@@ -177,6 +181,11 @@ impl Registry {
         self.clusters.get(cluster)?.record.cluster_uid.as_deref()
     }
 
+    /// Takes over the labels of all clusters.
+    pub fn label(&mut self, labels: Arc<FleetLabels>) {
+        self.labels = labels;
+    }
+
     /// Whether a second Kubernetes cluster claims the name.
     #[must_use]
     pub fn is_contested(&self, cluster: &ClusterName, now: Moment) -> bool {
@@ -208,7 +217,8 @@ impl Registry {
     #[must_use]
     pub fn view(&self, cluster: &ClusterName, now: Moment) -> Option<ClusterView> {
         let known = self.clusters.get(cluster)?;
-        Some(known.view(cluster.clone(), self.hearing.mark(now.instant), now.wall))
+        let mark = self.hearing.mark(now.instant);
+        Some(known.view(cluster.clone(), self.labels.of(cluster), (mark, now.wall)))
     }
 }
 

@@ -57,6 +57,7 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(session::logout))
         .routes(routes!(session::me))
         .routes(routes!(clusters::list_clusters))
+        .routes(routes!(clusters::patch_cluster))
         .routes(routes!(watch::watch_fleet))
         .routes(routes!(enrolment::enroll_cluster))
         .routes(routes!(enrolment::revoke_cluster))

@@ -156,6 +156,7 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
         kept.audit.clone(),
         kept.operations,
         kept.inventory,
+        kept.clusters.clone(),
         metrics.clone(),
     );
     if let Some((enrolment, invitations)) = kept.enrolment {
@@ -165,7 +166,7 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
             conditions.clone(),
             metrics.clone(),
         ));
-        fleet = fleet.with_enrolment((enrolment, invitations), kept.clusters.clone());
+        fleet = fleet.with_enrolment(enrolment, invitations);
     }
     let fleet = Arc::new(fleet);
     if let Some(gate) = gate {
@@ -176,6 +177,7 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
         kept.clusters.clone(),
     ));
     Box::pin(kept.clusters.restore(&fleet)).await?;
+    tokio::spawn(fleet::follow_labels(Arc::clone(&fleet)));
     fleet::hear_answers(Arc::clone(&fleet)).await;
     tokio::spawn(fleet::listen(Arc::clone(&fleet), kept.clusters));
     tokio::spawn(fleet::hear_changes(Arc::clone(&fleet)));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::conditions::Conditions;
-use crate::grants::Grants;
+use crate::grants::Grant;
 use crate::password::StoredHash;
 
 mod document;
@@ -27,7 +27,7 @@ pub struct User {
     /// What the password is checked against.
     pub password_hash: StoredHash,
     /// What the person may do.
-    pub grants: Arc<Grants>,
+    pub grants: Arc<[Grant]>,
 }
 
 /// Everybody, at one moment.

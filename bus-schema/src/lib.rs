@@ -40,7 +40,8 @@ pub use image::ImagePattern;
 pub use instant::whole_seconds;
 pub use log_stream::{LogChunk, LogCredit, LogLine, StreamEnd};
 pub use name::{
-    ClusterName, ContainerName, DeploymentName, NameError, Namespace, PodName, StreamId,
+    ClusterName, ContainerName, DeploymentName, LabelKey, LabelValue, NameError, Namespace,
+    PodName, StreamId,
 };
 pub use page::{DEFAULT_LIMIT, MAX_LIMIT, PAGE_BYTES, Page};
 pub use pattern::{Pattern, PatternError};

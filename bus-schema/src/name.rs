@@ -32,6 +32,10 @@ const LABEL: &str = "use 1 to 63 of a-z, 0-9 and -, with a letter or digit at bo
 const SUBDOMAIN: &str =
     "use 1 to 253 of a-z, 0-9, - and ., with a letter or digit at both ends of each part";
 
+const LABEL_KEY: &str = "use 1 to 63 letters, digits, -, _ and ., with a letter or digit at both ends; before that may be a DNS subdomain and /";
+const LABEL_VALUE: &str =
+    "use up to 63 letters, digits, -, _ and ., with a letter or digit at both ends";
+
 fn is_label(text: &str) -> bool {
     let edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
     let bytes = text.as_bytes();
@@ -56,12 +60,32 @@ fn is_subdomain(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(part)
 }
 
+/// The name of a label, and a value that is not empty.
+fn is_qualified(text: &str) -> bool {
+    let edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    let bytes = text.as_bytes();
+    let legal = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    bytes.len() <= 63 && edge(bytes.first()) && edge(bytes.last()) && bytes.iter().all(legal)
+}
+
+/// A selector's keys are held to the same rule.
+pub(crate) fn is_label_key(text: &str) -> bool {
+    match text.rsplit_once('/') {
+        Some((prefix, name)) => is_subdomain(prefix) && is_qualified(name),
+        None => is_qualified(text),
+    }
+}
+
+pub(crate) fn is_label_value(text: &str) -> bool {
+    text.is_empty() || is_qualified(text)
+}
+
 macro_rules! names {
-    ($($(#[$doc:meta])* $name:ident, $what:literal, $check:ident, $rule:ident, $pattern:tt, $longest:tt;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident, $what:literal, $check:ident, $rule:ident, $pattern:tt, $shortest:tt to $longest:tt;)*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String, pattern = $pattern, min_length = 1, max_length = $longest))]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String, pattern = $pattern, min_length = $shortest, max_length = $longest))]
         pub struct $name(String);
 
         impl $name {
@@ -109,22 +133,28 @@ macro_rules! names {
 names! {
     /// A cluster's name: a DNS-1123 label, the only user-chosen text that ever stands in a subject.
     ClusterName, "cluster name", is_label, LABEL,
-        r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", 63;
+        r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", 1 to 63;
     /// A Kubernetes namespace: a DNS-1123 label.
     Namespace, "namespace", is_label, LABEL,
-        r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", 63;
+        r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", 1 to 63;
     /// A deployment's name: a DNS-1123 subdomain, so dots are legal; it travels in payloads only.
     DeploymentName, "deployment name", is_subdomain, SUBDOMAIN,
-        r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$", 253;
+        r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$", 1 to 253;
     /// A pod's name: a DNS-1123 subdomain.
     PodName, "pod name", is_subdomain, SUBDOMAIN,
-        r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$", 253;
+        r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$", 1 to 253;
     /// A container's name within a pod: a DNS-1123 label.
     ContainerName, "container name", is_label, LABEL,
-        r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", 63;
+        r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", 1 to 63;
     /// The id of one followed log, minted by the agent: a DNS-1123 label, the last token of its subjects.
     StreamId, "stream id", is_label, LABEL,
-        r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", 63;
+        r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", 1 to 63;
+    /// The key of a label: a name, after a DNS-1123 subdomain and `/` if it has a prefix.
+    LabelKey, "label key", is_label_key, LABEL_KEY,
+        r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*/)?[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$", 1 to 317;
+    /// The value of a label, which may be empty.
+    LabelValue, "label value", is_label_value, LABEL_VALUE,
+        r"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$", 0 to 63;
 }
 
 #[cfg(test)]
@@ -188,6 +218,25 @@ mod tests {
                 prop_assert!(name.as_str().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
                 prop_assert!(!name.as_str().is_empty());
             }
+        }
+    }
+
+    #[test]
+    fn labels_are_as_kubernetes_takes_them() {
+        let long = "a".repeat(64);
+        for key in ["env", "Env_1.x", "example.com/env", "a/b"] {
+            assert!(key.parse::<LabelKey>().is_ok(), "{key}");
+        }
+        for key in [
+            "", "-a", "a-", "a b", "a=b", "/a", "a/", "A.B/c", "a/b/c", "é", &long,
+        ] {
+            assert!(key.parse::<LabelKey>().is_err(), "{key}");
+        }
+        for value in ["", "prod", "EU_1.2", &long[..63]] {
+            assert!(value.parse::<LabelValue>().is_ok(), "{value}");
+        }
+        for value in ["-", "a/b", "a b", "a,b", "é", &long] {
+            assert!(value.parse::<LabelValue>().is_err(), "{value}");
         }
     }
 }

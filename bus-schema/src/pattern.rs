@@ -4,6 +4,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ClusterName;
+
 /// A name of a cluster or namespace in which each `*` stands for any characters, also none.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -23,7 +25,20 @@ pub struct PatternError {
 /// The longest name that a pattern can stand for.
 const LONGEST: usize = 63;
 
+/// Stands for this cluster alone.
+impl From<&ClusterName> for Pattern {
+    fn from(cluster: &ClusterName) -> Self {
+        Self(cluster.to_string())
+    }
+}
+
 impl Pattern {
+    /// Stands for every name.
+    #[must_use]
+    pub fn all() -> Self {
+        Self("*".to_owned())
+    }
+
     /// The pattern as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

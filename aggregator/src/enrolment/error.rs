@@ -5,6 +5,7 @@ use bus_schema::ClusterName;
 
 use super::AccountUsage;
 use crate::bus::BusError;
+use crate::labels::LabelError;
 use crate::records::RecordError;
 use crate::signer::SignError;
 
@@ -87,6 +88,9 @@ pub enum EnrolmentError {
     /// What the nats-server has is no account of this bus.
     #[error("the nats-server has another account than these keys are for")]
     OtherAccount(#[from] JwtError),
+    /// The cluster's labels were not set or forgotten.
+    #[error(transparent)]
+    NotLabelled(#[from] LabelError),
     /// Others change the same all the time.
     #[error("others change the same at the same time")]
     Contended,

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Agent, EnrolmentError, within};
+use crate::labels::Labels;
 use crate::records::{RecordError, parse_key, parse_value};
 use crate::sessions::{SessionKey, Token};
 use crate::store::{self, StoreError};
@@ -24,6 +25,9 @@ pub struct Invitation {
     pub cluster: ClusterName,
     /// How its agent is started.
     pub agent: Agent,
+    /// The labels that the cluster gets.
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
     /// Who has made it.
     pub by: String,
     /// The fingerprint of the maker's password hash then: another password ends the invitation.

@@ -70,12 +70,7 @@ impl Fleet {
     ) -> Result<(), Problem> {
         let (grants, namespace) = (&actor.grants, request.namespace());
         if !grants.sees(cluster) || self.registry().presence(cluster, Moment::now()).is_none() {
-            return Err(Problem::new(
-                ProblemCode::ClusterUnknown,
-                format!(
-                    "there is no cluster \"{cluster}\" that you may see; GET /clusters lists them"
-                ),
-            ));
+            return Err(unknown(cluster));
         }
         if grants.may(R::RIGHT, cluster, namespace) {
             return self.knows(cluster, R::VERB);
@@ -163,6 +158,13 @@ pub fn right_name(right: Right) -> String {
         .and_then(|value| value.as_str())
         .unwrap_or_default()
         .to_owned()
+}
+
+pub fn unknown(cluster: &ClusterName) -> Problem {
+    Problem::new(
+        ProblemCode::ClusterUnknown,
+        format!("there is no cluster \"{cluster}\" that you may see; GET /clusters lists them"),
+    )
 }
 
 pub fn offline(cluster: &ClusterName) -> Problem {

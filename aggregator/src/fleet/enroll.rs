@@ -7,22 +7,23 @@ use bus_keys::{CredentialRequest, UserKey};
 use bus_schema::{ClusterName, OperationId, Right};
 use jiff::Timestamp;
 
+use super::Fleet;
 use super::ask::right_name;
+use super::label::may_set;
 use super::order::{RequestId, mint};
-use super::{Clusters, Fleet};
 use crate::actor::Actor;
 use crate::audit::{Entry, Outcome, Target};
 use crate::enrolment::{Enrolled, Enrolment, EnrolmentError, Invitations, LetIn};
+use crate::labels::Labels;
 use crate::problem::{Problem, ProblemCode};
 use crate::registry::{Moment, Presence};
 use crate::signer::SignError;
 
-/// What lets clusters in and makes the fleet forget them.
+/// What lets clusters in.
 #[derive(Debug, Clone)]
 pub(super) struct Doorkeeper {
     pub enrolment: Enrolment,
     pub invitations: Invitations,
-    pub clusters: Clusters,
 }
 
 impl Fleet {
@@ -36,12 +37,17 @@ impl Fleet {
         request_id: &RequestId,
         cluster: &ClusterName,
         request: Option<CredentialRequest>,
+        labels: Labels,
     ) -> Result<(OperationId, Enrolled), Problem> {
+        may_set(actor, &labels)?;
         let Doorkeeper { enrolment, .. } = self.doorkeeper(actor, cluster)?;
         let (cluster, by) = (cluster.clone(), actor.user.to_string());
+        let fleet = Arc::clone(self);
         let entry = entry((&actor.user, actor.address), request_id, "enroll", &cluster);
         self.audited(entry, async move {
-            enrolment.enroll(&cluster, request.as_ref(), &by).await
+            let enrolled = enrolment.enroll(&cluster, request.as_ref(), &by).await?;
+            fleet.put_first_labels(&cluster, labels).await?;
+            Ok::<_, EnrolmentError>(enrolled)
         })
         .await
     }
@@ -57,16 +63,11 @@ impl Fleet {
         cluster: &ClusterName,
         key: Option<UserKey>,
     ) -> Result<(OperationId, Vec<UserKey>), Problem> {
-        let doorkeeper = self.doorkeeper(actor, cluster)?;
+        let Doorkeeper { enrolment, .. } = self.doorkeeper(actor, cluster)?;
         let presence = self.registry().presence(cluster, Moment::now());
         let (fleet, cluster) = (Arc::clone(self), cluster.clone());
         let entry = entry((&actor.user, actor.address), request_id, "revoke", &cluster);
         self.audited(entry, async move {
-            let Doorkeeper {
-                enrolment,
-                clusters,
-                ..
-            } = doorkeeper;
             let forget = async |let_in: &LetIn| {
                 let cluster = cluster.clone();
                 match presence {
@@ -78,7 +79,7 @@ impl Fleet {
                     Some(_) => return Err(EnrolmentError::CredentialUnrecorded { cluster }),
                 }
                 if key.is_none() {
-                    clusters.forget(&cluster).await?;
+                    fleet.clusters.forget(&cluster).await?;
                     fleet.forget(&cluster);
                 }
                 Ok(())
@@ -116,11 +117,15 @@ impl Fleet {
     }
 
     /// To its end, even if the caller has left.
-    pub(super) async fn audited<T: Send + 'static>(
+    pub(super) async fn audited<T, E>(
         self: &Arc<Self>,
         mut entry: Entry,
-        act: impl Future<Output = Result<T, EnrolmentError>> + Send + 'static,
-    ) -> Result<(OperationId, T), Problem> {
+        act: impl Future<Output = Result<T, E>> + Send + 'static,
+    ) -> Result<(OperationId, T), Problem>
+    where
+        T: Send + 'static,
+        E: std::fmt::Display + Into<Problem> + Send + 'static,
+    {
         let id = mint();
         entry.operation_id = Some(id.clone());
         let (audit, operation) = (self.audit.clone(), id.clone());
@@ -132,7 +137,7 @@ impl Fleet {
             .map_err(|_| Problem::new(ProblemCode::Internal, "it broke off; see the audit"))?;
         match done {
             Ok(Ok(made)) => Ok((id, made)),
-            Ok(Err(error)) => Err(Problem::from(error).operation(&id)),
+            Ok(Err(error)) => Err(error.into().operation(&id)),
             Err(error) => Err(Problem::from(error).operation(&id)),
         }
     }
@@ -164,6 +169,10 @@ pub(super) fn entry(
 
 impl From<EnrolmentError> for Problem {
     fn from(error: EnrolmentError) -> Self {
+        let error = match error {
+            EnrolmentError::NotLabelled(error) => return error.into(),
+            error => error,
+        };
         let code = match &error {
             EnrolmentError::TooManyCredentials { .. } => ProblemCode::CredentialsExhausted,
             EnrolmentError::KeyLockedOut
@@ -182,6 +191,7 @@ impl From<EnrolmentError> for Problem {
             EnrolmentError::NotSigned(SignError::Unavailable(_)) => ProblemCode::SignerUnavailable,
             EnrolmentError::Refused(_)
             | EnrolmentError::OtherAccount(_)
+            | EnrolmentError::NotLabelled(_)
             | EnrolmentError::NotSigned(_) => ProblemCode::Internal,
         };
         if matches!(

@@ -7,9 +7,11 @@ use bus_schema::{ClusterName, OperationId, Right};
 
 use super::Fleet;
 use super::enroll::entry;
+use super::label::may_set;
 use super::order::RequestId;
 use crate::actor::Actor;
 use crate::enrolment::{Agent, Enrolled, EnrolmentError, Found, Invitation};
+use crate::labels::Labels;
 use crate::problem::Problem;
 use crate::sessions::{SessionKey, Token};
 
@@ -24,11 +26,14 @@ impl Fleet {
         request_id: &RequestId,
         cluster: &ClusterName,
         agent: Agent,
+        labels: Labels,
     ) -> Result<(OperationId, Token), Problem> {
+        may_set(actor, &labels)?;
         let doorkeeper = self.doorkeeper(actor, cluster)?;
         let mut invitation = Invitation {
             cluster: cluster.clone(),
             agent,
+            labels,
             by: actor.user.clone(),
             credential: actor.session().credential.clone(),
             generation: 0,
@@ -114,11 +119,14 @@ impl Fleet {
         let Invitation { cluster, by, .. } = &found.invitation;
         let mut entry = entry((by, address), request_id, "enroll", cluster);
         entry.detail = Some("by a link".to_owned());
+        let fleet = Arc::clone(self);
         let joined = self.audited(entry, async move {
             let (enrolment, invitations) = (&doorkeeper.enrolment, &doorkeeper.invitations);
             let invitation = found.invitation.clone();
             let enrolled = enrolment.enroll_invited(found, invitations).await?;
-            Ok((invitation, enrolled))
+            let (cluster, labels) = (&invitation.cluster, invitation.labels.clone());
+            fleet.put_first_labels(cluster, labels).await?;
+            Ok::<_, EnrolmentError>((invitation, enrolled))
         });
         joined.await.map(|(_, joined)| joined)
     }

@@ -14,6 +14,7 @@ use tracing::{debug, info, warn};
 use super::agent_messages::{AgentMessages, Kind};
 use super::{Fleet, json, rate_limit};
 use crate::enrolment::EnrolmentError;
+use crate::labels::LabelStore;
 use crate::records::{RecordError, parse_key, parse_value};
 use crate::registry::{Moment, Record};
 use crate::store::{self, StoreError};
@@ -27,14 +28,15 @@ const ANSWERS_A_SECOND: u64 = 2000;
 /// How long the bucket may take to forget.
 const FORGOTTEN_WITHIN: Duration = Duration::from_secs(3);
 
-/// The bucket `clusters`.
+/// What is kept of clusters: the bucket `clusters`, and their labels.
 #[derive(Debug, Clone)]
 pub struct Clusters {
     bucket: Store,
+    labels: LabelStore,
 }
 
 impl Clusters {
-    /// Opens the bucket, makes it if there is none.
+    /// Opens the buckets, makes them if there are none.
     ///
     /// # Errors
     /// When JetStream is away, or a bucket of that name is there with other settings.
@@ -48,7 +50,8 @@ impl Clusters {
             ..kv::Config::default()
         };
         let bucket = store::open_kv(jetstream, wanted).await?;
-        Ok(Self { bucket })
+        let labels = LabelStore::open(jetstream, replicas).await?;
+        Ok(Self { bucket, labels })
     }
 
     async fn keep(&self, cluster: &ClusterName, record: &Record) {
@@ -57,11 +60,16 @@ impl Clusters {
         }
     }
 
-    /// Forgets a cluster, for all replicas.
+    /// Their labels.
+    pub(crate) fn labels(&self) -> &LabelStore {
+        &self.labels
+    }
+
+    /// Forgets a cluster and its labels, for all replicas.
     pub(crate) async fn forget(&self, cluster: &ClusterName) -> Result<(), EnrolmentError> {
         let purged = store::purge(&self.bucket, cluster.as_str());
         match tokio::time::timeout(FORGOTTEN_WITHIN, purged).await {
-            Ok(Ok(_)) => Ok(()),
+            Ok(Ok(_)) => Ok(self.labels.forget(cluster).await?),
             Ok(Err(error)) => Err(EnrolmentError::BucketUnavailable(Some(error.into()))),
             Err(_) => Err(EnrolmentError::BucketUnavailable(None)),
         }
@@ -72,8 +80,8 @@ impl Clusters {
         Ok((parse_key(key, "a cluster's name")?, parse_value(value)?))
     }
 
-    /// Puts every cluster that was kept into the fleet. A record that cannot be read is skipped, see [`crate::records`]: the cluster
-    /// will be heard again.
+    /// Puts every cluster that was kept into the fleet, with its labels. A record that cannot be read is skipped, see
+    /// [`crate::records`]: the cluster will be heard again.
     ///
     /// # Errors
     /// When the bucket cannot be read.
@@ -91,6 +99,8 @@ impl Clusters {
             .try_collect()
             .await
             .map_err(|error| failed(error.into()))?;
+        let labels = self.labels.read().await;
+        fleet.learn_labels(labels.map_err(|error| failed(error.into()))?);
         // A key that is no name may be one that the client refuses to get.
         let keys = keys
             .into_iter()

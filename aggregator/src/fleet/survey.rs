@@ -7,9 +7,10 @@ use bus_schema::{
     ClusterName, DeploymentFilter, PAGE_BYTES, Pattern, Sort, SurveyDeployments, subject,
 };
 
+use super::Fleet;
 use super::ask::bus_unavailable;
-use super::{Fleet, json};
 use crate::actor::Actor;
+use crate::labels::ClusterSelector;
 use crate::problem::{Problem, ProblemCode};
 use crate::registry::{Moment, Presence};
 
@@ -21,6 +22,7 @@ mod page;
 mod poll;
 mod room;
 mod totals;
+mod wire;
 
 pub use page::{
     AnswerCounts, AnswerState, Away, ClusterAnswer, FleetDeployment, FleetImage, FleetPage,
@@ -40,14 +42,13 @@ pub(super) const ALL_ANSWERS_BYTES: usize = 4 * ANSWER_BYTES;
 /// No cluster's share of a page is smaller.
 const LEAST_BYTES: usize = 16 * 1024;
 
-/// Agents take no longer questions.
-const QUESTION_BYTES: usize = 64 * 1024;
-
 /// What is asked of the fleet.
 #[derive(Debug, Clone, Default)]
 pub struct FleetQuery {
     /// Only these clusters; all if empty.
     pub clusters: Vec<Pattern>,
+    /// Only clusters whose labels this selects.
+    pub cluster_labels: Option<ClusterSelector>,
     /// Which deployments.
     pub filter: DeploymentFilter,
     /// In which order.
@@ -78,10 +79,15 @@ impl Fleet {
         }
         let mut question = self.answers.question(poll.pending());
         let clusters = poll.open();
+        let meant = match &query.cluster_labels {
+            None => query.clusters.clone(),
+            // Agents know no labels.
+            Some(_) => poll.clusters().map(Pattern::from).collect(),
+        };
         let survey = SurveyDeployments {
             answer: question.id.clone(),
             scopes: actor.grants.scopes(SurveyDeployments::RIGHT),
-            clusters: query.clusters.clone(),
+            clusters: meant,
             filter: query.filter.clone(),
             sort: query.sort,
             limit: share_of_items(query.limit, clusters),
@@ -90,7 +96,7 @@ impl Fleet {
             count_images: query.count_images,
         };
         if poll.pending().next().is_some() {
-            self.put(&survey).await?;
+            self.put(&survey, poll.pending()).await?;
         }
         poll.collect(&mut question, &survey).await;
         drop(question);
@@ -101,7 +107,12 @@ impl Fleet {
     /// The clusters that the query is about, each with what is known of it without asking.
     fn roll(&self, actor: &Actor, query: &FleetQuery) -> Vec<(ClusterName, Option<AnswerState>)> {
         let (registry, now) = (self.registry(), Moment::now());
-        let meant = |name: &&ClusterName| Pattern::any_or_all(&query.clusters, name.as_str());
+        let labels = self.current_labels();
+        let meant = |name: &&ClusterName| {
+            let selector = query.cluster_labels.as_ref();
+            Pattern::any_or_all(&query.clusters, name.as_str())
+                && selector.is_none_or(|selector| selector.selects(labels.of(name)))
+        };
         let visible = registry.names().filter(meant);
         let visible = visible.filter(|name| actor.grants.sees(name));
         let known = |name: &ClusterName| match registry.presence(name, now) {
@@ -118,16 +129,18 @@ impl Fleet {
         visible.map(|name| (name.clone(), known(name))).collect()
     }
 
-    async fn put(&self, survey: &SurveyDeployments) -> Result<(), Problem> {
-        let payload = json(survey);
-        if payload.len() > QUESTION_BYTES {
-            let detail = "the filters and your grants together are too long a question";
-            return Err(Problem::new(ProblemCode::InvalidRequest, detail));
-        }
-        let subject = subject::SURVEY_DEPLOYMENTS.to_owned();
-        // One that waits for a link that is down would be answered when nobody waits any more.
-        if self.is_cut_off() || !self.bus.publish_accepting(subject, payload.into()).await {
-            return Err(bus_unavailable());
+    /// Asks these clusters, of those that are meant.
+    async fn put(
+        &self,
+        survey: &SurveyDeployments,
+        clusters: impl Iterator<Item = ClusterName>,
+    ) -> Result<(), Problem> {
+        for payload in wire::payloads(survey, clusters)? {
+            let subject = subject::SURVEY_DEPLOYMENTS.to_owned();
+            // One that waits for a link that is down would be answered when nobody waits any more.
+            if self.is_cut_off() || !self.bus.publish_accepting(subject, payload.into()).await {
+                return Err(bus_unavailable());
+            }
         }
         Ok(())
     }

@@ -1,4 +1,7 @@
+use std::sync::Arc;
+
 use super::*;
+use crate::labels::FleetLabels;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -14,8 +17,14 @@ fn grant(rights: &[Right], clusters: &[&str], namespaces: &[&str]) -> Grant {
         role: "some".to_owned(),
         rights: rights.iter().copied().collect(),
         clusters: clusters.iter().map(|text| pattern(text)).collect(),
+        cluster_labels: None,
         namespaces: namespaces.iter().map(|text| pattern(text)).collect(),
     }
+}
+
+/// Where no cluster has labels.
+fn grants_of(granted: Vec<Grant>) -> Grants {
+    Grants::new(granted.into(), Arc::default())
 }
 
 fn cluster(text: &str) -> ClusterName {
@@ -28,7 +37,7 @@ fn namespace(text: &str) -> Namespace {
 
 #[test]
 fn a_grant_reaches_its_clusters_and_namespaces_and_no_others() {
-    let grants = Grants::new(vec![grant(
+    let grants = grants_of(vec![grant(
         &[Right::Restart],
         &["prod-*"],
         &["pay", "shop-*"],
@@ -44,7 +53,7 @@ fn a_grant_reaches_its_clusters_and_namespaces_and_no_others() {
 
 #[test]
 fn two_grants_are_not_mixed_into_a_third() {
-    let grants = Grants::new(vec![
+    let grants = grants_of(vec![
         grant(&[Right::Restart], &["a"], &["x"]),
         grant(&[Right::Read], &["b"], &["y"]),
     ]);
@@ -53,11 +62,72 @@ fn two_grants_are_not_mixed_into_a_third() {
     assert!(!grants.may(Right::Read, &cluster("a"), None));
 }
 
+fn labelled(selector: &str, labels: &[(&str, &str)]) -> Grants {
+    let mut granted = grant(&[Right::Read, Right::Enroll], &["*"], &["*"]);
+    granted.cluster_labels = Some(selector.parse().expect("a selector"));
+    Grants::new([granted].into(), Arc::new(FleetLabels::of_texts(labels)))
+}
+
+#[test]
+fn a_grant_by_labels_reaches_the_clusters_that_have_them_and_no_others() {
+    let labels = [("a", "env=prod,region=eu"), ("b", "env=dev"), ("c", "x=y")];
+    let seen = |selector: &str| -> Vec<&str> {
+        let grants = labelled(selector, &labels);
+        let names = ["a", "b", "c", "d"].into_iter();
+        names.filter(|name| grants.sees(&cluster(name))).collect()
+    };
+    assert_eq!(seen("env=prod"), ["a"]);
+    assert_eq!(seen("env in (prod,dev),region!=eu"), ["b"]);
+    // One without labels, as a cluster has whose labels are not known, is never meant.
+    assert_eq!(seen("env!=prod"), ["b", "c"]);
+    assert_eq!(seen("!env"), ["c"]);
+    let grants = labelled("env", &labels);
+    assert!(!grants.everywhere(Right::Enroll));
+    let [scope] = &grants.scopes(Right::Read)[..] else {
+        panic!("one scope");
+    };
+    let named: Vec<_> = scope.clusters.iter().map(Pattern::as_str).collect();
+    assert_eq!(named, ["a", "b"]);
+}
+
+#[test]
+fn names_and_labels_of_a_grant_must_both_fit() {
+    let mut granted = grant(&[Right::Read], &["prod-*"], &["*"]);
+    granted.cluster_labels = "region=eu".parse().ok();
+    let labels = [
+        ("prod-a", "region=eu"),
+        ("prod-b", "region=us"),
+        ("dev", "region=eu"),
+    ];
+    let grants = Grants::new([granted].into(), Arc::new(FleetLabels::of_texts(&labels)));
+    let seen = ["prod-a", "prod-b", "dev"].map(|name| grants.sees(&cluster(name)));
+    assert_eq!(seen, [true, false, false]);
+}
+
+#[test]
+fn grants_hold_until_a_label_changes_what_they_come_to() {
+    let grants = labelled("env=prod", &[("a", "env=prod"), ("b", "env=dev")]);
+    let holds = |labels: &[(&str, &str)]| grants.holds_with(&FleetLabels::of_texts(labels));
+    assert!(holds(&[
+        ("a", "env=prod,x=y"),
+        ("b", "env=test"),
+        ("c", "x=y")
+    ]));
+    assert!(!holds(&[("a", "env=dev"), ("b", "env=dev")]));
+    assert!(!holds(&[("a", "env=prod"), ("b", "env=prod")]));
+    assert!(!holds(&[("b", "env=dev")]));
+    assert!(!holds(&[
+        ("a", "env=prod"),
+        ("b", "env=dev"),
+        ("c", "env=prod")
+    ]));
+}
+
 #[test]
 fn what_belongs_to_no_cluster_needs_a_grant_for_all_of_them() {
-    let part = Grants::new(vec![grant(&[Right::Audit], &["*"], &["a*"])]);
+    let part = grants_of(vec![grant(&[Right::Audit], &["*"], &["a*"])]);
     assert!(!part.everywhere(Right::Audit));
-    let all = Grants::new(vec![grant(&[Right::Audit], &["*"], &["*"])]);
+    let all = grants_of(vec![grant(&[Right::Audit], &["*"], &["*"])]);
     assert!(all.everywhere(Right::Audit));
     assert!(!all.everywhere(Right::Enroll));
 }
@@ -72,7 +142,7 @@ prop_compose! {
         clusters in vec(some_pattern(), 0..3),
         namespaces in vec(some_pattern(), 0..3),
     ) -> Grant {
-        Grant { role: "some".to_owned(), rights: rights.into_iter().collect(), clusters, namespaces }
+        Grant { role: "some".to_owned(), rights: rights.into_iter().collect(), clusters, cluster_labels: None, namespaces }
     }
 }
 
@@ -86,7 +156,7 @@ proptest! {
                 && grant.clusters.iter().any(|p| p.matches(&c))
                 && grant.namespaces.iter().any(|p| p.matches(&n))
         });
-        prop_assert_eq!(Grants::new(grants).may(right, &cluster(&c), Some(&namespace(&n))), said);
+        prop_assert_eq!(grants_of(grants).may(right, &cluster(&c), Some(&namespace(&n))), said);
     }
 
     #[test]
@@ -95,8 +165,8 @@ proptest! {
         c in "[ab]{1,4}", n in "[ab]{1,4}",
     ) {
         let (c, n) = (cluster(&c), namespace(&n));
-        let before = Grants::new(grants.clone()).may(right, &c, Some(&n));
-        let after = Grants::new([grants, vec![more]].concat()).may(right, &c, Some(&n));
+        let before = grants_of(grants.clone()).may(right, &c, Some(&n));
+        let after = grants_of([grants, vec![more]].concat()).may(right, &c, Some(&n));
         prop_assert!(after || !before);
     }
 
@@ -104,7 +174,7 @@ proptest! {
     fn whoever_may_read_in_a_namespace_sees_its_cluster(
         grants in vec(some_grant(), 0..4), c in "[ab]{1,4}", n in "[ab]{1,4}",
     ) {
-        let (grants, c) = (Grants::new(grants), cluster(&c));
+        let (grants, c) = (grants_of(grants), cluster(&c));
         if grants.may(Right::Read, &c, Some(&namespace(&n))) {
             prop_assert!(grants.sees(&c));
         }
@@ -115,7 +185,7 @@ proptest! {
         grants in vec(some_grant(), 0..4), right in select(RIGHTS.to_vec()),
         c in "[a-z0-9]{1,10}", n in "[a-z0-9]{1,10}",
     ) {
-        let grants = Grants::new(grants);
+        let grants = grants_of(grants);
         if grants.everywhere(right) {
             prop_assert!(grants.may(right, &cluster(&c), Some(&namespace(&n))));
         }

@@ -5,6 +5,7 @@ use crate::audit;
 use crate::enrolment;
 use crate::fleet::Clusters;
 use crate::inventory::Inventory;
+use crate::labels::LabelStore;
 use crate::operations::Operations;
 use crate::sessions::Sessions;
 
@@ -16,6 +17,7 @@ pub(super) fn check(bucket: &str, key: &str, value: &[u8]) -> Result<(), RecordE
         "credentials" => enrolment::check_credentials(key, value),
         "inventory" => Inventory::parse(key, value).map(drop),
         "invitations" => enrolment::Invitations::parse(key, value).map(drop),
+        "labels" => LabelStore::parse(key, value).map(drop),
         "operations" => Operations::parse(key, value).map(drop),
         "sessions" => Sessions::parse(key, value).map(drop),
         _ => Ok(()),

@@ -12,6 +12,7 @@ use super::known::Known;
 use super::view::of_part;
 use super::window::{Limit, Window};
 use super::{ClusterView, Moment, Registry};
+use crate::labels::Labels;
 
 /// How often one cluster is shown anew at once. What is more than that is shown later, all together.
 const SHOWN: Limit = Limit {
@@ -61,7 +62,8 @@ impl Registry {
     pub fn look(&mut self, cluster: &ClusterName, now: Moment, mut tell: impl FnMut(News)) {
         let mark = self.hearing.mark(now.instant);
         if let Some(known) = self.clusters.get_mut(cluster) {
-            known.look(cluster, (mark, now.wall), &mut tell);
+            let labels = self.labels.of(cluster);
+            known.look((cluster, labels), (mark, now.wall), &mut tell);
         }
     }
 
@@ -69,7 +71,8 @@ impl Registry {
     pub fn look_at_all(&mut self, now: Moment, mut tell: impl FnMut(News)) {
         let mark = self.hearing.mark(now.instant);
         for (cluster, known) in &mut self.clusters {
-            known.look(cluster, (mark, now.wall), &mut tell);
+            let labels = self.labels.of(cluster);
+            known.look((cluster, labels), (mark, now.wall), &mut tell);
         }
     }
 }
@@ -77,7 +80,7 @@ impl Registry {
 impl Known {
     fn look(
         &mut self,
-        cluster: &ClusterName,
+        (cluster, labels): (&ClusterName, &Labels),
         (now, wall): (Mark, Timestamp),
         tell: &mut impl FnMut(News),
     ) {
@@ -85,15 +88,15 @@ impl Known {
         let conditions = self.conditions(now, wall);
         let counts = self.record.heartbeat.counts.as_ref();
         let whole = shown.whole.is_due(now, |last| {
-            self.looks_like(last, now)
+            self.looks_like(last, labels, now)
                 && last.counts.as_ref() == counts
                 && same(&last.conditions, &conditions)
         });
         let part = shown.part.is_due(now, |last| {
-            self.looks_like(last, now) && same(&last.conditions, &of_part(&conditions))
+            self.looks_like(last, labels, now) && same(&last.conditions, &of_part(&conditions))
         });
         if whole || part {
-            let view = self.view(cluster.clone(), now, wall);
+            let view = self.view(cluster.clone(), labels, (now, wall));
             let part = part.then(|| Box::new(view.clone().of_part()));
             let whole = whole.then(|| Box::new(view));
             shown.whole.view = whole.clone().or(shown.whole.view);
@@ -114,9 +117,10 @@ impl Known {
     }
 
     /// But for ages, counts and conditions. Compares without making a view: it is asked for every heartbeat.
-    fn looks_like(&self, view: &ClusterView, now: Mark) -> bool {
+    fn looks_like(&self, view: &ClusterView, labels: &Labels, now: Mark) -> bool {
         let heartbeat = &self.record.heartbeat;
-        view.presence == self.presence(now)
+        view.labels == *labels
+            && view.presence == self.presence(now)
             && view.agents == self.alive(now).count()
             && view.cluster_uid == self.record.cluster_uid
             && view.kubernetes_version == heartbeat.kubernetes_version

@@ -8,12 +8,15 @@ use utoipa::ToSchema;
 use super::Presence;
 use super::hearing::Mark;
 use super::known::Known;
+use crate::labels::Labels;
 
 /// One cluster.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ClusterView {
     /// Its name.
     pub cluster: ClusterName,
+    /// Its labels.
+    pub labels: Labels,
     /// Whether its agents are heard.
     pub presence: Presence,
     /// When they were last heard.
@@ -76,7 +79,12 @@ pub(super) fn of_part(conditions: &[Condition]) -> Vec<Condition> {
 }
 
 impl Known {
-    pub(super) fn view(&self, cluster: ClusterName, now: Mark, wall: Timestamp) -> ClusterView {
+    pub(super) fn view(
+        &self,
+        cluster: ClusterName,
+        labels: &Labels,
+        (now, wall): (Mark, Timestamp),
+    ) -> ClusterView {
         let heartbeat = &self.record.heartbeat;
         let age_seconds = match self.last_heard {
             Some(heard) => now.at.saturating_duration_since(heard).as_secs(),
@@ -88,6 +96,7 @@ impl Known {
         };
         ClusterView {
             cluster,
+            labels: labels.clone(),
             presence: self.presence(now),
             last_seen: self.record.last_seen,
             age_seconds,

@@ -1,13 +1,19 @@
-//! `GET /clusters`
+//! `GET /clusters` and `PATCH /clusters/{cluster}`
 
 use axum::Json;
 use axum::extract::State;
-use serde::Serialize;
+use bus_schema::{ClusterName, OperationId};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::enrolment::ClusterPath;
 use crate::actor::Actor;
 use crate::app::App;
+use crate::extract;
+use crate::fleet::RequestId;
+use crate::labels::{LabelPatch, Labels};
 use crate::openapi::OwnProblem;
+use crate::problem::Problem;
 use crate::registry::ClusterView;
 
 /// Every cluster that the caller may see.
@@ -25,4 +31,46 @@ pub async fn list_clusters(State(app): State<App>, actor: Actor) -> Json<Cluster
     Json(ClusterList {
         items: app.fleet.clusters(&actor),
     })
+}
+
+/// What is to change of a cluster: a JSON merge patch (RFC 7396).
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"labels": {"env": "prod", "old": null}}))]
+pub struct ClusterPatch {
+    /// By key a new value, or `null` for a label that is to go. The others stay.
+    labels: LabelPatch,
+}
+
+/// A cluster after a change.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LabelledCluster {
+    /// The operation, as it stands in the audit.
+    operation_id: OperationId,
+    /// The cluster.
+    cluster: ClusterName,
+    /// All its labels.
+    labels: Labels,
+}
+
+/// Change a cluster's labels
+///
+/// For those who have the right `enroll` on all clusters and namespaces: grants may go by labels. A cluster has at most 32.
+#[utoipa::path(patch, path = "/clusters/{cluster}", tag = "Fleet", params(ClusterPath),
+    request_body(content((ClusterPatch = "application/json"), (ClusterPatch = "application/merge-patch+json"))),
+    responses((status = 200, description = "The cluster's labels", body = LabelledCluster), OwnProblem))]
+pub async fn patch_cluster(
+    State(app): State<App>,
+    actor: Actor,
+    request_id: RequestId,
+    extract::Path(ClusterPath { cluster }): extract::Path<ClusterPath>,
+    extract::MergePatch(ClusterPatch { labels }): extract::MergePatch<ClusterPatch>,
+) -> Result<Json<LabelledCluster>, Problem> {
+    let labelled = app.fleet.label(&actor, &request_id, &cluster, labels);
+    let (operation_id, labels) = labelled.await?;
+    Ok(Json(LabelledCluster {
+        operation_id,
+        cluster,
+        labels,
+    }))
 }

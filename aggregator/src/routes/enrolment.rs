@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::enrolment::{Agent, Given, ImageName};
 use crate::extract;
 use crate::fleet::RequestId;
+use crate::labels::Labels;
 use crate::openapi::OwnProblem;
 use crate::problem::{Problem, ProblemCode};
 
@@ -34,6 +35,9 @@ pub struct EnrollBody {
     nats_url: Option<String>,
     /// The agent's image, if not the one that `--agent-image` names.
     image: Option<String>,
+    /// Labels of the cluster, beside those that it has: for those who may enroll every cluster.
+    #[serde(default)]
+    labels: Labels,
 }
 
 /// What joins the cluster.
@@ -93,7 +97,9 @@ pub async fn enroll_cluster(
         app.links.carry_secrets()?;
     }
     let agent = agent(&app, body.nats_url, body.image)?;
-    let enrolled = app.fleet.enroll(&actor, &request_id, &cluster, request);
+    let enrolled = app
+        .fleet
+        .enroll(&actor, &request_id, &cluster, request, body.labels);
     let (operation_id, enrolled) = enrolled.await?;
     let (manifest, jwt) = match enrolled.given {
         Given::Credentials(secret) => (Some(agent.manifest(&cluster, &secret)), None),

@@ -19,6 +19,8 @@ pub(super) mod query;
     params(
         ("cluster" = Option<Vec<String>>, Query, explode = false,
             description = "Only these clusters: names in which `*` stands for any characters, separated by commas or repeated."),
+        ("clusterLabelSelector" = Option<String>, Query,
+            description = "Only clusters whose labels this Kubernetes label selector selects, such as `env=prod,region in (eu, us)`. The others are not asked, and not counted."),
         ("namespace" = Option<Vec<String>>, Query, explode = false, description = "Only these namespaces, likewise."),
         ("labelSelector" = Option<String>, Query,
             description = "A Kubernetes label selector, such as `tier in (web, api),team!=x`."),

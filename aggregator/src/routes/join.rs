@@ -1,5 +1,6 @@
 //! `POST /clusters/{cluster}/invite` and `POST /join/{token}`: one command, good once, that joins a cluster.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Json;
@@ -17,11 +18,14 @@ use crate::app::App;
 use crate::client_address::ClientAddress;
 use crate::enrolment::{EnrolmentError, Given, INVITATION_LASTS, Invitation};
 use crate::extract;
-use crate::fleet::RequestId;
+use crate::fleet::{RequestId, may_label};
+use crate::grants::Grants;
+use crate::labels::Labels;
 use crate::openapi::OwnProblem;
 use crate::problem::{Problem, ProblemCode};
 use crate::sessions::Token;
 use crate::sign_in::too_often;
+use crate::users::User;
 
 /// Where links lead; what comes after it is secret.
 pub(super) const PREFIX: &str = "/join/";
@@ -35,6 +39,9 @@ pub struct InviteBody {
     nats_url: Option<String>,
     /// The agent's image, if not the one that `--agent-image` names.
     image: Option<String>,
+    /// Labels that the cluster gets when the command is run, beside those that it has: for those who may enroll every cluster.
+    #[serde(default)]
+    labels: Labels,
 }
 
 /// A link that joins the cluster, once.
@@ -78,7 +85,9 @@ pub async fn invite_cluster(
     let agent = agent(&app, body.nats_url, body.image)?;
     let public_url = app.links.url()?;
     let expires_at = Timestamp::now() + INVITATION_LASTS;
-    let invited = app.fleet.invite(&actor, &request_id, &cluster, agent);
+    let invited = app
+        .fleet
+        .invite(&actor, &request_id, &cluster, agent, body.labels);
     let (operation_id, token) = invited.await?;
     let url = public_url.of_path(&format!("{PREFIX}{}", token.expose()));
     Ok(Json(InvitedCluster {
@@ -130,15 +139,17 @@ pub async fn join_cluster(
 pub(super) fn still_may(app: &App, invitation: &Invitation) -> Result<(), Problem> {
     let Invitation {
         cluster,
+        labels,
         by,
         credential,
         ..
     } = invitation;
+    let grants = |user: &User| Grants::new(Arc::clone(&user.grants), app.fleet.current_labels());
+    let may = |grants: &Grants| {
+        grants.may(Right::Enroll, cluster, None) && (labels.is_empty() || may_label(grants))
+    };
     match app.identity.users.current().find(by) {
-        Some(user)
-            if user.grants.may(Right::Enroll, cluster, None)
-                && user.password_hash.fingerprint() == *credential =>
-        {
+        Some(user) if may(&grants(&user)) && user.password_hash.fingerprint() == *credential => {
             Ok(())
         }
         _ => Err(EnrolmentError::InvitationUnknown.into()),

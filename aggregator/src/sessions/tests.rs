@@ -5,7 +5,6 @@ use xtask::condition;
 use xtask::nats_server::NatsServer;
 
 use super::*;
-use crate::grants::Grants;
 use crate::password::StoredHash;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -53,7 +52,7 @@ fn ana() -> User {
     User {
         name: "ana".to_owned(),
         password_hash: StoredHash::decoy(None),
-        grants: Arc::new(Grants::default()),
+        grants: Arc::default(),
     }
 }
 

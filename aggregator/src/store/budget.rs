@@ -8,13 +8,14 @@ const OTHERS: i64 = 16 * MIB;
 
 /// By stream. 10,000 clusters with 100 deployments each fill a third of theirs. `credentials` keeps five versions of a list that is as
 /// large as a message may be: 64 MiB are enough for the 8 MB of `max_payload` that NATS advises against exceeding.
-const BUDGETS: [(&str, i64); 8] = [
+const BUDGETS: [(&str, i64); 9] = [
     ("AUDIT", 1024 * MIB),
     ("AUDIT_REFUSED", 64 * MIB),
     ("KV_clusters", 128 * MIB),
     ("KV_credentials", 64 * MIB),
     ("KV_inventory", 512 * MIB),
     ("KV_invitations", 16 * MIB),
+    ("KV_labels", 16 * MIB),
     ("KV_operations", 64 * MIB),
     ("KV_sessions", 64 * MIB),
 ];

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bus_schema::{Pattern, Right};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
 
 use super::named::{Entry, Named};
 use super::place::{DocumentError, Place, refused};
 use super::{Directory, User};
-use crate::grants::{BUILT_IN_ROLES, Grant, Grants, built_in};
+use crate::grants::{BUILT_IN_ROLES, Grant, built_in};
+use crate::labels::ClusterSelector;
 use crate::password::StoredHash;
 
 /// The most characters of a user's or role's name.
@@ -42,7 +43,11 @@ struct GrantEntry<'a> {
     /// As it stands in the text, so that its place is still known when the roles, further down, turn out not to have it.
     #[serde(borrow)]
     role: &'a RawValue,
-    clusters: Vec<Pattern>,
+    /// All, if there are labels.
+    #[serde(default)]
+    clusters: Option<Vec<Pattern>>,
+    #[serde(default, deserialize_with = "selector")]
+    cluster_labels: Option<ClusterSelector>,
     namespaces: Vec<Pattern>,
 }
 
@@ -75,13 +80,24 @@ pub(super) fn parse(text: &str) -> Result<Directory, DocumentError> {
         let user = User {
             name: name.clone(),
             password_hash: entry.password_hash,
-            grants: Arc::new(Grants::new(grants.collect::<Result<_, _>>()?)),
+            grants: grants.collect::<Result<_, _>>()?,
         };
         Ok((name, Arc::new(user)))
     });
     Ok(Directory {
         users: users.collect::<Result<_, _>>()?,
     })
+}
+
+/// A selector that must select something by labels: an empty one would be a grant on every cluster that has any.
+fn selector<'de, D: Deserializer<'de>>(text: D) -> Result<Option<ClusterSelector>, D::Error> {
+    let text = String::deserialize(text)?;
+    if text.trim().is_empty() {
+        return Err(de::Error::custom(
+            "an empty selector; leave it out, or write one such as \"env=prod\"",
+        ));
+    }
+    text.parse().map(Some).map_err(de::Error::custom)
 }
 
 fn grant(
@@ -97,14 +113,23 @@ fn grant(
     let Some(rights) = own.or_else(|| built_in(&role)) else {
         return Err(place.because(unknown(&role, roles)));
     };
-    if entry.clusters.is_empty() || entry.namespaces.is_empty() {
+    let clusters = match (entry.clusters, &entry.cluster_labels) {
+        (Some(clusters), _) => clusters,
+        (None, Some(_)) => vec![Pattern::all()],
+        (None, None) => {
+            let reason = "a grant needs \"clusters\", \"cluster_labels\" or both";
+            return Err(place.because(reason.to_owned()));
+        }
+    };
+    if clusters.is_empty() || entry.namespaces.is_empty() {
         let reason = "a grant without clusters or namespaces grants nothing; \"*\" stands for all";
         return Err(place.because(reason.to_owned()));
     }
     Ok(Grant {
         role,
         rights,
-        clusters: entry.clusters,
+        clusters,
+        cluster_labels: entry.cluster_labels,
         namespaces: entry.namespaces,
     })
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::*;
+use crate::grants::Grants;
 use crate::password::{Password, Passwords};
 
 const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$XV1dXV1dXV1dXV1dXV1dXQ$1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dU";
@@ -132,7 +133,8 @@ async fn a_first_start_makes_an_administrator_and_shows_the_password_once() {
     let passwords = Passwords::default();
     let right = passwords.verify(typed, admin.password_hash.clone()).await;
     assert!(right.unwrap());
-    assert!(admin.grants.everywhere(bus_schema::Right::Enroll));
+    let grants = Grants::new(Arc::clone(&admin.grants), Arc::default());
+    assert!(grants.everywhere(bus_schema::Right::Enroll));
 
     assert!(!std::fs::read_to_string(&path).unwrap().contains(&password));
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();

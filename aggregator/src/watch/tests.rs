@@ -12,10 +12,11 @@ fn view(clusters: &str, namespaces: &str) -> View {
         role: "viewer".to_owned(),
         rights: BTreeSet::from([Right::Read]),
         clusters: pattern(clusters),
+        cluster_labels: None,
         namespaces: pattern(namespaces),
     };
     View {
-        grants: Arc::new(Grants::new(vec![grant])),
+        grants: Arc::new(Grants::new([grant].into(), Arc::default())),
         clusters: Vec::new(),
         namespaces: Vec::new(),
     }

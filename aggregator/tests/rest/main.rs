@@ -12,6 +12,7 @@ mod hostile;
 mod impostor;
 mod invitations;
 mod joining;
+mod labels;
 mod last_known;
 mod last_known_faults;
 mod logs;

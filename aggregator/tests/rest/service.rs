@@ -172,9 +172,24 @@ impl Service {
         self.post_text(path, token, body.to_string()).await
     }
 
+    pub async fn patch(&self, path: &str, token: &str, body: &Value) -> Answer {
+        self.send_json(Method::PATCH, path, token, body.to_string())
+            .await
+    }
+
     pub async fn post_text(&self, path: &str, token: &str, body: impl Into<Body>) -> Answer {
+        self.send_json(Method::POST, path, token, body).await
+    }
+
+    async fn send_json(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+        body: impl Into<Body>,
+    ) -> Answer {
         let request = Request::builder()
-            .method(Method::POST)
+            .method(method)
             .uri(path)
             .header("authorization", format!("Bearer {token}"))
             .header("content-type", "application/json");

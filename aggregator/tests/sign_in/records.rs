@@ -13,11 +13,12 @@ use xtask::condition;
 use crate::service::{PATIENCE, Service, Site, bearer, request};
 
 /// The buckets, with a key of theirs for which a value can be wrong.
-const BUCKETS: [(&str, &str); 6] = [
+const BUCKETS: [(&str, &str); 7] = [
     ("clusters", "prod-bad"),
     ("credentials", "prod-bad"),
     ("inventory", "prod-bad"),
     ("invitations", DIGITS),
+    ("labels", "prod-bad"),
     ("operations", "0-bad"),
     ("sessions", DIGITS),
 ];

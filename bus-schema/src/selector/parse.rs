@@ -1,6 +1,7 @@
 //! The parser: a word or a sign at a time, with the position of each for the error.
 
 use super::{Requirement, Selector, Test};
+use crate::name::{is_label_key, is_label_value};
 
 /// Where, in characters, and what was wrong there.
 pub(super) type Wrong = (usize, String);
@@ -82,9 +83,7 @@ fn key(rest: &mut Rest) -> Result<String, Wrong> {
     rest.peek();
     let start = rest.clone();
     let word = rest.word();
-    let (prefix, name) = word.rsplit_once('/').unwrap_or(("", word));
-    let prefixed = word.contains('/');
-    if !is_name(name) || (prefixed && !is_prefix(prefix)) {
+    if !is_label_key(word) {
         return Err(start.wrong("expected a label's key".to_owned()));
     }
     Ok(word.to_owned())
@@ -94,9 +93,7 @@ fn value(rest: &mut Rest) -> Result<String, Wrong> {
     rest.peek();
     let start = rest.clone();
     let word = rest.word();
-    if word.is_empty() && !matches!(rest.peek(), None | Some(',' | ')'))
-        || !(word.is_empty() || is_name(word))
-    {
+    if word.is_empty() && !matches!(rest.peek(), None | Some(',' | ')')) || !is_label_value(word) {
         return Err(start.wrong("expected a label's value".to_owned()));
     }
     Ok(word.to_owned())
@@ -108,17 +105,6 @@ fn number(rest: &mut Rest) -> Result<i64, Wrong> {
     let word = rest.word();
     word.parse()
         .map_err(|_| start.wrong("expected a whole number".to_owned()))
-}
-
-fn is_name(text: &str) -> bool {
-    let edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
-    let bytes = text.as_bytes();
-    let legal = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
-    bytes.len() <= 63 && edge(bytes.first()) && edge(bytes.last()) && bytes.iter().all(legal)
-}
-
-fn is_prefix(text: &str) -> bool {
-    text.len() <= 253 && text.split('.').all(is_name)
 }
 
 #[derive(Clone)]

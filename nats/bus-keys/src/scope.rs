@@ -14,11 +14,12 @@ pub const AUDIT_STREAM: &str = "AUDIT";
 pub const REFUSED_STREAM: &str = "AUDIT_REFUSED";
 
 /// The key-value buckets of the aggregator. One that is not in this list cannot be opened.
-pub const BUCKETS: [&str; 6] = [
+pub const BUCKETS: [&str; 7] = [
     "clusters",
     "credentials",
     "inventory",
     "invitations",
+    "labels",
     "operations",
     "sessions",
 ];

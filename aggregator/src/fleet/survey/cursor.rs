@@ -57,7 +57,12 @@ pub fn read(query: &FleetQuery) -> Result<Option<Place>, Problem> {
 
 /// What must be the same on all pages.
 fn fingerprint(query: &FleetQuery) -> String {
-    let fixed = json(&(&query.clusters, &query.filter, query.sort));
+    let fixed = json(&(
+        &query.clusters,
+        &query.cluster_labels,
+        &query.filter,
+        query.sort,
+    ));
     let digest = Sha256::digest(fixed);
     URL_SAFE_NO_PAD.encode(&digest[..12])
 }
@@ -94,6 +99,11 @@ mod tests {
             limit: 7,
             ..query("a", Some(cursor.clone()))
         };
+        let labelled = FleetQuery {
+            cluster_labels: "env=prod".parse().ok(),
+            ..query("a", Some(cursor.clone()))
+        };
+        assert!(read(&labelled).is_err());
         assert_eq!(read(&more).unwrap(), Some(place()));
         let problem = read(&query("b", Some(cursor))).unwrap_err();
         assert_eq!(problem.field.as_deref(), Some("continue"));

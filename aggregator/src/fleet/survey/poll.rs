@@ -104,6 +104,11 @@ impl<'a> Poll<'a> {
         self.rows.insert(cluster, row);
     }
 
+    /// All that the question is about.
+    pub fn clusters(&self) -> impl Iterator<Item = &ClusterName> {
+        self.rows.keys()
+    }
+
     /// Who is waited for.
     pub fn pending(&self) -> impl Iterator<Item = ClusterName> {
         let waited_for = self.rows.iter().filter(|(_, row)| row.state.is_none());

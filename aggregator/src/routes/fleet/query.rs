@@ -45,6 +45,10 @@ fn take(query: &mut FleetQuery, field: &str, value: &str) -> Result<(), Problem>
     match field {
         "cluster" => patterns(field, value, &mut query.clusters)?,
         "namespace" => patterns(field, value, &mut filter.namespaces)?,
+        "clusterLabelSelector" => {
+            let selector = value.parse().map_err(|error| wrong(field, error))?;
+            query.cluster_labels = Some(selector);
+        }
         "labelSelector" => {
             Selector::parse(value).map_err(|error| wrong(field, error))?;
             filter.label_selector = Some(value.to_owned());
@@ -125,7 +129,7 @@ mod tests {
     #[test]
     fn everything_is_read_and_lists_are_separated_or_repeated() {
         let query = read(
-            "cluster=prod-*,dev&cluster=test&namespace=pay&labelSelector=a%20in%20(b)&q=x&image=%3A1.4&health=failed,degraded\
+            "cluster=prod-*,dev&cluster=test&namespace=pay&clusterLabelSelector=env%3Dprod&labelSelector=a%20in%20(b)&q=x&image=%3A1.4&health=failed,degraded\
              &sort=-age&limit=7&countImages=false&continue=abc&timeout=500ms",
         )
         .unwrap();
@@ -133,6 +137,7 @@ mod tests {
         assert_eq!(clusters, ["prod-*", "dev", "test"]);
         assert_eq!(query.filter.namespaces.len(), 1);
         assert_eq!(query.filter.label_selector.as_deref(), Some("a in (b)"));
+        assert_eq!(query.cluster_labels, "env=prod".parse().ok());
         assert_eq!(query.filter.image.as_deref(), Some(":1.4"));
         assert_eq!(*query.filter.health, [Health::Failed, Health::Degraded]);
         assert_eq!(query.sort.to_string(), "-age");
@@ -153,6 +158,11 @@ mod tests {
             (&many, "cluster", "more than"),
             ("namespace=a,,b", "namespace", "at position 2"),
             ("labelSelector=a+in", "labelSelector", "at position 4"),
+            (
+                "clusterLabelSelector=env+in",
+                "clusterLabelSelector",
+                "at position 6",
+            ),
             ("health=failed,ill", "health", "at position 7"),
             ("sort=colour", "sort", "restarted_at"),
             ("limit=0", "limit", "1 to"),

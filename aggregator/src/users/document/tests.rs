@@ -1,4 +1,5 @@
 use super::*;
+use crate::grants::Grants;
 
 const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$XV1dXV1dXV1dXV1dXV1dXQ$1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dU";
 
@@ -20,9 +21,10 @@ fn a_file_names_people_with_their_grants() {
     )
     .unwrap();
     let ana = directory.find("ana").unwrap();
+    let grants = Grants::new(Arc::clone(&ana.grants), Arc::default());
     let (cluster, pay) = ("prod-eu".parse().unwrap(), "pay".parse().unwrap());
-    assert!(ana.grants.may(Right::Restart, &cluster, Some(&pay)));
-    assert!(!ana.grants.may(Right::Scale, &cluster, Some(&pay)));
+    assert!(grants.may(Right::Restart, &cluster, Some(&pay)));
+    assert!(!grants.may(Right::Scale, &cluster, Some(&pay)));
     assert_eq!(ana.password_hash.expose(), HASH);
     assert!(directory.find("bob").is_none());
 }
@@ -34,9 +36,31 @@ fn a_role_of_the_file_may_stand_after_the_people_who_have_it() {
              "roles": { "deployer": ["image"] } }"#,
     )
     .unwrap();
-    let grants = &directory.find("ci").unwrap().grants;
+    let ci = directory.find("ci").unwrap();
+    let grants = Grants::new(Arc::clone(&ci.grants), Arc::default());
     assert!(grants.everywhere(Right::Image));
     assert!(!grants.everywhere(Right::Read));
+}
+
+#[test]
+fn a_grant_names_clusters_by_their_names_by_their_labels_or_both() {
+    let granted = |clusters: &str| {
+        let text = r#"{"users": {"ana": {"password_hash": "HASH", "grants": [{"role": "viewer", CLUSTERS, "namespaces": ["*"]}]}}}"#;
+        let directory = read(&text.replace("CLUSTERS", clusters)).expect(clusters);
+        let ana = directory.find("ana").unwrap();
+        let [grant] = &ana.grants[..] else {
+            panic!("one grant")
+        };
+        grant.clone()
+    };
+    let by_name = granted(r#""clusters": ["a"]"#);
+    assert_eq!(by_name.cluster_labels, None);
+    let by_label = granted(r#""cluster_labels": "env=prod""#);
+    assert_eq!(by_label.clusters, [Pattern::all()]);
+    assert_eq!(by_label.cluster_labels, "env=prod".parse().ok());
+    let by_both = granted(r#""clusters": ["a-*"], "cluster_labels": "env=prod""#);
+    assert_eq!(by_both.clusters, ["a-*".parse().unwrap()]);
+    assert!(by_both.cluster_labels.is_some());
 }
 
 #[test]
@@ -84,6 +108,32 @@ fn each_mistake_is_refused_on_its_line() {
             ),
             4,
             "nothing",
+        ),
+        (
+            &user(
+                "\"grants\": [{\"role\": \"viewer\", \"cluster_labels\": \"env in\", \"namespaces\": [\"*\"]}]",
+            ),
+            4,
+            "cluster_labels: expected ( at position 6",
+        ),
+        (
+            &user(
+                "\"grants\": [{\"role\": \"viewer\", \"cluster_labels\": \" \", \"namespaces\": [\"*\"]}]",
+            ),
+            4,
+            "cluster_labels: an empty selector",
+        ),
+        (
+            &user(
+                "\"grants\": [{\"role\": \"viewer\", \"cluster_labels\": null, \"namespaces\": [\"*\"]}]",
+            ),
+            4,
+            "cluster_labels",
+        ),
+        (
+            &user("\"grants\": [{\"role\": \"viewer\", \"namespaces\": [\"*\"]}]"),
+            4,
+            "\"cluster_labels\" or both",
         ),
         (
             &user("\"grants\": [{\"role\": 7, \"clusters\": [], \"namespaces\": [\"*\"]}]"),

@@ -63,7 +63,11 @@ export interface paths {
         delete: operations["revoke_cluster"];
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change a cluster's labels
+         * @description For those who have the right `enroll` on all clusters and namespaces: grants may go by labels. A cluster has at most 32.
+         */
+        patch: operations["patch_cluster"];
         trace?: never;
     };
     "/clusters/{cluster}/enroll": {
@@ -652,6 +656,19 @@ export interface components {
         };
         /** @description A cluster's name: a DNS-1123 label, the only user-chosen text that ever stands in a subject. */
         ClusterName: string;
+        /**
+         * @description What is to change of a cluster: a JSON merge patch (RFC 7396).
+         * @example {
+         *       "labels": {
+         *         "env": "prod",
+         *         "old": null
+         *       }
+         *     }
+         */
+        ClusterPatch: {
+            /** @description By key a new value, or `null` for a label that is to go. The others stay. */
+            labels: components["schemas"]["LabelPatch"];
+        };
         /** @description One cluster. */
         ClusterView: {
             /**
@@ -677,6 +694,8 @@ export interface components {
             first_seen: string;
             /** @description The version that its API server reports. */
             kubernetes_version?: string | null;
+            /** @description Its labels. */
+            labels: components["schemas"]["Labels"];
             /**
              * Format: date-time
              * @description When they were last heard.
@@ -820,6 +839,8 @@ export interface components {
             credential_request?: string | null;
             /** @description The agent's image, if not the one that `--agent-image` names. */
             image?: string | null;
+            /** @description Labels of the cluster, beside those that it has: for those who may enroll every cluster. */
+            labels?: components["schemas"]["Labels"];
             /** @description The nats-server as the cluster reaches it, if not as `--agent-nats-url` says. */
             nats_url?: string | null;
         };
@@ -966,6 +987,11 @@ export interface components {
          *     }
          */
         Grant: {
+            /**
+             * @description Only those of them that have labels which this selector selects.
+             * @example env=prod
+             */
+            cluster_labels?: string | null;
             /** @description Where: names of clusters, `*` stands for any characters. */
             clusters: string[];
             /** @description Where in them: names of namespaces, `*` stands for any characters. */
@@ -997,6 +1023,8 @@ export interface components {
         InviteBody: {
             /** @description The agent's image, if not the one that `--agent-image` names. */
             image?: string | null;
+            /** @description Labels that the cluster gets when the command is run, beside those that it has: for those who may enroll every cluster. */
+            labels?: components["schemas"]["Labels"];
             /** @description The nats-server as the cluster reaches it, if not as `--agent-nats-url` says. */
             nats_url?: string | null;
         };
@@ -1024,6 +1052,37 @@ export interface components {
             /** Format: password */
             password: string;
             username: string;
+        };
+        /**
+         * @description What is to change: by key a new value, or `null` for a label that is to go (RFC 7396).
+         * @example {
+         *       "env": "prod",
+         *       "old": null
+         *     }
+         */
+        LabelPatch: {
+            [key: string]: string | null;
+        };
+        /** @description The value of a label, which may be empty. */
+        LabelValue: string;
+        /** @description A cluster after a change. */
+        LabelledCluster: {
+            /** @description The cluster. */
+            cluster: components["schemas"]["ClusterName"];
+            /** @description All its labels. */
+            labels: components["schemas"]["Labels"];
+            /** @description The operation, as it stands in the audit. */
+            operation_id: components["schemas"]["OperationId"];
+        };
+        /**
+         * @description The labels of one cluster.
+         * @example {
+         *       "env": "prod",
+         *       "region": "eu"
+         *     }
+         */
+        Labels: {
+            [key: string]: components["schemas"]["LabelValue"];
         };
         /** @description The lines of pods, or of the activity log. */
         LogAnswer: components["schemas"]["LogReply"] | components["schemas"]["AuditPage"];
@@ -2048,6 +2107,48 @@ export interface operations {
             503: components["responses"]["OwnProblem503"];
         };
     };
+    patch_cluster: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The cluster. */
+                cluster: components["schemas"]["ClusterName"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClusterPatch"];
+                "application/merge-patch+json": components["schemas"]["ClusterPatch"];
+            };
+        };
+        responses: {
+            /** @description The cluster's labels */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelledCluster"];
+                };
+            };
+            400: components["responses"]["OwnProblem400"];
+            401: components["responses"]["OwnProblem401"];
+            403: components["responses"]["OwnProblem403"];
+            404: components["responses"]["OwnProblem404"];
+            405: components["responses"]["OwnProblem405"];
+            408: components["responses"]["OwnProblem408"];
+            409: components["responses"]["OwnProblem409"];
+            413: components["responses"]["OwnProblem413"];
+            415: components["responses"]["OwnProblem415"];
+            422: components["responses"]["OwnProblem422"];
+            429: components["responses"]["OwnProblem429"];
+            500: components["responses"]["OwnProblem500"];
+            501: components["responses"]["OwnProblem501"];
+            503: components["responses"]["OwnProblem503"];
+        };
+    };
     enroll_cluster: {
         parameters: {
             query?: never;
@@ -2169,6 +2270,8 @@ export interface operations {
             query?: {
                 /** @description Only these clusters: names in which `*` stands for any characters, separated by commas or repeated. */
                 cluster?: string[];
+                /** @description Only clusters whose labels this Kubernetes label selector selects, such as `env=prod,region in (eu, us)`. The others are not asked, and not counted. */
+                clusterLabelSelector?: string;
                 /** @description Only these namespaces, likewise. */
                 namespace?: string[];
                 /** @description A Kubernetes label selector, such as `tier in (web, api),team!=x`. */

@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use bus_schema::verb::DeploymentSummary;
 use bus_schema::{AnswerId, DeploymentFilter, Place, Scope};
@@ -8,12 +9,14 @@ use super::*;
 use crate::grants::Grant;
 
 fn grants() -> Grants {
-    Grants::new(vec![Grant {
+    let granted = Grant {
         role: "viewer".to_owned(),
         rights: BTreeSet::from([Right::Read]),
         clusters: vec!["cluster-*".parse().unwrap()],
+        cluster_labels: None,
         namespaces: vec!["shop-*".parse().unwrap()],
-    }])
+    };
+    Grants::new([granted].into(), Arc::default())
 }
 
 fn survey() -> SurveyDeployments {

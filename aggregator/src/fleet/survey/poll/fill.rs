@@ -1,6 +1,6 @@
 //! Clusters send few items at first, which is enough where they are alike. Those whose items end before the page does are asked for more.
 
-use bus_schema::{ClusterName, SurveyDeployments};
+use bus_schema::{ClusterName, Pattern, SurveyDeployments};
 use tokio::time::timeout_at;
 
 use super::super::merge::Short;
@@ -46,11 +46,10 @@ impl Poll<'_> {
             .cloned()
             .partition(|cluster| self.rows.get(cluster).is_some_and(Row::is_away));
         let mut question = fleet.answers.question(there.iter().cloned());
-        let named = there.iter().filter_map(|name| name.as_str().parse().ok());
         let limit = u32::try_from(short.lacks).unwrap_or(u32::MAX);
         let more = SurveyDeployments {
             answer: question.id.clone(),
-            clusters: named.collect(),
+            clusters: there.iter().map(Pattern::from).collect(),
             limit: share_of_items(limit, short.clusters.len()),
             bytes: share_of_bytes(short.clusters.len()),
             after: Some(short.after.clone()),
@@ -65,7 +64,7 @@ impl Poll<'_> {
             parts.push((cluster, share.part));
         }
         if !there.is_empty() {
-            fleet.put(&more).await.ok()?;
+            fleet.put(&more, there.iter().cloned()).await.ok()?;
         }
         while parts.len() < short.clusters.len() {
             let (cluster, message) = timeout_at(deadline, question.next()).await.ok()??;

@@ -1,0 +1,144 @@
+//! Labels of clusters: changed by those alone who may enroll every cluster, since grants may go by labels, and learnt by all replicas.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus_schema::{ClusterName, OperationId, Right};
+use tokio::sync::watch;
+use tracing::warn;
+
+use super::Fleet;
+use super::ask::{bus_unavailable, unknown};
+use super::enroll::entry;
+use super::order::RequestId;
+use crate::actor::Actor;
+use crate::grants::Grants;
+use crate::labels::{FleetLabels, LabelError, LabelPatch, Labels};
+use crate::problem::{Problem, ProblemCode};
+use crate::registry::Moment;
+use crate::watch::Event;
+
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// How long a change may take to come back from the bucket before its maker is answered all the same.
+const LEARNT_WITHIN: Duration = Duration::from_secs(2);
+
+/// Keeps up with the labels, for ever.
+pub async fn follow_labels(fleet: Arc<Fleet>) {
+    loop {
+        let learn = |labels| fleet.learn_labels(labels);
+        if let Err(error) = fleet.clusters.labels().follow(learn).await {
+            let error = &error as &dyn std::error::Error;
+            warn!(
+                error,
+                "the labels of clusters are not followed; trying again"
+            );
+        }
+        tokio::time::sleep(TRY_AGAIN_AFTER).await;
+    }
+}
+
+impl Fleet {
+    /// The labels of all clusters, and a notice whenever one changes.
+    #[must_use]
+    pub fn labels(&self) -> watch::Receiver<Arc<FleetLabels>> {
+        self.labels.subscribe()
+    }
+
+    /// The labels of all clusters, as of now.
+    #[must_use]
+    pub fn current_labels(&self) -> Arc<FleetLabels> {
+        Arc::clone(&self.labels.borrow())
+    }
+
+    /// Changes the labels of a known cluster.
+    ///
+    /// # Errors
+    /// When the actor may not, there is no such cluster, it would have too many, or audit or bus are away.
+    pub async fn label(
+        self: &Arc<Self>,
+        actor: &Actor,
+        request_id: &RequestId,
+        cluster: &ClusterName,
+        patch: LabelPatch,
+    ) -> Result<(OperationId, Labels), Problem> {
+        let presence = self.registry().presence(cluster, Moment::now());
+        if !actor.grants.sees(cluster) || presence.is_none() {
+            return Err(unknown(cluster));
+        }
+        if !may_label(&actor.grants) {
+            return Err(forbidden());
+        }
+        if self.is_cut_off() {
+            return Err(bus_unavailable());
+        }
+        self.count_change(&actor.user)?;
+        let mut entry = entry((&actor.user, actor.address), request_id, "label", cluster);
+        entry.detail = Some(patch.to_string());
+        let (fleet, cluster) = (Arc::clone(self), cluster.clone());
+        self.audited(
+            entry,
+            async move { fleet.put_labels(&cluster, &patch).await },
+        )
+        .await
+    }
+
+    /// Changes labels, and waits until they count here.
+    pub(super) async fn put_labels(
+        &self,
+        cluster: &ClusterName,
+        patch: &LabelPatch,
+    ) -> Result<Labels, LabelError> {
+        let (labels, revision) = self.clusters.labels().patch(cluster, patch).await?;
+        let mut all = self.labels.subscribe();
+        let learnt = all.wait_for(|all| all.has(revision));
+        if tokio::time::timeout(LEARNT_WITHIN, learnt).await.is_err() {
+            warn!(%cluster, "changed labels do not count here yet");
+        }
+        Ok(labels)
+    }
+
+    /// Those that a cluster gets with a credential: after it was made, and before anybody has it who could join with it.
+    pub(super) async fn put_first_labels(
+        &self,
+        cluster: &ClusterName,
+        labels: Labels,
+    ) -> Result<(), LabelError> {
+        if labels.is_empty() {
+            return Ok(());
+        }
+        self.put_labels(cluster, &labels.into()).await.map(drop)
+    }
+
+    /// Takes over the labels of all clusters, and tells those who watch.
+    pub(super) fn learn_labels(&self, labels: FleetLabels) {
+        let labels = Arc::new(labels);
+        let (mut registry, now) = (self.registry_mut(), Moment::now());
+        let changed = labels.changed_since(&self.labels.borrow());
+        registry.label(Arc::clone(&labels));
+        for cluster in &changed {
+            registry.look(cluster, now, |news| self.watch.tell(Event::of(news)));
+        }
+        self.labels.send_replace(labels);
+    }
+}
+
+/// Whoever changes labels changes what everybody may do whose grants go by them.
+pub fn may_label(grants: &Grants) -> bool {
+    grants.everywhere(Right::Enroll)
+}
+
+/// Whether a cluster may be given these labels with its credential.
+pub(super) fn may_set(actor: &Actor, labels: &Labels) -> Result<(), Problem> {
+    match labels.is_empty() || may_label(&actor.grants) {
+        true => Ok(()),
+        false => Err(forbidden()),
+    }
+}
+
+fn forbidden() -> Problem {
+    Problem::new(
+        ProblemCode::Forbidden,
+        "labels decide about grants, so only somebody with the right \"enroll\" on all clusters and namespaces may set them; GET /me lists your grants",
+    )
+}

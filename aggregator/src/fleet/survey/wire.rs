@@ -1,0 +1,134 @@
+//! A question as it is published. Agents take one of a bounded size: where many clusters are meant, or may be seen, by their labels, it
+//! names them one by one, and may have to be put in several messages.
+
+use std::collections::BTreeMap;
+
+use bus_schema::{ClusterName, Pattern, Scope, SurveyDeployments};
+
+use crate::fleet::json;
+use crate::problem::{Problem, ProblemCode};
+
+/// Agents take no longer questions.
+const QUESTION_BYTES: usize = 64 * 1024;
+
+/// Clusters that one of several messages names: a third of its size, if all have the longest names.
+const NAMES: usize = 300;
+
+/// The question to these clusters: one message if it fits, or several, of which each cluster answers one.
+pub fn payloads(
+    survey: &SurveyDeployments,
+    clusters: impl Iterator<Item = ClusterName>,
+) -> Result<Vec<Vec<u8>>, Problem> {
+    let whole = json(survey);
+    if whole.len() <= QUESTION_BYTES {
+        return Ok(vec![whole]);
+    }
+    // By what may be shown of them, so that no message says it of each.
+    let mut alike = BTreeMap::<Vec<&str>, (Vec<Pattern>, Vec<ClusterName>)>::new();
+    let clusters: Vec<ClusterName> = clusters.collect();
+    for cluster in &clusters {
+        let shown: Vec<Pattern> = survey.shown(cluster).cloned().collect();
+        let key = survey.shown(cluster).map(Pattern::as_str).collect();
+        let (_, names) = alike.entry(key).or_insert_with(|| (shown, Vec::new()));
+        names.push(cluster.clone());
+    }
+    let mut payloads = Vec::new();
+    for (shown, names) in alike.into_values() {
+        for names in names.chunks(NAMES) {
+            let part = json(&SurveyDeployments {
+                clusters: names.iter().map(Pattern::from).collect(),
+                scopes: vec![Scope {
+                    clusters: vec![Pattern::all()],
+                    namespaces: shown.clone(),
+                }],
+                ..survey.clone()
+            });
+            if part.len() > QUESTION_BYTES {
+                let detail = "the filters and your grants together are too long a question";
+                return Err(Problem::new(ProblemCode::InvalidRequest, detail));
+            }
+            payloads.push(part);
+        }
+    }
+    Ok(payloads)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use bus_schema::{AnswerId, DeploymentFilter, Sort};
+
+    use super::*;
+
+    fn survey(clusters: &[ClusterName]) -> SurveyDeployments {
+        let id = |text: &str| text.parse().unwrap();
+        let scope = |clusters: &[ClusterName], namespace: &str| Scope {
+            clusters: clusters.iter().map(Pattern::from).collect(),
+            namespaces: vec![namespace.parse().unwrap()],
+        };
+        SurveyDeployments {
+            answer: AnswerId {
+                asker: id("a"),
+                question: id("q"),
+            },
+            scopes: vec![scope(clusters, "pay"), scope(&clusters[..5], "shop")],
+            clusters: clusters.iter().map(Pattern::from).collect(),
+            filter: DeploymentFilter::default(),
+            sort: Sort::default(),
+            limit: 1,
+            bytes: 1,
+            after: None,
+            count_images: false,
+        }
+    }
+
+    fn names(count: usize) -> Vec<ClusterName> {
+        let name = |n| format!("a-cluster-with-a-long-name-{n}").parse().unwrap();
+        (0..count).map(name).collect()
+    }
+
+    #[test]
+    fn a_question_that_fits_is_one_message() {
+        let clusters = names(10);
+        let survey = survey(&clusters);
+        let payloads = payloads(&survey, clusters.into_iter()).unwrap();
+        assert_eq!(payloads, [json(&survey)]);
+    }
+
+    #[test]
+    fn a_long_question_reaches_each_cluster_once_with_what_may_be_shown_of_it() {
+        let clusters = names(2000);
+        let whole = survey(&clusters);
+        let payloads = payloads(&whole, clusters.iter().cloned()).unwrap();
+        assert!(payloads.len() > 1);
+        let mut asked = Vec::new();
+        for payload in payloads {
+            assert!(payload.len() <= QUESTION_BYTES);
+            let part: SurveyDeployments = serde_json::from_slice(&payload).unwrap();
+            for cluster in clusters.iter().filter(|cluster| part.means(cluster)) {
+                let shown = |survey: &SurveyDeployments| -> BTreeSet<String> {
+                    survey
+                        .shown(cluster)
+                        .map(|p| p.as_str().to_owned())
+                        .collect()
+                };
+                assert_eq!(shown(&part), shown(&whole), "{cluster}");
+                asked.push(cluster.clone());
+            }
+        }
+        asked.sort();
+        let mut expected = clusters;
+        expected.sort();
+        assert_eq!(asked, expected);
+    }
+
+    #[test]
+    fn filters_that_fit_into_no_message_are_refused() {
+        let clusters = names(1);
+        let mut survey = survey(&names(10));
+        survey.filter.q = Some("x".repeat(QUESTION_BYTES));
+        let problem = payloads(&survey, clusters.into_iter()).unwrap_err();
+        assert_eq!(problem.code, ProblemCode::InvalidRequest);
+    }
+}
