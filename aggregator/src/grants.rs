@@ -82,8 +82,8 @@ impl Grants {
     #[must_use]
     pub fn holds_with(&self, labels: &FleetLabels) -> bool {
         let changed = labels.changed_since(&self.labels);
-        let by_label = self.granted.iter().filter(|it| it.cluster_labels.is_some());
-        by_label.into_iter().all(|grant| {
+        let mut granted = self.granted.iter();
+        granted.all(|grant| {
             let same = |cluster: &ClusterName| {
                 grant.covers_cluster(cluster, &self.labels) == grant.covers_cluster(cluster, labels)
             };
@@ -132,16 +132,9 @@ impl Grants {
         let granted = self.granted.iter();
         let granted = granted.filter(|grant| grant.rights.contains(&right));
         let scope = |grant: &Grant| Scope {
-            clusters: match &grant.cluster_labels {
+            clusters: match self.labelled_clusters(grant) {
                 None => grant.clusters.clone(),
-                Some(_) => self
-                    .labels
-                    .names()
-                    .filter_map(|cluster| {
-                        let covered = grant.covers_cluster(cluster, &self.labels);
-                        covered.then(|| Pattern::from(cluster))
-                    })
-                    .collect(),
+                Some(clusters) => clusters.map(Pattern::from).collect(),
             },
             namespaces: grant.namespaces.clone(),
         };
@@ -154,6 +147,16 @@ impl Grants {
     pub fn everywhere(&self, right: Right) -> bool {
         let mut granted = self.granted.iter();
         granted.any(|grant| grant.rights.contains(&right) && grant.covers_everything())
+    }
+
+    /// The clusters that a grant by labels reaches; `None` for one that goes by names alone.
+    pub fn labelled_clusters<'a>(
+        &'a self,
+        grant: &'a Grant,
+    ) -> Option<impl Iterator<Item = &'a ClusterName>> {
+        grant.cluster_labels.as_ref()?;
+        let labelled = self.labels.names();
+        Some(labelled.filter(|cluster| grant.covers_cluster(cluster, &self.labels)))
     }
 
     /// Each grant, to show to its holder.

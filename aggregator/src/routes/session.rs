@@ -6,6 +6,7 @@ use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::AppendHeaders;
 use axum_extra::extract::CookieJar;
+use bus_schema::ClusterName;
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -99,9 +100,19 @@ pub struct Me {
     /// The user's name.
     user: String,
     /// What the user was granted, and where.
-    grants: Vec<Grant>,
+    grants: Vec<MyGrant>,
     /// The session of this call.
     session: MySession,
+}
+
+/// A grant as its holder sees it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MyGrant {
+    #[serde(flatten)]
+    grant: Grant,
+    /// The clusters that it reaches now, if it goes by labels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    labelled_clusters: Option<Vec<ClusterName>>,
 }
 
 /// A session as its holder sees it.
@@ -117,8 +128,15 @@ pub struct MySession {
     responses((status = 200, description = "The user of this session", body = Me), OwnProblem),
 )]
 pub async fn me(actor: Actor) -> Json<Me> {
+    let grants = actor.grants.as_slice().iter().map(|grant| MyGrant {
+        grant: grant.clone(),
+        labelled_clusters: actor
+            .grants
+            .labelled_clusters(grant)
+            .map(|clusters| clusters.cloned().collect()),
+    });
     Json(Me {
-        grants: actor.grants.as_slice().to_vec(),
+        grants: grants.collect(),
         session: MySession {
             created_at: actor.session().created_at,
         },

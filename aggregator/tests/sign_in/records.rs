@@ -169,7 +169,7 @@ async fn a_record_that_cannot_be_read_stops_nothing_and_is_told_until_it_is_dele
     let list = aggregator(&site, &["bus", "records"]).await;
     assert!(list.status.success(), "{}", said(&list));
     let list = String::from_utf8(list.stdout).unwrap();
-    assert_eq!(list.lines().count(), 14, "{list}");
+    assert_eq!(list.lines().count(), 16, "{list}");
     let mut deleted = 0;
     for line in list.lines() {
         let (record, _) = line.split_once(": ").expect("what is wrong");

@@ -19,6 +19,7 @@ export const icons = {
   check: 'm3 8.5 3.3 3.3L13 4.8',
   copy: 'M5.5 5.5h7.5v8H5.5zM10.5 5.5v-3H3v8h2.5',
   add: 'M8 3v10M3 8h10',
+  edit: 'm3 13 .6-3.2 7-7 2.6 2.6-7 7zM9 4.4l2.6 2.6',
   restart: 'M2.4 6.2A6 6 0 1 1 3 11.3M2.5 3v3.2h3.2',
   refresh: 'M13.6 9.8A6 6 0 1 1 13 4.7M13.5 2v3h-3',
   logs: 'M3 3.5h10M3 6.5h10M3 9.5h6M3 12.5h8',

@@ -45,7 +45,9 @@ async fn a_change_of_labels_changes_rights_at_once() {
     let refused = restart(&stack, "cluster-b", &prod).await;
     assert_eq!(refused.code(), "cluster_unknown");
     let me = stack.service.get("/me", &prod).await;
-    assert_eq!(me.body["grants"][0]["cluster_labels"], "env=prod", "{me:?}");
+    let grant = &me.body["grants"][0];
+    assert_eq!(grant["cluster_labels"], "env=prod", "{me:?}");
+    assert_eq!(grant["labelled_clusters"], json!(["cluster-a"]), "{me:?}");
 
     // A stream ends where its reader's rights have changed, and goes on where they have not.
     let mut watcher = Watcher::open(&stack.service, "/watch", &prod, None).await;

@@ -1175,11 +1175,16 @@ export interface components {
         /** @description Who is signed in, and what that person may do. */
         Me: {
             /** @description What the user was granted, and where. */
-            grants: components["schemas"]["Grant"][];
+            grants: components["schemas"]["MyGrant"][];
             /** @description The session of this call. */
             session: components["schemas"]["MySession"];
             /** @description The user's name. */
             user: string;
+        };
+        /** @description A grant as its holder sees it. */
+        MyGrant: components["schemas"]["Grant"] & {
+            /** @description The clusters that it reaches now, if it goes by labels. */
+            labelled_clusters?: components["schemas"]["ClusterName"][] | null;
         };
         /** @description A session as its holder sees it. */
         MySession: {

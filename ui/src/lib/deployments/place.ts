@@ -23,7 +23,7 @@ export function targetOf(id: string): { cluster: string; namespace: string; name
   return cluster && namespace && name && more === undefined ? { cluster, namespace, name } : undefined;
 }
 
-/** Whether it may be among what was searched for. Images and labels are the server's to compare: they count as a yes. */
+/** Whether it may be among what was searched for. Images and labels, also those of clusters, are the server's to compare: they count as a yes. */
 export function mayMatch({ query }: Search, deployment: Deployment): boolean {
   return (
     fitsAny(query.cluster, deployment.cluster) &&

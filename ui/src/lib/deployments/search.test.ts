@@ -5,10 +5,13 @@ import { parse, toggled } from './search';
 describe('the search box', () => {
   it('takes filters and a part of a name', () => {
     expect(
-      parse('cluster:prod-*,dev ns:pay health:degraded,failed image:cart:1.4 label:team=x label:tier!=y Shop'),
+      parse(
+        'cluster:prod-*,dev ns:pay health:degraded,failed image:cart:1.4 label:team=x label:tier!=y cluster-label:env=prod cluster-label:region Shop',
+      ),
     ).toEqual({
       query: {
         cluster: ['prod-*', 'dev'],
+        clusterLabelSelector: 'env=prod,region',
         namespace: ['pay'],
         health: ['degraded', 'failed'],
         image: 'cart:1.4',
@@ -20,7 +23,7 @@ describe('the search box', () => {
   });
 
   it('asks for nothing that is only begun', () => {
-    expect(parse('  cluster: health:deg ')).toEqual({ query: { health: [] }, wrong: [] });
+    expect(parse('  cluster: cluster-label: health:deg ')).toEqual({ query: { health: [] }, wrong: [] });
   });
 
   it.each([

@@ -1,4 +1,4 @@
-// The one box of the deployments table: `cluster:prod-* ns:pay health:degraded image:1.4 label:team=x part-of-a-name`.
+// The one box of the deployments table: `cluster:prod-* ns:pay health:degraded image:1.4 label:team=x cluster-label:env=prod name`.
 
 import type { paths } from '$lib/api/schema';
 import { healths, type Health } from '$lib/fleet/totals';
@@ -6,14 +6,21 @@ import { healths, type Health } from '$lib/fleet/totals';
 type Query = NonNullable<paths['/deployments']['get']['parameters']['query']>;
 
 export interface Search {
-  query: Pick<Query, 'cluster' | 'namespace' | 'health' | 'image' | 'labelSelector' | 'q'>;
+  query: Pick<Query, 'cluster' | 'clusterLabelSelector' | 'namespace' | 'health' | 'image' | 'labelSelector' | 'q'>;
   /** What is wrong with what was written, in words. The rest is searched for. */
   wrong: string[];
 }
 
-const names: Record<string, 'cluster' | 'namespace' | 'health' | 'image' | 'label'> = {
+/** Written one by one, and asked for as one selector. */
+interface Selectors {
+  labels: string[];
+  clusterLabels: string[];
+}
+
+const names: Record<string, 'cluster' | 'cluster-label' | 'namespace' | 'health' | 'image' | 'label'> = {
   cluster: 'cluster',
   c: 'cluster',
+  'cluster-label': 'cluster-label',
   ns: 'namespace',
   namespace: 'namespace',
   health: 'health',
@@ -24,17 +31,20 @@ const names: Record<string, 'cluster' | 'namespace' | 'health' | 'image' | 'labe
 
 export function parse(text: string): Search {
   const search: Search = { query: {}, wrong: [] };
-  const labels: string[] = [];
+  const selectors: Selectors = { labels: [], clusterLabels: [] };
   for (const word of text.split(/\s+/).filter(Boolean)) {
     const colon = word.indexOf(':');
     const [key, value] = colon < 0 ? ['', word] : [word.slice(0, colon).toLowerCase(), word.slice(colon + 1)];
-    const wrong = key === '' ? addText(search, value) : addFilter(search, labels, key, value);
+    const wrong = key === '' ? addText(search, value) : addFilter(search, selectors, key, value);
     if (wrong !== undefined) {
       search.wrong.push(wrong);
     }
   }
-  if (labels.length > 0) {
-    search.query.labelSelector = labels.join(',');
+  if (selectors.labels.length > 0) {
+    search.query.labelSelector = selectors.labels.join(',');
+  }
+  if (selectors.clusterLabels.length > 0) {
+    search.query.clusterLabelSelector = selectors.clusterLabels.join(',');
   }
   return search;
 }
@@ -47,7 +57,12 @@ function addText({ query }: Search, text: string): string | undefined {
   return undefined;
 }
 
-function addFilter({ query }: Search, labels: string[], key: string, value: string): string | undefined {
+function addFilter(
+  { query }: Search,
+  { labels, clusterLabels }: Selectors,
+  key: string,
+  value: string,
+): string | undefined {
   const values = value.split(',').filter(Boolean);
   const name = names[key];
   if (values.length === 0 && name !== undefined) {
@@ -56,7 +71,7 @@ function addFilter({ query }: Search, labels: string[], key: string, value: stri
   }
   switch (name) {
     case undefined:
-      return `“${key}:” is no filter: there are cluster: ns: health: image: and label:`;
+      return `“${key}:” is no filter: there are cluster: cluster-label: ns: health: image: and label:`;
     case 'cluster':
     case 'namespace':
       query[name] = [...(query[name] ?? []), ...values];
@@ -65,6 +80,9 @@ function addFilter({ query }: Search, labels: string[], key: string, value: stri
       return addHealth(query, values);
     case 'label':
       labels.push(value);
+      return undefined;
+    case 'cluster-label':
+      clusterLabels.push(value);
       return undefined;
     case 'image':
       if (query.image !== undefined) {

@@ -17,6 +17,7 @@ function cluster(name: string, change: Partial<Cluster> = {}): Cluster {
     agents: 1,
     conditions: [],
     counts: { deployments: 3, namespaces: 1, health: { healthy: 2, failed: 1 } },
+    labels: {},
     first_seen: '2026-01-01T00:00:00Z',
     last_seen: '2026-01-02T00:00:00Z',
     verbs: [],

@@ -30,6 +30,13 @@ describe('a grant', () => {
     expect(covers(grant, 'read')).toBe(true);
   });
 
+  it('by labels covers the clusters that have them now', () => {
+    const labelled = { ...grant, clusters: ['*'], cluster_labels: 'env=prod', labelled_clusters: ['prod-1'] };
+    expect(covers(labelled, 'read', 'prod-1', 'pay')).toBe(true);
+    expect(covers(labelled, 'read', 'prod-2', 'pay')).toBe(false);
+    expect(coversAll({ ...labelled, namespaces: ['*'] }, 'read')).toBe(false);
+  });
+
   it('covers all only where no name is left out', () => {
     expect(coversAll(grant, 'read')).toBe(false);
     expect(coversAll({ ...grant, clusters: ['*'] }, 'read')).toBe(false);

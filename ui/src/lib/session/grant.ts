@@ -1,16 +1,23 @@
 import type { Schemas } from '$lib/api';
 
-type Grant = Schemas['Grant'];
+type Grant = Schemas['MyGrant'];
 
 /** Whether a grant gives a right there; without a cluster or namespace, in any. */
 export function covers(grant: Grant, right: Grant['rights'][number], cluster?: string, namespace?: string): boolean {
-  return grant.rights.includes(right) && anyMatches(grant.clusters, cluster) && anyMatches(grant.namespaces, namespace);
+  return grant.rights.includes(right) && reaches(grant, cluster) && anyMatches(grant.namespaces, namespace);
 }
 
 /** Whether a grant gives a right in all clusters and namespaces, those to come included. */
 export function coversAll(grant: Grant, right: Grant['rights'][number]): boolean {
   const all = (patterns: string[]) => patterns.some((pattern) => /^\*+$/.test(pattern));
-  return grant.rights.includes(right) && all(grant.clusters) && all(grant.namespaces);
+  return grant.rights.includes(right) && !grant.cluster_labels && all(grant.clusters) && all(grant.namespaces);
+}
+
+/** Which clusters have the labels of a grant is the server's to say. */
+function reaches({ clusters, labelled_clusters }: Grant, cluster: string | undefined): boolean {
+  return labelled_clusters && cluster !== undefined
+    ? labelled_clusters.includes(cluster)
+    : anyMatches(clusters, cluster);
 }
 
 function anyMatches(patterns: string[], name: string | undefined): boolean {
