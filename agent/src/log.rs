@@ -15,6 +15,6 @@ mod tail;
 
 pub use merge::Newest;
 pub use readers::Readers;
-pub use source::sources;
+pub use source::{LogSource, shortened, sources};
 pub use streams::Streams;
 pub use tail::{Tail, params, tail};

@@ -38,7 +38,7 @@ pub use heartbeat::{
 };
 pub use image::ImagePattern;
 pub use instant::whole_seconds;
-pub use log_stream::{LogChunk, LogCredit, LogLine, StreamEnd};
+pub use log_stream::{LogChunk, LogContainer, LogCredit, LogLine, StreamEnd};
 pub use name::{
     ClusterName, ContainerName, DeploymentName, LabelKey, LabelValue, NameError, Namespace,
     PodName, StreamId,

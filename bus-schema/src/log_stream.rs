@@ -16,8 +16,41 @@ pub struct LogLine {
     /// When the container runtime took it, as the API server reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<Timestamp>,
-    /// The line without its end; at most 16 kB, cut at a character's edge.
+    /// The line without its end; at most 16 KiB, cut at a character's edge.
     pub text: String,
+    /// The line was longer, and its end is left out.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub truncated: bool,
+}
+
+/// A container of a log, and how it is with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LogContainer {
+    /// The pod.
+    pub pod: PodName,
+    /// The container.
+    pub container: ContainerName,
+    /// What it does, in kubectl's word: `Running`, `CrashLoopBackOff`, `Completed` and so on. While a container waits to be started
+    /// again, its lines are those of its last run.
+    pub status: String,
+    /// How often it has been started again.
+    #[serde(default)]
+    pub restarts: u32,
+    /// Why its log cannot be read, in the API server's words; the others' lines stand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    /// Its pod is gone, and nothing more will come from it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub gone: bool,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// What flows on `agent.<name>.stream.<id>`. Nothing flows before the first credit.
@@ -29,6 +62,9 @@ pub struct LogChunk {
     /// The lines, in order within each container.
     #[serde(default)]
     pub lines: Vec<LogLine>,
+    /// The containers that have changed since the last chunk: at first all that are followed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub containers: Vec<LogContainer>,
     /// Lines that were dropped since the last chunk because the reader was too slow.
     #[serde(default)]
     pub dropped: u64,

@@ -12,7 +12,7 @@ mod rollout;
 pub use deployments::{DeploymentSummary, ListDeployments};
 pub use events::{EventSummary, ListEvents};
 pub use info::{ClusterInfo, GetInfo};
-pub use log::{LogReply, LogSource, ReadLog, SourceProblem};
+pub use log::{LogReply, ReadLog};
 pub use namespaces::{ListNamespaces, NamespaceSummary};
 pub use pods::{ContainerSummary, ListPods, PodSummary};
 pub use restart::{RestartDeployment, Restarted};

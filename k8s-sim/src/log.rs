@@ -150,8 +150,11 @@ impl Missing {
 
 /// The run whose log is meant: the one before, the present one, or the last when the container waits to start again.
 fn run_of(status: &ContainerStatus, previous: bool) -> Result<Run, Missing> {
-    let last = || terminated(status.last_state.as_ref(), status.restart_count - 1);
     let state = status.state.as_ref();
+    let waits = state.is_some_and(|state| state.waiting.is_some());
+    // While a container waits to be started again, the present number is still that of its last run.
+    let before = status.restart_count - i32::from(!waits);
+    let last = || terminated(status.last_state.as_ref(), before);
     if previous {
         return last().ok_or(Missing::Previous);
     }

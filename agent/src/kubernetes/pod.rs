@@ -12,6 +12,7 @@ pub struct PodSpec {
     pub node_name: Option<String>,
     pub init_containers: Vec<Container>,
     pub containers: Vec<Container>,
+    pub ephemeral_containers: Vec<Container>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -30,6 +31,7 @@ pub struct PodStatus {
     pub conditions: Vec<PodCondition>,
     pub init_container_statuses: Vec<ContainerStatus>,
     pub container_statuses: Vec<ContainerStatus>,
+    pub ephemeral_container_statuses: Vec<ContainerStatus>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -50,6 +52,8 @@ pub struct ContainerStatus {
     pub started: Option<bool>,
     pub restart_count: i32,
     pub state: ContainerState,
+    /// Of the run before.
+    pub last_state: ContainerState,
 }
 
 /// At most one of the three is there.

@@ -1,16 +1,20 @@
 //! The lines of one followed log on their way from its containers to its reader. When the reader is slower than the
 //! containers, the oldest lines are dropped and counted: the newest are what a reader wants.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bus_schema::LogLine;
+use bus_schema::{LogContainer, LogLine};
 use tokio::sync::Notify;
 
 use super::merge::bytes;
+use super::source::LogSource;
 
 /// The most that a buffer holds.
 const CAPACITY: usize = 256 * 1024;
+
+/// Containers that are told of at once: with the longest names and problems, escaped, they are well within a chunk.
+const CONTAINERS: usize = 16;
 
 /// A bounded buffer.
 #[derive(Default)]
@@ -24,6 +28,8 @@ struct Held {
     lines: VecDeque<LogLine>,
     bytes: usize,
     dropped: u64,
+    /// Those that were not told of since they changed.
+    changed: BTreeMap<LogSource, LogContainer>,
     not_followed: u32,
     /// The number above is another one than was taken last.
     is_news: bool,
@@ -33,6 +39,8 @@ struct Held {
 #[derive(Debug, Default)]
 pub struct Taken {
     pub lines: Vec<LogLine>,
+    /// Containers that have changed. Lines come without them.
+    pub containers: Vec<LogContainer>,
     /// Lines that were dropped before these.
     pub dropped: u64,
     /// Containers whose lines do not come at present.
@@ -53,6 +61,12 @@ impl Buffer {
         self.filled.notify_one();
     }
 
+    /// Notes how it is with a container.
+    pub fn tell(&self, source: &LogSource, container: LogContainer) {
+        self.held().changed.insert(source.clone(), container);
+        self.filled.notify_one();
+    }
+
     /// Notes how many containers are not followed.
     pub fn set_not_followed(&self, containers: u32) {
         let mut held = self.held();
@@ -63,7 +77,7 @@ impl Buffer {
         }
     }
 
-    /// Waits until there is a line, or another number of containers that are not followed.
+    /// Waits until there is something to be sent.
     pub async fn filled(&self) {
         while !self.held().has_something() {
             self.filled.notified().await;
@@ -75,10 +89,19 @@ impl Buffer {
         let mut held = self.held();
         let mut taken = Taken {
             lines: Vec::new(),
+            containers: Vec::new(),
             dropped: std::mem::take(&mut held.dropped),
             not_followed: held.not_followed,
         };
         held.is_news = false;
+        while taken.containers.len() < CONTAINERS
+            && let Some((_, container)) = held.changed.pop_first()
+        {
+            taken.containers.push(container);
+        }
+        if !taken.containers.is_empty() {
+            return taken;
+        }
         let mut room = size;
         while taken.lines.len() < count {
             let Some(next) = held.lines.front().map(bytes) else {
@@ -105,7 +128,7 @@ impl Buffer {
 
 impl Held {
     fn has_something(&self) -> bool {
-        self.is_news || !self.lines.is_empty()
+        self.is_news || !self.changed.is_empty() || !self.lines.is_empty()
     }
 
     fn pop(&mut self) -> Option<LogLine> {
@@ -117,7 +140,30 @@ impl Held {
 
 #[cfg(test)]
 mod tests {
+    use super::super::source::shortened;
     use super::*;
+    use bus_schema::LogChunk;
+
+    fn source(number: usize) -> LogSource {
+        LogSource {
+            pod: format!("{}{number}", "x".repeat(250))
+                .parse()
+                .expect("a pod"),
+            container: "c".repeat(63).parse().expect("a container"),
+        }
+    }
+
+    fn container(number: usize) -> LogContainer {
+        let LogSource { pod, container } = source(number);
+        LogContainer {
+            pod,
+            container,
+            status: "CrashLoopBackOff".to_owned(),
+            restarts: 0,
+            problem: Some(shortened(&"\u{1}".repeat(10_000))),
+            gone: false,
+        }
+    }
 
     fn line(text: String) -> LogLine {
         LogLine {
@@ -125,6 +171,7 @@ mod tests {
             container: "web".parse().expect("a container"),
             time: None,
             text,
+            truncated: false,
         }
     }
 
@@ -141,6 +188,34 @@ mod tests {
         assert_eq!(taken.lines.len() as u64 + taken.dropped, 100_000);
         assert_eq!(taken.lines.last().unwrap().text, "99999");
         assert_eq!(buffer.take(1, 1).dropped, 0);
+    }
+
+    #[test]
+    fn the_newest_of_each_container_is_told_before_the_lines() {
+        let buffer = Buffer::default();
+        let (source, mut container) = (source(0), container(0));
+        buffer.tell(&source, container.clone());
+        container.restarts = 1;
+        buffer.tell(&source, container.clone());
+        buffer.push(line("one".to_owned()));
+        let taken = buffer.take(9, usize::MAX);
+        assert_eq!((taken.containers, taken.lines.len()), (vec![container], 0));
+        assert_eq!(buffer.take(9, usize::MAX).lines.len(), 1);
+    }
+
+    #[test]
+    fn containers_fit_into_a_chunk_whatever_is_said_of_them() {
+        let buffer = Buffer::default();
+        for number in 0..100 {
+            buffer.tell(&source(number), container(number));
+        }
+        let mut told = 0;
+        while told < 100 {
+            let taken = buffer.take(9, usize::MAX);
+            told += taken.containers.len();
+            let bytes = serde_json::to_vec(&taken.containers).expect("JSON");
+            assert!(bytes.len() < LogChunk::MAX_BYTES / 2);
+        }
     }
 
     #[test]

@@ -44,11 +44,18 @@ pub struct Follow {
     sets: HashMap<String, bool>,
     /// Pods that were there at first: only the end of what they wrote until then is wanted.
     first: HashSet<String>,
-    pods: HashMap<String, watch::Sender<Option<Arc<Pod>>>>,
+    pods: HashMap<String, Followed>,
     readers: JoinSet<()>,
     containers: Containers,
     /// Pods for whose containers there are no permits, and how many those are.
     waiting: BTreeMap<String, (Pod, usize)>,
+}
+
+/// A pod whose containers are read.
+struct Followed {
+    pod: watch::Sender<Option<Arc<Pod>>>,
+    /// How many of them. What is added to a pod for a look into it comes last.
+    containers: usize,
 }
 
 impl Follow {
@@ -144,7 +151,10 @@ impl Follow {
     async fn seen(&mut self, pod: Pod) {
         let uid = pod.metadata.uid.clone().unwrap_or_default();
         if let Some(known) = self.pods.get(&uid) {
-            known.send_replace(Some(Arc::new(pod)));
+            known.pod.send_replace(Some(Arc::new(pod.clone())));
+            if of_pod(&pod, &self.request).len() > known.containers {
+                self.read(uid, pod);
+            }
         } else if self.waiting.contains_key(&uid) || self.is_ours(&pod).await {
             self.read(uid, pod);
         }
@@ -152,8 +162,8 @@ impl Follow {
 
     fn lost(&mut self, uid: &str) {
         self.waiting.remove(uid);
-        if let Some(pod) = self.pods.remove(uid) {
-            pod.send_replace(None);
+        if let Some(known) = self.pods.remove(uid) {
+            known.pod.send_replace(None);
         }
     }
 
@@ -181,15 +191,22 @@ impl Follow {
     }
 
     fn read(&mut self, uid: String, pod: Pod) {
-        let only = self.request.container.as_ref().map(|name| name.as_str());
-        let sources = of_pod(&pod, only);
+        let mut sources = of_pod(&pod, &self.request);
+        let known = self.pods.get(&uid).map_or(0, |known| known.containers);
+        let all = sources.len();
+        let sources = sources.split_off(known.min(all));
         let Some(permits) = self.containers.try_acquire(sources.len()) else {
             self.waiting.insert(uid, (pod, sources.len()));
             return;
         };
         self.waiting.remove(&uid);
         let is_first = self.first.contains(&uid);
-        let (sender, receiver) = watch::channel(Some(Arc::new(pod)));
+        let followed = self.pods.entry(uid).or_insert_with(|| Followed {
+            pod: watch::Sender::new(Some(Arc::new(pod))),
+            containers: 0,
+        });
+        followed.containers = all;
+        let receiver = followed.pod.subscribe();
         for (source, permit) in sources.into_iter().zip(permits) {
             let asked = params(&self.request, &source);
             let params = LogParams {
@@ -206,13 +223,13 @@ impl Follow {
                 buffer: self.buffer.clone(),
                 params,
                 position: Position::default(),
+                told: None,
             };
             self.readers.spawn(async move {
                 reader.run().await;
                 drop(permit);
             });
         }
-        self.pods.insert(uid, sender);
     }
 
     /// Others may have ended meanwhile.

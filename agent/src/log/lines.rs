@@ -2,8 +2,8 @@
 
 use std::io;
 
+use super::source::LogSource;
 use bus_schema::LogLine;
-use bus_schema::verb::LogSource;
 use futures::io::{AsyncBufRead, AsyncBufReadExt};
 use jiff::Timestamp;
 
@@ -57,20 +57,18 @@ pub fn to_line(source: &LogSource, raw: &[u8]) -> LogLine {
         .or(Some((raw, "")))
         .and_then(|(time, text)| Some((time.parse::<Timestamp>().ok()?, text)));
     let (time, text) = stamped.map_or((None, raw), |(time, text)| (Some(time), text));
+    let kept = cut(text);
     LogLine {
         pod: source.pod.clone(),
         container: source.container.clone(),
         time,
-        text: cut(text).to_owned(),
+        text: kept.to_owned(),
+        truncated: kept.len() < text.len(),
     }
 }
 
 fn cut(text: &str) -> &str {
-    if text.len() <= TEXT {
-        return text;
-    }
-    let edge = (0..=TEXT).rev().find(|at| text.is_char_boundary(*at));
-    &text[..edge.unwrap_or(0)]
+    &text[..text.floor_char_boundary(TEXT)]
 }
 
 #[cfg(test)]
@@ -137,5 +135,7 @@ mod tests {
         let text = format!("x{}", "é".repeat(TEXT));
         let line = to_line(&source(), text.as_bytes());
         assert_eq!(line.text.len(), TEXT - 1);
+        assert!(line.truncated);
+        assert!(!to_line(&source(), b"whole").truncated);
     }
 }

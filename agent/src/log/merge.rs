@@ -71,6 +71,7 @@ mod tests {
             container: container.parse().expect("a container"),
             time: Some(start + SignedDuration::from_secs(second)),
             text: text.to_owned(),
+            truncated: false,
         }
     }
 

@@ -1,10 +1,9 @@
-//! Follows the log of one container over its restarts and over breaks, until its pod is gone.
+//! Follows the log of one container over its restarts and over breaks, until its pod is gone, and tells how it is with it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus_schema::Namespace;
-use bus_schema::verb::LogSource;
+use bus_schema::{Fault, LogContainer, Namespace};
 use kube::api::LogParams;
 use tokio::sync::watch;
 use tokio::task::consume_budget;
@@ -13,12 +12,16 @@ use tokio::time::{Instant, sleep, timeout};
 use super::buffer::Buffer;
 use super::lines::{Lines, to_line};
 use super::position::Position;
-use crate::kubernetes::{ContainerStatus, Kubernetes, Pod, ask};
+use super::source::{LogSource, Run, run, shortened, state, status};
+use crate::kubernetes::{CallError, Kubernetes, Pod, ask};
 
 const OPEN_WITHIN: Duration = Duration::from_secs(10);
 
-/// Between the end of a log and the next look at it.
+/// Between the end of a log and the next look at it; twice as long after each failure to open it.
 const AGAIN: Duration = Duration::from_secs(1);
+
+/// The longest pause between two tries to open a log.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// A log that is quiet looks just like a dead connection; it is opened anew once in a while, where it was.
 const QUIET: Duration = Duration::from_secs(300);
@@ -34,52 +37,101 @@ pub struct Reader {
     /// Where to begin.
     pub params: LogParams,
     pub position: Position,
+    /// What was told of it last.
+    pub told: Option<LogContainer>,
+}
+
+/// Which log of a container.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    /// Of the run that the API server has as the present one.
+    Present,
+    /// Of the run before.
+    Previous,
+}
+
+/// How the reading of a log ended.
+enum End {
+    /// There is no more of it.
+    Whole,
+    BrokeOff,
+    NotOpened,
 }
 
 impl Reader {
     /// Reads until the pod is gone.
     pub async fn run(mut self) {
-        let mut finished = None;
-        while let Some(run) = self.begun(finished).await {
-            let whole = self.read().await;
-            if whole && self.has_ended(run) {
-                finished = Some(run);
-            } else {
-                sleep(AGAIN).await;
+        let (mut last, mut whole) = (None, false);
+        let mut pause = AGAIN;
+        while let Some(run) = self.begun(last.filter(|_| whole)).await {
+            if last.is_some_and(|last| has_missed(last, whole, run.number)) {
+                self.read(Which::Previous).await;
             }
+            let end = self.read(Which::Present).await;
+            (last, whole) = (
+                Some(run.number),
+                matches!(end, End::Whole) && self.has_ended(run.number),
+            );
+            match end {
+                End::NotOpened => {
+                    self.pause(pause).await;
+                    pause = LONGEST_PAUSE.min(pause * 2);
+                }
+                End::Whole | End::BrokeOff => {
+                    pause = AGAIN;
+                    if !whole {
+                        sleep(AGAIN).await;
+                    }
+                }
+            }
+        }
+        let gone = self
+            .told
+            .take()
+            .map(|told| LogContainer { gone: true, ..told });
+        if let Some(gone) = gone {
+            self.buffer.tell(&self.source, gone);
         }
     }
 
-    /// Waits for a run of the container that has a log, other than the one that was read to its end. Runs are told apart
-    /// by the number of restarts.
-    async fn begun(&mut self, finished: Option<i32>) -> Option<i32> {
+    /// Waits for a run of the container that has a log, other than the one that was read to its end.
+    async fn begun(&mut self, finished: Option<i32>) -> Option<Run> {
         loop {
-            let status = {
-                let pod = self.pod.borrow_and_update();
-                status(pod.as_ref()?, self.source.container.as_str()).cloned()
+            let run = {
+                let pod = self.pod.borrow_and_update().clone()?;
+                self.tell(state(&pod, &self.source));
+                status(&pod, self.source.container.as_str()).and_then(run)
             };
-            let run = status.filter(|status| {
-                let ended = status.state.terminated.is_some();
-                status.state.running.is_some() || (ended && finished != Some(status.restart_count))
-            });
-            if let Some(run) = run {
-                return Some(run.restart_count);
+            if let Some(run) = run
+                && !(run.has_ended && finished == Some(run.number))
+            {
+                return Some(run);
             }
             self.pod.changed().await.ok()?;
         }
     }
 
-    fn has_ended(&self, run: i32) -> bool {
+    /// Waits for so long, or until the pod has changed: then a log that could not be opened may be there.
+    async fn pause(&mut self, long: Duration) {
+        sleep(AGAIN).await;
+        // A pod that is gone is seen by whoever looks next.
+        let _ = timeout(long.saturating_sub(AGAIN), self.pod.changed()).await;
+    }
+
+    fn has_ended(&self, number: i32) -> bool {
         let pod = self.pod.borrow();
         let status = pod
             .as_ref()
             .and_then(|pod| status(pod, self.source.container.as_str()));
-        status.is_some_and(|s| s.state.terminated.is_some() && s.restart_count == run)
+        let ended = Some(Run {
+            number,
+            has_ended: true,
+        });
+        status.and_then(run) == ended
     }
 
-    /// Whether the log was read to its end; otherwise it broke off, or could not be opened.
-    async fn read(&mut self) -> bool {
-        let params = self.params();
+    async fn read(&mut self, which: Which) -> End {
+        let params = self.params(which);
         let api = self.kubernetes.pod_logs(&self.namespace);
         let pod = self.source.pod.as_str();
         let opened = ask(Instant::now() + OPEN_WITHIN, || {
@@ -88,16 +140,19 @@ impl Reader {
         .await;
         let log = match opened {
             Ok(log) => log,
+            // Only the last but one run is kept by a node, and not for ever.
+            Err(_) if which == Which::Previous => return End::NotOpened,
             Err(error) => {
-                tracing::debug!(pod, %error, "a log cannot be opened");
-                return false;
+                self.tell_problem(Some(error));
+                return End::NotOpened;
             }
         };
+        self.tell_problem(None);
         let mut log = std::pin::pin!(log);
         let mut lines = Lines::new(log.as_mut());
         while let Ok(Ok(line)) = timeout(QUIET, lines.next()).await {
             let Some(raw) = line else {
-                return true;
+                return End::Whole;
             };
             // A log that is written faster than it is read would keep a thread from everything else.
             consume_budget().await;
@@ -106,25 +161,65 @@ impl Reader {
                 self.buffer.push(line);
             }
         }
-        false
+        End::BrokeOff
     }
 
-    fn params(&mut self) -> LogParams {
+    fn params(&mut self, which: Which) -> LogParams {
         let mut params = self.params.clone();
         if let Some(time) = self.position.resume() {
             params.since_time = Some(time);
             params.since_seconds = None;
             params.tail_lines = None;
         }
+        if which == Which::Previous {
+            (params.previous, params.follow) = (true, false);
+        }
         params
+    }
+
+    /// Tells how it is with the container. What keeps its log from being opened stands until it is opened.
+    fn tell(&mut self, mut container: LogContainer) {
+        let told = self.told.take();
+        if container.problem.is_none() {
+            container.problem = told.as_ref().and_then(|told| told.problem.clone());
+        }
+        if told.as_ref() != Some(&container) {
+            self.buffer.tell(&self.source, container.clone());
+        }
+        self.told = Some(container);
+    }
+
+    fn tell_problem(&mut self, error: Option<CallError>) {
+        let problem = error.map(|error| shortened(&Fault::from(error).message));
+        if let Some(told) = &mut self.told
+            && told.problem != problem
+        {
+            told.problem = problem;
+            self.buffer.tell(&self.source, told.clone());
+        }
     }
 }
 
-fn status<'a>(pod: &'a Pod, container: &str) -> Option<&'a ContainerStatus> {
-    let status = pod.status.as_ref()?;
-    let all = status
-        .init_container_statuses
-        .iter()
-        .chain(&status.container_statuses);
-    all.into_iter().find(|status| status.name == container)
+/// Whether lines of the run before this one are still to be read: the end of one that was replaced meanwhile, or all of one that passed
+/// between two looks.
+fn has_missed(last: i32, whole: bool, number: i32) -> bool {
+    last < number - i32::from(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_run_wrote_before_the_next_one_began_is_read() {
+        for (last, whole, number, missed) in [
+            (3, true, 3, false),
+            (3, false, 3, false),
+            (3, true, 4, false),
+            (3, false, 4, true),
+            (3, true, 5, true),
+        ] {
+            assert_eq!(has_missed(last, whole, number), missed, "{last}, {number}");
+        }
+    }
 }

@@ -81,6 +81,7 @@ impl Sender {
         let chunk = LogChunk {
             sequence: self.sequence,
             lines: taken.lines,
+            containers: taken.containers,
             dropped: taken.dropped + left,
             not_followed: taken.not_followed,
             end,

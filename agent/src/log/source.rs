@@ -1,33 +1,229 @@
-//! Which containers of a deployment have logs. Pure.
+//! Which containers of a deployment have logs, and how it is with each. Pure.
 
-use bus_schema::verb::{LogSource, ReadLog};
-use bus_schema::{Fault, FaultCode};
+use bus_schema::verb::ReadLog;
+use bus_schema::{ContainerName, Fault, FaultCode, LogContainer, PodName};
 
-use crate::kubernetes::{Pod, name_of};
+use crate::kubernetes::{ContainerStatus, Pod, name_of};
 
-/// The containers of a pod, those that prepare it first; `only` narrows to one.
-pub fn of_pod(pod: &Pod, only: Option<&str>) -> Vec<LogSource> {
-    let containers = pod.spec.init_containers.iter().chain(&pod.spec.containers);
+/// The most that is said of a container's problem, in bytes.
+const PROBLEM: usize = 512;
+
+/// One container of one pod.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LogSource {
+    /// The pod.
+    pub pod: PodName,
+    /// The container.
+    pub container: ContainerName,
+}
+
+/// A run of a container that has a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run {
+    /// How often the container had been started again before.
+    pub number: i32,
+    /// Its log grows no more.
+    pub has_ended: bool,
+}
+
+/// The containers of a pod that a request asks for: those that prepare it first, those that were added for a look into it last.
+pub fn of_pod(pod: &Pod, request: &ReadLog) -> Vec<LogSource> {
+    let Ok(name) = name_of(&pod.metadata).parse::<PodName>() else {
+        return Vec::new();
+    };
+    if request.pod.as_ref().is_some_and(|only| *only != name) {
+        return Vec::new();
+    }
+    let only = request.container.as_ref().map(ContainerName::as_str);
+    let spec = &pod.spec;
+    let containers = spec.init_containers.iter().chain(&spec.containers);
+    let containers = containers.chain(&spec.ephemeral_containers);
     containers
         .filter(|container| only.is_none_or(|only| container.name == only))
         .filter_map(|container| {
             Some(LogSource {
-                pod: name_of(&pod.metadata).parse().ok()?,
+                pod: name.clone(),
                 container: container.name.parse().ok()?,
             })
         })
         .collect()
 }
 
-/// The containers that a request asks for. One that no pod has is a fault; a deployment without pods has none at all.
-pub fn sources(request: &ReadLog, pods: &[Pod]) -> Result<Vec<LogSource>, Fault> {
-    let only = request.container.as_ref().map(|name| name.as_str());
-    let sources: Vec<_> = pods.iter().flat_map(|pod| of_pod(pod, only)).collect();
-    match only {
-        Some(only) if sources.is_empty() && !pods.is_empty() => {
-            let message = format!("no pod of the deployment has a container {only}");
-            Err(Fault::new(FaultCode::NotFound, message))
+/// The containers that a request asks for, and how it is with them. A pod or a container that is not there is a fault; a deployment
+/// without pods has none at all.
+pub fn sources(request: &ReadLog, pods: &[Pod]) -> Result<Vec<(LogSource, LogContainer)>, Fault> {
+    let all = pods.iter().flat_map(|pod| {
+        let sources = of_pod(pod, request).into_iter();
+        sources.map(|source| {
+            let state = state(pod, &source);
+            (source, state)
+        })
+    });
+    let sources: Vec<_> = all.collect();
+    let what = match (&request.pod, &request.container) {
+        (Some(pod), Some(container)) => format!("pod {pod} with a container {container}"),
+        (Some(pod), None) => format!("pod {pod}"),
+        (None, Some(container)) => format!("pod with a container {container}"),
+        (None, None) => return Ok(sources),
+    };
+    if sources.is_empty() && (request.pod.is_some() || !pods.is_empty()) {
+        let message = format!("the deployment has no {what}");
+        return Err(Fault::new(FaultCode::NotFound, message));
+    }
+    Ok(sources)
+}
+
+/// How it is with a container whose log is read.
+pub fn state(pod: &Pod, source: &LogSource) -> LogContainer {
+    let status = status(pod, source.container.as_str());
+    // A run that can be read speaks by its lines.
+    let without_run = status.filter(|status| run(status).is_none());
+    let waiting = without_run.and_then(|status| status.state.waiting.as_ref());
+    let words = waiting.map(|waiting| waiting.message.as_str());
+    let restarts = status.map_or(0, |status| status.restart_count);
+    LogContainer {
+        pod: source.pod.clone(),
+        container: source.container.clone(),
+        status: status.map_or("Waiting", word).to_owned(),
+        restarts: u32::try_from(restarts).unwrap_or_default(),
+        problem: words.filter(|words| !words.is_empty()).map(shortened),
+        gone: false,
+    }
+}
+
+/// Words of the API server or of a node, no more of them than fit into a few lines.
+pub fn shortened(words: &str) -> String {
+    if words.len() <= PROBLEM {
+        return words.to_owned();
+    }
+    let kept = &words[..words.floor_char_boundary(PROBLEM)];
+    format!("{kept}…")
+}
+
+fn word(status: &ContainerStatus) -> &str {
+    let state = &status.state;
+    if state.running.is_some() {
+        return "Running";
+    }
+    match (&state.terminated, &state.waiting) {
+        (Some(ended), _) if !ended.reason.is_empty() => &ended.reason,
+        (Some(ended), _) if ended.exit_code == 0 => "Completed",
+        (Some(_), _) => "Error",
+        (None, Some(waiting)) if !waiting.reason.is_empty() => &waiting.reason,
+        (None, _) => "Waiting",
+    }
+}
+
+/// The run whose log the API server gives: the present one, or the last one of a container that waits to be started again, which has
+/// the same number until then.
+pub fn run(status: &ContainerStatus) -> Option<Run> {
+    let (state, number) = (&status.state, status.restart_count);
+    let has_ended = state.running.is_none();
+    let has_begun =
+        !has_ended || state.terminated.is_some() || status.last_state.terminated.is_some();
+    has_begun.then_some(Run { number, has_ended })
+}
+
+/// The status of a container by its name.
+pub fn status<'a>(pod: &'a Pod, container: &str) -> Option<&'a ContainerStatus> {
+    let status = pod.status.as_ref()?;
+    let all = status
+        .init_container_statuses
+        .iter()
+        .chain(&status.container_statuses)
+        .chain(&status.ephemeral_container_statuses);
+    all.into_iter().find(|status| status.name == container)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn pod(state: &Value, last: &Value) -> Pod {
+        let pod = json!({
+            "metadata": { "name": "web-1" },
+            "spec": {
+                "initContainers": [{ "name": "init" }],
+                "containers": [{ "name": "web" }],
+                "ephemeralContainers": [{ "name": "debugger" }],
+            },
+            "status": { "containerStatuses": [
+                { "name": "web", "restartCount": 7, "state": state, "lastState": last },
+            ] },
+        });
+        serde_json::from_value(pod).expect("a pod")
+    }
+
+    fn names(pod_name: Option<&str>, container: Option<&str>) -> Result<Vec<String>, String> {
+        let json = json!({
+            "namespace": "shop", "deployment_name": "web", "pod": pod_name, "container": container,
+        });
+        let request: ReadLog = serde_json::from_value(json).expect("a request");
+        let pods = [pod(&json!({}), &json!({}))];
+        let sources = sources(&request, &pods).map_err(|fault| fault.message)?;
+        let name = |(source, _): &(LogSource, _)| source.container.to_string();
+        Ok(sources.iter().map(name).collect())
+    }
+
+    #[test]
+    fn every_container_has_a_log_those_that_were_added_for_a_look_too() {
+        let all = names(None, None).unwrap();
+        assert_eq!(all, ["init", "web", "debugger"]);
+        let one = names(Some("web-1"), Some("debugger")).unwrap();
+        assert_eq!(one, ["debugger"]);
+    }
+
+    #[test]
+    fn what_is_not_there_is_named() {
+        for (pod, container, named) in [
+            (Some("web-2"), None, "no pod web-2"),
+            (None, Some("db"), "no pod with a container db"),
+            (
+                Some("web-1"),
+                Some("db"),
+                "no pod web-1 with a container db",
+            ),
+        ] {
+            let message = names(pod, container).unwrap_err();
+            assert!(message.contains(named), "{message}");
         }
-        _ => Ok(sources),
+    }
+
+    #[test]
+    fn a_container_that_waits_says_why_unless_its_last_run_can_be_read() {
+        let ended = json!({ "terminated": { "exitCode": 1, "reason": "Error" } });
+        let well = json!({ "terminated": { "exitCode": 0 } });
+        let backs_off =
+            json!({ "waiting": { "reason": "CrashLoopBackOff", "message": "back-off 5m0s" } });
+        let pulls =
+            json!({ "waiting": { "reason": "ImagePullBackOff", "message": "no such image" } });
+        let (runs, none) = (json!({ "running": {} }), json!({}));
+        let no_image = Some("no such image");
+        for (now, last, word, problem, has_ended) in [
+            (&runs, &ended, "Running", None, Some(false)),
+            (&ended, &none, "Error", None, Some(true)),
+            (&well, &none, "Completed", None, Some(true)),
+            (&backs_off, &ended, "CrashLoopBackOff", None, Some(true)),
+            (&pulls, &none, "ImagePullBackOff", no_image, None),
+            (&none, &none, "Waiting", None, None),
+        ] {
+            let pod = pod(now, last);
+            let source = LogSource {
+                pod: "web-1".parse().unwrap(),
+                container: "web".parse().unwrap(),
+            };
+            let state = state(&pod, &source);
+            assert_eq!((&*state.status, state.problem.as_deref()), (word, problem));
+            assert_eq!(state.restarts, 7);
+            let run = status(&pod, "web").and_then(run);
+            assert_eq!(run.map(|run| run.has_ended), has_ended, "{word}");
+        }
+    }
+
+    #[test]
+    fn words_without_end_are_cut_at_a_characters_edge() {
+        let words = shortened(&"é".repeat(1_000));
+        assert!(words.len() <= PROBLEM + 3 && words.ends_with('…'));
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_nats::Client;
-use bus_schema::verb::{LogReply, LogSource, ReadLog};
+use bus_schema::verb::{LogReply, ReadLog};
 use bus_schema::{Fault, FaultCode, StreamId, subject};
 use tokio::sync::{OnceCell, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -55,7 +55,6 @@ impl Streams {
         cx: &Cx,
         request: ReadLog,
         workload: Workload,
-        sources: Vec<LogSource>,
     ) -> Result<LogReply, Fault> {
         if self.stop.is_cancelled() {
             return Err(Fault::new(FaultCode::Leaving, "the agent is leaving"));
@@ -88,11 +87,7 @@ impl Streams {
             sender.run(follow.run(), stop).await;
             drop(place);
         });
-        Ok(LogReply::Stream {
-            stream,
-            credit,
-            sources,
-        })
+        Ok(LogReply::Stream { stream, credit })
     }
 
     /// Ends them all, each with a word to its reader.

@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 
-use bus_schema::verb::{LogSource, ReadLog};
+use bus_schema::verb::ReadLog;
 use bus_schema::{Fault, LogLine, Namespace, PAGE_BYTES};
 use kube::api::LogParams;
 use tokio::time::{Instant, timeout_at};
 
 use super::lines::{Lines, to_line};
 use super::merge::bytes;
+use super::source::LogSource;
 use crate::kubernetes::{CallError, Kubernetes, ask};
 
 /// What was read of one container.

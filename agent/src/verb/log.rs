@@ -1,12 +1,12 @@
 //! `log`: the last lines of all containers of a deployment, or a stream of them.
 
-use bus_schema::verb::{LogReply, LogSource, ReadLog, SourceProblem};
-use bus_schema::{Fault, FaultCode};
+use bus_schema::verb::{LogReply, ReadLog};
+use bus_schema::{Fault, FaultCode, LogContainer};
 use futures::{StreamExt, stream};
 
 use crate::agent::{Cx, Requester};
 use crate::kubernetes::workload;
-use crate::log::{Newest, Tail, params, sources, tail};
+use crate::log::{LogSource, Newest, Tail, params, shortened, sources, tail};
 
 /// Containers that are read at the same time for one request.
 const AT_ONCE: usize = 8;
@@ -17,10 +17,10 @@ pub async fn read(cx: Cx, request: ReadLog) -> Result<LogReply, Fault> {
     let workload = workload(&cx.agent.kubernetes, namespace, name, cx.until).await?;
     let sources = sources(&request, &workload.pods)?;
     if request.follow {
-        return cx.agent.streams.open(&cx, request, workload, sources).await;
+        return cx.agent.streams.open(&cx, request, workload).await;
     }
     let tails = stream::iter(sources).map(|source| read_one(&cx, &request, source));
-    let (newest, problems) = tails
+    let (newest, containers) = tails
         .buffered(AT_ONCE)
         .fold(Default::default(), gather)
         .await;
@@ -28,39 +28,45 @@ pub async fn read(cx: Cx, request: ReadLog) -> Result<LogReply, Fault> {
     Ok(LogReply::Lines {
         lines,
         truncated,
-        problems,
+        containers,
     })
 }
 
-async fn read_one(cx: &Cx, request: &ReadLog, source: LogSource) -> (LogSource, Tail) {
+async fn read_one(
+    cx: &Cx,
+    request: &ReadLog,
+    (source, container): (LogSource, LogContainer),
+) -> (LogContainer, Tail) {
     let _permit = cx.agent.log_readers.acquire(cx.requester).await;
     let params = params(request, &source);
     let (kubernetes, namespace) = (&cx.agent.kubernetes, &request.namespace);
     let tail = tail(kubernetes, namespace, &source, &params, cx.until).await;
-    (source, tail)
+    (container, tail)
 }
 
-type Gathered = (Newest, Vec<SourceProblem>);
+type Gathered = (Newest, Vec<LogContainer>);
 
 async fn gather(
-    (mut newest, mut problems): Gathered,
-    (source, tail): (LogSource, Tail),
+    (mut newest, mut containers): Gathered,
+    (container, tail): (LogContainer, Tail),
 ) -> Gathered {
     newest.add(tail.lines);
     if tail.truncated {
         newest.mark_truncated();
     }
-    problems.extend(tail.problem.map(|message| SourceProblem {
-        pod: source.pod,
-        container: source.container,
-        message,
-    }));
-    (newest, problems)
+    containers.push(LogContainer {
+        problem: tail.problem.as_deref().map(shortened).or(container.problem),
+        ..container
+    });
+    (newest, containers)
 }
 
 fn check(request: &ReadLog, requester: Requester) -> Result<(), Fault> {
     let refuse = |message: String| Err(Fault::new(FaultCode::InvalidRequest, message));
     match (request.tail, request.follow && request.previous) {
+        _ if request.since_seconds == Some(0) => {
+            refuse("since_seconds: 0 is less than 1".to_owned())
+        }
         (Some(tail), _) if tail > ReadLog::MAX_TAIL => {
             refuse(format!("tail: {tail} is more than {}", ReadLog::MAX_TAIL))
         }

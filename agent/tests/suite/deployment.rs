@@ -1,6 +1,6 @@
 //! Deployments for the tests, made by the cluster's administrator.
 
-use bus_schema::verb::{GetRollout, RestartDeployment, Rollout, RolloutState};
+use bus_schema::verb::{GetRollout, ListPods, RestartDeployment, Rollout, RolloutState};
 use bus_schema::{DeploymentName, Guard, Namespace};
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::{Namespace as NamespaceObject, Pod};
@@ -72,6 +72,15 @@ impl Target {
         })
         .await
         .expect("the rollout's state")
+    }
+
+    pub fn list_pods(&self) -> ListPods {
+        ListPods {
+            namespace: self.namespace.clone(),
+            deployment_name: self.name.clone(),
+            limit: None,
+            next: None,
+        }
     }
 
     pub fn rollout(&self) -> GetRollout {

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use bus_schema::timing::{CREDIT_LEASE, HEARTBEAT_EVERY, stale_after};
-use bus_schema::verb::{ListPods, LogReply, ReadLog, RolloutState};
+use bus_schema::verb::{LogReply, ReadLog, RolloutState};
 use bus_schema::{ContainerName, FaultCode, LogLine, PodName, StreamEnd, subject};
 use futures::StreamExt as _;
 use jiff::Timestamp;
-use k8s_sim::Simulation;
+use k8s_sim::{Fault, Kind, Simulation, Verb};
 use serde_json::json;
 use tokio::time::{Instant, timeout};
 use xtask::condition;
@@ -30,7 +30,11 @@ async fn a_log_that_is_written_faster_than_it_is_read_shows_how_much_is_missing(
     target.reaches(&stage, RolloutState::Complete).await;
     let mut reader = Reader::open(&stage, &target).await;
     reader.grant(1, false).await;
-    assert_eq!(reader.next().await.lines.len(), 1);
+    let mut lines = 0;
+    while lines < 1 {
+        lines += reader.next().await.lines.len();
+    }
+    assert_eq!(lines, 1);
     let mut dropped = 0;
     condition::met("dropped lines", PATIENCE, async || {
         reader.grant(1, false).await;
@@ -55,12 +59,7 @@ async fn a_log_that_is_written_faster_than_it_is_read_shows_how_much_is_missing(
 async fn a_container_that_restarts_is_followed_on_and_no_line_comes_twice() {
     let (_sim, stage, agent) = Stage::simulated().await;
     let target = Target::create(&stage, "log-crash", "crash:1").await;
-    let pods = ListPods {
-        namespace: target.namespace.clone(),
-        deployment_name: target.name.clone(),
-        limit: None,
-        next: None,
-    };
+    let pods = target.list_pods();
     let restarts = async || {
         let pods = stage.ask(&pods).await.expect("pods").items;
         pods.iter().map(|pod| pod.restarts).sum::<u32>()
@@ -87,6 +86,83 @@ async fn a_container_that_restarts_is_followed_on_and_no_line_comes_twice() {
             let key = (line.pod, line.container, line.time, line.text);
             assert!(seen.insert(key.clone()), "twice: {key:?}");
         }
+    }
+    agent.left().await;
+}
+
+#[tokio::test]
+async fn a_container_that_waits_to_be_started_again_shows_its_last_run_at_once() {
+    let sim = Simulation::builder().speed(4.0).start().await.unwrap();
+    let (_sim, stage, agent) = Stage::with(sim).await;
+    let target = Target::create(&stage, "log-back-off", "crash:1").await;
+    let pods = target.list_pods();
+    // By which pods wait, and after how many restarts.
+    let waiting = async || {
+        let pods = stage.ask(&pods).await.expect("pods").items;
+        let web = pods
+            .into_iter()
+            .map(|pod| (pod.pod, pod.containers[1].clone()));
+        let waits = web.filter(|(_, it)| it.reason.as_deref() == Some("CrashLoopBackOff"));
+        waits
+            .map(|(pod, it)| (pod, it.restarts))
+            .collect::<BTreeSet<_>>()
+    };
+    let mut begun = condition::met("containers that wait", PATIENCE, async || {
+        Ok(Some(waiting().await).filter(|waiting| waiting.len() == 2))
+    })
+    .await
+    .unwrap();
+    let mut reader = Reader::open(&stage, &target).await;
+    reader.grant(100_000, false).await;
+    let mut read = BTreeSet::new();
+    while read.len() < 2 {
+        let lines = reader.next().await.lines.into_iter();
+        let web = lines.filter(|line| line.container.as_str() == "web");
+        read.extend(web.map(|line| line.pod));
+    }
+    let now = waiting().await;
+    begun.retain(|one| now.contains(one));
+    assert!(!begun.is_empty(), "they still wait: {now:?}");
+    let (pod, _) = begun.pop_first().unwrap();
+    let told = &reader.containers[&(pod, "web".to_owned())];
+    assert_eq!(
+        (told.status.as_str(), told.problem.as_deref()),
+        ("CrashLoopBackOff", None)
+    );
+    agent.left().await;
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_opened_says_why_and_is_read_as_soon_as_it_can() {
+    let (sim, stage, agent) = Stage::simulated().await;
+    let target = Target::rolled_out(&stage, "log-closed").await;
+    let faults = sim.clusters()[0].faults();
+    faults.set(
+        Fault::status(500)
+            .for_verb(Verb::Get)
+            .for_resource(Kind::Pod),
+    );
+    let mut reader = Reader::open(&stage, &target).await;
+    reader.grant(100_000, false).await;
+    let problems = |reader: &Reader| {
+        let problems = reader
+            .containers
+            .values()
+            .filter_map(|it| it.problem.clone());
+        problems.collect::<Vec<_>>()
+    };
+    while problems(&reader).len() < 4 {
+        assert_eq!(reader.next().await.lines, []);
+    }
+    let why = problems(&reader);
+    assert!(
+        why.iter().all(|why| why.contains("Internal error")),
+        "{why:?}"
+    );
+    faults.clear();
+    let mut lines = 0;
+    while lines == 0 || !problems(&reader).is_empty() {
+        lines += reader.next().await.lines.len();
     }
     agent.left().await;
 }

@@ -1,10 +1,10 @@
 //! Logs, read once and followed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_nats::Subscriber;
 use bus_schema::verb::{LogReply, ReadLog, RolloutState};
-use bus_schema::{FaultCode, LogChunk, LogCredit, StreamEnd};
+use bus_schema::{FaultCode, LogChunk, LogContainer, LogCredit, PodName, StreamEnd};
 use futures::StreamExt;
 use tokio::time::timeout;
 use xtask::condition;
@@ -16,6 +16,7 @@ pub fn request(target: &Target) -> ReadLog {
     ReadLog {
         namespace: target.namespace.clone(),
         deployment_name: target.name.clone(),
+        pod: None,
         container: None,
         tail: None,
         since_seconds: None,
@@ -30,7 +31,7 @@ pub async fn the_last_lines_of_all_containers_are_merged_by_time(stage: &Stage) 
         let LogReply::Lines {
             lines,
             truncated,
-            problems,
+            containers,
         } = stage.ask(&request(&target)).await?
         else {
             anyhow::bail!("a stream was not asked for");
@@ -40,7 +41,11 @@ pub async fn the_last_lines_of_all_containers_are_merged_by_time(stage: &Stage) 
             .iter()
             .map(|line| (&line.pod, &line.container))
             .collect();
-        Ok((writers.len() == 4 && problems.is_empty()).then_some(lines))
+        assert_eq!(containers.len(), 4);
+        let running = containers
+            .iter()
+            .all(|it| it.status == "Running" && it.problem.is_none());
+        Ok((writers.len() == 4 && running).then_some(lines))
     });
     let lines = lines.await.unwrap();
     assert!(lines.is_sorted_by(|a, b| a.time <= b.time));
@@ -82,16 +87,17 @@ pub async fn a_run_that_never_was_is_a_problem_of_its_container_alone(stage: &St
         ..request(&target)
     };
     let LogReply::Lines {
-        lines, problems, ..
+        lines, containers, ..
     } = stage.ask(&previous).await.unwrap()
     else {
         panic!("a stream was not asked for");
     };
     assert!(lines.is_empty());
-    assert_eq!(problems.len(), 4);
+    assert_eq!(containers.len(), 4);
+    let problem = |it: &LogContainer| it.problem.clone().unwrap_or_default();
     assert!(
-        problems.iter().all(|p| p.message.contains("previous")),
-        "{problems:?}"
+        containers.iter().all(|it| problem(it).contains("previous")),
+        "{containers:?}"
     );
 }
 
@@ -101,7 +107,8 @@ pub struct Reader<'a> {
     chunks: Subscriber,
     credit: String,
     sequence: u64,
-    pub sources: usize,
+    /// As they were told of last.
+    pub containers: BTreeMap<(PodName, String), LogContainer>,
 }
 
 impl<'a> Reader<'a> {
@@ -111,11 +118,7 @@ impl<'a> Reader<'a> {
             tail: Some(1),
             ..request(target)
         };
-        let LogReply::Stream {
-            stream,
-            credit,
-            sources,
-        } = stage.ask(&follow).await.expect("a stream")
+        let LogReply::Stream { stream, credit } = stage.ask(&follow).await.expect("a stream")
         else {
             panic!("a stream was asked for");
         };
@@ -130,7 +133,7 @@ impl<'a> Reader<'a> {
             chunks,
             credit,
             sequence: 0,
-            sources: sources.len(),
+            containers: BTreeMap::new(),
         }
     }
 
@@ -152,6 +155,10 @@ impl<'a> Reader<'a> {
         let chunk: LogChunk = serde_json::from_slice(&message.payload).expect("a chunk");
         self.sequence += 1;
         assert_eq!(chunk.sequence, self.sequence);
+        for container in &chunk.containers {
+            let key = (container.pod.clone(), container.container.to_string());
+            self.containers.insert(key, container.clone());
+        }
         chunk
     }
 
@@ -167,7 +174,6 @@ impl<'a> Reader<'a> {
 pub async fn a_followed_log_flows_by_credit_and_shows_pods_that_come_later(stage: &Stage) {
     let target = Target::rolled_out(stage, "log-follow").await;
     let mut reader = Reader::open(stage, &target).await;
-    assert_eq!(reader.sources, 4);
 
     reader.grant(3, false).await;
     let mut first = Vec::new();
@@ -175,6 +181,8 @@ pub async fn a_followed_log_flows_by_credit_and_shows_pods_that_come_later(stage
         first.extend(reader.next().await.lines);
     }
     assert_eq!(first.len(), 3, "no line beyond the credit");
+    let names: Vec<_> = reader.containers.values().map(|it| &*it.status).collect();
+    assert_eq!(names, ["Running"; 4]);
 
     let old: BTreeSet<_> = first.iter().map(|line| line.pod.clone()).collect();
     stage
@@ -203,4 +211,63 @@ pub async fn a_followed_log_ends_with_its_deployment(stage: &Stage) {
     reader.next().await;
     target.delete().await;
     assert_eq!(reader.end().await, StreamEnd::Gone);
+}
+
+pub async fn a_container_without_lines_is_named_and_says_why(stage: &Stage) {
+    let target = Target::create(stage, "log-nothing", "does-not-exist:1").await;
+    let of_web = |containers: &[LogContainer]| {
+        let web = containers
+            .iter()
+            .filter(|it| it.container.as_str() == "web");
+        let why = |it: &LogContainer| {
+            let waits = it.status == "ImagePullBackOff" || it.status == "ErrImagePull";
+            waits && it.problem.as_ref().is_some_and(|why| !why.is_empty())
+        };
+        let web: Vec<_> = web.collect();
+        web.len() == 2 && web.iter().all(|it| why(it))
+    };
+    condition::met("why nothing is written", PATIENCE, async || {
+        let LogReply::Lines { containers, .. } = stage.ask(&request(&target)).await? else {
+            anyhow::bail!("a stream was not asked for");
+        };
+        assert!(containers.len() <= 4, "{containers:?}");
+        Ok(of_web(&containers).then_some(()))
+    })
+    .await
+    .unwrap();
+    let mut reader = Reader::open(stage, &target).await;
+    reader.grant(100_000, false).await;
+    while !of_web(&reader.containers.values().cloned().collect::<Vec<_>>()) {
+        reader.next().await;
+    }
+    reader.grant(0, true).await;
+    assert_eq!(reader.end().await, StreamEnd::Closed);
+}
+
+pub async fn one_pod_is_read_alone(stage: &Stage) {
+    let target = Target::rolled_out(stage, "log-pod").await;
+    let pods = stage.ask(&target.list_pods()).await.unwrap().items;
+    let one = ReadLog {
+        pod: Some(pods[0].pod.clone()),
+        ..request(&target)
+    };
+    let LogReply::Lines { containers, .. } = stage.ask(&one).await.unwrap() else {
+        panic!("a stream was not asked for");
+    };
+    let read: BTreeSet<_> = containers.iter().map(|it| &it.pod).collect();
+    assert_eq!(read, BTreeSet::from([&pods[0].pod]));
+    let none = ReadLog {
+        pod: Some("no-such".parse().unwrap()),
+        ..request(&target)
+    };
+    let fault = stage.ask(&none).await.unwrap_err();
+    assert_eq!(fault.code, FaultCode::NotFound);
+    assert!(fault.message.contains("no-such"), "{fault}");
+    let no_time = ReadLog {
+        since_seconds: Some(0),
+        ..request(&target)
+    };
+    let fault = stage.ask(&no_time).await.unwrap_err();
+    assert_eq!(fault.code, FaultCode::InvalidRequest);
+    assert!(fault.message.starts_with("since_seconds"), "{fault}");
 }

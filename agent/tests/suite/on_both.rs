@@ -64,7 +64,9 @@ scenarios! {
         the_last_lines_of_all_containers_are_merged_by_time,
         a_run_that_never_was_is_a_problem_of_its_container_alone,
         a_followed_log_flows_by_credit_and_shows_pods_that_come_later,
-        a_followed_log_ends_with_its_deployment,;
+        a_followed_log_ends_with_its_deployment,
+        a_container_without_lines_is_named_and_says_why,
+        one_pod_is_read_alone,;
 }
 
 #[tokio::test]

@@ -59,8 +59,7 @@ impl Fleet {
         cluster: &ClusterName,
         request: &ReadLog,
     ) -> Result<FollowedLog, Problem> {
-        let LogReply::Stream { stream, credit, .. } = self.ask(actor, cluster, request).await?
-        else {
+        let LogReply::Stream { stream, credit } = self.ask(actor, cluster, request).await? else {
             return Err(self.misbehaves(cluster, FOREIGN, None));
         };
         // An agent must not make this program listen to, or write to, another cluster's subjects.

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use bus_schema::verb::{LogReply, ReadLog};
-use bus_schema::{ClusterName, ContainerName, DeploymentName, LogChunk, Namespace};
+use bus_schema::{ClusterName, ContainerName, DeploymentName, LogChunk, Namespace, PodName};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -29,13 +29,15 @@ pub struct LogBody {
     namespace: Option<Namespace>,
     /// The deployment; without it the activity log is answered.
     deployment_name: Option<DeploymentName>,
+    /// Only this pod; absent: all.
+    pod: Option<PodName>,
     /// Only this container; absent: all.
     container: Option<ContainerName>,
     /// The last so many lines of each container (or of the activity log, where 500 is the most), 100 if absent.
     #[schema(minimum = 0, maximum = 10_000)]
     tail: Option<u32>,
     /// Only lines of the last so many seconds.
-    #[schema(value_type = Option<i64>, minimum = 0, maximum = 4_294_967_295_i64)]
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 4_294_967_295_i64)]
     since_seconds: Option<u32>,
     /// The log of each container's run before the present one.
     #[serde(default)]
@@ -54,7 +56,7 @@ pub enum LogAnswer {
 
 /// Check a log
 ///
-/// With `deployment_name` the lines of all its pods and containers; without it the activity log, filtered by what is given.
+/// With `deployment_name` the lines of all its pods and containers, and how it is with each of those; without it the activity log, filtered by what is given.
 #[utoipa::path(post, path = "/log", tag = "Deployments", request_body = LogBody,
     responses((status = 200, description = "The lines", body = LogAnswer), Problem))]
 pub async fn read_log(
@@ -78,6 +80,7 @@ pub async fn read_log(
     let request = ReadLog {
         namespace,
         deployment_name,
+        pod: body.pod,
         container: body.container,
         tail: body.tail,
         since_seconds: body.since_seconds,
@@ -90,6 +93,7 @@ pub async fn read_log(
 
 async fn activity(app: &App, actor: &Actor, body: LogBody) -> Result<AuditPage, Problem> {
     let pods_only = [
+        ("pod", body.pod.is_some()),
         ("container", body.container.is_some()),
         ("since_seconds", body.since_seconds.is_some()),
         ("previous", body.previous),
@@ -111,19 +115,21 @@ async fn activity(app: &App, actor: &Actor, body: LogBody) -> Result<AuditPage, 
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct Since {
+    /// Only this pod; absent: all.
+    pod: Option<PodName>,
     /// Only this container; absent: all.
     container: Option<ContainerName>,
     /// Begin with the last so many lines of each container, 100 if absent.
     #[param(minimum = 0, maximum = 10_000)]
     tail: Option<u32>,
     /// Begin with the lines of the last so many seconds.
-    #[param(value_type = Option<i64>, minimum = 0, maximum = 4_294_967_295_i64)]
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 4_294_967_295_i64)]
     since_seconds: Option<u32>,
 }
 
 /// Follow a log
 ///
-/// Server-sent events: `lines` with a chunk of lines, the number of lines that had to be dropped, and the number of containers that are too
+/// Server-sent events: `lines` with a chunk of lines, the containers that have changed, the number of lines that had to be dropped, and the number of containers that are too
 /// many to be followed; `problem` when the log cannot be followed further, `end` with the reason when it ends.
 #[utoipa::path(get, path = "/logs/{cluster}/{namespace}/{deployment_name}/watch", tag = "Deployments", params(Where, Since),
     responses((status = 200, description = "Events: the lines", content_type = "text/event-stream", body = LogChunk), Problem))]
@@ -136,6 +142,7 @@ pub async fn watch_log(
     let request = ReadLog {
         namespace: target.namespace,
         deployment_name: target.deployment_name,
+        pod: since.pod,
         container: since.container,
         tail: since.tail,
         since_seconds: since.since_seconds,

@@ -107,7 +107,7 @@ async fn a_followed_log_ends_where_more_is_sent_than_was_asked_for() {
     stack.known(&[CLUSTER]).await;
     let line = |length: usize| json!({"pod": "x-1", "container": "x", "text": "x".repeat(length)});
     for lines in [vec![line(LogChunk::MAX_BYTES)], vec![line(0); 1_001]] {
-        let reply = json!({"stream": format!("agent.{CLUSTER}.stream.s"), "sources": [],
+        let reply = json!({"stream": format!("agent.{CLUSTER}.stream.s"), 
             "credit": format!("cluster.{CLUSTER}.credit.s")});
         let answer = async {
             hostile.replies(&mut questions, reply.to_string()).await;
@@ -137,9 +137,8 @@ async fn a_followed_log_takes_no_harm_from_what_it_is_sent() {
     let mut questions = hostile.hears("log").await;
     let mut credit = hostile.hears("credit.>").await;
     stack.known(&[CLUSTER]).await;
-    let reply = |stream: &str, credit: &str| {
-        json!({"stream": stream, "credit": credit, "sources": []}).to_string()
-    };
+    let reply =
+        |stream: &str, credit: &str| json!({"stream": stream, "credit": credit}).to_string();
     let path = "/logs/hostile/default/x/watch";
     let own = (
         format!("agent.{CLUSTER}.stream.s1"),

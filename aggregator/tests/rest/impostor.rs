@@ -153,7 +153,7 @@ impl Impostor {
                 let Some(question) = asked.next().await else {
                     return;
                 };
-                let reply = json!({"stream": format!("agent.{name}.stream.s{number}"), "sources": [],
+                let reply = json!({"stream": format!("agent.{name}.stream.s{number}"), 
                     "credit": format!("cluster.{name}.credit.s{number}")});
                 let inbox = question.reply.expect("somebody waits");
                 let replied = client.publish(inbox, reply.to_string().into()).await;

@@ -104,7 +104,7 @@ async fn a_followed_log_goes_on_when_all_that_was_granted_was_lost_on_the_way() 
         let credit: Value = serde_json::from_slice(&credit.payload).expect("credit");
         usize::try_from(credit["lines"].as_u64().expect("a number")).expect("a small one")
     };
-    let reply = json!({"stream": "agent.writer.stream.s", "credit": "cluster.writer.credit.s", "sources": []});
+    let reply = json!({"stream": "agent.writer.stream.s", "credit": "cluster.writer.credit.s"});
     let (opened, ()) = tokio::join!(
         behind.open("/logs/writer/default/web/watch", &token),
         writer.replies(&mut logs, reply.to_string())

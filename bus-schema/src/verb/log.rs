@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Access, ContainerName, DeploymentName, LogLine, Namespace, PodName, Request, Right};
+use crate::{
+    Access, ContainerName, DeploymentName, LogContainer, LogLine, Namespace, PodName, Request,
+    Right,
+};
 
 /// Asks for log lines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,13 +16,16 @@ pub struct ReadLog {
     pub namespace: Namespace,
     /// The deployment.
     pub deployment_name: DeploymentName,
+    /// Only this pod; absent: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<PodName>,
     /// Only this container of each pod; absent: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<ContainerName>,
     /// The last so many lines of each container; absent: 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tail: Option<u32>,
-    /// Only lines of the last so many seconds.
+    /// Only lines of the last so many seconds, at least 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since_seconds: Option<u32>,
     /// The log of each container's run before the present one.
@@ -60,8 +66,6 @@ pub enum LogReply {
         stream: String,
         /// The subject on which to publish [`crate::LogCredit`]: `cluster.<name>.credit.<id>`.
         credit: String,
-        /// The containers that are followed at first; pods that come later are added.
-        sources: Vec<LogSource>,
     },
     /// The answer without `follow`.
     Lines {
@@ -69,30 +73,8 @@ pub enum LogReply {
         lines: Vec<LogLine>,
         /// The oldest lines were left out because the reply would have become too large.
         truncated: bool,
-        /// Containers whose log could not be read, and why; the others' lines stand.
+        /// All containers that were asked for, those without lines too.
         #[serde(default)]
-        problems: Vec<SourceProblem>,
+        containers: Vec<LogContainer>,
     },
-}
-
-/// One container of one pod.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct LogSource {
-    /// The pod.
-    pub pod: PodName,
-    /// The container.
-    pub container: ContainerName,
-}
-
-/// A container whose log could not be read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct SourceProblem {
-    /// The pod.
-    pub pod: PodName,
-    /// The container.
-    pub container: ContainerName,
-    /// Why, in the API server's words.
-    pub message: String,
 }

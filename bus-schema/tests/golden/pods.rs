@@ -1,10 +1,9 @@
 //! What deployments run, and what it says.
 
 use bus_schema::verb::{
-    ContainerSummary, EventSummary, ListEvents, ListPods, LogReply, LogSource, PodSummary, ReadLog,
-    SourceProblem,
+    ContainerSummary, EventSummary, ListEvents, ListPods, LogReply, PodSummary, ReadLog,
 };
-use bus_schema::{LogChunk, LogCredit, LogLine, Page, StreamEnd};
+use bus_schema::{LogChunk, LogContainer, LogCredit, LogLine, Page, StreamEnd};
 
 use crate::{golden, name};
 
@@ -14,6 +13,18 @@ fn line() -> LogLine {
         container: name("cart"),
         time: Some(name("2026-03-01T10:00:00.123456789Z")),
         text: "listening on :8080".to_owned(),
+        truncated: true,
+    }
+}
+
+fn container() -> LogContainer {
+    LogContainer {
+        pod: name("cart-5d4f-zzzzz"),
+        container: name("cart"),
+        status: "ContainerCreating".to_owned(),
+        restarts: 0,
+        problem: Some("container \"cart\" is waiting to start: ContainerCreating".to_owned()),
+        gone: false,
     }
 }
 
@@ -24,6 +35,7 @@ fn log() {
         &ReadLog {
             namespace: name("shop"),
             deployment_name: name("cart"),
+            pod: Some(name("cart-5d4f-x2x9q")),
             container: Some(name("cart")),
             tail: Some(10),
             since_seconds: Some(60),
@@ -36,11 +48,7 @@ fn log() {
         &LogReply::Lines {
             lines: vec![line()],
             truncated: false,
-            problems: vec![SourceProblem {
-                pod: name("cart-5d4f-zzzzz"),
-                container: name("cart"),
-                message: "container \"cart\" is waiting to start: ContainerCreating".to_owned(),
-            }],
+            containers: vec![container()],
         },
     );
     golden(
@@ -48,10 +56,6 @@ fn log() {
         &LogReply::Stream {
             stream: "agent.cluster-a.stream.s1".to_owned(),
             credit: "cluster.cluster-a.credit.s1".to_owned(),
-            sources: vec![LogSource {
-                pod: name("cart-5d4f-x2x9q"),
-                container: name("cart"),
-            }],
         },
     );
     golden(
@@ -59,6 +63,10 @@ fn log() {
         &LogChunk {
             sequence: 3,
             lines: vec![line()],
+            containers: vec![LogContainer {
+                gone: true,
+                ..container()
+            }],
             dropped: 120,
             not_followed: 16,
             end: Some(StreamEnd::Idle),

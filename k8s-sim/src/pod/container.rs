@@ -100,6 +100,8 @@ pub fn advance(pod: &Pod, status: &mut ContainerStatus, now: Timestamp) -> Step 
 }
 
 fn begin(pod: &Pod, status: &mut ContainerStatus, now: Timestamp) -> Step {
+    // As a node counts: what waits to be started again has the number of its last run.
+    status.restart_count += i32::from(status.last_state.is_some());
     start(pod, status, now);
     let (name, image) = (&status.name, &status.image);
     let wait = match fate_of(image) {
@@ -160,7 +162,6 @@ fn crash(status: &mut ContainerStatus, now: Timestamp) -> Step {
     });
     status.ready = false;
     status.started = Some(false);
-    status.restart_count += 1;
     let message = format!("Back-off restarting failed container {}", status.name);
     status.state = Some(waiting("CrashLoopBackOff", Some(message.clone())));
     Step {

@@ -1,11 +1,14 @@
 //! What waits for the reader of one followed log. Knows no bus.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
-use bus_schema::LogChunk;
+use bus_schema::{ContainerName, LogChunk, LogContainer, PodName};
 
 /// The most that waits, as it came over the bus; one chunk is kept whatever its size.
 const BYTES: usize = LogChunk::MAX_BYTES;
+
+/// Containers that are remembered of chunks that had to go.
+const CONTAINERS: usize = 256;
 
 /// Chunks in their order. Where there is no room for a new one the oldest go, and their lines are counted: the newest are what a
 /// reader wants.
@@ -15,6 +18,8 @@ pub struct Backlog {
     bytes: usize,
     /// Lines that were missing before the oldest chunk.
     dropped: u64,
+    /// How it was with the containers then.
+    changed: BTreeMap<(PodName, ContainerName), LogContainer>,
     /// Lines that have left since credit was granted for them.
     left: usize,
 }
@@ -25,19 +30,31 @@ impl Backlog {
         self.bytes += bytes;
         self.chunks.push_back((chunk, bytes));
         while self.bytes > BYTES && self.chunks.len() > 1 {
-            let oldest = self.take();
-            let lost = oldest.map_or(0, |chunk| {
-                chunk.dropped.saturating_add(chunk.lines.len() as u64)
-            });
-            self.dropped = self.dropped.saturating_add(lost);
+            if let Some(oldest) = self.take() {
+                self.let_go(oldest);
+            }
         }
     }
 
-    /// The oldest chunk. It says how many lines are missing before it.
+    fn let_go(&mut self, chunk: LogChunk) {
+        let lost = chunk.dropped.saturating_add(chunk.lines.len() as u64);
+        self.dropped = self.dropped.saturating_add(lost);
+        for container in chunk.containers {
+            let key = (container.pod.clone(), container.container.clone());
+            if self.changed.len() < CONTAINERS || self.changed.contains_key(&key) {
+                self.changed.insert(key, container);
+            }
+        }
+    }
+
+    /// The oldest chunk. It says how many lines are missing before it, and how it was with the containers.
     pub fn pop(&mut self) -> Option<LogChunk> {
         let mut chunk = self.take()?;
         let missing = std::mem::take(&mut self.dropped);
         chunk.dropped = chunk.dropped.saturating_add(missing);
+        let before = std::mem::take(&mut self.changed).into_values();
+        let containers = before.chain(chunk.containers);
+        chunk.containers = containers.collect();
         Some(chunk)
     }
 
@@ -71,10 +88,12 @@ mod tests {
             container: "web".parse().expect("a container"),
             time: None,
             text: sequence.to_string(),
+            truncated: false,
         };
         LogChunk {
             sequence,
             lines: vec![line; lines],
+            containers: Vec::new(),
             dropped,
             not_followed: 0,
             end: None,
@@ -105,6 +124,33 @@ mod tests {
         let oldest = backlog.pop().expect("a chunk");
         assert_eq!((oldest.sequence, oldest.dropped), (997, 996 * 4 + 1));
         assert_eq!(backlog.pop(), Some(chunk(998, 3, 1)), "counted once");
+    }
+
+    #[test]
+    fn how_it_was_with_a_container_is_told_though_its_chunk_had_to_go() {
+        let container = |number: u32, status: &str| LogContainer {
+            pod: format!("web-{number}").parse().expect("a pod"),
+            container: "web".parse().expect("a container"),
+            status: status.to_owned(),
+            restarts: 0,
+            problem: None,
+            gone: false,
+        };
+        let told = |sequence, containers: Vec<LogContainer>| LogChunk {
+            containers,
+            ..chunk(sequence, 0, 0)
+        };
+        let mut backlog = Backlog::default();
+        backlog.push(told(1, vec![container(1, "Running")]), BYTES);
+        backlog.push(told(2, vec![container(1, "Error")]), BYTES);
+        backlog.push(told(3, vec![container(2, "Running")]), BYTES);
+        let kept = backlog.pop().expect("a chunk");
+        let all = vec![container(1, "Error"), container(2, "Running")];
+        assert_eq!(kept.containers, all);
+        for number in 0..1_000 {
+            backlog.push(told(4, vec![container(number, "Running")]), BYTES);
+        }
+        assert!(backlog.changed.len() <= CONTAINERS);
     }
 
     #[test]

@@ -110,7 +110,7 @@ impl Writer {
     /// Answers whoever follows next, and sends all that is granted at first.
     async fn writes(&mut self, stream: u64) {
         let mut credits = self.agent.hears(&format!("credit.s{stream}")).await;
-        let reply = json!({"stream": format!("agent.writer.stream.s{stream}"), "sources": [],
+        let reply = json!({"stream": format!("agent.writer.stream.s{stream}"), 
             "credit": format!("cluster.writer.credit.s{stream}")});
         self.agent.replies(&mut self.logs, reply.to_string()).await;
         let credit = credits.next().await.expect("somebody follows");

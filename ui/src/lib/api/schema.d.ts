@@ -279,7 +279,7 @@ export interface paths {
         put?: never;
         /**
          * Check a log
-         * @description With `deployment_name` the lines of all its pods and containers; without it the activity log, filtered by what is given.
+         * @description With `deployment_name` the lines of all its pods and containers, and how it is with each of those; without it the activity log, filtered by what is given.
          */
         post: operations["read_log"];
         delete?: never;
@@ -331,7 +331,7 @@ export interface paths {
         };
         /**
          * Follow a log
-         * @description Server-sent events: `lines` with a chunk of lines, the number of lines that had to be dropped, and the number of containers that are too
+         * @description Server-sent events: `lines` with a chunk of lines, the containers that have changed, the number of lines that had to be dropped, and the number of containers that are too
          *     many to be followed; `problem` when the log cannot be followed further, `end` with the reason when it ends.
          */
         get: operations["watch_log"];
@@ -1100,6 +1100,7 @@ export interface components {
             container?: components["schemas"]["ContainerName"] | null;
             deployment_name?: components["schemas"]["DeploymentName"] | null;
             namespace?: components["schemas"]["Namespace"] | null;
+            pod?: components["schemas"]["PodName"] | null;
             /** @description The log of each container's run before the present one. */
             previous?: boolean;
             /**
@@ -1115,6 +1116,8 @@ export interface components {
         };
         /** @description What flows on `agent.<name>.stream.<id>`. Nothing flows before the first credit. */
         LogChunk: {
+            /** @description The containers that have changed since the last chunk: at first all that are followed. */
+            containers?: components["schemas"]["LogContainer"][];
             /**
              * Format: int64
              * @description Lines that were dropped since the last chunk because the reader was too slow.
@@ -1135,42 +1138,56 @@ export interface components {
              */
             sequence: number;
         };
+        /** @description A container of a log, and how it is with it. */
+        LogContainer: {
+            /** @description The container. */
+            container: components["schemas"]["ContainerName"];
+            /** @description Its pod is gone, and nothing more will come from it. */
+            gone?: boolean;
+            /** @description The pod. */
+            pod: components["schemas"]["PodName"];
+            /** @description Why its log cannot be read, in the API server's words; the others' lines stand. */
+            problem?: string | null;
+            /**
+             * Format: int32
+             * @description How often it has been started again.
+             */
+            restarts?: number;
+            /**
+             * @description What it does, in kubectl's word: `Running`, `CrashLoopBackOff`, `Completed` and so on. While a container waits to be started
+             *     again, its lines are those of its last run.
+             */
+            status: string;
+        };
         /** @description One line of one container. */
         LogLine: {
             /** @description The container that wrote it. */
             container: components["schemas"]["ContainerName"];
             /** @description The pod that wrote it. */
             pod: components["schemas"]["PodName"];
-            /** @description The line without its end; at most 16 kB, cut at a character's edge. */
+            /** @description The line without its end; at most 16 KiB, cut at a character's edge. */
             text: string;
             /**
              * Format: date-time
              * @description When the container runtime took it, as the API server reports it.
              */
             time?: string | null;
+            /** @description The line was longer, and its end is left out. */
+            truncated?: boolean;
         };
         /** @description Lines, or where they will flow. */
         LogReply: {
             /** @description The subject on which to publish [`crate::LogCredit`]: `cluster.<name>.credit.<id>`. */
             credit: string;
-            /** @description The containers that are followed at first; pods that come later are added. */
-            sources: components["schemas"]["LogSource"][];
             /** @description The subject on which [`crate::LogChunk`]s will flow: `agent.<name>.stream.<id>`. */
             stream: string;
         } | {
+            /** @description All containers that were asked for, those without lines too. */
+            containers?: components["schemas"]["LogContainer"][];
             /** @description Lines of all containers, merged by time. */
             lines: components["schemas"]["LogLine"][];
-            /** @description Containers whose log could not be read, and why; the others' lines stand. */
-            problems?: components["schemas"]["SourceProblem"][];
             /** @description The oldest lines were left out because the reply would have become too large. */
             truncated: boolean;
-        };
-        /** @description One container of one pod. */
-        LogSource: {
-            /** @description The container. */
-            container: components["schemas"]["ContainerName"];
-            /** @description The pod. */
-            pod: components["schemas"]["PodName"];
         };
         /** @description Who is signed in, and what that person may do. */
         Me: {
@@ -1612,15 +1629,6 @@ export interface components {
             expires_in: number;
             /** @description Always `bearer`. */
             token_type: string;
-        };
-        /** @description A container whose log could not be read. */
-        SourceProblem: {
-            /** @description The container. */
-            container: components["schemas"]["ContainerName"];
-            /** @description Why, in the API server's words. */
-            message: string;
-            /** @description The pod. */
-            pod: components["schemas"]["PodName"];
         };
         /**
          * @description Why a followed log ends.
@@ -2702,6 +2710,8 @@ export interface operations {
     watch_log: {
         parameters: {
             query?: {
+                /** @description Only this pod; absent: all. */
+                pod?: components["schemas"]["PodName"];
                 /** @description Only this container; absent: all. */
                 container?: components["schemas"]["ContainerName"];
                 /** @description Begin with the last so many lines of each container, 100 if absent. */
