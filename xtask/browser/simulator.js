@@ -29,7 +29,16 @@ export function patch(demo, deployment, change) {
 
 /** Gives it an image that is in no registry. */
 export function breakImage(demo, deployment) {
-  return patch(demo, deployment, { spec: { template: { spec: { containers: [{ name: 'app', image: 'shop/cart:does-not-exist' }] } } } });
+  return setImage(demo, deployment, 'shop/cart:does-not-exist');
+}
+
+/** Gives it an image that ends a moment after each start. */
+export function letCrash(demo, deployment) {
+  return setImage(demo, deployment, 'shop/cart:crash');
+}
+
+function setImage(demo, deployment, image) {
+  return patch(demo, deployment, { spec: { template: { spec: { containers: [{ name: 'app', image }] } } } });
 }
 
 /** Lets each of its containers write so many lines a second. */

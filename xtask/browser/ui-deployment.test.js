@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test';
 import { violations } from './accessible.js';
 import { launch } from './chromium.js';
 import { eventually, signIn, startDemo } from './demo.js';
-import { breakImage, remove, writeLines } from './simulator.js';
+import { breakImage, letCrash, remove, writeLines } from './simulator.js';
 import { atRest, GONE_WITHIN, openUi, saysThatItWasCut, signInAs } from './ui.js';
 
 let demo;
@@ -141,6 +141,20 @@ test('a log follows all pods, stays where somebody reads, and goes back to the e
   await more.waitFor({ state: 'detached' });
 });
 
+test('a log names the containers that fail, shows the last run of one that waits, and says why there is none', async (t) => {
+  const [crashing, unpulled] = [take(), take()];
+  await letCrash(demo, crashing);
+  const page = await open(t, { path: `${placeOf(crashing)}/logs` });
+  const troubles = (page) => page.getByRole('list', { name: 'Containers in trouble' });
+  await troubles(page).getByText(/^CrashLoopBackOff(, \d+ restarts?)?: its last run is shown$/).first().waitFor();
+  await lines(page).getByText('shop/cart:crash').first().waitFor();
+  await breakImage(demo, unpulled);
+  const other = await open(t, { path: `${placeOf(unpulled)}/logs` });
+  await troubles(other).getByText(/ImagePullBackOff: Back-off pulling image "shop\/cart:does-not-exist"/).first().waitFor();
+  await other.getByText(/^\d+ containers?$/).click();
+  await other.getByText('ImagePullBackOff', { exact: true }).first().waitFor();
+});
+
 test('lines are searched, filtered by container, wrapped and downloaded', async (t) => {
   const deployment = take();
   const page = await open(t, { path: `${placeOf(deployment)}/logs` });
@@ -262,7 +276,7 @@ test('ten thousand lines scroll without a halt, while more come', async (t) => {
   const deployment = take();
   await writeLines(demo, deployment, 300);
   await rolledOut(deployment);
-  const page = await open(t, { path: `${placeOf(deployment)}/logs?from=all` });
+  const page = await open(t, { path: `${placeOf(deployment)}/logs?from=10000` });
   const count = async () => Number.parseInt((await page.getByText(/^[\d,]+ lines$/).innerText()).replace(/\D/g, ''), 10);
   await eventually('ten thousand lines', async () => (await count()) >= 10_000, 120_000);
   const frames = await lines(page).evaluate(async (log) => {

@@ -22,7 +22,7 @@ export const froms = [
   { id: '15m', label: 'Last 15 minutes', tail: MOST, sinceSeconds: 900 },
   { id: '1h', label: 'Last hour', tail: MOST, sinceSeconds: 3_600 },
   { id: '1d', label: 'Last day', tail: MOST, sinceSeconds: 86_400 },
-  { id: 'all', label: 'All that there is', tail: MOST },
+  { id: '10000', label: 'Last 10,000 lines of each', tail: MOST },
 ] as const satisfies From[];
 
 /** By its name in the address, or a time such as `2026-11-24T20:15:03.5Z`. What is neither is as if there were none. */

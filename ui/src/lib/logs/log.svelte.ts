@@ -5,6 +5,7 @@ import { api, ApiProblem, ask, type Schemas } from '$lib/api';
 import { duration } from '$lib/time/age';
 
 import { LogBuffer } from './buffer';
+import type { LogContainer } from './containers';
 import { Follower, type Target } from './follower';
 import type { From } from './from';
 import { inert, sortable, type LogText } from './line';
@@ -13,8 +14,14 @@ import { Sources } from './sources';
 
 export type LogState = 'connecting' | 'live' | 'reconnecting' | 'ended';
 
+/** Behind a line that was too long for the way here. */
+const CUT = ' … (cut: a line is shown up to 16 KiB)';
+
 const BOUNDS = { lines: 50_000, characters: 32_000_000 };
 const DRAWN_EVERY = 100;
+
+/** Above so many, those that are gone are forgotten. */
+const CONTAINERS = 500;
 
 export class Log {
   state = $state<LogState>('connecting');
@@ -23,6 +30,8 @@ export class Log {
   /** Counts up when there is something new in `buffer`. */
   drawn = $state(0);
   readonly buffer = new LogBuffer(BOUNDS);
+  /** How it is with each container, by its id; one that is gone is left out above a bound. */
+  containers = $state.raw(new Map<string, LogContainer>());
   readonly sources: Sources;
   #positions = new Positions();
   #latest = new Map<string, string>();
@@ -70,16 +79,12 @@ export class Log {
     clearTimeout(this.#timer);
   }
 
-  #whole({ lines, truncated, problems }: Extract<Schemas['LogReply'], { lines: unknown }>): void {
+  #whole({ lines, truncated, containers }: Extract<Schemas['LogReply'], { lines: unknown }>): void {
     if (truncated) {
       this.#note('warn', 'Older lines were left out: the answer would have been too large.');
     }
+    this.#tell(containers ?? []);
     this.#add(lines);
-    const [first, ...more] = problems ?? [];
-    if (first) {
-      const others = more.length > 0 ? ` (and ${more.length} more like this)` : '';
-      this.#note('idle', `Not read: ${first.pod}/${first.container}: ${inert(first.message)}${others}`);
-    }
   }
 
   #live(again: boolean): void {
@@ -92,7 +97,7 @@ export class Log {
     this.state = 'live';
   }
 
-  #chunk({ lines, dropped, not_followed = 0 }: Schemas['LogChunk']): void {
+  #chunk({ lines, containers, dropped, not_followed = 0 }: Schemas['LogChunk']): void {
     if (not_followed > this.#notFollowed) {
       const what = not_followed === 1 ? '1 container is' : `${not_followed.toLocaleString()} containers are`;
       this.#note('warn', `${what} not followed: there are too many. Choose one container.`);
@@ -102,7 +107,20 @@ export class Log {
       const what = dropped === 1 ? '1 line was' : `${dropped.toLocaleString()} lines were`;
       this.#note('warn', `${what} dropped here: they came faster than they could be read.`);
     }
+    this.#tell(containers ?? []);
     this.#add(lines ?? []);
+  }
+
+  #tell(changed: LogContainer[]): void {
+    if (changed.length === 0) return;
+    const all = new Map(this.containers);
+    for (const container of changed) {
+      const { id } = this.sources.of(container);
+      if (container.gone && all.size >= CONTAINERS) all.delete(id);
+      else all.set(id, container);
+    }
+    this.containers = all;
+    this.#draw();
   }
 
   #silent(problem: ApiProblem | undefined): void {
@@ -131,7 +149,7 @@ export class Log {
           id: ++this.#added,
           at: this.#inOrder(source.id, time),
           source,
-          text: inert(line.text),
+          text: inert(line.text) + (line.truncated ? CUT : ''),
         });
       }
     }
