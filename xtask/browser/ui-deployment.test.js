@@ -71,6 +71,11 @@ test('a restart is confirmed by name, followed to its end, and stands in the act
   const activity = page.getByRole('region', { name: 'Activity' });
   await activity.getByText('accepted').waitFor();
   await activity.getByText('complete', { exact: true }).waitFor();
+  await activity.getByRole('link', { name: 'All of it' }).click();
+  const row = page.getByRole('grid', { name: 'Activity' }).getByRole('row').filter({ hasText: name });
+  await row.getByText('accepted').waitFor();
+  await row.getByText('complete', { exact: true }).waitFor();
+  await page.goBack();
   await page.getByRole('region', { name: 'List of events' }).getByText('ScalingReplicaSet').first().waitFor();
   assert.deepEqual(page.seen.errors, []);
 });
@@ -92,6 +97,10 @@ test('a restart that hangs says why, in the dialog and on the page', async (t) =
   await page.getByRole('region', { name: 'Table of pods' }).getByText('ImagePullBackOff').first().waitFor();
   await page.getByLabel('Warnings only').check();
   await page.getByRole('region', { name: 'List of events' }).getByText(/does-not-exist/).first().waitFor();
+  await page.getByRole('region', { name: 'Activity' }).getByRole('link', { name: 'All of it' }).click();
+  const row = page.getByRole('grid', { name: 'Activity' }).getByRole('row').filter({ hasText: deployment.deployment_name });
+  await row.getByText('accepted').waitFor();
+  await row.getByText(/^(ErrImagePull|ImagePullBackOff)$/).waitFor();
 });
 
 test('what others change is seen while the page is open, and that it is gone', async (t) => {

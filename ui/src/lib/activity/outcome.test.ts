@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 
 import type { Schemas } from '$lib/api';
 
-import { beginsRollout, outcomeOf } from './outcome';
+import { beginsRollout, newestRestarts, outcomeOf } from './outcome';
 
 const entry = (time: string, verb: string, outcome: Schemas['Outcome'] = 'succeeded') => ({
   time,
@@ -24,4 +24,14 @@ it('finds the restart that the rollout is of', () => {
   // By somebody else, with another tool.
   expect(beginsRollout([newest, older], '2026-11-24T12:00:00Z')).toBeUndefined();
   expect(beginsRollout([newest, older], undefined)).toBeUndefined();
+});
+
+it('finds the newest restart of each deployment', () => {
+  const of = (deployment_name: string, outcome?: Schemas['Outcome']) => ({
+    ...entry('2026-11-24T10:00:00Z', 'restart', outcome),
+    target: { cluster: 'prod-1', namespace: 'pay', deployment_name },
+  });
+  const [refused, cart, older, shop] = [of('cart', 'failed'), of('cart'), of('cart'), of('shop')];
+  const revoked = { ...cart, verb: 'revoke' };
+  expect(newestRestarts([refused, revoked, cart, older, shop])).toEqual([cart, shop]);
 });

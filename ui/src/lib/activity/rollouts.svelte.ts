@@ -1,0 +1,57 @@
+// The rollouts that the newest restarts of the activity have begun: that a cluster has taken a restart says nothing about the pods.
+
+import { SvelteMap } from 'svelte/reactivity';
+
+import { api, askOnce, type Schemas } from '$lib/api';
+
+import { beginsRollout, newestRestarts } from './outcome';
+import type { Entry } from './trail.svelte';
+
+type Rollout = Schemas['Rollout'];
+
+/** As many are looked at as fit on a screen, of the last day. */
+const MOST = 20;
+const WITHIN = 86_400_000;
+
+const ENDED: Schemas['RolloutState'][] = ['complete', 'failed'];
+
+export class Rollouts {
+  #known = new SvelteMap<string, Rollout | undefined>();
+  #looking = false;
+
+  /** The rollout of a restart; of another operation, of an older restart, or where it cannot be known, none. */
+  of({ operation_id }: Entry): Rollout | undefined {
+    return operation_id ? this.#known.get(operation_id) : undefined;
+  }
+
+  /** Reads those that are not known, or were under way. */
+  async look(entries: Entry[], now = Date.now()): Promise<void> {
+    if (this.#looking) return;
+    this.#looking = true;
+    try {
+      const recent = newestRestarts(entries).filter(({ time }) => now - Date.parse(time) < WITHIN);
+      for (const entry of recent.slice(0, MOST)) {
+        const id = entry.operation_id ?? '';
+        const known = this.#known.get(id);
+        const isOver = this.#known.has(id) && (!known || ENDED.includes(known.state));
+        if (!isOver) this.#known.set(id, await read(entry));
+      }
+    } finally {
+      this.#looking = false;
+    }
+  }
+}
+
+async function read(entry: Entry): Promise<Rollout | undefined> {
+  const { cluster = '', namespace, deployment_name } = entry.target ?? {};
+  const path = { cluster, namespace: namespace ?? '', deployment_name: deployment_name ?? '' };
+  try {
+    const rollout = await askOnce(() =>
+      api.GET('/rollouts/{cluster}/{namespace}/{deployment_name}', { params: { path } }),
+    );
+    return beginsRollout([entry], rollout.restarted_at) && rollout;
+  } catch {
+    // Gone, not to be seen, or its cluster is away: then nothing is said of it.
+    return undefined;
+  }
+}
