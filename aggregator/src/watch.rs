@@ -9,10 +9,12 @@ mod event;
 mod id;
 mod reader;
 mod ring;
+mod selected;
 mod view;
 
 pub use event::Event;
 pub use reader::{Reader, Told};
+pub use selected::SelectedClusters;
 pub use view::View;
 
 use id::Ids;

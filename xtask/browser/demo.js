@@ -57,7 +57,7 @@ export async function startDemo(...flags) {
   throw new Error(`the demo did not come up:\n${output}`);
 }
 
-/** A program's session: `get`, `post` and `remove` answer with the JSON of a 200. */
+/** A program's session: `get`, `post`, `patch` and `remove` answer with the JSON of a 200. */
 export async function signIn({ url, user, password }) {
   const login = await fetch(`${url}/login`, {
     method: 'POST',
@@ -76,7 +76,7 @@ export async function signIn({ url, user, password }) {
     }
     return answer.json();
   };
-  return { get: call('GET'), post: call('POST'), remove: call('DELETE') };
+  return { get: call('GET'), post: call('POST'), patch: call('PATCH'), remove: call('DELETE') };
 }
 
 /** Looks until `look` finds something. */

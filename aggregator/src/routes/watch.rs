@@ -13,7 +13,7 @@ use crate::event_stream;
 use crate::openapi::OwnProblem;
 use crate::problem::Problem;
 use crate::sessions::Stream;
-use crate::watch::View;
+use crate::watch::{SelectedClusters, View};
 
 /// Watch the whole fleet
 ///
@@ -27,6 +27,8 @@ use crate::watch::View;
     params(
         ("cluster" = Option<Vec<String>>, Query, explode = false,
             description = "Only these clusters: names in which `*` stands for any characters, separated by commas or repeated."),
+        ("clusterLabelSelector" = Option<String>, Query,
+            description = "Only clusters whose labels this Kubernetes label selector selects. When others are selected than before, a `gap` says so."),
         ("namespace" = Option<Vec<String>>, Query, explode = false, description = "Only deployments in these namespaces, likewise."),
         ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was received."),
     ),
@@ -37,7 +39,7 @@ pub async fn watch_fleet(
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let view = view(&actor, query.as_deref().unwrap_or_default())?;
+    let view = view(&app, &actor, query.as_deref().unwrap_or_default())?;
     let permit = actor.open(Stream::Fleet)?;
     let last_id = headers.get("last-event-id").map(|id| id.as_bytes());
     let mut reader = app.fleet.watch(view, last_id);
@@ -49,16 +51,25 @@ pub async fn watch_fleet(
     }))
 }
 
-fn view(actor: &Actor, query: &str) -> Result<View, Problem> {
+fn view(app: &App, actor: &Actor, query: &str) -> Result<View, Problem> {
     let mut view = View {
         grants: Arc::clone(&actor.grants),
         clusters: Vec::new(),
+        selected: None,
         namespaces: Vec::new(),
     };
     for (field, value) in form_urlencoded::parse(query.as_bytes()) {
         let to = match &*field {
             "cluster" => &mut view.clusters,
             "namespace" => &mut view.namespaces,
+            "clusterLabelSelector" if view.selected.is_some() => {
+                return Err(wrong(&field, "it is given twice"));
+            }
+            "clusterLabelSelector" => {
+                let selector = value.parse().map_err(|error| wrong(&field, error))?;
+                view.selected = Some(SelectedClusters::new(selector, app.fleet.labels()));
+                continue;
+            }
             _ => return Err(wrong(&field, "there is no such parameter")),
         };
         patterns(&field, &value, to)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::{Hub, View};
+use super::{Hub, SelectedClusters, View};
 
 /// Reads events from a position on.
 #[derive(Debug)]
@@ -51,6 +51,14 @@ impl Reader {
             None => {}
         }
         loop {
+            if self
+                .view
+                .selected
+                .as_mut()
+                .is_some_and(SelectedClusters::renew)
+            {
+                return self.told("gap", "{}".into());
+            }
             // What comes after this look wakes it up again.
             self.newest.mark_unchanged();
             let (begin, end, event) = {
@@ -67,8 +75,17 @@ impl Reader {
                     return self.told(event.name, Arc::clone(data));
                 }
             } else {
-                // The sender is the hub's, which is held here.
-                let _ = self.newest.changed().await;
+                let relabelled = async {
+                    match &mut self.view.selected {
+                        Some(selected) => selected.changed().await,
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    // The sender is the hub's, which is held here.
+                    _ = self.newest.changed() => {}
+                    () = relabelled => {}
+                }
             }
         }
     }

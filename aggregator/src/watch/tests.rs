@@ -5,6 +5,7 @@ use futures::FutureExt as _;
 
 use super::*;
 use crate::grants::{Grant, Grants};
+use crate::labels::FleetLabels;
 
 fn view(clusters: &str, namespaces: &str) -> View {
     let pattern = |text: &str| -> Vec<Pattern> { vec![text.parse().expect("a pattern")] };
@@ -18,6 +19,7 @@ fn view(clusters: &str, namespaces: &str) -> View {
     View {
         grants: Arc::new(Grants::new([grant].into(), Arc::default())),
         clusters: Vec::new(),
+        selected: None,
         namespaces: Vec::new(),
     }
 }
@@ -165,6 +167,43 @@ fn a_reader_is_told_of_what_was_asked_for() {
     hub.tell(Event::forgotten(cluster("prod-b")));
     hub.tell(Event::forgotten(cluster("dev")));
     assert_eq!(names(&read(&mut reader)), ["deployment", "cluster_gone"]);
+}
+
+#[tokio::test]
+async fn a_reader_of_some_labels_is_told_of_those_clusters_and_to_read_again_when_they_are_others()
+{
+    let labels = tokio::sync::watch::Sender::new(labelled(&[("a", "env=prod"), ("b", "env=dev")]));
+    let hub = Arc::<Hub>::default();
+    let mut wanted = view("*", "*");
+    let selector = "env=prod".parse().expect("a selector");
+    wanted.selected = Some(SelectedClusters::new(selector, labels.subscribe()));
+    let mut reader = reader(&hub, &wanted, None);
+    let id = read(&mut reader).remove(0).id;
+    for name in ["a", "b", "c"] {
+        hub.tell(event(name, "pay", 1));
+    }
+    assert_eq!(names(&read(&mut reader)), ["deployment"]);
+    // Labels that make no difference are no news; those that do wake it up.
+    labels.send_replace(labelled(&[("a", "env=prod,x=y"), ("b", "env=dev")]));
+    assert_eq!(names(&read(&mut reader)), [""; 0]);
+    let (told, _) = tokio::join!(reader.next(), async {
+        labels.send_replace(labelled(&[("b", "env=prod")]))
+    });
+    assert_eq!((told.name, &*told.data), ("gap", "{}"));
+    for name in ["a", "b", "c"] {
+        hub.tell(event(name, "pay", 2));
+    }
+    let told = read(&mut reader);
+    assert!(told.len() == 1 && told[0].data.contains(r#""cluster":"b""#));
+    // What was left out meanwhile is not gone on with.
+    let selector = "env=prod".parse().expect("a selector");
+    wanted.selected = Some(SelectedClusters::new(selector, labels.subscribe()));
+    let again = hub.read(wanted, Some(id.as_bytes())).next().await;
+    assert_eq!(&*again.data, r#"{"reason":"unknown_id"}"#);
+}
+
+fn labelled(labels: &[(&str, &str)]) -> Arc<FleetLabels> {
+    Arc::new(FleetLabels::of_texts(labels))
 }
 
 #[tokio::test]

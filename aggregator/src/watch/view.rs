@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bus_schema::{Pattern, Right};
 
-use super::Event;
+use super::{Event, SelectedClusters};
 use crate::grants::Grants;
 
 /// What is shown to a reader.
@@ -14,6 +14,8 @@ pub struct View {
     pub grants: Arc<Grants>,
     /// Only these clusters; all if empty.
     pub clusters: Vec<Pattern>,
+    /// Only clusters that have labels by which they are selected; all if absent.
+    pub selected: Option<SelectedClusters>,
     /// Only deployments in these namespaces; in all if empty.
     pub namespaces: Vec<Pattern>,
 }
@@ -23,6 +25,7 @@ impl View {
     pub(super) fn of<'a>(&self, event: &'a Event) -> Option<&'a Arc<str>> {
         let (cluster, namespace) = (&event.cluster, event.namespace.as_ref());
         let wanted = Pattern::any_or_all(&self.clusters, cluster.as_str())
+            && self.selected.as_ref().is_none_or(|it| it.has(cluster))
             && namespace
                 .is_none_or(|namespace| Pattern::any_or_all(&self.namespaces, namespace.as_str()));
         if !wanted || !self.grants.may(Right::Read, cluster, namespace) {

@@ -2,11 +2,13 @@
 
 use aggregator::password::{Password, hash};
 use axum::http::{Method, StatusCode};
+use futures::StreamExt as _;
 use serde_json::{Value, json};
 
 use crate::joining::open;
 use crate::service::{Answer, PASSWORD, Service};
 use crate::stack::Stack;
+use crate::watcher::Watcher;
 
 mod grants;
 
@@ -165,6 +167,13 @@ async fn a_query_asks_and_counts_the_clusters_alone_that_its_selector_selects() 
         .get("/deployments?clusterLabelSelector=env%20in", &token)
         .await;
     assert_eq!(wrong.body["field"], "clusterLabelSelector", "{wrong:?}");
+    // The question itself names those that are meant: the others do not answer it.
+    let questions = stack.admin().await.subscribe("fleet.deployments").await;
+    let mut questions = questions.expect("a subscription");
+    assert_eq!(about("env=prod").await, "cluster-a");
+    let question = questions.next().await.expect("a question");
+    let question: Value = serde_json::from_slice(&question.payload).expect("JSON");
+    assert_eq!(question["clusters"], json!(["cluster-a"]), "{question}");
     // One that is away counts where it is meant, and nowhere else.
     stack.agents.remove(1).stop().await;
     stack.agents.remove(0).stop().await;
@@ -174,6 +183,35 @@ async fn a_query_asks_and_counts_the_clusters_alone_that_its_selector_selects() 
     let page = page.await;
     assert_eq!(page.body["answers"]["offline"], 1, "{page:?}");
     assert_eq!(page.body["clusters"][0]["cluster"], "cluster-a");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_of_some_labels_has_those_clusters_alone_and_says_when_they_are_others() {
+    let stack = Stack::start(2).await;
+    let token = stack.service.token("admin").await;
+    let path = "/watch?clusterLabelSelector=env%3Dprod";
+    let mut watcher = Watcher::open(&stack.service, path, &token, None).await;
+    watcher.until("reset", |_| true).await;
+    label(&stack, "cluster-b", json!({"env": "dev"})).await;
+    label(&stack, "cluster-a", json!({"env": "prod"})).await;
+    let mut told = Vec::new();
+    loop {
+        let seen = watcher.next().await;
+        let gap = seen.name == "gap";
+        told.push(seen);
+        if gap {
+            break;
+        }
+    }
+    assert!(!format!("{told:?}").contains("cluster-b"), "{told:?}");
+    label(&stack, "cluster-a", json!({"region": "eu"})).await;
+    watcher
+        .until("cluster", |event| event["labels"]["region"] == "eu")
+        .await;
+    let wrong = stack
+        .service
+        .get("/watch?clusterLabelSelector=a%20in", &token);
+    assert_eq!(wrong.await.body["field"], "clusterLabelSelector");
 }
 
 #[tokio::test(flavor = "multi_thread")]

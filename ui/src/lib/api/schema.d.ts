@@ -3090,6 +3090,8 @@ export interface operations {
             query?: {
                 /** @description Only these clusters: names in which `*` stands for any characters, separated by commas or repeated. */
                 cluster?: string[];
+                /** @description Only clusters whose labels this Kubernetes label selector selects. When others are selected than before, a `gap` says so. */
+                clusterLabelSelector?: string;
                 /** @description Only deployments in these namespaces, likewise. */
                 namespace?: string[];
             };

@@ -1,0 +1,60 @@
+//! The clusters that a reader asks for by labels.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use bus_schema::ClusterName;
+use tokio::sync::watch;
+
+use crate::labels::{ClusterSelector, FleetLabels};
+
+/// Clusters that a selector selects, by the labels that were last looked at.
+#[derive(Debug, Clone)]
+pub struct SelectedClusters {
+    selector: ClusterSelector,
+    known: Arc<FleetLabels>,
+    labels: watch::Receiver<Arc<FleetLabels>>,
+}
+
+impl SelectedClusters {
+    /// By the labels of now.
+    #[must_use]
+    pub fn new(selector: ClusterSelector, labels: watch::Receiver<Arc<FleetLabels>>) -> Self {
+        let known = Arc::clone(&labels.borrow());
+        Self {
+            selector,
+            known,
+            labels,
+        }
+    }
+
+    pub(super) fn has(&self, cluster: &ClusterName) -> bool {
+        self.selector.selects(self.known.of(cluster))
+    }
+
+    /// Looks at the labels of now; whether others are selected than before.
+    pub(super) fn renew(&mut self) -> bool {
+        let now = Arc::clone(&self.labels.borrow_and_update());
+        let before = std::mem::replace(&mut self.known, now);
+        let mut changed = self.known.changed_since(&before).into_iter();
+        changed.any(|cluster| self.has(&cluster) != self.selector.selects(before.of(&cluster)))
+    }
+
+    /// Comes when labels have changed since they were last looked at.
+    pub(super) async fn changed(&mut self) {
+        if self.labels.changed().await.is_err() {
+            // The fleet is gone, and with it whatever could change.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Who resumes goes on only where the same clusters are selected.
+impl Hash for SelectedClusters {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.selector.hash(state);
+        for cluster in self.known.names() {
+            (cluster, self.has(cluster)).hash(state);
+        }
+    }
+}
