@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { violations } from './accessible.js';
 import { launch } from './chromium.js';
 import { eventually, signIn, startDemo } from './demo.js';
-import { openUi, PATIENCE } from './ui.js';
+import { focused, openUi, PATIENCE } from './ui.js';
 import { addUser } from './users.js';
 
 let demo;
@@ -59,6 +59,16 @@ test('an administrator labels clusters, and a label shows its clusters', async (
   await clusters(page).getByText('cluster-b').waitFor({ state: 'hidden' });
   assert.equal(await clusters(page).getByRole('link').count(), 1);
   assert.equal(await page.getByLabel('Find a cluster').inputValue(), 'env=prod');
+
+  // By a key, on the row that has the focus.
+  await page.keyboard.press('Escape');
+  await clusters(page).getByRole('row').nth(1).focus();
+  await page.keyboard.press('e');
+  const opened = page.getByRole('dialog', { name: 'Labels of cluster-a' });
+  await focused(opened.getByLabel('One label per line'));
+  assert.equal(await opened.getByLabel('One label per line').inputValue(), 'env=prod\nregion=eu');
+  await opened.getByRole('button', { name: 'Cancel' }).click();
+  await opened.waitFor({ state: 'hidden' });
 
   // What somebody else sets while the dialog is open stays.
   const again = await edit(page, 'cluster-a', 'env=test');
