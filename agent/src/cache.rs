@@ -7,6 +7,7 @@ mod freshness;
 mod index;
 mod link;
 mod namespaces;
+mod pods;
 mod snapshot;
 mod watch;
 
@@ -36,6 +37,7 @@ pub struct Caches {
     pub namespaces: Index<NamespaceEntry>,
     /// Deployments that have changed since they were first read.
     pub changes: Changes,
+    pod_looks: pods::PodLooks,
     newest: snapshot::Newest,
     link: link::Link,
     /// Told when something becomes known that a heartbeat should say at once.
@@ -53,10 +55,15 @@ impl Caches {
                 api,
                 deployments::to_entry,
                 &caches.news,
-                |key| caches.changes.note(key),
+                |key| {
+                    caches.changes.note(key);
+                    caches.pod_looks.wake();
+                },
             )
             .await;
         }));
+        let looks = pods::PodLooks::keep(self.clone(), api.clone());
+        tasks.spawn(stop.clone().run_until_cancelled_owned(looks));
         let (caches, kubernetes, ended) = (self.clone(), api.clone(), stop.clone());
         tasks.spawn(ended.run_until_cancelled_owned(async move {
             let api = kubernetes.namespaces();

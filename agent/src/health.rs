@@ -1,10 +1,11 @@
-//! One word for how a deployment is. Pure.
+//! One word for how a deployment is, by its own status and by what its pods add to that. Pure.
 
 use bus_schema::Health;
 use bus_schema::verb::RolloutState;
 
 use crate::kubernetes::{Deployment, DeploymentStatus};
-use crate::rollout::{progress, wanted};
+use crate::pod_trouble::Trouble;
+use crate::rollout::{progress, refused_pods, wanted};
 
 /// How a deployment is, and why where that is not plain.
 pub fn health(deployment: &Deployment) -> (Health, Option<String>) {
@@ -33,10 +34,11 @@ fn paused(deployment: &Deployment) -> (Health, Option<String>) {
     };
     let condition = status.condition("Progressing");
     if let Some(failed) = condition.filter(|it| it.reason == "ProgressDeadlineExceeded") {
-        return (Health::Failed, Some(failed.message.clone()));
+        let words = refused_pods(status).unwrap_or(&failed.message);
+        return (Health::Failed, Some(words.to_owned()));
     }
     if let Some(words) = refused_pods(status) {
-        return (Health::Degraded, Some(words));
+        return (Health::Degraded, Some(words.to_owned()));
     }
     missing(deployment, status).map_or((Health::Paused, None), |reason| {
         (Health::Degraded, Some(reason))
@@ -54,7 +56,7 @@ fn missing(deployment: &Deployment, status: &DeploymentStatus) -> Option<String>
 fn under_way(deployment: &Deployment) -> Option<(Health, Option<String>)> {
     let status = deployment.status.as_ref()?;
     if let Some(words) = refused_pods(status) {
-        return Some((Health::Degraded, Some(words)));
+        return Some((Health::Degraded, Some(words.to_owned())));
     }
     let wanted = wanted(deployment);
     let done = status.condition("Progressing")?.reason == "NewReplicaSetAvailable";
@@ -63,10 +65,26 @@ fn under_way(deployment: &Deployment) -> Option<(Health, Option<String>)> {
     Some((Health::Degraded, Some(reason)))
 }
 
-/// The API server does not let the ReplicaSet make its pods: a quota, or an admission rule.
-fn refused_pods(status: &DeploymentStatus) -> Option<String> {
-    let condition = status.condition("ReplicaFailure")?;
-    (condition.status == "True").then(|| condition.message.clone())
+/// The same with what is wrong with its pods. They say why a deployment is not as it should be, and that a rollout does not just take
+/// its time.
+pub fn with_pods(
+    health: Health,
+    reason: Option<&str>,
+    trouble: Option<&Trouble>,
+) -> (Health, Option<String>) {
+    let told = trouble.filter(|it| it.is_fact || health != Health::Progressing);
+    let Some(trouble) = told else {
+        return (health, reason.map(str::to_owned));
+    };
+    let health = match health {
+        Health::Progressing => Health::Degraded,
+        health => health,
+    };
+    let reasons: Vec<&str> = [Some(&*trouble.reason), reason]
+        .into_iter()
+        .flatten()
+        .collect();
+    (health, Some(reasons.join("; ")))
 }
 
 #[cfg(test)]
@@ -123,5 +141,25 @@ mod tests {
     fn the_reason_counts_what_is_missing() {
         let given = deployment(2, 3, false, progressing("NewReplicaSetAvailable"));
         assert_eq!(health(&given).1.unwrap(), "2 of 3 replicas are available");
+    }
+
+    #[test]
+    fn what_is_wrong_with_its_pods_makes_a_rollout_degraded_and_says_why_others_are() {
+        let trouble = |is_fact| Trouble {
+            reason: "CrashLoopBackOff".to_owned(),
+            is_fact,
+        };
+        use Health::{Degraded, Failed, Progressing};
+        for (health, is_fact, expected, reason) in [
+            (Progressing, true, Degraded, "CrashLoopBackOff; base"),
+            (Progressing, false, Progressing, "base"),
+            (Degraded, false, Degraded, "CrashLoopBackOff; base"),
+            (Failed, true, Failed, "CrashLoopBackOff; base"),
+        ] {
+            let found = with_pods(health, Some("base"), Some(&trouble(is_fact)));
+            assert_eq!(found, (expected, Some(reason.to_owned())));
+        }
+        let none = with_pods(Progressing, Some("base"), None);
+        assert_eq!(none, (Progressing, Some("base".to_owned())));
     }
 }

@@ -17,11 +17,13 @@ use kube::{Api, Client, Resource};
 
 pub use access::Access;
 pub use call::{CallError, ask};
-pub use deployment::{Deployment, DeploymentStatus, RESTARTED_AT, Revision};
+pub use deployment::{Deployment, DeploymentStatus, RESTARTED_AT, Revision, revision_of};
 pub use fault::condition_of;
 pub use object::{controller_of, created_at, is_controlled_by, name_of};
-pub use owned::{Workload, belongings, workload};
-pub use pod::{Container, ContainerState, ContainerStatus, Pod, PodStatus};
+pub use owned::{Owner, Workload, belongings, newest_pods, workload};
+pub use pod::{
+    Container, ContainerState, ContainerStatus, Pod, PodCondition, PodStatus, Probe, Terminated,
+};
 
 /// Who wrote a field, as the API server keeps it.
 pub const FIELD_MANAGER: &str = "multi-cluster-aggregator";

@@ -13,6 +13,7 @@ mod keygen;
 mod kubernetes;
 mod log;
 mod page;
+mod pod_trouble;
 mod rollout;
 mod run;
 pub mod shutdown;

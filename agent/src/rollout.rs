@@ -25,6 +25,12 @@ pub fn deadline_exceeded(status: &DeploymentStatus) -> Option<&str> {
     (condition.reason == "ProgressDeadlineExceeded").then_some(condition.message.as_str())
 }
 
+/// The API server does not let the ReplicaSet make its pods: a quota, or an admission rule. In its words.
+pub fn refused_pods(status: &DeploymentStatus) -> Option<&str> {
+    let condition = status.condition("ReplicaFailure")?;
+    (condition.status == "True").then_some(condition.message.as_str())
+}
+
 /// Whether the controller has seen the newest version of the deployment.
 pub fn is_observed(deployment: &Deployment) -> bool {
     let seen = deployment
@@ -46,12 +52,17 @@ pub fn progress(deployment: &Deployment) -> Progress {
     }
     let none = DeploymentStatus::default();
     let status = deployment.status.as_ref().unwrap_or(&none);
+    let refused = refused_pods(status);
     if let Some(words) = deadline_exceeded(status) {
+        let words = refused.unwrap_or(words);
         let message = format!("the progress deadline was exceeded: {words}");
         return at(RolloutState::Failed, message);
     }
     match lacking(wanted(deployment), status) {
-        Some(message) => waiting(deployment.spec.paused, message),
+        Some(message) => waiting(
+            deployment.spec.paused,
+            refused.map_or(message, str::to_owned),
+        ),
         None => at(RolloutState::Complete, "rolled out"),
     }
 }
@@ -184,5 +195,29 @@ mod tests {
         ] {
             assert_eq!(state_of(&changes), state, "{why}");
         }
+    }
+
+    #[test]
+    fn what_refuses_the_pods_is_the_reason_before_the_deadline_and_after_it() {
+        let refused =
+            json!({ "type": "ReplicaFailure", "status": "True", "message": "exceeded quota" });
+        let mut deployment: Deployment = serde_json::from_value(json!({
+            "metadata": { "name": "web", "generation": 1 },
+            "spec": { "replicas": 3, "template": {} },
+            "status": { "observedGeneration": 1, "conditions": [refused] },
+        }))
+        .expect("a deployment");
+        assert_eq!(progress(&deployment).message, "exceeded quota");
+        let late = exceeded()[0].clone();
+        let status = deployment.status.as_mut().expect("a status");
+        status
+            .conditions
+            .push(serde_json::from_value(late).expect("a condition"));
+        let progress = progress(&deployment);
+        assert_eq!(progress.state, RolloutState::Failed);
+        assert!(
+            progress.message.ends_with(": exceeded quota"),
+            "{progress:?}"
+        );
     }
 }

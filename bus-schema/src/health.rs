@@ -12,9 +12,10 @@ use serde::{Deserialize, Serialize};
 pub enum Health {
     /// The rollout exceeded its progress deadline.
     Failed,
-    /// No rollout is under way, and fewer replicas are available than wanted.
+    /// Fewer replicas are available than wanted though no rollout is under way, or its pods crash, cannot be made, pulled or placed, or are
+    /// not ready for longer than a start takes.
     Degraded,
-    /// A rollout is under way.
+    /// A rollout is under way, and nothing is known to keep it.
     Progressing,
     /// The deployment is paused, and what it has runs.
     Paused,

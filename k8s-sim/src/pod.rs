@@ -142,7 +142,13 @@ fn summarise(pod: &mut Pod, now: Timestamp) {
     };
     let containers = status.container_statuses.clone().unwrap_or_default();
     let started = containers.iter().all(has_started);
-    let ready = !containers.is_empty() && containers.iter().all(|container| container.ready);
+    let unready: Vec<&str> = containers
+        .iter()
+        .filter(|container| !container.ready)
+        .map(|container| container.name.as_str())
+        .collect();
+    let ready = !containers.is_empty() && unready.is_empty();
+    let unready = format!("containers with unready status: [{}]", unready.join(" "));
     status.phase = Some(if started { "Running" } else { "Pending" }.to_owned());
     if status.pod_ip.is_none() {
         let address = address(&uid);
@@ -153,8 +159,13 @@ fn summarise(pod: &mut Pod, now: Timestamp) {
         status.host_ips = Some(vec![HostIP { ip: host.clone() }]);
         status.host_ip = Some(host);
     }
-    set_condition(status, "ContainersReady", ready, now);
-    set_condition(status, "Ready", ready, now);
+    for type_ in ["ContainersReady", "Ready"] {
+        set_condition(status, type_, ready, now);
+        let mut conditions = status.conditions.iter_mut().flatten();
+        if let Some(condition) = conditions.find(|it| it.type_ == type_ && !ready) {
+            condition.message = Some(unready.clone());
+        }
+    }
 }
 
 fn has_started(container: &ContainerStatus) -> bool {

@@ -1,4 +1,5 @@
-// Nothing is shown as good that is not known to be: of a cluster that is not heard, and of what is not among the loaded rows.
+// Nothing is shown as good that is not known to be: of a cluster that is not heard, of what is not among the loaded rows, and of what
+// crashes.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -6,7 +7,7 @@ import { after, before, test } from 'node:test';
 import { violations } from './accessible.js';
 import { launch } from './chromium.js';
 import { eventually, signIn, startDemo } from './demo.js';
-import { breakImage } from './simulator.js';
+import { breakImage, patch } from './simulator.js';
 import { GONE_WITHIN, openUi } from './ui.js';
 
 let demo;
@@ -146,4 +147,27 @@ test('a cluster that is offline is removed where that is advised, once its name 
   await dialog.waitFor({ state: 'detached' });
   await region.getByText('cluster-d').first().waitFor({ state: 'detached' });
   await page.getByRole('grid', { name: 'Clusters' }).getByText('cluster-d').waitFor({ state: 'detached' });
+});
+
+test('a crash loop needs attention, with its reason and without green', async (t) => {
+  const { items } = await (await signIn(demo)).get('/deployments?cluster=cluster-f&health=healthy&sort=name');
+  const deployment = items.find(({ replicas }) => replicas > 1);
+  const { namespace, deployment_name: name } = deployment;
+  const page = await open(t, '');
+  const containers = [{ name: 'app', image: 'shop/cart:out-of-memory' }];
+  await patch(demo, deployment, { spec: { template: { spec: { containers } } } });
+  const region = page.getByRole('region', { name: /Needs attention/ });
+  await region.getByText(/deployments? (is|are) degraded\.$/).waitFor();
+  assert.deepEqual(await violations(page), []);
+  await region.getByRole('link', { name: 'See why' }).click();
+  const row = page.getByRole('row').filter({ hasText: name }).filter({ hasText: namespace }).filter({ hasText: 'cluster-f' });
+  await row.getByText(/^CrashLoopBackOff, exit 137 \(OOMKilled\), \d+ restarts?;/).waitFor();
+  await row.getByText('degraded', { exact: true }).waitFor();
+  await row.getByText(/^\d+\/\d+ new$/).waitFor();
+  assert.equal(await row.locator('.state.good, .bar.full').count(), 0);
+  assert.deepEqual(await violations(page), []);
+
+  await page.goto(`deployments/${pathOf(deployment)}`);
+  const rollout = page.getByRole('region', { name: 'Rollout' });
+  await rollout.getByText(/^exit 137 \(OOMKilled\), \d+ restarts?/).first().waitFor();
 });

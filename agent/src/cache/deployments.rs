@@ -11,9 +11,11 @@ use serde::{Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::Index;
-use crate::health::health;
-use crate::kubernetes::{Deployment, DeploymentStatus, Revision, created_at, name_of};
-use crate::rollout::wanted;
+use super::index::Inherit;
+use crate::health::{health, with_pods};
+use crate::kubernetes::{Deployment, DeploymentStatus, Owner, Revision, created_at, name_of};
+use crate::pod_trouble::Trouble;
+use crate::rollout::{is_observed, wanted};
 
 /// A deployment.
 #[derive(Debug)]
@@ -28,12 +30,85 @@ pub struct Entry {
     pub restarted_at: Option<Timestamp>,
     labels: Box<[(Box<str>, Box<str>)]>,
     json: Box<RawValue>,
+    unsettled: Option<Box<Unsettled>>,
+}
+
+/// What is kept beside of a deployment that is not as it should be, or not yet: how it is by its own status, and what its pods add to
+/// that.
+#[derive(Debug)]
+struct Unsettled {
+    of: Version,
+    health: Health,
+    reason: Option<Box<str>>,
+    trouble: Option<Trouble>,
+}
+
+/// A deployment as its owner wants it, and by what its pods are found. What was seen of the pods is true of no other version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// Of its pods.
+    pub owner: Owner,
+    generation: i64,
 }
 
 /// What else is kept of it stands in its line, too.
 impl PartialEq for Entry {
     fn eq(&self, other: &Self) -> bool {
         self.json.get() == other.json.get()
+    }
+}
+
+#[cfg(test)]
+impl Version {
+    pub fn of_generation(generation: i64) -> Self {
+        Self {
+            owner: Owner::default(),
+            generation,
+        }
+    }
+}
+
+impl Inherit for Entry {
+    fn inherit(&mut self, older: &Self) {
+        let Some(known) = &older.unsettled else {
+            return;
+        };
+        if let Some(new) = self.with_trouble(&known.of, known.trouble.as_ref()) {
+            *self = new;
+        }
+    }
+}
+
+impl Entry {
+    /// Which version's pods are worth a look; `None` while all is well, or nothing can be said yet.
+    pub fn unsettled(&self) -> Option<&Version> {
+        Some(&self.unsettled.as_ref()?.of)
+    }
+
+    /// The same with what is wrong with the pods of this version; `None` where that is no news, or of another version.
+    pub fn with_trouble(&self, of: &Version, trouble: Option<&Trouble>) -> Option<Self> {
+        let unsettled = self.unsettled.as_ref()?;
+        if unsettled.of != *of || unsettled.trouble.as_ref() == trouble {
+            return None;
+        }
+        let base = unsettled.reason.as_deref();
+        let (health, reason) = with_pods(unsettled.health, base, trouble);
+        let mut summary: DeploymentSummary = serde_json::from_str(self.json.get()).ok()?;
+        (summary.health, summary.reason) = (health, reason);
+        Some(Self {
+            health,
+            images: self.images.clone(),
+            created_at: self.created_at,
+            restarted_at: self.restarted_at,
+            labels: self.labels.clone(),
+            json: to_raw_value(&summary).ok()?,
+            unsettled: Some(Box::new(Unsettled {
+                of: unsettled.of.clone(),
+                health: unsettled.health,
+                reason: unsettled.reason.clone(),
+                trouble: trouble.cloned(),
+            })),
+        })
     }
 }
 
@@ -105,6 +180,7 @@ pub fn to_entry(deployment: &Deployment) -> Option<(Box<str>, Entry)> {
     let summary = to_summary(deployment)?;
     let key = key(summary.namespace.as_str(), summary.deployment_name.as_str());
     let json = to_raw_value(&summary).ok()?;
+    let unsettled = unsettled(deployment, &summary);
     let images = summary.images.into_iter().map(Into::into).collect();
     let labels = summary
         .labels
@@ -117,8 +193,31 @@ pub fn to_entry(deployment: &Deployment) -> Option<(Box<str>, Entry)> {
         restarted_at: summary.restarted_at,
         labels: labels.collect(),
         json,
+        unsettled,
     };
     Some((key, entry))
+}
+
+/// Before the controller has seen the newest version, the pods are those of an older one.
+fn unsettled(deployment: &Deployment, summary: &DeploymentSummary) -> Option<Box<Unsettled>> {
+    let is_unsettled = match summary.health {
+        Health::Failed | Health::Degraded | Health::Progressing => {
+            is_observed(deployment) && deployment.metadata.deletion_timestamp.is_none()
+        }
+        Health::Healthy | Health::Paused | Health::Unknown => false,
+    };
+    is_unsettled.then(|| {
+        let of = Version {
+            owner: Owner::of(deployment),
+            generation: deployment.metadata.generation.unwrap_or(0),
+        };
+        Box::new(Unsettled {
+            of,
+            health: summary.health,
+            reason: summary.reason.as_deref().map(Into::into),
+            trouble: None,
+        })
+    })
 }
 
 /// Its line in a list; `None` for names that the API server would not have let in.

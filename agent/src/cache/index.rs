@@ -7,6 +7,12 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::Freshness;
 
+/// What an item that takes the place of an older one keeps of it.
+pub trait Inherit {
+    /// Takes over what was learned of the older one in another way and still holds of this one.
+    fn inherit(&mut self, _older: &Self) {}
+}
+
 type Items<V> = BTreeMap<Box<str>, Arc<V>>;
 
 /// The items, and how far they can be trusted.
@@ -61,13 +67,39 @@ impl<V> Index<V> {
     }
 
     /// Whether that is a change.
-    pub(super) fn insert(&self, key: Box<str>, value: V) -> bool
+    pub(super) fn insert(&self, key: Box<str>, mut value: V) -> bool
+    where
+        V: PartialEq + Inherit,
+    {
+        let mut items = self.write();
+        let old = items.get(&key).cloned();
+        if let Some(old) = &old {
+            value.inherit(old);
+        }
+        let value = Arc::new(value);
+        items.insert(key, value.clone());
+        old.is_none_or(|old| old != value)
+    }
+
+    /// Puts what `change` makes of an item in its place, if it makes anything of it; whether that is a change.
+    pub(super) fn change(&self, key: &str, change: impl Fn(&V) -> Option<V>) -> bool
     where
         V: PartialEq,
     {
-        let value = Arc::new(value);
-        let old = self.write().insert(key, value.clone());
-        old.is_none_or(|old| old != value)
+        // Whoever writes makes all that was derived from the items old.
+        if self.get(key).is_none_or(|old| change(&old).is_none()) {
+            return false;
+        }
+        let mut items = self.write();
+        let Some(item) = items.get_mut(key) else {
+            return false;
+        };
+        let Some(value) = change(item) else {
+            return false;
+        };
+        let changes = **item != value;
+        *item = Arc::new(value);
+        changes
     }
 
     /// Whether that is a change.
@@ -79,12 +111,16 @@ impl<V> Index<V> {
     /// are not stay what they were, in memory too.
     pub(super) fn replace(&self, mut items: Items<V>) -> Vec<Box<str>>
     where
-        V: PartialEq,
+        V: PartialEq + Inherit,
     {
         let mut others = Vec::new();
         let old = self.read();
         for (key, value) in &mut items {
-            match old.get(key) {
+            let known = old.get(key);
+            if let (Some(known), Some(value)) = (known, Arc::get_mut(value)) {
+                value.inherit(known);
+            }
+            match known {
                 Some(known) if known == value => *value = known.clone(),
                 _ => others.push(key.clone()),
             }

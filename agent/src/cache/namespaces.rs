@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::Index;
+use super::index::Inherit;
 use crate::kubernetes::{IDENTITY_NAMESPACE, NamespaceObject, created_at, name_of};
 
 /// A namespace.
@@ -15,6 +16,8 @@ pub struct NamespaceEntry {
     /// Kept of the one namespace whose uid is the cluster's.
     pub uid: Option<Box<str>>,
 }
+
+impl Inherit for NamespaceEntry {}
 
 pub fn to_entry(object: &NamespaceObject) -> Option<(Box<str>, NamespaceEntry)> {
     let name = name_of(&object.metadata);

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
 use super::Index;
+use super::index::Inherit;
 use crate::kubernetes::{CallError, condition_of};
 
 /// A watch is asked for again after this many seconds. A connection that fell silent is noticed five seconds later.
@@ -30,7 +31,7 @@ pub async fn keep<K, V>(
     changed: impl Fn(Box<str>),
 ) where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
-    V: PartialEq,
+    V: PartialEq + Inherit,
 {
     let mut backoff = DefaultBackoff::default();
     loop {
@@ -62,7 +63,7 @@ async fn follow<K, V>(
 ) -> CallError
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
-    V: PartialEq,
+    V: PartialEq + Inherit,
 {
     let config = watcher::Config::default().timeout(WATCH_SECONDS);
     let mut events = std::pin::pin!(watcher(api.clone(), config));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use kube::core::Object;
 use serde::Deserialize;
 
@@ -92,7 +92,11 @@ impl Revision for Deployment {
     }
 
     fn revision(&self) -> Option<u64> {
-        let annotations = self.metadata.annotations.as_ref()?;
-        annotations.get(REVISION)?.parse().ok()
+        revision_of(&self.metadata)
     }
+}
+
+/// The revision of a deployment, or of one of its ReplicaSets.
+pub fn revision_of(metadata: &ObjectMeta) -> Option<u64> {
+    metadata.annotations.as_ref()?.get(REVISION)?.parse().ok()
 }

@@ -1,11 +1,16 @@
-//! What belongs to a deployment: its ReplicaSets, and theirs pods.
+//! What belongs to a deployment: its ReplicaSets, and their pods.
 
 use bus_schema::{DeploymentName, Namespace};
 use kube::api::ListParams;
 use kube::core::Selector;
 use tokio::time::Instant;
 
-use super::{CallError, Deployment, Kubernetes, Pod, ReplicaSet, ask, is_controlled_by, name_of};
+use super::{
+    CallError, Deployment, Kubernetes, Pod, ReplicaSet, ask, is_controlled_by, name_of, revision_of,
+};
+
+/// The label by which a ReplicaSet knows its pods from those of the deployment's other ReplicaSets.
+const TEMPLATE_HASH: &str = "pod-template-hash";
 
 /// A deployment with what belongs to it, ordered by name.
 pub struct Workload {
@@ -62,6 +67,75 @@ pub async fn belongings(
         replica_sets,
         pods,
     })
+}
+
+/// By what the pods of a deployment are found, without the deployment itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Owner {
+    uid: Box<str>,
+    selector: Option<Box<str>>,
+}
+
+impl Owner {
+    /// Of what belongs to this deployment.
+    pub fn of(deployment: &Deployment) -> Self {
+        Self {
+            uid: deployment
+                .metadata
+                .uid
+                .as_deref()
+                .unwrap_or_default()
+                .into(),
+            selector: selected(deployment).label_selector.map(Into::into),
+        }
+    }
+
+    fn selected(&self) -> ListParams {
+        match &self.selector {
+            Some(selector) => ListParams::default().labels(selector),
+            None => ListParams::default(),
+        }
+    }
+}
+
+/// At most so many pods of a deployment's newest ReplicaSet, ordered by name.
+pub async fn newest_pods(
+    kubernetes: &Kubernetes,
+    namespace: &Namespace,
+    owner: &Owner,
+    most: u32,
+    until: Instant,
+) -> Result<Vec<Pod>, CallError> {
+    let (replica_sets, pods) = (
+        kubernetes.replica_sets(namespace),
+        kubernetes.pods(namespace),
+    );
+    let selected = owner.selected();
+    let sets = ask(until, || replica_sets.list(&selected)).await?.items;
+    let own = sets
+        .iter()
+        .filter(|set| is_controlled_by(&set.metadata, &owner.uid));
+    let Some(newest) = own.max_by_key(|set| revision_of(&set.metadata)) else {
+        return Ok(Vec::new());
+    };
+    let hash = newest
+        .metadata
+        .labels
+        .iter()
+        .flatten()
+        .find(|(label, _)| *label == TEMPLATE_HASH);
+    let of_newest = match (hash, &selected.label_selector) {
+        (Some((label, hash)), Some(selector)) => selected
+            .clone()
+            .labels(&format!("{selector},{label}={hash}")),
+        _ => selected,
+    };
+    let of_newest = of_newest.limit(most);
+    let mut pods = ask(until, || pods.list(&of_newest)).await?.items;
+    let uid = newest.metadata.uid.as_deref().unwrap_or_default();
+    pods.retain(|pod| is_controlled_by(&pod.metadata, uid));
+    pods.sort_by(|a, b| name_of(&a.metadata).cmp(name_of(&b.metadata)));
+    Ok(pods)
 }
 
 /// The deployment's own selector; one that cannot be said in a query narrows nothing.

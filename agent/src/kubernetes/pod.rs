@@ -1,5 +1,6 @@
 //! A pod with only the fields that are used.
 
+use jiff::Timestamp;
 use kube::core::Object;
 use serde::Deserialize;
 
@@ -21,6 +22,17 @@ pub struct Container {
     pub name: String,
     pub image: String,
     pub restart_policy: Option<String>,
+    pub startup_probe: Option<Probe>,
+    pub readiness_probe: Option<Probe>,
+}
+
+/// How a container is asked whether it is there yet.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Probe {
+    pub initial_delay_seconds: u32,
+    pub period_seconds: u32,
+    pub failure_threshold: u32,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -35,13 +47,14 @@ pub struct PodStatus {
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub struct PodCondition {
     #[serde(rename = "type")]
     pub kind: String,
     pub status: String,
     pub reason: String,
     pub message: String,
+    pub last_transition_time: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -52,7 +65,7 @@ pub struct ContainerStatus {
     pub started: Option<bool>,
     pub restart_count: i32,
     pub state: ContainerState,
-    /// Of the run before.
+    /// The state before this one: how it ended last.
     pub last_state: ContainerState,
 }
 
@@ -66,7 +79,10 @@ pub struct ContainerState {
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
-pub struct Running {}
+#[serde(default, rename_all = "camelCase")]
+pub struct Running {
+    pub started_at: Option<Timestamp>,
+}
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
@@ -87,8 +103,16 @@ pub struct Terminated {
 impl PodStatus {
     /// Whether its condition `Ready` is true.
     pub fn is_ready(&self) -> bool {
-        self.conditions
-            .iter()
-            .any(|c| c.kind == "Ready" && c.status == "True")
+        self.condition("Ready").is_some_and(|c| c.status == "True")
+    }
+
+    /// The condition of this type.
+    pub fn condition(&self, kind: &str) -> Option<&PodCondition> {
+        self.conditions.iter().find(|c| c.kind == kind)
+    }
+
+    /// Whether it ran to its end, or was put off its node: its ReplicaSet has another one in its place.
+    pub fn is_over(&self) -> bool {
+        matches!(self.phase.as_str(), "Succeeded" | "Failed")
     }
 }

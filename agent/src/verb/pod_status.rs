@@ -1,8 +1,10 @@
 //! A pod in words: the one that `kubectl get pods` shows, and what keeps its containers from becoming ready. Pure.
 
 use bus_schema::verb::PodProblem;
+use jiff::Timestamp;
 
-use crate::kubernetes::{Container, ContainerStatus, Pod, PodStatus, name_of};
+use crate::kubernetes::{Container, ContainerStatus, Pod, PodCondition, PodStatus, name_of};
+use crate::pod_trouble::{container_trouble, lastingly_unready, unscheduled};
 
 /// The word for a pod.
 pub fn word(pod: &Pod) -> String {
@@ -100,8 +102,8 @@ fn ended(signal: i32, exit_code: i32) -> String {
     }
 }
 
-/// What keeps a pod from becoming ready; nothing for one that is ready, or going away.
-pub fn problems(pod: &Pod) -> Vec<PodProblem> {
+/// What keeps a pod from becoming ready; nothing for one that is ready, or going away, or has just begun.
+pub fn problems(pod: &Pod, now: Timestamp) -> Vec<PodProblem> {
     let Some(status) = &pod.status else {
         return Vec::new();
     };
@@ -111,41 +113,31 @@ pub fn problems(pod: &Pod) -> Vec<PodProblem> {
     let Ok(name) = name_of(&pod.metadata).parse::<bus_schema::PodName>() else {
         return Vec::new();
     };
-    let unscheduled = status
-        .conditions
-        .iter()
-        .find(|c| c.kind == "PodScheduled" && c.status == "False");
-    let of_pod = unscheduled.map(|condition| PodProblem {
+    let of_pod = |condition: &PodCondition| PodProblem {
         pod: name.clone(),
         container: None,
         reason: condition.reason.clone(),
         message: condition.message.clone(),
-    });
+    };
     let statuses = status
         .init_container_statuses
         .iter()
         .chain(&status.container_statuses);
     let of_containers = statuses.filter_map(|status| {
-        let (reason, message) = trouble(status)?;
+        let trouble = container_trouble(status, now)?;
         Some(PodProblem {
             pod: name.clone(),
             container: status.name.parse().ok(),
-            reason,
-            message,
+            reason: trouble.reason,
+            message: trouble.message,
         })
     });
-    of_pod.into_iter().chain(of_containers).collect()
-}
-
-/// Waiting because of the steps that every container takes is no trouble.
-fn trouble(status: &ContainerStatus) -> Option<(String, String)> {
-    if let Some(wait) = &status.state.waiting {
-        let usual = ["", "ContainerCreating", "PodInitializing"].contains(&wait.reason.as_str());
-        return (!usual).then(|| (wait.reason.clone(), wait.message.clone()));
+    let unscheduled = unscheduled(pod).map(of_pod).into_iter();
+    let mut problems: Vec<PodProblem> = unscheduled.chain(of_containers).collect();
+    if problems.is_empty() {
+        problems.extend(lastingly_unready(pod, now).map(of_pod));
     }
-    let end = status.state.terminated.as_ref()?;
-    let reason = container_word(status)?;
-    (end.exit_code != 0).then(|| (reason, end.message.clone()))
+    problems
 }
 
 #[cfg(test)]
@@ -161,6 +153,10 @@ mod tests {
             "status": status,
         });
         serde_json::from_value(value).expect("a pod")
+    }
+
+    fn now() -> Timestamp {
+        "2026-01-01T01:00:00Z".parse().expect("a time")
     }
 
     #[test]
@@ -217,7 +213,7 @@ mod tests {
         let status = json!({ "phase": "Pending", "containerStatuses": [
             { "name": "a", "state": { "waiting": { "reason": "ContainerCreating" } } },
             { "name": "b", "state": { "waiting": { "reason": "ErrImagePull", "message": "no such image" } } }] });
-        let problems = problems(&pod(status));
+        let problems = problems(&pod(status), now());
         assert_eq!(problems.len(), 1);
         assert_eq!(problems[0].container.as_ref().unwrap().as_str(), "b");
         assert_eq!(problems[0].reason, "ErrImagePull");
@@ -227,6 +223,46 @@ mod tests {
     fn a_pod_that_nowhere_fits_says_so() {
         let status = json!({ "phase": "Pending", "conditions": [
             { "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes" }] });
-        assert_eq!(problems(&pod(status))[0].reason, "Unschedulable");
+        assert_eq!(problems(&pod(status), now())[0].reason, "Unschedulable");
+    }
+
+    /// As pods were found on a real API server (b11).
+    #[test]
+    fn a_crash_loop_says_how_its_container_ended_last() {
+        let status = json!({
+            "phase": "Running",
+            "conditions": [{ "type": "Ready", "status": "False", "reason": "ContainersNotReady" }],
+            "containerStatuses": [{
+                "name": "app", "restartCount": 12, "ready": false, "started": false,
+                "state": { "waiting": { "reason": "CrashLoopBackOff", "message": "back-off 5m0s restarting failed container" } },
+                "lastState": { "terminated": { "exitCode": 137, "reason": "OOMKilled",
+                    "startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:00:09Z" } },
+            }],
+        });
+        let problems = problems(&pod(status), now());
+        assert_eq!(problems.len(), 1);
+        assert_eq!(problems[0].reason, "CrashLoopBackOff");
+        let expected =
+            "exit 137 (OOMKilled), 12 restarts; back-off 5m0s restarting failed container";
+        assert_eq!(problems[0].message, expected);
+    }
+
+    /// And one whose containers run, which is all that they do (b12).
+    #[test]
+    fn a_pod_that_runs_and_is_not_ready_says_so_once_it_has_had_its_time() {
+        let status = json!({
+            "phase": "Running",
+            "conditions": [{ "type": "Ready", "status": "False", "reason": "ContainersNotReady",
+                             "message": "containers with unready status: [app]" }],
+            "containerStatuses": [{ "name": "app", "started": true, "ready": false,
+                                    "state": { "running": { "startedAt": "2026-01-01T00:00:00Z" } } }],
+        });
+        let pod = pod(status);
+        assert!(problems(&pod, "2026-01-01T00:00:10Z".parse().unwrap()).is_empty());
+        let problems = problems(&pod, now());
+        assert_eq!(problems.len(), 1);
+        assert_eq!(problems[0].container, None);
+        assert_eq!(problems[0].reason, "ContainersNotReady");
+        assert_eq!(problems[0].message, "containers with unready status: [app]");
     }
 }

@@ -2,6 +2,7 @@
 
 use bus_schema::Fault;
 use bus_schema::verb::{GetRollout, PodProblem, Rollout, RolloutState};
+use jiff::Timestamp;
 
 use super::pod_status;
 use crate::agent::Cx;
@@ -27,9 +28,10 @@ pub async fn get(cx: Cx, request: GetRollout) -> Result<Rollout, Fault> {
         _ => {
             let all =
                 belongings(kubernetes, &request.namespace, deployment.clone(), cx.until).await?;
+            let now = Timestamp::now();
             all.pods
                 .iter()
-                .flat_map(pod_status::problems)
+                .flat_map(|pod| pod_status::problems(pod, now))
                 .take(PROBLEMS)
                 .collect()
         }

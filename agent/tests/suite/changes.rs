@@ -18,7 +18,7 @@ use crate::faults::of_deployments;
 use crate::stage::{PATIENCE, Stage};
 
 /// Whoever is told of changes.
-struct Listener {
+pub struct Listener {
     changes: Subscriber,
     /// The number of the last change.
     sequence: u64,
@@ -27,7 +27,7 @@ struct Listener {
 }
 
 impl Listener {
-    async fn new(stage: &Stage) -> Self {
+    pub async fn new(stage: &Stage) -> Self {
         let heartbeats = stage.client.subscribe(subject::HEARTBEATS).await;
         let changes = stage.client.subscribe(subject::DEPLOYMENT_CHANGES).await;
         let mut heartbeats = heartbeats.expect("a subscription");
@@ -81,7 +81,7 @@ impl Listener {
     }
 
     /// Listens until what was told last of a deployment is so.
-    async fn until(
+    pub async fn until(
         &mut self,
         stage: &Stage,
         name: &str,

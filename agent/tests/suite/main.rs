@@ -24,4 +24,5 @@ mod share;
 mod stage;
 mod survey;
 mod tls;
+mod trouble;
 mod watches;

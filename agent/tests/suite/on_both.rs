@@ -52,6 +52,11 @@ scenarios! {
         pages_in_every_order_show_each_deployment_once,
         a_question_that_is_not_understood_is_refused_where_its_asker_listens,
         two_agents_of_a_cluster_answer_once,;
+    trouble:
+        a_crash_loop_is_told_with_how_it_ended_until_it_is_mended,
+        an_image_that_cannot_be_pulled_is_no_progress,
+        pods_that_are_never_ready_are_the_reason_of_a_rollout_that_has_failed,
+        a_start_that_goes_well_is_never_degraded,;
     restart:
         a_restart_replaces_every_pod,
         a_paused_deployment_is_not_restarted,
@@ -84,6 +89,8 @@ async fn with_a_real_api_server_and_the_projects_own_rights() {
     let info = stage.ready().await;
     assert!(info.conditions.is_empty(), "{:?}", info.conditions);
     all(&stage).await;
+    crate::trouble::what_refuses_the_pods_is_the_reason_before_the_deadline_and_after_it(&stage)
+        .await;
     agent.left().await;
 }
 

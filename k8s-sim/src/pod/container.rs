@@ -1,4 +1,4 @@
-//! One container's life, told by its image: most run, some cannot be pulled, some crash and are started again.
+//! One container's life, told by its image: most run, some cannot be pulled, some crash and are started again, some never become ready.
 
 use std::time::Duration;
 
@@ -23,17 +23,29 @@ enum Fate {
     /// The image is not in its registry.
     CannotBePulled,
     Crashes,
+    /// As one that crashes: it takes more memory than it may.
+    IsKilled,
+    IsNeverReady,
 }
 
-/// An image with `bad` or `does-not-exist` in its name cannot be pulled; one with `crash` ends a moment after its start.
+/// An image with `bad` or `does-not-exist` in its name cannot be pulled; one with `crash` or `out-of-memory` ends a moment after its
+/// start; one with `never-ready` runs and is not ready.
 fn fate_of(image: &str) -> Fate {
     if image.contains("bad") || image.contains("does-not-exist") {
         Fate::CannotBePulled
     } else if image.contains("crash") {
         Fate::Crashes
+    } else if image.contains("out-of-memory") {
+        Fate::IsKilled
+    } else if image.contains("never-ready") {
+        Fate::IsNeverReady
     } else {
         Fate::Runs
     }
+}
+
+fn ends(image: &str) -> bool {
+    matches!(fate_of(image), Fate::Crashes | Fate::IsKilled)
 }
 
 pub fn creating(pod: &Pod) -> Vec<ContainerStatus> {
@@ -88,9 +100,9 @@ pub fn advance(pod: &Pod, status: &mut ContainerStatus, now: Timestamp) -> Step 
         }
         Some("ErrImagePull" | "ImagePullBackOff") => back_off_pulling(status),
         Some(_) => begin(pod, status, now),
-        None if fate_of(&status.image) == Fate::Crashes => crash(status, now),
+        None if ends(&status.image) => crash(status, now),
         None => {
-            status.ready = true;
+            status.ready = fate_of(&status.image) != Fate::IsNeverReady;
             Step {
                 happenings: Vec::new(),
                 wait: None,
@@ -104,9 +116,9 @@ fn begin(pod: &Pod, status: &mut ContainerStatus, now: Timestamp) -> Step {
     status.restart_count += i32::from(status.last_state.is_some());
     start(pod, status, now);
     let (name, image) = (&status.name, &status.image);
-    let wait = match fate_of(image) {
-        Fate::Crashes => CRASH_AFTER,
-        _ => ready_time(pod, name),
+    let wait = match ends(image) {
+        true => CRASH_AFTER,
+        false => ready_time(pod, name),
     };
     let pulled = format!("Successfully pulled image \"{image}\"");
     let created = format!("Container created: {name}");
@@ -149,11 +161,15 @@ fn back_off_pulling(status: &mut ContainerStatus) -> Step {
 
 fn crash(status: &mut ContainerStatus, now: Timestamp) -> Step {
     let ran = status.state.take().and_then(|state| state.running);
+    let (exit_code, reason) = match fate_of(&status.image) {
+        Fate::IsKilled => (137, "OOMKilled"),
+        _ => (1, "Error"),
+    };
     status.last_state = Some(ContainerState {
         terminated: Some(ContainerStateTerminated {
             container_id: status.container_id.clone(),
-            exit_code: 1,
-            reason: Some("Error".to_owned()),
+            exit_code,
+            reason: Some(reason.to_owned()),
             started_at: ran.and_then(|running| running.started_at),
             finished_at: Some(Time(now)),
             ..ContainerStateTerminated::default()

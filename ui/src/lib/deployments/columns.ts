@@ -3,7 +3,7 @@ import type { Column } from '$lib/list/columns';
 export const columns: Column[] = [
   { id: 'name', label: 'Deployment', width: 'minmax(120px, 1.8fr)', sort: 'name' },
   { id: 'health', label: 'Health', width: '104px', sort: 'health' },
-  { id: 'replicas', label: 'Ready', width: '92px' },
+  { id: 'replicas', label: 'Ready', width: '132px' },
   { id: 'cluster', label: 'Cluster', width: 'minmax(110px, 1.4fr)' },
   { id: 'namespace', label: 'Namespace', width: 'minmax(80px, 1fr)' },
   { id: 'images', label: 'Images', width: 'minmax(130px, 1.6fr)' },

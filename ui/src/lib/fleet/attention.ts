@@ -2,6 +2,8 @@
 
 import type { Schemas } from '$lib/api';
 
+import type { HealthCounts } from './totals';
+
 type Cluster = Schemas['ClusterView'];
 type ConditionType = Schemas['ConditionType'];
 
@@ -81,4 +83,26 @@ const gravity = { offline: 2, stale: 1, online: 0 };
 export function needAttention(clusters: Cluster[]): Cluster[] {
   const weight = (cluster: Cluster) => gravity[cluster.presence] * 10 + cluster.conditions.length;
   return clusters.filter((cluster) => weight(cluster) > 0).sort((one, other) => weight(other) - weight(one));
+}
+
+export interface Troubled {
+  worst: 'failed' | 'degraded';
+  words: string;
+  /** By which the table of deployments shows them. */
+  search: string;
+}
+
+/** The deployments that need somebody, in words; absent where there are none. */
+export function troubled({ failed = 0, degraded = 0 }: HealthCounts): Troubled | undefined {
+  const rollouts = failed === 1 ? '1 rollout has failed' : `${failed.toLocaleString()} rollouts have failed`;
+  const deployments =
+    degraded === 1 ? '1 deployment is degraded' : `${degraded.toLocaleString()} deployments are degraded`;
+  const parts = [...(failed > 0 ? [rollouts] : []), ...(degraded > 0 ? [deployments] : [])];
+  if (parts.length === 0) return undefined;
+  const healths = [...(failed > 0 ? ['failed'] : []), ...(degraded > 0 ? ['degraded'] : [])];
+  return {
+    worst: failed > 0 ? 'failed' : 'degraded',
+    words: `${parts.join(', ')}.`,
+    search: `health:${healths.join(',')}`,
+  };
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { Schemas } from '$lib/api';
 
-import { concerns, needAttention } from './attention';
+import { concerns, needAttention, troubled } from './attention';
 import { sortClusters } from './order';
 import { healthOf, totals } from './totals';
 
@@ -43,6 +43,22 @@ describe('attention', () => {
     const found = concerns(cluster('gone', { presence: 'offline', conditions: [skewed, unheard] }));
     expect(found.map(({ title }) => title)).toEqual(['Offline', 'Clock is wrong', 'Something is wrong']);
     expect(found.every(({ advice }) => advice.length > 10)).toBe(true);
+  });
+});
+
+describe('deployments that need attention', () => {
+  it('are those that have failed and those that are degraded', () => {
+    expect(troubled({ healthy: 3, progressing: 2 })).toBeUndefined();
+    expect(troubled({ degraded: 1 })).toEqual({
+      worst: 'degraded',
+      words: '1 deployment is degraded.',
+      search: 'health:degraded',
+    });
+    expect(troubled({ failed: 1, degraded: 2 })).toEqual({
+      worst: 'failed',
+      words: '1 rollout has failed, 2 deployments are degraded.',
+      search: 'health:failed,degraded',
+    });
   });
 });
 

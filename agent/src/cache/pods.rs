@@ -1,0 +1,146 @@
+//! Why deployments are not as they should be, from their pods. These are not watched, which would take a hundred megabytes in a large
+//! cluster: the agent lists the pods of those deployments alone that are not healthy, a few of each, now and then, while they are not.
+
+mod schedule;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bus_schema::Namespace;
+use jiff::Timestamp;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::deployments::{Version, split};
+use super::{Caches, Entry, Index};
+use crate::kubernetes::{CallError, Kubernetes, newest_pods};
+use crate::pod_trouble::{Trouble, trouble};
+use schedule::{Outcome, Schedule};
+
+/// Deployments whose pods are looked at, at once.
+const AT_ONCE: usize = 4;
+/// Those that are due are taken this often, and so many of them: at most ten looks a second, of two lists each.
+const EVERY: Duration = Duration::from_millis(500);
+const EACH_TIME: usize = 5;
+/// Pods that are read of one deployment: what is wrong with the fiftieth is wrong with others.
+const PODS: u32 = 50;
+const WITHIN: Duration = Duration::from_secs(5);
+
+/// What all looks share.
+#[derive(Default)]
+pub struct PodLooks {
+    changed: Notify,
+    /// Said once, and again after it was allowed.
+    is_refused: AtomicBool,
+}
+
+/// A look that has ended, at a deployment by its key.
+type Look = (Arc<str>, Version, Outcome);
+
+impl PodLooks {
+    /// Something has changed that may be worth a look.
+    pub(super) fn wake(&self) {
+        self.changed.notify_one();
+    }
+
+    /// Looks, for ever.
+    pub(super) async fn keep(caches: Arc<Caches>, kubernetes: Kubernetes) {
+        let (mut schedule, mut looks) = (Schedule::default(), JoinSet::<Look>::new());
+        let mut ticks = interval(EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut planned = None;
+        loop {
+            while let Some(look) = looks.try_join_next() {
+                note(&mut schedule, look);
+            }
+            // In this order: what has been filled by now is of this version or an older one.
+            let filled = caches.deployments.freshness.is_filled();
+            let version = caches.deployments.version();
+            if planned != Some(version) {
+                planned = Some(version);
+                plan(&mut schedule, &caches.deployments);
+            }
+            let free = EACH_TIME.min(AT_ONCE.saturating_sub(looks.len()));
+            for (key, version) in schedule.take(free, Instant::now()) {
+                looks.spawn(look(caches.clone(), kubernetes.clone(), key, version));
+            }
+            if filled && schedule.is_empty() && looks.is_empty() {
+                caches.pod_looks.changed.notified().await;
+            }
+            ticks.tick().await;
+        }
+    }
+
+    /// Whether it is the first refusal since a look was allowed.
+    fn was_refused(&self) -> bool {
+        !self.is_refused.swap(true, Ordering::Relaxed)
+    }
+}
+
+fn plan(schedule: &mut Schedule, deployments: &Index<Entry>) {
+    deployments.walk(None, |entries| {
+        let unsettled = entries.filter_map(|(key, entry)| Some((key, entry.unsettled()?)));
+        schedule.replace(unsettled, Instant::now());
+    });
+}
+
+fn note(schedule: &mut Schedule, look: Result<Look, tokio::task::JoinError>) {
+    match look {
+        Ok((key, version, outcome)) => {
+            schedule.looked_at(&key, &version, outcome, Instant::now());
+        }
+        Err(error) => tracing::error!(%error, "a look at pods has panicked"),
+    }
+}
+
+async fn look(
+    caches: Arc<Caches>,
+    kubernetes: Kubernetes,
+    key: Arc<str>,
+    version: Version,
+) -> Look {
+    let outcome = match read(&kubernetes, &key, &version).await {
+        Ok(trouble) => {
+            caches.pod_looks.is_refused.store(false, Ordering::Relaxed);
+            caches.learn(&key, &version, trouble.as_ref())
+        }
+        Err(error) if error.code() == Some(403) => {
+            if caches.pod_looks.was_refused() {
+                tracing::warn!(%error, "pods may not be listed: why deployments are not healthy is not known");
+            }
+            Outcome::Refused
+        }
+        Err(error) => {
+            tracing::debug!(%error, ?key, "the pods of a deployment were not read");
+            Outcome::Same
+        }
+    };
+    (key, version, outcome)
+}
+
+async fn read(
+    kubernetes: &Kubernetes,
+    key: &str,
+    version: &Version,
+) -> Result<Option<Trouble>, CallError> {
+    let until = Instant::now() + WITHIN;
+    let Ok(namespace) = split(key).0.parse::<Namespace>() else {
+        return Ok(None);
+    };
+    let pods = newest_pods(kubernetes, &namespace, &version.owner, PODS, until).await?;
+    Ok(trouble(&pods, Timestamp::now()))
+}
+
+impl Caches {
+    /// What is wrong with the pods of a deployment stands in its line from now on.
+    fn learn(&self, key: &str, version: &Version, trouble: Option<&Trouble>) -> Outcome {
+        let with = |entry: &Entry| entry.with_trouble(version, trouble);
+        if self.deployments.change(key, with) {
+            self.changes.note(key.into());
+            return Outcome::News;
+        }
+        Outcome::Same
+    }
+}

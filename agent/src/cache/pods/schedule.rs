@@ -1,0 +1,207 @@
+//! Of which deployments the pods are looked at, and when: so many looks a second, and less often the longer a deployment stays as it
+//! is. A value: time is an argument.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::super::deployments::Version;
+use crate::jitter;
+
+/// A deployment has this long to become ready by itself before its pods are looked at.
+const BEFORE_FIRST: Duration = Duration::from_secs(1);
+/// Between two looks at the same deployment, at first.
+const SHORTEST: Duration = Duration::from_secs(3);
+/// And once it has stayed as it is for a while.
+const LONGEST: Duration = Duration::from_secs(15);
+/// After the API server has refused one: rights do not change by the second.
+const AFTER_REFUSAL: Duration = Duration::from_secs(300);
+
+/// By the key of the deployment.
+#[derive(Debug, Default)]
+pub struct Schedule(HashMap<Arc<str>, State>);
+
+#[derive(Debug)]
+struct State {
+    version: Version,
+    pause: Duration,
+    /// `None` while it is being looked at.
+    due: Option<Instant>,
+}
+
+/// What a look at a deployment's pods has brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Something else than the last time.
+    News,
+    /// The same, or no answer.
+    Same,
+    /// The agent may not look.
+    Refused,
+}
+
+impl Schedule {
+    /// Whether there is nothing to look at.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// These deployments are worth a look now, and no others.
+    pub fn replace<'a>(
+        &mut self,
+        wanted: impl Iterator<Item = (&'a str, &'a Version)>,
+        now: Instant,
+    ) {
+        let mut states = HashMap::with_capacity(self.0.len());
+        for (key, version) in wanted {
+            let (key, state) = match self.0.remove_entry(key) {
+                Some((key, state)) if state.version == *version => (key, state),
+                Some((key, _)) => (key, State::new(version, now)),
+                None => (key.into(), State::new(version, now)),
+            };
+            states.insert(key, state);
+        }
+        self.0 = states;
+    }
+
+    /// At most so many that are due, those first that have waited longest.
+    pub fn take(&mut self, most: usize, now: Instant) -> Vec<(Arc<str>, Version)> {
+        let due = self
+            .0
+            .iter()
+            .filter_map(|(key, state)| Some((state.due?, key)));
+        let mut due: Vec<_> = due.filter(|(due, _)| *due <= now).collect();
+        due.sort_unstable();
+        let keys: Vec<Arc<str>> = due
+            .into_iter()
+            .take(most)
+            .map(|(_, key)| key.clone())
+            .collect();
+        let take = |key: Arc<str>| {
+            let state = self.0.get_mut(&key)?;
+            state.due = None;
+            Some((key, state.version.clone()))
+        };
+        keys.into_iter().filter_map(take).collect()
+    }
+
+    /// One that was taken has been looked at. That of a version that is no more says nothing of the one that is.
+    pub fn looked_at(&mut self, key: &str, version: &Version, outcome: Outcome, now: Instant) {
+        let state = self
+            .0
+            .get_mut(key)
+            .filter(|state| state.version == *version);
+        let Some(state) = state else {
+            return;
+        };
+        let pause = match outcome {
+            Outcome::News => SHORTEST,
+            Outcome::Same => state.pause,
+            Outcome::Refused => AFTER_REFUSAL,
+        };
+        state.due = Some(now + jitter::around(pause));
+        state.pause = (pause * 2).min(LONGEST);
+    }
+}
+
+impl State {
+    fn new(version: &Version, now: Instant) -> Self {
+        Self {
+            version: version.clone(),
+            pause: SHORTEST,
+            due: Some(now + BEFORE_FIRST),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(schedule: &mut Schedule, keys: &[&str], version: &Version, now: Instant) {
+        schedule.replace(keys.iter().map(|key| (*key, version)), now);
+    }
+
+    fn taken(schedule: &mut Schedule, most: usize, now: Instant) -> Vec<Arc<str>> {
+        schedule
+            .take(most, now)
+            .into_iter()
+            .map(|(key, _)| key)
+            .collect()
+    }
+
+    #[test]
+    fn what_stays_as_it_is_is_looked_at_less_often_and_what_is_well_not_at_all() {
+        let (mut schedule, start, version) = (
+            Schedule::default(),
+            Instant::now(),
+            Version::of_generation(1),
+        );
+        plan(&mut schedule, &["a"], &version, start);
+        assert!(taken(&mut schedule, 9, start).is_empty(), "it has a moment");
+        let (mut looks, mut last) = (Vec::new(), start);
+        for tenths in 0..1200 {
+            let now = start + Duration::from_millis(100) * tenths;
+            for key in taken(&mut schedule, 9, now) {
+                looks.push(now - last);
+                last = now;
+                schedule.looked_at(&key, &version, Outcome::Same, now);
+            }
+        }
+        assert!((8..14).contains(&looks.len()), "{looks:?}");
+        assert!(
+            looks[1..]
+                .iter()
+                .all(|pause| *pause > Duration::from_millis(2_600)),
+            "{looks:?}"
+        );
+        assert!(
+            looks[5..]
+                .iter()
+                .all(|pause| *pause > Duration::from_secs(13)),
+            "{looks:?}"
+        );
+        plan(&mut schedule, &[], &version, last);
+        assert!(schedule.is_empty());
+    }
+
+    #[test]
+    fn many_take_their_turns_those_first_that_have_waited_longest() {
+        let (mut schedule, start, version) = (
+            Schedule::default(),
+            Instant::now(),
+            Version::of_generation(1),
+        );
+        plan(&mut schedule, &["c"], &version, start);
+        let later = start + Duration::from_millis(1);
+        plan(&mut schedule, &["a", "b", "c"], &version, later);
+        let now = later + BEFORE_FIRST;
+        assert_eq!(taken(&mut schedule, 2, now), ["c".into(), "a".into()]);
+        assert_eq!(
+            taken(&mut schedule, 2, now),
+            ["b".into()],
+            "none is looked at twice at once"
+        );
+    }
+
+    #[test]
+    fn a_newer_version_is_looked_at_soon_and_what_was_refused_late() {
+        let (mut schedule, start) = (Schedule::default(), Instant::now());
+        let (old, new) = (Version::of_generation(1), Version::of_generation(2));
+        plan(&mut schedule, &["a"], &old, start);
+        let now = start + BEFORE_FIRST;
+        let (key, _) = schedule.take(1, now).remove(0);
+        plan(&mut schedule, &["a"], &new, now);
+        schedule.looked_at(&key, &old, Outcome::Refused, now);
+        let now = now + BEFORE_FIRST;
+        assert_eq!(taken(&mut schedule, 1, now).len(), 1);
+        schedule.looked_at(&key, &new, Outcome::Refused, now);
+        assert!(taken(&mut schedule, 1, now + Duration::from_secs(200)).is_empty());
+        assert_eq!(
+            taken(&mut schedule, 1, now + Duration::from_secs(400)).len(),
+            1
+        );
+    }
+}
