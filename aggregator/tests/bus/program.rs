@@ -7,7 +7,7 @@ use std::process::Output;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::party::server;
+use crate::party::{Party, server};
 
 pub async fn aggregator(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_aggregator"));
@@ -189,6 +189,52 @@ async fn a_cluster_is_let_in_and_locked_out_from_the_command_line() {
     let revoked = aggregator(&[&["revoke", "cluster-a"], &link[..]].concat()).await;
     assert!(revoked.status.success(), "{}", said(&revoked));
     assert!(said(&revoked).contains("locked out"), "{}", said(&revoked));
+}
+
+#[tokio::test]
+async fn a_cluster_gets_labels_at_the_command_line_until_it_is_locked_out() {
+    let (server, _dir) = server().await;
+    let keys = server.keys().aggregator_dir();
+    let url = server.url();
+    let link = ["--nats-url", &url, "--bus-keys", keys.to_str().unwrap()];
+    let admin = Party::admin(&server).await;
+    let jetstream = async_nats::jetstream::new(admin.client);
+    let labels = async || -> Option<serde_json::Value> {
+        let bucket = jetstream.get_key_value("labels").await.ok()?;
+        let record = bucket.get("cluster-a").await.expect("an answer")?;
+        Some(serde_json::from_slice(&record).expect("JSON"))
+    };
+    for (label, field) in [
+        ("env", "KEY=VALUE"),
+        ("e v=x", "label key"),
+        ("env=x y", "label value"),
+    ] {
+        let arguments = [&["enroll", "cluster-a", "--label", label], &link[..]].concat();
+        let refused = aggregator(&arguments).await;
+        let said = said(&refused);
+        assert!(!refused.status.success(), "{said}");
+        assert!(said.contains("--label") && said.contains(field), "{said}");
+    }
+    assert_eq!(labels().await, None);
+    let enroll = [
+        "enroll",
+        "cluster-a",
+        "--label",
+        "env=prod",
+        "--label",
+        "region=eu",
+    ];
+    let enrolled = aggregator(&[&enroll, &link[..]].concat()).await;
+    assert!(enrolled.status.success(), "{}", said(&enrolled));
+    let expected = serde_json::json!({"env": "prod", "region": "eu"});
+    assert_eq!(labels().await, Some(expected.clone()));
+    // A second credential takes none away.
+    let again = aggregator(&[&["enroll", "cluster-a"], &link[..]].concat()).await;
+    assert!(again.status.success(), "{}", said(&again));
+    assert_eq!(labels().await, Some(expected));
+    let revoked = aggregator(&[&["revoke", "cluster-a"], &link[..]].concat()).await;
+    assert!(revoked.status.success(), "{}", said(&revoked));
+    assert_eq!(labels().await, None);
 }
 
 #[tokio::test]
