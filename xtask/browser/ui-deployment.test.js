@@ -183,7 +183,10 @@ test('lines are searched, filtered by container, wrapped and downloaded', async 
   const pod = (await page.getByRole('button', { name: /^Only / }).first().getAttribute('aria-label')).replace('Only ', '');
   await page.getByRole('button', { name: `Only ${pod}` }).click();
   await page.getByText(/^1 of \d+ containers$/).waitFor();
-  await page.keyboard.press('Escape');
+  await eventually('the address', () => new URL(page.url()).searchParams.get('only') === pod.replace(' / ', '/'));
+  await page.reload();
+  await page.getByText(/^1 of \d+ containers$/).waitFor();
+  await eventually('lines of it alone', async () => (await lines(page).locator('.source').count()) > 0);
   await page.getByLabel('Wrap').check();
   await eventually('lines are wrapped', () => lines(page).evaluate((log) => log.scrollWidth <= log.clientWidth));
 
@@ -248,7 +251,8 @@ test('lines are found by a regular expression, left out by word and level, and c
   const current = log.locator('.line.current');
   await current.getByText(time).waitFor();
   assert.ok((await log.getByText(text).count()) > 0, text);
-  await page.getByLabel('From when on').locator('option:checked').filter({ hasText: /^Since / }).waitFor({ state: 'attached' });
+  await log.getByText(shown[0][0]).first().waitFor();
+  await page.getByLabel('From when on').locator('option:checked').filter({ hasText: /^Around / }).waitFor({ state: 'attached' });
 });
 
 test('a session that ends while a log is followed is begun again, and no line is lost or comes twice', async (t) => {

@@ -8,12 +8,15 @@ export interface From {
   /** The last so many lines of each container. */
   tail: number;
   sinceSeconds?: number;
-  /** The time from which on, as `sortable` makes it: then the first line since is gone to. */
+  /** A time, as `sortable` makes it: the first line since is gone to, with what was written shortly before above it. */
   at?: string;
 }
 
 /** The most lines of one container that the API gives. */
 const MOST = 10_000;
+
+/** Seconds that are read before a time that is gone to. */
+const BEFORE = 60;
 
 export const froms = [
   { id: '100', label: 'Last 100 lines of each', tail: 100 },
@@ -29,8 +32,8 @@ export const froms = [
 export function fromNamed(id: string | null, now: number): From {
   const at = sortable(id);
   if (id !== null && at !== '') {
-    const sinceSeconds = Math.max(1, Math.ceil((now - Date.parse(id)) / 1_000) + 1);
-    return { id, label: `Since ${shownTime(at, 'local')}`, tail: MOST, sinceSeconds, at };
+    const sinceSeconds = Math.max(1, Math.ceil((now - Date.parse(id)) / 1_000)) + BEFORE;
+    return { id, label: `Around ${shownTime(at, 'local')}`, tail: MOST, sinceSeconds, at };
   }
   return froms.find((from) => from.id === id) ?? froms[0];
 }

@@ -18,7 +18,9 @@ export class LogView {
   query = $state('');
   onlyHits = $state(false);
   /** The containers that are not shown, by their id. */
-  hidden = $state.raw<Set<string>>(new Set());
+  #hidden = $state.raw<Set<string>>(new Set());
+  /** The only container that is shown, by its id, whichever come later. */
+  only = $state('');
   /** The row of the hit that was gone to. */
   current = $state<number>();
   /** The least grave lines that are shown. */
@@ -101,23 +103,30 @@ export class LogView {
     this.following = false;
   }
 
-  show(source: string, shown: boolean): void {
-    const others = [...this.hidden].filter((id) => id !== source);
-    this.hide(shown ? others : [...others, source]);
+  shows(source: string): boolean {
+    return this.only ? source === this.only : !this.#hidden.has(source);
   }
 
-  /** Hides these containers, and no others. */
-  hide(sources: string[]): void {
-    this.hidden = new Set(sources);
+  /** Shows one more container, or one less. */
+  show(source: string, shown: boolean): void {
+    const hidden = this.log.sources.all.map(({ id }) => id).filter((id) => !this.shows(id) && id !== source);
+    this.only = '';
+    this.#hidden = new Set(shown ? hidden : [...hidden, source]);
+    this.draw();
+  }
+
+  /** Shows one container alone; all of them without one. */
+  showOnly(source: string): void {
+    if (source === this.only) return;
+    this.only = source;
+    this.#hidden = new Set();
     this.draw();
   }
 
   #wanted(): LogRow[] {
     const { rows } = this.log.buffer;
-    const shown =
-      this.hidden.size === 0
-        ? rows.slice()
-        : rows.filter((row) => row.kind === 'note' || !this.hidden.has(row.source.id));
+    const showsAll = !this.only && this.#hidden.size === 0;
+    const shown = showsAll ? rows.slice() : rows.filter((row) => row.kind === 'note' || this.shows(row.source.id));
     const { search, level } = this;
     const onlyHits = this.onlyHits && search.finds;
     if (!onlyHits && !search.excludes && level === '') {
