@@ -157,7 +157,7 @@ test('a crash loop needs attention, with its reason and without green', async (t
   const containers = [{ name: 'app', image: 'shop/cart:out-of-memory' }];
   await patch(demo, deployment, { spec: { template: { spec: { containers } } } });
   const region = page.getByRole('region', { name: /Needs attention/ });
-  await region.getByText(/deployments? (is|are) degraded\.$/).waitFor();
+  await region.getByText(/deployments? (is|are) degraded\./).waitFor();
   assert.deepEqual(await violations(page), []);
   await region.getByRole('link', { name: 'See why' }).click();
   const row = page.getByRole('row').filter({ hasText: name }).filter({ hasText: namespace }).filter({ hasText: 'cluster-f' });
