@@ -88,6 +88,11 @@ test('the search takes labels of clusters, and says what is wrong with them', as
   await page.getByText(new RegExp(`^${totals.deployments} deployments$`)).waitFor();
   const rows = page.getByRole('grid', { name: 'Deployments' }).getByRole('row');
   assert.ok((await rows.nth(1).innerText()).includes('cluster-b'));
+  // A cluster that gets the label while the list is open comes into it by itself.
+  await (await signIn(demo)).patch('/clusters/cluster-c', { labels: { env: 'stage' } });
+  await rows.filter({ hasText: 'cluster-c' }).first().waitFor();
+  await (await signIn(demo)).patch('/clusters/cluster-c', { labels: { env: null } });
+  await rows.filter({ hasText: 'cluster-c' }).first().waitFor({ state: 'detached' });
   await search.fill('cluster-label:!env');
   await rows.filter({ hasText: 'cluster-c' }).first().waitFor();
   assert.equal(await rows.filter({ hasText: 'cluster-b' }).count(), 0);

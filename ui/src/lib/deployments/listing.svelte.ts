@@ -3,6 +3,7 @@
 import { SvelteMap } from 'svelte/reactivity';
 
 import { api, ask, type Schemas } from '$lib/api';
+import { fleet } from '$lib/fleet/fleet.svelte';
 import { Resource } from '$lib/list/resource.svelte';
 import { feed, type Change, type DeploymentChange } from '$lib/live/feed.svelte';
 
@@ -27,6 +28,8 @@ export class Listing {
   /** What is not in the rows and totals yet: by deployment how it is now, `gone`, or by cluster `turned`. */
   readonly missing = new SvelteMap<string, Health | 'gone' | 'turned'>();
   more = $state(false);
+  /** Of clusters, when the list was read: by them it may have been filtered. */
+  #labels = new Map<string, string>();
   #followed = false;
   #text: string | undefined;
   /** Milliseconds of the last reading. */
@@ -59,6 +62,7 @@ export class Listing {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.missing.clear();
+    this.#labels = new Map(fleet.all.map(({ cluster, labels }) => [cluster, JSON.stringify(labels)]));
     await this.page.load();
     this.#took = Date.now() - this.page.askedAt;
     if (this.#followed && this.page.value?.answers.timed_out) {
@@ -105,8 +109,18 @@ export class Listing {
     if (about.length > 0) {
       this.#patch(page, new Map(about.map((change) => [idOf(change), change])));
     }
-    changes.filter((change) => turned(change, page)).forEach((change) => this.missing.set(nameOf(change), 'turned'));
+    const differs = (change: Change) => turned(change, page) || this.#relabelled(change);
+    changes.filter(differs).forEach((change) => this.missing.set(nameOf(change), 'turned'));
     this.#readAgainLater(page);
+  }
+
+  /** Whether a filter by labels may choose otherwise now. */
+  #relabelled(change: Change): boolean {
+    if (change.kind !== 'cluster' || this.search.query.clusterLabelSelector === undefined) {
+      return false;
+    }
+    const { cluster, labels } = change.cluster;
+    return this.#labels.get(cluster) !== JSON.stringify(labels);
   }
 
   /** Puts changes into the rows that are there, and counts those that are not. */
