@@ -96,12 +96,12 @@ async fn a_container_that_waits_to_be_started_again_shows_its_last_run_at_once()
     let (_sim, stage, agent) = Stage::with(sim).await;
     let target = Target::create(&stage, "log-back-off", "crash:1").await;
     let pods = target.list_pods();
-    // By which pods wait, and after how many restarts.
+    // Whose container waits, the first of each pod, and after how many restarts.
     let waiting = async || {
         let pods = stage.ask(&pods).await.expect("pods").items;
         let web = pods
             .into_iter()
-            .map(|pod| (pod.pod, pod.containers[1].clone()));
+            .map(|pod| (pod.pod, pod.containers[0].clone()));
         let waits = web.filter(|(_, it)| it.reason.as_deref() == Some("CrashLoopBackOff"));
         waits
             .map(|(pod, it)| (pod, it.restarts))

@@ -168,8 +168,11 @@ async fn a_query_asks_and_counts_the_clusters_alone_that_its_selector_selects() 
         .await;
     assert_eq!(wrong.body["field"], "clusterLabelSelector", "{wrong:?}");
     // The question itself names those that are meant: the others do not answer it.
-    let questions = stack.admin().await.subscribe("fleet.deployments").await;
+    let bus = stack.admin().await;
+    let questions = bus.subscribe("fleet.deployments").await;
     let mut questions = questions.expect("a subscription");
+    // The server knows of it before the question comes over another connection.
+    bus.flush().await.expect("sent");
     assert_eq!(about("env=prod").await, "cluster-a");
     let question = questions.next().await.expect("a question");
     let question: Value = serde_json::from_slice(&question.payload).expect("JSON");
