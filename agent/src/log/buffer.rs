@@ -13,7 +13,7 @@ use super::source::LogSource;
 /// The most that a buffer holds.
 const CAPACITY: usize = 256 * 1024;
 
-/// Containers that are told of at once: with the longest names and problems, escaped, they are well within a chunk.
+/// Containers that are reported at once: with the longest names and problems, escaped, they are well within a chunk.
 const CONTAINERS: usize = 16;
 
 /// A bounded buffer.
@@ -28,7 +28,7 @@ struct Held {
     lines: VecDeque<LogLine>,
     bytes: usize,
     dropped: u64,
-    /// Those that were not told of since they changed.
+    /// Those that have changed and were not reported yet.
     changed: BTreeMap<LogSource, LogContainer>,
     not_followed: u32,
     /// The number above is another one than was taken last.
@@ -61,8 +61,8 @@ impl Buffer {
         self.filled.notify_one();
     }
 
-    /// Notes how it is with a container.
-    pub fn tell(&self, source: &LogSource, container: LogContainer) {
+    /// Notes the new state of a container.
+    pub fn report(&self, source: &LogSource, container: LogContainer) {
         self.held().changed.insert(source.clone(), container);
         self.filled.notify_one();
     }
@@ -191,12 +191,12 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_of_each_container_is_told_before_the_lines() {
+    fn the_newest_state_of_each_container_comes_before_the_lines() {
         let buffer = Buffer::default();
         let (source, mut container) = (source(0), container(0));
-        buffer.tell(&source, container.clone());
+        buffer.report(&source, container.clone());
         container.restarts = 1;
-        buffer.tell(&source, container.clone());
+        buffer.report(&source, container.clone());
         buffer.push(line("one".to_owned()));
         let taken = buffer.take(9, usize::MAX);
         assert_eq!((taken.containers, taken.lines.len()), (vec![container], 0));
@@ -207,12 +207,12 @@ mod tests {
     fn containers_fit_into_a_chunk_whatever_is_said_of_them() {
         let buffer = Buffer::default();
         for number in 0..100 {
-            buffer.tell(&source(number), container(number));
+            buffer.report(&source(number), container(number));
         }
-        let mut told = 0;
-        while told < 100 {
+        let mut reported = 0;
+        while reported < 100 {
             let taken = buffer.take(9, usize::MAX);
-            told += taken.containers.len();
+            reported += taken.containers.len();
             let bytes = serde_json::to_vec(&taken.containers).expect("JSON");
             assert!(bytes.len() < LogChunk::MAX_BYTES / 2);
         }

@@ -223,7 +223,8 @@ impl Follow {
                 buffer: self.buffer.clone(),
                 params,
                 position: Position::default(),
-                told: None,
+                refusal: None,
+                reported: None,
             };
             self.readers.spawn(async move {
                 reader.run().await;

@@ -1,4 +1,4 @@
-//! Follows the log of one container over its restarts and over breaks, until its pod is gone, and tells how it is with it.
+//! Follows the log of one container over its restarts and over breaks, until its pod is gone, and reports the container's state.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::buffer::Buffer;
 use super::lines::{Lines, to_line};
 use super::position::Position;
 use super::source::{LogSource, Run, run, shortened, state, status};
-use crate::kubernetes::{CallError, Kubernetes, Pod, ask};
+use crate::kubernetes::{Kubernetes, Pod, ask};
 
 const OPEN_WITHIN: Duration = Duration::from_secs(10);
 
@@ -37,8 +37,10 @@ pub struct Reader {
     /// Where to begin.
     pub params: LogParams,
     pub position: Position,
-    /// What was told of it last.
-    pub told: Option<LogContainer>,
+    /// Why its log could not be opened at the last try.
+    pub refusal: Option<String>,
+    /// What was reported of it last.
+    pub reported: Option<LogContainer>,
 }
 
 /// Which log of a container.
@@ -85,12 +87,9 @@ impl Reader {
                 }
             }
         }
-        let gone = self
-            .told
-            .take()
-            .map(|told| LogContainer { gone: true, ..told });
-        if let Some(gone) = gone {
-            self.buffer.tell(&self.source, gone);
+        if let Some(last) = self.reported.take() {
+            let gone = LogContainer { gone: true, ..last };
+            self.buffer.report(&self.source, gone);
         }
     }
 
@@ -99,7 +98,7 @@ impl Reader {
         loop {
             let run = {
                 let pod = self.pod.borrow_and_update().clone()?;
-                self.tell(state(&pod, &self.source));
+                self.report();
                 status(&pod, self.source.container.as_str()).and_then(run)
             };
             if let Some(run) = run
@@ -143,11 +142,13 @@ impl Reader {
             // Only the last but one run is kept by a node, and not for ever.
             Err(_) if which == Which::Previous => return End::NotOpened,
             Err(error) => {
-                self.tell_problem(Some(error));
+                self.refusal = Some(shortened(&Fault::from(error).message));
+                self.report();
                 return End::NotOpened;
             }
         };
-        self.tell_problem(None);
+        self.refusal = None;
+        self.report();
         let mut log = std::pin::pin!(log);
         let mut lines = Lines::new(log.as_mut());
         while let Ok(Ok(line)) = timeout(QUIET, lines.next()).await {
@@ -177,25 +178,16 @@ impl Reader {
         params
     }
 
-    /// Tells how it is with the container. What keeps its log from being opened stands until it is opened.
-    fn tell(&mut self, mut container: LogContainer) {
-        let told = self.told.take();
-        if container.problem.is_none() {
-            container.problem = told.as_ref().and_then(|told| told.problem.clone());
-        }
-        if told.as_ref() != Some(&container) {
-            self.buffer.tell(&self.source, container.clone());
-        }
-        self.told = Some(container);
-    }
-
-    fn tell_problem(&mut self, error: Option<CallError>) {
-        let problem = error.map(|error| shortened(&Fault::from(error).message));
-        if let Some(told) = &mut self.told
-            && told.problem != problem
-        {
-            told.problem = problem;
-            self.buffer.tell(&self.source, told.clone());
+    /// Reports the container's state where it has changed.
+    fn report(&mut self) {
+        let Some(pod) = self.pod.borrow().clone() else {
+            return;
+        };
+        let mut container = state(&pod, &self.source);
+        container.problem = container.problem.or_else(|| self.refusal.clone());
+        if self.reported.as_ref() != Some(&container) {
+            self.buffer.report(&self.source, container.clone());
+            self.reported = Some(container);
         }
     }
 }
