@@ -155,7 +155,10 @@ impl Clustered {
         let restarted = begun.elapsed();
         self.service
             .until("its outcome in the audit", async || {
-                let audit = self.service.get("/audit?cluster=cluster-a", &token).await;
+                let audit = self
+                    .service
+                    .get("/audit?cluster=cluster-a&outcome=succeeded", &token)
+                    .await;
                 let lines = audit.body["items"].as_array()?.clone();
                 let done = |line: &serde_json::Value| {
                     line["operation_id"] == id && line["outcome"] == "succeeded"
