@@ -158,7 +158,8 @@ fn test_in_browser(
     let mut node = Command::new("node");
     node.current_dir(&browser)
         // Each file starts a demo of its own, and waits most of the time.
-        .args(["--test", "--test-concurrency=2"])
+        // This reporter ends with what failed, and why.
+        .args(["--test", "--test-concurrency=2", "--test-reporter=spec"])
         .env("CHROMIUM", chromium);
     steps.run("browser tests", environment.given_to(&mut node))
 }
