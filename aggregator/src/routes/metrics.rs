@@ -51,8 +51,24 @@ fn known(method: &Method) -> &'static str {
         Method::GET => "GET",
         Method::HEAD => "HEAD",
         Method::POST => "POST",
+        Method::PATCH => "PATCH",
         Method::DELETE => "DELETE",
         Method::OPTIONS => "OPTIONS",
         _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_method_of_the_api_is_counted_by_its_name() {
+        let api = serde_json::to_value(crate::routes::api().get_openapi()).unwrap();
+        let paths = api["paths"].as_object().unwrap().values();
+        for name in paths.flat_map(|path| path.as_object().unwrap().keys()) {
+            let name = name.to_uppercase();
+            assert_eq!(known(&name.parse().unwrap()), name);
+        }
     }
 }
