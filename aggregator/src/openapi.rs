@@ -8,6 +8,8 @@ use utoipa::{IntoResponses, Modify, OpenApi};
 
 use crate::problem::{Hop, Problem, ProblemBody, ProblemCode};
 
+pub mod examples;
+
 /// The document without its paths, which the router adds.
 #[derive(OpenApi)]
 #[openapi(

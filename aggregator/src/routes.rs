@@ -23,7 +23,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::app::App;
 use crate::extract::BODY_LIMIT;
-use crate::openapi::Document;
+use crate::openapi::{Document, examples};
 use crate::problem::{Problem, ProblemCode};
 use crate::{origin, problem};
 
@@ -52,7 +52,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 /// Every call of the API, with the document that describes them.
 #[must_use]
 pub fn api() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(Document::openapi())
+    let mut api = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(session::login))
         .routes(routes!(session::logout))
         .routes(routes!(session::me))
@@ -79,7 +79,9 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(conditions::list_conditions))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
-        .routes(routes!(metrics::read_metrics))
+        .routes(routes!(metrics::read_metrics));
+    examples::add(api.get_openapi_mut());
+    api
 }
 
 /// The service that is put in its place once the bus and what is kept there can be used. Until then: that the process runs, and that

@@ -1,12 +1,17 @@
-// Whether the document of the API keeps to OpenAPI and describes every answer: no error and no warning.
+// Whether the document of the API keeps to OpenAPI, describes every answer, and has no example that its schema forbids: no error and no
+// warning.
 
 import { createConfig, lint } from '@redocly/openapi-core';
 
 const ref = new URL('../../aggregator/openapi.json', import.meta.url).pathname;
 const config = await createConfig({
   extends: ['recommended'],
-  // The items of a page are written out where they are used, and listed all the same.
-  rules: { 'no-unused-components': 'off' },
+  rules: {
+    'no-invalid-media-type-examples': 'error',
+    'no-invalid-schema-examples': 'error',
+    // The items of a page are written out where they are used, and listed all the same.
+    'no-unused-components': 'off',
+  },
 });
 const problems = await lint({ ref, config });
 for (const { severity, ruleId, message, location } of problems) {

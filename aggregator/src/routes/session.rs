@@ -43,7 +43,8 @@ type Cookies = AppendHeaders<Vec<(HeaderName, String)>>;
     post, path = "/login", tag = "Session", operation_id = "login", security(()),
     request_body(content(
         (JsonCredentials = "application/json", example = json!({"username": "ana", "password": "correct horse battery staple"})),
-        (PasswordForm = "application/x-www-form-urlencoded"),
+        (PasswordForm = "application/x-www-form-urlencoded",
+            example = json!({"grant_type": "password", "username": "ana", "password": "correct horse battery staple"})),
     )),
     responses(
         (status = 200, description = "A token, also set as a cookie for browsers", body = SignedIn),

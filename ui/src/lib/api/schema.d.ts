@@ -2027,6 +2027,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "continue": "xAli7ncHC4Gt5U-0GbJBtWDRL6sGjngKN4A6N147hvI",
+                     *       "items": [
+                     *         {
+                     *           "address": "203.0.113.7",
+                     *           "operation_id": "1a223007399-4d6fffac7e50287d",
+                     *           "outcome": "succeeded",
+                     *           "request_id": "9ab5664f9624ec87",
+                     *           "target": {
+                     *             "cluster": "cluster-a",
+                     *             "deployment_name": "customers",
+                     *             "namespace": "pay"
+                     *           },
+                     *           "time": "2026-11-28T16:32:41.888742845Z",
+                     *           "user": "ana",
+                     *           "verb": "restart"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuditPage"];
                 };
             };
@@ -2061,6 +2082,47 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "age_seconds": 2,
+                     *           "agent_version": "0.1.0",
+                     *           "agents": 1,
+                     *           "cluster": "cluster-a",
+                     *           "cluster_uid": "aeb83f2c-ff7c-4d33-b504-a5fa55838921",
+                     *           "conditions": [],
+                     *           "counts": {
+                     *             "deployments": 30,
+                     *             "health": {
+                     *               "failed": 1,
+                     *               "healthy": 28,
+                     *               "paused": 1
+                     *             },
+                     *             "namespaces": 3
+                     *           },
+                     *           "first_seen": "2026-11-28T16:29:51.640341998Z",
+                     *           "kubernetes_version": "v1.36.3+sim",
+                     *           "labels": {
+                     *             "env": "prod"
+                     *           },
+                     *           "last_seen": "2026-11-28T16:32:52.19800078Z",
+                     *           "presence": "online",
+                     *           "verbs": [
+                     *             "info",
+                     *             "namespaces",
+                     *             "deployments",
+                     *             "restart",
+                     *             "rollout",
+                     *             "log",
+                     *             "pods",
+                     *             "events",
+                     *             "fleet.deployments"
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["ClusterList"];
                 };
             };
@@ -2101,6 +2163,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "cluster": "prod-1",
+                     *       "operation_id": "1a22300a5c6-08cf20a79cfef2ca",
+                     *       "revoked": [
+                     *         "UDVMQCV7ZPZYTMHGEDA4BBKXTC3HVPCA5KSQ63RF6HLXZVPN6H2JZFRL"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["RevokedCluster"];
                 };
             };
@@ -2143,6 +2214,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "cluster": "cluster-a",
+                     *       "labels": {
+                     *         "env": "prod"
+                     *       },
+                     *       "operation_id": "1a22300738b-bcfc98422d5839cd"
+                     *     }
+                     */
                     "application/json": components["schemas"]["LabelledCluster"];
                 };
             };
@@ -2184,6 +2264,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "cluster": "prod-1",
+                     *       "jwt": "eyJ0eXAiOiJKV1QiLCJhbGciOiJlZDI1NTE5LW5rZXkifQ.…",
+                     *       "operation_id": "1a22300a56d-22dbe2e799b7f23f",
+                     *       "public_key": "UDVMQCV7ZPZYTMHGEDA4BBKXTC3HVPCA5KSQ63RF6HLXZVPN6H2JZFRL"
+                     *     }
+                     */
                     "application/json": components["schemas"]["EnrolledCluster"];
                 };
             };
@@ -2225,6 +2313,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "cluster": "prod-1",
+                     *       "command": "curl -fsS -X POST 'https://fleet.example/join/mca_…' | kubectl apply -f -",
+                     *       "expires_at": "2026-11-28T16:47:54.483363923Z",
+                     *       "operation_id": "1a22300a4d3-dc360e884ddf2a2f",
+                     *       "url": "https://fleet.example/join/mca_…"
+                     *     }
+                     */
                     "application/json": components["schemas"]["InvitedCluster"];
                 };
             };
@@ -2259,6 +2356,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "message": "/etc/aggregator/users.json: line 2, column 0: users.ana.password_hash: not an Argon2id hash in PHC form; make one with: aggregator user hash-password; users, passwords and grants stay those of the last good version, so removed users stay signed in: mend the file, it is read again within a second",
+                     *           "since": "2026-11-28T16:33:09.753297346Z",
+                     *           "type": "users_file_unusable"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["AggregatorConditions"];
                 };
             };
@@ -2318,6 +2426,62 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "answers": {
+                     *         "answered": 4,
+                     *         "misbehaving": 0,
+                     *         "offline": 0,
+                     *         "refused": 0,
+                     *         "timed_out": 0
+                     *       },
+                     *       "clusters": [
+                     *         {
+                     *           "cluster": "cluster-a",
+                     *           "deployments": 1,
+                     *           "milliseconds": 3,
+                     *           "state": "answered"
+                     *         }
+                     *       ],
+                     *       "continue": "eyJxdWVyeSI6Ii1xLWtjZDRMejJOMUZKQzAi…",
+                     *       "items": [
+                     *         {
+                     *           "available": 2,
+                     *           "cluster": "cluster-a",
+                     *           "created_at": "2026-10-15T04:15:25Z",
+                     *           "deployment_name": "admin-ui",
+                     *           "health": "failed",
+                     *           "images": [
+                     *             "registry.example.com/pay/admin-ui:does-not-exist"
+                     *           ],
+                     *           "labels": {
+                     *             "app": "admin-ui",
+                     *             "team": "platform",
+                     *             "tier": "frontend"
+                     *           },
+                     *           "namespace": "pay",
+                     *           "ready": 2,
+                     *           "reason": "ImagePullBackOff: Back-off pulling image \"registry.example.com/pay/admin-ui:does-not-exist\"; the progress deadline was exceeded: ReplicaSet \"admin-ui-xcm8j29kqx\" has timed out progressing.",
+                     *           "replicas": 2,
+                     *           "updated": 1
+                     *         }
+                     *       ],
+                     *       "totals": {
+                     *         "deployments": 4,
+                     *         "health": {
+                     *           "failed": 4
+                     *         },
+                     *         "images": [
+                     *           {
+                     *             "clusters": 4,
+                     *             "deployments": 4,
+                     *             "image": "registry.example.com/pay/admin-ui:does-not-exist"
+                     *           }
+                     *         ],
+                     *         "other_images": 0
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["FleetPage"];
                 };
             };
@@ -2376,6 +2540,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "continue": "pay/admin-ui",
+                     *       "items": [
+                     *         {
+                     *           "available": 2,
+                     *           "created_at": "2026-10-15T04:15:25Z",
+                     *           "deployment_name": "admin-ui",
+                     *           "health": "failed",
+                     *           "images": [
+                     *             "registry.example.com/pay/admin-ui:does-not-exist"
+                     *           ],
+                     *           "labels": {
+                     *             "app": "admin-ui",
+                     *             "team": "platform",
+                     *             "tier": "frontend"
+                     *           },
+                     *           "namespace": "pay",
+                     *           "ready": 2,
+                     *           "reason": "ImagePullBackOff: Back-off pulling image \"registry.example.com/pay/admin-ui:does-not-exist\"; the progress deadline was exceeded: ReplicaSet \"admin-ui-xcm8j29kqx\" has timed out progressing.",
+                     *           "replicas": 2,
+                     *           "updated": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Page_DeploymentSummary"];
                 };
             };
@@ -2425,6 +2615,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "continue": "1795883567000000000/customers.cade78c291d18e22",
+                     *       "items": [
+                     *         {
+                     *           "count": 1,
+                     *           "message": "Scaled down replica set customers-blkhw6bp4q from 1 to 0",
+                     *           "object": "Deployment/customers",
+                     *           "reason": "ScalingReplicaSet",
+                     *           "time": "2026-11-28T16:32:47Z",
+                     *           "type": "Normal"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Page_EventSummary"];
                 };
             };
@@ -2462,6 +2667,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "by": "ana",
+                     *           "cluster": "prod-1",
+                     *           "created_at": "2026-11-28T16:32:54.487147179Z",
+                     *           "expires_at": "2026-11-28T16:47:54.487147179Z",
+                     *           "id": "c52ff0a8dea2b6f44666f07c5c4af1d6f5907395516acfee4c006b2c69c1c73f"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["InvitationList"];
                 };
             };
@@ -2499,6 +2717,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "cluster": "prod-1",
+                     *       "operation_id": "1a22300a53f-b0fc50ac2c6ec5ed"
+                     *     }
+                     */
                     "application/json": components["schemas"]["WithdrawnInvitation"];
                 };
             };
@@ -2536,6 +2760,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example # The API server refuses every pod in it that asks for more than the profile `restricted` allows.
+                     *     apiVersion: v1
+                     *     kind: Namespace
+                     *     metadata:
+                     *       name: multi-cluster-aggregator
+                     *       labels:
+                     *         app.kubernetes.io/part-of: multi-cluster-aggregator
+                     *         pod-security.kubernetes.io/enforce: restricted
+                     *         pod-security.kubernetes.io/audit: restricted
+                     *         pod-security.kubernetes.io/warn: restricted
+                     *     ---
+                     *     # …
+                     */
                     "application/yaml": string;
                 };
             };
@@ -2570,6 +2808,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example ok */
                     "text/plain": string;
                 };
             };
@@ -2608,6 +2847,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "containers": [
+                     *         {
+                     *           "container": "app",
+                     *           "pod": "customers-r2ksr89sct-5wzxl",
+                     *           "restarts": 0,
+                     *           "status": "Running"
+                     *         }
+                     *       ],
+                     *       "lines": [
+                     *         {
+                     *           "container": "app",
+                     *           "pod": "customers-r2ksr89sct-hx466",
+                     *           "text": "INFO request method=PUT path=/metrics status=200 duration_ms=138 seq=5",
+                     *           "time": "2026-11-28T16:32:53Z"
+                     *         }
+                     *       ],
+                     *       "truncated": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["LogAnswer"];
                 };
             };
@@ -2646,6 +2906,13 @@ export interface operations {
                  *     }
                  */
                 "application/json": components["schemas"]["JsonCredentials"];
+                /**
+                 * @example {
+                 *       "grant_type": "password",
+                 *       "password": "correct horse battery staple",
+                 *       "username": "ana"
+                 *     }
+                 */
                 "application/x-www-form-urlencoded": components["schemas"]["PasswordForm"];
             };
         };
@@ -2656,6 +2923,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "access_token": "mca_…",
+                     *       "expires_in": 43200,
+                     *       "token_type": "bearer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["SignedIn"];
                 };
             };
@@ -2738,6 +3012,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "dropped": 0,
+                     *       "lines": [
+                     *         {
+                     *           "container": "app",
+                     *           "pod": "customers-r2ksr89sct-5wzxl",
+                     *           "text": "INFO request method=PUT path=/metrics status=200 duration_ms=54 seq=4",
+                     *           "time": "2026-11-28T16:32:54Z"
+                     *         }
+                     *       ],
+                     *       "sequence": 3
+                     *     }
+                     */
                     "text/event-stream": components["schemas"]["LogChunk"];
                 };
             };
@@ -2775,6 +3063,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "grants": [
+                     *         {
+                     *           "clusters": [
+                     *             "*"
+                     *           ],
+                     *           "namespaces": [
+                     *             "*"
+                     *           ],
+                     *           "rights": [
+                     *             "read",
+                     *             "logs",
+                     *             "restart",
+                     *             "scale",
+                     *             "pause",
+                     *             "resume",
+                     *             "undo",
+                     *             "image",
+                     *             "enroll",
+                     *             "audit"
+                     *           ],
+                     *           "role": "admin"
+                     *         }
+                     *       ],
+                     *       "session": {
+                     *         "created_at": "2026-11-28T16:32:41.817347561Z"
+                     *       },
+                     *       "user": "ana"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Me"];
                 };
             };
@@ -2809,6 +3128,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example # HELP aggregator_clusters Clusters by whether their agents are heard.
+                     *     # TYPE aggregator_clusters gauge
+                     *     aggregator_clusters{presence="online"} 4
+                     *     aggregator_clusters{presence="offline"} 0
+                     *     aggregator_clusters{presence="stale"} 0
+                     *     # EOF
+                     */
                     "application/openmetrics-text": string;
                 };
             };
@@ -2851,6 +3178,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "continue": "default",
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-08-20T16:29:49Z",
+                     *           "deployments": 15,
+                     *           "namespace": "default",
+                     *           "phase": "Active"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Page_NamespaceSummary"];
                 };
             };
@@ -2900,6 +3240,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "continue": "customers-r2ksr89sct-5wzxl",
+                     *       "items": [
+                     *         {
+                     *           "containers": [
+                     *             {
+                     *               "container": "app",
+                     *               "image": "registry.example.com/pay/customers:1.5.13",
+                     *               "ready": true,
+                     *               "restarts": 0,
+                     *               "state": "running"
+                     *             }
+                     *           ],
+                     *           "created_at": "2026-11-28T16:32:44Z",
+                     *           "node": "node-3",
+                     *           "pod": "customers-r2ksr89sct-5wzxl",
+                     *           "ready": true,
+                     *           "replica_set": "customers-r2ksr89sct",
+                     *           "restarts": 0,
+                     *           "status": "Running"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Page_PodSummary"];
                 };
             };
@@ -2937,6 +3302,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example ok
+                     *     degraded: users_file_unusable
+                     */
                     "text/plain": string;
                 };
             };
@@ -2975,6 +3344,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "cluster": "cluster-a",
+                     *       "deployment_name": "customers",
+                     *       "namespace": "pay",
+                     *       "operation_id": "1a223007399-4d6fffac7e50287d",
+                     *       "outcome": "succeeded",
+                     *       "restarted_at": "2026-11-28T16:32:41Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Done_Restarted"];
                 };
             };
@@ -3019,6 +3398,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "available": 2,
+                     *       "deployment_name": "customers",
+                     *       "generation": 3,
+                     *       "message": "rolled out",
+                     *       "namespace": "pay",
+                     *       "observed_generation": 3,
+                     *       "problems": [],
+                     *       "ready": 2,
+                     *       "replicas": 2,
+                     *       "restarted_at": "2026-11-28T16:32:41Z",
+                     *       "revision": 3,
+                     *       "state": "complete",
+                     *       "total": 2,
+                     *       "updated": 2
+                     *     }
+                     */
                     "application/json": components["schemas"]["Rollout"];
                 };
             };
@@ -3063,6 +3460,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "available": 2,
+                     *       "deployment_name": "customers",
+                     *       "generation": 3,
+                     *       "message": "the controller has not seen the newest version yet",
+                     *       "namespace": "pay",
+                     *       "observed_generation": 2,
+                     *       "problems": [],
+                     *       "ready": 2,
+                     *       "replicas": 2,
+                     *       "restarted_at": "2026-11-28T16:32:41Z",
+                     *       "revision": 2,
+                     *       "state": "progressing",
+                     *       "total": 2,
+                     *       "updated": 2
+                     *     }
+                     */
                     "text/event-stream": components["schemas"]["Rollout"];
                 };
             };
@@ -3110,6 +3525,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example event: reset
+                     *     id: d3b3219ac32860ce-8226655764392314003
+                     *     data: {"reason":"started"}
+                     *
+                     *     event: deployment
+                     *     id: d3b3219ac32860ce-5393607575952112271
+                     *     data: {"cluster":"cluster-a","namespace":"pay","deployment_name":"customers","deployment":{"cluster":"cluster-a","namespace":"pay","deployment_name":"customers","replicas":2,"ready":2,"updated":1,"available":2,"images":["registry.example.com/pay/customers:1.5.13"],"health":"progressing","reason":"1 of 2 replicas are of the newest version","restarted_at":"2026-11-28T16:32:41Z","created_at":"2026-10-09T20:34:37Z","labels":{"app":"customers","team":"platform","tier":"frontend"}}}
+                     */
                     "text/event-stream": string;
                 };
             };
