@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod authority;
+pub mod cargo;
 pub mod condition;
 pub mod control_plane;
 pub mod data_dir;

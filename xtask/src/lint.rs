@@ -6,16 +6,16 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use xtask::programs::{Profile, Programs};
-use xtask::workspace;
+use xtask::{cargo, workspace};
 
-use crate::step::{Steps, cargo};
+use crate::step::Steps;
 use crate::{node, ui};
 
 const CARGO_DENY: &str = "0.20.2";
 
 pub async fn run() -> Result<()> {
     let mut steps = Steps::default();
-    steps.run("format", cargo().args(["fmt", "--all", "--check"]))?;
+    steps.run("format", cargo::command().args(["fmt", "--all", "--check"]))?;
     let clippy = [
         "clippy",
         "--workspace",
@@ -25,7 +25,7 @@ pub async fn run() -> Result<()> {
     ];
     steps.run(
         "clippy",
-        cargo().args(clippy).args(["--", "-D", "warnings"]),
+        cargo::command().args(clippy).args(["--", "-D", "warnings"]),
     )?;
     check_compose(&mut steps)?;
     check_dependencies(&mut steps)?;
@@ -95,7 +95,7 @@ fn cargo_deny() -> Result<PathBuf> {
         return Ok(program);
     }
     println!("==> install cargo-deny {CARGO_DENY}");
-    let status = cargo()
+    let status = cargo::command()
         .args([
             "install",
             "--quiet",

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use tokio::process::Command;
 
+use crate::cargo;
+
 pub struct Programs {
     pub agent: PathBuf,
     pub aggregator: PathBuf,
@@ -52,7 +54,7 @@ impl Programs {
 
 /// Builds the programs of these packages where this program itself was built. The answer is the directory in which they lie.
 pub async fn build(packages: &[&str], profile: Profile) -> Result<PathBuf> {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = Command::from(cargo::command());
     command.args(["build", "--quiet"]);
     for package in packages {
         command.args(["-p", package]);

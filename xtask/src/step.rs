@@ -36,11 +36,3 @@ impl Steps {
         Ok(())
     }
 }
-
-/// The cargo that runs this program.
-pub fn cargo() -> Command {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.current_dir(xtask::workspace::root());
-    command
-}

@@ -8,9 +8,9 @@ use std::process::Command;
 use anyhow::{Result, bail};
 use clap::Args;
 use xtask::nats_server::binary;
-use xtask::{go_tools, nats_cli, required, workspace};
+use xtask::{cargo, go_tools, nats_cli, required, workspace};
 
-use crate::step::{Steps, cargo};
+use crate::step::Steps;
 use crate::{chromium, node, ui};
 
 /// Runs all tests: Rust, a real Kubernetes API, the nats CLI, the browser; says what was skipped and why
@@ -30,7 +30,7 @@ pub fn run(options: &Options) -> Result<()> {
     let reports = tempfile::tempdir()?;
     let reports = reports.path().join("skipped");
     let environment = Environment::prepare(options, &mut skipped, &reports)?;
-    let mut tests = cargo();
+    let mut tests = cargo::command();
     tests.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
     steps.run("Rust tests", environment.given_to(&mut tests))?;
     test_ui(&mut skipped, &mut steps)?;
@@ -161,5 +161,7 @@ fn test_in_browser(
         // This reporter ends with what failed, and why.
         .args(["--test", "--test-concurrency=2", "--test-reporter=spec"])
         .env("CHROMIUM", chromium);
+    // They start demos, which cargo builds.
+    cargo::forget_package(&mut node);
     steps.run("browser tests", environment.given_to(&mut node))
 }
