@@ -1,14 +1,12 @@
 //! Pages of an ordered list: where one starts, and how it is filled. Pure.
 
 use bus_schema::page::{Room, take};
-use bus_schema::{Fault, FaultCode, PAGE_BYTES, Page};
+use bus_schema::{Fault, PAGE_BYTES, Page};
 
 /// The fault for a `continue` that no list gave out.
 pub fn not_a_cursor(why: &str) -> Fault {
-    Fault::new(
-        FaultCode::InvalidRequest,
-        format!("continue: not from an earlier page of this list: {why}"),
-    )
+    let why = format!("not from an earlier page of this list: {why}");
+    Fault::in_field("continue", why)
 }
 
 /// A page of at most `limit` items. `cursor` says how the next page finds the item that was the last of this one.

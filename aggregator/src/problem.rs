@@ -228,7 +228,10 @@ impl From<Fault> for Problem {
             FaultCode::UnknownVerb => ProblemCode::AgentTooOld,
             FaultCode::Internal | FaultCode::Other(_) => ProblemCode::AgentMisbehaves,
         };
-        Self::new(code, fault.message)
+        Self {
+            field: fault.field,
+            ..Self::new(code, fault.message)
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! How a request fails. On the wire: the headers of the NATS services convention (ADR-32) and this as the JSON body.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// A failure with a code for programs and a message for people.
@@ -10,6 +12,9 @@ pub struct Fault {
     pub code: FaultCode,
     /// Names what is wrong and what would be right. May change; not for programs.
     pub message: String,
+    /// The part of the request that is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
 }
 
 impl Fault {
@@ -19,6 +24,16 @@ impl Fault {
         Self {
             code,
             message: message.into(),
+            field: None,
+        }
+    }
+
+    /// The request is wrong in this field.
+    #[must_use]
+    pub fn in_field(field: &str, why: impl fmt::Display) -> Self {
+        Self {
+            field: Some(field.to_owned()),
+            ..Self::new(FaultCode::InvalidRequest, format!("{field}: {why}"))
         }
     }
 

@@ -2,12 +2,10 @@
 
 use jiff::Timestamp;
 
-use crate::{
-    DeploymentFilter, Fault, FaultCode, Health, HealthFilter, ImagePattern, Pattern, Selector,
-};
+use crate::{DeploymentFilter, Fault, Health, HealthFilter, ImagePattern, Pattern, Selector};
 
-/// What is looked for has no more bytes than this: with many stars in it, a longer one would take long.
-const TEXT_BYTES: usize = 512;
+/// What is looked for has no more characters than this: with many stars in it, a longer one would take long.
+const TEXT_CHARACTERS: usize = 512;
 
 /// A deployment as far as filters, orders and totals look at it, wherever it is kept.
 pub trait Listed<'a>: Copy {
@@ -44,7 +42,7 @@ impl Filter {
     /// Reads what is to be read in it.
     ///
     /// # Errors
-    /// [`FaultCode::InvalidRequest`], with the field that is wrong.
+    /// [`crate::FaultCode::InvalidRequest`], with the field that is wrong.
     pub fn new(wanted: DeploymentFilter) -> Result<Self, Fault> {
         let DeploymentFilter {
             namespaces,
@@ -54,12 +52,14 @@ impl Filter {
             health,
         } = wanted;
         for (field, text) in [("q", &q), ("image", &image)] {
-            if text.as_ref().is_some_and(|text| text.len() > TEXT_BYTES) {
-                return Err(invalid(format!("{field}: longer than {TEXT_BYTES} bytes")));
+            let characters = text.as_ref().map_or(0, |text| text.chars().count());
+            if characters > TEXT_CHARACTERS {
+                let why = format!("longer than {TEXT_CHARACTERS} characters");
+                return Err(Fault::in_field(field, why));
             }
         }
         let selector = Selector::parse(label_selector.as_deref().unwrap_or_default())
-            .map_err(|error| invalid(format!("label_selector: {error}")))?;
+            .map_err(|error| Fault::in_field("label_selector", error))?;
         Ok(Self {
             namespaces,
             selector,
@@ -84,8 +84,4 @@ impl Filter {
             && self.image.as_ref().is_none_or(image)
             && self.selector.matches(|key| deployment.label(key))
     }
-}
-
-fn invalid(message: String) -> Fault {
-    Fault::new(FaultCode::InvalidRequest, message)
 }

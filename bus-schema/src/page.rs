@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Fault, FaultCode};
+use crate::Fault;
 
 /// Items of a page when the request names no limit.
 pub const DEFAULT_LIMIT: u32 = 500;
@@ -42,16 +42,14 @@ impl<T> Page<T> {
 /// How many items a page may have; a number out of range is refused rather than bent.
 ///
 /// # Errors
-/// [`FaultCode::InvalidRequest`] for such a number.
+/// [`crate::FaultCode::InvalidRequest`] for such a number.
 pub fn limit(asked: Option<u32>) -> Result<usize, Fault> {
     let limit = asked.unwrap_or(DEFAULT_LIMIT);
     if (1..=MAX_LIMIT).contains(&limit) {
         return Ok(limit as usize);
     }
-    Err(Fault::new(
-        FaultCode::InvalidRequest,
-        format!("limit: {limit} is not between 1 and {MAX_LIMIT}"),
-    ))
+    let why = format!("{limit} is not between 1 and {MAX_LIMIT}");
+    Err(Fault::in_field("limit", why))
 }
 
 /// How much a page holds.
@@ -90,8 +88,8 @@ mod tests {
     fn limits_out_of_range_are_refused_by_name() {
         for asked in [0, MAX_LIMIT + 1] {
             let fault = limit(Some(asked)).unwrap_err();
-            assert_eq!(fault.code, FaultCode::InvalidRequest);
-            assert!(fault.message.starts_with("limit"), "{fault}");
+            assert_eq!(fault.code, crate::FaultCode::InvalidRequest);
+            assert_eq!(fault.field.as_deref(), Some("limit"), "{fault}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `log`: the last lines of all containers of a deployment, or a stream of them.
 
 use bus_schema::verb::{LogReply, ReadLog};
-use bus_schema::{Fault, FaultCode, LogContainer};
+use bus_schema::{Fault, LogContainer};
 use futures::{StreamExt, stream};
 
 use crate::agent::{Cx, Requester};
@@ -62,19 +62,18 @@ async fn gather(
 }
 
 fn check(request: &ReadLog, requester: Requester) -> Result<(), Fault> {
-    let refuse = |message: String| Err(Fault::new(FaultCode::InvalidRequest, message));
+    let refuse = |field: &str, why: &str| Err(Fault::in_field(field, why));
     match (request.tail, request.follow && request.previous) {
-        _ if request.since_seconds == Some(0) => {
-            refuse("since_seconds: 0 is less than 1".to_owned())
-        }
+        _ if request.since_seconds == Some(0) => refuse("since_seconds", "0 is less than 1"),
         (Some(tail), _) if tail > ReadLog::MAX_TAIL => {
-            refuse(format!("tail: {tail} is more than {}", ReadLog::MAX_TAIL))
+            let why = format!("{tail} is more than {}", ReadLog::MAX_TAIL);
+            refuse("tail", &why)
         }
-        (_, true) => refuse("previous: a run that has ended cannot be followed".to_owned()),
+        (_, true) => refuse("previous", "a run that has ended cannot be followed"),
         // A person's credential could neither grant credit nor listen, and would keep others from it.
         _ if request.follow && requester == Requester::Person => refuse(
-            "follow: only an aggregator can follow a log over the bus; ask it for GET /logs/{cluster}/{namespace}/{deployment_name}/watch"
-                .to_owned(),
+            "follow",
+            "only an aggregator can follow a log over the bus; ask it for GET /logs/{cluster}/{namespace}/{deployment_name}/watch",
         ),
         _ => Ok(()),
     }

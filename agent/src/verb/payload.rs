@@ -48,10 +48,10 @@ pub fn write<T: Serialize>(reply: &T) -> Result<Vec<u8>, Fault> {
 }
 
 fn describe(field: Option<String>, error: &serde_json::Error) -> Fault {
-    invalid(match field {
-        Some(field) => format!("{field}: {error}"),
-        None => error.to_string(),
-    })
+    match field {
+        Some(field) => Fault::in_field(&field, error),
+        None => invalid(error.to_string()),
+    }
 }
 
 /// The field without which the rest would be accepted. Fields of a flattened struct are read last and without their

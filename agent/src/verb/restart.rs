@@ -41,11 +41,11 @@ fn check(time: Timestamp, now: Timestamp) -> Result<(), Fault> {
     if !RestartDeployment::is_too_far_ahead(time, now) {
         return Ok(());
     }
-    let message = format!(
-        "restarted_at: {time} is more than {} minutes ahead of {now}; leave it out to restart now",
+    let why = format!(
+        "{time} is more than {} minutes ahead of {now}; leave it out to restart now",
         RESTART_AHEAD.as_secs() / 60
     );
-    Err(Fault::new(FaultCode::InvalidRequest, message))
+    Err(Fault::in_field("restarted_at", why))
 }
 
 async fn read(cx: &Cx, request: &RestartDeployment, order: &Order) -> Result<Deployment, Fault> {

@@ -76,6 +76,10 @@ fn faults() {
         "fault",
         &Fault::new(FaultCode::NotFound, "deployment \"shop/cart\" not found"),
     );
+    golden(
+        "fault.field",
+        &Fault::in_field("limit", "0 is not between 1 and 5000"),
+    );
 }
 
 #[test]
