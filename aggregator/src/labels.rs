@@ -21,14 +21,21 @@ pub const LABELS_PER_CLUSTER: usize = 32;
 /// The labels of one cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
-#[schema(value_type = BTreeMap<String, LabelValue>, example = json!({"env": "prod", "region": "eu"}))]
+#[schema(value_type = BTreeMap<LabelKey, LabelValue>, example = json!({"env": "prod", "region": "eu"}))]
 pub struct Labels(BTreeMap<LabelKey, LabelValue>);
 
 /// What is to change: by key a new value, or `null` for a label that is to go (RFC 7396).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(transparent)]
-#[schema(value_type = BTreeMap<String, Option<String>>, example = json!({"env": "prod", "old": null}))]
+#[schema(value_type = BTreeMap<LabelKey, NewLabelValue>, example = json!({"env": "prod", "old": null}))]
 pub struct LabelPatch(BTreeMap<LabelKey, Option<LabelValue>>);
+
+/// A new value, or `null` for a label that is to go.
+// The macro takes no `Option` of another schema as the value of a map.
+#[derive(ToSchema)]
+#[schema(value_type = Option<String>, pattern = "^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$", max_length = 63)]
+#[expect(dead_code, reason = "its schema is used, not its value")]
+struct NewLabelValue(Option<LabelValue>);
 
 /// Why labels were not changed.
 #[derive(Debug, thiserror::Error)]

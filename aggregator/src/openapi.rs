@@ -24,7 +24,7 @@ pub mod examples;
         (name = "Activity", description = "Who did what"),
         (name = "Health", description = "For probes"),
     ),
-    components(schemas(ProblemBody)),
+    components(schemas(ProblemBody, bus_schema::Pattern)),
     security(("password" = [])),
     servers((url = "/")),
     modifiers(&SecuritySchemes, &Failures)

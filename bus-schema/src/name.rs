@@ -151,7 +151,7 @@ names! {
         r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", 1 to 63;
     /// The key of a label: a name, after a DNS-1123 subdomain and `/` if it has a prefix.
     LabelKey, "label key", is_label_key, LABEL_KEY,
-        r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*/)?[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$", 1 to 317;
+        r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$", 1 to 317;
     /// The value of a label, which may be empty.
     LabelValue, "label value", is_label_value, LABEL_VALUE,
         r"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$", 0 to 63;

@@ -9,7 +9,7 @@ use crate::ClusterName;
 /// A name of a cluster or namespace in which each `*` stands for any characters, also none.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String, max_length = 63))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String, pattern = "^[a-z0-9*-]+$", min_length = 1, max_length = 63))]
 pub struct Pattern(String);
 
 /// The text is not a pattern.

@@ -48,8 +48,9 @@ pub struct Agent {
 }
 
 /// The name of an image: a registry's address, a path, a tag or digest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(try_from = "String")]
+#[schema(value_type = String, pattern = "^[A-Za-z0-9][A-Za-z0-9._/:@-]*$", min_length = 1, max_length = 512)]
 pub struct ImageName(String);
 
 /// What is not an [`ImageName`].

@@ -39,7 +39,7 @@ pub struct Filter {
     #[param(max_length = 512)]
     image: Option<String>,
     /// Of one of these healths.
-    #[param(value_type = Option<Vec<Health>>, style = Form, explode = false)]
+    #[param(value_type = Option<Vec<Health>>, style = Form, explode = false, min_items = 1)]
     health: Option<String>,
     /// At most this many items, 500 if absent.
     #[param(minimum = 1, maximum = 5000)]
@@ -59,12 +59,18 @@ pub async fn list_deployments(
     Query(filter): Query<Filter>,
 ) -> Result<Relayed, Problem> {
     let health = filter.health.as_deref().map(query::healths);
+    let label_selector = filter.label_selector.as_deref().map(query::label_selector);
+    let q = filter.q.as_deref().map(|q| query::looked_for("q", q));
+    let image = filter
+        .image
+        .as_deref()
+        .map(|image| query::looked_for("image", image));
     let request = ListDeployments {
         cluster_uid: None,
         namespace: Some(namespace),
-        label_selector: filter.label_selector,
-        q: filter.q,
-        image: filter.image,
+        label_selector: label_selector.transpose()?,
+        q: q.transpose()?,
+        image: image.transpose()?,
         health: health.transpose()?.unwrap_or_default(),
         limit: filter.limit,
         next: filter.next,

@@ -30,10 +30,12 @@ pub struct ClusterPath {
 #[schema(example = json!({}))]
 pub struct EnrollBody {
     /// What `agent keygen FILE CLUSTER` printed, a public key and the proof of its private key: then the answer has no private key in it.
+    #[schema(pattern = r"^U[A-Z2-7]{55}\.[A-Za-z0-9_-]{86}$")]
     credential_request: Option<String>,
     /// The nats-server as the cluster reaches it, if not as `--agent-nats-url` says.
     nats_url: Option<String>,
     /// The agent's image, if not the one that `--agent-image` names.
+    #[schema(value_type = Option<ImageName>)]
     image: Option<String>,
     /// Labels of the cluster, beside those that it has: for those who may enroll every cluster.
     #[serde(default)]
@@ -74,6 +76,7 @@ pub struct RevokedCluster {
 #[into_params(parameter_in = Query)]
 pub struct RevokeQuery {
     /// Only the credential with this public key; the cluster is not forgotten then.
+    #[param(pattern = "^U[A-Z2-7]{55}$")]
     key: Option<String>,
 }
 

@@ -16,7 +16,7 @@ use super::enrolment::{ClusterPath, agent};
 use crate::actor::Actor;
 use crate::app::App;
 use crate::client_address::ClientAddress;
-use crate::enrolment::{EnrolmentError, Given, INVITATION_LASTS, Invitation};
+use crate::enrolment::{EnrolmentError, Given, INVITATION_LASTS, ImageName, Invitation};
 use crate::extract;
 use crate::fleet::{RequestId, may_label};
 use crate::grants::Grants;
@@ -38,6 +38,7 @@ pub struct InviteBody {
     /// The nats-server as the cluster reaches it, if not as `--agent-nats-url` says.
     nats_url: Option<String>,
     /// The agent's image, if not the one that `--agent-image` names.
+    #[schema(value_type = Option<ImageName>)]
     image: Option<String>,
     /// Labels that the cluster gets when the command is run, beside those that it has: for those who may enroll every cluster.
     #[serde(default)]

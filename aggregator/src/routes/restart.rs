@@ -23,6 +23,7 @@ pub struct RestartBody {
     /// The namespace.
     namespace: Namespace,
     /// The deployment.
+    #[schema(required, value_type = DeploymentName)]
     deployment_name: Option<DeploymentName>,
 }
 

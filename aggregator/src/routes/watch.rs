@@ -25,11 +25,11 @@ use crate::watch::{SelectedClusters, View};
 /// this stream because its reader is too slow: read the lists again. `problem` comes before the stream ends by itself.
 #[utoipa::path(get, path = "/watch", tag = "Fleet",
     params(
-        ("cluster" = Option<Vec<String>>, Query, explode = false,
+        ("cluster" = Option<Vec<bus_schema::Pattern>>, Query, explode = false, min_items = 1, max_items = 100,
             description = "Only these clusters: names in which `*` stands for any characters, separated by commas or repeated."),
         ("clusterLabelSelector" = Option<String>, Query,
             description = "Only clusters whose labels this Kubernetes label selector selects. When others are selected than before, a `gap` says so."),
-        ("namespace" = Option<Vec<String>>, Query, explode = false, description = "Only deployments in these namespaces, likewise."),
+        ("namespace" = Option<Vec<bus_schema::Pattern>>, Query, explode = false, min_items = 1, max_items = 100, description = "Only deployments in these namespaces, likewise."),
         ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was received."),
     ),
     responses((status = 200, description = "Events: what changes", content_type = "text/event-stream", body = String), OwnProblem))]

@@ -150,6 +150,12 @@ async fn paths_methods_and_queries_that_are_none_are_problems_too() {
         )
         .await;
     assert_eq!(selector.code(), "invalid_request", "{selector:?}");
+    assert_eq!(selector.body["field"], "labelSelector");
+    for path in ["/namespaces/cluster-a", "/deployments/cluster-a/default"] {
+        let path = format!("{path}?continue=%20");
+        let cursor = stack.service.get(&path, &token).await;
+        assert_eq!(cursor.body["field"], "continue", "{cursor:?}");
+    }
 }
 
 /// Every call of the document without a token, and every changing one with a viewer's.

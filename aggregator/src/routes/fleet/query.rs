@@ -18,8 +18,8 @@ const WITHIN_BOUNDS: std::ops::RangeInclusive<Duration> =
 /// The most patterns of one kind.
 const MOST_PATTERNS: usize = 100;
 
-/// The most bytes of a text that is looked for.
-const TEXT_BYTES: usize = 512;
+/// The most characters of a text that is looked for.
+const TEXT_CHARACTERS: usize = 512;
 
 /// Reads the part of the address behind the question mark.
 pub fn read(text: &str) -> Result<FleetQuery, Problem> {
@@ -50,8 +50,7 @@ fn take(query: &mut FleetQuery, field: &str, value: &str) -> Result<(), Problem>
             query.cluster_labels = Some(selector);
         }
         "labelSelector" => {
-            Selector::parse(value).map_err(|error| wrong(field, error))?;
-            filter.label_selector = Some(value.to_owned());
+            filter.label_selector = Some(label_selector(value)?);
         }
         "q" => filter.q = Some(looked_for(field, value)?),
         "image" => filter.image = Some(looked_for(field, value)?),
@@ -93,9 +92,19 @@ pub fn patterns(field: &str, value: &str, patterns: &mut Vec<Pattern>) -> Result
     Ok(())
 }
 
-fn looked_for(field: &str, value: &str) -> Result<String, Problem> {
-    if value.len() > TEXT_BYTES {
-        return Err(wrong(field, format!("longer than {TEXT_BYTES} bytes")));
+/// Of deployments; agents read it.
+pub fn label_selector(value: &str) -> Result<String, Problem> {
+    Selector::parse(value).map_err(|error| wrong("labelSelector", error))?;
+    Ok(value.to_owned())
+}
+
+/// Bounded: with many stars in it, a longer one would take long.
+pub fn looked_for(field: &str, value: &str) -> Result<String, Problem> {
+    if value.chars().count() > TEXT_CHARACTERS {
+        return Err(wrong(
+            field,
+            format!("longer than {TEXT_CHARACTERS} characters"),
+        ));
     }
     Ok(value.to_owned())
 }

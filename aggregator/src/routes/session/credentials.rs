@@ -27,7 +27,7 @@ pub struct JsonCredentials {
 pub struct PasswordForm {
     /// `password`, if it is there.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(pattern = "^(password)?$")]
     grant_type: String,
     username: String,
     #[schema(value_type = String, format = Password)]

@@ -837,8 +837,7 @@ export interface components {
         EnrollBody: {
             /** @description What `agent keygen FILE CLUSTER` printed, a public key and the proof of its private key: then the answer has no private key in it. */
             credential_request?: string | null;
-            /** @description The agent's image, if not the one that `--agent-image` names. */
-            image?: string | null;
+            image?: components["schemas"]["ImageName"] | null;
             /** @description Labels of the cluster, beside those that it has: for those who may enroll every cluster. */
             labels?: components["schemas"]["Labels"];
             /** @description The nats-server as the cluster reaches it, if not as `--agent-nats-url` says. */
@@ -1011,6 +1010,8 @@ export interface components {
          * @enum {string}
          */
         Hop: "aggregator" | "bus" | "agent" | "kubernetes";
+        /** @description The name of an image: a registry's address, a path, a tag or digest. */
+        ImageName: string;
         /** @description Invitations that can still be used. */
         InvitationList: {
             /** @description The newest first. */
@@ -1021,8 +1022,7 @@ export interface components {
          * @example {}
          */
         InviteBody: {
-            /** @description The agent's image, if not the one that `--agent-image` names. */
-            image?: string | null;
+            image?: components["schemas"]["ImageName"] | null;
             /** @description Labels that the cluster gets when the command is run, beside those that it has: for those who may enroll every cluster. */
             labels?: components["schemas"]["Labels"];
             /** @description The nats-server as the cluster reaches it, if not as `--agent-nats-url` says. */
@@ -1061,7 +1061,7 @@ export interface components {
          *     }
          */
         LabelPatch: {
-            [key: string]: string | null;
+            [key: string]: components["schemas"]["NewLabelValue"];
         };
         /** @description The value of a label, which may be empty. */
         LabelValue: string;
@@ -1230,6 +1230,8 @@ export interface components {
             /** @description `Active` or `Terminating`, as Kubernetes says it. */
             phase: string;
         };
+        /** @description A new value, or `null` for a label that is to go. */
+        NewLabelValue: string | null;
         /** @description The id of one write, minted by the aggregator: 1 to 64 of `a-z`, `0-9` and `-`. */
         OperationId: string;
         /**
@@ -1396,13 +1398,15 @@ export interface components {
             /** @description Not used. */
             client_secret?: string | null;
             /** @description `password`, if it is there. */
-            grant_type?: string | null;
+            grant_type?: string;
             /** Format: password */
             password: string;
             /** @description Not used: what somebody may do stands in the grants. */
             scope?: string | null;
             username: string;
         };
+        /** @description A name of a cluster or namespace in which each `*` stands for any characters, also none. */
+        Pattern: string;
         /** @description A command of `POST /clusters/{cluster}/invite` that nobody has run yet. */
         PendingInvitation: {
             /** @description Who has made it. */
@@ -1518,7 +1522,8 @@ export interface components {
         RestartBody: {
             /** @description The cluster. */
             cluster: components["schemas"]["ClusterName"];
-            deployment_name?: components["schemas"]["DeploymentName"] | null;
+            /** @description The deployment. */
+            deployment_name: components["schemas"]["DeploymentName"];
             /** @description The namespace. */
             namespace: components["schemas"]["Namespace"];
         };
@@ -2390,11 +2395,11 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Only these clusters: names in which `*` stands for any characters, separated by commas or repeated. */
-                cluster?: string[];
+                cluster?: components["schemas"]["Pattern"][];
                 /** @description Only clusters whose labels this Kubernetes label selector selects, such as `env=prod,region in (eu, us)`. The others are not asked, and not counted. */
                 clusterLabelSelector?: string;
                 /** @description Only these namespaces, likewise. */
-                namespace?: string[];
+                namespace?: components["schemas"]["Pattern"][];
                 /** @description A Kubernetes label selector, such as `tier in (web, api),team!=x`. */
                 labelSelector?: string;
                 /** @description Part of the name. */
@@ -3504,11 +3509,11 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Only these clusters: names in which `*` stands for any characters, separated by commas or repeated. */
-                cluster?: string[];
+                cluster?: components["schemas"]["Pattern"][];
                 /** @description Only clusters whose labels this Kubernetes label selector selects. When others are selected than before, a `gap` says so. */
                 clusterLabelSelector?: string;
                 /** @description Only deployments in these namespaces, likewise. */
-                namespace?: string[];
+                namespace?: components["schemas"]["Pattern"][];
             };
             header?: {
                 /** @description The id of the last event that was received. */
