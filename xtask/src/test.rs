@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 use clap::Args;
 use xtask::nats_server::binary;
-use xtask::{cargo, go_tools, nats_cli, required, workspace};
+use xtask::{cargo, go_tools, nats_cli, required, schemathesis, workspace};
 
 use crate::step::Steps;
 use crate::{chromium, node, ui};
@@ -85,6 +85,9 @@ impl Environment {
             (required::SKIPPED, reports.as_os_str().to_owned()),
         ];
         build_go_tools(skipped)?;
+        if let Err(error) = schemathesis::install() {
+            skipped.add(format!("test with Schemathesis: {error:#}"))?;
+        }
         if std::env::var_os("KUBEBUILDER_ASSETS").is_none() {
             variables.push(("KUBEBUILDER_ASSETS", go_tools::assets()?.into_os_string()));
         }

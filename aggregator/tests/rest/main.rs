@@ -22,6 +22,7 @@ mod reads;
 mod renewal;
 mod restart;
 mod revocations;
+mod schemathesis;
 mod secured;
 mod service;
 mod signer;

