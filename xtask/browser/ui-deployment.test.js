@@ -226,7 +226,10 @@ test('lines are found by a regular expression, left out by word and level, and c
 
   await page.getByRole('button', { name: 'Pause' }).click();
   const shown = await log.evaluate((element) => {
-    const rows = [...element.querySelectorAll('[data-index]')];
+    // Rows beside what is shown may go while the list comes to rest.
+    const shown = element.getBoundingClientRect();
+    const isShown = (row) => row.getBoundingClientRect().top >= shown.top && row.getBoundingClientRect().bottom <= shown.bottom;
+    const rows = [...element.querySelectorAll('[data-index]')].filter(isShown);
     rows.sort((one, other) => one.dataset.index - other.dataset.index);
     const three = rows.filter((row) => row.querySelector('time')).slice(0, 3);
     const range = document.createRange();
