@@ -8,10 +8,8 @@ use std::time::Duration;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::stream::{
-    Config, DirectGetErrorKind, DiscardPolicy, StorageType, Stream,
-};
-use bus_keys::{AUDIT_STREAM, REFUSED_STREAM};
+use async_nats::jetstream::stream::{DirectGetErrorKind, DiscardPolicy, Stream};
+use bus_keys::streams::{AUDIT, AUDIT_REFUSED};
 use bus_schema::{ClusterName, DeploymentName, Namespace, OperationId};
 use jiff::Timestamp;
 use prometheus_client::metrics::counter::Counter;
@@ -20,7 +18,7 @@ use tracing::error;
 use utoipa::ToSchema;
 
 use crate::problem::{Problem, ProblemCode};
-use crate::store::{self, StoreError};
+use crate::store::{StoreError, open_stream};
 
 mod act;
 mod backward;
@@ -177,25 +175,11 @@ impl Audit {
     /// # Errors
     /// When JetStream is away, or a stream of such a name is there with other settings.
     pub async fn open(jetstream: &Context, replicas: usize) -> Result<Self, StoreError> {
-        let wanted = |name: &str, subject: &str, discard| Config {
-            name: name.to_owned(),
-            subjects: vec![subject.to_owned()],
-            storage: StorageType::File,
-            discard,
-            max_bytes: store::max_bytes(name),
-            max_age: Duration::from_secs(400 * 24 * 60 * 60),
-            // Purges are left to the credential of an administrator: no other may. See `audit_admin`.
-            deny_delete: true,
-            allow_direct: true,
-            num_replicas: replicas,
-            ..Config::default()
-        };
-        let stream = wanted(AUDIT_STREAM, "audit.>", DiscardPolicy::New);
-        let refused = wanted(REFUSED_STREAM, "audit-refused.>", DiscardPolicy::Old);
         Ok(Self {
             jetstream: jetstream.clone(),
-            stream: store::open_stream(jetstream, stream).await?,
-            refused_stream: store::open_stream(jetstream, refused).await?,
+            stream: open_stream(jetstream, AUDIT, DiscardPolicy::New, replicas).await?,
+            refused_stream: open_stream(jetstream, AUDIT_REFUSED, DiscardPolicy::Old, replicas)
+                .await?,
             sums: Arc::default(),
             failures: Counter::default(),
         })

@@ -13,7 +13,7 @@ use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::consumer::push::OrderedConfig;
 use async_nats::jetstream::stream::{PurgeResponse, Stream};
 use async_nats::jetstream::{self, Context};
-use bus_keys::AUDIT_STREAM;
+use bus_keys::streams::AUDIT;
 use bus_link::Servers;
 use bus_schema::OperationId;
 use futures::StreamExt as _;
@@ -54,7 +54,7 @@ pub async fn export(args: AuditExport) -> Result<()> {
     let bus = Bus::connect(&servers, Some(&args.nats_creds)).await?;
     wait_for(|| bus.is_up(), &args.nats_url, &args.nats_creds).await?;
     let jetstream = jetstream::new(bus.client().clone());
-    let stream = jetstream.get_stream(AUDIT_STREAM).await;
+    let stream = jetstream.get_stream(AUDIT.name).await;
     let stream = stream.context("the stream AUDIT cannot be read with this credential")?;
     let settings = &stream.cached_info().config;
     ensure!(

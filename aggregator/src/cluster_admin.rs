@@ -89,7 +89,7 @@ pub async fn enroll(args: Enroll) -> Result<()> {
     let enrolled = async {
         let enrolled = enrolment.enroll(&args.cluster, request, USER).await?;
         if !labels.is_empty() {
-            link.clusters.labels().patch(&args.cluster, &labels).await?;
+            link.clusters.patch_labels(&args.cluster, &labels).await?;
         }
         Ok::<_, EnrolmentError>(enrolled)
     };
@@ -134,7 +134,7 @@ pub async fn revoke(args: Revoke) -> Result<()> {
     let link = Link::open(&args.link).await?;
     let (id, entry) = intent("revoke", Some(&args.cluster));
     let forget = async |_: &LetIn| match args.key {
-        None => link.clusters.forget(&args.cluster).await,
+        None => Ok(link.clusters.forget(&args.cluster).await?),
         Some(_) => Ok(()),
     };
     let act = link

@@ -232,13 +232,3 @@ impl Enrolment {
         Ok(let_in.keys)
     }
 }
-
-async fn within<T, E>(act: impl Future<Output = Result<T, E>>) -> Result<T, EnrolmentError>
-where
-    E: std::error::Error + Send + Sync + 'static,
-{
-    match tokio::time::timeout(WITHIN, act).await {
-        Ok(done) => done.map_err(|error| EnrolmentError::BucketUnavailable(Some(error.into()))),
-        Err(_) => Err(EnrolmentError::BucketUnavailable(None)),
-    }
-}

@@ -17,9 +17,10 @@ use crate::enrolment::{Enrolment, Invitations};
 use crate::inventory::Inventory;
 use crate::labels::FleetLabels;
 use crate::metrics::Metrics;
-use crate::operations::Operations;
+use crate::operations::Operation;
 use crate::problem::{Problem, ProblemCode};
 use crate::registry::{ClusterView, Moment, Presence, Registry};
+use crate::store::Bucket;
 use crate::watch::{Event, Hub, Reader, View};
 
 mod agent_messages;
@@ -78,7 +79,7 @@ pub struct Fleet {
     /// Whether the server answers requests.
     bus_answers: AtomicBool,
     audit: Audit,
-    operations: Operations,
+    operations: Bucket<Operation>,
     inventory: Inventory,
     clusters: Clusters,
     /// The same as in the registry, for those who must not wait for it.
@@ -105,7 +106,7 @@ impl Fleet {
     pub fn new(
         (bus, unasked): (Bus, Bus),
         audit: Audit,
-        operations: Operations,
+        operations: Bucket<Operation>,
         inventory: Inventory,
         clusters: Clusters,
         metrics: Metrics,

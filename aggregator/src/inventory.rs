@@ -5,14 +5,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use async_nats::jetstream::kv::{self, Operation, Store};
-use async_nats::jetstream::{Context, stream::StorageType};
+use async_nats::jetstream::Context;
+use bus_keys::streams::{BucketSpec, INVENTORY};
 use bus_schema::ClusterName;
-use futures::StreamExt as _;
 use tokio::sync::Semaphore;
 
-use crate::records::{RecordError, parse_key, parse_value};
-use crate::store::{self, StoreError};
+use crate::store::{Bucket, BucketError, Entry, Record, StoreError, WatchEvent};
 
 mod cache;
 mod known;
@@ -30,21 +28,16 @@ pub use write::{Claim, Source};
 
 use cache::Cache;
 
-/// How long the bucket may take to answer.
-const WITHIN: Duration = Duration::from_secs(3);
-
 /// After this a claim holds no longer: whoever made it has died, or is too slow.
 pub const CLAIM_LEASE: Duration = Duration::from_secs(30);
 
 /// Lists that are read from the bucket and unpacked at the same time.
 const READERS: usize = 4;
 
-const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
-
 /// The bucket, and what is known of it here.
 #[derive(Debug, Clone)]
 pub struct Inventory {
-    bucket: Store,
+    bucket: Bucket<Manifest>,
     seen: Arc<Mutex<SeenManifests>>,
     cache: Arc<Mutex<Cache>>,
     readers: Arc<Semaphore>,
@@ -53,15 +46,20 @@ pub struct Inventory {
 /// Something could not be kept or read.
 #[derive(Debug, thiserror::Error)]
 pub enum InventoryError {
-    /// The bucket does not answer.
-    #[error("the bucket of inventories does not answer")]
-    Unavailable(#[source] Option<Box<dyn std::error::Error + Send + Sync>>),
-    /// Another replica has written meanwhile.
-    #[error("another replica was faster")]
-    Overtaken,
+    /// The bucket was not read or written; a conflict where another replica has written meanwhile.
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
     /// What stands in the bucket is not the whole list, or none.
     #[error("it is damaged: {0}")]
     Damaged(String),
+}
+
+impl Record for Manifest {
+    const BUCKET: BucketSpec = INVENTORY;
+    type Key = ClusterName;
+    const KEY: &'static str = "a cluster's name";
+    // One token: the keys of the parts have more.
+    const FILTER: &'static str = "*";
 }
 
 impl Inventory {
@@ -70,33 +68,26 @@ impl Inventory {
     /// # Errors
     /// When JetStream is away, or a bucket of that name is there with other settings.
     pub async fn open(jetstream: &Context, replicas: usize) -> Result<Self, StoreError> {
-        let wanted = kv::Config {
-            bucket: "inventory".to_owned(),
-            description: "what each cluster last said of its deployments".to_owned(),
-            history: 1,
-            storage: StorageType::File,
-            num_replicas: replicas,
-            ..kv::Config::default()
-        };
         Ok(Self {
-            bucket: store::open_kv(jetstream, wanted).await?,
+            bucket: Bucket::open(jetstream, replicas).await?,
             seen: Arc::default(),
             cache: Arc::default(),
             readers: Arc::new(Semaphore::new(READERS)),
         })
     }
 
-    /// Follows the manifests, for ever.
+    /// Follows the manifests, for good.
     pub async fn follow(self) {
-        loop {
-            // One token: the parts have more.
-            if let Ok(mut manifests) = self.bucket.watch_with_history("*").await {
-                while let Some(Ok(entry)) = manifests.next().await {
-                    self.see(&entry);
-                }
+        let watch = self.bucket.watch();
+        let on = |event| match event {
+            WatchEvent::Replaced => *self.seen() = SeenManifests::default(),
+            WatchEvent::Changed(cluster, entry) => self.see(cluster, entry),
+            WatchEvent::Synced(snapshot) => {
+                self.seen()
+                    .retain(|cluster, seen| snapshot.has(cluster, seen.revision));
             }
-            tokio::time::sleep(TRY_AGAIN_AFTER).await;
-        }
+        };
+        watch.run(None, on).await;
     }
 
     /// Looks at what is known of the manifests.
@@ -127,7 +118,7 @@ impl Inventory {
         let mut packed = Vec::new();
         for number in 0..kept.parts {
             let key = part::key(cluster, kept.slot, number);
-            let part = within(self.bucket.get(key)).await?;
+            let part = self.bucket.get_bytes(&key).await?;
             let part = part.as_deref().and_then(|part| part::of(&kept.id, part));
             let missing = || InventoryError::Damaged(format!("part {number} is not there"));
             packed.extend_from_slice(part.ok_or_else(missing)?);
@@ -142,38 +133,29 @@ impl Inventory {
     /// Forgets a cluster. A list of it that is being written will not count.
     ///
     /// # Errors
-    /// [`InventoryError::Unavailable`]: it can be done again.
+    /// When the bucket does not answer: it can be done again.
     pub async fn forget(&self, cluster: &ClusterName) -> Result<(), InventoryError> {
         let Some(parts) = self.look(|seen| Some(seen.get(cluster)?.manifest.parts())) else {
             return Ok(());
         };
         for (slot, number) in parts {
             let key = part::key(cluster, slot, number);
-            within(store::purge(&self.bucket, &key)).await?;
+            self.bucket.purge_key(&key).await?;
         }
         // Last, so that what breaks off is done again.
-        within(store::purge(&self.bucket, cluster.as_str())).await?;
+        self.bucket.purge(cluster).await?;
         self.seen().forget(cluster);
         Ok(())
     }
 
-    /// Reads a manifest.
-    pub(crate) fn parse(key: &str, value: &[u8]) -> Result<(ClusterName, Manifest), RecordError> {
-        Ok((parse_key(key, "a cluster's name")?, parse_value(value)?))
-    }
-
-    fn see(&self, entry: &kv::Entry) {
-        let Ok(cluster) = entry.key.parse::<ClusterName>() else {
-            return;
-        };
-        if entry.operation != Operation::Put {
+    fn see(&self, cluster: ClusterName, entry: Entry<Manifest>) {
+        if !entry.is_there() {
             return self.seen().forget(&cluster);
         }
-        // One that cannot be read (see `records`) is as good as none, but for its revision: the next one takes its place.
-        let parsed = Self::parse(&entry.key, &entry.value);
-        let manifest = parsed.map_or_else(|_| Manifest::default(), |(_, manifest)| manifest);
-        self.seen()
-            .put(cluster, manifest, entry.revision, Instant::now());
+        // One that cannot be read is as good as none, but for its revision: the next one takes its place.
+        let revision = entry.revision;
+        let manifest = entry.record_or_default();
+        self.seen().put(cluster, manifest, revision, Instant::now());
     }
 
     fn seen(&self) -> std::sync::MutexGuard<'_, SeenManifests> {
@@ -182,15 +164,5 @@ impl Inventory {
 
     fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-async fn within<T, E>(act: impl Future<Output = Result<T, E>>) -> Result<T, InventoryError>
-where
-    E: std::error::Error + Send + Sync + 'static,
-{
-    match tokio::time::timeout(WITHIN, act).await {
-        Ok(done) => done.map_err(|error| InventoryError::Unavailable(Some(error.into()))),
-        Err(_) => Err(InventoryError::Unavailable(None)),
     }
 }

@@ -5,15 +5,13 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
+use bus_keys::streams::{BucketSpec, LABELS};
 use bus_schema::{ClusterName, LabelKey, LabelValue, Selector, SelectorError};
 use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::problem::{Problem, ProblemCode};
-
-mod store;
-
-pub use store::LabelStore;
+use crate::store::{BucketError, Entry, Record, Snapshot};
 
 /// The most labels of one cluster.
 pub const LABELS_PER_CLUSTER: usize = 32;
@@ -43,12 +41,18 @@ pub enum LabelError {
     /// There would be too many.
     #[error("a cluster has at most {LABELS_PER_CLUSTER} labels, and it would have {0}")]
     TooMany(usize),
-    /// The bucket does not answer.
-    #[error("the bucket of labels does not answer")]
-    BucketUnavailable(#[source] Option<Box<dyn std::error::Error + Send + Sync>>),
-    /// Others change the same all the time.
-    #[error("others change the same labels at the same time")]
-    Contended,
+    /// They cannot be written.
+    #[error(transparent)]
+    NotWritten(#[from] BucketError),
+}
+
+/// A bucket of its own, for two reasons. The record in `clusters` is written whole, from its own memory, by whichever replica hears a
+/// heartbeat, and would take labels back that another one has just set; and labels are there before a cluster is first heard, so that it
+/// is never without them. The record in `credentials` is there as early, but guards keys, and is not to be risked for anything else.
+impl Record for Labels {
+    const BUCKET: BucketSpec = LABELS;
+    type Key = ClusterName;
+    const KEY: &'static str = "a cluster's name";
 }
 
 impl From<LabelError> for Problem {
@@ -57,7 +61,7 @@ impl From<LabelError> for Problem {
             LabelError::TooMany(_) => {
                 Self::new(ProblemCode::InvalidValue, error.to_string()).field("labels")
             }
-            LabelError::BucketUnavailable(_) | LabelError::Contended => {
+            LabelError::NotWritten(_) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "labels");
                 Self::new(ProblemCode::BusUnavailable, error.to_string())
             }
@@ -227,13 +231,29 @@ impl FleetLabels {
         changed.cloned().collect()
     }
 
-    /// Takes in a record of the bucket; one without labels is none.
-    fn put(&mut self, cluster: ClusterName, labels: Labels, revision: u64) {
+    /// Takes in what stands in the bucket; whether it was not known before. A record that cannot be read is as good as none, but for its
+    /// revision: the next one takes its place.
+    pub fn put(&mut self, cluster: ClusterName, entry: Entry<Labels>) -> bool {
+        let revision = entry.revision;
+        let labels = entry.record_or_default();
+        let is_new = !self.has(revision) || *self.of(&cluster) != labels;
         self.revision = self.revision.max(revision);
         match labels.is_empty() {
             true => drop(self.clusters.remove(&cluster)),
             false => drop(self.clusters.insert(cluster, labels)),
         }
+        is_new
+    }
+
+    /// Forgets what is not in the bucket any more.
+    pub fn retain(&mut self, snapshot: &Snapshot<ClusterName>) {
+        // Labels are learnt from the bucket alone, so none is newer than the snapshot.
+        self.clusters.retain(|cluster, _| snapshot.has(cluster, 0));
+    }
+
+    /// The bucket is another one, and counts from the beginning.
+    pub fn forget_revision(&mut self) {
+        self.revision = 0;
     }
 }
 
@@ -246,7 +266,8 @@ impl FleetLabels {
             let labels = labels
                 .split(',')
                 .map(|label| parse_label(label).expect("a label"));
-            all.put(cluster.parse().expect("a name"), labels.collect(), 1);
+            let cluster = cluster.parse().expect("a name");
+            all.clusters.insert(cluster, labels.collect());
         }
         all
     }

@@ -88,7 +88,7 @@ struct ConditionLabel {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StreamLabel {
-    stream: &'static str,
+    stream: String,
 }
 
 /// A reader of an event stream, for as long as this lives.
@@ -211,19 +211,15 @@ impl Metrics {
     }
 
     /// How full a stream of JetStream is now.
-    pub fn set_stream_level(&self, level: StreamLevel) {
-        let StreamLevel {
-            stream,
-            bytes,
-            max_bytes,
-            ..
-        } = level;
-        let label = StreamLabel { stream };
+    pub fn set_stream_level(&self, level: &StreamLevel) {
+        let label = StreamLabel {
+            stream: level.stream.clone(),
+        };
         let number = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
         let gauge = self.0.stream_bytes.get_or_create(&label);
-        gauge.set(number(bytes));
+        gauge.set(number(level.bytes));
         let gauge = self.0.stream_max_bytes.get_or_create(&label);
-        gauge.set(number(max_bytes));
+        gauge.set(number(level.max_bytes));
     }
 
     /// All of it as text, in the OpenMetrics format.

@@ -23,14 +23,14 @@ use crate::fleet::{self, Clusters, Fleet};
 use crate::inventory::Inventory;
 use crate::listener::{self, ConnectionCounts};
 use crate::metrics::Metrics;
-use crate::operations::Operations;
+use crate::operations::Operation;
 use crate::public_url::Links;
 use crate::records::{self, UnreadableRecords};
 use crate::routes;
 use crate::sessions::{SessionCookie, Sessions};
 use crate::sign_in::Identity;
 use crate::signer::{SignerServer, SigningKeys};
-use crate::store::{self, StoreError};
+use crate::store::{self, Bucket, StoreError};
 use crate::ui;
 use crate::users::Users;
 
@@ -220,7 +220,7 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
 /// What is kept in JetStream.
 struct Kept {
     audit: Audit,
-    operations: Operations,
+    operations: Bucket<Operation>,
     inventory: Inventory,
     clusters: Clusters,
     sessions: Sessions,
@@ -258,7 +258,7 @@ impl Kept {
         };
         Ok(Self {
             audit: Audit::open(&jetstream, replicas).await?,
-            operations: Operations::open(&jetstream, replicas).await?,
+            operations: Bucket::open(&jetstream, replicas).await?,
             inventory: Inventory::open(&jetstream, replicas).await?,
             clusters: Clusters::open(&jetstream, replicas).await?,
             sessions: Sessions::open(&jetstream, replicas).await?,

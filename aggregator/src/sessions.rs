@@ -4,19 +4,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::connection::State;
-use async_nats::jetstream::{Context, kv, stream::StorageType};
+use async_nats::jetstream::Context;
+use bus_keys::streams::{BucketSpec, SESSIONS};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::problem::{Problem, ProblemCode};
-use crate::records::{RecordError, parse_key, parse_value};
-use crate::store::{self, MARKERS_LAST, StoreError};
+use crate::store::{Bucket, BucketError, Record, RecordKey, StoreError};
 use crate::users::User;
 
 mod cookie;
-mod follow;
 mod mirror;
 mod streams;
 mod token;
@@ -28,13 +26,8 @@ pub use token::{SessionKey, Token};
 
 use mirror::Mirror;
 
-const BUCKET: &str = "sessions";
-
-/// How long a session lasts: a working day with its breaks, and never over night.
-pub const LASTS: Duration = Duration::from_secs(12 * 60 * 60);
-
-/// How long the bucket may take to acknowledge.
-const ACK_WITHIN: Duration = Duration::from_secs(3);
+/// How long a session lasts.
+pub const LASTS: Duration = SESSIONS.max_age;
 
 /// More sessions of one user than this are no person's: the oldest one ends.
 const PER_USER: usize = 200;
@@ -63,67 +56,56 @@ pub enum Via {
     Other,
 }
 
-/// What the bucket is to be like.
-#[derive(Debug, Clone, Copy)]
-struct Settings {
-    replicas: usize,
-    lasts: Duration,
+impl Record for Session {
+    const BUCKET: BucketSpec = SESSIONS;
+    type Key = SessionKey;
+    const KEY: &'static str = "the hash of a token";
 }
 
-impl Settings {
-    fn bucket(self) -> kv::Config {
-        kv::Config {
-            bucket: BUCKET.to_owned(),
-            description: "Who is signed in".to_owned(),
-            history: 1,
-            max_age: self.lasts,
-            storage: StorageType::File,
-            num_replicas: self.replicas,
-            // Without these the server forgets what came of age in silence, and the mirrors would keep it.
-            limit_markers: Some(MARKERS_LAST.min(self.lasts)),
-            ..kv::Config::default()
-        }
+impl RecordKey for SessionKey {
+    fn as_str(&self) -> &str {
+        self.as_str()
     }
 }
 
-/// All sessions. Clones share them; the last one stops following the bucket.
+/// All sessions. Clones share them; the last one stops watching the bucket.
 #[derive(Debug, Clone)]
 pub struct Sessions {
-    bucket: kv::Store,
-    jetstream: Context,
+    bucket: Bucket<Session>,
     lasts: Duration,
     mirror: Arc<Mirror>,
-    _following: Arc<DropGuard>,
+    _watching: Arc<DropGuard>,
 }
 
 impl Sessions {
     /// Opens the bucket, makes it if there is none (kept by so many servers), and reads all sessions before it returns. From then
-    /// on it follows the bucket, also over interruptions.
+    /// on it watches the bucket, also over interruptions.
     ///
     /// # Errors
     /// When JetStream does not answer, or the bucket is there with other settings.
     pub async fn open(jetstream: &Context, replicas: usize) -> Result<Self, StoreError> {
-        let lasts = LASTS;
-        Self::open_with(jetstream, Settings { replicas, lasts }).await
+        Self::open_as(jetstream, SESSIONS, replicas).await
     }
 
-    /// Reads a record of the bucket.
-    pub(crate) fn parse(key: &str, value: &[u8]) -> Result<(SessionKey, Session), RecordError> {
-        Ok((parse_key(key, "the hash of a token")?, parse_value(value)?))
-    }
-
-    async fn open_with(jetstream: &Context, settings: Settings) -> Result<Self, StoreError> {
-        let mirror = Arc::new(Mirror::new(settings.lasts));
+    async fn open_as(
+        jetstream: &Context,
+        spec: BucketSpec,
+        replicas: usize,
+    ) -> Result<Self, StoreError> {
+        let bucket = Bucket::open_as(jetstream, spec, replicas).await?;
+        let mirror = Arc::new(Mirror::new(spec.max_age));
+        let mut watch = bucket.watch();
+        let watching = Arc::clone(&mirror);
+        let mut on = move |event| watching.apply(event);
+        let changes = watch.sync(&mut on).await?;
         let stop = CancellationToken::new();
-        let (bucket, following) =
-            follow::begin(jetstream.clone(), settings, Arc::clone(&mirror)).await?;
-        tokio::spawn(stop.clone().run_until_cancelled_owned(following));
+        let watching = watch.run(Some(changes), on);
+        tokio::spawn(stop.clone().run_until_cancelled_owned(watching));
         Ok(Self {
             bucket,
-            jetstream: jetstream.clone(),
-            lasts: settings.lasts,
+            lasts: spec.max_age,
             mirror,
-            _following: Arc::new(stop.drop_guard()),
+            _watching: Arc::new(stop.drop_guard()),
         })
     }
 
@@ -141,11 +123,8 @@ impl Sessions {
             via: Via::Password,
             credential: user.password_hash.fingerprint(),
         };
-        let json = serde_json::to_vec(&session)
-            .map_err(|_| Problem::new(ProblemCode::Internal, "the session cannot be written"))?;
         let key = token.key();
-        let put = self.bucket.put(key.as_str(), json.into());
-        let revision = self.acknowledged(put).await?;
+        let revision = self.bucket.put(&key, &session).await.map_err(away)?;
         // The mirror would learn of it a moment later, which is too late for whoever calls again at once.
         self.mirror.put(key, revision, session);
         Ok((token, self.lasts))
@@ -166,9 +145,7 @@ impl Sessions {
     }
 
     async fn end(&self, key: &SessionKey) -> Result<bool, Problem> {
-        // Of a token that somebody has made up nothing is written, or strangers could fill the bucket.
-        let purged = store::purge(&self.bucket, key.as_str());
-        let was_there = self.acknowledged(purged).await?;
+        let was_there = self.bucket.purge(key).await.map_err(away)?;
         self.mirror.end(key);
         Ok(was_there)
     }
@@ -179,26 +156,13 @@ impl Sessions {
             let _ = self.end(&key).await;
         }
     }
+}
 
-    async fn acknowledged<T, E>(
-        &self,
-        call: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, Problem> {
-        let away = || {
-            Problem::new(
-                ProblemCode::BusUnavailable,
-                "the bus is away, so nobody can sign in or out; who is signed in stays so",
-            )
-        };
-        // What is written while the link is down is queued, and done when its caller was told that it failed.
-        if self.jetstream.client().connection_state() != State::Connected {
-            return Err(away());
-        }
-        match tokio::time::timeout(ACK_WITHIN, call).await {
-            Ok(Ok(done)) => Ok(done),
-            Ok(Err(_)) | Err(_) => Err(away()),
-        }
-    }
+fn away(_: BucketError) -> Problem {
+    Problem::new(
+        ProblemCode::BusUnavailable,
+        "the bus is away, so nobody can sign in or out; who is signed in stays so",
+    )
 }
 
 #[cfg(test)]

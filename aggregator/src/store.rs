@@ -6,16 +6,21 @@ use std::time::Duration;
 use async_nats::HeaderMap;
 use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::kv;
-use async_nats::jetstream::stream::{Config, Stream};
+use async_nats::jetstream::stream::{Config, DiscardPolicy, StorageType, Stream};
 use async_nats::jetstream::{Context, ErrorCode};
+use bus_keys::streams::{BucketSpec, StreamSpec};
 
-mod budget;
+mod bucket;
 mod level;
-mod purge;
+mod record;
+mod replay;
+mod watch;
 
-pub(crate) use budget::max_bytes;
+pub use bucket::{Bucket, BucketError};
 pub use level::{StreamLevel, watch_levels};
-pub use purge::{PurgeError, purge};
+pub use record::{Entry, Record, RecordKey};
+pub(crate) use replay::{Replay, ReplayError};
+pub use watch::{Changes, Snapshot, Watch, WatchEvent};
 
 /// How long a bucket remembers that a key is gone, for replicas that are cut off just then.
 pub const MARKERS_LAST: Duration = Duration::from_secs(60 * 60);
@@ -44,11 +49,29 @@ pub enum StoreError {
     },
 }
 
-/// Opens a stream, makes it if there is none.
+/// Opens a stream, makes it if there is none. `discard`: what happens to new lines when it is full.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn open_stream(jetstream: &Context, wanted: Config) -> Result<Stream, StoreError> {
+pub async fn open_stream(
+    jetstream: &Context,
+    spec: StreamSpec,
+    discard: DiscardPolicy,
+    replicas: usize,
+) -> Result<Stream, StoreError> {
+    let wanted = Config {
+        name: spec.name.to_owned(),
+        subjects: vec![spec.subjects.to_owned()],
+        storage: StorageType::File,
+        discard,
+        max_bytes: spec.max_bytes,
+        max_age: spec.max_age,
+        // Purges are left to the credential of an administrator: no other may. See `audit_admin`.
+        deny_delete: true,
+        allow_direct: true,
+        num_replicas: replicas,
+        ..Config::default()
+    };
     // On the heap, here and below: the client's futures are so large that with those of all callers around them an unoptimised
     // build fills a thread's stack.
     Box::pin(open_or_make_stream(jetstream, wanted)).await
@@ -79,33 +102,47 @@ async fn open_or_make_stream(jetstream: &Context, wanted: Config) -> Result<Stre
 }
 
 /// Opens a key-value bucket, makes it if there is none.
-///
-/// # Errors
-/// See [`StoreError`].
-pub async fn open_kv(jetstream: &Context, wanted: kv::Config) -> Result<kv::Store, StoreError> {
-    Box::pin(open_or_make_kv(jetstream, wanted)).await
+async fn open_kv(
+    jetstream: &Context,
+    spec: BucketSpec,
+    replicas: usize,
+) -> Result<kv::Store, StoreError> {
+    Box::pin(open_or_make_kv(jetstream, spec, replicas)).await
 }
 
 async fn open_or_make_kv(
     jetstream: &Context,
-    mut wanted: kv::Config,
+    spec: BucketSpec,
+    replicas: usize,
 ) -> Result<kv::Store, StoreError> {
-    let bucket = wanted.bucket.clone();
-    wanted.max_bytes = max_bytes(&format!("KV_{bucket}"));
-    // Without these the marker of each key that is gone would stay for good.
-    wanted.limit_markers.get_or_insert(MARKERS_LAST);
     let not_opened = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::NotOpened {
-        name: format!("the bucket {bucket}"),
+        name: format!("the bucket {}", spec.name),
         source,
     };
+    let markers_last = match spec.max_age {
+        Duration::ZERO => MARKERS_LAST,
+        max_age => MARKERS_LAST.min(max_age),
+    };
+    let wanted = kv::Config {
+        bucket: spec.name.to_owned(),
+        description: spec.description.to_owned(),
+        history: spec.history,
+        max_age: spec.max_age,
+        max_bytes: spec.max_bytes,
+        storage: StorageType::File,
+        num_replicas: replicas,
+        // Without these the marker of each key that is gone would stay for good, and records would expire without a message about it.
+        limit_markers: Some(markers_last),
+        ..kv::Config::default()
+    };
     let stream = Config {
-        name: format!("KV_{bucket}"),
-        max_messages_per_subject: wanted.history,
-        max_age: wanted.max_age,
-        max_bytes: wanted.max_bytes,
+        name: spec.stream(),
+        max_messages_per_subject: spec.history,
+        max_age: spec.max_age,
+        max_bytes: spec.max_bytes,
         allow_message_ttl: true,
-        storage: wanted.storage,
-        num_replicas: wanted.num_replicas.max(1),
+        storage: StorageType::File,
+        num_replicas: replicas.max(1),
         ..Config::default()
     };
     match jetstream.get_stream(&stream.name).await {
@@ -120,7 +157,7 @@ async fn open_or_make_kv(
             _ => return Err(not_opened(error.into())),
         },
     }
-    let store = jetstream.get_key_value(&bucket).await;
+    let store = jetstream.get_key_value(spec.name).await;
     store.map_err(|error| not_opened(error.into()))
 }
 

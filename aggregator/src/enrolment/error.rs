@@ -8,6 +8,7 @@ use crate::bus::BusError;
 use crate::labels::LabelError;
 use crate::records::RecordError;
 use crate::signer::SignError;
+use crate::store::BucketError;
 
 /// Why nobody was let in or locked out.
 #[derive(Debug, thiserror::Error)]
@@ -58,14 +59,15 @@ pub enum EnrolmentError {
     RecordUnreadable {
         /// Where it stands.
         record: String,
-        /// The state of the bucket in which it stood there.
-        revision: u64,
         /// What is wrong with it.
         error: RecordError,
     },
-    /// The bucket does not answer.
-    #[error("the bucket of credentials does not answer")]
-    BucketUnavailable(#[source] Option<Box<dyn std::error::Error + Send + Sync>>),
+    /// The bucket was not read or changed.
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
+    /// The system gives no random bytes.
+    #[error("the system gives no random bytes")]
+    NotRandom(#[source] getrandom::Error),
     /// The system account does not answer.
     #[error("the nats-server does not answer about its accounts")]
     SystemUnavailable(#[from] BusError),
@@ -91,7 +93,7 @@ pub enum EnrolmentError {
     /// The cluster's labels were not set or forgotten.
     #[error(transparent)]
     NotLabelled(#[from] LabelError),
-    /// Others change the same all the time.
-    #[error("others change the same at the same time")]
+    /// Others change the account's token all the time.
+    #[error("others change the account's token at the same time")]
     Contended,
 }

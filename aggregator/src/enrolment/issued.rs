@@ -1,39 +1,66 @@
 //! The bucket `credentials`: under each cluster's name the public keys that were let in, and under one of its own those that are
 //! locked out. No private key ever stands there.
 
-use async_nats::jetstream::kv::{self, Store};
-use async_nats::jetstream::{Context, stream::StorageType};
+use std::str::FromStr;
+use std::time::Duration;
+
+use async_nats::jetstream::Context;
+use bus_keys::streams::{BucketSpec, CREDENTIALS};
 use bus_keys::{Revocations, UserKey};
 use bus_schema::ClusterName;
-use futures::TryStreamExt as _;
 use jiff::Timestamp;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{
     AccountUsage, CREDENTIALS_PER_CLUSTER, EnrolmentError, Invitation, LetIn, WITHIN, is_over,
-    within,
 };
-use crate::records::{RecordError, parse_key, parse_value, shown};
-use crate::store::{self, StoreError};
+use crate::records::{RecordError, shown};
+use crate::store::{Bucket, Entry, Record, RecordKey, StoreError};
 
 mod ends;
-
-const BUCKET: &str = "credentials";
 
 /// No cluster has a name like this.
 const LOCKED_OUT: &str = "_revoked-until";
 
+impl Record for OfCluster {
+    const BUCKET: BucketSpec = CREDENTIALS;
+    type Key = ClusterName;
+    const KEY: &'static str = "a cluster's name";
+    const WITHIN: Duration = WITHIN;
+}
+
+impl Record for Revocations {
+    const BUCKET: BucketSpec = CREDENTIALS;
+    type Key = LockedOut;
+    const KEY: &'static str = "the key of the revoked credentials";
+    const WITHIN: Duration = WITHIN;
+}
+
+/// The one key of the list of revoked credentials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LockedOut;
+
+impl RecordKey for LockedOut {
+    fn as_str(&self) -> &str {
+        LOCKED_OUT
+    }
+}
+
+impl FromStr for LockedOut {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        (text == LOCKED_OUT).then_some(Self).ok_or(())
+    }
+}
+
 /// More than the headers of a write take.
 const HEADERS: usize = 256;
 
-/// Others may change the same entry at the same moment.
-const TRIES: usize = 10;
-
 #[derive(Debug, Clone)]
 pub(super) struct Issued {
-    bucket: Store,
-    client: async_nats::Client,
+    clusters: Bucket<OfCluster>,
+    revocations: Bucket<Revocations>,
 }
 
 /// What stands under a cluster's name.
@@ -88,11 +115,10 @@ struct Key {
 
 /// Whether a record of the bucket can be read.
 pub fn check(key: &str, value: &[u8]) -> Result<(), RecordError> {
-    if key == LOCKED_OUT {
-        return parse_value::<Revocations>(value).map(drop);
+    match key {
+        LOCKED_OUT => Revocations::parse(key, value).map(drop),
+        _ => OfCluster::parse(key, value).map(drop),
     }
-    let _: ClusterName = parse_key(key, "a cluster's name")?;
-    parse_value::<OfCluster>(value).map(drop)
 }
 
 /// What is put in the place of a cluster's record that cannot be read: no key, and a generation that no invitation is of, so that none
@@ -108,21 +134,16 @@ pub fn emptied(key: &str) -> Option<Vec<u8>> {
 
 impl Issued {
     pub async fn open(jetstream: &Context, replicas: usize) -> Result<Self, StoreError> {
-        let wanted = kv::Config {
-            bucket: BUCKET.to_owned(),
-            description: "who was let onto the bus, and who is locked out".to_owned(),
-            history: 5,
-            storage: StorageType::File,
-            num_replicas: replicas,
-            ..kv::Config::default()
-        };
-        let bucket = store::open_kv(jetstream, wanted).await?;
-        let client = jetstream.client();
-        Ok(Self { bucket, client })
+        let clusters = Bucket::open(jetstream, replicas).await?;
+        let revocations = clusters.with_records();
+        Ok(Self {
+            clusters,
+            revocations,
+        })
     }
 
     pub async fn of(&self, cluster: &ClusterName) -> Result<Vec<UserKey>, EnrolmentError> {
-        let (_, entry) = self.read::<OfCluster>(cluster.as_str()).await?;
+        let entry = read(&self.clusters, cluster).await?;
         Ok(entry.keys.into_iter().map(|key| key.public_key).collect())
     }
 
@@ -139,10 +160,8 @@ impl Issued {
             issued_by: by.to_owned(),
             expires_at: Some(expires_at),
         };
-        self.change(cluster.as_str(), |entry: &mut OfCluster| {
-            entry.add(cluster, key.clone())
-        })
-        .await
+        self.change(cluster, |entry| entry.add(cluster, key.clone()))
+            .await
     }
 
     /// The same in the name of an invitation, if it is of the cluster's present generation.
@@ -159,7 +178,7 @@ impl Issued {
             expires_at: Some(expires_at),
         };
         let cluster = &invitation.cluster;
-        self.change(cluster.as_str(), |entry: &mut OfCluster| {
+        self.change(cluster, |entry| {
             if entry.generation != invitation.generation {
                 return Err(EnrolmentError::InvitationUnknown);
             }
@@ -174,7 +193,7 @@ impl Issued {
         cluster: &ClusterName,
         until: Timestamp,
     ) -> Result<u64, EnrolmentError> {
-        self.change(cluster.as_str(), |entry: &mut OfCluster| {
+        self.change(cluster, |entry| {
             entry.invited_until = Some(until);
             Ok(entry.generation)
         })
@@ -183,7 +202,7 @@ impl Issued {
 
     /// How often all of a cluster was locked out.
     pub async fn generation(&self, cluster: &ClusterName) -> Result<u64, EnrolmentError> {
-        let (_, entry) = self.read::<OfCluster>(cluster.as_str()).await?;
+        let entry = read(&self.clusters, cluster).await?;
         Ok(entry.generation)
     }
 
@@ -201,12 +220,12 @@ impl Issued {
 
     /// Ends all invitations of a cluster: what it can join with, as it was before. Nothing is written if that is nothing.
     pub async fn end_invitations(&self, cluster: &ClusterName) -> Result<LetIn, EnrolmentError> {
-        let (_, entry) = self.read::<OfCluster>(cluster.as_str()).await?;
+        let entry = read(&self.clusters, cluster).await?;
         let let_in = entry.let_in(Timestamp::now());
         if let_in.keys.is_empty() && !let_in.invited {
             return Ok(let_in);
         }
-        self.change(cluster.as_str(), |entry: &mut OfCluster| {
+        self.change(cluster, |entry| {
             let let_in = entry.let_in(Timestamp::now());
             entry.generation += 1;
             entry.invited_until = None;
@@ -220,7 +239,7 @@ impl Issued {
         cluster: &ClusterName,
         removed: &[UserKey],
     ) -> Result<(), EnrolmentError> {
-        self.change(cluster.as_str(), |entry: &mut OfCluster| {
+        self.change(cluster, |entry| {
             entry.keys.retain(|key| !removed.contains(&key.public_key));
             Ok(())
         })
@@ -229,20 +248,17 @@ impl Issued {
 
     /// The cluster that a key was issued to, as far as the records can be read.
     pub async fn holder(&self, key: &UserKey) -> Result<Option<ClusterName>, EnrolmentError> {
-        let names = within(self.bucket.keys()).await?;
-        let names: Vec<String> = within(names.try_collect()).await?;
-        for name in names.iter().filter_map(|name| name.parse().ok()) {
-            match self.of(&name).await {
-                Ok(keys) if keys.contains(key) => return Ok(Some(name)),
-                Ok(_) | Err(EnrolmentError::RecordUnreadable { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(None)
+        let clusters = self.clusters.list().await?.into_iter();
+        let holds = |entry: Entry<OfCluster>| {
+            let keys = entry.record_or_default().keys;
+            keys.iter().any(|issued| issued.public_key == *key)
+        };
+        let mut holders = clusters.filter(|(_, entry)| holds(entry.clone()));
+        Ok(holders.next().map(|(cluster, _)| cluster))
     }
 
     pub async fn locked_out(&self) -> Result<Revocations, EnrolmentError> {
-        Ok(self.read::<Revocations>(LOCKED_OUT).await?.1)
+        read(&self.revocations, &LockedOut).await
     }
 
     /// Records that these keys are locked out, and until when that must be remembered. A record that cannot be read is replaced by those
@@ -255,7 +271,7 @@ impl Issued {
         if keys.is_empty() {
             return Ok(());
         }
-        self.change_or(LOCKED_OUT, known, |entry: &mut Revocations| {
+        self.change_revocations(known, |entry| {
             for (key, until) in keys {
                 let before = entry.entry(key.clone()).or_insert(*until);
                 *before = (*before).max(*until);
@@ -267,83 +283,69 @@ impl Issued {
 
     /// Forgets the keys whose time is over.
     pub async fn prune(&self, now: Timestamp) -> Result<(), EnrolmentError> {
-        self.change(LOCKED_OUT, |entry: &mut Revocations| {
+        self.change_revocations(None, |entry| {
             entry.retain(|_, until| !is_over(*until, now));
             Ok(())
         })
         .await
     }
 
-    /// One list alone can become larger than a message.
-    fn fits(&self, key: &str, json: &[u8]) -> Result<(), EnrolmentError> {
-        let limit = self.client.max_payload();
-        if key != LOCKED_OUT || json.len() + HEADERS <= limit {
+    /// The list can become larger than a message.
+    fn fits(&self, list: &Revocations) -> Result<(), EnrolmentError> {
+        let bytes = serde_json::to_vec(list).map_or(0, |json| json.len());
+        let limit = self.revocations.max_payload();
+        if bytes + HEADERS <= limit {
             return Ok(());
         }
         Err(EnrolmentError::RevocationNotRecorded(AccountUsage {
-            revocations: serde_json::from_slice::<Revocations>(json).map_or(0, |list| list.len()),
-            bytes: json.len(),
+            revocations: list.len(),
+            bytes,
             limit,
         }))
     }
 
-    async fn read<T: DeserializeOwned + Default>(
+    async fn change<R>(
         &self,
-        key: &str,
-    ) -> Result<(u64, T), EnrolmentError> {
-        let Some(entry) = within(self.bucket.entry(key)).await? else {
-            return Ok((0, T::default()));
-        };
-        if entry.operation != kv::Operation::Put {
-            return Ok((entry.revision, T::default()));
-        }
-        let revision = entry.revision;
-        match parse_value(&entry.value) {
-            Ok(value) => Ok((revision, value)),
-            Err(error) => Err(EnrolmentError::RecordUnreadable {
-                record: shown(BUCKET, key),
-                revision,
-                error,
-            }),
-        }
+        cluster: &ClusterName,
+        change: impl Fn(&mut OfCluster) -> Result<R, EnrolmentError>,
+    ) -> Result<R, EnrolmentError> {
+        let changed = self.clusters.modify(cluster, |entry| {
+            let mut of_cluster = readable(cluster, entry)?;
+            let result = change(&mut of_cluster)?;
+            Ok::<_, EnrolmentError>((of_cluster, result))
+        });
+        changed.await.map(|(result, _)| result)
     }
 
-    async fn change<T: Clone + Serialize + DeserializeOwned + Default, R>(
+    /// Changes the list of revoked credentials; one that cannot be read as if it said `instead`, if that is given.
+    async fn change_revocations(
         &self,
-        key: &str,
-        change: impl Fn(&mut T) -> Result<R, EnrolmentError>,
-    ) -> Result<R, EnrolmentError> {
-        self.change_or(key, None, change).await
-    }
-
-    /// Changes a record; one that cannot be read as if it said `instead`, if that is given.
-    async fn change_or<T: Clone + Serialize + DeserializeOwned + Default, R>(
-        &self,
-        key: &str,
-        instead: Option<&T>,
-        change: impl Fn(&mut T) -> Result<R, EnrolmentError>,
-    ) -> Result<R, EnrolmentError> {
-        for _ in 0..TRIES {
-            let (revision, mut value) = match (self.read::<T>(key).await, instead) {
-                (Err(EnrolmentError::RecordUnreadable { revision, .. }), Some(instead)) => {
-                    (revision, instead.clone())
-                }
-                (read, _) => read?,
+        instead: Option<&Revocations>,
+        change: impl Fn(&mut Revocations) -> Result<(), EnrolmentError>,
+    ) -> Result<(), EnrolmentError> {
+        let changed = self.revocations.modify(&LockedOut, |entry| {
+            let mut list = match (&entry.record, instead) {
+                (Err(_), Some(instead)) => instead.clone(),
+                _ => readable(&LockedOut, entry)?,
             };
-            let result = change(&mut value)?;
-            let json = serde_json::to_vec(&value)
-                .map_err(|error| EnrolmentError::BucketUnavailable(Some(error.into())))?;
-            self.fits(key, &json)?;
-            let put = self.bucket.update(key, json.into(), revision);
-            match tokio::time::timeout(WITHIN, put).await {
-                Ok(Ok(_)) => return Ok(result),
-                Ok(Err(error)) if error.kind() == kv::UpdateErrorKind::WrongLastRevision => {}
-                Ok(Err(error)) => {
-                    return Err(EnrolmentError::BucketUnavailable(Some(error.into())));
-                }
-                Err(_) => return Err(EnrolmentError::BucketUnavailable(None)),
-            }
-        }
-        Err(EnrolmentError::Contended)
+            change(&mut list)?;
+            self.fits(&list)?;
+            Ok::<_, EnrolmentError>((list, ()))
+        });
+        changed.await.map(|((), _)| ())
+    }
+}
+
+async fn read<T: Record + Default>(bucket: &Bucket<T>, key: &T::Key) -> Result<T, EnrolmentError> {
+    readable(key, bucket.get(key).await?)
+}
+
+fn readable<T: Record + Default>(key: &T::Key, entry: Entry<T>) -> Result<T, EnrolmentError> {
+    match entry.record {
+        Ok(record) => Ok(record.unwrap_or_default()),
+        Err(error) => Err(EnrolmentError::RecordUnreadable {
+            record: shown(T::BUCKET.name, key.as_str()),
+            error,
+        }),
     }
 }

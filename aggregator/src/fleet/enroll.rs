@@ -185,13 +185,14 @@ impl From<EnrolmentError> for Problem {
             EnrolmentError::RevocationsFull(_) | EnrolmentError::RevocationNotRecorded(_) => {
                 ProblemCode::RevocationsFull
             }
-            EnrolmentError::BucketUnavailable(_)
+            EnrolmentError::Bucket(_)
             | EnrolmentError::SystemUnavailable(_)
             | EnrolmentError::Contended => ProblemCode::BusUnavailable,
             EnrolmentError::NotSigned(SignError::Unavailable(_)) => ProblemCode::SignerUnavailable,
             EnrolmentError::Refused(_)
             | EnrolmentError::OtherAccount(_)
             | EnrolmentError::NotLabelled(_)
+            | EnrolmentError::NotRandom(_)
             | EnrolmentError::NotSigned(_) => ProblemCode::Internal,
         };
         if matches!(

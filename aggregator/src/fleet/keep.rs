@@ -16,6 +16,7 @@ use super::Fleet;
 use super::ask::{NO_REPLY, SendError};
 use crate::inventory::{CLAIM_LEASE, InventoryError, List, ListError, Seen};
 use crate::registry::Moment;
+use crate::store::BucketError;
 
 /// Clusters that are read at the same time.
 const AT_ONCE: usize = 8;
@@ -90,7 +91,10 @@ impl Fleet {
     async fn keep_one(&self, cluster: &ClusterName, every: Duration) {
         let outcome = match Box::pin(self.keep(cluster, every)).await {
             Ok(Some(())) => "kept",
-            Ok(None) | Err(KeepError::Inventory(InventoryError::Overtaken)) => "overtaken",
+            Ok(None)
+            | Err(KeepError::Inventory(InventoryError::Bucket(BucketError::Conflict { .. }))) => {
+                "overtaken"
+            }
             Err(error @ KeepError::Inventory(_)) => {
                 let error = &error as &dyn std::error::Error;
                 warn!(%cluster, error, "a cluster's list was not kept");

@@ -16,26 +16,34 @@ use crate::grants::Grants;
 use crate::labels::{FleetLabels, LabelError, LabelPatch, Labels};
 use crate::problem::{Problem, ProblemCode};
 use crate::registry::Moment;
+use crate::store::WatchEvent;
 use crate::watch::Event;
-
-const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// How long a change may take to come back from the bucket before its maker is answered all the same.
 const LEARNT_WITHIN: Duration = Duration::from_secs(2);
 
-/// Keeps up with the labels, for ever.
+/// Keeps up with the labels, for good.
 pub async fn follow_labels(fleet: Arc<Fleet>) {
-    loop {
-        let learn = |labels| fleet.learn_labels(labels);
-        if let Err(error) = fleet.clusters.labels().follow(learn).await {
-            let error = &error as &dyn std::error::Error;
-            warn!(
-                error,
-                "the labels of clusters are not followed; trying again"
-            );
+    let (mut labels, mut is_synced) = (FleetLabels::default(), false);
+    let watch = fleet.clusters.labels().watch();
+    let on = |event| {
+        let is_new = match event {
+            WatchEvent::Replaced => {
+                labels.forget_revision();
+                false
+            }
+            WatchEvent::Changed(cluster, entry) => labels.put(cluster, entry) && is_synced,
+            WatchEvent::Synced(snapshot) => {
+                labels.retain(&snapshot);
+                is_synced = true;
+                true
+            }
+        };
+        if is_new {
+            fleet.learn_labels(labels.clone());
         }
-        tokio::time::sleep(TRY_AGAIN_AFTER).await;
-    }
+    };
+    watch.run(None, on).await;
 }
 
 impl Fleet {
@@ -89,7 +97,7 @@ impl Fleet {
         cluster: &ClusterName,
         patch: &LabelPatch,
     ) -> Result<Labels, LabelError> {
-        let (labels, revision) = self.clusters.labels().patch(cluster, patch).await?;
+        let (labels, revision) = self.clusters.patch_labels(cluster, patch).await?;
         let mut all = self.labels.subscribe();
         let learnt = all.wait_for(|all| all.has(revision));
         if tokio::time::timeout(LEARNT_WITHIN, learnt).await.is_err() {

@@ -1,23 +1,21 @@
 //! Heartbeats in, their answers out, and what is known of clusters kept in the KV bucket `clusters`.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::Message;
-use async_nats::jetstream::kv::{self, Store};
-use async_nats::jetstream::{Context, stream::StorageType};
+use async_nats::jetstream::Context;
+use bus_keys::streams::{BucketSpec, CLUSTERS};
 use bus_schema::subject;
 use bus_schema::{ClusterName, Heartbeat, HeartbeatAck, RollCall};
-use futures::{StreamExt, TryStreamExt};
 use tracing::{debug, info, warn};
 
 use super::agent_messages::{AgentMessages, Kind};
 use super::{Fleet, json, rate_limit};
-use crate::enrolment::EnrolmentError;
-use crate::labels::LabelStore;
-use crate::records::{RecordError, parse_key, parse_value};
+use crate::labels::{FleetLabels, LabelError, LabelPatch, Labels};
 use crate::registry::{Moment, Record};
-use crate::store::{self, StoreError};
+use crate::store::{self, Bucket, BucketError, Entry, StoreError, WatchEvent};
 
 /// A heartbeat is small; what is larger is none.
 const HEARTBEAT_BYTES: usize = 16 * 1024;
@@ -25,14 +23,19 @@ const HEARTBEAT_BYTES: usize = 16 * 1024;
 /// To a roll call.
 const ANSWERS_A_SECOND: u64 = 2000;
 
-/// How long the bucket may take to forget.
-const FORGOTTEN_WITHIN: Duration = Duration::from_secs(3);
+impl store::Record for Record {
+    const BUCKET: BucketSpec = CLUSTERS;
+    type Key = ClusterName;
+    const KEY: &'static str = "a cluster's name";
+    // As long as JetStream itself waits: after a start all clusters are written at once.
+    const WITHIN: Duration = Duration::from_secs(5);
+}
 
 /// What is kept of clusters: the bucket `clusters`, and their labels.
 #[derive(Debug, Clone)]
 pub struct Clusters {
-    bucket: Store,
-    labels: LabelStore,
+    records: Bucket<Record>,
+    labels: Bucket<Labels>,
 }
 
 impl Clusters {
@@ -41,78 +44,62 @@ impl Clusters {
     /// # Errors
     /// When JetStream is away, or a bucket of that name is there with other settings.
     pub async fn open(jetstream: &Context, replicas: usize) -> Result<Self, StoreError> {
-        let wanted = kv::Config {
-            bucket: "clusters".to_owned(),
-            description: "every cluster that was heard of".to_owned(),
-            history: 5,
-            storage: StorageType::File,
-            num_replicas: replicas,
-            ..kv::Config::default()
-        };
-        let bucket = store::open_kv(jetstream, wanted).await?;
-        let labels = LabelStore::open(jetstream, replicas).await?;
-        Ok(Self { bucket, labels })
+        Ok(Self {
+            records: Bucket::open(jetstream, replicas).await?,
+            labels: Bucket::open(jetstream, replicas).await?,
+        })
     }
 
     async fn keep(&self, cluster: &ClusterName, record: &Record) {
-        if let Err(error) = self.bucket.put(cluster.as_str(), json(record).into()).await {
-            warn!(%cluster, %error, "a cluster's record was not kept");
+        if let Err(error) = self.records.put(cluster, record).await {
+            let error = &error as &dyn std::error::Error;
+            warn!(%cluster, error, "a cluster's record was not kept");
         }
     }
 
     /// Their labels.
-    pub(crate) fn labels(&self) -> &LabelStore {
+    pub(super) fn labels(&self) -> &Bucket<Labels> {
         &self.labels
     }
 
-    /// Forgets a cluster and its labels, for all replicas.
-    pub(crate) async fn forget(&self, cluster: &ClusterName) -> Result<(), EnrolmentError> {
-        let purged = store::purge(&self.bucket, cluster.as_str());
-        match tokio::time::timeout(FORGOTTEN_WITHIN, purged).await {
-            Ok(Ok(_)) => Ok(self.labels.forget(cluster).await?),
-            Ok(Err(error)) => Err(EnrolmentError::BucketUnavailable(Some(error.into()))),
-            Err(_) => Err(EnrolmentError::BucketUnavailable(None)),
-        }
+    /// Changes the labels of a cluster: those that it has then, and the revision of that.
+    ///
+    /// # Errors
+    /// See [`LabelError`]: then nothing was changed.
+    pub async fn patch_labels(
+        &self,
+        cluster: &ClusterName,
+        patch: &LabelPatch,
+    ) -> Result<(Labels, u64), LabelError> {
+        let patched = |entry: Entry<Labels>| {
+            let labels = entry.record_or_default().patched(patch)?;
+            Ok((labels.clone(), labels))
+        };
+        self.labels.modify(cluster, patched).await
     }
 
-    /// Reads a record of the bucket.
-    pub(crate) fn parse(key: &str, value: &[u8]) -> Result<(ClusterName, Record), RecordError> {
-        Ok((parse_key(key, "a cluster's name")?, parse_value(value)?))
+    /// Forgets a cluster and its labels, for all replicas.
+    ///
+    /// # Errors
+    /// When a bucket does not answer: it can be done again.
+    pub async fn forget(&self, cluster: &ClusterName) -> Result<(), BucketError> {
+        self.records.purge(cluster).await?;
+        self.labels.purge(cluster).await.map(drop)
     }
 
     /// Puts every cluster that was kept into the fleet, with its labels. A record that cannot be read is skipped, see
     /// [`crate::records`]: the cluster will be heard again.
     ///
     /// # Errors
-    /// When the bucket cannot be read.
-    pub async fn restore(&self, fleet: &Fleet) -> Result<(), StoreError> {
-        let failed = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::NotOpened {
-            name: "the bucket clusters".to_owned(),
-            source,
-        };
-        let keys = self
-            .bucket
-            .keys()
-            .await
-            .map_err(|error| failed(error.into()))?;
-        let keys: Vec<String> = keys
-            .try_collect()
-            .await
-            .map_err(|error| failed(error.into()))?;
-        let labels = self.labels.read().await;
-        fleet.learn_labels(labels.map_err(|error| failed(error.into()))?);
-        // A key that is no name may be one that the client refuses to get.
-        let keys = keys
-            .into_iter()
-            .filter(|key| key.parse::<ClusterName>().is_ok());
-        for key in keys {
-            let kept = self
-                .bucket
-                .get(&key)
-                .await
-                .map_err(|error| failed(error.into()))?;
-            let record = kept.map(|record| Self::parse(&key, &record));
-            if let Some(Ok((cluster, record))) = record {
+    /// When a bucket cannot be read.
+    pub async fn restore(&self, fleet: &Fleet) -> Result<(), BucketError> {
+        let mut labels = FleetLabels::default();
+        for (cluster, entry) in self.labels.list().await? {
+            labels.put(cluster, entry);
+        }
+        fleet.learn_labels(labels);
+        for (cluster, entry) in self.records.list().await? {
+            if let Ok(Some(record)) = entry.record {
                 fleet.registry_mut().restore(cluster, record, Moment::now());
             }
         }
@@ -120,23 +107,34 @@ impl Clusters {
     }
 }
 
-/// Forgets, for ever, what another replica or a person at the command line has made the bucket forget.
+/// Forgets, for good, what another replica or a person at the command line has made the bucket forget, also while this one was cut off.
 pub async fn follow_forgotten(fleet: Arc<Fleet>, clusters: Clusters) {
-    loop {
-        if let Ok(mut changes) = clusters.bucket.watch_all().await {
-            while let Some(Ok(change)) = changes.next().await {
-                if change.operation == kv::Operation::Put {
-                    continue;
-                }
-                if let Ok(cluster) = change.key.parse::<ClusterName>() {
-                    info!(%cluster, "forgotten");
-                    fleet.forget(&cluster);
-                    fleet.forget_kept(&cluster).await;
-                }
+    let mut kept = HashMap::new();
+    let forget = |cluster: ClusterName| {
+        info!(%cluster, "forgotten");
+        fleet.forget(&cluster);
+        let fleet = Arc::clone(&fleet);
+        tokio::spawn(async move { fleet.forget_kept(&cluster).await });
+    };
+    let on = |event| match event {
+        // What was kept in the bucket before will be kept in this one as soon as it is heard.
+        WatchEvent::Replaced => kept.clear(),
+        WatchEvent::Changed(cluster, entry) if entry.is_there() => {
+            kept.insert(cluster, entry.revision);
+        }
+        WatchEvent::Changed(cluster, _) => {
+            kept.remove(&cluster);
+            forget(cluster);
+        }
+        WatchEvent::Synced(snapshot) => {
+            let gone =
+                |cluster: &ClusterName, revision: &mut u64| !snapshot.has(cluster, *revision);
+            for (cluster, _) in kept.extract_if(gone) {
+                forget(cluster);
             }
         }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
+    };
+    clusters.records.watch().run(None, on).await;
 }
 
 /// Takes in heartbeats for ever.

@@ -206,7 +206,7 @@ impl Fleet {
     async fn begin(&self, operation: &Operation) -> Result<Sequence, Problem> {
         let (intended, kept) = tokio::join!(
             self.audit.intend(&operation.id, &operation.entry),
-            self.operations.keep(operation),
+            self.operations.create(&operation.id, operation),
         );
         if let Err(error) = kept {
             tracing::error!(%error, "a write was not begun");
@@ -241,7 +241,7 @@ impl Fleet {
 
     /// Forgets an operation whose outcome is written down.
     pub(super) async fn close(&self, operation: &Operation) {
-        if let Err(error) = self.operations.close(&operation.id).await {
+        if let Err(error) = self.operations.purge(&operation.id).await {
             tracing::warn!(%error, operation = %operation.id, "an operation stays open");
         }
     }

@@ -31,9 +31,11 @@ pub async fn settle(fleet: Arc<Fleet>) {
             continue;
         }
         fleet.settle_unbegun().await;
-        match fleet.operations.all().await {
+        match fleet.operations.list().await {
             Ok(open) => {
-                for operation in open {
+                // A record that cannot be read is skipped, see `records`.
+                let open = open.into_iter().filter_map(|(_, entry)| entry.record.ok());
+                for operation in open.flatten() {
                     fleet.settle_one(operation).await;
                 }
             }

@@ -58,6 +58,11 @@ impl SeenManifests {
         self.0.insert(cluster, seen);
     }
 
+    /// Forgets those that `is_there` does not name.
+    pub fn retain(&mut self, is_there: impl Fn(&ClusterName, &Seen) -> bool) {
+        self.0.retain(|cluster, seen| is_there(cluster, seen));
+    }
+
     /// There is none any more.
     pub fn forget(&mut self, cluster: &ClusterName) {
         self.0.remove(cluster);

@@ -2,13 +2,10 @@
 
 use std::time::Instant;
 
-use async_nats::jetstream::kv::{CreateErrorKind, UpdateErrorKind};
 use bus_schema::{ClusterName, StreamId};
-use bytes::Bytes;
 
-use super::{
-    Changes, Generation, Inventory, InventoryError, List, Manifest, Seen, WITHIN, part, within,
-};
+use super::{Changes, Generation, Inventory, InventoryError, List, Manifest, Seen, part};
+use crate::store::BucketError;
 
 /// The right to write a cluster's next list: while it holds, no other replica does.
 #[derive(Debug)]
@@ -31,7 +28,7 @@ impl Inventory {
     /// Claims the writing of a cluster's next list, if `may` still says so; `None` where another replica was faster.
     ///
     /// # Errors
-    /// [`InventoryError::Unavailable`]
+    /// When the bucket does not answer.
     pub async fn claim(
         &self,
         cluster: &ClusterName,
@@ -53,15 +50,15 @@ impl Inventory {
                 manifest,
                 revision,
             })),
-            Err(InventoryError::Overtaken) => self.look_again(cluster).await.map(|()| None),
-            Err(error) => Err(error),
+            Err(BucketError::Conflict { .. }) => self.look_again(cluster).await.map(|()| None),
+            Err(error) => Err(error.into()),
         }
     }
 
     /// Keeps a list in the place of the one before.
     ///
     /// # Errors
-    /// [`InventoryError::Overtaken`] when the claim does not hold any more. Then, and if the bucket does not answer, the list
+    /// [`BucketError::Conflict`] when the claim does not hold any more. Then, and if the bucket does not answer, the list
     /// before stays.
     pub async fn keep(
         &self,
@@ -92,11 +89,10 @@ impl Inventory {
         let generation = manifest.replace(generation, parts.len());
         for (number, part) in parts.into_iter().enumerate() {
             let key = part::key(&cluster, generation.slot, number);
-            within(self.bucket.put(key, part)).await?;
+            self.bucket.put_bytes(&key, part).await?;
         }
-        self.put(&cluster, &manifest, Some(revision))
-            .await
-            .map(drop)
+        self.put(&cluster, &manifest, Some(revision)).await?;
+        Ok(())
     }
 
     async fn put(
@@ -104,33 +100,11 @@ impl Inventory {
         cluster: &ClusterName,
         manifest: &Manifest,
         revision: Option<u64>,
-    ) -> Result<u64, InventoryError> {
-        let json = serde_json::to_vec(manifest);
-        let json =
-            Bytes::from(json.map_err(|error| InventoryError::Unavailable(Some(error.into())))?);
-        let put = async {
-            match revision {
-                None => {
-                    self.bucket
-                        .create(cluster.as_str(), json)
-                        .await
-                        .map_err(|error| match error.kind() {
-                            CreateErrorKind::AlreadyExists => InventoryError::Overtaken,
-                            _ => InventoryError::Unavailable(Some(error.into())),
-                        })
-                }
-                Some(revision) => self
-                    .bucket
-                    .update(cluster.as_str(), json, revision)
-                    .await
-                    .map_err(|error| match error.kind() {
-                        UpdateErrorKind::WrongLastRevision => InventoryError::Overtaken,
-                        _ => InventoryError::Unavailable(Some(error.into())),
-                    }),
-            }
+    ) -> Result<u64, BucketError> {
+        let revision = match revision {
+            None => self.bucket.create(cluster, manifest).await?,
+            Some(revision) => self.bucket.update(cluster, manifest, revision).await?,
         };
-        let revision = tokio::time::timeout(WITHIN, put).await;
-        let revision = revision.map_err(|_| InventoryError::Unavailable(None))??;
         // Its own word may come later than the next look.
         self.seen()
             .put(cluster.clone(), manifest.clone(), revision, Instant::now());
@@ -139,12 +113,10 @@ impl Inventory {
 
     /// What has been missed of a cluster, or is on the way.
     async fn look_again(&self, cluster: &ClusterName) -> Result<(), InventoryError> {
-        let entry = within(self.bucket.entry(cluster.as_str())).await?;
+        let entry = self.bucket.get(cluster).await?;
         // First, since the bucket may be another one that counts from the beginning.
         self.seen().forget(cluster);
-        if let Some(entry) = entry {
-            self.see(&entry);
-        }
+        self.see(cluster.clone(), entry);
         Ok(())
     }
 }

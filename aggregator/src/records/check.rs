@@ -2,24 +2,25 @@
 
 use super::{RecordError, parse_value};
 use crate::audit;
-use crate::enrolment;
-use crate::fleet::Clusters;
-use crate::inventory::Inventory;
-use crate::labels::LabelStore;
-use crate::operations::Operations;
-use crate::sessions::Sessions;
+use crate::enrolment::{self, Invitation};
+use crate::inventory::Manifest;
+use crate::labels::Labels;
+use crate::operations::Operation;
+use crate::registry;
+use crate::sessions::Session;
+use crate::store::Record;
 
 /// Whether the readers of the bucket can use the record.
 pub(super) fn check(bucket: &str, key: &str, value: &[u8]) -> Result<(), RecordError> {
     match bucket {
         "audit" | "audit-refused" => parse_value::<audit::Entry>(value).map(drop),
-        "clusters" => Clusters::parse(key, value).map(drop),
+        "clusters" => registry::Record::parse(key, value).map(drop),
         "credentials" => enrolment::check_credentials(key, value),
-        "inventory" => Inventory::parse(key, value).map(drop),
-        "invitations" => enrolment::Invitations::parse(key, value).map(drop),
-        "labels" => LabelStore::parse(key, value).map(drop),
-        "operations" => Operations::parse(key, value).map(drop),
-        "sessions" => Sessions::parse(key, value).map(drop),
+        "inventory" => Manifest::parse(key, value).map(drop),
+        "invitations" => Invitation::parse(key, value).map(drop),
+        "labels" => Labels::parse(key, value).map(drop),
+        "operations" => Operation::parse(key, value).map(drop),
+        "sessions" => Session::parse(key, value).map(drop),
         _ => Ok(()),
     }
 }

@@ -4,16 +4,15 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::DeliverPolicy;
-use async_nats::jetstream::consumer::push::{Ordered, OrderedConfig};
 use async_nats::jetstream::{Context, Message};
-use bus_keys::{AUDIT_STREAM, BUCKETS, REFUSED_STREAM};
-use futures::StreamExt as _;
+use bus_keys::streams::{AUDIT, AUDIT_REFUSED, BUCKETS};
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
 use super::check::check;
 use super::{RecordError, UnreadableRecords};
-use crate::store::is_marker;
+use crate::inventory::Manifest;
+use crate::store::{Record, Replay, ReplayError, is_marker};
 
 /// What the audit's streams are called where buckets are.
 pub(super) const AUDITS: [&str; 2] = ["audit", "audit-refused"];
@@ -26,11 +25,9 @@ const READ_AGAIN_EVERY: Duration = Duration::from_secs(5 * 60);
 
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-type Error = Box<dyn std::error::Error + Send + Sync>;
-
 /// The buckets, and the audit's streams.
 pub(super) fn buckets() -> impl Iterator<Item = &'static str> {
-    BUCKETS.into_iter().chain(AUDITS)
+    BUCKETS.into_iter().map(|bucket| bucket.name).chain(AUDITS)
 }
 
 /// A bucket, or one of the audit's streams, as a stream.
@@ -46,12 +43,6 @@ pub struct BadRecord {
     pub sequence: u64,
     /// What is wrong with it.
     pub error: RecordError,
-}
-
-/// The records so far, how many of them there are, and then each new one.
-struct Records {
-    messages: Ordered,
-    pending: u64,
 }
 
 /// Keeps `unreadable` up to date for ever.
@@ -74,21 +65,12 @@ pub fn watch(jetstream: &Context, unreadable: &UnreadableRecords) {
 ///
 /// # Errors
 /// When JetStream does not answer.
-pub async fn find(jetstream: &Context, source: Source) -> Result<Vec<BadRecord>, Error> {
-    let Records {
-        mut messages,
-        mut pending,
-    } = Box::pin(source.open(jetstream)).await?;
+pub async fn find(jetstream: &Context, source: Source) -> Result<Vec<BadRecord>, ReplayError> {
+    let mut replay = Box::pin(source.open(jetstream)).await?;
     let mut found = Vec::new();
-    while pending > 0 {
-        let message = messages.next().await.ok_or("the records ended")??;
-        let (checked, left) = source.checked(&message)?;
-        pending = left;
-        let Checked {
-            key,
-            sequence,
-            error,
-        } = checked;
+    while !replay.is_caught_up() {
+        let (message, sequence) = replay.next().await?;
+        let (key, error) = source.checked(&message, sequence);
         found.extend(error.map(|error| BadRecord {
             key,
             sequence,
@@ -102,23 +84,16 @@ async fn follow(
     jetstream: &Context,
     source: Source,
     unreadable: &UnreadableRecords,
-) -> Result<(), Error> {
-    let Records {
-        mut messages,
-        mut pending,
-    } = source.open(jetstream).await?;
+) -> Result<(), ReplayError> {
+    let mut replay = source.open(jetstream).await?;
     let (mut bad, mut is_whole) = (BTreeSet::new(), false);
     loop {
-        if pending == 0 && !is_whole {
+        if replay.is_caught_up() && !is_whole {
             unreadable.retain(source.0, &bad);
             (bad, is_whole) = (BTreeSet::new(), true);
         }
-        let Some(message) = messages.next().await else {
-            return Ok(());
-        };
-        let (checked, left) = source.checked(&message?)?;
-        pending = left;
-        let Checked { key, error, .. } = checked;
+        let (message, sequence) = replay.next().await?;
+        let (key, error) = source.checked(&message, sequence);
         match error {
             Some(error) => {
                 unreadable.add(source.0, &key, error);
@@ -129,12 +104,6 @@ async fn follow(
             None => unreadable.remove(source.0, &key),
         }
     }
-}
-
-struct Checked {
-    key: String,
-    sequence: u64,
-    error: Option<RecordError>,
 }
 
 impl Source {
@@ -155,38 +124,34 @@ impl Source {
         AUDITS.contains(&self.0)
     }
 
-    async fn open(self, jetstream: &Context) -> Result<Records, Error> {
+    async fn open(self, jetstream: &Context) -> Result<Replay, ReplayError> {
         let (stream, filter) = match self.0 {
-            "audit" => (AUDIT_STREAM.to_owned(), "audit.>".to_owned()),
-            "audit-refused" => (REFUSED_STREAM.to_owned(), "audit-refused.>".to_owned()),
-            // One token: the parts of the lists have more, and are checked where they are read.
-            "inventory" => ("KV_inventory".to_owned(), "$KV.inventory.*".to_owned()),
+            "audit" => (AUDIT.name.to_owned(), AUDIT.subjects.to_owned()),
+            "audit-refused" => (
+                AUDIT_REFUSED.name.to_owned(),
+                AUDIT_REFUSED.subjects.to_owned(),
+            ),
+            // The parts of the lists are checked where they are read.
+            "inventory" => (
+                Manifest::BUCKET.stream(),
+                format!("$KV.inventory.{}", Manifest::FILTER),
+            ),
             bucket => (format!("KV_{bucket}"), format!("$KV.{bucket}.>")),
         };
         let stream = jetstream.get_stream(stream).await?;
         let last = stream.cached_info().state.last_sequence;
-        let deliver_policy = match self.is_audit() {
+        let policy = match self.is_audit() {
             true => DeliverPolicy::ByStartSequence {
                 start_sequence: last.saturating_sub(AUDIT_LINES).max(1),
             },
             false => DeliverPolicy::LastPerSubject,
         };
-        let consumer = stream.create_consumer(OrderedConfig {
-            deliver_subject: jetstream.client().new_inbox(),
-            description: Some("records that cannot be read".to_owned()),
-            filter_subject: filter,
-            deliver_policy,
-            ..OrderedConfig::default()
-        });
-        let consumer = consumer.await?;
-        let pending = consumer.cached_info().num_pending;
-        let messages = consumer.messages().await?;
-        Ok(Records { messages, pending })
+        let description = "records that cannot be read";
+        Replay::open(jetstream, &stream, filter, policy, description).await
     }
 
-    fn checked(self, message: &Message) -> Result<(Checked, u64), Error> {
-        let info = message.info()?;
-        let (sequence, pending) = (info.stream_sequence, info.pending);
+    /// The record's key, and what is wrong with it.
+    fn checked(self, message: &Message, sequence: u64) -> (String, Option<RecordError>) {
         let key = match self.is_audit() {
             true => sequence.to_string(),
             false => {
@@ -198,11 +163,6 @@ impl Source {
             true => None,
             false => check(self.0, &key, &message.payload).err(),
         };
-        let checked = Checked {
-            key,
-            sequence,
-            error,
-        };
-        Ok((checked, pending))
+        (key, error)
     }
 }

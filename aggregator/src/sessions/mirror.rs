@@ -1,4 +1,4 @@
-//! The sessions in memory. Knows no bus: told what is there and what is gone, by revision.
+//! The sessions in memory, kept up to date by a watch of the bucket: what is there and what is gone, by revision.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Session, SessionKey};
+use crate::store::WatchEvent;
 
 /// A session that has not ended, and the news when it does.
 #[derive(Debug)]
@@ -54,6 +55,22 @@ impl Mirror {
     pub(super) fn find(&self, key: &SessionKey) -> Option<Arc<Live>> {
         let live = self.read().get(key).cloned()?;
         (!live.is_over()).then_some(live)
+    }
+
+    /// Takes in what the bucket says.
+    pub(super) fn apply(&self, event: WatchEvent<Session>) {
+        match event {
+            // The sessions of another bucket end with the snapshot of this one, unless they are in it too.
+            WatchEvent::Replaced => {}
+            WatchEvent::Changed(key, entry) => match entry.record {
+                Ok(Some(session)) => self.put(key, entry.revision, session),
+                // Whatever has taken the place of a session has ended it.
+                Ok(None) | Err(_) => self.forget(&key),
+            },
+            WatchEvent::Synced(snapshot) => {
+                self.retain(|key, revision| snapshot.has(key, revision));
+            }
+        }
     }
 
     /// A session as it stands in the bucket since this revision. What was put before stays, with all who wait for its end.

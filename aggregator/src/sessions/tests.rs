@@ -6,13 +6,9 @@ use xtask::nats_server::NatsServer;
 
 use super::*;
 use crate::password::StoredHash;
+use crate::store::MARKERS_LAST;
 
 const SOON: Duration = Duration::from_secs(10);
-
-const LASTING: Settings = Settings {
-    replicas: 1,
-    lasts: LASTS,
-};
 
 struct Bus {
     server: NatsServer,
@@ -39,11 +35,11 @@ impl Bus {
     }
 
     async fn replica(&self) -> Sessions {
-        self.replica_with(LASTING).await
+        self.replica_with(SESSIONS).await
     }
 
-    async fn replica_with(&self, settings: Settings) -> Sessions {
-        let opened = Sessions::open_with(&self.jetstream().await, settings).await;
+    async fn replica_with(&self, spec: BucketSpec) -> Sessions {
+        let opened = Sessions::open_as(&self.jetstream().await, spec, 1).await;
         opened.expect("the bucket opens")
     }
 }
@@ -88,7 +84,9 @@ async fn the_marker_of_a_session_that_was_signed_out_expires() {
     assert!(sessions.revoke(&token).await.unwrap());
     assert!(!sessions.revoke(&token).await.unwrap());
     let key = format!("$KV.sessions.{}", token.key().as_str());
-    let marker = sessions.bucket.stream.get_last_raw_message_by_subject(&key);
+    let jetstream = bus.jetstream().await;
+    let stream = jetstream.get_stream(SESSIONS.stream()).await.unwrap();
+    let marker = stream.get_last_raw_message_by_subject(&key);
     let marker = marker.await.unwrap();
     let ttl = marker.headers.get("Nats-TTL").expect("it expires").as_str();
     assert_eq!(
@@ -123,7 +121,12 @@ async fn the_bucket_holds_no_token() {
     let bus = bus().await;
     let sessions = bus.replica().await;
     let (token, _) = sessions.create(&ana()).await.unwrap();
-    let store = bus.jetstream().await.get_key_value(BUCKET).await.unwrap();
+    let store = bus
+        .jetstream()
+        .await
+        .get_key_value(SESSIONS.name)
+        .await
+        .unwrap();
     let value = store.get(token.key().as_str()).await.unwrap().unwrap();
     let value = String::from_utf8(value.to_vec()).unwrap();
     assert!(value.contains("\"user\":\"ana\""), "{value}");
@@ -179,22 +182,18 @@ async fn what_ended_without_a_word_while_a_replica_was_cut_off_is_forgotten() {
 #[tokio::test]
 async fn a_session_that_came_of_age_ends_by_the_word_of_the_bucket() {
     let bus = bus().await;
-    let short = Settings {
-        lasts: Duration::from_secs(2),
-        ..LASTING
+    let short = BucketSpec {
+        max_age: Duration::from_secs(2),
+        ..SESSIONS
     };
     let mut sessions = bus.replica_with(short).await;
     // Only the bucket knows here how long a session lasts.
-    let (token, _) = {
-        let mirror = Arc::new(Mirror::new(LASTS));
-        let (bucket, following) = follow::begin(bus.jetstream().await, short, Arc::clone(&mirror))
-            .await
-            .unwrap();
-        tokio::spawn(following);
-        sessions.mirror = mirror;
-        sessions.bucket = bucket;
-        sessions.create(&ana()).await.unwrap()
-    };
+    let mirror = Arc::new(Mirror::new(LASTS));
+    let watching = Arc::clone(&mirror);
+    let watch = sessions.bucket.watch();
+    tokio::spawn(watch.run(None, move |event| watching.apply(event)));
+    sessions.mirror = mirror;
+    let (token, _) = sessions.create(&ana()).await.unwrap();
     let live = sessions.find(&token).unwrap();
     tokio::time::timeout(SOON, live.ended()).await.unwrap();
     assert!(sessions.find(&token).is_none());
@@ -204,11 +203,11 @@ async fn a_session_that_came_of_age_ends_by_the_word_of_the_bucket() {
 async fn a_bucket_with_other_settings_is_refused_by_its_difference() {
     let bus = bus().await;
     drop(bus.replica().await);
-    let longer = Settings {
-        lasts: LASTS * 2,
-        ..LASTING
+    let longer = BucketSpec {
+        max_age: LASTS * 2,
+        ..SESSIONS
     };
-    let refused = Sessions::open_with(&bus.jetstream().await, longer).await;
+    let refused = Sessions::open_as(&bus.jetstream().await, longer, 1).await;
     let text = refused.unwrap_err().to_string();
     assert!(
         text.contains("max_age is 43200s and should be 86400s"),

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use async_nats::jetstream::Context;
 use async_nats::jetstream::stream::DiscardPolicy;
+use bus_keys::streams::{BUCKETS, STREAMS};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::debug;
 
-use super::budget;
 use crate::conditions::{AggregatorConditionType, Conditions};
 use crate::metrics::Metrics;
 
@@ -19,10 +19,10 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 const NEARLY_FULL: u64 = 80;
 
 /// How full a stream is.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct StreamLevel {
     /// The stream.
-    pub stream: &'static str,
+    pub stream: String,
     /// Bytes in it.
     pub bytes: u64,
     /// Bytes that it may have; 0 without a bound.
@@ -32,7 +32,7 @@ pub struct StreamLevel {
 }
 
 impl StreamLevel {
-    fn is_nearly_full(self) -> bool {
+    fn is_nearly_full(&self) -> bool {
         let limit = u128::from(self.max_bytes) * u128::from(NEARLY_FULL);
         !self.drops_oldest && self.max_bytes > 0 && u128::from(self.bytes) * 100 >= limit
     }
@@ -49,7 +49,7 @@ pub async fn watch_levels(jetstream: Context, metrics: Metrics, conditions: Cond
             continue;
         };
         for level in &levels {
-            metrics.set_stream_level(*level);
+            metrics.set_stream_level(level);
         }
         let kind = AggregatorConditionType::StoreNearlyFull;
         match message(&levels) {
@@ -62,9 +62,11 @@ pub async fn watch_levels(jetstream: Context, metrics: Metrics, conditions: Cond
 /// Of every stream; `None` when the bus does not answer.
 async fn levels(jetstream: &Context) -> Option<Vec<StreamLevel>> {
     let mut levels = Vec::new();
-    for name in budget::streams() {
+    let streams = STREAMS.into_iter().map(|stream| stream.name.to_owned());
+    let buckets = BUCKETS.into_iter().map(|bucket| bucket.stream());
+    for name in streams.chain(buckets) {
         // On the heap, as in `store`: it is large.
-        let stream = Box::pin(timeout(ANSWER_WITHIN, jetstream.get_stream(name))).await;
+        let stream = Box::pin(timeout(ANSWER_WITHIN, jetstream.get_stream(&name))).await;
         let stream = match stream.ok()? {
             Ok(stream) => stream,
             // Not every aggregator has all of them.
@@ -112,7 +114,7 @@ mod tests {
 
     fn level(bytes: u64, max_bytes: u64) -> StreamLevel {
         StreamLevel {
-            stream: "AUDIT",
+            stream: "AUDIT".to_owned(),
             bytes,
             max_bytes,
             drops_oldest: false,

@@ -4,7 +4,8 @@
 use std::path::PathBuf;
 
 use async_nats::jetstream::{self, kv, stream};
-use bus_keys::{BUCKETS, Inbox, Permit};
+use bus_keys::streams::{AUDIT, BUCKETS};
+use bus_keys::{Inbox, Permit};
 use bus_schema::subject;
 use futures::StreamExt as _;
 use k8s_sim::Simulation;
@@ -80,14 +81,14 @@ impl Stores {
         let jetstream = jetstream::new(admin.client.clone());
         let mut streams = Vec::new();
         let audit = stream::Config {
-            name: bus_keys::AUDIT_STREAM.to_owned(),
+            name: AUDIT.name.to_owned(),
             subjects: vec!["audit.>".to_owned()],
             ..stream::Config::default()
         };
         streams.push(jetstream.create_stream(audit).await.expect("a stream"));
         for bucket in BUCKETS {
             let config = kv::Config {
-                bucket: bucket.to_owned(),
+                bucket: bucket.name.to_owned(),
                 ..kv::Config::default()
             };
             let bucket = jetstream.create_key_value(config).await;

@@ -20,6 +20,7 @@ mod metrics;
 mod partial_view;
 mod reads;
 mod renewal;
+mod replicas;
 mod restart;
 mod revocations;
 mod schemathesis;

@@ -17,6 +17,7 @@ mod request;
 mod routes;
 mod scope;
 mod server_config;
+pub mod streams;
 
 pub use account::{FleetAccount, Revocations, system_account};
 pub use credential_name::{CredentialName, CredentialNameError};
@@ -29,4 +30,3 @@ pub use mint::{AggregatorKeys, Identity, Inbox, Label, PeopleKeys, Permit};
 pub use renew::{renew_aggregator, user_of};
 pub use request::{CredentialRequest, CredentialRequestError, NotProven};
 pub use routes::{Member, MemberError};
-pub use scope::{AUDIT_STREAM, BUCKETS, REFUSED_STREAM};

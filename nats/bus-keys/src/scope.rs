@@ -6,23 +6,7 @@ use bus_schema::{AGENT_MESSAGE_BYTES, PERSON_REQUEST_BYTES};
 use serde::{Deserialize, Serialize};
 
 use crate::claims::UNLIMITED;
-
-/// The stream of the audit.
-pub const AUDIT_STREAM: &str = "AUDIT";
-
-/// The stream of refused sign-ins: strangers may fill it, and it drops what is oldest.
-pub const REFUSED_STREAM: &str = "AUDIT_REFUSED";
-
-/// The key-value buckets of the aggregator. One that is not in this list cannot be opened.
-pub const BUCKETS: [&str; 7] = [
-    "clusters",
-    "credentials",
-    "inventory",
-    "invitations",
-    "labels",
-    "operations",
-    "sessions",
-];
+use crate::streams::{BUCKETS, STREAMS};
 
 /// Subscriptions and bytes of a message, which the server holds a credential to. It does so with `data` as little as it limits how often
 /// something is sent.
@@ -128,22 +112,16 @@ impl Scope {
 
     /// For the aggregator.
     pub fn aggregator(key: &str) -> Self {
-        let mut publish = [
-            "cluster.*.>",
-            "fleet.>",
-            "$SRV.>",
-            "audit.>",
-            "audit-refused.>",
-            "$JS.API.INFO",
-        ]
-        .map(str::to_owned)
-        .to_vec();
-        for stream in [AUDIT_STREAM, REFUSED_STREAM] {
-            publish.extend(jetstream(stream));
+        let mut publish = ["cluster.*.>", "fleet.>", "$SRV.>", "$JS.API.INFO"]
+            .map(str::to_owned)
+            .to_vec();
+        for stream in STREAMS {
+            publish.push(stream.subjects.to_owned());
+            publish.extend(jetstream(stream.name));
         }
         for bucket in BUCKETS {
-            publish.push(format!("$KV.{bucket}.>"));
-            publish.extend(jetstream(&format!("KV_{bucket}")));
+            publish.push(format!("$KV.{}.>", bucket.name));
+            publish.extend(jetstream(&bucket.stream()));
         }
         // Beside the inboxes of people, so that no agent can publish there: what JetStream tells the aggregator comes in on it.
         let subscribe = vec!["agent.>".to_owned(), "_INBOX_aggregator.>".to_owned()];

@@ -4,7 +4,7 @@ use bus_keys::UserKey;
 use bus_schema::ClusterName;
 use jiff::Timestamp;
 
-use super::{EnrolmentError, Issued, OfCluster};
+use super::{EnrolmentError, Issued, read};
 
 impl Issued {
     /// The keys of a cluster, and when the last token for each expires.
@@ -12,7 +12,7 @@ impl Issued {
         &self,
         cluster: &ClusterName,
     ) -> Result<Vec<(UserKey, Option<Timestamp>)>, EnrolmentError> {
-        let (_, entry) = self.read::<OfCluster>(cluster.as_str()).await?;
+        let entry = read(&self.clusters, cluster).await?;
         let keys = entry.keys.into_iter();
         Ok(keys.map(|key| (key.public_key, key.expires_at)).collect())
     }
@@ -34,7 +34,7 @@ impl Issued {
             Some(end) if end >= long_enough => return Ok(end),
             Some(_) => {}
         }
-        let changed = self.change(cluster.as_str(), |entry: &mut OfCluster| {
+        let changed = self.change(cluster, |entry| {
             let mut keys = entry.keys.iter_mut();
             let key = keys.find(|key| key.public_key == *public_key);
             let key = key.ok_or_else(unknown)?;

@@ -1,0 +1,369 @@
+//! A bucket with records of one type, each as JSON under a key of one type. Every call is bounded in time.
+
+use std::fmt::Debug;
+use std::marker::PhantomData;
+
+use async_nats::connection::State;
+use async_nats::jetstream::consumer::DeliverPolicy;
+use async_nats::jetstream::kv::{
+    CreateErrorKind, DeleteErrorKind, PurgeErrorKind, Store, UpdateErrorKind,
+};
+use async_nats::jetstream::stream::{Info, LastRawMessageErrorKind};
+use async_nats::jetstream::{Context, Message};
+use bus_keys::streams::BucketSpec;
+use bytes::Bytes;
+use tokio::time::timeout;
+
+use super::record::{Entry, Record, RecordKey};
+use super::replay::{Replay, ReplayError};
+use super::watch::Watch;
+use super::{MARKERS_LAST, StoreError, is_marker, open_kv};
+
+/// Others may change the same record at the same moment.
+const TRIES: usize = 10;
+
+/// Why a bucket was not read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum BucketError {
+    /// It does not answer. A change may have been made all the same.
+    #[error("the bucket {bucket} does not answer")]
+    Unavailable {
+        /// The bucket.
+        bucket: &'static str,
+        /// Why not; absent after a time-out.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// Somebody else has changed the record meanwhile.
+    #[error("somebody else has changed the record in the bucket {bucket}")]
+    Conflict {
+        /// The bucket.
+        bucket: &'static str,
+    },
+}
+
+/// The bucket. Clones share it.
+#[derive(Debug)]
+pub struct Bucket<T> {
+    store: Store,
+    jetstream: Context,
+    spec: BucketSpec,
+    replicas: usize,
+    record: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for Bucket<T> {
+    fn clone(&self) -> Self {
+        Self {
+            store: self.store.clone(),
+            jetstream: self.jetstream.clone(),
+            spec: self.spec,
+            replicas: self.replicas,
+            record: PhantomData,
+        }
+    }
+}
+
+impl<T: Record> Bucket<T> {
+    /// Opens the bucket, makes it if there is none.
+    ///
+    /// # Errors
+    /// When JetStream is away, or the bucket is there with other settings.
+    pub async fn open(jetstream: &Context, replicas: usize) -> Result<Self, StoreError> {
+        Self::open_as(jetstream, T::BUCKET, replicas).await
+    }
+
+    /// The same with other settings.
+    ///
+    /// # Errors
+    /// See [`Bucket::open`].
+    pub async fn open_as(
+        jetstream: &Context,
+        spec: BucketSpec,
+        replicas: usize,
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            store: open_kv(jetstream, spec, replicas).await?,
+            jetstream: jetstream.clone(),
+            spec,
+            replicas,
+            record: PhantomData,
+        })
+    }
+
+    /// The same bucket for records of another type, which have keys of their own.
+    #[must_use]
+    pub fn with_records<U: Record>(&self) -> Bucket<U> {
+        Bucket {
+            store: self.store.clone(),
+            jetstream: self.jetstream.clone(),
+            spec: self.spec,
+            replicas: self.replicas,
+            record: PhantomData,
+        }
+    }
+
+    /// The same, looked for again: it may have been deleted, and is made anew then.
+    pub(super) async fn reopened(&self) -> Result<Self, StoreError> {
+        Self::open_as(&self.jetstream, self.spec, self.replicas).await
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.spec.name
+    }
+
+    /// How large a message may be, in bytes.
+    #[must_use]
+    pub fn max_payload(&self) -> usize {
+        self.jetstream.client().max_payload()
+    }
+
+    /// What stands under a key.
+    ///
+    /// # Errors
+    /// [`BucketError::Unavailable`]
+    pub async fn get(&self, key: &T::Key) -> Result<Entry<T>, BucketError> {
+        let entry = self.within(self.store.entry(key.as_str())).await?;
+        Ok(entry.map_or_else(Entry::never, Entry::from_kv))
+    }
+
+    /// Writes a record over whatever stands there; its revision.
+    ///
+    /// # Errors
+    /// [`BucketError::Unavailable`]
+    pub async fn put(&self, key: &T::Key, record: &T) -> Result<u64, BucketError> {
+        self.put_bytes(key.as_str(), self.json(record)?).await
+    }
+
+    /// Writes a record where there is none; its revision.
+    ///
+    /// # Errors
+    /// [`BucketError::Conflict`] where there is one.
+    pub async fn create(&self, key: &T::Key, record: &T) -> Result<u64, BucketError> {
+        let json = self.json(record)?;
+        let created = self.store.create(key.as_str(), json);
+        self.written(created, |kind| *kind == CreateErrorKind::AlreadyExists)
+            .await
+    }
+
+    /// Writes a record if the last revision of its key is this one; the new revision.
+    ///
+    /// # Errors
+    /// [`BucketError::Conflict`] if it is not.
+    pub async fn update(
+        &self,
+        key: &T::Key,
+        record: &T,
+        revision: u64,
+    ) -> Result<u64, BucketError> {
+        let json = self.json(record)?;
+        let updated = self.store.update(key.as_str(), json, revision);
+        self.written(updated, |kind| *kind == UpdateErrorKind::WrongLastRevision)
+            .await
+    }
+
+    /// Changes what stands under a key, again where somebody else was faster: `change` is given that and says what it should be; its
+    /// result, and the new revision.
+    ///
+    /// # Errors
+    /// Those of `change`; [`BucketError::Conflict`] after too many tries.
+    pub async fn modify<R, E: From<BucketError>>(
+        &self,
+        key: &T::Key,
+        mut change: impl FnMut(Entry<T>) -> Result<(T, R), E>,
+    ) -> Result<(R, u64), E> {
+        for _ in 0..TRIES {
+            let entry = self.get(key).await?;
+            let revision = entry.revision;
+            let (record, result) = change(entry)?;
+            match self.update(key, &record, revision).await {
+                Ok(revision) => return Ok((result, revision)),
+                Err(BucketError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(self.conflict().into())
+    }
+
+    /// Deletes a record if the last revision of its key is this one.
+    ///
+    /// # Errors
+    /// [`BucketError::Conflict`] if it is not.
+    pub async fn delete(&self, key: &T::Key, revision: u64) -> Result<(), BucketError> {
+        let deleted = self
+            .store
+            .delete_expect_revision(key.as_str(), Some(revision));
+        self.written(deleted, |kind| *kind == DeleteErrorKind::WrongLastRevision)
+            .await
+    }
+
+    /// Deletes a record with its history; whether there was one.
+    ///
+    /// # Errors
+    /// [`BucketError::Unavailable`]
+    pub async fn purge(&self, key: &T::Key) -> Result<bool, BucketError> {
+        self.purge_key(key.as_str()).await
+    }
+
+    /// Everything that stands there now.
+    ///
+    /// # Errors
+    /// [`BucketError::Unavailable`]
+    pub async fn list(&self) -> Result<Vec<(T::Key, Entry<T>)>, BucketError> {
+        // On the heap, as in `store`: it is large.
+        self.within(Box::pin(self.read_all())).await
+    }
+
+    async fn read_all(&self) -> Result<Vec<(T::Key, Entry<T>)>, ReplayError> {
+        let mut replay = self.replay().await?;
+        let mut all = Vec::new();
+        while !replay.is_caught_up() {
+            let (message, revision) = replay.next().await?;
+            let entry = self.entry(&message, revision);
+            all.extend(entry.filter(|(_, entry)| entry.is_there()));
+        }
+        Ok(all)
+    }
+
+    /// The last message of each key, and then each new one.
+    pub(super) async fn replay(&self) -> Result<Replay, ReplayError> {
+        let filter = format!("{}{}", self.store.prefix, T::FILTER);
+        let policy = DeliverPolicy::LastPerSubject;
+        let stream = &self.store.stream;
+        Replay::open(
+            &self.jetstream,
+            stream,
+            filter,
+            policy,
+            self.spec.description,
+        )
+        .await
+    }
+
+    /// Follows the bucket, see [`Watch`].
+    #[must_use]
+    pub fn watch(&self) -> Watch<T> {
+        Watch::new(self.clone())
+    }
+
+    /// Bytes that are no record, under a key of their own.
+    ///
+    /// # Errors
+    /// [`BucketError::Unavailable`]
+    pub async fn get_bytes(&self, key: &str) -> Result<Option<Bytes>, BucketError> {
+        self.within(self.store.get(key)).await
+    }
+
+    /// Writes such bytes; their revision.
+    ///
+    /// # Errors
+    /// [`BucketError::Unavailable`]
+    pub async fn put_bytes(&self, key: &str, bytes: Bytes) -> Result<u64, BucketError> {
+        self.written(self.store.put(key, bytes), |_| false).await
+    }
+
+    /// Deletes what stands under a key with its history; whether there was something. Nothing is written where there is nothing:
+    /// whoever makes up keys would fill the bucket with the markers of their deletions.
+    ///
+    /// # Errors
+    /// [`BucketError::Unavailable`]
+    pub async fn purge_key(&self, key: &str) -> Result<bool, BucketError> {
+        let subject = format!("{}{key}", self.store.prefix);
+        for _ in 0..TRIES {
+            // Of the leader: another server may not have the key yet.
+            let last = self.store.stream.get_last_raw_message_by_subject(&subject);
+            let last = async {
+                match last.await {
+                    Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => {
+                        Ok(None)
+                    }
+                    last => last.map(Some),
+                }
+            };
+            let last = self.within(last).await?;
+            let Some(last) = last.filter(|last| !is_marker(Some(&last.headers))) else {
+                return Ok(false);
+            };
+            let config = &self.store.stream.cached_info().config;
+            let markers_last = config.subject_delete_marker_ttl.unwrap_or(MARKERS_LAST);
+            let purged =
+                self.store
+                    .purge_expect_revision_with_ttl(key, last.sequence, markers_last);
+            let is_conflict = |kind: &PurgeErrorKind| *kind == PurgeErrorKind::WrongLastRevision;
+            match self.written(purged, is_conflict).await {
+                Ok(()) => return Ok(true),
+                Err(BucketError::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(self.conflict())
+    }
+
+    pub(super) fn jetstream(&self) -> &Context {
+        &self.jetstream
+    }
+
+    pub(super) fn info(&self) -> &Info {
+        self.store.stream.cached_info()
+    }
+
+    /// What a message of the bucket's stream says; `None` where it is of no such record.
+    pub(super) fn entry(&self, message: &Message, revision: u64) -> Option<(T::Key, Entry<T>)> {
+        let key = message.subject.strip_prefix(&self.store.prefix)?;
+        let entry = Entry::from_message(key, message, revision);
+        Some((key.parse().ok()?, entry))
+    }
+
+    fn json(&self, record: &T) -> Result<Bytes, BucketError> {
+        let json = serde_json::to_vec(record);
+        json.map(Bytes::from)
+            .map_err(|error| self.unavailable(Some(error.into())))
+    }
+
+    /// A change. What is written while the link is down would be queued, and done after its caller was told that it failed.
+    async fn written<R, K>(
+        &self,
+        call: impl Future<Output = Result<R, async_nats::error::Error<K>>>,
+        is_conflict: impl Fn(&K) -> bool,
+    ) -> Result<R, BucketError>
+    where
+        K: Clone + Debug + std::fmt::Display + PartialEq + Send + Sync + 'static,
+    {
+        if self.jetstream.client().connection_state() != State::Connected {
+            return Err(self.unavailable(None));
+        }
+        match timeout(T::WITHIN, call).await {
+            Ok(Err(error)) if is_conflict(&error.kind()) => Err(self.conflict()),
+            done => self.done(done),
+        }
+    }
+
+    async fn within<R, E: Into<ReplayError>>(
+        &self,
+        call: impl Future<Output = Result<R, E>>,
+    ) -> Result<R, BucketError> {
+        self.done(timeout(T::WITHIN, call).await)
+    }
+
+    fn done<R, E: Into<ReplayError>>(
+        &self,
+        done: Result<Result<R, E>, tokio::time::error::Elapsed>,
+    ) -> Result<R, BucketError> {
+        match done {
+            Ok(done) => done.map_err(|error| self.unavailable(Some(error.into()))),
+            Err(_) => Err(self.unavailable(None)),
+        }
+    }
+
+    fn unavailable(&self, source: Option<ReplayError>) -> BucketError {
+        let bucket = self.name();
+        BucketError::Unavailable { bucket, source }
+    }
+
+    fn conflict(&self) -> BucketError {
+        let bucket = self.name();
+        BucketError::Conflict { bucket }
+    }
+}

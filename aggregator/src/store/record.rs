@@ -1,0 +1,138 @@
+//! What stands in a bucket: records of one type, each under a key of one type.
+
+use std::fmt::Debug;
+use std::hash::Hash;
+use std::str::FromStr;
+use std::time::Duration;
+
+use async_nats::jetstream::Message;
+use async_nats::jetstream::kv::{self, Operation};
+use bus_keys::streams::BucketSpec;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::is_marker;
+use crate::records::{RecordError, parse_key, parse_value};
+
+/// What a bucket holds.
+pub trait Record: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The bucket.
+    const BUCKET: BucketSpec;
+
+    /// Under what it stands there.
+    type Key: RecordKey;
+
+    /// What the key is, for people.
+    const KEY: &'static str;
+
+    /// Which keys are of such records: a pattern of NATS.
+    const FILTER: &'static str = ">";
+
+    /// How long a call may take.
+    const WITHIN: Duration = Duration::from_secs(3);
+
+    /// Whether the record may stand under this key.
+    fn is_of(&self, key: &Self::Key) -> bool {
+        let _ = key;
+        true
+    }
+
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn parse(key: &str, value: &[u8]) -> Result<(Self::Key, Self), RecordError> {
+        let key = parse_key(key, Self::KEY)?;
+        let record: Self = parse_value(value)?;
+        match record.is_of(&key) {
+            true => Ok((key, record)),
+            false => Err(RecordError::KeyMismatch),
+        }
+    }
+}
+
+/// The key of a record.
+pub trait RecordKey: FromStr + Clone + Eq + Hash + Debug + Send + Sync + 'static {
+    /// As it stands in the bucket.
+    fn as_str(&self) -> &str;
+}
+
+impl RecordKey for bus_schema::ClusterName {
+    fn as_str(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl RecordKey for bus_schema::OperationId {
+    fn as_str(&self) -> &str {
+        self.as_str()
+    }
+}
+
+/// What stands under a key.
+#[derive(Debug, Clone)]
+pub struct Entry<T> {
+    /// The last revision of the key, of a deletion too; 0 if there never was one.
+    pub revision: u64,
+    /// When that was, by the clock of the nats-server.
+    pub created_at: Timestamp,
+    /// The record; `None` where there is none. One that cannot be read is skipped by its readers, see [`crate::records`].
+    pub record: Result<Option<T>, RecordError>,
+}
+
+impl<T: Record> Entry<T> {
+    /// Of a key under which there never was a record.
+    pub(super) fn never() -> Self {
+        Self {
+            revision: 0,
+            created_at: Timestamp::UNIX_EPOCH,
+            record: Ok(None),
+        }
+    }
+
+    /// What a message of a bucket's stream says of this key.
+    pub(super) fn from_message(key: &str, message: &Message, revision: u64) -> Self {
+        let record = match is_marker(message.headers.as_ref()) {
+            true => Ok(None),
+            false => T::parse(key, &message.payload).map(|(_, record)| Some(record)),
+        };
+        let published = message.info().map(|info| timestamp(info.published));
+        Self {
+            revision,
+            created_at: published.unwrap_or_default(),
+            record,
+        }
+    }
+
+    pub(super) fn from_kv(entry: kv::Entry) -> Self {
+        let record = match entry.operation {
+            Operation::Put => T::parse(&entry.key, &entry.value).map(|(_, record)| Some(record)),
+            Operation::Delete | Operation::Purge => Ok(None),
+        };
+        Self {
+            revision: entry.revision,
+            created_at: timestamp(entry.created),
+            record,
+        }
+    }
+
+    /// Whether there is a record, readable or not.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        !matches!(self.record, Ok(None))
+    }
+
+    /// The record; that of nothing where there is none, or one that cannot be read.
+    #[must_use]
+    pub fn record_or_default(self) -> T
+    where
+        T: Default,
+    {
+        self.record.ok().flatten().unwrap_or_default()
+    }
+}
+
+fn timestamp(time: async_nats::datetime::DateTime) -> Timestamp {
+    Timestamp::from_nanosecond(time.unix_timestamp_nanos()).unwrap_or_default()
+}
