@@ -17,4 +17,4 @@ pub use merge::Newest;
 pub use readers::Readers;
 pub use source::{LogSource, shortened, sources};
 pub use streams::Streams;
-pub use tail::{Tail, params, tail};
+pub use tail::{Tail, tail};

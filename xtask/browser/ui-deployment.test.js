@@ -406,3 +406,34 @@ test('nothing of it is wider than a telephone', async (t) => {
     assert.equal(wider, false, path);
   }
 });
+
+test('a window of a log has a beginning and an end, and says where it ends', async (t) => {
+  const deployment = take();
+  await rolledOut(deployment);
+  const { cluster, namespace, deployment_name } = deployment;
+  const session = await signIn(demo);
+  const read = () => session.post('/log', { cluster, namespace, deployment_name, since_seconds: 3600, tail: 1000 });
+  const lines = await eventually('there are lines', async () => {
+    const found = (await read()).lines;
+    return found.length >= 12 && found;
+  });
+  const [begin, end] = [lines[3].time, lines[7].time];
+  const inside = lines.filter(({ time }) => time >= begin && time <= end);
+  const page = await open(t, { path: `${placeOf(deployment)}/logs?from=${begin}&to=${end}&times=utc` });
+  const log = page.getByRole('log');
+  await log.getByText('The window ends here: ').waitFor();
+  assert.equal(await log.locator('.line').count(), inside.length);
+  await log.getByText(new Date(begin).toISOString()).first().waitFor();
+  assert.equal(await page.getByRole('button', { name: 'Follow' }).count(), 0);
+  assert.ok(!page.seen.requests.some((url) => url.includes('/logs/') && url.includes('/watch')), 'it is not followed');
+  assert.deepEqual(await violations(page), []);
+
+  // Without the end it is followed again, and a choice makes a window of the last quarter of an hour.
+  await page.getByLabel('To', { exact: true }).fill('');
+  await page.waitForURL((url) => !url.searchParams.has('to'));
+  await page.getByRole('button', { name: /Follow|Pause/ }).waitFor();
+  await page.getByLabel('From when on').selectOption('Between two times…');
+  await page.waitForURL((url) => Date.parse(url.searchParams.get('to')) - Date.parse(url.searchParams.get('from')) === 900_000);
+  await page.getByText('Ended', { exact: true }).waitFor();
+  assert.deepEqual(page.seen.errors, []);
+});

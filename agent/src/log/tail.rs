@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use bus_schema::verb::ReadLog;
-use bus_schema::{Fault, LogLine, Namespace, PAGE_BYTES};
+use bus_schema::{Fault, LogLine, PAGE_BYTES};
 use kube::api::LogParams;
 use tokio::time::{Instant, timeout_at};
 
@@ -26,13 +26,12 @@ pub struct Tail {
 /// Reads the end of a container's log. It cannot fail as a whole: what was read before a failure is kept beside the reason.
 pub async fn tail(
     kubernetes: &Kubernetes,
-    namespace: &Namespace,
+    request: &ReadLog,
     source: &LogSource,
-    params: &LogParams,
-    until: Instant,
+    deadline: Instant,
 ) -> Tail {
     let mut tail = Tail::default();
-    if let Err(error) = read(kubernetes, namespace, source, params, until, &mut tail).await {
+    if let Err(error) = read(kubernetes, request, source, deadline, &mut tail).await {
         tail.problem = Some(Fault::from(error).message);
     }
     tail
@@ -40,31 +39,39 @@ pub async fn tail(
 
 async fn read(
     kubernetes: &Kubernetes,
-    namespace: &Namespace,
+    request: &ReadLog,
     source: &LogSource,
-    params: &LogParams,
-    until: Instant,
+    deadline: Instant,
     tail: &mut Tail,
 ) -> Result<(), CallError> {
-    let api = kubernetes.pod_logs(namespace);
-    let pod = source.pod.as_str();
-    let log = ask(until, || api.log_stream(pod, params)).await?;
+    let api = kubernetes.pod_logs(&request.namespace);
+    let (pod, params) = (source.pod.as_str(), params(request, source));
+    let log = ask(deadline, || api.log_stream(pod, &params)).await?;
     let mut log = std::pin::pin!(log);
     let mut lines = Lines::new(log.as_mut());
     loop {
-        let line = timeout_at(until, lines.next())
+        let line = timeout_at(deadline, lines.next())
             .await
             .map_err(|_| CallError::TimedOut)?;
-        match line.map_err(|error| CallError::AnswerLost(kube::Error::ReadEvents(error)))? {
-            Some(raw) => tail.push(to_line(source, &raw)),
-            None => return Ok(()),
+        let raw = line.map_err(|error| CallError::AnswerLost(kube::Error::ReadEvents(error)))?;
+        let Some(line) = raw.map(|raw| to_line(source, &raw)) else {
+            return Ok(());
+        };
+        // Kubernetes knows no end: what comes behind it is not read any more.
+        if request.until.is_some() && line.time > request.until {
+            return Ok(());
         }
+        tail.push(line, lines_of(request));
     }
 }
 
 impl Tail {
-    fn push(&mut self, line: LogLine) {
+    fn push(&mut self, line: LogLine, most: usize) {
         self.lines.push_back(line);
+        if self.lines.len() > most {
+            self.lines.pop_front();
+            self.truncated = true;
+        }
         // Lines are of all sizes, and the sum is looked at only when it may be too much.
         if self.lines.len().is_multiple_of(64) {
             self.cut();
@@ -83,14 +90,20 @@ impl Tail {
     }
 }
 
+/// The most lines of one container.
+fn lines_of(request: &ReadLog) -> usize {
+    request.tail.unwrap_or(ReadLog::DEFAULT_TAIL) as usize
+}
+
 /// What is asked of the API server for one container.
 pub fn params(request: &ReadLog, source: &LogSource) -> LogParams {
-    let tail = request.tail.unwrap_or(ReadLog::DEFAULT_TAIL);
+    // It would count back from now, and not from the end that is asked for.
+    let tail = request.until.is_none().then(|| lines_of(request));
     LogParams {
         container: Some(source.container.to_string()),
         previous: request.previous,
         since_seconds: request.since_seconds.map(i64::from),
-        tail_lines: Some(tail.into()),
+        tail_lines: tail.map(|lines| i64::try_from(lines).unwrap_or(i64::MAX)),
         timestamps: true,
         ..LogParams::default()
     }

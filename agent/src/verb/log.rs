@@ -6,7 +6,7 @@ use futures::{StreamExt, stream};
 
 use crate::agent::{Cx, Requester};
 use crate::kubernetes::workload;
-use crate::log::{LogSource, Newest, Tail, params, shortened, sources, tail};
+use crate::log::{LogSource, Newest, Tail, shortened, sources, tail};
 
 /// Containers that are read at the same time for one request.
 const AT_ONCE: usize = 8;
@@ -38,9 +38,7 @@ async fn read_one(
     (source, container): (LogSource, LogContainer),
 ) -> (LogContainer, Tail) {
     let _permit = cx.agent.log_readers.acquire(cx.requester).await;
-    let params = params(request, &source);
-    let (kubernetes, namespace) = (&cx.agent.kubernetes, &request.namespace);
-    let tail = tail(kubernetes, namespace, &source, &params, cx.until).await;
+    let tail = tail(&cx.agent.kubernetes, request, &source, cx.until).await;
     (container, tail)
 }
 
@@ -68,6 +66,12 @@ fn check(request: &ReadLog, requester: Requester) -> Result<(), Fault> {
         (Some(tail), _) if tail > ReadLog::MAX_TAIL => {
             let why = format!("{tail} is more than {}", ReadLog::MAX_TAIL);
             refuse("tail", &why)
+        }
+        _ if request.until.is_some() && request.follow => {
+            refuse("until", "a log that is followed has no end")
+        }
+        _ if request.until.is_some() && request.since_seconds.is_none() => {
+            refuse("until", "say with since_seconds where to begin")
         }
         (_, true) => refuse("previous", "a run that has ended cannot be followed"),
         // A person's credential could neither grant credit nor listen, and would keep others from it.

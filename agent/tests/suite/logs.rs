@@ -20,6 +20,7 @@ pub fn request(target: &Target) -> ReadLog {
         container: None,
         tail: None,
         since_seconds: None,
+        until: None,
         previous: false,
         follow: false,
     }
@@ -244,6 +245,44 @@ pub async fn a_container_without_lines_is_named_and_says_why(stage: &Stage) {
     assert_eq!(reader.end().await, StreamEnd::Closed);
 }
 
+pub async fn a_window_of_a_log_has_an_end(stage: &Stage) {
+    let target = Target::rolled_out(stage, "log-window").await;
+    let read = async |until, tail| {
+        let window = ReadLog {
+            since_seconds: Some(3600),
+            until,
+            tail,
+            ..request(&target)
+        };
+        match stage.ask(&window).await.unwrap() {
+            LogReply::Lines {
+                lines, truncated, ..
+            } => (lines, truncated),
+            LogReply::Stream { .. } => panic!("a stream was not asked for"),
+        }
+    };
+    let all = condition::met("some lines", PATIENCE, async || {
+        let (lines, _) = read(None, Some(1000)).await;
+        Ok((lines.len() >= 12).then_some(lines))
+    });
+    let all = all.await.unwrap();
+    let end = all[all.len() / 2].time;
+    let (window, truncated) = read(end, Some(1000)).await;
+    assert!(!truncated);
+    assert!(window.iter().all(|line| line.time <= end), "{window:?}");
+    let expected: Vec<_> = all.iter().filter(|line| line.time <= end).collect();
+    assert_eq!(window.iter().collect::<Vec<_>>(), expected);
+    // The last lines before the end, and not the last of all.
+    let (last, truncated) = read(end, Some(1)).await;
+    assert!(truncated);
+    for line in &last {
+        let mut of_its = window
+            .iter()
+            .filter(|it| (&it.pod, &it.container) == (&line.pod, &line.container));
+        assert_eq!(of_its.next_back(), Some(line));
+    }
+}
+
 pub async fn one_pod_is_read_alone(stage: &Stage) {
     let target = Target::rolled_out(stage, "log-pod").await;
     let pods = stage.ask(&target.list_pods()).await.unwrap().items;
@@ -263,6 +302,12 @@ pub async fn one_pod_is_read_alone(stage: &Stage) {
     let fault = stage.ask(&none).await.unwrap_err();
     assert_eq!(fault.code, FaultCode::NotFound);
     assert!(fault.message.contains("no-such"), "{fault}");
+    let no_start = ReadLog {
+        until: Some(jiff::Timestamp::now()),
+        ..request(&target)
+    };
+    let fault = stage.ask(&no_start).await.unwrap_err();
+    assert!(fault.message.starts_with("until"), "{fault}");
     let no_time = ReadLog {
         since_seconds: Some(0),
         ..request(&target)

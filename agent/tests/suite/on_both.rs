@@ -71,7 +71,8 @@ scenarios! {
         a_followed_log_flows_by_credit_and_shows_pods_that_come_later,
         a_followed_log_ends_with_its_deployment,
         a_container_without_lines_is_named_and_says_why,
-        one_pod_is_read_alone,;
+        one_pod_is_read_alone,
+        a_window_of_a_log_has_an_end,;
 }
 
 #[tokio::test]

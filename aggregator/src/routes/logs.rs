@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use bus_schema::verb::{LogReply, ReadLog};
 use bus_schema::{ClusterName, ContainerName, DeploymentName, LogChunk, Namespace, PodName};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -39,6 +40,8 @@ pub struct LogBody {
     /// Only lines of the last so many seconds.
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 4_294_967_295_i64)]
     since_seconds: Option<u32>,
+    /// Only lines up to this time, in RFC 3339; with `since_seconds`. `tail` counts back from here.
+    until: Option<Timestamp>,
     /// The log of each container's run before the present one.
     #[serde(default)]
     previous: bool,
@@ -84,6 +87,7 @@ pub async fn read_log(
         container: body.container,
         tail: body.tail,
         since_seconds: body.since_seconds,
+        until: body.until,
         previous: body.previous,
         follow: false,
     };
@@ -96,6 +100,7 @@ async fn activity(app: &App, actor: &Actor, body: LogBody) -> Result<AuditPage, 
         ("pod", body.pod.is_some()),
         ("container", body.container.is_some()),
         ("since_seconds", body.since_seconds.is_some()),
+        ("until", body.until.is_some()),
         ("previous", body.previous),
     ];
     if let Some((field, _)) = pods_only.iter().find(|(_, given)| *given) {
@@ -146,6 +151,7 @@ pub async fn watch_log(
         container: since.container,
         tail: since.tail,
         since_seconds: since.since_seconds,
+        until: None,
         previous: false,
         follow: true,
     };

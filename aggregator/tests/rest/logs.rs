@@ -214,3 +214,41 @@ async fn a_log_of_what_is_not_there_is_an_ordinary_problem() {
         (StatusCode::NOT_FOUND, "not_found")
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_is_read_up_to_a_time() {
+    let stack = Stack::start(1).await;
+    let token = stack.service.token("viewer").await;
+    let (namespace, name) = stack.healthy("cluster-a").await;
+    let read = async |more: Value| {
+        let mut body =
+            json!({"cluster": "cluster-a", "namespace": namespace, "deployment_name": name});
+        body.as_object_mut()
+            .expect("an object")
+            .extend(more.as_object().expect("an object").clone());
+        stack.service.post("/log", &token, &body).await
+    };
+    let times = |answer: &Answer| -> Vec<String> {
+        let lines = answer.body["lines"].as_array().expect("lines").iter();
+        lines
+            .map(|line| line["time"].as_str().expect("a time").to_owned())
+            .collect()
+    };
+    let some = async || {
+        let all = times(&read(json!({"since_seconds": 3600})).await);
+        (all.first() != all.last()).then_some(all)
+    };
+    let all = stack.service.until("there are some lines", some).await;
+    let end = &all[0];
+    let window = read(json!({"since_seconds": 3600, "until": end})).await;
+    // What was written before counts into `tail`, and nothing behind the end does.
+    let window = times(&window);
+    assert_eq!(window.last(), Some(end));
+    assert!(!window.contains(all.last().expect("lines")));
+    let refused = read(json!({"until": end})).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(refused.body["field"], "until", "{refused:?}");
+    let activity = json!({"until": end});
+    let activity = stack.service.post("/log", &token, &activity).await;
+    assert_eq!(activity.body["field"], "until", "{activity:?}");
+}

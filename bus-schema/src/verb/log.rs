@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -28,6 +29,9 @@ pub struct ReadLog {
     /// Only lines of the last so many seconds, at least 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since_seconds: Option<u32>,
+    /// Only lines up to this time; with `since_seconds`, and not with `follow`. `tail` counts back from here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
     /// The log of each container's run before the present one.
     #[serde(default)]
     pub previous: bool,

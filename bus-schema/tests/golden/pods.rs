@@ -39,6 +39,7 @@ fn log() {
             container: Some(name("cart")),
             tail: Some(10),
             since_seconds: Some(60),
+            until: Some(name("2026-03-01T08:00:00Z")),
             previous: false,
             follow: false,
         },

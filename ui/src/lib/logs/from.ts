@@ -1,6 +1,6 @@
-// From where on a log is read. Kept in the address, so it has a name there.
+// From where on a log is read, and up to where. Kept in the address, so it has a name there.
 
-import { shownTime, sortable } from './line';
+import { shownTime, sortable, type Times } from './line';
 
 export interface From {
   id: string;
@@ -10,6 +10,8 @@ export interface From {
   sinceSeconds?: number;
   /** A time, as `sortable` makes it: the first line since is gone to, with what was written shortly before above it. */
   at?: string;
+  /** The end of a window, likewise: it is read once, and not followed. */
+  to?: string;
 }
 
 /** The most lines of one container that the API gives. */
@@ -28,14 +30,38 @@ export const froms = [
   { id: '10000', label: 'Last 10,000 lines of each', tail: MOST },
 ] as const satisfies From[];
 
-/** By its name in the address, or a time such as `2026-11-24T20:15:03.5Z`. What is neither is as if there were none. */
-export function fromNamed(id: string | null, now: number): From {
+/**
+ * By its name in the address, or a time such as `2026-11-24T20:15:03.5Z`; with a later one a window between the two. What is neither is as
+ * if there were none.
+ */
+export function fromNamed(id: string | null, end: string | null, now: number): From {
   const at = sortable(id);
   if (id !== null && at !== '') {
     const sinceSeconds = Math.max(1, Math.ceil((now - Date.parse(id)) / 1_000)) + BEFORE;
-    return { id, label: `Around ${shownTime(at, 'local')}`, tail: MOST, sinceSeconds, at };
+    const to = sortable(end);
+    const window = to > at ? { to, label: 'Between two times' } : { label: `Around ${shownTime(at, 'local')}` };
+    return { id, tail: MOST, sinceSeconds, at, ...window };
   }
   return froms.find((from) => from.id === id) ?? froms[0];
+}
+
+/** The last quarter of an hour, as a window to begin with. */
+export function lastWindow(now: number): { from: string; to: string } {
+  const second = (time: number) => new Date(Math.floor(time / 1_000) * 1_000).toISOString();
+  return { from: second(now - 900_000), to: second(now) };
+}
+
+/** A time as a field for a date and a time has it, in UTC or in the reader's own zone. */
+export function inField(at: string, times: Times): string {
+  const time = new Date(at);
+  const offset = times === 'utc' ? 0 : time.getTimezoneOffset() * 60_000;
+  return new Date(time.getTime() - offset).toISOString().slice(0, 19);
+}
+
+/** The other way round; nothing for what is no time. */
+export function ofField(text: string, times: Times): string | undefined {
+  const time = new Date(times === 'utc' ? `${text}Z` : text);
+  return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
 }
 
 /** To go on after a break: what was written since `silentFor` milliseconds ago, and a little more. */

@@ -55,15 +55,19 @@ export class Log {
     });
   }
 
-  /** The run of each container before the present one, which cannot be followed. */
-  async readPrevious({ tail, sinceSeconds }: From): Promise<void> {
+  /** What has an end: a window of time, or the run of each container before the present one. */
+  async read({ tail, sinceSeconds, at, to }: From, previous: boolean): Promise<void> {
     const { cluster, namespace, name } = this.target;
-    const body = { cluster, namespace, deployment_name: name, tail, since_seconds: sinceSeconds, previous: true };
+    const which = { tail, since_seconds: sinceSeconds, until: to, previous };
+    const body = { cluster, namespace, deployment_name: name, ...which };
     const { signal } = this.#reading;
     try {
       const answer = await ask(() => api.POST('/log', { body, signal }), signal);
       if ('lines' in answer) {
-        this.#whole(answer);
+        // The API begins at a whole second, by its own clock.
+        const lines = answer.lines.filter(({ time }) => !to || !time || within(sortable(time), at, to));
+        this.#whole({ ...answer, lines });
+        if (to) this.#endOf(to);
       }
       this.state = 'ended';
     } catch (error) {
@@ -81,10 +85,16 @@ export class Log {
 
   #whole({ lines, truncated, containers }: Extract<Schemas['LogReply'], { lines: unknown }>): void {
     if (truncated) {
-      this.#note('warn', 'Older lines were left out: the answer would have been too large.');
+      this.#note('warn', 'Older lines were left out: there are too many for one answer.');
     }
     this.#tell(containers ?? []);
     this.#add(lines);
+  }
+
+  #endOf(to: string): void {
+    const end = new Date(to).toLocaleString(undefined, { timeZoneName: 'short' });
+    const isOver = Date.parse(to) <= Date.now();
+    this.#note('idle', isOver ? `The window ends here: ${end}.` : `The window ends at ${end}, which is yet to come.`);
   }
 
   #live(again: boolean): void {
@@ -178,4 +188,8 @@ export class Log {
       this.drawn += 1;
     }, DRAWN_EVERY);
   }
+}
+
+function within(time: string, from: string | undefined, to: string): boolean {
+  return time >= (from ?? '') && time <= to;
 }
