@@ -4,14 +4,15 @@ use axum::Json;
 use axum::extract::State;
 use bus_schema::{ClusterName, OperationId};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::enrolment::ClusterPath;
+use super::fleet::query::wrong;
 use crate::actor::Actor;
 use crate::app::App;
 use crate::extract;
 use crate::fleet::RequestId;
-use crate::labels::{LabelPatch, Labels};
+use crate::labels::{ClusterSelector, LabelPatch, Labels};
 use crate::openapi::OwnProblem;
 use crate::problem::Problem;
 use crate::registry::ClusterView;
@@ -23,14 +24,34 @@ pub struct ClusterList {
     items: Vec<ClusterView>,
 }
 
+/// Which of them.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Filter {
+    /// Only clusters whose labels this Kubernetes label selector selects, such as `env=prod,region in (eu, us)`.
+    #[serde(rename = "clusterLabelSelector")]
+    cluster_label_selector: Option<String>,
+}
+
 /// Every known cluster, the offline ones too
 ///
 /// Answered from heartbeats; no cluster is asked.
-#[utoipa::path(get, path = "/clusters", tag = "Fleet", responses((status = 200, description = "The clusters", body = ClusterList), OwnProblem))]
-pub async fn list_clusters(State(app): State<App>, actor: Actor) -> Json<ClusterList> {
-    Json(ClusterList {
-        items: app.fleet.clusters(&actor),
-    })
+#[utoipa::path(get, path = "/clusters", tag = "Fleet", params(Filter),
+    responses((status = 200, description = "The clusters", body = ClusterList), OwnProblem))]
+pub async fn list_clusters(
+    State(app): State<App>,
+    actor: Actor,
+    extract::Query(filter): extract::Query<Filter>,
+) -> Result<Json<ClusterList>, Problem> {
+    let mut items = app.fleet.clusters(&actor);
+    if let Some(selector) = filter.cluster_label_selector {
+        let selector: ClusterSelector = selector
+            .parse()
+            .map_err(|error| wrong("clusterLabelSelector", error))?;
+        items.retain(|cluster| selector.selects(&cluster.labels));
+    }
+    Ok(Json(ClusterList { items }))
 }
 
 /// What is to change of a cluster: a JSON merge patch (RFC 7396).

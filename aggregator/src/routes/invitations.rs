@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::enrolment::{Found, INVITATION_LASTS};
 use crate::extract;
 use crate::fleet::RequestId;
+use crate::labels::Labels;
 use crate::openapi::OwnProblem;
 use crate::problem::Problem;
 use crate::sessions::SessionKey;
@@ -33,6 +34,8 @@ pub struct PendingInvitation {
     id: String,
     /// The cluster that it joins.
     cluster: ClusterName,
+    /// The labels that the cluster gets.
+    labels: Labels,
     /// Who has made it.
     by: String,
     /// When.
@@ -46,6 +49,7 @@ impl From<Found> for PendingInvitation {
         Self {
             id: found.id.as_str().to_owned(),
             cluster: found.invitation.cluster,
+            labels: found.invitation.labels,
             by: found.invitation.by,
             created_at: found.created_at,
             expires_at: found.created_at + INVITATION_LASTS,

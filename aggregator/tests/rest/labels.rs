@@ -142,6 +142,30 @@ async fn what_is_no_change_of_labels_is_refused_by_its_field() {
     );
 }
 
+/// The list of clusters takes the same selector.
+async fn listed_by_label(service: &Service, token: &str) {
+    let list = async |query: &str| service.get(&format!("/clusters?{query}"), token).await;
+    for (selector, expected) in [
+        ("env%3Dprod", &["cluster-a"][..]),
+        ("env", &["cluster-a", "cluster-b"]),
+        ("env%20notin%20(prod),env", &["cluster-b"]),
+        ("", &["cluster-a", "cluster-b", "cluster-c"]),
+    ] {
+        let found = list(&format!("clusterLabelSelector={selector}")).await;
+        let items = found.body["items"].as_array().expect("a list");
+        let names: Vec<_> = items.iter().map(|item| &item["cluster"]).collect();
+        assert_eq!(names, expected, "{selector}");
+    }
+    for (query, field) in [
+        ("clusterLabelSelector=env%20in", "clusterLabelSelector"),
+        ("labelSelector=env", "labelSelector"),
+    ] {
+        let refused = list(query).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{query}");
+        assert_eq!(refused.body["field"], field, "{query}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_query_asks_and_counts_the_clusters_alone_that_its_selector_selects() {
     let mut stack = Stack::start(3).await;
@@ -167,6 +191,7 @@ async fn a_query_asks_and_counts_the_clusters_alone_that_its_selector_selects() 
         .get("/deployments?clusterLabelSelector=env%20in", &token)
         .await;
     assert_eq!(wrong.body["field"], "clusterLabelSelector", "{wrong:?}");
+    listed_by_label(service, &token).await;
     // The question itself names those that are meant: the others do not answer it.
     let bus = stack.admin().await;
     let questions = bus.subscribe("fleet.deployments").await;
@@ -235,6 +260,8 @@ async fn a_cluster_has_its_labels_from_enrolment_on_until_it_is_forgotten() {
     let body = json!({"labels": {"env": "dev", "region": "eu"}});
     let path = "/clusters/cluster-x/invite";
     let invited = stack.service.post(path, &token, &body).await;
+    let list = stack.service.get("/invitations", &token).await;
+    assert_eq!(list.body["items"][0]["labels"], body["labels"], "{list:?}");
     let url = invited.body["url"].as_str().expect("a link");
     let link = url.strip_prefix("https://fleet.example").expect("ours");
     assert_eq!(
