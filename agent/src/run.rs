@@ -191,7 +191,7 @@ impl Config {
 fn verbs() -> Vec<String> {
     let routes = routes();
     let verbs = routes.iter().map(|route| route.verb.name);
-    let verbs = verbs.chain([SurveyDeployments::VERB]);
+    let verbs = verbs.chain([SurveyDeployments::VERB, SurveyDeployments::BY_NAME]);
     verbs.map(str::to_owned).collect()
 }
 

@@ -67,6 +67,7 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(invitations::withdraw_invitation))
         .routes(routes!(namespaces::list_namespaces))
         .routes(routes!(fleet::list_fleet_deployments))
+        .routes(routes!(fleet::list_deployment_groups))
         .routes(routes!(deployments::list_deployments))
         .routes(routes!(restart::restart_deployment))
         .routes(routes!(rollouts::get_rollout))

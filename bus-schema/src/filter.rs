@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 
-use crate::{DeploymentFilter, Fault, Health, HealthFilter, ImagePattern, Pattern, Selector};
+use crate::{
+    DeploymentFilter, DeploymentName, Fault, Health, HealthFilter, ImagePattern, Pattern, Selector,
+};
 
 /// What is looked for has no more characters than this: with many stars in it, a longer one would take long.
 const TEXT_CHARACTERS: usize = 512;
@@ -33,6 +35,7 @@ pub trait Listed<'a>: Copy {
 pub struct Filter {
     namespaces: Vec<Pattern>,
     selector: Selector,
+    name: Option<DeploymentName>,
     q: Option<String>,
     image: Option<ImagePattern>,
     health: HealthFilter,
@@ -47,6 +50,7 @@ impl Filter {
         let DeploymentFilter {
             namespaces,
             label_selector,
+            name,
             q,
             image,
             health,
@@ -63,6 +67,7 @@ impl Filter {
         Ok(Self {
             namespaces,
             selector,
+            name,
             q,
             image: image.as_deref().map(ImagePattern::new),
             health,
@@ -80,6 +85,7 @@ impl Filter {
     pub fn holds<'a>(&self, name: &str, deployment: impl Listed<'a>) -> bool {
         let image = |pattern: &ImagePattern| deployment.images().any(|image| pattern.finds(image));
         (self.health.is_empty() || self.health.contains(&deployment.health()))
+            && self.name.as_ref().is_none_or(|n| n.as_str() == name)
             && self.q.as_ref().is_none_or(|q| name.contains(q.as_str()))
             && self.image.as_ref().is_none_or(image)
             && self.selector.matches(|key| deployment.label(key))

@@ -50,6 +50,6 @@ pub use selector::{Selector, SelectorError};
 pub use share::{Found, Share};
 pub use sort::{Order, Place, PlaceRef, Sort, SortBy, SortError};
 pub use survey::{
-    AnswerId, DeploymentFilter, ImageCounts, Scope, SurveyDeployments, Surveyed, Totals,
+    AnswerId, DeploymentFilter, ImageCounts, NameCount, Scope, SurveyDeployments, Surveyed, Totals,
 };
 pub use verb::VERBS;

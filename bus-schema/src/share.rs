@@ -20,6 +20,7 @@ pub struct Share<'a> {
     after: Option<Place>,
     room: Room,
     count_images: bool,
+    count_names: bool,
 }
 
 /// What was found in a cluster.
@@ -59,6 +60,7 @@ impl<'a> Share<'a> {
             after: survey.after.clone(),
             room,
             count_images: survey.count_images,
+            count_names: survey.count_names,
         }))
     }
 
@@ -76,7 +78,7 @@ impl<'a> Share<'a> {
                 .map(|(_, deployment)| deployment)
                 .collect(),
             more,
-            totals: count.totals(),
+            totals: count.totals(self.room.bytes),
         }
     }
 
@@ -97,6 +99,9 @@ impl<'a> Share<'a> {
             count.add(deployment.health());
             if self.count_images {
                 count.add_images(deployment);
+            }
+            if self.count_names {
+                count.add_name(name, deployment);
             }
             let place = self.place(namespace, name, deployment);
             let behind = |after: &Place| self.sort.compare(place, after.borrowed()).is_gt();

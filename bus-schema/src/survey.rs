@@ -9,7 +9,10 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::verb::DeploymentSummary;
-use crate::{ClusterName, Health, HealthFilter, Namespace, Pattern, Place, Right, Sort, StreamId};
+use crate::{
+    ClusterName, DeploymentName, Health, HealthFilter, Namespace, Pattern, Place, Right, Sort,
+    StreamId,
+};
 
 /// Where the answers to one question go.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -56,6 +59,9 @@ pub struct SurveyDeployments {
     /// Whether images are to be counted, which is much of an agent's work and of its answer.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub count_images: bool,
+    /// Whether deployments are to be counted by their names: see [`Totals::names`].
+    #[serde(default, skip_serializing_if = "is_no")]
+    pub count_names: bool,
 }
 
 /// What asks without the field expects the counts.
@@ -68,9 +74,33 @@ fn is_yes(asked: &bool) -> bool {
     *asked
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref)] // Serde hands over a reference.
+fn is_no(asked: &bool) -> bool {
+    !*asked
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // Serde hands over a reference.
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 impl SurveyDeployments {
     /// How agents name it among the verbs that they answer; also its subject.
     pub const VERB: &'static str = crate::subject::SURVEY_DEPLOYMENTS;
+
+    /// How those say among their verbs that they know [`DeploymentFilter::name`] and count names. Others would pass over both, and answer
+    /// with what was not asked for.
+    pub const BY_NAME: &'static str = "fleet.deployments.by-name";
+
+    /// What an agent must have among its verbs to be asked this.
+    #[must_use]
+    pub fn verb(filter: &DeploymentFilter, count_names: bool) -> &'static str {
+        if count_names || filter.name.is_some() {
+            Self::BY_NAME
+        } else {
+            Self::VERB
+        }
+    }
 
     /// What a person must be granted to have it asked.
     pub const RIGHT: Right = Right::Read;
@@ -99,6 +129,9 @@ pub struct DeploymentFilter {
     /// Only those whose labels match this Kubernetes label selector, equality or set based.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label_selector: Option<String>,
+    /// Only those of exactly this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<DeploymentName>,
     /// Only those whose name contains this text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub q: Option<String>,
@@ -149,6 +182,38 @@ pub struct Totals<I = String> {
     /// Uses of images that are not among those.
     #[serde(default)]
     pub other_images: u64,
+    /// How many have which name, images and health, worst health first, as many as there was room for. Empty if they were not to be
+    /// counted.
+    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<NameCount<I>>,
+    /// Deployments that are not counted among those.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub other_names: u64,
+}
+
+/// How many deployments of a cluster have the same name, the same images and the same health.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NameCount<I = String> {
+    /// The name.
+    pub deployment_name: I,
+    /// The images of their containers, in the order of the pod template.
+    pub images: Vec<I>,
+    /// How they are.
+    pub health: Health,
+    /// How many there are.
+    pub deployments: u64,
+}
+
+impl NameCount<&str> {
+    /// The same, with texts of its own.
+    fn owned(self) -> NameCount {
+        NameCount {
+            deployment_name: self.deployment_name.to_owned(),
+            images: self.images.into_iter().map(str::to_owned).collect(),
+            health: self.health,
+            deployments: self.deployments,
+        }
+    }
 }
 
 impl Totals {
@@ -173,6 +238,8 @@ impl Totals<&str> {
                     .collect(),
             ),
             other_images: self.other_images,
+            names: self.names.into_iter().map(NameCount::owned).collect(),
+            other_names: self.other_names,
         }
     }
 }
@@ -249,6 +316,7 @@ mod tests {
             bytes: 1,
             after: None,
             count_images: true,
+            count_names: false,
         };
         let shown = |cluster: &str| -> Vec<String> {
             let cluster = cluster.parse().expect("a name");

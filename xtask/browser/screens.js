@@ -57,6 +57,12 @@ export const screens = {
     await page.getByRole('button', { name: 'Copy the command' }).waitFor();
   },
   deployments: (page) => deployments(page),
+  'deployments-grouped': async (page) => {
+    await deployments(page, '?group=name');
+    await page.keyboard.press('j');
+    await page.keyboard.press('Enter');
+    await page.getByRole('grid', { name: 'Deployments' }).getByRole('link').first().waitFor();
+  },
   'deployments-compact': async (page) => {
     await deployments(page, '?sort=name');
     await page.locator('summary', { hasText: 'Columns' }).click();

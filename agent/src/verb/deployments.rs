@@ -65,6 +65,7 @@ fn to_filter(request: ListDeployments) -> DeploymentFilter {
     DeploymentFilter {
         namespaces: Vec::new(),
         label_selector: request.label_selector,
+        name: None,
         q: request.q,
         image: request.image,
         health: request.health,

@@ -307,7 +307,7 @@ pub async fn one_pod_is_read_alone(stage: &Stage) {
         ..request(&target)
     };
     let fault = stage.ask(&no_start).await.unwrap_err();
-    assert!(fault.message.starts_with("until"), "{fault}");
+    assert_eq!(fault.field.as_deref(), Some("until"), "{fault}");
     let no_time = ReadLog {
         since_seconds: Some(0),
         ..request(&target)

@@ -93,6 +93,7 @@ fn survey(namespaces: &[&str]) -> SurveyDeployments {
         bytes: 100_000,
         after: None,
         count_images: true,
+        count_names: false,
     }
 }
 

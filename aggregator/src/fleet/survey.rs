@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bus_schema::{
-    ClusterName, DeploymentFilter, PAGE_BYTES, Pattern, Sort, SurveyDeployments, subject,
+    ClusterName, DeploymentFilter, PAGE_BYTES, Pattern, Place, Sort, SurveyDeployments, subject,
 };
 
 use super::Fleet;
@@ -18,6 +18,7 @@ mod cursor;
 mod inspect;
 mod known;
 mod merge;
+mod names;
 mod page;
 mod poll;
 mod room;
@@ -25,8 +26,8 @@ mod totals;
 mod wire;
 
 pub use page::{
-    AnswerCounts, AnswerState, Away, ClusterAnswer, FleetDeployment, FleetImage, FleetPage,
-    FleetTotals,
+    AnswerCounts, AnswerState, Away, ClusterAnswer, DeploymentGroup, DeploymentVersion,
+    FleetDeployment, FleetGroups, FleetImage, FleetPage, FleetTotals,
 };
 
 use AnswerState::{Offline, Refused};
@@ -61,6 +62,8 @@ pub struct FleetQuery {
     pub within: Duration,
     /// Whether the totals count images.
     pub count_images: bool,
+    /// Whether deployments are counted by their names, and groups are wanted instead of a list.
+    pub count_names: bool,
 }
 
 impl Fleet {
@@ -70,12 +73,37 @@ impl Fleet {
     /// When the cursor is not of this query, or the bus is away. Whatever goes wrong with a cluster is told in its row.
     pub async fn survey(&self, actor: &Actor, query: &FleetQuery) -> Result<FleetPage, Problem> {
         let after = cursor::read(query)?;
+        let poll = self.poll(actor, query, after).await?;
+        Ok(poll.page())
+    }
+
+    /// Asks all clusters that the actor may see for their deployments by name. Each page counts all of them anew.
+    ///
+    /// # Errors
+    /// As [`Fleet::survey`].
+    pub async fn survey_names(
+        &self,
+        actor: &Actor,
+        query: &FleetQuery,
+    ) -> Result<FleetGroups, Problem> {
+        let after = cursor::read(query)?;
+        let poll = self.poll(actor, query, None).await?;
+        Ok(poll.groups(after.as_ref()))
+    }
+
+    /// All that comes of a question.
+    async fn poll<'a>(
+        &'a self,
+        actor: &'a Actor,
+        query: &'a FleetQuery,
+        after: Option<Place>,
+    ) -> Result<Poll<'a>, Problem> {
         let mut poll = Poll::new(self, &actor.grants, query);
         for (cluster, state) in self.roll(actor, query) {
             poll.expect(cluster, state);
         }
         if poll.open() == 0 {
-            return Ok(poll.page());
+            return Ok(poll);
         }
         let mut question = self.answers.question(poll.pending());
         let clusters = poll.open();
@@ -90,18 +118,26 @@ impl Fleet {
             clusters: meant,
             filter: query.filter.clone(),
             sort: query.sort,
-            limit: share_of_items(query.limit, clusters),
+            // Of groups no items are wanted, and fewer than one cannot be asked for.
+            limit: if query.count_names {
+                1
+            } else {
+                share_of_items(query.limit, clusters)
+            },
             bytes: share_of_bytes(clusters),
             after,
             count_images: query.count_images,
+            count_names: query.count_names,
         };
         if poll.pending().next().is_some() {
             self.put(&survey, poll.pending()).await?;
         }
         poll.collect(&mut question, &survey).await;
         drop(question);
-        poll.fill(&survey).await;
-        Ok(poll.page())
+        if !query.count_names {
+            poll.fill(&survey).await;
+        }
+        Ok(poll)
     }
 
     /// The clusters that the query is about, each with what is known of it without asking.
@@ -115,12 +151,13 @@ impl Fleet {
         };
         let visible = registry.names().filter(meant);
         let visible = visible.filter(|name| actor.grants.sees(name));
+        let verb = SurveyDeployments::verb(&query.filter, query.count_names);
         let known = |name: &ClusterName| match registry.presence(name, now) {
             Some(Presence::Offline) => Some(Offline(Away {
                 last_seen: registry.last_seen(name),
                 ..Away::default()
             })),
-            _ if !registry.answers(name, SurveyDeployments::VERB) => Some(Refused {
+            _ if !registry.answers(name, verb) => Some(Refused {
                 code: ProblemCode::AgentTooOld,
                 detail: "its agent cannot be asked together with others yet; update it".to_owned(),
             }),

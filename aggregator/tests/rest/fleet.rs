@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::service::Answer;
 use crate::stack::Stack;
 
+mod groups;
 pub mod pages;
 
 /// Cluster, namespace and name.

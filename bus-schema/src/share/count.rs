@@ -1,11 +1,12 @@
-//! What deployments amount to, by health and by image.
+//! What deployments amount to, by health, by image and by name.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
 use foldhash::fast::RandomState;
 
-use crate::{Health, ImageCounts, Listed, Totals};
+use crate::page::{self, Room};
+use crate::{Health, ImageCounts, Listed, NameCount, Totals};
 
 /// A count that is under way.
 #[derive(Default)]
@@ -13,7 +14,14 @@ pub struct Count<'a> {
     deployments: u64,
     health: BTreeMap<Health, u64>,
     images: HashMap<&'a str, u64, RandomState>,
+    names: HashMap<Version<'a>, u64, RandomState>,
 }
+
+/// What is counted as one: a name, images, and how they are.
+type Version<'a> = (&'a str, Vec<&'a str>, Health);
+
+/// What a line of names takes in JSON beside its texts.
+const LINE_BYTES: usize = 80;
 
 impl<'a> Count<'a> {
     pub fn add(&mut self, health: Health) {
@@ -34,8 +42,15 @@ impl<'a> Count<'a> {
         }
     }
 
-    /// The images that are used most by their names, the others as a number.
-    pub fn totals(self) -> Totals<&'a str> {
+    pub fn add_name(&mut self, name: &'a str, deployment: impl Listed<'a>) {
+        let version = (name, deployment.images().collect(), deployment.health());
+        *self.names.entry(version).or_default() += 1;
+    }
+
+    /// The images that are used most by their names, and the names that are worst as far as there is room for them; the others as a
+    /// number.
+    pub fn totals(self, bytes: usize) -> Totals<&'a str> {
+        let (names, other_names) = named(self.names, bytes);
         let (mut named, other): (Vec<_>, Vec<_>) = self
             .images
             .into_iter()
@@ -56,6 +71,63 @@ impl<'a> Count<'a> {
             health: self.health,
             images: ImageCounts(named),
             other_images: other,
+            names,
+            other_names,
+        }
+    }
+}
+
+/// The names that take no more bytes, worst first, and how many deployments are left out.
+fn named(
+    versions: HashMap<Version<'_>, u64, RandomState>,
+    bytes: usize,
+) -> (Vec<NameCount<&str>>, u64) {
+    let all: u64 = versions.values().sum();
+    let mut versions: Vec<_> = versions.into_iter().collect();
+    versions.sort_unstable_by(
+        |((a, a_images, a_health), _), ((b, b_images, b_health), _)| {
+            (a_health, a, a_images).cmp(&(b_health, b, b_images))
+        },
+    );
+    let room = Room {
+        items: usize::MAX,
+        bytes,
+    };
+    let counts =
+        versions.into_iter().map(
+            |((deployment_name, images, health), deployments)| NameCount {
+                deployment_name,
+                images,
+                health,
+                deployments,
+            },
+        );
+    let (named, _) = page::take(counts, room, |count| {
+        let images = count.images.iter().map(|image| image.len() + 3);
+        LINE_BYTES + count.deployment_name.len() + images.sum::<usize>()
+    });
+    let counted: u64 = named.iter().map(|count| count.deployments).sum();
+    (named, all - counted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_without_room_are_left_out_and_the_healthy_ones_first() {
+        let version = |name, health| ((name, vec!["web:1"], health), 2);
+        let versions = [
+            version("a", Health::Healthy),
+            version("b", Health::Failed),
+            version("c", Health::Degraded),
+        ];
+        let line = LINE_BYTES + "a".len() + "web:1".len() + 3 + 1;
+        for (lines, expected) in [(3, &["b", "c", "a"][..]), (2, &["b", "c"]), (0, &["b"])] {
+            let (named, left_out) = named(versions.clone().into_iter().collect(), lines * line);
+            let names: Vec<_> = named.iter().map(|count| count.deployment_name).collect();
+            assert_eq!(names, expected);
+            assert_eq!(left_out, 6 - 2 * expected.len() as u64);
         }
     }
 }

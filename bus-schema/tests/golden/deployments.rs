@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use bus_schema::verb::{DeploymentSummary, ListDeployments};
 use bus_schema::{
-    AnswerId, DeploymentChanges, DeploymentFilter, GoneDeployment, Health, ImageCounts, Page,
-    Place, Scope, SurveyDeployments, Surveyed, Totals,
+    AnswerId, DeploymentChanges, DeploymentFilter, GoneDeployment, Health, ImageCounts, NameCount,
+    Page, Place, Scope, SurveyDeployments, Surveyed, Totals,
 };
 
 use crate::{golden, name};
@@ -88,6 +88,7 @@ fn fleet_deployments() {
             filter: DeploymentFilter {
                 namespaces,
                 label_selector: Some("tier in (web, api),team!=x".to_owned()),
+                name: Some(name("my.cart")),
                 q: Some("cart".to_owned()),
                 image: Some(":1.4*".to_owned()),
                 health: [Health::Failed, Health::Degraded].into_iter().collect(),
@@ -102,6 +103,7 @@ fn fleet_deployments() {
                 namespace: name("shop-a"),
             }),
             count_images: false,
+            count_names: true,
         },
     );
     golden(
@@ -114,6 +116,13 @@ fn fleet_deployments() {
                 health: BTreeMap::from([(Health::Failed, 1), (Health::Degraded, 20)]),
                 images: ImageCounts(vec![("shop/cart:1.4.2".to_owned(), 19)]),
                 other_images: 3,
+                names: vec![NameCount {
+                    deployment_name: "my.cart".to_owned(),
+                    images: vec!["shop/cart:1.4.2".to_owned()],
+                    health: Health::Degraded,
+                    deployments: 19,
+                }],
+                other_names: 2,
             },
             stale_seconds: Some(42),
         },

@@ -3,7 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bus_schema::Place;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -15,13 +15,13 @@ use crate::problem::{Problem, ProblemCode};
 const LONGEST: usize = 2048;
 
 #[derive(Serialize, Deserialize)]
-struct Cursor {
+struct Cursor<P> {
     query: String,
-    after: Place,
+    after: P,
 }
 
 /// The `continue` of a page of this query whose last item stands there.
-pub fn write(query: &FleetQuery, after: Place) -> String {
+pub fn write<P: Serialize>(query: &FleetQuery, after: P) -> String {
     let cursor = Cursor {
         query: fingerprint(query),
         after,
@@ -30,7 +30,7 @@ pub fn write(query: &FleetQuery, after: Place) -> String {
 }
 
 /// Where the page begins.
-pub fn read(query: &FleetQuery) -> Result<Option<Place>, Problem> {
+pub fn read<P: DeserializeOwned>(query: &FleetQuery) -> Result<Option<P>, Problem> {
     let Some(text) = &query.next else {
         return Ok(None);
     };
@@ -45,7 +45,7 @@ pub fn read(query: &FleetQuery) -> Result<Option<Place>, Problem> {
     let bytes = URL_SAFE_NO_PAD
         .decode(text)
         .map_err(|error| wrong(&error.to_string()))?;
-    let cursor: Cursor =
+    let cursor: Cursor<P> =
         serde_json::from_slice(&bytes).map_err(|_| wrong("it is not of this list"))?;
     if cursor.query != fingerprint(query) {
         return Err(wrong(
@@ -69,6 +69,8 @@ fn fingerprint(query: &FleetQuery) -> String {
 
 #[cfg(test)]
 mod tests {
+    use bus_schema::Place;
+
     use super::*;
 
     fn query(q: &str, next: Option<String>) -> FleetQuery {
@@ -103,9 +105,9 @@ mod tests {
             cluster_labels: "env=prod".parse().ok(),
             ..query("a", Some(cursor.clone()))
         };
-        assert!(read(&labelled).is_err());
+        assert!(read::<Place>(&labelled).is_err());
         assert_eq!(read(&more).unwrap(), Some(place()));
-        let problem = read(&query("b", Some(cursor))).unwrap_err();
+        let problem = read::<Place>(&query("b", Some(cursor))).unwrap_err();
         assert_eq!(problem.field.as_deref(), Some("continue"));
         assert_eq!(problem.code, ProblemCode::InvalidRequest);
     }
@@ -115,7 +117,7 @@ mod tests {
         let cursor = write(&query("a", None), place());
         let foreign = URL_SAFE_NO_PAD.encode(r#"{"query":"x","after":{"rank":"y"}}"#);
         for text in ["", "!", "YQ", &cursor[1..], &"A".repeat(9000), &foreign] {
-            let problem = read(&query("a", Some(text.to_owned()))).unwrap_err();
+            let problem = read::<Place>(&query("a", Some(text.to_owned()))).unwrap_err();
             assert_eq!(problem.field.as_deref(), Some("continue"), "{text}");
         }
     }

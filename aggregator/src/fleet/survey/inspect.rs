@@ -67,7 +67,8 @@ pub fn read<'a>(
         return Err(format!("it has {items} items, and {limit} were asked for"));
     }
     let room = usize::try_from(survey.bytes).unwrap_or(usize::MAX);
-    if items > 1 && payload.len() > room.saturating_add(FRAME_BYTES) {
+    let is_list = items > 1 || !answer.totals.names.is_empty();
+    if is_list && payload.len() > room.saturating_add(FRAME_BYTES) {
         let bytes = payload.len();
         return Err(format!("it has {bytes} bytes, and {room} were asked for"));
     }
@@ -80,6 +81,10 @@ pub fn read<'a>(
     });
     if foreign {
         return Err("it has items of namespaces that were not asked for".to_owned());
+    }
+    let wanted = survey.filter.name.as_ref();
+    if wanted.is_some_and(|name| items.iter().any(|item| item.deployment_name != *name)) {
+        return Err("it has items of names that were not asked for".to_owned());
     }
     check_totals(&answer.totals, items.len())?;
     put_in_order(&mut items, survey, cluster)?;
@@ -132,6 +137,10 @@ fn check_totals(totals: &Totals<Text<'_>>, items: usize) -> Result<(), String> {
     let long = |(image, _): &(Text<'_>, u64)| image.as_ref().len() > Totals::IMAGE_BYTES;
     if images.len() > Totals::IMAGES || images.iter().any(long) {
         return Err("it counts more images, or longer ones, than it should".to_owned());
+    }
+    let mut names = totals.names.iter().map(|count| &count.deployment_name);
+    if names.any(|name| name.as_ref().parse::<DeploymentName>().is_err()) {
+        return Err("it counts names that are not names of deployments".to_owned());
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bus_schema::verb::DeploymentSummary;
-use bus_schema::{ClusterName, Health};
+use bus_schema::{ClusterName, DeploymentName, Health};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -25,6 +25,61 @@ pub struct FleetPage {
     pub answers: AnswerCounts,
     /// Each cluster that the question was about, by name.
     pub clusters: Vec<ClusterAnswer>,
+}
+
+/// Deployments of many clusters by their names, and which clusters this is about.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FleetGroups {
+    /// The groups, in the order that was asked for.
+    pub items: Vec<DeploymentGroup>,
+    /// Give this back as `continue` for the next page; absent on the last one.
+    #[serde(rename = "continue", skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// How many groups there are on all pages.
+    pub groups: usize,
+    /// Deployments that are in no group, because their cluster has more names than an answer holds; with any, the counts of groups may be
+    /// too low. What is not healthy is counted first. A narrower filter counts all.
+    pub not_grouped: u64,
+    /// What all deployments amount to that the filters hold for, also those in no group.
+    pub totals: FleetTotals,
+    /// How many clusters answered, and how many did not.
+    pub answers: AnswerCounts,
+    /// Each cluster that the question was about, by name.
+    pub clusters: Vec<ClusterAnswer>,
+}
+
+/// All deployments of one name.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeploymentGroup {
+    /// The name.
+    pub deployment_name: DeploymentName,
+    /// How many there are.
+    pub deployments: u64,
+    /// In how many clusters.
+    pub clusters: u64,
+    /// How many of these clusters are offline: their deployments are counted as they were last known, with the health `unknown`.
+    pub offline_clusters: u64,
+    /// How many are how; a health that none has is left out.
+    #[schema(value_type = BTreeMap<String, u64>)]
+    pub health: BTreeMap<Health, u64>,
+    /// How many versions there are: different lists of images.
+    pub version_count: usize,
+    /// The versions that are used most, at most ten.
+    pub versions: Vec<DeploymentVersion>,
+}
+
+/// Deployments of one name that have the same images.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeploymentVersion {
+    /// The images of their containers, as they stand in the pod templates.
+    pub images: Vec<String>,
+    /// How many deployments have them.
+    pub deployments: u64,
+    /// In how many clusters.
+    pub clusters: u64,
+    /// How many of these are how.
+    #[schema(value_type = BTreeMap<String, u64>)]
+    pub health: BTreeMap<Health, u64>,
 }
 
 /// A deployment of one of the clusters.

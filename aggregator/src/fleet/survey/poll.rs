@@ -15,8 +15,9 @@ use super::FleetQuery;
 use super::cursor;
 use super::known::KnownShare;
 use super::merge::{Merge, Part};
+use super::names::{self, GroupCursor, Names};
 use super::page::AnswerState::{Answered, Misbehaving, Offline, TimedOut};
-use super::page::{AnswerCounts, AnswerState, Away, ClusterAnswer, FleetPage};
+use super::page::{AnswerCounts, AnswerState, Away, FleetGroups, FleetPage};
 use super::totals::{Counted, Images};
 use crate::fleet::Fleet;
 use crate::fleet::answers::Question;
@@ -88,6 +89,7 @@ impl<'a> Poll<'a> {
                 grants,
                 begun: Instant::now(),
                 images: Images::new(query.count_images),
+                names: Names::default(),
                 rooms: Vec::new(),
             },
         }
@@ -178,7 +180,7 @@ impl<'a> Poll<'a> {
                 away.stale_seconds = Some(share.stale_seconds);
                 away.deployments = Some(share.totals.deployments);
                 away.truncated = share.truncated.then_some(true);
-                row.share = Some((share.part, self.reader.images.count(share.totals)));
+                row.share = Some((share.part, self.reader.count(share.totals)));
                 self.reader.rooms.push(share.room);
             }
             Err(detail) => {
@@ -240,9 +242,7 @@ impl<'a> Poll<'a> {
                 parts.push((cluster.clone(), part));
                 counted.push(count);
             }
-            let state = row.state.unwrap_or(TimedOut);
-            self.reader.fleet.metrics.answered(state.word());
-            clusters.push(ClusterAnswer { cluster, state });
+            clusters.push(self.reader.answer(cluster, row.state));
         }
         let (items, after) = self
             .merge
@@ -253,6 +253,34 @@ impl<'a> Poll<'a> {
                 .filter_map(|(cluster, item)| item.shown(cluster))
                 .collect(),
             next: after.map(|after| cursor::write(self.query, after)),
+            totals: self.reader.images.totals(counted.into_iter()),
+            answers: AnswerCounts::of(&clusters),
+            clusters,
+        }
+    }
+
+    /// What has been counted by name, put together.
+    pub fn groups(self, after: Option<&GroupCursor>) -> FleetGroups {
+        let (mut clusters, mut counted, mut names) = (Vec::new(), Vec::new(), Vec::new());
+        let mut not_grouped = 0_u64;
+        for (cluster, row) in self.rows {
+            let offline = row.is_away();
+            if let Some((_, mut count)) = row.share {
+                names.push((offline, std::mem::take(&mut count.names)));
+                not_grouped = not_grouped.saturating_add(count.other_names);
+                counted.push(count);
+            }
+            clusters.push(self.reader.answer(cluster, row.state));
+        }
+        let groups = self.reader.names.groups(names.into_iter());
+        let limit = usize::try_from(self.query.limit).unwrap_or(usize::MAX);
+        let count = groups.len();
+        let (items, after) = names::page(groups, self.query.sort, after, limit);
+        FleetGroups {
+            items,
+            next: after.map(|after| cursor::write(self.query, after)),
+            groups: count,
+            not_grouped,
             totals: self.reader.images.totals(counted.into_iter()),
             answers: AnswerCounts::of(&clusters),
             clusters,

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use bus_schema::{Health, Totals};
 use foldhash::fast::RandomState;
 
+use super::names::CountedName;
 use super::page::{FleetImage, FleetTotals};
 
 /// What one cluster has, with images by their numbers.
@@ -15,10 +16,13 @@ pub struct Counted {
     health: BTreeMap<Health, u64>,
     images: Vec<(usize, u64)>,
     other_images: u64,
+    /// What it has of each name, if names are counted.
+    pub names: Vec<CountedName>,
+    pub other_names: u64,
 }
 
-/// The images that any of the clusters has named, each with a number.
-type Numbers = HashMap<Box<str>, usize, RandomState>;
+/// Texts that any of the clusters has named, each with a number.
+pub type Numbers = HashMap<Box<str>, usize, RandomState>;
 
 /// The images of all clusters; `None` where they are not counted.
 #[derive(Debug)]
@@ -36,6 +40,8 @@ impl Images {
             health: totals.health,
             images: Vec::new(),
             other_images: totals.other_images,
+            names: Vec::new(),
+            other_names: totals.other_names,
         };
         if let Some(numbers) = &mut self.0 {
             let images = totals.images.0.into_iter();
@@ -72,12 +78,13 @@ impl Images {
     }
 }
 
-fn number(numbers: &mut Numbers, image: &str) -> usize {
-    if let Some(number) = numbers.get(image) {
+/// The number of a text, which it gets when it is named first.
+pub fn number(numbers: &mut Numbers, text: &str) -> usize {
+    if let Some(number) = numbers.get(text) {
         return *number;
     }
     let number = numbers.len();
-    numbers.insert(image.into(), number);
+    numbers.insert(text.into(), number);
     number
 }
 
@@ -119,6 +126,7 @@ mod tests {
             health: [(Health::Failed, 1)].into(),
             images: ImageCounts(images.collect()),
             other_images,
+            ..Totals::default()
         }
     }
 

@@ -80,6 +80,7 @@ mod tests {
             bytes: 1,
             after: None,
             count_images: false,
+            count_names: false,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use bus_schema::{DEFAULT_LIMIT, HealthFilter, MAX_LIMIT, Pattern, Selector};
+use bus_schema::{DEFAULT_LIMIT, HealthFilter, MAX_LIMIT, Pattern, Selector, Sort, SortBy};
 
 use crate::fleet::FleetQuery;
 use crate::problem::{Problem, ProblemCode};
@@ -21,14 +21,36 @@ const MOST_PATTERNS: usize = 100;
 /// The most characters of a text that is looked for.
 const TEXT_CHARACTERS: usize = 512;
 
-/// Reads the part of the address behind the question mark.
+/// Reads the part of the address behind the question mark, of a list.
 pub fn read(text: &str) -> Result<FleetQuery, Problem> {
-    let mut query = FleetQuery {
-        limit: DEFAULT_LIMIT,
-        within: WITHIN,
+    let query = FleetQuery {
         count_images: true,
         ..FleetQuery::default()
     };
+    read_into(query, text)
+}
+
+/// The same, of groups by name.
+pub fn read_groups(text: &str) -> Result<FleetQuery, Problem> {
+    let query = FleetQuery {
+        count_names: true,
+        sort: Sort {
+            by: SortBy::Health,
+            ..Sort::default()
+        },
+        ..FleetQuery::default()
+    };
+    let query = read_into(query, text)?;
+    if !matches!(query.sort.by, SortBy::Health | SortBy::Name) {
+        let why = "use health or name, with - before it for the other way round";
+        return Err(wrong("sort", why));
+    }
+    Ok(query)
+}
+
+fn read_into(mut query: FleetQuery, text: &str) -> Result<FleetQuery, Problem> {
+    query.limit = DEFAULT_LIMIT;
+    query.within = WITHIN;
     let mut given = Vec::<Cow<'_, str>>::new();
     for (field, value) in form_urlencoded::parse(text.as_bytes()) {
         if given.contains(&field) && !matches!(&*field, "cluster" | "namespace" | "health") {
@@ -52,6 +74,7 @@ fn take(query: &mut FleetQuery, field: &str, value: &str) -> Result<(), Problem>
         "labelSelector" => {
             filter.label_selector = Some(label_selector(value)?);
         }
+        "name" => filter.name = Some(value.parse().map_err(|error| wrong(field, error))?),
         "q" => filter.q = Some(looked_for(field, value)?),
         "image" => filter.image = Some(looked_for(field, value)?),
         "health" => filter.health.extend(healths(value)?),
@@ -60,7 +83,7 @@ fn take(query: &mut FleetQuery, field: &str, value: &str) -> Result<(), Problem>
             let limit = value.parse().ok().filter(|n| (1..=MAX_LIMIT).contains(n));
             query.limit = limit.ok_or_else(|| wrong(field, format!("use 1 to {MAX_LIMIT}")))?;
         }
-        "countImages" => {
+        "countImages" if !query.count_names => {
             let asked = value.parse();
             query.count_images = asked.map_err(|_| wrong(field, "use true or false"))?;
         }
@@ -138,7 +161,7 @@ mod tests {
     #[test]
     fn everything_is_read_and_lists_are_separated_or_repeated() {
         let query = read(
-            "cluster=prod-*,dev&cluster=test&namespace=pay&clusterLabelSelector=env%3Dprod&labelSelector=a%20in%20(b)&q=x&image=%3A1.4&health=failed,degraded\
+            "cluster=prod-*,dev&cluster=test&namespace=pay&clusterLabelSelector=env%3Dprod&labelSelector=a%20in%20(b)&name=my.cart&q=x&image=%3A1.4&health=failed,degraded\
              &sort=-age&limit=7&countImages=false&continue=abc&timeout=500ms",
         )
         .unwrap();
@@ -147,6 +170,7 @@ mod tests {
         assert_eq!(query.filter.namespaces.len(), 1);
         assert_eq!(query.filter.label_selector.as_deref(), Some("a in (b)"));
         assert_eq!(query.cluster_labels, "env=prod".parse().ok());
+        assert_eq!(query.filter.name, "my.cart".parse().ok());
         assert_eq!(query.filter.image.as_deref(), Some(":1.4"));
         assert_eq!(*query.filter.health, [Health::Failed, Health::Degraded]);
         assert_eq!(query.sort.to_string(), "-age");
@@ -156,6 +180,18 @@ mod tests {
         assert_eq!(read("timeout=1.5").unwrap().within.as_millis(), 1500);
         let plain = read("").unwrap();
         assert_eq!((plain.within, plain.count_images), (WITHIN, true));
+    }
+
+    #[test]
+    fn groups_are_sorted_by_health_or_name_and_count_no_images() {
+        let query = read_groups("q=x").unwrap();
+        assert_eq!(query.sort.to_string(), "health");
+        assert!(query.count_names && !query.count_images);
+        assert_eq!(read_groups("sort=-name").unwrap().sort.to_string(), "-name");
+        for (text, field) in [("sort=age", "sort"), ("countImages=false", "countImages")] {
+            let problem = read_groups(text).unwrap_err();
+            assert_eq!(problem.field.as_deref(), Some(field), "{text}");
+        }
     }
 
     #[test]
@@ -174,6 +210,7 @@ mod tests {
             ),
             ("health=failed,ill", "health", "at position 7"),
             ("sort=colour", "sort", "restarted_at"),
+            ("name=A_b", "name", "lower"),
             ("limit=0", "limit", "1 to"),
             ("limit=many", "limit", "1 to"),
             ("countImages=no", "countImages", "true or false"),

@@ -13,10 +13,21 @@ use crate::stack::Stack;
 
 /// The pages of a query, from this cursor on if there is one.
 pub async fn pages(stack: &Stack, token: &str, query: &str, cursor: Option<&str>) -> Vec<Answer> {
+    pages_of(stack, token, "/deployments", query, cursor).await
+}
+
+/// The same of another list.
+pub async fn pages_of(
+    stack: &Stack,
+    token: &str,
+    list: &str,
+    query: &str,
+    cursor: Option<&str>,
+) -> Vec<Answer> {
     let (mut pages, mut next) = (Vec::<Answer>::new(), cursor.map(ToOwned::to_owned));
     loop {
         let from = next.map(|cursor| format!("&continue={cursor}"));
-        let path = format!("/deployments?{query}{}", from.unwrap_or_default());
+        let path = format!("{list}?{query}{}", from.unwrap_or_default());
         let page = stack.service.get(&path, token).await;
         assert_eq!(page.status, StatusCode::OK, "{page:?}");
         next = page.body["continue"].as_str().map(ToOwned::to_owned);

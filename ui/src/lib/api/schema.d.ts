@@ -131,6 +131,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/deployment-groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The deployments of the whole fleet, grouped by name
+         * @description One group for each name: in how many clusters it is deployed, in which versions, and how its deployments are. Filters, clusters and
+         *     pages are as in `GET /deployments`, which with `name` lists the deployments of a group.
+         */
+        get: operations["list_deployment_groups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/deployments": {
         parameters: {
             query?: never;
@@ -760,6 +781,34 @@ export interface components {
              */
             namespaces: number;
         };
+        /** @description All deployments of one name. */
+        DeploymentGroup: {
+            /**
+             * Format: int64
+             * @description In how many clusters.
+             */
+            clusters: number;
+            /** @description The name. */
+            deployment_name: components["schemas"]["DeploymentName"];
+            /**
+             * Format: int64
+             * @description How many there are.
+             */
+            deployments: number;
+            /** @description How many are how; a health that none has is left out. */
+            health: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description How many of these clusters are offline: their deployments are counted as they were last known, with the health `unknown`.
+             */
+            offline_clusters: number;
+            /** @description How many versions there are: different lists of images. */
+            version_count: number;
+            /** @description The versions that are used most, at most ten. */
+            versions: components["schemas"]["DeploymentVersion"][];
+        };
         /** @description A deployment's name: a DNS-1123 subdomain, so dots are legal; it travels in payloads only. */
         DeploymentName: string;
         /** @description One deployment in a list. */
@@ -810,6 +859,25 @@ export interface components {
              * @description Replicas that run the newest template.
              */
             updated: number;
+        };
+        /** @description Deployments of one name that have the same images. */
+        DeploymentVersion: {
+            /**
+             * Format: int64
+             * @description In how many clusters.
+             */
+            clusters: number;
+            /**
+             * Format: int64
+             * @description How many deployments have them.
+             */
+            deployments: number;
+            /** @description How many of these are how. */
+            health: {
+                [key: string]: number;
+            };
+            /** @description The images of their containers, as they stand in the pod templates. */
+            images: string[];
         };
         /** @description A write that was carried out. */
         Done_Restarted: {
@@ -915,6 +983,27 @@ export interface components {
              * @description Present then, too: how many seconds ago that was.
              */
             stale_seconds?: number | null;
+        };
+        /** @description Deployments of many clusters by their names, and which clusters this is about. */
+        FleetGroups: {
+            /** @description How many clusters answered, and how many did not. */
+            answers: components["schemas"]["AnswerCounts"];
+            /** @description Each cluster that the question was about, by name. */
+            clusters: components["schemas"]["ClusterAnswer"][];
+            /** @description Give this back as `continue` for the next page; absent on the last one. */
+            continue?: string | null;
+            /** @description How many groups there are on all pages. */
+            groups: number;
+            /** @description The groups, in the order that was asked for. */
+            items: components["schemas"]["DeploymentGroup"][];
+            /**
+             * Format: int64
+             * @description Deployments that are in no group, because their cluster has more names than an answer holds; with any, the counts of groups may be
+             *     too low. What is not healthy is counted first. A narrower filter counts all.
+             */
+            not_grouped: number;
+            /** @description What all deployments amount to that the filters hold for, also those in no group. */
+            totals: components["schemas"]["FleetTotals"];
         };
         /** @description How often an image is used. */
         FleetImage: {
@@ -1113,6 +1202,11 @@ export interface components {
              * @description The last so many lines of each container (or of the activity log, where 500 is the most), 100 if absent.
              */
             tail?: number | null;
+            /**
+             * Format: date-time
+             * @description Only lines up to this time, in RFC 3339; with `since_seconds`. `tail` counts back from here.
+             */
+            until?: string | null;
         };
         /** @description What flows on `agent.<name>.stream.<id>`. Nothing flows before the first credit. */
         LogChunk: {
@@ -1425,6 +1519,8 @@ export interface components {
             expires_at: string;
             /** @description By which it can be withdrawn. It is no secret: nobody can join with it. */
             id: string;
+            /** @description The labels that the cluster gets. */
+            labels: components["schemas"]["Labels"];
         };
         /** @description A pod's name: a DNS-1123 subdomain. */
         PodName: string;
@@ -2074,7 +2170,10 @@ export interface operations {
     };
     list_clusters: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only clusters whose labels this Kubernetes label selector selects, such as `env=prod,region in (eu, us)`. */
+                clusterLabelSelector?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -2122,7 +2221,8 @@ export interface operations {
                      *             "log",
                      *             "pods",
                      *             "events",
-                     *             "fleet.deployments"
+                     *             "fleet.deployments",
+                     *             "fleet.deployments.by-name"
                      *           ]
                      *         }
                      *       ]
@@ -2391,33 +2491,172 @@ export interface operations {
             503: components["responses"]["OwnProblem503"];
         };
     };
-    list_fleet_deployments: {
+    list_deployment_groups: {
         parameters: {
             query?: {
                 /** @description Only these clusters: names in which `*` stands for any characters, separated by commas or repeated. */
                 cluster?: components["schemas"]["Pattern"][];
-                /** @description Only clusters whose labels this Kubernetes label selector selects, such as `env=prod,region in (eu, us)`. The others are not asked, and not counted. */
+                /**
+                 * @description Only clusters whose labels this Kubernetes label selector selects, such as `env=prod,region in (eu, us)`. The others are not asked,
+                 *     and not counted.
+                 */
                 clusterLabelSelector?: string;
                 /** @description Only these namespaces, likewise. */
                 namespace?: components["schemas"]["Pattern"][];
                 /** @description A Kubernetes label selector, such as `tier in (web, api),team!=x`. */
                 labelSelector?: string;
+                /** @description Exactly this name. */
+                name?: components["schemas"]["DeploymentName"];
                 /** @description Part of the name. */
                 q?: string;
-                /** @description A whole part of an image: a repository, a tag, a digest, or neighbouring ones, such as `shop/cart`, `:1.4`, `cart:1.4`; `*` stands for any characters. */
+                /**
+                 * @description A whole part of an image: a repository, a tag, a digest, or neighbouring ones, such as `shop/cart`, `:1.4`, `cart:1.4`; `*`
+                 *     stands for any characters.
+                 */
                 image?: string;
                 /** @description Of one of these healths. */
                 health?: components["schemas"]["Health"][];
-                /** @description `name` (if absent), `age` (youngest first), `health` (worst first) or `restarted_at`; with `-` before it the other way round. */
-                sort?: string;
                 /** @description At most this many items, 500 if absent. */
                 limit?: number;
-                /** @description With `false`, the totals leave images out, which makes a large fleet's answer faster. */
-                countImages?: boolean;
                 /** @description The `continue` of the page before; filters and order must be the same. */
                 continue?: string;
                 /** @description How long clusters are waited for: seconds, or with a unit such as `500ms`; 2 s if absent, 100 ms to 30 s. */
                 timeout?: string;
+                /** @description `health` (worst first, and then the most deployments of that health first; if absent) or `name`; with `-` before it the other way round. */
+                sort?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The groups, and which clusters have answered */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "answers": {
+                     *         "answered": 4,
+                     *         "misbehaving": 0,
+                     *         "offline": 0,
+                     *         "refused": 0,
+                     *         "timed_out": 0
+                     *       },
+                     *       "clusters": [
+                     *         {
+                     *           "cluster": "cluster-a",
+                     *           "deployments": 1,
+                     *           "milliseconds": 3,
+                     *           "state": "answered"
+                     *         }
+                     *       ],
+                     *       "groups": 1,
+                     *       "items": [
+                     *         {
+                     *           "clusters": 4,
+                     *           "deployment_name": "admin-ui",
+                     *           "deployments": 4,
+                     *           "health": {
+                     *             "failed": 1,
+                     *             "healthy": 3
+                     *           },
+                     *           "offline_clusters": 0,
+                     *           "version_count": 2,
+                     *           "versions": [
+                     *             {
+                     *               "clusters": 3,
+                     *               "deployments": 3,
+                     *               "health": {
+                     *                 "healthy": 3
+                     *               },
+                     *               "images": [
+                     *                 "registry.example.com/pay/admin-ui:1.4.2"
+                     *               ]
+                     *             },
+                     *             {
+                     *               "clusters": 1,
+                     *               "deployments": 1,
+                     *               "health": {
+                     *                 "failed": 1
+                     *               },
+                     *               "images": [
+                     *                 "registry.example.com/pay/admin-ui:does-not-exist"
+                     *               ]
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "not_grouped": 0,
+                     *       "totals": {
+                     *         "deployments": 4,
+                     *         "health": {
+                     *           "failed": 1,
+                     *           "healthy": 3
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["FleetGroups"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            405: components["responses"]["Problem405"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            410: components["responses"]["Problem410"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    list_fleet_deployments: {
+        parameters: {
+            query?: {
+                /** @description Only these clusters: names in which `*` stands for any characters, separated by commas or repeated. */
+                cluster?: components["schemas"]["Pattern"][];
+                /**
+                 * @description Only clusters whose labels this Kubernetes label selector selects, such as `env=prod,region in (eu, us)`. The others are not asked,
+                 *     and not counted.
+                 */
+                clusterLabelSelector?: string;
+                /** @description Only these namespaces, likewise. */
+                namespace?: components["schemas"]["Pattern"][];
+                /** @description A Kubernetes label selector, such as `tier in (web, api),team!=x`. */
+                labelSelector?: string;
+                /** @description Exactly this name. */
+                name?: components["schemas"]["DeploymentName"];
+                /** @description Part of the name. */
+                q?: string;
+                /**
+                 * @description A whole part of an image: a repository, a tag, a digest, or neighbouring ones, such as `shop/cart`, `:1.4`, `cart:1.4`; `*`
+                 *     stands for any characters.
+                 */
+                image?: string;
+                /** @description Of one of these healths. */
+                health?: components["schemas"]["Health"][];
+                /** @description At most this many items, 500 if absent. */
+                limit?: number;
+                /** @description The `continue` of the page before; filters and order must be the same. */
+                continue?: string;
+                /** @description How long clusters are waited for: seconds, or with a unit such as `500ms`; 2 s if absent, 100 ms to 30 s. */
+                timeout?: string;
+                /** @description `name` (if absent), `age` (youngest first), `health` (worst first) or `restarted_at`; with `-` before it the other way round. */
+                sort?: string;
+                /** @description With `false`, the totals leave images out, which makes a large fleet's answer faster. */
+                countImages?: boolean;
             };
             header?: never;
             path?: never;
@@ -2680,7 +2919,10 @@ export interface operations {
                      *           "cluster": "prod-1",
                      *           "created_at": "2026-11-28T16:32:54.487147179Z",
                      *           "expires_at": "2026-11-28T16:47:54.487147179Z",
-                     *           "id": "c52ff0a8dea2b6f44666f07c5c4af1d6f5907395516acfee4c006b2c69c1c73f"
+                     *           "id": "c52ff0a8dea2b6f44666f07c5c4af1d6f5907395516acfee4c006b2c69c1c73f",
+                     *           "labels": {
+                     *             "env": "prod"
+                     *           }
                      *         }
                      *       ]
                      *     }

@@ -1,4 +1,5 @@
 import type { Schemas } from '$lib/api';
+import type { Change } from '$lib/live/feed.svelte';
 
 type Answer = Schemas['ClusterAnswer'];
 
@@ -23,6 +24,16 @@ export function reasonOf(answer: Answer, age: (time: string) => string): string 
     default:
       return 'did not answer';
   }
+}
+
+/** Whether a cluster has gone or come back since it was asked. */
+export function turned(change: Change, answers: Answer[]): boolean {
+  if (change.kind !== 'cluster') {
+    return change.kind === 'cluster_gone';
+  }
+  const { cluster: name, presence } = change.cluster;
+  const answer = answers.find(({ cluster }) => cluster === name);
+  return answer !== undefined && (answer.state === 'offline') !== (presence === 'offline');
 }
 
 type Away = Extract<Answer, { state: 'offline' }>;

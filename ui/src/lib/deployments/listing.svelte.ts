@@ -7,6 +7,7 @@ import { fleet } from '$lib/fleet/fleet.svelte';
 import { Resource } from '$lib/list/resource.svelte';
 import { feed, type Change, type DeploymentChange } from '$lib/live/feed.svelte';
 
+import { turned } from './answers';
 import { idOf, mayMatch, type Deployment } from './place';
 import { parse, type Search } from './search';
 
@@ -91,11 +92,24 @@ export class Listing {
     }
   }
 
+  /** The first of all that match, no more than so many, in the order of the rows. */
+  async all(limit: number): Promise<Deployment[]> {
+    const items: Deployment[] = [];
+    let next: string | undefined;
+    do {
+      const from = next;
+      const page = await ask(() => this.#get({ limit: limit - items.length, ...(from && { continue: from }) }));
+      items.push(...page.items);
+      next = page.continue ?? undefined;
+    } while (next !== undefined && items.length < limit);
+    return items;
+  }
+
   #read(signal: AbortSignal): Promise<Page> {
     return ask(() => this.#get({ signal }), signal);
   }
 
-  #get({ signal, ...rest }: { continue?: string; signal?: AbortSignal }) {
+  #get({ signal, ...rest }: { continue?: string; limit?: number; signal?: AbortSignal }) {
     const query = { ...this.search.query, sort: this.sort, limit: PAGE, countImages: false, ...rest };
     return api.GET('/deployments', { params: { query }, signal });
   }
@@ -109,7 +123,7 @@ export class Listing {
     if (about.length > 0) {
       this.#patch(page, new Map(about.map((change) => [idOf(change), change])));
     }
-    const differs = (change: Change) => turned(change, page) || this.#relabelled(change);
+    const differs = (change: Change) => turned(change, page.clusters) || this.#relabelled(change);
     changes.filter(differs).forEach((change) => this.missing.set(nameOf(change), 'turned'));
     this.#readAgainLater(page);
   }
@@ -144,16 +158,6 @@ export class Listing {
       this.#timer ??= setTimeout(() => void this.load(), Math.max(0, pause));
     }
   }
-}
-
-/** Whether a cluster has gone or come back since it was asked. */
-function turned(change: Change, { clusters }: Page): boolean {
-  if (change.kind !== 'cluster') {
-    return change.kind === 'cluster_gone';
-  }
-  const { cluster: name, presence } = change.cluster;
-  const answer = clusters.find(({ cluster }) => cluster === name);
-  return answer !== undefined && (answer.state === 'offline') !== (presence === 'offline');
 }
 
 /** Of what is about a cluster. */

@@ -7,6 +7,8 @@ import type { Search } from './search';
 
 export type Deployment = Schemas['FleetDeployment'];
 
+export const isDeployment = (row: object): row is Deployment => 'cluster' in row;
+
 interface Place {
   cluster: string;
   namespace: string;
@@ -29,7 +31,8 @@ export function mayMatch({ query }: Search, deployment: Deployment): boolean {
     fitsAny(query.cluster, deployment.cluster) &&
     fitsAny(query.namespace, deployment.namespace) &&
     (!query.health?.length || query.health.includes(deployment.health)) &&
-    deployment.deployment_name.includes(query.q ?? '')
+    deployment.deployment_name.includes(query.q ?? '') &&
+    (query.name === undefined || query.name === deployment.deployment_name)
   );
 }
 

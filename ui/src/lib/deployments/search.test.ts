@@ -6,7 +6,7 @@ describe('the search box', () => {
   it('takes filters and a part of a name', () => {
     expect(
       parse(
-        'cluster:prod-*,dev ns:pay health:degraded,failed image:cart:1.4 label:team=x label:tier!=y cluster-label:env=prod cluster-label:region Shop',
+        'cluster:prod-*,dev ns:pay health:degraded,failed image:cart:1.4 label:team=x label:tier!=y cluster-label:env=prod cluster-label:region name:cart Shop',
       ),
     ).toEqual({
       query: {
@@ -16,6 +16,7 @@ describe('the search box', () => {
         health: ['degraded', 'failed'],
         image: 'cart:1.4',
         labelSelector: 'team=x,tier!=y',
+        name: 'cart',
         q: 'shop',
       },
       wrong: [],
@@ -31,6 +32,7 @@ describe('the search box', () => {
     ['health:great', 'great'],
     ['one two', 'two'],
     ['image:a image:b', 'image:b'],
+    ['name:a name:b', 'name:b'],
   ])('says what is wrong with %s', (text, named) => {
     const { wrong } = parse(text);
     expect(wrong).toHaveLength(1);

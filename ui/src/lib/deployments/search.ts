@@ -1,4 +1,4 @@
-// The one box of the deployments table: `cluster:prod-* ns:pay health:degraded image:1.4 label:team=x cluster-label:env=prod name`.
+// The one box of the deployments table: `cluster:prod-* ns:pay health:degraded image:1.4 label:team=x cluster-label:env=prod name:cart part-of-a-name`.
 
 import type { paths } from '$lib/api/schema';
 import { healths, type Health } from '$lib/fleet/totals';
@@ -6,7 +6,10 @@ import { healths, type Health } from '$lib/fleet/totals';
 type Query = NonNullable<paths['/deployments']['get']['parameters']['query']>;
 
 export interface Search {
-  query: Pick<Query, 'cluster' | 'clusterLabelSelector' | 'namespace' | 'health' | 'image' | 'labelSelector' | 'q'>;
+  query: Pick<
+    Query,
+    'cluster' | 'clusterLabelSelector' | 'namespace' | 'health' | 'image' | 'labelSelector' | 'name' | 'q'
+  >;
   /** What is wrong with what was written, in words. The rest is searched for. */
   wrong: string[];
 }
@@ -17,7 +20,7 @@ interface Selectors {
   clusterLabels: string[];
 }
 
-const names: Record<string, 'cluster' | 'cluster-label' | 'namespace' | 'health' | 'image' | 'label'> = {
+const names: Record<string, 'cluster' | 'cluster-label' | 'namespace' | 'health' | 'image' | 'label' | 'name'> = {
   cluster: 'cluster',
   c: 'cluster',
   'cluster-label': 'cluster-label',
@@ -27,6 +30,7 @@ const names: Record<string, 'cluster' | 'cluster-label' | 'namespace' | 'health'
   h: 'health',
   image: 'image',
   label: 'label',
+  name: 'name',
 };
 
 export function parse(text: string): Search {
@@ -71,7 +75,7 @@ function addFilter(
   }
   switch (name) {
     case undefined:
-      return `“${key}:” is no filter: there are cluster: cluster-label: ns: health: image: and label:`;
+      return `“${key}:” is no filter: there are cluster: cluster-label: ns: name: health: image: and label:`;
     case 'cluster':
     case 'namespace':
       query[name] = [...(query[name] ?? []), ...values];
@@ -85,10 +89,11 @@ function addFilter(
       clusterLabels.push(value);
       return undefined;
     case 'image':
-      if (query.image !== undefined) {
-        return `“${key}:${value}” is left out: there can be one image`;
+    case 'name':
+      if (query[name] !== undefined) {
+        return `“${key}:${value}” is left out: there can be one ${name}`;
       }
-      query.image = value;
+      query[name] = value;
       return undefined;
   }
 }

@@ -8,6 +8,8 @@ it('says in the address only what is not as usual', () => {
   expect(searchOf({ q: 'ns:pay cart', sort: '-name', open: 'a/b/c' })).toBe(
     '?q=ns%3Apay+cart&sort=-name&open=a%2Fb%2Fc',
   );
+  expect(searchOf({ q: '', sort: 'health', group: 'name', expanded: 'a,b' })).toBe('?group=name&expanded=a%2Cb');
+  expect(searchOf({ q: '', sort: 'health', group: '', expanded: 'a,b' })).toBe('');
 });
 
 it('opens what has a cluster, a namespace and a name, and nothing else', () => {

@@ -34,6 +34,7 @@ fn survey() -> SurveyDeployments {
         bytes: 1024,
         after: None,
         count_images: true,
+        count_names: false,
     }
 }
 

@@ -2,13 +2,14 @@
 
 use async_nats::Message;
 use bus_link::encoding;
-use bus_schema::{ClusterName, SurveyDeployments};
+use bus_schema::{ClusterName, SurveyDeployments, Totals};
 use tokio::time::Instant;
 
 use super::super::inspect;
 use super::super::merge::Part;
-use super::super::page::AnswerState;
-use super::super::page::AnswerState::{Misbehaving, Refused};
+use super::super::names::Names;
+use super::super::page::AnswerState::{Misbehaving, Refused, TimedOut};
+use super::super::page::{AnswerState, ClusterAnswer};
 use super::super::room::Taken;
 use super::super::totals::{Counted, Images};
 use crate::bus::fault_in;
@@ -27,6 +28,7 @@ pub struct Reader<'a> {
     pub grants: &'a Grants,
     pub begun: Instant,
     pub images: Images,
+    pub names: Names,
     pub rooms: Vec<Taken>,
 }
 
@@ -65,9 +67,17 @@ impl Reader<'_> {
         self.rooms.push(room);
         Ok(Read {
             part: answer.part,
-            counted: self.images.count(answer.totals),
+            counted: self.count(answer.totals),
             stale_seconds: answer.stale_seconds,
         })
+    }
+
+    /// What a cluster has, with what others have named as well by its number.
+    pub fn count(&mut self, mut totals: Totals<impl AsRef<str>>) -> Counted {
+        let names = std::mem::take(&mut totals.names);
+        let mut counted = self.images.count(totals);
+        counted.names = self.names.count(names);
+        counted
     }
 
     fn passed_over(&self, cluster: &ClusterName, why: &str) -> AnswerState {
@@ -75,6 +85,13 @@ impl Reader<'_> {
         tracing::debug!(%cluster, detail, "an answer to a survey is left out");
         self.fleet.misbehaves(cluster, NO_ANSWER, None);
         Misbehaving { detail }
+    }
+
+    /// What is said of a cluster in the end.
+    pub fn answer(&self, cluster: ClusterName, state: Option<AnswerState>) -> ClusterAnswer {
+        let state = state.unwrap_or(TimedOut);
+        self.fleet.metrics.answered(state.word());
+        ClusterAnswer { cluster, state }
     }
 
     pub fn milliseconds(&self) -> u64 {

@@ -1,0 +1,280 @@
+//! Deployments of all clusters together by their names: how many there are, in how many clusters, in which versions, and how they are.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BTreeMap, HashMap};
+
+use bus_schema::{DeploymentName, Health, NameCount, Order, Sort, SortBy};
+use serde::{Deserialize, Serialize};
+
+use super::page::{DeploymentGroup, DeploymentVersion};
+use super::totals::{Numbers, number};
+
+/// The most versions of a group that are shown.
+const VERSIONS: usize = 10;
+
+/// Between the images of a version: no image has it.
+const SEPARATOR: &str = "\n";
+
+/// The names and the versions that any of the clusters has counted, each with a number.
+#[derive(Debug, Default)]
+pub struct Names {
+    names: Numbers,
+    versions: Numbers,
+}
+
+/// A [`NameCount`] by its numbers.
+#[derive(Debug)]
+pub struct CountedName {
+    name: usize,
+    version: usize,
+    health: Health,
+    deployments: u64,
+}
+
+/// Where a group stands in the order of groups.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupCursor {
+    /// Its worst health, and how many deployments have it, as a negative number: the more, the earlier.
+    worst: (i64, i64),
+    deployment_name: DeploymentName,
+}
+
+/// What is counted of a name or a version while clusters are added one after another.
+#[derive(Debug, Default)]
+struct Sum {
+    deployments: u64,
+    clusters: u64,
+    health: BTreeMap<Health, u64>,
+    last_cluster: Option<usize>,
+}
+
+#[derive(Debug, Default)]
+struct Group {
+    all: Sum,
+    offline_clusters: u64,
+    versions: HashMap<usize, Sum>,
+}
+
+impl Names {
+    /// What a cluster has. Most of its names and versions were counted by others before.
+    pub fn count(&mut self, counts: Vec<NameCount<impl AsRef<str>>>) -> Vec<CountedName> {
+        let counted = counts.into_iter().map(|count| {
+            let images: Vec<&str> = count.images.iter().map(AsRef::as_ref).collect();
+            CountedName {
+                name: number(&mut self.names, count.deployment_name.as_ref()),
+                version: number(&mut self.versions, &images.join(SEPARATOR)),
+                health: count.health,
+                deployments: count.deployments,
+            }
+        });
+        counted.collect()
+    }
+
+    /// The groups of these clusters, in no order. Of each cluster it is said whether it is offline.
+    pub fn groups(
+        self,
+        clusters: impl Iterator<Item = (bool, Vec<CountedName>)>,
+    ) -> Vec<DeploymentGroup> {
+        let mut groups: HashMap<usize, Group> = HashMap::new();
+        for (cluster, (offline, counts)) in clusters.enumerate() {
+            for count in counts {
+                let group = groups.entry(count.name).or_default();
+                let is_new = group.all.add(cluster, &count);
+                group.offline_clusters += u64::from(is_new && offline);
+                let version = group.versions.entry(count.version).or_default();
+                version.add(cluster, &count);
+            }
+        }
+        let versions = by_number(self.versions);
+        let names = by_number(self.names);
+        let groups = groups.into_iter().filter_map(|(name, group)| {
+            // It was looked at when the answer was read.
+            let name = names[name].parse().ok()?;
+            Some(group.shown(name, &versions))
+        });
+        groups.collect()
+    }
+}
+
+impl Sum {
+    /// Whether the cluster is a new one. Numbers are anybody's, and so must not overflow.
+    fn add(&mut self, cluster: usize, count: &CountedName) -> bool {
+        let is_new = self.last_cluster.replace(cluster) != Some(cluster);
+        self.clusters += u64::from(is_new);
+        self.deployments = self.deployments.saturating_add(count.deployments);
+        let health = self.health.entry(count.health).or_default();
+        *health = health.saturating_add(count.deployments);
+        is_new
+    }
+}
+
+impl Group {
+    fn shown(self, deployment_name: DeploymentName, images: &[Box<str>]) -> DeploymentGroup {
+        let count = self.versions.len();
+        let versions = self.versions.into_iter().map(|(number, sum)| {
+            let images = images[number].split(SEPARATOR);
+            DeploymentVersion {
+                images: images.map(str::to_owned).collect(),
+                deployments: sum.deployments,
+                clusters: sum.clusters,
+                health: sum.health,
+            }
+        });
+        let mut versions: Vec<_> = versions.collect();
+        versions.sort_unstable_by(|a, b| {
+            (Reverse(a.deployments), &a.images).cmp(&(Reverse(b.deployments), &b.images))
+        });
+        versions.truncate(VERSIONS);
+        DeploymentGroup {
+            deployment_name,
+            deployments: self.all.deployments,
+            clusters: self.all.clusters,
+            offline_clusters: self.offline_clusters,
+            health: self.all.health,
+            version_count: count,
+            versions,
+        }
+    }
+}
+
+fn by_number(numbers: Numbers) -> Vec<Box<str>> {
+    let mut texts = vec![Box::default(); numbers.len()];
+    for (text, number) in numbers {
+        texts[number] = text;
+    }
+    texts
+}
+
+/// A page of groups behind a place, and the place behind which the next one begins if there is one.
+pub fn page(
+    groups: Vec<DeploymentGroup>,
+    sort: Sort,
+    after: Option<&GroupCursor>,
+    limit: usize,
+) -> (Vec<DeploymentGroup>, Option<GroupCursor>) {
+    let placed = groups.into_iter().map(|group| (place(&group), group));
+    let behind =
+        |place: &GroupCursor| after.is_none_or(|after| compare(sort, place, after).is_gt());
+    let mut placed: Vec<_> = placed.filter(|(place, _)| behind(place)).collect();
+    placed.sort_unstable_by(|(a, _), (b, _)| compare(sort, a, b));
+    let more = placed.len() > limit;
+    placed.truncate(limit);
+    let next = placed
+        .last()
+        .filter(|_| more)
+        .map(|(place, _)| place.clone());
+    (placed.into_iter().map(|(_, group)| group).collect(), next)
+}
+
+fn place(group: &DeploymentGroup) -> GroupCursor {
+    let worst = group.health.first_key_value().map(|(health, count)| {
+        let count = i64::try_from(*count).unwrap_or(i64::MAX);
+        (*health as i64, -count)
+    });
+    GroupCursor {
+        worst: worst.unwrap_or_default(),
+        deployment_name: group.deployment_name.clone(),
+    }
+}
+
+fn compare(sort: Sort, a: &GroupCursor, b: &GroupCursor) -> Ordering {
+    let by_name = a.deployment_name.cmp(&b.deployment_name);
+    let first = match sort.by {
+        SortBy::Name => by_name,
+        _ => a.worst.cmp(&b.worst),
+    };
+    let first = match sort.order {
+        Order::Ascending => first,
+        Order::Descending => first.reverse(),
+    };
+    first.then(by_name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(name: &str, images: &[&str], health: Health, deployments: u64) -> NameCount {
+        NameCount {
+            deployment_name: name.to_owned(),
+            images: images.iter().map(|image| (*image).to_owned()).collect(),
+            health,
+            deployments,
+        }
+    }
+
+    fn groups(clusters: Vec<(bool, Vec<NameCount>)>) -> Vec<DeploymentGroup> {
+        let mut names = Names::default();
+        let counted: Vec<_> = clusters
+            .into_iter()
+            .map(|(offline, counts)| (offline, names.count(counts)))
+            .collect();
+        names.groups(counted.into_iter())
+    }
+
+    #[test]
+    fn a_name_is_one_group_with_its_clusters_versions_and_healths() {
+        let groups = groups(vec![
+            (
+                false,
+                vec![
+                    count("cart", &["cart:1", "log:1"], Health::Healthy, 2),
+                    count("cart", &["cart:2", "log:1"], Health::Failed, 1),
+                ],
+            ),
+            (
+                true,
+                vec![count("cart", &["cart:1", "log:1"], Health::Unknown, 4)],
+            ),
+        ]);
+        let [cart] = groups.as_slice() else {
+            panic!("{groups:?}")
+        };
+        assert_eq!((cart.deployments, cart.clusters), (7, 2));
+        assert_eq!((cart.offline_clusters, cart.version_count), (1, 2));
+        let health = [
+            (Health::Failed, 1),
+            (Health::Healthy, 2),
+            (Health::Unknown, 4),
+        ];
+        assert_eq!(cart.health, health.into());
+        let first = &cart.versions[0];
+        assert_eq!(first.images, ["cart:1", "log:1"]);
+        assert_eq!((first.deployments, first.clusters), (6, 2));
+    }
+
+    #[test]
+    fn pages_add_up_with_the_worst_first() {
+        let names = ["a", "b", "c", "d", "e"];
+        let healths = [Health::Healthy, Health::Failed, Health::Degraded];
+        let counts = (0..5).map(|n| count(names[n], &["x"], healths[n % 3], n as u64 + 1));
+        let all = || groups(vec![(false, counts.clone().collect())]);
+        for (sort, expected) in [
+            ("health", ["e", "b", "c", "d", "a"]),
+            ("-health", ["a", "d", "c", "b", "e"]),
+            ("name", names),
+            ("-name", ["e", "d", "c", "b", "a"]),
+        ] {
+            let sort = sort.parse().unwrap();
+            let (mut seen, mut after) = (Vec::new(), None);
+            loop {
+                let (groups, next) = page(all(), sort, after.as_ref(), 2);
+                seen.extend(groups.into_iter().map(|group| group.deployment_name));
+                after = next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            let seen: Vec<_> = seen.iter().map(DeploymentName::as_str).collect();
+            assert_eq!(seen, expected, "{sort}");
+        }
+    }
+
+    #[test]
+    fn numbers_without_measure_do_no_harm() {
+        let lie = || count("cart", &[], Health::Failed, u64::MAX);
+        let groups = groups(vec![(false, vec![lie(), lie()]), (false, vec![lie()])]);
+        assert_eq!(groups[0].deployments, u64::MAX);
+        assert_eq!(page(groups, Sort::default(), None, 1).0.len(), 1);
+    }
+}

@@ -1,0 +1,117 @@
+// Deployments grouped by name: read page by page, and again when something changes in what is searched for. What an open group consists of
+// is read by its name.
+
+import { SvelteMap } from 'svelte/reactivity';
+
+import { api, ask, type Schemas } from '$lib/api';
+import { Throttle } from '$lib/deployment/throttle';
+import { Resource } from '$lib/list/resource.svelte';
+import { feed, type Change } from '$lib/live/feed.svelte';
+
+import { turned } from '../answers';
+import { mayMatch } from '../place';
+import { parse } from '../search';
+
+type Groups = Schemas['FleetGroups'];
+type Members = Resource<Schemas['FleetPage']>;
+
+const PAGE = 100;
+/** What a group shows of its deployments; the list shows the others. */
+const MEMBERS = 100;
+const NO_MORE_OFTEN = 3_000;
+/** Clusters that did not answer in time may do so now, and changes that are no news to the feed are shown by then. */
+const AT_LEAST = 15_000;
+
+/** By what groups can be sorted. */
+const SORTS = ['health', '-health', 'name', '-name'] as const;
+type Sort = (typeof SORTS)[number];
+
+export function sortOf(sort: string): Sort {
+  return SORTS.find((known) => known === sort) ?? 'health';
+}
+
+export class Grouping {
+  readonly page = new Resource<Groups>((signal) => this.#read(signal));
+  /** What open groups consist of, by their names. */
+  readonly members = new SvelteMap<string, Members>();
+  more = $state(false);
+  #search = parse('');
+  #sort: Sort = 'health';
+  #later = new Throttle(NO_MORE_OFTEN, () => this.load());
+
+  /** Until the function that it answers with is called. */
+  follow(): () => void {
+    const leave = feed.listen({ changed: (changes) => this.#changed(changes), reread: () => this.#later.soon() });
+    const timer = setInterval(() => !document.hidden && this.#later.soon(), AT_LEAST);
+    return () => {
+      leave();
+      clearInterval(timer);
+      this.#later.stop();
+    };
+  }
+
+  /** Asks for the groups of what is searched for. */
+  show(text: string, sort: string): void {
+    this.#search = parse(text);
+    this.#sort = sortOf(sort);
+    this.load();
+  }
+
+  /** These groups are open, and no others. */
+  open(names: string[]): void {
+    [...this.members.keys()].filter((name) => !names.includes(name)).forEach((name) => this.members.delete(name));
+    for (const name of names.filter((name) => !this.members.has(name))) {
+      const members: Members = new Resource((signal) => this.#readMembers(name, signal));
+      this.members.set(name, members);
+      void members.load();
+    }
+  }
+
+  load(): void {
+    void this.page.load();
+    this.members.forEach((members) => void members.load());
+  }
+
+  /** Adds the next page. */
+  async loadMore(): Promise<void> {
+    const before = this.page.value;
+    if (!before?.continue || this.more || this.page.loading) {
+      return;
+    }
+    this.more = true;
+    try {
+      const next = await ask(() => this.#get(PAGE, { continue: before.continue ?? undefined }));
+      if (this.page.value === before) {
+        this.page.value = { ...next, items: [...before.items, ...next.items] };
+      }
+    } catch {
+      this.load();
+    } finally {
+      this.more = false;
+    }
+  }
+
+  /** As many as were shown, so that what somebody looks at stays. */
+  #read(signal: AbortSignal): Promise<Groups> {
+    const shown = Math.ceil((this.page.value?.items.length ?? 0) / PAGE) * PAGE;
+    return ask(() => this.#get(Math.min(Math.max(PAGE, shown), 5_000), { signal }), signal);
+  }
+
+  #get(limit: number, { signal, ...rest }: { continue?: string; signal?: AbortSignal }) {
+    const query = { ...this.#search.query, sort: this.#sort, limit, ...rest };
+    return api.GET('/deployment-groups', { params: { query }, signal });
+  }
+
+  #readMembers(name: string, signal: AbortSignal): Promise<Schemas['FleetPage']> {
+    const query = { ...this.#search.query, name, sort: 'health', limit: MEMBERS, countImages: false };
+    return ask(() => api.GET('/deployments', { params: { query }, signal }), signal);
+  }
+
+  #changed(changes: Change[]): void {
+    const concerns = (change: Change) =>
+      change.kind === 'deployment'
+        ? change.change.deployment === undefined || mayMatch(this.#search, change.change.deployment)
+        : turned(change, this.page.value?.clusters ?? []);
+    if (changes.some(concerns)) this.#later.soon();
+  }
+}

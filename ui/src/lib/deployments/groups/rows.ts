@@ -1,0 +1,66 @@
+// Deployments by their names, as rows of a table: each group, and below it what it consists of while it is open.
+
+import type { Schemas } from '$lib/api';
+import { healths, type HealthCounts } from '$lib/fleet/totals';
+import type { Resource } from '$lib/list/resource.svelte';
+
+import { shortImage } from '../columns';
+import type { Deployment } from '../place';
+
+export type Group = Schemas['DeploymentGroup'];
+
+/** Instead of deployments that are not there, or not all. */
+export interface Note {
+  /** The name of the group. */
+  of: string;
+  what: 'reading' | 'failed' | 'more';
+}
+
+export type Row = Group | Note | Deployment;
+
+export const isGroup = (row: Row): row is Group => 'version_count' in row;
+export const isNote = (row: Row): row is Note => 'what' in row;
+
+/** What an open group consists of, as far as it is read. */
+type Members = Pick<Resource<Schemas['FleetPage']>, 'value' | 'problem'>;
+
+export function rowsOf(groups: Group[], open: ReadonlyMap<string, Members>): Row[] {
+  return groups.flatMap((group) => {
+    const members = open.get(group.deployment_name);
+    return members ? [group, ...below(group.deployment_name, members)] : [group];
+  });
+}
+
+function below(of: string, { value, problem }: Members): (Note | Deployment)[] {
+  if (value === undefined) {
+    return [{ of, what: problem ? 'failed' : 'reading' }];
+  }
+  return value.continue ? [...value.items, { of, what: 'more' }] : value.items;
+}
+
+/** The worst health that any of them has. */
+export function worst(group: Group): Schemas['Health'] {
+  return healths.find((health) => (group.health as HealthCounts)[health]) ?? 'unknown';
+}
+
+/** Counts by health in words, worst first, what is well only where nothing else is: "2 failed, 1 degraded". */
+export function troubleOf(group: Group): string {
+  const counts = Object.entries(group.health).filter(([health]) => health !== 'healthy');
+  return counts.map(([health, count]) => `${count.toLocaleString()} ${health}`).join(', ');
+}
+
+/** One version as it is called, or how many there are: "cart:1.4", "2 versions: cart:1.4 in 10 clusters, cart:1.5 in 2". */
+export function versionsOf({ version_count: count, versions }: Group): string {
+  const name = ({ images }: (typeof versions)[number]) => images.map(shortImage).join(', ');
+  const [only] = versions;
+  if (count === 1 && only) {
+    return name(only);
+  }
+  const shown = versions.map((version) => `${name(version)} in ${counted(version.clusters, 'cluster')}`);
+  const more = count > versions.length ? [`and ${count - versions.length} more`] : [];
+  return `${count} versions: ${[...shown, ...more].join(', ')}`;
+}
+
+export function counted(count: number, what: string): string {
+  return `${count.toLocaleString()} ${what}${count === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,137 @@
+// One service over the fleet: deployments grouped by name. And what concerns many rows at once: all that match are selected.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { violations } from './accessible.js';
+import { launch } from './chromium.js';
+import { eventually, signIn, startDemo } from './demo.js';
+import { letCrash } from './simulator.js';
+import { GONE_WITHIN, openUi } from './ui.js';
+import { addUser } from './users.js';
+
+let demo;
+let browser;
+
+before(async () => {
+  demo = await startDemo('--clusters', '3', '--namespaces', '2', '--deployments', '40');
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  const stopped = await demo?.stop();
+  assert.equal(stopped?.code, 0, stopped?.output);
+});
+
+async function open(t, path, account = demo) {
+  const page = await openUi(browser, account, { path });
+  t.after(() => page.context().close());
+  return page;
+}
+
+const grid = (page) => page.getByRole('grid', { name: 'Deployments' });
+const row = (page, index) => page.locator(`[data-index="${index}"]`);
+/** The row of the group of this name. */
+const groupRow = (page, name) => grid(page).getByRole('row').filter({ has: page.getByRole('button', { name: new RegExp(`^${name} \\d`) }) });
+
+/** A deployment that is healthy everywhere, in one of the clusters. */
+async function healthy(position) {
+  const { items } = await (await signIn(demo)).get('/deployments?cluster=cluster-b&health=healthy&sort=name');
+  return items[position];
+}
+
+test('a name is one row with its clusters, versions and health, the worst first, and opens to its deployments', async (t) => {
+  const { deployment_name: name, namespace } = await healthy(3);
+  await letCrash(demo, { cluster: 'cluster-b', namespace, deployment_name: name });
+  const page = await open(t, `deployments?q=health:degraded,failed,progressing,healthy ns:${namespace}`);
+  await page.getByRole('button', { name: 'Group by name' }).click();
+  await page.waitForURL(/group=name/);
+  const group = groupRow(page, name);
+  // It comes by the feed: nobody reads again by hand.
+  await group.getByText(/^1 (degraded|failed)$/).waitFor();
+  await group.getByText('3 clusters').waitFor();
+  await group.getByText(/^2 versions: .* in 2 clusters, cart:crash in 1 cluster$/).waitFor();
+  const healths = await grid(page).locator('.state').allInnerTexts();
+  const rank = healths.map((health) => ['failed', 'degraded', 'progressing', 'paused', 'healthy'].indexOf(health));
+  assert.deepEqual(rank, rank.toSorted((a, b) => a - b), healths.join());
+  const { groups } = await (await signIn(demo)).get(`/deployment-groups?namespace=${namespace}&health=degraded,failed,progressing,healthy&limit=1`);
+  await page.getByRole('status').filter({ hasText: `${groups} names, ` }).waitFor();
+
+  await group.getByRole('button').click();
+  const members = grid(page).getByRole('link', { name, exact: true });
+  await eventually('its deployments are there', async () => (await members.count()) === 3);
+  for (const cluster of ['cluster-a', 'cluster-b', 'cluster-c']) {
+    await grid(page).getByRole('row').filter({ hasText: name }).getByText(cluster, { exact: true }).waitFor();
+  }
+  assert.deepEqual(await violations(page), []);
+
+  // The address holds it all.
+  await page.reload();
+  await eventually('they are there again', async () => (await members.count()) === 3);
+  assert.equal(await group.getByRole('button').getAttribute('aria-expanded'), 'true');
+
+  // A key acts on a row of it, and the group as a selection.
+  await members.first().locator('xpath=ancestor::*[@role="row"]').focus();
+  await page.keyboard.press('r');
+  const dialog = page.getByRole('dialog', { name: `Restart ${name}?` });
+  await dialog.getByText(`cluster-b / ${namespace}`).waitFor();
+  await page.keyboard.press('Enter');
+  await dialog.waitFor({ state: 'detached' });
+  await group.getByRole('checkbox').check();
+  await page.getByText('3 selected').waitFor();
+  await page.getByRole('button', { name: 'Restart 3 deployments' }).waitFor();
+  await group.getByRole('button').click();
+  await eventually('they are gone', async () => (await members.count()) === 0);
+  assert.ok(!page.url().includes('expanded'), page.url());
+  assert.deepEqual(page.seen.errors, []);
+});
+
+test('a group counts only what somebody may see', async (t) => {
+  const account = await addUser(demo, 'of-pay', [{ role: 'viewer', clusters: ['cluster-a'], namespaces: ['pay'] }]);
+  const { totals } = await (await signIn(demo)).get('/deployments?cluster=cluster-a&namespace=pay&limit=1');
+  const page = await open(t, 'deployments?group=name', account);
+  await page.getByText(`${totals.deployments} names, ${totals.deployments} deployments`).waitFor();
+  await grid(page).getByText('1 cluster', { exact: true }).first().waitFor();
+  assert.equal(await grid(page).getByText(/^[23] clusters/).count(), 0);
+});
+
+test('all that match are selected by their number, and no more than 20 of them are restarted', async (t) => {
+  const page = await open(t, 'deployments?sort=name');
+  await row(page, 0).getByRole('checkbox').check();
+  await page.getByText('1 selected').waitFor();
+  await page.getByRole('button', { name: 'Select all 120 that match' }).click();
+  await page.getByText('120 selected').waitFor();
+  await page.getByText('At most 20 can be restarted at a time.').waitFor();
+  assert.equal(await page.getByRole('button', { name: /^Restart \d/ }).count(), 0);
+  assert.equal(await page.getByRole('button', { name: /that match$/ }).count(), 0);
+  // Those of another search are others.
+  await page.getByLabel('Search deployments').fill('ns:pay');
+  await page.getByText(/^\d+ selected$/).waitFor({ state: 'detached' });
+});
+
+test('a selection of all has a bound, and says so', async (t) => {
+  const page = await open(t, 'deployments?sort=name');
+  await page.route(/:\d+\/deployments\?/, async (route) => {
+    const response = await route.fetch();
+    const body = await response.json();
+    await route.fulfill({ response, json: { ...body, totals: { ...body.totals, deployments: 30_000 } } });
+  });
+  await page.reload();
+  await row(page, 0).getByRole('checkbox').check();
+  await page.getByRole('button', { name: 'Select the first 1,000 of 30,000 that match' }).waitFor();
+});
+
+test('a group says which of its clusters are offline, and counts their deployments as unknown', async (t) => {
+  const page = await open(t, 'deployments?group=name&sort=name');
+  const group = grid(page).getByRole('row').nth(1);
+  await group.getByText('3 clusters').waitFor();
+  const pid = demo.pids['agent cluster-c'];
+  process.kill(pid, 'SIGSTOP');
+  t.after(() => process.kill(pid, 'SIGCONT'));
+  await group.getByText('1 offline').waitFor({ timeout: GONE_WITHIN });
+  await group.getByText(/1 unknown/).waitFor();
+  await page.getByText('2 of 3 clusters answered').waitFor();
+  await group.getByRole('button').click();
+  await grid(page).getByText(/^was /).first().waitFor();
+});
