@@ -393,17 +393,29 @@ test('while its cluster is silent a deployment is not shown as it is now, and co
   await eventually('restarts are offered again', () => page.getByRole('button', { name: /^Restart / }).isEnabled());
 });
 
-test('nothing of it is wider than a telephone', async (t) => {
+test('nothing of it is wider than a telephone, and the title says where one is', async (t) => {
   const deployment = take();
-  const page = await open(t, { width: 390, height: 844 });
-  for (const path of [placeOf(deployment), `${placeOf(deployment)}/logs`, 'activity']) {
-    await page.goto(path);
-    await page.getByText(/INFO|revision|enroll/).filter({ visible: true }).first().waitFor();
-    const wider = await page.evaluate(() => {
-      const inside = [document.documentElement, document.getElementById('content'), document.querySelector('header')];
-      return inside.some((element) => element.scrollWidth > element.clientWidth || element.clientWidth > innerWidth);
-    });
-    assert.equal(wider, false, path);
+  const { cluster, namespace, deployment_name: name } = deployment;
+  const page = await open(t, { width: 390, height: 844, path: 'activity' });
+  // Also where somebody has signed in, which goes nowhere.
+  assert.equal(await page.title(), 'Activity · Multi-Cluster Aggregator');
+  const paths = [placeOf(deployment), `${placeOf(deployment)}/logs`, 'activity', 'deployments', 'deployments?group=name'];
+  for (const width of [390, 320]) {
+    await page.setViewportSize({ width, height: 844 });
+    for (const path of paths) {
+      await page.goto(path);
+      await page.getByText(/INFO|revision|enroll|healthy/).filter({ visible: true }).first().waitFor();
+      const wider = await page.evaluate(() => {
+        const inside = [document.documentElement, document.getElementById('content'), document.querySelector('header')];
+        const steps = [...document.querySelectorAll('main ol li')];
+        return [...inside, ...steps].some((element) => element.scrollWidth > element.clientWidth || element.clientWidth > innerWidth);
+      });
+      assert.equal(wider, false, `${path} at ${width}`);
+    }
+    await page.goto(placeOf(deployment));
+    await page.getByText('revision').first().waitFor();
+    assert.equal(await page.title(), `${name} · ${namespace} · ${cluster} · Multi-Cluster Aggregator`);
+    await page.getByRole('heading', { name }).filter({ hasText: `${cluster} / ${namespace}` }).or(page.getByText(`${cluster} / ${namespace}`)).first().waitFor();
   }
 });
 
