@@ -210,7 +210,7 @@ mod tests {
             ),
             ("health=failed,ill", "health", "at position 7"),
             ("sort=colour", "sort", "restarted_at"),
-            ("name=A_b", "name", "lower"),
+            ("name=A_b", "name", "a-z"),
             ("limit=0", "limit", "1 to"),
             ("limit=many", "limit", "1 to"),
             ("countImages=no", "countImages", "true or false"),
