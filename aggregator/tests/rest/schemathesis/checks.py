@@ -15,8 +15,8 @@ BEYOND_A_SCHEMA = {
     "since": "it is not later than `until`",
 }
 
-# The fields of `POST /log` depend on each other: with `deployment_name` it is the log of pods, without it the activity log.
-FIELDS_OF_A_LOG = {"cluster", "pod", "container", "since_seconds", "previous", "tail", "limit"}
+# The fields of `POST /log` depend on each other: `until` goes with `since_seconds`; with `deployment_name` it is the log of pods, without it the activity log.
+FIELDS_OF_A_LOG = {"cluster", "pod", "container", "since_seconds", "until", "previous", "tail", "limit"}
 
 
 @schemathesis.check
