@@ -109,7 +109,7 @@ impl Clusters {
 
 /// Forgets, for good, what another replica or a person at the command line has made the bucket forget, also while this one was cut off.
 pub async fn follow_forgotten(fleet: Arc<Fleet>, clusters: Clusters) {
-    let mut kept = HashMap::new();
+    let (mut kept, mut newest_deletion) = (HashMap::new(), 0);
     let forget = |cluster: ClusterName| {
         info!(%cluster, "forgotten");
         fleet.forget(&cluster);
@@ -118,13 +118,20 @@ pub async fn follow_forgotten(fleet: Arc<Fleet>, clusters: Clusters) {
     };
     let on = |event| match event {
         // What was kept in the bucket before will be kept in this one as soon as it is heard.
-        WatchEvent::Replaced => kept.clear(),
+        WatchEvent::Replaced => {
+            kept.clear();
+            newest_deletion = 0;
+        }
         WatchEvent::Changed(cluster, entry) if entry.is_there() => {
             kept.insert(cluster, entry.revision);
         }
-        WatchEvent::Changed(cluster, _) => {
+        WatchEvent::Changed(cluster, entry) => {
             kept.remove(&cluster);
-            forget(cluster);
+            // After an interruption it comes once more, and the cluster may be heard again by then.
+            if entry.revision > newest_deletion {
+                newest_deletion = entry.revision;
+                forget(cluster);
+            }
         }
         WatchEvent::Synced(snapshot) => {
             let gone =

@@ -30,7 +30,7 @@ const CLUSTERS_AT_ONCE: usize = 16;
 /// What a look at an open operation came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Settled {
-    /// It is settled, or nothing can be said yet, whoever answers.
+    /// It is settled, or cannot be settled yet.
     Done,
     /// Cluster or audit do not answer.
     NotRead,
