@@ -10,7 +10,7 @@ use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{DirectGetErrorKind, DiscardPolicy, Stream};
 use bus_keys::streams::{AUDIT, AUDIT_REFUSED};
-use bus_schema::{ClusterName, DeploymentName, Namespace, OperationId};
+use bus_schema::{ClusterName, Namespace, OperationId, WorkloadName};
 use jiff::Timestamp;
 use prometheus_client::metrics::counter::Counter;
 use serde::{Deserialize, Serialize};
@@ -93,7 +93,7 @@ pub struct Target {
     pub namespace: Option<Namespace>,
     /// The deployment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub deployment_name: Option<DeploymentName>,
+    pub deployment_name: Option<WorkloadName>,
 }
 
 /// How something ended.

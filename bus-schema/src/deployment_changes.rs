@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::verb::DeploymentSummary;
-use crate::{DeploymentName, InstanceId, Namespace};
+use crate::{InstanceId, Namespace, WorkloadName};
 
 /// Deployments whose line in a list is another one now, and those that are gone; each at most once. An agent that has just read its
 /// cluster says nothing of what it found. Agents of one cluster each tell everything, counted for itself: follow one of them.
@@ -40,5 +40,5 @@ pub struct GoneDeployment {
     /// Its namespace.
     pub namespace: Namespace,
     /// Its name.
-    pub deployment_name: DeploymentName,
+    pub deployment_name: WorkloadName,
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::{
-    DeploymentFilter, DeploymentName, Fault, Health, HealthFilter, ImagePattern, Pattern, Selector,
+    DeploymentFilter, Fault, Health, HealthFilter, ImagePattern, Pattern, Selector, WorkloadName,
 };
 
 /// What is looked for has no more characters than this: with many stars in it, a longer one would take long.
@@ -35,7 +35,7 @@ pub trait Listed<'a>: Copy {
 pub struct Filter {
     namespaces: Vec<Pattern>,
     selector: Selector,
-    name: Option<DeploymentName>,
+    name: Option<WorkloadName>,
     q: Option<String>,
     image: Option<ImagePattern>,
     health: HealthFilter,

@@ -137,8 +137,8 @@ names! {
     /// A Kubernetes namespace: a DNS-1123 label.
     Namespace, "namespace", is_label, LABEL,
         r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", 1 to 63;
-    /// A deployment's name: a DNS-1123 subdomain, so dots are legal; it travels in payloads only.
-    DeploymentName, "deployment name", is_subdomain, SUBDOMAIN,
+    /// The name of a workload, such as a deployment: a DNS-1123 subdomain, so dots are legal; it travels in payloads only.
+    WorkloadName, "deployment name", is_subdomain, SUBDOMAIN,
         r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$", 1 to 253;
     /// A pod's name: a DNS-1123 subdomain.
     PodName, "pod name", is_subdomain, SUBDOMAIN,
@@ -190,9 +190,9 @@ mod tests {
 
     #[test]
     fn a_deployment_may_have_dots_but_no_empty_part() {
-        assert!(DeploymentName::from_str("my.app").is_ok());
-        assert!(DeploymentName::from_str("my..app").is_err());
-        assert!(DeploymentName::from_str(&"a.".repeat(130)).is_err());
+        assert!(WorkloadName::from_str("my.app").is_ok());
+        assert!(WorkloadName::from_str("my..app").is_err());
+        assert!(WorkloadName::from_str(&"a.".repeat(130)).is_err());
     }
 
     #[test]

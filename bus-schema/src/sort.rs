@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::verb::DeploymentSummary;
-use crate::{ClusterName, DeploymentName, Health, Namespace};
+use crate::{ClusterName, Health, Namespace, WorkloadName};
 
 /// What deployments are ordered by. Those that are equal in it are ordered by name, cluster and namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -53,7 +53,7 @@ pub struct SortError;
 
 /// Where a deployment stands in the order of a survey, by itself or borrowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Place<D = DeploymentName, C = ClusterName, N = Namespace> {
+pub struct Place<D = WorkloadName, C = ClusterName, N = Namespace> {
     /// What it is ordered by, as a number; see [`Sort::rank`].
     pub rank: i64,
     /// Its name.

@@ -10,8 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::verb::DeploymentSummary;
 use crate::{
-    ClusterName, DeploymentName, Health, HealthFilter, Namespace, Pattern, Place, Right, Sort,
-    StreamId,
+    ClusterName, Health, HealthFilter, Namespace, Pattern, Place, Right, Sort, StreamId,
+    WorkloadName,
 };
 
 /// Where the answers to one question go.
@@ -131,7 +131,7 @@ pub struct DeploymentFilter {
     pub label_selector: Option<String>,
     /// Only those of exactly this name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<DeploymentName>,
+    pub name: Option<WorkloadName>,
     /// Only those whose name contains this text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub q: Option<String>,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bus_schema::verb::DeploymentSummary;
-use bus_schema::{DeploymentName, Health, Listed, Namespace};
+use bus_schema::{Health, Listed, Namespace, WorkloadName};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
@@ -224,7 +224,7 @@ fn unsettled(deployment: &Deployment, summary: &DeploymentSummary) -> Option<Box
 fn to_summary(deployment: &Deployment) -> Option<DeploymentSummary> {
     let metadata = &deployment.metadata;
     let namespace: Namespace = metadata.namespace.clone()?.try_into().ok()?;
-    let deployment_name: DeploymentName = name_of(metadata).parse().ok()?;
+    let deployment_name: WorkloadName = name_of(metadata).parse().ok()?;
     let none = DeploymentStatus::default();
     let status = deployment.status.as_ref().unwrap_or(&none);
     let (health, reason) = health(deployment);

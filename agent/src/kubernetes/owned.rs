@@ -1,6 +1,6 @@
 //! What belongs to a deployment: its ReplicaSets, and their pods.
 
-use bus_schema::{DeploymentName, Namespace};
+use bus_schema::{Namespace, WorkloadName};
 use kube::api::ListParams;
 use kube::core::Selector;
 use tokio::time::Instant;
@@ -26,7 +26,7 @@ pub struct Workload {
 pub async fn workload(
     kubernetes: &Kubernetes,
     namespace: &Namespace,
-    name: &DeploymentName,
+    name: &WorkloadName,
     until: Instant,
 ) -> Result<Workload, CallError> {
     let deployments = kubernetes.deployments(namespace);

@@ -2,7 +2,7 @@
 
 use bus_schema::page::limit;
 use bus_schema::verb::ListDeployments;
-use bus_schema::{DeploymentFilter, DeploymentName, Fault, Filter, Listed, Namespace, Page};
+use bus_schema::{DeploymentFilter, Fault, Filter, Listed, Namespace, Page, WorkloadName};
 
 use crate::agent::Cx;
 use crate::cache::{Item, key, prefix, split};
@@ -55,7 +55,7 @@ fn start(request: &ListDeployments) -> Result<Option<String>, Fault> {
         .ok_or_else(|| page::not_a_cursor("it has no slash"))?;
     let wrong = |error: &dyn std::fmt::Display| page::not_a_cursor(&error.to_string());
     let namespace: Namespace = namespace.parse().map_err(|e| wrong(&e))?;
-    let name: DeploymentName = name.parse().map_err(|e| wrong(&e))?;
+    let name: WorkloadName = name.parse().map_err(|e| wrong(&e))?;
     let after = String::from(key(namespace.as_str(), name.as_str()));
     Ok(first.into_iter().chain([after]).max())
 }

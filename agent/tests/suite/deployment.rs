@@ -1,7 +1,7 @@
 //! Deployments for the tests, made by the cluster's administrator.
 
 use bus_schema::verb::{GetRollout, ListPods, RestartDeployment, Rollout, RolloutState};
-use bus_schema::{DeploymentName, Guard, Namespace};
+use bus_schema::{Guard, Namespace, WorkloadName};
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::{Namespace as NamespaceObject, Pod};
 use kube::Api;
@@ -14,7 +14,7 @@ use crate::stage::{PATIENCE, Stage};
 /// One deployment in a namespace of its own.
 pub struct Target {
     pub namespace: Namespace,
-    pub name: DeploymentName,
+    pub name: WorkloadName,
     admin: kube::Client,
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use bus_schema::{ClusterName, DeploymentName, Namespace, OperationId};
+use bus_schema::{ClusterName, Namespace, OperationId, WorkloadName};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -25,7 +25,7 @@ pub struct AuditFilter {
     /// In this namespace.
     pub namespace: Option<Namespace>,
     /// On this deployment.
-    pub deployment_name: Option<DeploymentName>,
+    pub deployment_name: Option<WorkloadName>,
     /// This verb.
     pub verb: Option<String>,
     /// With this outcome.

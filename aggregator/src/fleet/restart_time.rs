@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bus_schema::timing::RESTART_MINTED_AHEAD;
 use bus_schema::verb::RestartDeployment;
-use bus_schema::{ClusterName, DeploymentName, Namespace, whole_seconds};
+use bus_schema::{ClusterName, Namespace, WorkloadName, whole_seconds};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::problem::{Problem, ProblemCode};
 
-type Key = (ClusterName, Namespace, DeploymentName);
+type Key = (ClusterName, Namespace, WorkloadName);
 
 /// Deployments that are remembered; when there are more, those whose time has passed are forgotten.
 const REMEMBERED: usize = 10_000;

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use bus_schema::{ClusterName, DeploymentName, Namespace, Right};
+use bus_schema::{ClusterName, Namespace, Right, WorkloadName};
 use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -29,7 +29,7 @@ pub struct Filter {
     /// In this namespace.
     namespace: Option<Namespace>,
     /// On this deployment.
-    deployment_name: Option<DeploymentName>,
+    deployment_name: Option<WorkloadName>,
     /// This verb, `sign-in` or `sign-out`.
     verb: Option<String>,
     /// With this outcome.

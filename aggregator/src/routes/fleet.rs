@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
-use bus_schema::{DeploymentName, Health, Pattern};
+use bus_schema::{Health, Pattern, WorkloadName};
 use utoipa::IntoParams;
 
 use crate::actor::Actor;
@@ -31,7 +31,7 @@ struct Selection {
     #[param(rename = "labelSelector")]
     label_selector: Option<String>,
     /// Exactly this name.
-    name: Option<DeploymentName>,
+    name: Option<WorkloadName>,
     /// Part of the name.
     #[param(max_length = 512)]
     q: Option<String>,

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use bus_schema::verb::{LogReply, ReadLog};
-use bus_schema::{ClusterName, ContainerName, DeploymentName, LogChunk, Namespace, PodName};
+use bus_schema::{ClusterName, ContainerName, LogChunk, Namespace, PodName, WorkloadName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -29,7 +29,7 @@ pub struct LogBody {
     /// The namespace.
     namespace: Option<Namespace>,
     /// The deployment; without it the activity log is answered.
-    deployment_name: Option<DeploymentName>,
+    deployment_name: Option<WorkloadName>,
     /// Only this pod; absent: all.
     pod: Option<PodName>,
     /// Only this container; absent: all.

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use bus_schema::verb::{RestartDeployment, Restarted};
-use bus_schema::{ClusterName, DeploymentName, Guard, Namespace};
+use bus_schema::{ClusterName, Guard, Namespace, WorkloadName};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -23,8 +23,8 @@ pub struct RestartBody {
     /// The namespace.
     namespace: Namespace,
     /// The deployment.
-    #[schema(required, value_type = DeploymentName)]
-    deployment_name: Option<DeploymentName>,
+    #[schema(required, value_type = WorkloadName)]
+    deployment_name: Option<WorkloadName>,
 }
 
 /// Restart a deployment

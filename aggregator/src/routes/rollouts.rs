@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use bus_schema::verb::{GetRollout, Rollout, RolloutState};
-use bus_schema::{ClusterName, DeploymentName, Namespace};
+use bus_schema::{ClusterName, Namespace, WorkloadName};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -26,7 +26,7 @@ pub struct Where {
     /// The namespace.
     pub namespace: Namespace,
     /// The deployment.
-    pub deployment_name: DeploymentName,
+    pub deployment_name: WorkloadName,
 }
 
 impl Where {

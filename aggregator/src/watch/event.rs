@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bus_schema::verb::DeploymentSummary;
-use bus_schema::{ClusterName, DeploymentName, GoneDeployment, Namespace};
+use bus_schema::{ClusterName, GoneDeployment, Namespace, WorkloadName};
 use serde::Serialize;
 use serde_json::json;
 
@@ -28,7 +28,7 @@ pub struct Event {
 struct DeploymentEvent<'a> {
     cluster: &'a ClusterName,
     namespace: &'a Namespace,
-    deployment_name: &'a DeploymentName,
+    deployment_name: &'a WorkloadName,
     #[serde(skip_serializing_if = "Option::is_none")]
     deployment: Option<&'a FleetDeployment>,
 }

@@ -6,7 +6,7 @@ use std::ops::Not;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Access, DeploymentName, Health, HealthFilter, Namespace, Page, Request, Right};
+use crate::{Access, Health, HealthFilter, Namespace, Page, Request, Right, WorkloadName};
 
 /// Asks for deployments, ordered by namespace and name. All filters that are given must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +55,7 @@ pub struct DeploymentSummary {
     /// Its namespace.
     pub namespace: Namespace,
     /// Its name.
-    pub deployment_name: DeploymentName,
+    pub deployment_name: WorkloadName,
     /// Whether its rollout is paused, however it is otherwise.
     #[serde(default, skip_serializing_if = "Not::not")]
     pub paused: bool,

@@ -6,8 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Access, ContainerName, DeploymentName, LogContainer, LogLine, Namespace, PodName, Request,
-    Right,
+    Access, ContainerName, LogContainer, LogLine, Namespace, PodName, Request, Right, WorkloadName,
 };
 
 /// Asks for log lines.
@@ -16,7 +15,7 @@ pub struct ReadLog {
     /// The deployment's namespace.
     pub namespace: Namespace,
     /// The deployment.
-    pub deployment_name: DeploymentName,
+    pub deployment_name: WorkloadName,
     /// Only this pod; absent: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod: Option<PodName>,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Access, ContainerName, DeploymentName, Namespace, Page, PodName, Request, Right};
+use crate::{Access, ContainerName, Namespace, Page, PodName, Request, Right, WorkloadName};
 
 /// Asks for the pods of a deployment, ordered by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,7 +11,7 @@ pub struct ListPods {
     /// The deployment's namespace.
     pub namespace: Namespace,
     /// The deployment.
-    pub deployment_name: DeploymentName,
+    pub deployment_name: WorkloadName,
     /// At most this many items, [`crate::DEFAULT_LIMIT`] if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::timing::RESTART_AHEAD;
-use crate::{Access, DeploymentName, Guard, Namespace, Request, Right, Write};
+use crate::{Access, Guard, Namespace, Request, Right, WorkloadName, Write};
 
 /// Orders a restart. Delivered twice, it restarts once; delivered after a newer restart or after its deadline, it does nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,7 +12,7 @@ pub struct RestartDeployment {
     /// The deployment's namespace.
     pub namespace: Namespace,
     /// The deployment.
-    pub deployment_name: DeploymentName,
+    pub deployment_name: WorkloadName,
     /// The value for the annotation `kubectl.kubernetes.io/restartedAt`, in whole seconds, at most
     /// [`RESTART_AHEAD`] ahead; absent: now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,7 +55,7 @@ pub struct Restarted {
     /// The deployment's namespace.
     pub namespace: Namespace,
     /// The deployment.
-    pub deployment_name: DeploymentName,
+    pub deployment_name: WorkloadName,
     /// The value of the annotation.
     pub restarted_at: Timestamp,
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Access, ContainerName, DeploymentName, Namespace, PodName, Request, Right};
+use crate::{Access, ContainerName, Namespace, PodName, Request, Right, WorkloadName};
 
 /// Asks for the status of a deployment's rollout, read from the API server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,7 +11,7 @@ pub struct GetRollout {
     /// The deployment's namespace.
     pub namespace: Namespace,
     /// The deployment.
-    pub deployment_name: DeploymentName,
+    pub deployment_name: WorkloadName,
 }
 
 impl Request for GetRollout {
@@ -32,7 +32,7 @@ pub struct Rollout {
     /// The deployment's namespace.
     pub namespace: Namespace,
     /// The deployment.
-    pub deployment_name: DeploymentName,
+    pub deployment_name: WorkloadName,
     /// Where it stands.
     pub state: RolloutState,
     /// What it waits for or why it failed, in kubectl's sense.

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use bus_schema::{
-    ClusterName, DeploymentName, Health, Namespace, Right, Sort, SurveyDeployments, Surveyed,
-    Totals,
+    ClusterName, Health, Namespace, Right, Sort, SurveyDeployments, Surveyed, Totals, WorkloadName,
 };
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -30,7 +29,7 @@ pub struct Answer<'a> {
 #[derive(Deserialize)]
 struct Glance<'a> {
     namespace: Namespace,
-    deployment_name: DeploymentName,
+    deployment_name: WorkloadName,
     health: Health,
     #[serde(default)]
     restarted_at: Option<Timestamp>,
@@ -139,7 +138,7 @@ fn check_totals(totals: &Totals<Text<'_>>, items: usize) -> Result<(), String> {
         return Err("it counts more images, or longer ones, than it should".to_owned());
     }
     let mut names = totals.names.iter().map(|count| &count.deployment_name);
-    if names.any(|name| name.as_ref().parse::<DeploymentName>().is_err()) {
+    if names.any(|name| name.as_ref().parse::<WorkloadName>().is_err()) {
         return Err("it counts names that are not names of deployments".to_owned());
     }
     Ok(())

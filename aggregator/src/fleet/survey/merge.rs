@@ -1,7 +1,7 @@
 //! The parts of many clusters, put together into one page. A part may be cut: then nothing behind its last item is shown yet, since
 //! what it has left out could stand before.
 
-use bus_schema::{ClusterName, DeploymentName, Namespace, Place, PlaceRef, Sort};
+use bus_schema::{ClusterName, Namespace, Place, PlaceRef, Sort, WorkloadName};
 use bytes::Bytes;
 
 use super::page::FleetDeployment;
@@ -23,7 +23,7 @@ pub struct Item {
     /// Its namespace.
     pub namespace: Namespace,
     /// Its name.
-    pub deployment_name: DeploymentName,
+    pub deployment_name: WorkloadName,
     /// The rest.
     pub shown: Shown,
 }

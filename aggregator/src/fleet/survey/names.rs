@@ -3,7 +3,7 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, HashMap};
 
-use bus_schema::{DeploymentName, Health, NameCount, Order, Sort, SortBy};
+use bus_schema::{Health, NameCount, Order, Sort, SortBy, WorkloadName};
 use serde::{Deserialize, Serialize};
 
 use super::page::{DeploymentGroup, DeploymentVersion};
@@ -36,7 +36,7 @@ pub struct CountedName {
 pub struct GroupCursor {
     /// Its worst health, and how many deployments have it, as a negative number: the more, the earlier.
     worst: (i64, i64),
-    deployment_name: DeploymentName,
+    deployment_name: WorkloadName,
 }
 
 /// What is counted of a name or a version while clusters are added one after another.
@@ -109,7 +109,7 @@ impl Sum {
 }
 
 impl Group {
-    fn shown(self, deployment_name: DeploymentName, images: &[Box<str>]) -> DeploymentGroup {
+    fn shown(self, deployment_name: WorkloadName, images: &[Box<str>]) -> DeploymentGroup {
         let count = self.versions.len();
         let versions = self.versions.into_iter().map(|(number, sum)| {
             let images = images[number].split(SEPARATOR);
@@ -265,7 +265,7 @@ mod tests {
                     break;
                 }
             }
-            let seen: Vec<_> = seen.iter().map(DeploymentName::as_str).collect();
+            let seen: Vec<_> = seen.iter().map(WorkloadName::as_str).collect();
             assert_eq!(seen, expected, "{sort}");
         }
     }

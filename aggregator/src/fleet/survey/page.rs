@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bus_schema::verb::DeploymentSummary;
-use bus_schema::{ClusterName, DeploymentName, Health};
+use bus_schema::{ClusterName, Health, WorkloadName};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -52,7 +52,7 @@ pub struct FleetGroups {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DeploymentGroup {
     /// The name.
-    pub deployment_name: DeploymentName,
+    pub deployment_name: WorkloadName,
     /// How many there are.
     pub deployments: u64,
     /// In how many clusters.

@@ -789,7 +789,7 @@ export interface components {
              */
             clusters: number;
             /** @description The name. */
-            deployment_name: components["schemas"]["DeploymentName"];
+            deployment_name: components["schemas"]["WorkloadName"];
             /**
              * Format: int64
              * @description How many there are.
@@ -809,8 +809,6 @@ export interface components {
             /** @description The versions that are used most, at most ten. */
             versions: components["schemas"]["DeploymentVersion"][];
         };
-        /** @description A deployment's name: a DNS-1123 subdomain, so dots are legal; it travels in payloads only. */
-        DeploymentName: string;
         /** @description One deployment in a list. */
         DeploymentSummary: {
             /**
@@ -824,7 +822,7 @@ export interface components {
              */
             created_at?: string | null;
             /** @description Its name. */
-            deployment_name: components["schemas"]["DeploymentName"];
+            deployment_name: components["schemas"]["WorkloadName"];
             /** @description How it is. */
             health: components["schemas"]["Health"];
             /** @description The images of its containers, in their order. */
@@ -882,7 +880,7 @@ export interface components {
         /** @description A write that was carried out. */
         Done_Restarted: {
             /** @description The deployment. */
-            deployment_name: components["schemas"]["DeploymentName"];
+            deployment_name: components["schemas"]["WorkloadName"];
             /** @description The deployment's namespace. */
             namespace: components["schemas"]["Namespace"];
             /**
@@ -1187,7 +1185,7 @@ export interface components {
         LogBody: {
             cluster?: components["schemas"]["ClusterName"] | null;
             container?: components["schemas"]["ContainerName"] | null;
-            deployment_name?: components["schemas"]["DeploymentName"] | null;
+            deployment_name?: components["schemas"]["WorkloadName"] | null;
             namespace?: components["schemas"]["Namespace"] | null;
             pod?: components["schemas"]["PodName"] | null;
             /** @description The log of each container's run before the present one. */
@@ -1350,7 +1348,7 @@ export interface components {
                  */
                 created_at?: string | null;
                 /** @description Its name. */
-                deployment_name: components["schemas"]["DeploymentName"];
+                deployment_name: components["schemas"]["WorkloadName"];
                 /** @description How it is. */
                 health: components["schemas"]["Health"];
                 /** @description The images of its containers, in their order. */
@@ -1619,14 +1617,14 @@ export interface components {
             /** @description The cluster. */
             cluster: components["schemas"]["ClusterName"];
             /** @description The deployment. */
-            deployment_name: components["schemas"]["DeploymentName"];
+            deployment_name: components["schemas"]["WorkloadName"];
             /** @description The namespace. */
             namespace: components["schemas"]["Namespace"];
         };
         /** @description The restart has been written to the cluster; the rollout follows. A duplicate is answered alike. */
         Restarted: {
             /** @description The deployment. */
-            deployment_name: components["schemas"]["DeploymentName"];
+            deployment_name: components["schemas"]["WorkloadName"];
             /** @description The deployment's namespace. */
             namespace: components["schemas"]["Namespace"];
             /**
@@ -1657,7 +1655,7 @@ export interface components {
              */
             available: number;
             /** @description The deployment. */
-            deployment_name: components["schemas"]["DeploymentName"];
+            deployment_name: components["schemas"]["WorkloadName"];
             /**
              * Format: int64
              * @description The generation that is wanted.
@@ -1740,7 +1738,7 @@ export interface components {
         Target: {
             /** @description The cluster. */
             cluster: components["schemas"]["ClusterName"];
-            deployment_name?: components["schemas"]["DeploymentName"] | null;
+            deployment_name?: components["schemas"]["WorkloadName"] | null;
             namespace?: components["schemas"]["Namespace"] | null;
         };
         /** @description An invitation with which nobody can join any more. */
@@ -1750,6 +1748,8 @@ export interface components {
             /** @description The operation, as it stands in the audit. */
             operation_id: components["schemas"]["OperationId"];
         };
+        /** @description The name of a workload, such as a deployment: a DNS-1123 subdomain, so dots are legal; it travels in payloads only. */
+        WorkloadName: string;
     };
     responses: {
         /** @description - `invalid_request`: The request cannot be read: `field` says which part. */
@@ -2100,7 +2100,7 @@ export interface operations {
                 /** @description In this namespace. */
                 namespace?: components["schemas"]["Namespace"];
                 /** @description On this deployment. */
-                deployment_name?: components["schemas"]["DeploymentName"];
+                deployment_name?: components["schemas"]["WorkloadName"];
                 /** @description This verb, `sign-in` or `sign-out`. */
                 verb?: string;
                 /** @description With this outcome. */
@@ -2506,7 +2506,7 @@ export interface operations {
                 /** @description A Kubernetes label selector, such as `tier in (web, api),team!=x`. */
                 labelSelector?: string;
                 /** @description Exactly this name. */
-                name?: components["schemas"]["DeploymentName"];
+                name?: components["schemas"]["WorkloadName"];
                 /** @description Part of the name. */
                 q?: string;
                 /**
@@ -2637,7 +2637,7 @@ export interface operations {
                 /** @description A Kubernetes label selector, such as `tier in (web, api),team!=x`. */
                 labelSelector?: string;
                 /** @description Exactly this name. */
-                name?: components["schemas"]["DeploymentName"];
+                name?: components["schemas"]["WorkloadName"];
                 /** @description Part of the name. */
                 q?: string;
                 /**
@@ -2847,7 +2847,7 @@ export interface operations {
                 /** @description The namespace. */
                 namespace: components["schemas"]["Namespace"];
                 /** @description The deployment. */
-                deployment_name: components["schemas"]["DeploymentName"];
+                deployment_name: components["schemas"]["WorkloadName"];
             };
             cookie?: never;
         };
@@ -3247,7 +3247,7 @@ export interface operations {
                 /** @description The namespace. */
                 namespace: components["schemas"]["Namespace"];
                 /** @description The deployment. */
-                deployment_name: components["schemas"]["DeploymentName"];
+                deployment_name: components["schemas"]["WorkloadName"];
             };
             cookie?: never;
         };
@@ -3475,7 +3475,7 @@ export interface operations {
                 /** @description The namespace. */
                 namespace: components["schemas"]["Namespace"];
                 /** @description The deployment. */
-                deployment_name: components["schemas"]["DeploymentName"];
+                deployment_name: components["schemas"]["WorkloadName"];
             };
             cookie?: never;
         };
@@ -3633,7 +3633,7 @@ export interface operations {
                 /** @description The namespace. */
                 namespace: components["schemas"]["Namespace"];
                 /** @description The deployment. */
-                deployment_name: components["schemas"]["DeploymentName"];
+                deployment_name: components["schemas"]["WorkloadName"];
             };
             cookie?: never;
         };
@@ -3695,7 +3695,7 @@ export interface operations {
                 /** @description The namespace. */
                 namespace: components["schemas"]["Namespace"];
                 /** @description The deployment. */
-                deployment_name: components["schemas"]["DeploymentName"];
+                deployment_name: components["schemas"]["WorkloadName"];
             };
             cookie?: never;
         };
