@@ -5,19 +5,22 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::Audit;
+use crate::authentication::Authenticators;
 use crate::conditions::Conditions;
 use crate::enrolment::Agent;
 use crate::fleet::Fleet;
+use crate::identity::Identity;
 use crate::metrics::Metrics;
 use crate::public_url::Links;
-use crate::sign_in::Identity;
+use crate::session_cookie::SessionCookie;
+use crate::trusted_proxies::TrustedProxies;
 
 /// The state of every handler.
-pub type App = Arc<Parts>;
+pub type App = Arc<AppState>;
 
 /// The parts of the aggregator, made once by `run`.
 #[derive(Debug)]
-pub struct Parts {
+pub struct AppState {
     /// The road to the clusters.
     pub fleet: Arc<Fleet>,
     /// Who did what.
@@ -30,8 +33,14 @@ pub struct Parts {
     pub conditions: Conditions,
     /// What is counted.
     pub metrics: Metrics,
-    /// Who calls.
+    /// Who there is, and who is signed in.
     pub identity: Identity,
+    /// Who makes a call.
+    pub authenticators: Authenticators,
+    /// How browsers hold a token.
+    pub cookie: SessionCookie,
+    /// Whose word about addresses is believed.
+    pub trusted_proxies: TrustedProxies,
     /// Cancelled when the program is to stop: event streams end then.
     pub stopping: CancellationToken,
 }

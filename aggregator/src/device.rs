@@ -11,9 +11,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use subtle::ConstantTimeEq as _;
 
-use crate::actor::Presented;
+use crate::authentication::PresentedCredential;
 use crate::password::UserKey;
-use crate::sign_in::Identity;
+use crate::session_cookie::SessionCookie;
+use crate::sessions::Sessions;
 use crate::users::User;
 
 /// For which a key is derived.
@@ -31,16 +32,16 @@ pub struct Device([u8; ID]);
 
 impl Device {
     /// The device of a sign-in: the one that is known already, or a new one; `None` when the system gives no random bytes.
-    fn of(user: &User, headers: &HeaderMap, identity: &Identity) -> Option<Self> {
-        Self::presented(user, headers, identity).or_else(|| {
+    fn of(user: &User, headers: &HeaderMap, cookie: SessionCookie) -> Option<Self> {
+        Self::presented(user, headers, cookie).or_else(|| {
             let mut id = [0; ID];
             getrandom::fill(&mut id).ok()?;
             Some(Self(id))
         })
     }
 
-    fn presented(user: &User, headers: &HeaderMap, identity: &Identity) -> Option<Self> {
-        let text = identity.cookie.device_in(headers)?;
+    fn presented(user: &User, headers: &HeaderMap, cookie: SessionCookie) -> Option<Self> {
+        let text = cookie.device_in(headers)?;
         Self::read(user, &text, Timestamp::now())
     }
 
@@ -61,22 +62,27 @@ impl Device {
 }
 
 /// What sets whoever tries to sign in as this user apart from strangers, if anything does: the cookie of a device, or a session.
-pub fn known(user: &User, headers: &HeaderMap, identity: &Identity) -> Option<Vec<u8>> {
-    if let Some(Device(id)) = Device::presented(user, headers, identity) {
+pub fn known(
+    user: &User,
+    headers: &HeaderMap,
+    cookie: SessionCookie,
+    sessions: &Sessions,
+) -> Option<Vec<u8>> {
+    if let Some(Device(id)) = Device::presented(user, headers, cookie) {
         return Some(id.to_vec());
     }
-    let token = Presented::by(headers, identity.cookie)?.token()?;
-    let live = identity.sessions.find(&token)?;
-    let own = live.session.user == user.name
-        && live.session.credential == user.password_hash.fingerprint();
+    let token = PresentedCredential::in_headers(headers, cookie)?.token()?;
+    let handle = sessions.find(&token)?;
+    let own = handle.session.user == user.name
+        && handle.session.credential == user.password_hash.fingerprint();
     own.then(|| token.key().as_str().into())
 }
 
 /// The cookie for a device from which this user has just signed in.
-pub fn cookie(user: &User, headers: &HeaderMap, identity: &Identity) -> Option<Cookie<'static>> {
-    let device = Device::of(user, headers, identity)?;
+pub fn cookie(user: &User, headers: &HeaderMap, cookie: SessionCookie) -> Option<Cookie<'static>> {
+    let device = Device::of(user, headers, cookie)?;
     let value = device.write(user, Timestamp::now());
-    Some(identity.cookie.device(value, LASTS))
+    Some(cookie.device(value, LASTS))
 }
 
 fn tag(user: &User, plain: &[u8]) -> [u8; TAG] {

@@ -11,8 +11,8 @@ use futures::stream;
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use crate::actor::Actor;
 use crate::app::App;
+use crate::caller::Caller;
 use crate::problem::{Problem, ProblemCode};
 use crate::watch::Told;
 
@@ -75,7 +75,7 @@ impl Events {
 }
 
 /// Answers with the events that `make` sends until it returns.
-pub fn respond<F>(app: &App, actor: &Actor, make: impl FnOnce(Events) -> F) -> Response
+pub fn respond<F>(app: &App, caller: &Caller, make: impl FnOnce(Events) -> F) -> Response
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -86,13 +86,13 @@ where
         room: Arc::clone(&room),
     };
     let (last_words, making) = (events(), make(events()));
-    let (actor, stopping) = (actor.clone(), app.stopping.clone());
+    let (revocation, stopping) = (caller.revocation.clone(), app.stopping.clone());
     tokio::spawn(async move {
         tokio::select! {
             () = making => {}
             () = sender.closed() => {}
             () = stopping.cancelled() => {}
-            () = actor.revoked() => {
+            () = revocation.revoked() => {
                 let detail = "the session has ended or its grants have changed; sign in again";
                 let problem = Problem::new(ProblemCode::Unauthenticated, detail);
                 // A reader that takes nothing is cut off without them.

@@ -9,7 +9,6 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
-use crate::actor::Actor;
 use crate::attempts::Attempts;
 use crate::audit::Audit;
 use crate::bus::Bus;
@@ -18,6 +17,7 @@ use crate::inventory::Inventory;
 use crate::labels::FleetLabels;
 use crate::metrics::Metrics;
 use crate::operations::Operation;
+use crate::principal::Principal;
 use crate::problem::{Problem, ProblemCode};
 use crate::registry::{ClusterView, Moment, Presence, Registry};
 use crate::store::Bucket;
@@ -54,8 +54,8 @@ pub use hearing::watch_link;
 pub use keep::keep_inventory;
 pub use label::{follow_labels, may_label};
 pub use listen::{Clusters, follow_forgotten, listen};
+pub use order::Done;
 pub(crate) use order::mint;
-pub use order::{Done, RequestId};
 pub use presence::watch_presence;
 pub use relay::Relayed;
 pub use renew::renew_credentials;
@@ -171,16 +171,16 @@ impl Fleet {
         presences.collect()
     }
 
-    /// Every cluster that the actor may see, by name.
+    /// Every cluster that the principal may see, by name.
     #[must_use]
-    pub fn clusters(&self, actor: &Actor) -> Vec<ClusterView> {
+    pub fn clusters(&self, principal: &Principal) -> Vec<ClusterView> {
         let (registry, now) = (self.registry(), Moment::now());
         registry
             .names()
-            .filter(|name| actor.grants.sees(name))
+            .filter(|name| principal.grants.sees(name))
             .filter_map(|name| {
                 let view = registry.view(name, now)?;
-                let whole = actor.grants.sees_all_of(name);
+                let whole = principal.grants.sees_all_of(name);
                 Some(if whole { view } else { view.of_part() })
             })
             .collect()

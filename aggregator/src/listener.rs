@@ -24,8 +24,8 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
-use crate::client_address::TrustedProxies;
 use crate::problem::{Problem, ProblemCode};
+use crate::trusted_proxies::TrustedProxies;
 
 mod activity;
 mod counts;

@@ -6,16 +6,16 @@ use axum::http::{HeaderMap, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::actor::Presented;
 use crate::app::App;
+use crate::authentication::PresentedCredential;
 use crate::problem::{Problem, ProblemCode};
 
 /// Middleware: refuses what carries the cookie, or signs in, from another site.
 pub async fn same_site_only(State(app): State<App>, request: Request, next: Next) -> Response {
     let headers = request.headers();
     let by_cookie = matches!(
-        Presented::by(headers, app.identity.cookie),
-        Some(Presented::Cookie(_))
+        PresentedCredential::in_headers(headers, app.cookie),
+        Some(PresentedCredential::Cookie(_))
     );
     let signs_in = request.uri().path() == "/login";
     let refused = match Proof::of(&request) {

@@ -12,14 +12,15 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::app::{App, Parts};
+use crate::app::{App, AppState};
 use crate::args::{Serve, Sign};
 use crate::audit::Audit;
+use crate::authentication::{Authenticators, SessionAuthenticator};
 use crate::bus::Bus;
-use crate::client_address::TrustedProxies;
 use crate::conditions::Conditions;
 use crate::enrolment::{Agent, Enrolment, Gate, Invitations, agent_ca, reconcile_account};
 use crate::fleet::{self, Clusters, Fleet};
+use crate::identity::Identity;
 use crate::inventory::Inventory;
 use crate::listener::{self, ConnectionCounts};
 use crate::metrics::Metrics;
@@ -27,10 +28,11 @@ use crate::operations::Operation;
 use crate::public_url::Links;
 use crate::records::{self, UnreadableRecords};
 use crate::routes;
-use crate::sessions::{SessionCookie, Sessions};
-use crate::sign_in::Identity;
+use crate::session_cookie::SessionCookie;
+use crate::sessions::Sessions;
 use crate::signer::{SignerServer, SigningKeys};
 use crate::store::{self, Bucket, StoreError};
+use crate::trusted_proxies::TrustedProxies;
 use crate::ui;
 use crate::users::Users;
 
@@ -195,13 +197,10 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
     } else {
         SessionCookie::Plain
     };
-    let identity = Identity::new(
-        users,
-        kept.sessions,
-        cookie,
-        TrustedProxies::new(trusted_proxies),
-    );
-    Ok(Arc::new(Parts {
+    let identity = Identity::new(users, kept.sessions);
+    let (users, sessions) = (identity.users.clone(), identity.sessions.clone());
+    let sessions = SessionAuthenticator::new(users, sessions, cookie, fleet.labels());
+    Ok(Arc::new(AppState {
         fleet,
         audit: kept.audit,
         conditions,
@@ -213,6 +212,9 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
         },
         links,
         identity,
+        authenticators: Authenticators::new(vec![Box::new(sessions)]),
+        cookie,
+        trusted_proxies: TrustedProxies::new(trusted_proxies),
         stopping: CancellationToken::new(),
     }))
 }

@@ -14,14 +14,10 @@ use crate::problem::{Problem, ProblemCode};
 use crate::store::{Bucket, BucketError, Record, RecordKey, StoreError};
 use crate::users::User;
 
-mod cookie;
 mod mirror;
-mod streams;
 mod token;
 
-pub use cookie::SessionCookie;
-pub use mirror::Live;
-pub use streams::{Stream, StreamPermit, Streams};
+pub use mirror::SessionHandle;
 pub use token::{SessionKey, Token};
 
 use mirror::Mirror;
@@ -132,7 +128,7 @@ impl Sessions {
 
     /// The session of a token, if it has one.
     #[must_use]
-    pub fn find(&self, token: &Token) -> Option<Arc<Live>> {
+    pub fn find(&self, token: &Token) -> Option<Arc<SessionHandle>> {
         self.mirror.find(&token.key())
     }
 

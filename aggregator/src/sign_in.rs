@@ -9,59 +9,14 @@ use axum::http::HeaderMap;
 use axum_extra::extract::cookie::Cookie;
 use tracing::warn;
 
-use crate::actor::Actor;
-use crate::app::Parts;
-use crate::attempts::Attempts;
+use crate::app::AppState;
 use crate::audit::{Refusal, SIGN_IN, SIGN_OUT, SignIn};
-use crate::client_address::TrustedProxies;
 use crate::device;
-use crate::password::{Password, Passwords};
+use crate::identity::Identity;
+use crate::password::Password;
 use crate::problem::{Problem, ProblemCode};
-use crate::sessions::{SessionCookie, Sessions, Streams, Token};
-use crate::users::{User, Users};
-
-/// All that it takes to know who calls.
-#[derive(Debug)]
-pub struct Identity {
-    /// Who there is.
-    pub users: Users,
-    /// Who is signed in.
-    pub sessions: Sessions,
-    /// What those who are signed in have open.
-    pub streams: Streams,
-    /// The road to Argon2.
-    pub passwords: Passwords,
-    /// Who tries too often.
-    pub attempts: Attempts,
-    /// Who ends too many sessions that are not known: a table of its own, so that none of it counts for those who sign in.
-    pub unknown_sign_outs: Attempts,
-    /// How browsers hold a token.
-    pub cookie: SessionCookie,
-    /// Whose word about addresses is believed.
-    pub trusted_proxies: TrustedProxies,
-}
-
-impl Identity {
-    /// Nobody has tried anything yet.
-    #[must_use]
-    pub fn new(
-        users: Users,
-        sessions: Sessions,
-        cookie: SessionCookie,
-        trusted_proxies: TrustedProxies,
-    ) -> Self {
-        Self {
-            users,
-            sessions,
-            streams: Streams::default(),
-            passwords: Passwords::default(),
-            attempts: Attempts::default(),
-            unknown_sign_outs: Attempts::default(),
-            cookie,
-            trusted_proxies,
-        }
-    }
-}
+use crate::sessions::Token;
+use crate::users::User;
 
 /// What somebody signs in with.
 #[derive(Debug)]
@@ -89,7 +44,7 @@ pub struct SignedIn {
 /// [`ProblemCode::RateLimited`] for the user at this address, the address or its network, or for the device where that is known, [`ProblemCode::Unauthenticated`] for a wrong name and a wrong password alike,
 /// [`ProblemCode::AuditUnavailable`] and [`ProblemCode::BusUnavailable`] when a right one cannot be recorded or kept.
 pub async fn sign_in(
-    app: &Parts,
+    app: &AppState,
     credentials: Credentials,
     address: IpAddr,
     headers: &HeaderMap,
@@ -97,7 +52,8 @@ pub async fn sign_in(
     let identity = &app.identity;
     let Credentials { username, password } = credentials;
     let user = identity.users.current().find(&username);
-    let device = user.and_then(|user| device::known(&user, headers, identity));
+    let device =
+        user.and_then(|user| device::known(&user, headers, app.cookie, &identity.sessions));
     let attempts = &identity.attempts;
     let sources = match device {
         Some(device) => attempts.device(&username, &device),
@@ -118,7 +74,7 @@ pub async fn sign_in(
             app.fleet.count_change(&username)?;
             record(app, &username, address, SIGN_IN).await?;
             let (token, lasts) = identity.sessions.create(&user).await?;
-            let device = device::cookie(&user, headers, identity);
+            let device = device::cookie(&user, headers, app.cookie);
             Ok(SignedIn {
                 token,
                 lasts,
@@ -136,15 +92,15 @@ pub async fn sign_in(
     }
 }
 
-/// Ends the actor's session, if there is one, and says so in the audit.
+/// Ends the session of a token, if there is one, and says in the audit whose it was.
 ///
 /// # Errors
 /// [`ProblemCode::BusUnavailable`]: then the session goes on. [`ProblemCode::RateLimited`] for an address with too many tokens that
 /// have no session.
 pub async fn sign_out(
-    app: &Parts,
+    app: &AppState,
     token: &Token,
-    actor: Option<&Actor>,
+    user: Option<&str>,
     address: IpAddr,
 ) -> Result<(), Problem> {
     let sessions = &app.identity.sessions;
@@ -152,9 +108,9 @@ pub async fn sign_out(
         Some(_) => sessions.revoke(token).await.map(drop)?,
         None => sign_out_unknown(&app.identity, token, address).await?,
     }
-    if let Some(Actor { user, address, .. }) = actor {
+    if let Some(user) = user {
         // It has happened, whether it can be recorded or not: nobody should stay signed in for want of an audit.
-        if let Err(problem) = record(app, user, *address, SIGN_OUT).await {
+        if let Err(problem) = record(app, user, address, SIGN_OUT).await {
             warn!(%problem, %address, "a sign-out is not in the audit");
         }
     }
@@ -195,7 +151,7 @@ async fn verified(
 }
 
 async fn record(
-    app: &Parts,
+    app: &AppState,
     user: &str,
     address: IpAddr,
     verb: &'static str,

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::conditions::Conditions;
-use crate::grants::Grant;
+use crate::grants::{Grant, Grants};
+use crate::labels::FleetLabels;
 use crate::password::StoredHash;
 
 mod document;
@@ -30,6 +31,14 @@ pub struct User {
     pub grants: Arc<[Grant]>,
 }
 
+impl User {
+    /// What the person may do while clusters have these labels.
+    #[must_use]
+    pub fn grants_with(&self, labels: Arc<FleetLabels>) -> Grants {
+        Grants::new(Arc::clone(&self.grants), labels)
+    }
+}
+
 /// Everybody, at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Directory {
@@ -41,6 +50,13 @@ impl Directory {
     #[must_use]
     pub fn find(&self, name: &str) -> Option<Arc<User>> {
         self.users.get(name).cloned()
+    }
+
+    /// The person of this name, if the password is still the one with this fingerprint.
+    #[must_use]
+    pub fn find_with(&self, name: &str, fingerprint: &str) -> Option<Arc<User>> {
+        self.find(name)
+            .filter(|user| user.password_hash.fingerprint() == fingerprint)
     }
 
     /// What to check the password of somebody unknown against. Costs what the hash of a user here costs, so that the time of an

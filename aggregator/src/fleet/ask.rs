@@ -1,4 +1,4 @@
-//! A request to one cluster: whether the actor may make it, its way over the bus, and what is said when it has no reply.
+//! A request to one cluster: whether the principal may make it, its way over the bus, and what is said when it has no reply.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::Fleet;
-use crate::actor::Actor;
 use crate::bus::BusError;
+use crate::principal::Principal;
 use crate::problem::{Problem, ProblemCode};
 use crate::registry::{Moment, Presence};
 
@@ -32,24 +32,24 @@ impl Fleet {
     /// Asks a cluster for what changes nothing.
     ///
     /// # Errors
-    /// What the actor may not see is [`ProblemCode::ClusterUnknown`] or [`ProblemCode::NotFound`], as if it did not exist.
+    /// What the principal may not see is [`ProblemCode::ClusterUnknown`] or [`ProblemCode::NotFound`], as if it did not exist.
     pub async fn ask<R: Request>(
         &self,
-        actor: &Actor,
+        principal: &Principal,
         cluster: &ClusterName,
         request: &R,
     ) -> Result<R::Reply, Problem> {
-        let reply = self.ask_for_bytes(actor, cluster, request).await?;
+        let reply = self.ask_for_bytes(principal, cluster, request).await?;
         read_reply(&reply).map_err(|error| self.of_read(error, cluster))
     }
 
     pub(super) async fn ask_for_bytes<R: Request>(
         &self,
-        actor: &Actor,
+        principal: &Principal,
         cluster: &ClusterName,
         request: &R,
     ) -> Result<Bytes, Problem> {
-        self.authorise(actor, cluster, request)?;
+        self.authorise(principal, cluster, request)?;
         if self.is_cut_off() {
             return Err(bus_unavailable());
         }
@@ -61,14 +61,14 @@ impl Fleet {
             .map_err(|error| self.of_read(error, cluster))
     }
 
-    /// The one place where it is decided whether the actor may use this verb there.
+    /// The one place where it is decided whether the principal may use this verb there.
     pub(super) fn authorise<R: Request>(
         &self,
-        actor: &Actor,
+        principal: &Principal,
         cluster: &ClusterName,
         request: &R,
     ) -> Result<(), Problem> {
-        let (grants, namespace) = (&actor.grants, request.namespace());
+        let (grants, namespace) = (&principal.grants, request.namespace());
         if !grants.sees(cluster) || self.registry().presence(cluster, Moment::now()).is_none() {
             return Err(unknown(cluster));
         }

@@ -1,6 +1,5 @@
 //! Clusters that are let in, and those that are locked out and forgotten. Audited like any write.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use bus_keys::{CredentialRequest, UserKey};
@@ -10,13 +9,14 @@ use jiff::Timestamp;
 use super::Fleet;
 use super::ask::right_name;
 use super::label::may_set;
-use super::order::{RequestId, mint};
-use crate::actor::Actor;
+use super::order::mint;
 use crate::audit::{Entry, Outcome, Target};
 use crate::enrolment::{Enrolled, Enrolment, EnrolmentError, Invitations, LetIn};
 use crate::labels::Labels;
+use crate::principal::Principal;
 use crate::problem::{Problem, ProblemCode};
 use crate::registry::{Moment, Presence};
+use crate::request_source::RequestSource;
 use crate::signer::SignError;
 
 /// What lets clusters in.
@@ -30,20 +30,20 @@ impl Fleet {
     /// Makes a credential for a cluster's agents. The cluster need not be known yet.
     ///
     /// # Errors
-    /// When the actor may not, the cluster has two already, the request proves nothing, or audit or bus are away.
+    /// When the principal may not, the cluster has two already, the request proves nothing, or audit or bus are away.
     pub async fn enroll(
         self: &Arc<Self>,
-        actor: &Actor,
-        request_id: &RequestId,
+        principal: &Principal,
+        source: &RequestSource,
         cluster: &ClusterName,
         request: Option<CredentialRequest>,
         labels: Labels,
     ) -> Result<(OperationId, Enrolled), Problem> {
-        may_set(actor, &labels)?;
-        let Doorkeeper { enrolment, .. } = self.doorkeeper(actor, cluster)?;
-        let (cluster, by) = (cluster.clone(), actor.user.to_string());
+        may_set(principal, &labels)?;
+        let Doorkeeper { enrolment, .. } = self.doorkeeper(principal, cluster)?;
+        let (cluster, by) = (cluster.clone(), principal.user.to_string());
         let fleet = Arc::clone(self);
-        let entry = entry((&actor.user, actor.address), request_id, "enroll", &cluster);
+        let entry = entry(&principal.user, source, "enroll", &cluster);
         self.audited(entry, async move {
             let enrolled = enrolment.enroll(&cluster, request.as_ref(), &by).await?;
             fleet.put_first_labels(&cluster, labels).await?;
@@ -55,18 +55,18 @@ impl Fleet {
     /// Locks out one credential of a cluster; or all of them, and then the cluster is forgotten.
     ///
     /// # Errors
-    /// When the actor may not, the cluster has none such, or audit or bus are away.
+    /// When the principal may not, the cluster has none such, or audit or bus are away.
     pub async fn revoke(
         self: &Arc<Self>,
-        actor: &Actor,
-        request_id: &RequestId,
+        principal: &Principal,
+        source: &RequestSource,
         cluster: &ClusterName,
         key: Option<UserKey>,
     ) -> Result<(OperationId, Vec<UserKey>), Problem> {
-        let Doorkeeper { enrolment, .. } = self.doorkeeper(actor, cluster)?;
+        let Doorkeeper { enrolment, .. } = self.doorkeeper(principal, cluster)?;
         let presence = self.registry().presence(cluster, Moment::now());
         let (fleet, cluster) = (Arc::clone(self), cluster.clone());
-        let entry = entry((&actor.user, actor.address), request_id, "revoke", &cluster);
+        let entry = entry(&principal.user, source, "revoke", &cluster);
         self.audited(entry, async move {
             let forget = async |let_in: &LetIn| {
                 let cluster = cluster.clone();
@@ -89,13 +89,13 @@ impl Fleet {
         .await
     }
 
-    /// What a change of a cluster's credentials needs, which counts for the actor.
+    /// What a change of a cluster's credentials needs, which counts for the principal.
     pub(super) fn doorkeeper(
         &self,
-        actor: &Actor,
+        principal: &Principal,
         cluster: &ClusterName,
     ) -> Result<Doorkeeper, Problem> {
-        if !actor.grants.may(Right::Enroll, cluster, None) {
+        if !principal.grants.may(Right::Enroll, cluster, None) {
             let detail = format!(
                 "your grants on {cluster} lack the right \"{}\"; GET /me lists them",
                 right_name(Right::Enroll)
@@ -103,7 +103,7 @@ impl Fleet {
             return Err(Problem::new(ProblemCode::Forbidden, detail));
         }
         let doorkeeper = self.any_doorkeeper()?;
-        self.count_change(&actor.user)?;
+        self.count_change(&principal.user)?;
         Ok(doorkeeper)
     }
 
@@ -144,15 +144,15 @@ impl Fleet {
 }
 
 pub(super) fn entry(
-    (user, address): (&str, IpAddr),
-    request_id: &RequestId,
+    user: &str,
+    source: &RequestSource,
     verb: &str,
     cluster: &ClusterName,
 ) -> Entry {
     Entry {
         time: Timestamp::now(),
         user: user.to_owned(),
-        address: Some(address),
+        address: source.address,
         verb: verb.to_owned(),
         target: Some(Target {
             cluster: cluster.clone(),
@@ -162,7 +162,7 @@ pub(super) fn entry(
         operation_id: None,
         outcome: Outcome::Pending,
         detail: None,
-        request_id: Some(request_id.0.clone()),
+        request_id: source.request_id.clone(),
         refused: None,
     }
 }

@@ -13,8 +13,8 @@ use futures::StreamExt;
 
 use super::ask::{bus_unavailable, offline};
 use super::{Fleet, json};
-use crate::actor::Actor;
 use crate::bus::Bus;
+use crate::principal::Principal;
 use crate::problem::Problem;
 use crate::registry::{Moment, Presence};
 
@@ -55,11 +55,12 @@ impl Fleet {
     /// See [`Fleet::ask`].
     pub async fn follow(
         self: &Arc<Self>,
-        actor: &Actor,
+        principal: &Principal,
         cluster: &ClusterName,
         request: &ReadLog,
     ) -> Result<FollowedLog, Problem> {
-        let LogReply::Stream { stream, credit } = self.ask(actor, cluster, request).await? else {
+        let LogReply::Stream { stream, credit } = self.ask(principal, cluster, request).await?
+        else {
             return Err(self.misbehaves(cluster, FOREIGN, None));
         };
         // An agent must not make this program listen to, or write to, another cluster's subjects.

@@ -1,6 +1,5 @@
 //! One-time links that join a cluster: made by somebody who may, used by whoever has them.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use bus_schema::{ClusterName, OperationId, Right};
@@ -8,38 +7,26 @@ use bus_schema::{ClusterName, OperationId, Right};
 use super::Fleet;
 use super::enroll::entry;
 use super::label::may_set;
-use super::order::RequestId;
-use crate::actor::Actor;
-use crate::enrolment::{Agent, Enrolled, EnrolmentError, Found, Invitation};
-use crate::labels::Labels;
+use crate::enrolment::{Enrolled, EnrolmentError, Found, Invitation};
+use crate::principal::Principal;
 use crate::problem::Problem;
+use crate::request_source::RequestSource;
 use crate::sessions::{SessionKey, Token};
 
 impl Fleet {
-    /// Makes a link with which a cluster joins, once.
+    /// Makes a link with which a cluster joins, once. The generation of the cluster is filled in.
     ///
     /// # Errors
-    /// When the actor may not, or audit or bus are away.
+    /// When the principal may not, or audit or bus are away.
     pub async fn invite(
         self: &Arc<Self>,
-        actor: &Actor,
-        request_id: &RequestId,
-        cluster: &ClusterName,
-        agent: Agent,
-        labels: Labels,
+        principal: &Principal,
+        source: &RequestSource,
+        mut invitation: Invitation,
     ) -> Result<(OperationId, Token), Problem> {
-        may_set(actor, &labels)?;
-        let doorkeeper = self.doorkeeper(actor, cluster)?;
-        let mut invitation = Invitation {
-            cluster: cluster.clone(),
-            agent,
-            labels,
-            by: actor.user.clone(),
-            credential: actor.session().credential.clone(),
-            generation: 0,
-        };
-        let caller = (actor.user.as_str(), actor.address);
-        let entry = entry(caller, request_id, "invite", cluster);
+        may_set(principal, &invitation.labels)?;
+        let doorkeeper = self.doorkeeper(principal, &invitation.cluster)?;
+        let entry = entry(&principal.user, source, "invite", &invitation.cluster);
         self.audited(entry, async move {
             invitation.generation = doorkeeper.enrolment.invite(&invitation.cluster).await?;
             doorkeeper.invitations.make(&invitation).await
@@ -56,14 +43,14 @@ impl Fleet {
         found.ok_or_else(|| EnrolmentError::InvitationUnknown.into())
     }
 
-    /// The invitations to clusters that the actor may enroll, the newest first.
+    /// The invitations to clusters that the principal may enroll, the newest first.
     ///
     /// # Errors
     /// When the bus is away.
-    pub async fn invitations(&self, actor: &Actor) -> Result<Vec<Found>, Problem> {
+    pub async fn invitations(&self, principal: &Principal) -> Result<Vec<Found>, Problem> {
         let doorkeeper = self.any_doorkeeper()?;
         let mut found = doorkeeper.invitations.list().await?;
-        found.retain(|found| may_enroll(actor, &found.invitation));
+        found.retain(|found| may_enroll(principal, &found.invitation));
         let mut still_good = Vec::with_capacity(found.len());
         for found in found {
             if doorkeeper
@@ -80,21 +67,20 @@ impl Fleet {
     /// Withdraws an invitation: nobody joins with it any more.
     ///
     /// # Errors
-    /// When the actor may not enroll its cluster, it was used meanwhile, or audit or bus are away.
+    /// When the principal may not enroll its cluster, it was used meanwhile, or audit or bus are away.
     pub async fn withdraw(
         self: &Arc<Self>,
-        actor: &Actor,
-        request_id: &RequestId,
+        principal: &Principal,
+        source: &RequestSource,
         id: &SessionKey,
     ) -> Result<(OperationId, ClusterName), Problem> {
         let found = self.invitation(id).await?;
-        if !may_enroll(actor, &found.invitation) {
+        if !may_enroll(principal, &found.invitation) {
             return Err(EnrolmentError::InvitationUnknown.into());
         }
         let cluster = found.invitation.cluster.clone();
-        let doorkeeper = self.doorkeeper(actor, &cluster)?;
-        let caller = (actor.user.as_str(), actor.address);
-        let mut entry = entry(caller, request_id, "withdraw", &cluster);
+        let doorkeeper = self.doorkeeper(principal, &cluster)?;
+        let mut entry = entry(&principal.user, source, "withdraw", &cluster);
         entry.detail = Some(format!("an invitation by {}", found.invitation.by));
         let withdrawn = self.audited(
             entry,
@@ -112,12 +98,11 @@ impl Fleet {
     pub async fn join(
         self: &Arc<Self>,
         found: Found,
-        request_id: &RequestId,
-        address: IpAddr,
+        source: &RequestSource,
     ) -> Result<(Invitation, Enrolled), Problem> {
         let doorkeeper = self.any_doorkeeper()?;
         let Invitation { cluster, by, .. } = &found.invitation;
-        let mut entry = entry((by, address), request_id, "enroll", cluster);
+        let mut entry = entry(by, source, "enroll", cluster);
         entry.detail = Some("by a link".to_owned());
         let fleet = Arc::clone(self);
         let joined = self.audited(entry, async move {
@@ -133,6 +118,8 @@ impl Fleet {
 }
 
 /// Of an invitation to another cluster nothing is said, not even that it is there.
-fn may_enroll(actor: &Actor, invitation: &Invitation) -> bool {
-    actor.grants.may(Right::Enroll, &invitation.cluster, None)
+fn may_enroll(principal: &Principal, invitation: &Invitation) -> bool {
+    principal
+        .grants
+        .may(Right::Enroll, &invitation.cluster, None)
 }

@@ -10,12 +10,12 @@ use tracing::warn;
 use super::Fleet;
 use super::ask::{bus_unavailable, unknown};
 use super::enroll::entry;
-use super::order::RequestId;
-use crate::actor::Actor;
 use crate::grants::Grants;
 use crate::labels::{FleetLabels, LabelError, LabelPatch, Labels};
+use crate::principal::Principal;
 use crate::problem::{Problem, ProblemCode};
 use crate::registry::Moment;
+use crate::request_source::RequestSource;
 use crate::store::WatchEvent;
 use crate::watch::Event;
 
@@ -62,26 +62,26 @@ impl Fleet {
     /// Changes the labels of a known cluster.
     ///
     /// # Errors
-    /// When the actor may not, there is no such cluster, it would have too many, or audit or bus are away.
+    /// When the principal may not, there is no such cluster, it would have too many, or audit or bus are away.
     pub async fn label(
         self: &Arc<Self>,
-        actor: &Actor,
-        request_id: &RequestId,
+        principal: &Principal,
+        source: &RequestSource,
         cluster: &ClusterName,
         patch: LabelPatch,
     ) -> Result<(OperationId, Labels), Problem> {
         let presence = self.registry().presence(cluster, Moment::now());
-        if !actor.grants.sees(cluster) || presence.is_none() {
+        if !principal.grants.sees(cluster) || presence.is_none() {
             return Err(unknown(cluster));
         }
-        if !may_label(&actor.grants) {
+        if !may_label(&principal.grants) {
             return Err(forbidden());
         }
         if self.is_cut_off() {
             return Err(bus_unavailable());
         }
-        self.count_change(&actor.user)?;
-        let mut entry = entry((&actor.user, actor.address), request_id, "label", cluster);
+        self.count_change(&principal.user)?;
+        let mut entry = entry(&principal.user, source, "label", cluster);
         entry.detail = Some(patch.to_string());
         let (fleet, cluster) = (Arc::clone(self), cluster.clone());
         self.audited(
@@ -137,8 +137,8 @@ pub fn may_label(grants: &Grants) -> bool {
 }
 
 /// Whether a cluster may be given these labels with its credential.
-pub(super) fn may_set(actor: &Actor, labels: &Labels) -> Result<(), Problem> {
-    match labels.is_empty() || may_label(&actor.grants) {
+pub(super) fn may_set(principal: &Principal, labels: &Labels) -> Result<(), Problem> {
+    match labels.is_empty() || may_label(&principal.grants) {
         true => Ok(()),
         false => Err(forbidden()),
     }

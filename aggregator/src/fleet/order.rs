@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::FromRequestParts;
-use axum::http::request::Parts;
 use bus_schema::timing::{REPLY_MARGIN, WRITE_WITHIN};
 use bus_schema::verb::RestartDeployment;
 use bus_schema::{ClusterName, FaultCode, Guard, OperationId, Write};
@@ -15,12 +13,13 @@ use utoipa::ToSchema;
 use super::Fleet;
 use super::ask::{NO_REPLY, SendError, bus_unavailable, offline};
 use super::restart_time::ReservedTime;
-use crate::actor::Actor;
 use crate::audit::{AuditError, Entry, Outcome, Sequence, Target};
 use crate::bus::BusError;
 use crate::operations::{Operation, Order};
+use crate::principal::Principal;
 use crate::problem::{Problem, ProblemCode};
 use crate::registry::{Moment, Presence};
+use crate::request_source::RequestSource;
 
 /// A write that was carried out.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -36,22 +35,6 @@ pub struct Done<T> {
     pub reply: T,
 }
 
-/// The id of a REST call, set by the outermost middleware.
-#[derive(Debug, Clone)]
-pub struct RequestId(pub String);
-
-impl<S: Send + Sync> FromRequestParts<S> for RequestId {
-    type Rejection = std::convert::Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        let id = parts
-            .headers
-            .get("x-request-id")
-            .and_then(|id| id.to_str().ok());
-        Ok(Self(id.unwrap_or_default().to_owned()))
-    }
-}
-
 impl Fleet {
     /// Restarts a deployment.
     ///
@@ -59,8 +42,8 @@ impl Fleet {
     /// See [`Fleet::order`].
     pub async fn restart(
         self: &Arc<Self>,
-        actor: &Actor,
-        request_id: &RequestId,
+        principal: &Principal,
+        source: &RequestSource,
         cluster: &ClusterName,
         restart: RestartDeployment,
     ) -> Result<Done<<RestartDeployment as bus_schema::Request>::Reply>, Problem> {
@@ -79,7 +62,7 @@ impl Fleet {
             restart.restarted_at = Some(reserved.time());
             Ok(reserved)
         };
-        self.order(actor, request_id, target, restart, mint_time)
+        self.order(principal, source, target, restart, mint_time)
             .await
     }
 
@@ -87,19 +70,19 @@ impl Fleet {
     /// may be made: a refused call leaves nothing behind but its line in the audit.
     ///
     /// # Errors
-    /// Before anything is sent: what [`Fleet::ask`] refuses, too many changes by the actor, a cluster that is not heard in time, a contested name, the bus or the
+    /// Before anything is sent: what [`Fleet::ask`] refuses, too many changes by the principal, a cluster that is not heard in time, a contested name, the bus or the
     /// audit away. Afterwards: the agent's fault, or [`ProblemCode::OutcomeUnknown`], which is settled later.
     async fn order<W: Write + Clone + Into<Order>>(
         self: &Arc<Self>,
-        actor: &Actor,
-        request_id: &RequestId,
+        principal: &Principal,
+        source: &RequestSource,
         target: Target,
         mut write: W,
         mint_time: impl FnOnce(&mut W) -> Result<ReservedTime, Problem>,
     ) -> Result<Done<W::Reply>, Problem> {
-        self.authorise(actor, &target.cluster, &write)?;
+        self.authorise(principal, &target.cluster, &write)?;
         let cluster_uid = self.ready_for_writes(&target.cluster)?;
-        self.count_change(&actor.user)?;
+        self.count_change(&principal.user)?;
         let reserved = mint_time(&mut write)?;
         let id = mint();
         let deadline = Timestamp::now() + WRITE_WITHIN;
@@ -115,14 +98,14 @@ impl Fleet {
             deadline,
             entry: Entry {
                 time: Timestamp::now(),
-                user: actor.user.to_string(),
-                address: Some(actor.address),
+                user: principal.user.to_string(),
+                address: source.address,
                 verb: W::VERB.to_owned(),
                 target: Some(target),
                 operation_id: Some(id.clone()),
                 outcome: Outcome::Pending,
                 detail: None,
-                request_id: Some(request_id.0.clone()),
+                request_id: source.request_id.clone(),
                 refused: None,
             },
         };

@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 use super::Fleet;
 use super::ask::SendError;
 use super::text::Text;
-use crate::actor::Actor;
+use crate::principal::Principal;
 use crate::problem::Problem;
 
 /// The JSON of a reply, as the cluster wrote it.
@@ -36,11 +36,11 @@ impl Fleet {
     /// As [`Fleet::ask`].
     pub async fn relay_deployments(
         &self,
-        actor: &Actor,
+        principal: &Principal,
         cluster: &ClusterName,
         request: &ListDeployments,
     ) -> Result<Relayed, Problem> {
-        let reply = self.ask_for_bytes(actor, cluster, request).await?;
+        let reply = self.ask_for_bytes(principal, cluster, request).await?;
         match check(&reply, request.namespace.as_ref()) {
             Ok(()) => Ok(Relayed(reply)),
             Err(error) => Err(self.of_read(SendError::Unreadable(error.into()), cluster)),

@@ -1,5 +1,5 @@
-//! One question to all clusters. Each cluster that the actor may see is waited for until the deadline at most: a slow one costs its
-//! own row and never the answer. What the actor may see goes with the question, and is applied to the answers again.
+//! One question to all clusters. Each cluster that the principal may see is waited for until the deadline at most: a slow one costs its
+//! own row and never the answer. What the principal may see goes with the question, and is applied to the answers again.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use bus_schema::{
 
 use super::Fleet;
 use super::ask::bus_unavailable;
-use crate::actor::Actor;
 use crate::labels::ClusterSelector;
+use crate::principal::Principal;
 use crate::problem::{Problem, ProblemCode};
 use crate::registry::{Moment, Presence};
 
@@ -67,39 +67,43 @@ pub struct FleetQuery {
 }
 
 impl Fleet {
-    /// Asks all clusters that the actor may see for a page of their deployments.
+    /// Asks all clusters that the principal may see for a page of their deployments.
     ///
     /// # Errors
     /// When the cursor is not of this query, or the bus is away. Whatever goes wrong with a cluster is told in its row.
-    pub async fn survey(&self, actor: &Actor, query: &FleetQuery) -> Result<FleetPage, Problem> {
+    pub async fn survey(
+        &self,
+        principal: &Principal,
+        query: &FleetQuery,
+    ) -> Result<FleetPage, Problem> {
         let after = cursor::read(query)?;
-        let poll = self.poll(actor, query, after).await?;
+        let poll = self.poll(principal, query, after).await?;
         Ok(poll.page())
     }
 
-    /// Asks all clusters that the actor may see for their deployments by name. Each page counts all of them anew.
+    /// Asks all clusters that the principal may see for their deployments by name. Each page counts all of them anew.
     ///
     /// # Errors
     /// As [`Fleet::survey`].
     pub async fn survey_names(
         &self,
-        actor: &Actor,
+        principal: &Principal,
         query: &FleetQuery,
     ) -> Result<FleetGroups, Problem> {
         let after = cursor::read(query)?;
-        let poll = self.poll(actor, query, None).await?;
+        let poll = self.poll(principal, query, None).await?;
         Ok(poll.groups(after.as_ref()))
     }
 
     /// All that comes of a question.
     async fn poll<'a>(
         &'a self,
-        actor: &'a Actor,
+        principal: &'a Principal,
         query: &'a FleetQuery,
         after: Option<Place>,
     ) -> Result<Poll<'a>, Problem> {
-        let mut poll = Poll::new(self, &actor.grants, query);
-        for (cluster, state) in self.roll(actor, query) {
+        let mut poll = Poll::new(self, &principal.grants, query);
+        for (cluster, state) in self.roll(principal, query) {
             poll.expect(cluster, state);
         }
         if poll.open() == 0 {
@@ -114,7 +118,7 @@ impl Fleet {
         };
         let survey = SurveyDeployments {
             answer: question.id.clone(),
-            scopes: actor.grants.scopes(SurveyDeployments::RIGHT),
+            scopes: principal.grants.scopes(SurveyDeployments::RIGHT),
             clusters: meant,
             filter: query.filter.clone(),
             sort: query.sort,
@@ -141,7 +145,11 @@ impl Fleet {
     }
 
     /// The clusters that the query is about, each with what is known of it without asking.
-    fn roll(&self, actor: &Actor, query: &FleetQuery) -> Vec<(ClusterName, Option<AnswerState>)> {
+    fn roll(
+        &self,
+        principal: &Principal,
+        query: &FleetQuery,
+    ) -> Vec<(ClusterName, Option<AnswerState>)> {
         let (registry, now) = (self.registry(), Moment::now());
         let labels = self.current_labels();
         let meant = |name: &&ClusterName| {
@@ -150,7 +158,7 @@ impl Fleet {
                 && selector.is_none_or(|selector| selector.selects(labels.of(name)))
         };
         let visible = registry.names().filter(meant);
-        let visible = visible.filter(|name| actor.grants.sees(name));
+        let visible = visible.filter(|name| principal.grants.sees(name));
         let verb = SurveyDeployments::verb(&query.filter, query.count_names);
         let known = |name: &ClusterName| match registry.presence(name, now) {
             Some(Presence::Offline) => Some(Offline(Away {

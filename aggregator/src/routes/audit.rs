@@ -7,11 +7,12 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::actor::Actor;
 use crate::app::App;
 use crate::audit::{AuditFilter, AuditPage, Entry, Outcome, cursor};
+use crate::caller::Caller;
 use crate::extract::Query;
 use crate::openapi::OwnProblem;
+use crate::principal::Principal;
 use crate::problem::{Problem, ProblemCode};
 
 /// The most lines of a page.
@@ -58,7 +59,7 @@ pub struct Filter {
     responses((status = 200, description = "The lines", body = AuditPage), OwnProblem))]
 pub async fn read_audit(
     State(app): State<App>,
-    actor: Actor,
+    caller: Caller,
     Query(filter): Query<Filter>,
 ) -> Result<Json<AuditPage>, Problem> {
     if let (Some(since), Some(until)) = (filter.since, filter.until)
@@ -80,7 +81,7 @@ pub async fn read_audit(
     };
     page(
         &app,
-        &actor,
+        &caller,
         &wanted,
         filter.limit.unwrap_or(100),
         filter.next,
@@ -89,10 +90,10 @@ pub async fn read_audit(
     .map(Json)
 }
 
-/// A page of what the actor may see.
+/// A page of what the caller may see.
 pub async fn page(
     app: &App,
-    actor: &Actor,
+    caller: &Caller,
     filter: &AuditFilter,
     limit: u32,
     next: Option<String>,
@@ -102,10 +103,10 @@ pub async fn page(
         return Err(Problem::new(ProblemCode::InvalidRequest, detail).field("limit"));
     }
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let key = actor.key(cursor::PURPOSE)?;
+    let key = caller.key(cursor::PURPOSE);
     let before = next.map(|text| cursor::read(&key, &text).ok_or_else(not_a_cursor));
     let page = app.audit.page(filter, limit, before.transpose()?, |entry| {
-        visible(actor, entry)
+        visible(&caller.principal, entry)
     });
     let (items, next) = page.await?;
     let next = next.map(|next| cursor::write(&key, next));
@@ -117,16 +118,14 @@ fn not_a_cursor() -> Problem {
     Problem::new(ProblemCode::InvalidRequest, detail).field("continue")
 }
 
-fn visible(actor: &Actor, entry: &Entry) -> bool {
+fn visible(principal: &Principal, entry: &Entry) -> bool {
+    let Principal { user, grants, .. } = principal;
     match &entry.target {
         Some(target) => {
-            actor
-                .grants
-                .may(Right::Audit, &target.cluster, target.namespace.as_ref())
-                || actor
-                    .grants
-                    .may(Right::Read, &target.cluster, target.namespace.as_ref())
+            let namespace = target.namespace.as_ref();
+            grants.may(Right::Audit, &target.cluster, namespace)
+                || grants.may(Right::Read, &target.cluster, namespace)
         }
-        None => entry.user == actor.user.as_str() || actor.grants.everywhere(Right::Audit),
+        None => entry.user == *user || grants.everywhere(Right::Audit),
     }
 }

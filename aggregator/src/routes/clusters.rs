@@ -8,10 +8,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::enrolment::ClusterPath;
 use super::fleet::query::wrong;
-use crate::actor::Actor;
 use crate::app::App;
+use crate::caller::Caller;
 use crate::extract;
-use crate::fleet::RequestId;
 use crate::labels::{ClusterSelector, LabelPatch, Labels};
 use crate::openapi::OwnProblem;
 use crate::problem::Problem;
@@ -41,10 +40,10 @@ pub struct Filter {
     responses((status = 200, description = "The clusters", body = ClusterList), OwnProblem))]
 pub async fn list_clusters(
     State(app): State<App>,
-    actor: Actor,
+    caller: Caller,
     extract::Query(filter): extract::Query<Filter>,
 ) -> Result<Json<ClusterList>, Problem> {
-    let mut items = app.fleet.clusters(&actor);
+    let mut items = app.fleet.clusters(&caller.principal);
     if let Some(selector) = filter.cluster_label_selector {
         let selector: ClusterSelector = selector
             .parse()
@@ -82,12 +81,13 @@ pub struct LabelledCluster {
     responses((status = 200, description = "The cluster's labels", body = LabelledCluster), OwnProblem))]
 pub async fn patch_cluster(
     State(app): State<App>,
-    actor: Actor,
-    request_id: RequestId,
+    caller: Caller,
     extract::Path(ClusterPath { cluster }): extract::Path<ClusterPath>,
     extract::MergePatch(ClusterPatch { labels }): extract::MergePatch<ClusterPatch>,
 ) -> Result<Json<LabelledCluster>, Problem> {
-    let labelled = app.fleet.label(&actor, &request_id, &cluster, labels);
+    let labelled = app
+        .fleet
+        .label(&caller.principal, &caller.source, &cluster, labels);
     let (operation_id, labels) = labelled.await?;
     Ok(Json(LabelledCluster {
         operation_id,

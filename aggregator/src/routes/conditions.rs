@@ -6,8 +6,8 @@ use bus_schema::Right;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::actor::Actor;
 use crate::app::App;
+use crate::caller::Caller;
 use crate::conditions::AggregatorCondition;
 use crate::openapi::OwnProblem;
 use crate::problem::{Problem, ProblemCode};
@@ -25,10 +25,10 @@ pub struct AggregatorConditions {
 #[utoipa::path(get, path = "/conditions", tag = "Health", responses((status = 200, description = "What is wrong; nothing if the list is empty", body = AggregatorConditions), OwnProblem))]
 pub async fn list_conditions(
     State(app): State<App>,
-    actor: Actor,
+    caller: Caller,
 ) -> Result<Json<AggregatorConditions>, Problem> {
     // A message may name a file of the server, or say whose grants are out of date.
-    if !actor.grants.everywhere(Right::Audit) {
+    if !caller.principal.grants.everywhere(Right::Audit) {
         let detail =
             "the conditions of the aggregator need the right audit for all clusters and namespaces";
         return Err(Problem::new(ProblemCode::Forbidden, detail));

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::fleet::query;
-use crate::actor::Actor;
 use crate::app::App;
+use crate::caller::Caller;
 use crate::extract::{Path, Query};
 use crate::fleet::Relayed;
 use crate::problem::Problem;
@@ -54,7 +54,7 @@ pub struct Filter {
     responses((status = 200, description = "The deployments", body = Page<DeploymentSummary>), Problem))]
 pub async fn list_deployments(
     State(app): State<App>,
-    actor: Actor,
+    caller: Caller,
     Path(Where { cluster, namespace }): Path<Where>,
     Query(filter): Query<Filter>,
 ) -> Result<Relayed, Problem> {
@@ -76,6 +76,6 @@ pub async fn list_deployments(
         next: filter.next,
     };
     app.fleet
-        .relay_deployments(&actor, &cluster, &request)
+        .relay_deployments(&caller.principal, &cluster, &request)
         .await
 }

@@ -7,11 +7,10 @@ use bus_schema::{ClusterName, OperationId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::actor::Actor;
 use crate::app::App;
+use crate::caller::Caller;
 use crate::enrolment::{Agent, Given, ImageName};
 use crate::extract;
-use crate::fleet::RequestId;
 use crate::labels::Labels;
 use crate::openapi::OwnProblem;
 use crate::problem::{Problem, ProblemCode};
@@ -88,8 +87,7 @@ pub struct RevokeQuery {
     responses((status = 200, description = "What joins the cluster, once", body = EnrolledCluster), OwnProblem))]
 pub async fn enroll_cluster(
     State(app): State<App>,
-    actor: Actor,
-    request_id: RequestId,
+    caller: Caller,
     extract::Path(ClusterPath { cluster }): extract::Path<ClusterPath>,
     extract::Json(body): extract::Json<EnrollBody>,
 ) -> Result<Json<EnrolledCluster>, Problem> {
@@ -100,9 +98,13 @@ pub async fn enroll_cluster(
         app.links.carry_secrets()?;
     }
     let agent = agent(&app, body.nats_url, body.image)?;
-    let enrolled = app
-        .fleet
-        .enroll(&actor, &request_id, &cluster, request, body.labels);
+    let enrolled = app.fleet.enroll(
+        &caller.principal,
+        &caller.source,
+        &cluster,
+        request,
+        body.labels,
+    );
     let (operation_id, enrolled) = enrolled.await?;
     let (manifest, jwt) = match enrolled.given {
         Given::Credentials(secret) => (Some(agent.manifest(&cluster, &secret)), None),
@@ -125,14 +127,15 @@ pub async fn enroll_cluster(
     responses((status = 200, description = "Who was locked out", body = RevokedCluster), OwnProblem))]
 pub async fn revoke_cluster(
     State(app): State<App>,
-    actor: Actor,
-    request_id: RequestId,
+    caller: Caller,
     extract::Path(ClusterPath { cluster }): extract::Path<ClusterPath>,
     extract::Query(RevokeQuery { key }): extract::Query<RevokeQuery>,
 ) -> Result<Json<RevokedCluster>, Problem> {
     let key = key.as_deref().map(str::parse::<UserKey>).transpose();
     let key = key.map_err(|error| invalid("key", &error))?;
-    let revoked = app.fleet.revoke(&actor, &request_id, &cluster, key);
+    let revoked = app
+        .fleet
+        .revoke(&caller.principal, &caller.source, &cluster, key);
     let (operation_id, revoked) = revoked.await?;
     Ok(Json(RevokedCluster {
         operation_id,

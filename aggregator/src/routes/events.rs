@@ -7,8 +7,8 @@ use bus_schema::verb::{EventSummary, ListEvents};
 
 use super::namespaces::Paging;
 use super::rollouts::Where;
-use crate::actor::Actor;
 use crate::app::App;
+use crate::caller::Caller;
 use crate::extract::{Path, Query};
 use crate::problem::Problem;
 
@@ -19,7 +19,7 @@ use crate::problem::Problem;
     responses((status = 200, description = "The events", body = Page<EventSummary>), Problem))]
 pub async fn list_events(
     State(app): State<App>,
-    actor: Actor,
+    caller: Caller,
     Path(target): Path<Where>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<EventSummary>>, Problem> {
@@ -30,7 +30,7 @@ pub async fn list_events(
         next: paging.next,
     };
     app.fleet
-        .ask(&actor, &target.cluster, &request)
+        .ask(&caller.principal, &target.cluster, &request)
         .await
         .map(Json)
 }

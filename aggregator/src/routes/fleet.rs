@@ -5,8 +5,8 @@ use axum::extract::{RawQuery, State};
 use bus_schema::{Health, Pattern, WorkloadName};
 use utoipa::IntoParams;
 
-use crate::actor::Actor;
 use crate::app::App;
+use crate::caller::Caller;
 use crate::fleet::{FleetGroups, FleetPage};
 use crate::problem::Problem;
 
@@ -68,11 +68,11 @@ struct Selection {
     responses((status = 200, description = "The deployments, and which clusters have answered", body = FleetPage), Problem))]
 pub async fn list_fleet_deployments(
     State(app): State<App>,
-    actor: Actor,
+    caller: Caller,
     RawQuery(text): RawQuery,
 ) -> Result<Json<FleetPage>, Problem> {
     let query = query::read(text.as_deref().unwrap_or_default())?;
-    app.fleet.survey(&actor, &query).await.map(Json)
+    app.fleet.survey(&caller.principal, &query).await.map(Json)
 }
 
 /// The deployments of the whole fleet, grouped by name
@@ -87,9 +87,12 @@ pub async fn list_fleet_deployments(
     responses((status = 200, description = "The groups, and which clusters have answered", body = FleetGroups), Problem))]
 pub async fn list_deployment_groups(
     State(app): State<App>,
-    actor: Actor,
+    caller: Caller,
     RawQuery(text): RawQuery,
 ) -> Result<Json<FleetGroups>, Problem> {
     let query = query::read_groups(text.as_deref().unwrap_or_default())?;
-    app.fleet.survey_names(&actor, &query).await.map(Json)
+    app.fleet
+        .survey_names(&caller.principal, &query)
+        .await
+        .map(Json)
 }

@@ -9,11 +9,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::enrolment::invalid;
 use super::join::still_may;
-use crate::actor::Actor;
 use crate::app::App;
+use crate::caller::Caller;
 use crate::enrolment::{Found, INVITATION_LASTS};
 use crate::extract;
-use crate::fleet::RequestId;
 use crate::labels::Labels;
 use crate::openapi::OwnProblem;
 use crate::problem::Problem;
@@ -82,9 +81,9 @@ pub struct InvitationPath {
 #[utoipa::path(get, path = "/invitations", tag = "Fleet", responses((status = 200, description = "The invitations", body = InvitationList), OwnProblem))]
 pub async fn list_invitations(
     State(app): State<App>,
-    actor: Actor,
+    caller: Caller,
 ) -> Result<Json<InvitationList>, Problem> {
-    let mut found = app.fleet.invitations(&actor).await?;
+    let mut found = app.fleet.invitations(&caller.principal).await?;
     found.retain(|found| still_may(&app, &found.invitation).is_ok());
     Ok(Json(InvitationList {
         items: found.into_iter().map(PendingInvitation::from).collect(),
@@ -98,13 +97,15 @@ pub async fn list_invitations(
     responses((status = 200, description = "The invitation is void", body = WithdrawnInvitation), OwnProblem))]
 pub async fn withdraw_invitation(
     State(app): State<App>,
-    actor: Actor,
-    request_id: RequestId,
+    caller: Caller,
     extract::Path(InvitationPath { invitation_id }): extract::Path<InvitationPath>,
 ) -> Result<Json<WithdrawnInvitation>, Problem> {
     let id = invitation_id.parse::<SessionKey>();
     let id = id.map_err(|error| invalid("invitation_id", &error))?;
-    let (operation_id, cluster) = app.fleet.withdraw(&actor, &request_id, &id).await?;
+    let (operation_id, cluster) = app
+        .fleet
+        .withdraw(&caller.principal, &caller.source, &id)
+        .await?;
     Ok(Json(WithdrawnInvitation {
         operation_id,
         cluster,

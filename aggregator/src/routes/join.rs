@@ -1,6 +1,5 @@
 //! `POST /clusters/{cluster}/invite` and `POST /join/{token}`: one command, good once, that joins a cluster.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Json;
@@ -13,19 +12,18 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::enrolment::{ClusterPath, agent};
-use crate::actor::Actor;
 use crate::app::App;
+use crate::caller::{Caller, Source};
 use crate::client_address::ClientAddress;
 use crate::enrolment::{EnrolmentError, Given, INVITATION_LASTS, ImageName, Invitation};
 use crate::extract;
-use crate::fleet::{RequestId, may_label};
+use crate::fleet::may_label;
 use crate::grants::Grants;
 use crate::labels::Labels;
 use crate::openapi::OwnProblem;
 use crate::problem::{Problem, ProblemCode};
 use crate::sessions::Token;
 use crate::sign_in::too_often;
-use crate::users::User;
 
 /// Where links lead; what comes after it is secret.
 pub(super) const PREFIX: &str = "/join/";
@@ -78,17 +76,24 @@ pub struct JoinPath {
     responses((status = 200, description = "The command, once", body = InvitedCluster), OwnProblem))]
 pub async fn invite_cluster(
     State(app): State<App>,
-    actor: Actor,
-    request_id: RequestId,
+    caller: Caller,
     extract::Path(ClusterPath { cluster }): extract::Path<ClusterPath>,
     extract::Json(body): extract::Json<InviteBody>,
 ) -> Result<Json<InvitedCluster>, Problem> {
     let agent = agent(&app, body.nats_url, body.image)?;
     let public_url = app.links.url()?;
     let expires_at = Timestamp::now() + INVITATION_LASTS;
+    let invitation = Invitation {
+        cluster: cluster.clone(),
+        agent,
+        labels: body.labels,
+        by: caller.principal.user.clone(),
+        credential: caller.password_fingerprint(),
+        generation: 0,
+    };
     let invited = app
         .fleet
-        .invite(&actor, &request_id, &cluster, agent, body.labels);
+        .invite(&caller.principal, &caller.source, invitation);
     let (operation_id, token) = invited.await?;
     let url = public_url.of_path(&format!("{PREFIX}{}", token.expose()));
     Ok(Json(InvitedCluster {
@@ -108,7 +113,7 @@ pub async fn invite_cluster(
 pub async fn join_cluster(
     State(app): State<App>,
     ClientAddress(address): ClientAddress,
-    request_id: RequestId,
+    Source(source): Source,
     extract::Path(JoinPath { token }): extract::Path<JoinPath>,
 ) -> Result<impl IntoResponse, Problem> {
     let attempts = &app.identity.attempts;
@@ -124,7 +129,7 @@ pub async fn join_cluster(
     }
     let found = found?;
     still_may(&app, &found.invitation)?;
-    let joined = app.fleet.join(found, &request_id, address);
+    let joined = app.fleet.join(found, &source);
     let (Invitation { cluster, agent, .. }, enrolled) = joined.await?;
     let Given::Credentials(credentials) = &enrolled.given else {
         return Err(Problem::new(
@@ -145,14 +150,11 @@ pub(super) fn still_may(app: &App, invitation: &Invitation) -> Result<(), Proble
         credential,
         ..
     } = invitation;
-    let grants = |user: &User| Grants::new(Arc::clone(&user.grants), app.fleet.current_labels());
     let may = |grants: &Grants| {
         grants.may(Right::Enroll, cluster, None) && (labels.is_empty() || may_label(grants))
     };
-    match app.identity.users.current().find(by) {
-        Some(user) if may(&grants(&user)) && user.password_hash.fingerprint() == *credential => {
-            Ok(())
-        }
+    match app.identity.users.current().find_with(by, credential) {
+        Some(user) if may(&user.grants_with(app.fleet.current_labels())) => Ok(()),
         _ => Err(EnrolmentError::InvitationUnknown.into()),
     }
 }

@@ -11,13 +11,13 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::audit::page;
 use super::rollouts::Where;
-use crate::actor::Actor;
 use crate::app::App;
 use crate::audit::{AuditFilter, AuditPage};
+use crate::caller::Caller;
 use crate::event_stream;
 use crate::extract::{self, Path, Query};
 use crate::problem::{Problem, ProblemCode};
-use crate::sessions::Stream;
+use crate::stream_quota::Stream;
 
 /// Whose log.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -64,11 +64,11 @@ pub enum LogAnswer {
     responses((status = 200, description = "The lines", body = LogAnswer), Problem))]
 pub async fn read_log(
     State(app): State<App>,
-    actor: Actor,
+    caller: Caller,
     extract::Json(body): extract::Json<LogBody>,
 ) -> Result<Json<LogAnswer>, Problem> {
     let Some(deployment_name) = body.deployment_name else {
-        return activity(&app, &actor, body)
+        return activity(&app, &caller, body)
             .await
             .map(LogAnswer::Activity)
             .map(Json);
@@ -91,11 +91,11 @@ pub async fn read_log(
         previous: body.previous,
         follow: false,
     };
-    let reply = app.fleet.ask(&actor, &cluster, &request).await?;
+    let reply = app.fleet.ask(&caller.principal, &cluster, &request).await?;
     Ok(Json(LogAnswer::Log(reply)))
 }
 
-async fn activity(app: &App, actor: &Actor, body: LogBody) -> Result<AuditPage, Problem> {
+async fn activity(app: &App, caller: &Caller, body: LogBody) -> Result<AuditPage, Problem> {
     let pods_only = [
         ("pod", body.pod.is_some()),
         ("container", body.container.is_some()),
@@ -112,7 +112,7 @@ async fn activity(app: &App, actor: &Actor, body: LogBody) -> Result<AuditPage, 
         namespace: body.namespace,
         ..AuditFilter::default()
     };
-    page(app, actor, &filter, body.tail.unwrap_or(100), None).await
+    page(app, caller, &filter, body.tail.unwrap_or(100), None).await
 }
 
 /// From where on.
@@ -140,7 +140,7 @@ pub struct Since {
     responses((status = 200, description = "Events: the lines", content_type = "text/event-stream", body = LogChunk), Problem))]
 pub async fn watch_log(
     State(app): State<App>,
-    actor: Actor,
+    caller: Caller,
     Path(target): Path<Where>,
     Query(since): Query<Since>,
 ) -> Result<Response, Problem> {
@@ -155,9 +155,12 @@ pub async fn watch_log(
         previous: false,
         follow: true,
     };
-    let permit = actor.open(Stream::Log)?;
-    let mut log = app.fleet.follow(&actor, &target.cluster, &request).await?;
-    Ok(event_stream::respond(&app, &actor, |events| async move {
+    let permit = caller.acquire(Stream::Log)?;
+    let mut log = app
+        .fleet
+        .follow(&caller.principal, &target.cluster, &request)
+        .await?;
+    Ok(event_stream::respond(&app, &caller, |events| async move {
         let _permit = permit;
         loop {
             let chunk = match log.next().await {

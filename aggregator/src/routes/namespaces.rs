@@ -7,8 +7,8 @@ use bus_schema::{ClusterName, Page, Right};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::actor::Actor;
 use crate::app::App;
+use crate::caller::Caller;
 use crate::extract::{Path, Query};
 use crate::problem::Problem;
 
@@ -40,17 +40,17 @@ pub struct Paging {
     responses((status = 200, description = "The namespaces", body = Page<NamespaceSummary>), Problem))]
 pub async fn list_namespaces(
     State(app): State<App>,
-    actor: Actor,
+    caller: Caller,
     Path(Where { cluster }): Path<Where>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<NamespaceSummary>>, Problem> {
-    let grants = &actor.grants;
+    let grants = &caller.principal.grants;
     let request = ListNamespaces {
         namespaces: (!grants.sees_all_of(&cluster)).then(|| grants.namespaces(&cluster)),
         limit: paging.limit,
         next: paging.next,
     };
-    let mut page = app.fleet.ask(&actor, &cluster, &request).await?;
+    let mut page = app.fleet.ask(&caller.principal, &cluster, &request).await?;
     // Whatever the agent makes of the patterns: nothing else is shown, nor named by the cursor.
     page.items
         .retain(|item| grants.may(Right::Read, &cluster, Some(&item.namespace)));

@@ -7,8 +7,8 @@ use bus_schema::verb::{ListPods, PodSummary};
 
 use super::namespaces::Paging;
 use super::rollouts::Where;
-use crate::actor::Actor;
 use crate::app::App;
+use crate::caller::Caller;
 use crate::extract::{Path, Query};
 use crate::problem::Problem;
 
@@ -17,7 +17,7 @@ use crate::problem::Problem;
     responses((status = 200, description = "The pods", body = Page<PodSummary>), Problem))]
 pub async fn list_pods(
     State(app): State<App>,
-    actor: Actor,
+    caller: Caller,
     Path(target): Path<Where>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<PodSummary>>, Problem> {
@@ -28,7 +28,7 @@ pub async fn list_pods(
         next: paging.next,
     };
     app.fleet
-        .ask(&actor, &target.cluster, &request)
+        .ask(&caller.principal, &target.cluster, &request)
         .await
         .map(Json)
 }

@@ -7,10 +7,10 @@ use bus_schema::{ClusterName, Guard, Namespace, WorkloadName};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::actor::Actor;
 use crate::app::App;
+use crate::caller::Caller;
 use crate::extract;
-use crate::fleet::{Done, RequestId};
+use crate::fleet::Done;
 use crate::problem::{Problem, ProblemCode};
 
 /// What to restart.
@@ -35,8 +35,7 @@ pub struct RestartBody {
     responses((status = 200, description = "What was changed; the rollout goes on", body = Done<Restarted>), Problem))]
 pub async fn restart_deployment(
     State(app): State<App>,
-    actor: Actor,
-    request_id: RequestId,
+    caller: Caller,
     extract::Json(body): extract::Json<RestartBody>,
 ) -> Result<Json<Done<Restarted>>, Problem> {
     let deployment_name = body.deployment_name.ok_or_else(|| {
@@ -53,7 +52,7 @@ pub async fn restart_deployment(
         guard: Guard::default(),
     };
     app.fleet
-        .restart(&actor, &request_id, &body.cluster, restart)
+        .restart(&caller.principal, &caller.source, &body.cluster, restart)
         .await
         .map(Json)
 }

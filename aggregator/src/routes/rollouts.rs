@@ -10,12 +10,13 @@ use bus_schema::{ClusterName, Namespace, WorkloadName};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::actor::Actor;
 use crate::app::App;
+use crate::caller::Caller;
 use crate::event_stream::{self, Events};
 use crate::extract::Path;
+use crate::principal::Principal;
 use crate::problem::Problem;
-use crate::sessions::Stream;
+use crate::stream_quota::Stream;
 
 /// The names in the path.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
@@ -48,11 +49,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
     responses((status = 200, description = "How far the rollout is", body = Rollout), Problem))]
 pub async fn get_rollout(
     State(app): State<App>,
-    actor: Actor,
+    caller: Caller,
     Path(target): Path<Where>,
 ) -> Result<Json<Rollout>, Problem> {
     app.fleet
-        .ask(&actor, &target.cluster, &target.rollout())
+        .ask(&caller.principal, &target.cluster, &target.rollout())
         .await
         .map(Json)
 }
@@ -65,23 +66,23 @@ pub async fn get_rollout(
     responses((status = 200, description = "Events: how far the rollout is, until it is over", content_type = "text/event-stream", body = Rollout), Problem))]
 pub async fn watch_rollout(
     State(app): State<App>,
-    actor: Actor,
+    caller: Caller,
     Path(target): Path<Where>,
 ) -> Result<Response, Problem> {
-    let permit = actor.open(Stream::Rollout)?;
+    let permit = caller.acquire(Stream::Rollout)?;
     // Asked once before the stream begins, so that a wrong name is an ordinary error.
     let first = app
         .fleet
-        .ask(&actor, &target.cluster, &target.rollout())
+        .ask(&caller.principal, &target.cluster, &target.rollout())
         .await?;
-    let (watcher, asked) = (actor.clone(), app.clone());
-    Ok(event_stream::respond(&app, &actor, |events| async move {
+    let (watcher, asked) = (caller.principal.clone(), app.clone());
+    Ok(event_stream::respond(&app, &caller, |events| async move {
         let _permit = permit;
         follow(&asked, &watcher, &target, first, &events).await;
     }))
 }
 
-async fn follow(app: &App, actor: &Actor, target: &Where, first: Rollout, events: &Events) {
+async fn follow(app: &App, principal: &Principal, target: &Where, first: Rollout, events: &Events) {
     let mut looks = tokio::time::interval(LOOK_EVERY);
     let mut shown = None;
     let mut seen = Ok(first);
@@ -106,7 +107,7 @@ async fn follow(app: &App, actor: &Actor, target: &Where, first: Rollout, events
         looks.tick().await;
         seen = app
             .fleet
-            .ask(actor, &target.cluster, &target.rollout())
+            .ask(principal, &target.cluster, &target.rollout())
             .await;
     }
 }

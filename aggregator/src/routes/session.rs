@@ -11,11 +11,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::actor::{Actor, Presented};
 use crate::app::App;
+use crate::authentication::PresentedCredential;
+use crate::caller::Caller;
 use crate::client_address::ClientAddress;
 use crate::grants::Grant;
 use crate::openapi::OwnProblem;
+use crate::principal::Principal;
 use crate::problem::Problem;
 use crate::sign_in::{self, Credentials};
 
@@ -63,7 +65,7 @@ pub async fn login(
         lasts,
         device,
     } = signed_in;
-    let session = app.identity.cookie.holding(&token, lasts);
+    let session = app.cookie.holding(&token, lasts);
     let cookies = [Some(session), device].into_iter().flatten();
     let cookies = cookies.map(|cookie| (SET_COOKIE, cookie.to_string()));
     let signed_in = SignedIn {
@@ -86,12 +88,14 @@ pub async fn logout(
     request: Request,
 ) -> Result<(StatusCode, CookieJar), Problem> {
     let (mut parts, _) = request.into_parts();
-    let actor = Actor::from_request_parts(&mut parts, &app).await.ok();
-    let token = Presented::by(&headers, app.identity.cookie).and_then(Presented::token);
+    let caller = Caller::from_request_parts(&mut parts, &app).await.ok();
+    let token = PresentedCredential::in_headers(&headers, app.cookie);
+    let token = token.and_then(PresentedCredential::token);
     if let Some(token) = token {
-        sign_in::sign_out(&app, &token, actor.as_ref(), address).await?;
+        let user = caller.as_ref().map(|caller| &*caller.principal.user);
+        sign_in::sign_out(&app, &token, user, address).await?;
     }
-    let emptied = CookieJar::new().add(app.identity.cookie.emptied());
+    let emptied = CookieJar::new().add(app.cookie.emptied());
     Ok((StatusCode::NO_CONTENT, emptied))
 }
 
@@ -128,20 +132,20 @@ pub struct MySession {
     get, path = "/me", tag = "Session", operation_id = "me",
     responses((status = 200, description = "The user of this session", body = Me), OwnProblem),
 )]
-pub async fn me(actor: Actor) -> Json<Me> {
-    let grants = actor.grants.as_slice().iter().map(|grant| MyGrant {
+pub async fn me(caller: Caller) -> Json<Me> {
+    let Principal { user, grants, .. } = caller.principal;
+    let shown = grants.as_slice().iter().map(|grant| MyGrant {
         grant: grant.clone(),
-        labelled_clusters: actor
-            .grants
+        labelled_clusters: grants
             .labelled_clusters(grant)
             .map(|clusters| clusters.cloned().collect()),
     });
     Json(Me {
-        grants: grants.collect(),
+        grants: shown.collect(),
         session: MySession {
-            created_at: actor.session().created_at,
+            created_at: caller.credential_created_at,
         },
-        user: actor.user,
+        user,
     })
 }
 

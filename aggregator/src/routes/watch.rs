@@ -7,12 +7,13 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::fleet::query::{patterns, wrong};
-use crate::actor::Actor;
 use crate::app::App;
+use crate::caller::Caller;
 use crate::event_stream;
 use crate::openapi::OwnProblem;
+use crate::principal::Principal;
 use crate::problem::Problem;
-use crate::sessions::Stream;
+use crate::stream_quota::Stream;
 use crate::watch::{SelectedClusters, View};
 
 /// Watch the whole fleet
@@ -35,15 +36,19 @@ use crate::watch::{SelectedClusters, View};
     responses((status = 200, description = "Events: what changes", content_type = "text/event-stream", body = String), OwnProblem))]
 pub async fn watch_fleet(
     State(app): State<App>,
-    actor: Actor,
+    caller: Caller,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let view = view(&app, &actor, query.as_deref().unwrap_or_default())?;
-    let permit = actor.open(Stream::Fleet)?;
+    let view = view(
+        &app,
+        &caller.principal,
+        query.as_deref().unwrap_or_default(),
+    )?;
+    let permit = caller.acquire(Stream::Fleet)?;
     let last_id = headers.get("last-event-id").map(|id| id.as_bytes());
     let mut reader = app.fleet.watch(view, last_id);
-    Ok(event_stream::respond(&app, &actor, |events| async move {
+    Ok(event_stream::respond(&app, &caller, |events| async move {
         let _permit = permit;
         loop {
             events.tell(reader.next().await).await;
@@ -51,9 +56,9 @@ pub async fn watch_fleet(
     }))
 }
 
-fn view(app: &App, actor: &Actor, query: &str) -> Result<View, Problem> {
+fn view(app: &App, principal: &Principal, query: &str) -> Result<View, Problem> {
     let mut view = View {
-        grants: Arc::clone(&actor.grants),
+        grants: Arc::clone(&principal.grants),
         clusters: Vec::new(),
         selected: None,
         namespaces: Vec::new(),

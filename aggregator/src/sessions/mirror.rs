@@ -4,57 +4,39 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-
 use super::{Session, SessionKey};
+use crate::credential::CredentialLifetime;
 use crate::store::WatchEvent;
 
-/// A session that has not ended, and the news when it does.
+/// A session, and until when it goes on.
 #[derive(Debug)]
-pub struct Live {
+pub struct SessionHandle {
     /// What stands in the bucket.
     pub session: Session,
+    /// Until the bucket says that it has ended; also if that does not get through no longer than sessions last, from when it was first seen here.
+    pub lifetime: CredentialLifetime,
     revision: u64,
-    /// When it is over at the latest, also if the bucket's own word does not get through: counted from when it was first seen
-    /// here, on a clock that nobody can set.
-    until: Instant,
-    ended: CancellationToken,
 }
 
-impl Live {
-    /// Comes when the session is over.
-    pub async fn ended(&self) {
-        tokio::select! {
-            () = self.ended.cancelled() => {}
-            () = tokio::time::sleep_until(self.until) => {}
-        }
-    }
-
-    fn is_over(&self) -> bool {
-        self.ended.is_cancelled() || self.until <= Instant::now()
-    }
-}
-
-type Map = HashMap<SessionKey, Arc<Live>>;
+type Map = HashMap<SessionKey, Arc<SessionHandle>>;
 
 #[derive(Debug)]
 pub(super) struct Mirror {
     lasts: Duration,
-    live: RwLock<Map>,
+    sessions: RwLock<Map>,
 }
 
 impl Mirror {
     pub(super) fn new(lasts: Duration) -> Self {
         Self {
             lasts,
-            live: RwLock::default(),
+            sessions: RwLock::default(),
         }
     }
 
-    pub(super) fn find(&self, key: &SessionKey) -> Option<Arc<Live>> {
-        let live = self.read().get(key).cloned()?;
-        (!live.is_over()).then_some(live)
+    pub(super) fn find(&self, key: &SessionKey) -> Option<Arc<SessionHandle>> {
+        let handle = self.read().get(key).cloned()?;
+        (!handle.lifetime.is_over()).then_some(handle)
     }
 
     /// Takes in what the bucket says.
@@ -82,38 +64,37 @@ impl Mirror {
         {
             return;
         }
-        let live = Live {
+        let handle = SessionHandle {
             session,
+            lifetime: CredentialLifetime::starting_now(self.lasts),
             revision,
-            until: Instant::now() + self.lasts,
-            ended: CancellationToken::new(),
         };
-        if let Some(before) = map.insert(key, Arc::new(live)) {
-            before.ended.cancel();
+        if let Some(before) = map.insert(key, Arc::new(handle)) {
+            before.lifetime.revoke();
         }
     }
 
     /// Ends a session by this replica's own word. It stays on the list as ended, so that an echo of its beginning, still under way
     /// from the bucket, does not bring it back; the bucket's word of its end will take it off.
     pub(super) fn end(&self, key: &SessionKey) {
-        if let Some(live) = self.read().get(key) {
-            live.ended.cancel();
+        if let Some(handle) = self.read().get(key) {
+            handle.lifetime.revoke();
         }
     }
 
     /// Ends a session by the bucket's word: nothing about it can follow.
     pub(super) fn forget(&self, key: &SessionKey) {
-        if let Some(live) = self.write().remove(key) {
-            live.ended.cancel();
+        if let Some(handle) = self.write().remove(key) {
+            handle.lifetime.revoke();
         }
     }
 
     /// Ends all that `keep` does not name.
     pub(super) fn retain(&self, keep: impl Fn(&SessionKey, u64) -> bool) {
-        self.write().retain(|key, live| {
-            let kept = keep(key, live.revision) && !live.is_over();
+        self.write().retain(|key, handle| {
+            let kept = keep(key, handle.revision) && !handle.lifetime.is_over();
             if !kept {
-                live.ended.cancel();
+                handle.lifetime.revoke();
             }
             kept
         });
@@ -124,20 +105,22 @@ impl Mirror {
         let map = self.read();
         let mut of_user: Vec<_> = map
             .iter()
-            .filter(|(_, live)| live.session.user == user && !live.is_over())
+            .filter(|(_, handle)| handle.session.user == user && !handle.lifetime.is_over())
             .collect();
-        of_user.sort_by_key(|(_, live)| std::cmp::Reverse(live.revision));
+        of_user.sort_by_key(|(_, handle)| std::cmp::Reverse(handle.revision));
         let beyond = of_user.into_iter().skip(stay);
         beyond.map(|(key, _)| key.clone()).collect()
     }
 
     // A panic while it was held leaves no map half-changed: each change is one call.
     fn read(&self) -> RwLockReadGuard<'_, Map> {
-        self.live.read().unwrap_or_else(PoisonError::into_inner)
+        self.sessions.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Map> {
-        self.live.write().unwrap_or_else(PoisonError::into_inner)
+        self.sessions
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -163,10 +146,10 @@ mod tests {
     async fn a_session_is_over_when_it_is_old_whatever_the_bucket_says() {
         let mirror = Mirror::new(LASTS);
         mirror.put(key("a"), 1, session("ana"));
-        let live = mirror.find(&key("a")).unwrap();
+        let handle = mirror.find(&key("a")).unwrap();
         tokio::time::advance(LASTS - Duration::from_secs(1)).await;
         assert!(mirror.find(&key("a")).is_some());
-        live.ended().await;
+        handle.lifetime.ended().await;
         assert!(mirror.find(&key("a")).is_none());
     }
 
@@ -174,9 +157,9 @@ mod tests {
     async fn an_echo_does_not_bring_back_what_was_ended_here() {
         let mirror = Mirror::new(LASTS);
         mirror.put(key("a"), 1, session("ana"));
-        let live = mirror.find(&key("a")).unwrap();
+        let handle = mirror.find(&key("a")).unwrap();
         mirror.end(&key("a"));
-        live.ended().await;
+        handle.lifetime.ended().await;
         mirror.put(key("a"), 1, session("ana"));
         assert!(mirror.find(&key("a")).is_none());
     }
@@ -185,9 +168,9 @@ mod tests {
     async fn an_echo_of_a_beginning_ends_nothing() {
         let mirror = Mirror::new(LASTS);
         mirror.put(key("a"), 1, session("ana"));
-        let live = mirror.find(&key("a")).unwrap();
+        let handle = mirror.find(&key("a")).unwrap();
         mirror.put(key("a"), 1, session("ana"));
-        assert!(!live.is_over());
+        assert!(!handle.lifetime.is_over());
     }
 
     #[tokio::test]
@@ -200,7 +183,7 @@ mod tests {
             mirror.find(&key("b")).unwrap(),
         );
         mirror.retain(|key, _| key.as_str() == "b");
-        assert!(a.is_over() && !b.is_over());
+        assert!(a.lifetime.is_over() && !b.lifetime.is_over());
         assert!(mirror.find(&key("a")).is_none());
     }
 

@@ -68,10 +68,12 @@ async fn a_session_holds_at_once_and_ends_at_once_on_every_replica() {
     assert_eq!(here.find(&token).unwrap().session.user, "ana");
     soon("seen by the other replica", &there, &token, true).await;
 
-    let live = there.find(&token).unwrap();
+    let handle = there.find(&token).unwrap();
     here.revoke(&token).await.unwrap();
     assert!(here.find(&token).is_none());
-    tokio::time::timeout(SOON, live.ended()).await.unwrap();
+    tokio::time::timeout(SOON, handle.lifetime.ended())
+        .await
+        .unwrap();
     assert!(there.find(&token).is_none());
     here.revoke(&token).await.unwrap();
 }
@@ -162,13 +164,15 @@ async fn what_ended_without_a_word_while_a_replica_was_cut_off_is_forgotten() {
     let mut bus = bus().await;
     let sessions = bus.replica().await;
     let (token, _) = sessions.create(&ana()).await.unwrap();
-    let live = sessions.find(&token).unwrap();
+    let handle = sessions.find(&token).unwrap();
 
     // The bucket vanishes with the server, as when its disk is replaced.
     bus.server.kill().await.unwrap();
     std::fs::remove_dir_all(bus.dir.path().join("jetstream")).unwrap();
     bus.server.restart().await.unwrap();
-    tokio::time::timeout(SOON, live.ended()).await.unwrap();
+    tokio::time::timeout(SOON, handle.lifetime.ended())
+        .await
+        .unwrap();
     assert!(sessions.find(&token).is_none());
 
     let signed_in = condition::met("signed in to the new bucket", SOON, async || {
@@ -194,8 +198,10 @@ async fn a_session_that_came_of_age_ends_by_the_word_of_the_bucket() {
     tokio::spawn(watch.run(None, move |event| watching.apply(event)));
     sessions.mirror = mirror;
     let (token, _) = sessions.create(&ana()).await.unwrap();
-    let live = sessions.find(&token).unwrap();
-    tokio::time::timeout(SOON, live.ended()).await.unwrap();
+    let handle = sessions.find(&token).unwrap();
+    tokio::time::timeout(SOON, handle.lifetime.ended())
+        .await
+        .unwrap();
     assert!(sessions.find(&token).is_none());
 }
 

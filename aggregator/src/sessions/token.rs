@@ -6,6 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
+use crate::credential::CredentialId;
+
 /// Lets a token be recognised wherever it has leaked to, also by scanners for secrets.
 const PREFIX: &str = "mca_";
 
@@ -62,6 +64,12 @@ impl SessionKey {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Names the session without its token.
+    #[must_use]
+    pub fn credential_id(&self) -> CredentialId {
+        CredentialId::new("session", &self.0)
     }
 }
 

@@ -10,3 +10,4 @@ mod records;
 mod refused;
 mod service;
 mod sessions;
+mod streams;

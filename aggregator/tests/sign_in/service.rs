@@ -13,6 +13,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::response::Response;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -117,12 +118,10 @@ impl Site {
 }
 
 impl Service {
-    /// Sends a request as from this address.
-    pub async fn send_from(&self, address: [u8; 4], mut request: Request<Body>) -> Answer {
-        let peer = SocketAddr::from((address, 50_000));
-        request.extensions_mut().insert(ConnectInfo(peer));
-        let response = self.router.clone().oneshot(request).await;
-        let (parts, body) = response.expect("the router always answers").into_parts();
+    /// Sends a request as from this address, and reads the answer whole.
+    pub async fn send_from(&self, address: [u8; 4], request: Request<Body>) -> Answer {
+        let response = self.open_from(address, request).await;
+        let (parts, body) = response.into_parts();
         let bytes = body.collect().await.expect("the body is read").to_bytes();
         let text = || Value::String(String::from_utf8_lossy(&bytes).into_owned());
         Answer {
@@ -130,6 +129,18 @@ impl Service {
             headers: parts.headers,
             body: serde_json::from_slice(&bytes).unwrap_or_else(|_| text()),
         }
+    }
+
+    async fn open_from(&self, address: [u8; 4], mut request: Request<Body>) -> Response {
+        let peer = SocketAddr::from((address, 50_000));
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let response = self.router.clone().oneshot(request).await;
+        response.expect("the router always answers")
+    }
+
+    /// Sends a request and leaves the body of the answer unread: a stream stays open for as long as that lives.
+    pub async fn open(&self, request: Request<Body>) -> Response {
+        self.open_from([127, 0, 0, 1], request).await
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {

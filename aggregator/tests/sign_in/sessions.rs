@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aggregator::actor::Actor;
+use aggregator::caller::Caller;
 use axum::extract::{ConnectInfo, FromRequestParts as _};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -203,13 +203,13 @@ async fn sign_ins_and_sign_outs_stand_in_the_audit() {
 }
 
 /// Who makes a call with this token.
-async fn actor(service: &Service, token: &str) -> Actor {
+async fn caller(service: &Service, token: &str) -> Caller {
     let (mut parts, _) = bearer("GET", "/watch", token).into_parts();
     parts
         .extensions
         .insert(ConnectInfo(std::net::SocketAddr::from(([127, 0, 0, 1], 1))));
-    let actor = Actor::from_request_parts(&mut parts, &service.app).await;
-    actor.unwrap_or_else(|refused| panic!("{refused:?}"))
+    let caller = Caller::from_request_parts(&mut parts, &service.app).await;
+    caller.unwrap_or_else(|refused| panic!("{refused:?}"))
 }
 
 /// A10: what a stream waits for.
@@ -220,10 +220,10 @@ async fn cut_off_by(change: impl FnOnce(&mut Value)) -> bool {
     let site = Site::start().await;
     let service = site.service().await;
     let token = service.token("ana").await;
-    let actor = actor(&service, &token).await;
-    assert!(futures::poll!(std::pin::pin!(actor.revoked())).is_pending());
+    let caller = caller(&service, &token).await;
+    assert!(futures::poll!(std::pin::pin!(caller.revocation.revoked())).is_pending());
     site.edit(change);
-    let cut_off = tokio::time::timeout(CUT_OFF_WITHIN, actor.revoked());
+    let cut_off = tokio::time::timeout(CUT_OFF_WITHIN, caller.revocation.revoked());
     cut_off.await.expect("cut off in time");
     service.me(&token).await.status.is_success()
 }
@@ -255,10 +255,10 @@ async fn a10_a_sign_out_on_another_replica_cuts_a_stream_off() {
     let site = Site::start().await;
     let (service, other) = (site.service().await, site.service().await);
     let token = service.token("ana").await;
-    let actor = actor(&service, &token).await;
+    let caller = caller(&service, &token).await;
     other.until_known(&token, true).await;
     other.send(bearer("POST", "/logout", &token)).await;
-    let cut_off = tokio::time::timeout(CUT_OFF_WITHIN, actor.revoked());
+    let cut_off = tokio::time::timeout(CUT_OFF_WITHIN, caller.revocation.revoked());
     cut_off.await.expect("cut off in time");
 }
 
@@ -267,12 +267,12 @@ async fn a_change_for_others_cuts_nobody_off() {
     let site = Site::start().await;
     let service = site.service().await;
     let token = service.token("ana").await;
-    let actor = actor(&service, &token).await;
+    let caller = caller(&service, &token).await;
     let mut changes = service.app.identity.users.subscribe();
     site.edit(|users| {
         users.as_object_mut().expect("users").remove("bob");
     });
     let read = changes.wait_for(|directory| directory.find("bob").is_none());
     drop(tokio::time::timeout(PATIENCE, read).await.unwrap().unwrap());
-    assert!(futures::poll!(std::pin::pin!(actor.revoked())).is_pending());
+    assert!(futures::poll!(std::pin::pin!(caller.revocation.revoked())).is_pending());
 }

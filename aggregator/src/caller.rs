@@ -1,0 +1,142 @@
+//! Who makes a call, from where, and until when. A handler that takes a [`Caller`] cannot be called by nobody.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::{HeaderValue, header, request::Parts};
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+
+use crate::app::App;
+use crate::authentication::{Authenticated, Revocation};
+use crate::client_address::ClientAddress;
+use crate::password::UserKey;
+use crate::principal::Principal;
+use crate::problem::{Problem, ProblemCode};
+use crate::request_source::RequestSource;
+use crate::stream_quota::{QuotaExceeded, Stream, StreamPermit, StreamQuota};
+use crate::users::User;
+
+/// Somebody who was authenticated.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Who acts, with what was granted at the time of the call.
+    pub principal: Principal,
+    /// From where.
+    pub source: RequestSource,
+    /// When that ends.
+    pub revocation: Revocation,
+    /// Since when the credential of the call is there.
+    pub credential_created_at: Timestamp,
+    user: Arc<User>,
+    quota: Arc<StreamQuota>,
+}
+
+impl Caller {
+    fn new(authenticated: Authenticated, source: RequestSource, app: &App) -> Self {
+        let Authenticated {
+            principal,
+            user,
+            created_at,
+            lifetime,
+        } = authenticated;
+        let (users, labels) = (app.identity.users.subscribe(), app.fleet.labels());
+        let grants = Arc::clone(&principal.grants);
+        Self {
+            revocation: Revocation::new(Arc::clone(&user), grants, lifetime, users, labels),
+            principal,
+            source,
+            credential_created_at: created_at,
+            user,
+            quota: Arc::clone(&app.identity.stream_quota),
+        }
+    }
+
+    /// A key that this user alone has, in all replicas, until the password changes.
+    #[must_use]
+    pub fn key(&self, purpose: &str) -> UserKey {
+        UserKey::derive(&self.user.name, &self.user.password_hash, purpose)
+    }
+
+    /// By which another password is noticed.
+    #[must_use]
+    pub fn password_fingerprint(&self) -> String {
+        self.user.password_hash.fingerprint()
+    }
+
+    /// A permit for one more stream.
+    ///
+    /// # Errors
+    /// [`ProblemCode::RateLimited`] when the user, or everybody together, has as many as they may.
+    pub fn acquire(&self, stream: Stream) -> Result<StreamPermit, Problem> {
+        let permit = self.quota.acquire(stream, &self.principal.user);
+        permit.map_err(Problem::from)
+    }
+}
+
+impl From<QuotaExceeded> for Problem {
+    fn from(error: QuotaExceeded) -> Self {
+        Self::new(ProblemCode::RateLimited, error.to_string())
+    }
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Unauthenticated;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Unauthenticated> {
+        let Source(source) = Source::from_request_parts(parts, app).await?;
+        let authenticated = app.authenticators.authenticate(parts).await;
+        let authenticated = authenticated.ok_or_else(|| Unauthenticated(missing()))?;
+        Ok(Self::new(authenticated, source, app))
+    }
+}
+
+/// Where a call comes from, whoever makes it.
+#[derive(Debug, Clone)]
+pub struct Source(pub RequestSource);
+
+impl FromRequestParts<App> for Source {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let ClientAddress(address) = ClientAddress::from_request_parts(parts, app).await?;
+        // Set by the outermost middleware.
+        let id = parts.headers.get("x-request-id");
+        let id = id.and_then(|id| id.to_str().ok());
+        Ok(Self(RequestSource {
+            address: Some(address),
+            request_id: id.map(ToOwned::to_owned),
+        }))
+    }
+}
+
+/// The same words whatever is wrong with a credential: who tries some learns nothing.
+fn missing() -> Problem {
+    Problem::new(
+        ProblemCode::Unauthenticated,
+        "sign in with POST /login and send the token as the header Authorization: Bearer",
+    )
+}
+
+/// The call needs somebody who is signed in.
+#[derive(Debug)]
+pub struct Unauthenticated(Problem);
+
+impl From<Problem> for Unauthenticated {
+    fn from(problem: Problem) -> Self {
+        Self(problem)
+    }
+}
+
+impl IntoResponse for Unauthenticated {
+    fn into_response(self) -> Response {
+        let scheme = HeaderValue::from_static("Bearer");
+        let challenge = (self.0.code == ProblemCode::Unauthenticated)
+            .then_some([(header::WWW_AUTHENTICATE, scheme)]);
+        let mut response = self.0.into_response();
+        for (name, value) in challenge.into_iter().flatten() {
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+}

@@ -1,0 +1,146 @@
+//! Proxies whose word about their clients is believed, and the networks that addresses belong to.
+
+use std::collections::HashSet;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::http::HeaderMap;
+use ipnet::IpNet;
+
+/// Peers that are named in the log for a header that is not believed. More than one, so that a stranger who sends the header first does
+/// not keep the ingress from being named; not all, since anybody may send it.
+const NAMED: usize = 16;
+
+/// Networks whose word about their clients is believed. None by default: the header is anybody's to write.
+#[derive(Debug, Clone, Default)]
+pub struct TrustedProxies {
+    networks: Vec<IpNet>,
+    named: Arc<Mutex<HashSet<IpAddr>>>,
+}
+
+impl TrustedProxies {
+    /// These networks.
+    #[must_use]
+    pub fn new(networks: Vec<IpNet>) -> Self {
+        Self {
+            networks,
+            named: Arc::default(),
+        }
+    }
+
+    /// Whether a proxy of ours has this address.
+    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.networks
+            .iter()
+            .any(|network| network.contains(&address))
+    }
+
+    /// Whether this peer is to be named in the log: it says for whom it calls, is not believed, and has not been named before.
+    pub(crate) fn is_to_be_named(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+        let peer = peer.to_canonical();
+        if self.trusts(peer) || !headers.contains_key("x-forwarded-for") {
+            return false;
+        }
+        let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+        named.len() < NAMED && named.insert(peer)
+    }
+
+    /// Each proxy appends whom it was called by, so the list is read from its end, for as long as the proxies are ours.
+    pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let mut client = peer.to_canonical();
+        let lists = headers.get_all("x-forwarded-for").into_iter().rev();
+        for list in lists {
+            for hop in list.to_str().unwrap_or_default().rsplit(',') {
+                if !self.trusts(client) {
+                    return client;
+                }
+                match address(hop.trim()) {
+                    Some(address) => client = address.to_canonical(),
+                    None => return client,
+                }
+            }
+        }
+        client
+    }
+}
+
+/// The network of an address, with so many bits. An IPv6 address in which an IPv4 address stands is that one.
+pub(crate) fn network(address: IpAddr, v4_bits: u8, v6_bits: u8) -> IpNet {
+    let address = address.to_canonical();
+    let bits = if address.is_ipv4() { v4_bits } else { v6_bits };
+    IpNet::new(address, bits).map_or(IpNet::from(address), |network| network.trunc())
+}
+
+fn address(text: &str) -> Option<IpAddr> {
+    let with_port = || text.parse().ok().map(|address: SocketAddr| address.ip());
+    text.parse().ok().or_else(with_port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(proxies: &[&str], peer: &str, forwarded: &[&str]) -> String {
+        let networks = proxies.iter().map(|text| text.parse().expect("a network"));
+        let mut headers = HeaderMap::new();
+        for list in forwarded {
+            headers.append("x-forwarded-for", list.parse().expect("a header"));
+        }
+        let proxies = TrustedProxies::new(networks.collect());
+        let peer = peer.parse().expect("an address");
+        proxies.client(peer, &headers).to_string()
+    }
+
+    #[test]
+    fn nobody_is_believed_by_default() {
+        assert_eq!(client(&[], "10.0.0.1", &["1.2.3.4"]), "10.0.0.1");
+        assert_eq!(
+            client(&["10.1.0.0/16"], "10.0.0.1", &["1.2.3.4"]),
+            "10.0.0.1"
+        );
+    }
+
+    #[test]
+    fn a_peer_that_is_not_believed_is_named_once() {
+        let proxies = TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap()]);
+        let (mut headers, plain) = (HeaderMap::new(), HeaderMap::new());
+        headers.insert("x-forwarded-for", "1.2.3.4".parse().unwrap());
+        let named = |peer: &str, headers| proxies.is_to_be_named(peer.parse().unwrap(), headers);
+        assert!(!named("192.0.2.1", &plain));
+        assert!(!named("10.0.0.1", &headers));
+        assert!(named("192.0.2.1", &headers));
+        assert!(!named("::ffff:192.0.2.1", &headers));
+        let others = (2..=200).filter(|n| named(&format!("192.0.2.{n}"), &headers));
+        assert_eq!(others.count(), NAMED - 1);
+    }
+
+    #[test]
+    fn what_a_client_says_of_itself_is_not_believed_through_a_proxy_either() {
+        let proxies = ["10.0.0.0/8"];
+        assert_eq!(
+            client(&proxies, "10.0.0.1", &["6.6.6.6, 1.2.3.4"]),
+            "1.2.3.4"
+        );
+        assert_eq!(
+            client(&proxies, "10.0.0.1", &["6.6.6.6", "1.2.3.4, 10.2.2.2"]),
+            "1.2.3.4"
+        );
+        assert_eq!(client(&proxies, "::ffff:10.0.0.1", &["1.2.3.4"]), "1.2.3.4");
+    }
+
+    #[test]
+    fn an_entry_that_is_no_address_leaves_the_last_one_that_was() {
+        let proxies = ["10.0.0.0/8", "fd00::/8"];
+        assert_eq!(
+            client(&proxies, "10.0.0.1", &["1.2.3.4, unknown"]),
+            "10.0.0.1"
+        );
+        assert_eq!(client(&proxies, "10.0.0.1", &[]), "10.0.0.1");
+        assert_eq!(
+            client(&proxies, "fd00::1", &["[2001:db8::7]:4711"]),
+            "2001:db8::7"
+        );
+        assert_eq!(client(&proxies, "fd00::1", &["1.2.3.4:80"]), "1.2.3.4");
+    }
+}
