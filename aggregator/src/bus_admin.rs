@@ -5,7 +5,7 @@ use std::path::{Path, absolute};
 
 use anyhow::Result;
 use bus_keys::{
-    CredentialName, DirectoryError, Inbox, PeopleKeys, Permit, Place, Role, private_file,
+    CredentialName, DirectoryError, Inbox, PeopleKeys, Permit, Role, ServerSettings, private_file,
     renew_aggregator,
 };
 use jiff::Timestamp;
@@ -17,7 +17,7 @@ use crate::args::{BusCreds, BusInit, BusRenew};
 /// # Errors
 /// When there are some keys already, or all and they are not to be kept, or nothing can be written.
 pub fn init(args: &BusInit) -> Result<()> {
-    let place = Place {
+    let settings = ServerSettings {
         listen: args.listen,
         store: match &args.store_dir {
             Some(dir) => absolute(dir)?,
@@ -30,8 +30,8 @@ pub fn init(args: &BusInit) -> Result<()> {
         websocket: args.websocket,
         members: args.servers.clone(),
     };
-    place.check()?;
-    match bus_keys::init(&args.dir, &place, Timestamp::now()) {
+    settings.check()?;
+    match bus_keys::init(&args.dir, &settings, Timestamp::now()) {
         Err(DirectoryError::Complete { dir }) if args.keep => {
             return say(&format!("{}: kept\n", dir.display()));
         }

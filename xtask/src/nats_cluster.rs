@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
-use bus_keys::{Member, Place};
+use bus_keys::{Member, ServerSettings};
 
 use crate::nats_server::{Keys, NatsServer, Settings, binary};
 
@@ -25,14 +25,14 @@ impl NatsCluster {
         let program = tokio::task::spawn_blocking(binary::find_or_install).await??;
         std::fs::create_dir_all(dir)?;
         let dir = dir.canonicalize()?;
-        let place = Place {
+        let settings = ServerSettings {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             store: dir.clone(),
             tls: tls.clone(),
             websocket: None,
             members: members()?,
         };
-        let keys = Arc::new(Keys::of_place(&dir, &place)?);
+        let keys = Arc::new(Keys::with_settings(&dir, &settings)?);
         let mut servers = Vec::new();
         for name in NAMES {
             let own = dir.join(name);
@@ -48,7 +48,7 @@ impl NatsCluster {
         Ok(Self {
             servers,
             keys,
-            members: place.members,
+            members: settings.members,
         })
     }
 
@@ -109,14 +109,14 @@ mod tests {
         .unwrap();
         let own = dir.path().join("foreign");
         std::fs::create_dir_all(&own).unwrap();
-        let place = Place {
+        let settings = ServerSettings {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             store: own.clone(),
             tls: None,
             websocket: None,
             members: [&members().unwrap()[..1], &ours.members[1..]].concat(),
         };
-        let keys = Arc::new(Keys::of_place(&own, &place).unwrap());
+        let keys = Arc::new(Keys::with_settings(&own, &settings).unwrap());
         let program = binary::find_or_install().unwrap();
         let config = keys.server_config(Some("n1"));
         let foreign = NatsServer::launch(program, Settings::in_dir(&own), keys, config);

@@ -123,7 +123,7 @@ fn check_size(token: &Token) -> Result<(), Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use bus_keys::{Key, Kind, Place, UserKey, init};
+    use bus_keys::{Key, Kind, ServerSettings, UserKey, init};
     use jiff::SignedDuration;
     use serde_json::json;
     use tempfile::TempDir;
@@ -135,9 +135,9 @@ mod tests {
     /// The keys of a new bus, and the tokens in its nats-server's configuration.
     fn new_bus() -> (SigningKeys, Vec<String>) {
         let dir = TempDir::new().unwrap();
-        let (bus, place) = (
+        let (bus, settings) = (
             dir.path().join("bus"),
-            Place {
+            ServerSettings {
                 listen: ([127, 0, 0, 1], 4222).into(),
                 store: dir.path().to_owned(),
                 tls: None,
@@ -145,7 +145,7 @@ mod tests {
                 members: vec![],
             },
         );
-        init(&bus, &place, now()).unwrap();
+        init(&bus, &settings, now()).unwrap();
         let keys = AggregatorKeys::open_signing_keys(&bus.join("aggregator")).unwrap();
         let config = std::fs::read_to_string(bus.join("server/bus.conf")).unwrap();
         let tokens = config.split('"').filter(|text| text.starts_with("eyJ"));

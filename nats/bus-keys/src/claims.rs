@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::scope::SigningKey;
-
-pub(crate) const UNLIMITED: i64 = -1;
+use crate::scope::{SigningKey, UNLIMITED};
 
 const VERSION: u8 = 2;
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use bus_schema::subject;
 
-use crate::mint::{Label, LabelError};
+use crate::label::{Label, LabelError};
 
 /// What parts of the system are called, in logs and on the bus: a person of such a name would be taken for one.
 const RESERVED: [&str; 6] = [

@@ -1,6 +1,5 @@
 //! A new bus: all keys, each in the directory of whoever needs it, and the configuration of its nats-server.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -11,65 +10,9 @@ use crate::directory::{AGGREGATOR, DirectoryError, Filling, Role, SYSTEM, ensure
 use crate::jwt::{Claims, Token};
 use crate::key::{Key, Kind};
 use crate::mint::{AggregatorKeys, Identity, PeopleKeys, aggregator_credentials};
-use crate::routes::{Member, RouteAuthority};
+use crate::routes::RouteAuthority;
 use crate::server_config;
-
-/// Where the nats-server will run.
-#[derive(Debug, Clone)]
-pub struct Place {
-    /// Where it listens.
-    pub listen: SocketAddr,
-    /// Its data: JetStream's store and the tokens of the accounts.
-    pub store: PathBuf,
-    /// Certificate and private key, for TLS.
-    pub tls: Option<(PathBuf, PathBuf)>,
-    /// Where it listens for WebSocket, with the same certificate. Port 0 is a free one.
-    pub websocket: Option<SocketAddr>,
-    /// The servers of a cluster; none for a single server.
-    pub members: Vec<Member>,
-}
-
-/// A bus cannot be so.
-#[derive(Debug, thiserror::Error)]
-pub enum PlaceError {
-    /// Two servers cannot agree when one of them is away.
-    #[error("--server: {0} servers are no cluster; give none, three or five, each once")]
-    TooFew(usize),
-    /// Two servers of one name or address.
-    #[error("--server: {0} stands there twice")]
-    Twice(String),
-    /// WebSocket without TLS.
-    #[error(
-        "--websocket: {0} is open to others, and there is no TLS; give --tls-cert and --tls-key"
-    )]
-    Clear(SocketAddr),
-}
-
-impl Place {
-    /// Finds what cannot work.
-    ///
-    /// # Errors
-    /// See [`PlaceError`].
-    pub fn check(&self) -> Result<(), PlaceError> {
-        if (1..3).contains(&self.members.len()) {
-            return Err(PlaceError::TooFew(self.members.len()));
-        }
-        let mut seen = std::collections::HashSet::new();
-        for member in &self.members {
-            for text in [member.name.to_string(), member.to_string()] {
-                if !seen.insert(text.clone()) {
-                    return Err(PlaceError::Twice(text));
-                }
-            }
-        }
-        match self.websocket {
-            Some(open) if self.tls.is_none() && !open.ip().is_loopback() => {
-                Err(PlaceError::Clear(open))
-            }
-            _ => Ok(()),
-        }
-    }
-}
+use crate::server_settings::ServerSettings;
 
 /// The keys of a new bus.
 #[derive(Debug, Clone)]
@@ -88,10 +31,10 @@ pub struct Bus {
 ///
 /// # Errors
 /// When `dir` has keys already, all or some of them, or cannot be written.
-pub fn init(dir: &Path, place: &Place, now: Timestamp) -> Result<Bus, DirectoryError> {
+pub fn init(dir: &Path, settings: &ServerSettings, now: Timestamp) -> Result<Bus, DirectoryError> {
     ensure_free(dir)?;
     let bus = Bus::generate();
-    bus.write(dir, place, now)?;
+    bus.write(dir, settings, now)?;
     Ok(bus)
 }
 
@@ -149,12 +92,17 @@ impl Bus {
         }
     }
 
-    fn write(&self, dir: &Path, place: &Place, now: Timestamp) -> Result<(), DirectoryError> {
+    fn write(
+        &self,
+        dir: &Path,
+        settings: &ServerSettings,
+        now: Timestamp,
+    ) -> Result<(), DirectoryError> {
         let dir_of = |role: Role| dir.join(role.dir());
         self.write_operator(&Filling::new(&dir_of(Role::Operator))?)?;
         self.write_aggregator(&Filling::new(&dir_of(Role::Aggregator))?, now)?;
         let operator = dir_of(Role::Operator);
-        self.write_servers(&dir_of(Role::Server), &operator, place, now)
+        self.write_servers(&dir_of(Role::Server), &operator, settings, now)
     }
 
     /// The configuration of the one server, or a directory for each of several.
@@ -162,7 +110,7 @@ impl Bus {
         &self,
         dir: &Path,
         operator: &Path,
-        place: &Place,
+        settings: &ServerSettings,
         now: Timestamp,
     ) -> Result<(), DirectoryError> {
         let fleet = self.fleet_token(now);
@@ -173,17 +121,17 @@ impl Bus {
             system: (&self.identity.system, &system),
             fleet: (&self.identity.fleet, &fleet),
         };
-        if place.members.is_empty() {
+        if settings.members.is_empty() {
             let filling = Filling::new(dir)?;
             filling.text("nats-server.conf", server_config::SHIPPED)?;
-            let text = server_config::of_this_bus(place, &place.store, &tokens);
+            let text = server_config::of_this_bus(settings, &settings.store, &tokens);
             return filling.text("bus.conf", &text);
         }
         let authority = RouteAuthority::generate(now)?;
         let kept = Filling::new(operator)?;
         kept.text("routes-ca.crt", &authority.certificate)?;
         kept.secret("routes-ca.key", &authority.key)?;
-        for member in &place.members {
+        for member in &settings.members {
             let dir = dir.join(member.name.as_str());
             let filling = Filling::new(&dir)?;
             let (certificate, key) = authority.sign(member)?;
@@ -191,10 +139,10 @@ impl Bus {
             filling.text("routes.crt", &certificate)?;
             filling.secret("routes.key", &key)?;
             filling.text("nats-server.conf", server_config::SHIPPED)?;
-            let store = place.store.join(member.name.as_str());
-            let mut text = server_config::of_this_bus(place, &store, &tokens);
+            let store = settings.store.join(member.name.as_str());
+            let mut text = server_config::of_this_bus(settings, &store, &tokens);
             text.push_str(&server_config::of_this_member(
-                place,
+                settings,
                 member,
                 &absolute(&dir),
             ));

@@ -12,7 +12,7 @@ use rcgen::{
 };
 
 use crate::key::Secret;
-use crate::mint::Label;
+use crate::label::Label;
 
 /// One nats-server of several.
 #[derive(Debug, Clone, PartialEq, Eq)]

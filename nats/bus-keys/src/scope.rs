@@ -5,8 +5,9 @@ use bus_schema::subject::INBOX;
 use bus_schema::{AGENT_MESSAGE_BYTES, PERSON_REQUEST_BYTES};
 use serde::{Deserialize, Serialize};
 
-use crate::claims::UNLIMITED;
 use crate::streams::{BUCKETS, STREAMS};
+
+pub(crate) const UNLIMITED: i64 = -1;
 
 /// Subscriptions and bytes of a message, which the server holds a credential to. It does so with `data` as little as it limits how often
 /// something is sent.

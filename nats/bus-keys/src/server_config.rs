@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use crate::init::Place;
 use crate::jwt::Token;
 use crate::routes::Member;
+use crate::server_settings::ServerSettings;
 
 /// `nats/nats-server.conf`.
 pub(crate) const SHIPPED: &str = include_str!("../../nats-server.conf");
@@ -17,13 +17,13 @@ pub(crate) struct Tokens<'a> {
 }
 
 /// The text of `bus.conf`.
-pub(crate) fn of_this_bus(place: &Place, store: &Path, tokens: &Tokens<'_>) -> String {
-    let Place {
+pub(crate) fn of_this_bus(settings: &ServerSettings, store: &Path, tokens: &Tokens<'_>) -> String {
+    let ServerSettings {
         listen,
         tls,
         websocket,
         ..
-    } = place;
+    } = settings;
     let Tokens {
         operator,
         system: (system, system_token),
@@ -32,7 +32,7 @@ pub(crate) fn of_this_bus(place: &Place, store: &Path, tokens: &Tokens<'_>) -> S
     let (operator, listen) = (operator.as_str(), quoted(&listen.to_string()));
     let (system_token, fleet_token) = (system_token.as_str(), fleet_token.as_str());
     // A server that was away while somebody was locked out asks the others for newer tokens so often.
-    let interval = match place.members.is_empty() {
+    let interval = match settings.members.is_empty() {
         true => "",
         false => "  interval: \"2s\"\n",
     };
@@ -63,10 +63,10 @@ pub(crate) fn of_this_bus(place: &Place, store: &Path, tokens: &Tokens<'_>) -> S
 }
 
 /// What makes this server one of several; `dir` is its directory.
-pub(crate) fn of_this_member(place: &Place, member: &Member, dir: &Path) -> String {
+pub(crate) fn of_this_member(settings: &ServerSettings, member: &Member, dir: &Path) -> String {
     let (name, advertised) = (quoted(member.name.as_str()), quoted(&member.to_string()));
     let listen = quoted(&member.listen().to_string());
-    let others = place.members.iter().filter(|other| *other != member);
+    let others = settings.members.iter().filter(|other| *other != member);
     let routes: Vec<_> = others
         .map(|other| quoted(&format!("nats-route://{other}")))
         .collect();

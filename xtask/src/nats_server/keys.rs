@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result};
-use bus_keys::{AggregatorKeys, PeopleKeys, Permit, Place, Role, Secret, init, private_file};
+use bus_keys::{
+    AggregatorKeys, PeopleKeys, Permit, Role, Secret, ServerSettings, init, private_file,
+};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Settings;
@@ -28,9 +30,9 @@ impl Keys {
     /// Those in the directory, made where there are none.
     pub(super) fn of(settings: &Settings) -> Result<Self> {
         let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Self::of_place(
+        Self::with_settings(
             &settings.dir,
-            &Place {
+            &ServerSettings {
                 listen: settings.listen,
                 store: settings.dir.clone(),
                 tls: settings.tls.clone(),
@@ -40,10 +42,10 @@ impl Keys {
         )
     }
 
-    pub(crate) fn of_place(server: &Path, place: &Place) -> Result<Self> {
+    pub(crate) fn with_settings(server: &Path, settings: &ServerSettings) -> Result<Self> {
         let dir = server.join("keys");
         if !dir.exists() {
-            init(&dir, place, Timestamp::now())?;
+            init(&dir, settings, Timestamp::now())?;
         }
         Ok(Self {
             aggregator: AggregatorKeys::open(&dir.join(Role::Aggregator.dir()))?,

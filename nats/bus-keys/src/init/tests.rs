@@ -43,8 +43,8 @@ fn system_token(bus: &Bus) -> Token {
     )
 }
 
-fn place(dir: &TempDir) -> Place {
-    Place {
+fn settings(dir: &TempDir) -> ServerSettings {
+    ServerSettings {
         listen: ([127, 0, 0, 1], 4222).into(),
         store: dir.path().join("a store"),
         tls: None,

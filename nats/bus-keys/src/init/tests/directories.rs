@@ -1,12 +1,13 @@
 //! What stands on the disk, and what is refused there.
 
 use super::*;
+use crate::Member;
 
 #[test]
 fn a_new_bus_is_private_and_opens_again() {
     let dir = TempDir::new().unwrap();
     let keys = dir.path().join("keys");
-    let bus = init(&keys, &place(&dir), time()).unwrap();
+    let bus = init(&keys, &settings(&dir), time()).unwrap();
     for (path, mode) in tree(&keys) {
         let expected = if Path::new(&path).is_dir() {
             0o700
@@ -40,16 +41,16 @@ fn a_new_bus_is_private_and_opens_again() {
 fn a_bus_is_never_made_over_another_nor_over_half_of_one() {
     let dir = TempDir::new().unwrap();
     let keys = dir.path().join("keys");
-    init(&keys, &place(&dir), time()).unwrap();
+    init(&keys, &settings(&dir), time()).unwrap();
     let before = fs::read(keys.join("operator/operator.nk")).unwrap();
-    let refused = init(&keys, &place(&dir), time()).unwrap_err();
+    let refused = init(&keys, &settings(&dir), time()).unwrap_err();
     assert!(
         matches!(refused, DirectoryError::Complete { .. }),
         "{refused}"
     );
     fs::remove_file(keys.join("aggregator/system.creds")).unwrap();
     fs::remove_file(keys.join("operator/cli-scope.nk")).unwrap();
-    let refused = init(&keys, &place(&dir), time()).unwrap_err();
+    let refused = init(&keys, &settings(&dir), time()).unwrap_err();
     let DirectoryError::Incomplete { missing, .. } = &refused else {
         panic!("{refused}");
     };
@@ -66,8 +67,8 @@ fn a_bus_is_never_made_over_another_nor_over_half_of_one() {
 fn a_key_of_another_bus_is_noticed() {
     let dir = TempDir::new().unwrap();
     let (one, other) = (dir.path().join("one"), dir.path().join("other"));
-    init(&one, &place(&dir), time()).unwrap();
-    init(&other, &place(&dir), time()).unwrap();
+    init(&one, &settings(&dir), time()).unwrap();
+    init(&other, &settings(&dir), time()).unwrap();
     let key = "aggregator/agent-scope.nk";
     fs::copy(other.join(key), one.join(key)).unwrap();
     let refused = AggregatorKeys::open(&one.join("aggregator")).unwrap_err();
@@ -104,7 +105,7 @@ fn credentials_say_what_is_wrong_with_them() {
 fn the_aggregators_credentials_are_made_anew_and_nothing_else_is_touched() {
     let dir = TempDir::new().unwrap();
     let bus = dir.path().join("bus");
-    init(&bus, &place(&dir), time()).unwrap();
+    init(&bus, &settings(&dir), time()).unwrap();
     let (operator, aggregator) = (bus.join("operator"), bus.join("aggregator"));
     let users = || {
         ["aggregator.creds", "system.creds"].map(|file| user_of(&aggregator.join(file)).unwrap())
@@ -127,7 +128,7 @@ fn the_aggregators_credentials_are_made_anew_and_nothing_else_is_touched() {
     let after = users();
 
     let other = dir.path().join("other");
-    init(&other, &place(&dir), time()).unwrap();
+    init(&other, &settings(&dir), time()).unwrap();
     let refused = renew_aggregator(&other.join("operator"), &aggregator, time()).unwrap_err();
     assert!(
         matches!(refused, DirectoryError::OfTwoBuses { .. }),
@@ -139,11 +140,11 @@ fn the_aggregators_credentials_are_made_anew_and_nothing_else_is_touched() {
     assert_eq!(users(), after, "all or nothing");
 }
 
-fn three(dir: &TempDir) -> Place {
+fn three(dir: &TempDir) -> ServerSettings {
     let members = ["n1=nats-1:6222", "n2=nats-2:6222", "n3=10.0.0.3:6222"];
-    Place {
+    ServerSettings {
         members: members.map(|member| member.parse().unwrap()).to_vec(),
-        ..place(dir)
+        ..settings(dir)
     }
 }
 
@@ -189,23 +190,23 @@ fn each_of_several_servers_has_a_private_directory_and_no_key_of_the_bus() {
 }
 
 #[test]
-fn a_place_that_cannot_work_is_refused_with_its_flag() {
+fn settings_that_cannot_work_are_refused_with_their_flag() {
     let dir = TempDir::new().unwrap();
     let open: std::net::SocketAddr = ([0, 0, 0, 0], 443).into();
     let all = three(&dir).members;
     let twice = [&all[..2], &all[..1]].concat();
-    let members = |members: &[Member]| Place {
+    let members = |members: &[Member]| ServerSettings {
         members: members.to_vec(),
-        ..place(&dir)
+        ..settings(&dir)
     };
-    let websocket = |tls| Place {
+    let websocket = |tls| ServerSettings {
         websocket: Some(open),
         tls,
-        ..place(&dir)
+        ..settings(&dir)
     };
-    let told = |place: Place| place.check().map_err(|error| error.to_string());
-    for place in [members(&all[..1]), members(&all[..2]), members(&twice)] {
-        let error = told(place).unwrap_err();
+    let told = |settings: ServerSettings| settings.check().map_err(|error| error.to_string());
+    for settings in [members(&all[..1]), members(&all[..2]), members(&twice)] {
+        let error = told(settings).unwrap_err();
         assert!(error.starts_with("--server: "), "{error}");
     }
     let error = told(websocket(None)).unwrap_err();
@@ -213,5 +214,5 @@ fn a_place_that_cannot_work_is_refused_with_its_flag() {
     let files = ("a.crt".into(), "a.key".into());
     told(websocket(Some(files))).unwrap();
     told(members(&all)).unwrap();
-    told(place(&dir)).unwrap();
+    told(settings(&dir)).unwrap();
 }

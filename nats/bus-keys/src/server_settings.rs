@@ -1,0 +1,63 @@
+//! Where a bus's nats-servers run and listen.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::routes::Member;
+
+/// Where the nats-server will run.
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Its data: JetStream's store and the tokens of the accounts.
+    pub store: PathBuf,
+    /// Certificate and private key, for TLS.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// Where it listens for WebSocket, with the same certificate. Port 0 is a free one.
+    pub websocket: Option<SocketAddr>,
+    /// The servers of a cluster; none for a single server.
+    pub members: Vec<Member>,
+}
+
+/// Settings with which a bus cannot work.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerSettingsError {
+    /// Two servers cannot agree when one of them is away.
+    #[error("--server: {0} servers are no cluster; give none, three or five, each once")]
+    TooFew(usize),
+    /// Two servers of one name or address.
+    #[error("--server: {0} stands there twice")]
+    Twice(String),
+    /// WebSocket without TLS.
+    #[error(
+        "--websocket: {0} is open to others, and there is no TLS; give --tls-cert and --tls-key"
+    )]
+    Clear(SocketAddr),
+}
+
+impl ServerSettings {
+    /// Finds what cannot work.
+    ///
+    /// # Errors
+    /// See [`ServerSettingsError`].
+    pub fn check(&self) -> Result<(), ServerSettingsError> {
+        if (1..3).contains(&self.members.len()) {
+            return Err(ServerSettingsError::TooFew(self.members.len()));
+        }
+        let mut seen = std::collections::HashSet::new();
+        for member in &self.members {
+            for text in [member.name.to_string(), member.to_string()] {
+                if !seen.insert(text.clone()) {
+                    return Err(ServerSettingsError::Twice(text));
+                }
+            }
+        }
+        match self.websocket {
+            Some(open) if self.tls.is_none() && !open.ip().is_loopback() => {
+                Err(ServerSettingsError::Clear(open))
+            }
+            _ => Ok(()),
+        }
+    }
+}
