@@ -29,7 +29,7 @@ pub use invitation::{Found, INVITATION_LASTS, Invitation, Invitations};
 pub(crate) use issued::{check as check_credentials, emptied as emptied_credentials};
 pub use manifest::{Agent, ImageName, ImageNameError, agent_ca};
 pub use reconcile::reconcile_account;
-pub use system::{Coming, System};
+pub use system::{System, read_connection_event};
 
 use issued::Issued;
 use revocation::is_over;

@@ -22,9 +22,9 @@ mod write;
 
 pub use known::{Kept, LastKnown};
 pub use list::{List, ListError};
-pub use manifest::{Changes, Generation, Manifest};
+pub use manifest::{Generation, Manifest};
 pub use seen::{Seen, SeenManifests};
-pub use write::{Claim, Source};
+pub use write::Claim;
 
 use cache::Cache;
 

@@ -15,18 +15,22 @@ use crate::labels::FleetLabels;
 mod conditions;
 mod connections;
 mod feed;
+mod follow;
 mod hearing;
 mod known;
 mod misbehaviour;
 mod news;
 mod saving;
+mod shown;
 mod source;
 mod view;
 mod window;
 
+pub use connections::ConnectionEvent;
 pub(crate) use feed::{CHANGE_BYTES, TOLD};
 pub use feed::{Told, Verdict};
 pub use news::News;
+pub use source::{LastChanges, ListSource};
 pub use view::ClusterView;
 
 use connections::Connections;

@@ -2,29 +2,18 @@
 
 use async_nats::{Message, Subscriber};
 use bus_keys::{Identity, Token};
-use bus_schema::{ClusterName, InstanceId};
+use bus_schema::InstanceId;
 use serde::Deserialize;
 
 use super::{EnrolmentError, WITHIN};
 use crate::bus::Bus;
+use crate::registry::ConnectionEvent;
 
 /// A connection to the system account.
 #[derive(Debug, Clone)]
 pub struct System {
     bus: Bus,
     fleet: String,
-}
-
-/// An agent's connection that has just come to be, or has ended. The nats-server vouches for the cluster; the instance is what the
-/// agent says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Coming {
-    /// Whose agent.
-    pub cluster: ClusterName,
-    /// Which of its agents.
-    pub instance: InstanceId,
-    /// Which connection, by the server's own count.
-    pub connection: (String, u64),
 }
 
 impl System {
@@ -63,29 +52,27 @@ impl System {
         }
     }
 
-    /// Subscribes to who comes to the fleet's account, and to who goes; `None` while the bus is away.
-    pub async fn comings_and_goings(&self) -> Option<(Subscriber, Subscriber)> {
+    /// Subscribes to connections to the fleet's account that come to be, and to those that end; `None` while the bus is away.
+    pub async fn connection_events(&self) -> Option<(Subscriber, Subscriber)> {
         let subject = |event| format!("$SYS.ACCOUNT.{}.{event}", self.fleet);
-        let comings = self.bus.subscribe(&subject("CONNECT")).await?;
-        let goings = self.bus.subscribe(&subject("DISCONNECT")).await?;
-        Some((comings, goings))
+        let connects = self.bus.subscribe(&subject("CONNECT")).await?;
+        let disconnects = self.bus.subscribe(&subject("DISCONNECT")).await?;
+        Some((connects, disconnects))
     }
 }
 
-impl Coming {
-    /// Reads the event; `None` for whoever is no agent.
-    #[must_use]
-    pub fn read(message: &Message, identity: &Identity) -> Option<Self> {
-        let Event { server, client } = serde_json::from_slice(&message.payload).ok()?;
-        // Such as "agent cluster-a requests 1c2b…"; the connection for logs ends with nothing.
-        let instance = client.name.strip_prefix("agent ")?;
-        let instance = instance.split(' ').nth(2)?.to_owned();
-        Some(Self {
-            cluster: identity.agent_in(&client.jwt)?,
-            instance: InstanceId::try_from(instance).ok()?,
-            connection: (server.id, client.id),
-        })
-    }
+/// Reads an event of the system account; `None` for whoever is no agent.
+#[must_use]
+pub fn read_connection_event(message: &Message, identity: &Identity) -> Option<ConnectionEvent> {
+    let Event { server, client } = serde_json::from_slice(&message.payload).ok()?;
+    // Such as "agent cluster-a requests 1c2b…"; the connection for logs ends with nothing.
+    let instance = client.name.strip_prefix("agent ")?;
+    let instance = instance.split(' ').nth(2)?.to_owned();
+    Some(ConnectionEvent {
+        cluster: identity.agent_in(&client.jwt)?,
+        instance: InstanceId::try_from(instance).ok()?,
+        connection: (server.id, client.id),
+    })
 }
 
 #[derive(Deserialize)]

@@ -9,28 +9,29 @@ use futures::stream::select;
 use tracing::{info, warn};
 
 use super::Fleet;
-use crate::enrolment::{Coming, Gate};
+use crate::enrolment::{Gate, read_connection_event};
 
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Listens for ever.
 pub async fn watch_presence(fleet: Arc<Fleet>, gate: Gate) {
     loop {
-        if let Some((comings, goings)) = gate.system().comings_and_goings().await {
-            let comings = comings.map(|message| (true, message));
-            let mut events = select(comings, goings.map(|message| (false, message)));
-            while let Some((comes, message)) = events.next().await {
-                let Some(coming) = Coming::read(&message, gate.identity()) else {
+        if let Some((connects, disconnects)) = gate.system().connection_events().await {
+            let connects = connects.map(|message| (true, message));
+            let disconnects = disconnects.map(|message| (false, message));
+            let mut events = select(connects, disconnects);
+            while let Some((connects, message)) = events.next().await {
+                let Some(event) = read_connection_event(&message, gate.identity()) else {
                     continue;
                 };
-                let gone = fleet.change(&coming.cluster, |registry, _| {
-                    if comes {
-                        registry.connected(&coming);
+                let gone = fleet.change(&event.cluster, |registry, _| {
+                    if connects {
+                        registry.connected(&event);
                     }
-                    !comes && registry.disconnected(&coming)
+                    !connects && registry.disconnected(&event)
                 });
                 if gone {
-                    info!(cluster = %coming.cluster, instance = %coming.instance, "gone");
+                    info!(cluster = %event.cluster, instance = %event.instance, "an agent has disconnected");
                 }
             }
         }

@@ -1,19 +1,16 @@
 //! What is kept of a cluster, and where. Pure.
 
-use std::collections::BTreeMap;
-
-use bus_schema::{InstanceId, StreamId};
+use bus_schema::StreamId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::registry::LastChanges;
 
 /// The places of a cluster's lists.
 const SLOTS: usize = 2;
 
 /// More parts than a list has.
 const PARTS: usize = 64;
-
-/// The number of the last change that each of a cluster's agents had told.
-pub type Changes = BTreeMap<InstanceId, u64>;
 
 /// What stands under a cluster's name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,7 +46,7 @@ pub struct Generation {
     pub truncated: bool,
     /// How far the cluster had told its changes before.
     #[serde(default)]
-    pub changes: Changes,
+    pub changes: LastChanges,
 }
 
 impl Manifest {
@@ -91,7 +88,7 @@ mod tests {
             as_of: Timestamp::UNIX_EPOCH,
             deployments: 0,
             truncated: false,
-            changes: Changes::new(),
+            changes: LastChanges::new(),
         }
     }
 

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use bus_schema::ClusterName;
 
-use super::{CLAIM_LEASE, Manifest, Source};
+use super::{CLAIM_LEASE, Manifest};
+use crate::registry::ListSource;
 
 /// The manifests of all clusters.
 #[derive(Debug, Default)]
@@ -72,7 +73,7 @@ impl SeenManifests {
 impl Seen {
     /// Whether this cluster's list should be written anew: at most once in `every`, and only if it has changed.
     #[must_use]
-    pub fn is_due(&self, source: &Source, every: Duration, now: Instant) -> bool {
+    pub fn is_due(&self, source: &ListSource, every: Duration, now: Instant) -> bool {
         let passed = |since: Instant, time| now.saturating_duration_since(since) >= time;
         if self.manifest.claim.is_some() && !passed(self.at, CLAIM_LEASE) {
             return false;
@@ -88,14 +89,15 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inventory::{Changes, Generation};
+    use crate::inventory::Generation;
+    use crate::registry::LastChanges;
 
     const MINUTE: Duration = Duration::from_secs(60);
 
-    fn source(uid: &str, told: Option<u64>) -> Source {
+    fn source(uid: &str, told: Option<u64>) -> ListSource {
         let one = || "one".to_owned().try_into().unwrap();
-        let changes = |number| Changes::from([(one(), number)]);
-        Source {
+        let changes = |number| LastChanges::from([(one(), number)]);
+        ListSource {
             cluster_uid: uid.to_owned(),
             changes: told.map(changes),
         }

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use bus_schema::{ClusterName, StreamId};
 
-use super::{Changes, Generation, Inventory, InventoryError, List, Manifest, Seen, part};
+use super::{Generation, Inventory, InventoryError, List, Manifest, Seen, part};
+use crate::registry::ListSource;
 use crate::store::BucketError;
 
 /// The right to write a cluster's next list: while it holds, no other replica does.
@@ -13,15 +14,6 @@ pub struct Claim {
     cluster: ClusterName,
     manifest: Manifest,
     revision: u64,
-}
-
-/// Whose list is kept, and how far it had told its changes when the list was begun.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
-    /// The uid of the Kubernetes cluster.
-    pub cluster_uid: String,
-    /// `None` where an agent does not tell them.
-    pub changes: Option<Changes>,
 }
 
 impl Inventory {
@@ -64,7 +56,7 @@ impl Inventory {
         &self,
         claim: Claim,
         list: List,
-        source: Source,
+        source: ListSource,
     ) -> Result<(), InventoryError> {
         let Claim {
             cluster,

@@ -6,10 +6,21 @@ use std::time::{Duration, Instant};
 use bus_schema::{ClusterName, InstanceId};
 
 use super::{Moment, Registry};
-use crate::enrolment::Coming;
 
 /// Heartbeats that were under way when their sender was cut off arrive within this time.
 const STRAGGLERS: Duration = Duration::from_secs(2);
+
+/// An agent's connection that has just come to be, or has ended. The nats-server authenticates the cluster; the instance is what the
+/// agent says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectionEvent {
+    /// Whose agent.
+    pub cluster: ClusterName,
+    /// Which of its agents.
+    pub instance: InstanceId,
+    /// Which connection, by the server's own count.
+    pub connection: (String, u64),
+}
 
 /// The latest connection of each instance. It may have a new one before the end of its old one is told; and of those that end with
 /// their nats-server nobody tells.
@@ -34,23 +45,23 @@ impl Connections {
 
 impl Registry {
     /// An agent's connection has come to be.
-    pub fn connected(&mut self, coming: &Coming) {
-        let key = (coming.cluster.clone(), coming.instance.clone());
-        let connection = coming.connection.clone();
+    pub fn connected(&mut self, event: &ConnectionEvent) {
+        let key = (event.cluster.clone(), event.instance.clone());
+        let connection = event.connection.clone();
         self.connections.open.insert(key, connection);
         // Whoever was locked out with the cluster does not come in again: this one was let in since.
-        self.connections.forgotten.remove(&coming.cluster);
+        self.connections.forgotten.remove(&event.cluster);
     }
 
     /// An agent's connection has ended; whether the agent is gone with it.
-    pub fn disconnected(&mut self, going: &Coming) -> bool {
-        let key = (going.cluster.clone(), going.instance.clone());
+    pub fn disconnected(&mut self, event: &ConnectionEvent) -> bool {
+        let key = (event.cluster.clone(), event.instance.clone());
         match self.connections.open.get(&key) {
-            Some(latest) if *latest != going.connection => return false,
+            Some(latest) if *latest != event.connection => return false,
             _ => self.connections.open.remove(&key),
         };
-        let known = self.clusters.get_mut(&going.cluster);
-        known.is_some_and(|known| known.instances.remove(&going.instance).is_some())
+        let known = self.clusters.get_mut(&event.cluster);
+        known.is_some_and(|known| known.instances.remove(&event.instance).is_some())
     }
 
     /// Forgets a cluster, and what is still under way from it; whether it was known.

@@ -1,12 +1,9 @@
-//! Whose changes are followed. The agents of a cluster each tell all of its changes, so that one of them is listened to: until it is
-//! lost, or says that it does not see its cluster any more while another one does.
+//! The changes of one cluster as one of its agents counts them, and which of them were missed.
 
 use std::time::{Duration, Instant};
 
-use bus_schema::{ClusterName, ConditionType, InstanceId};
+use bus_schema::{ClusterName, InstanceId};
 
-use super::hearing::Mark;
-use super::known::{Heard, Known};
 use super::window::{Limit, Window};
 use super::{Moment, Registry};
 
@@ -24,13 +21,13 @@ const LATE: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Default)]
 pub(super) struct Feed {
-    followed: Option<Followed>,
+    pub(super) followed: Option<Followed>,
     told: Window,
 }
 
 #[derive(Debug)]
-struct Followed {
-    instance: InstanceId,
+pub(super) struct Followed {
+    pub instance: InstanceId,
     /// The number of the last change that was heard or missed.
     seen: u64,
     /// The last one that there is, by a heartbeat's word, and since when it is waited for.
@@ -81,6 +78,15 @@ impl Registry {
 }
 
 impl Followed {
+    /// From this number on.
+    pub fn from(instance: InstanceId, seen: u64) -> Self {
+        Self {
+            instance,
+            seen,
+            promised: None,
+        }
+    }
+
     fn hear(&mut self, told: Told<'_>) -> Verdict {
         if told.last <= self.seen {
             return Verdict::PassedOver;
@@ -93,7 +99,7 @@ impl Followed {
     }
 
     /// Takes the word of a heartbeat for how many changes there are; how many of them were lost, if any.
-    fn compare(&mut self, counted: u64, now: Instant) -> Option<u64> {
+    pub fn compare(&mut self, counted: u64, now: Instant) -> Option<u64> {
         let promised = self.promised.filter(|(number, _)| *number > self.seen);
         self.promised = promised.or_else(|| (counted > self.seen).then_some((counted, now)));
         let (number, since) = self.promised?;
@@ -113,48 +119,4 @@ pub(super) enum Gap {
     Counted(u64),
     /// Nobody knows how many: another instance is followed now.
     Unknown,
-}
-
-impl Known {
-    /// Follows whom it is right to follow now.
-    pub(super) fn follow(&mut self, now: Mark) -> Option<Gap> {
-        let stays = self.feed.followed.as_ref().and_then(|followed| {
-            let mut alive = self.alive(now);
-            alive.find(|heard| heard.heartbeat.instance == followed.instance)
-        });
-        let better = match stays {
-            Some(heard) if heard.sees() => None,
-            _ => self.alive(now).find(|heard| heard.sees()),
-        };
-        let first = || self.alive(now).find(|heard| heard.counts());
-        let next = match (&self.feed.followed, better) {
-            (_, Some(better)) => Some(better),
-            (None, None) => first(),
-            (Some(_), None) => None,
-        };
-        if let Some(heard) = next {
-            self.feed.followed = Some(Followed {
-                instance: heard.heartbeat.instance.clone(),
-                seen: heard.heartbeat.changes.unwrap_or_default(),
-                promised: None,
-            });
-            return Some(Gap::Unknown);
-        }
-        let counted = stays.and_then(|heard| heard.heartbeat.changes)?;
-        let followed = self.feed.followed.as_mut()?;
-        followed.compare(counted, now.at).map(Gap::Counted)
-    }
-}
-
-impl Heard {
-    /// It has read its cluster, and counts what changes in it.
-    fn counts(&self) -> bool {
-        self.heartbeat.counts.is_some() && self.heartbeat.changes.is_some()
-    }
-
-    /// And still sees what changes in it.
-    fn sees(&self) -> bool {
-        let stale = |condition: &bus_schema::Condition| condition.kind == ConditionType::CacheStale;
-        self.counts() && !self.heartbeat.conditions.iter().any(stale)
-    }
 }

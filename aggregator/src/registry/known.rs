@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use bus_schema::timing::{HEARTBEAT_EVERY, SLOWEST_HEARTBEAT, lost_after, stale_after};
-use bus_schema::{AgentState, ConditionType, Heartbeat, InstanceId};
-use jiff::SignedDuration;
+use bus_schema::{AgentState, ClusterName, ConditionType, Heartbeat, InstanceId};
+use jiff::{SignedDuration, Timestamp};
 
 use super::feed::Feed;
 use super::hearing::Mark;
-use super::misbehaviour::Misbehaviour;
-use super::news::Shown;
+use super::misbehaviour::{Misbehaviour, note};
 use super::saving::Saving;
+use super::shown::Shown;
+use super::view::ClusterView;
 use super::{Moment, Presence, Record};
+use crate::labels::Labels;
 
 #[derive(Debug)]
 pub struct Known {
@@ -66,7 +68,7 @@ impl Known {
         let other_facts =
             before_facts.map(|heard| facts(&heard.heartbeat)) != Some(facts(&heartbeat));
         if before_facts.is_none() && self.instances.len() >= INSTANCES {
-            self.misbehave(CROWDED, now);
+            note(&mut self.misbehaviour, CROWDED, Duration::ZERO, now);
             return None;
         }
         // A rival is shown as a condition, and does not become what is known of the cluster.
@@ -126,6 +128,38 @@ impl Known {
             return Presence::Online;
         }
         Presence::Stale
+    }
+
+    pub fn view(
+        &self,
+        cluster: ClusterName,
+        labels: &Labels,
+        (now, wall): (Mark, Timestamp),
+    ) -> ClusterView {
+        let heartbeat = &self.record.heartbeat;
+        let age_seconds = match self.last_heard {
+            Some(heard) => now.at.saturating_duration_since(heard).as_secs(),
+            None => wall
+                .duration_since(self.record.last_seen)
+                .as_secs()
+                .try_into()
+                .unwrap_or(0),
+        };
+        ClusterView {
+            cluster,
+            labels: labels.clone(),
+            presence: self.presence(now),
+            last_seen: self.record.last_seen,
+            age_seconds,
+            first_seen: self.record.first_seen,
+            cluster_uid: self.record.cluster_uid.clone(),
+            kubernetes_version: heartbeat.kubernetes_version.clone(),
+            agent_version: heartbeat.agent_version.clone(),
+            agents: self.alive(now).count(),
+            verbs: heartbeat.verbs.clone(),
+            counts: heartbeat.counts.clone(),
+            conditions: self.conditions(now, wall),
+        }
     }
 }
 

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use bus_schema::{ClusterName, Condition, ConditionType};
 use jiff::Timestamp;
 
-use super::known::Known;
 use super::{Moment, Registry};
 
 /// After the last time.
@@ -22,6 +21,20 @@ pub(super) struct Misbehaviour {
 impl Misbehaviour {
     fn is_over(&self, now: Instant) -> bool {
         now >= self.shown_until
+    }
+
+    /// As it is shown, for a while.
+    pub fn condition(&self, now: Instant) -> Option<Condition> {
+        let Self {
+            what, since, times, ..
+        } = self;
+        (!self.is_over(now)).then(|| Condition {
+            kind: ConditionType::Misbehaving,
+            message: format!(
+                "an agent of this cluster {what} ({times} times); look at its log and version"
+            ),
+            since: *since,
+        })
     }
 }
 
@@ -48,26 +61,13 @@ impl Registry {
     }
 }
 
-impl Known {
-    pub(super) fn misbehave(&mut self, what: &str, now: Moment) {
-        note(&mut self.misbehaviour, what, Duration::ZERO, now);
-    }
-
-    pub(super) fn misbehaving(&self, now: Instant) -> Option<Condition> {
-        let Misbehaviour {
-            what, since, times, ..
-        } = self.misbehaviour.as_ref().filter(|it| !it.is_over(now))?;
-        Some(Condition {
-            kind: ConditionType::Misbehaving,
-            message: format!(
-                "an agent of this cluster {what} ({times} times); look at its log and version"
-            ),
-            since: *since,
-        })
-    }
-}
-
-fn note(slot: &mut Option<Misbehaviour>, what: &str, effect: Duration, now: Moment) -> bool {
+/// Notes that an agent did `what`; whether that is news.
+pub(super) fn note(
+    slot: &mut Option<Misbehaviour>,
+    what: &str,
+    effect: Duration,
+    now: Moment,
+) -> bool {
     let shown_until = now.instant + effect.max(SHOWN_FOR);
     match slot {
         Some(it) if !it.is_over(now.instant) => {

@@ -1,8 +1,6 @@
 //! What is new about clusters, for those who watch: told once, when it is first looked at after it came to be. Whoever changes the
 //! registry looks at the cluster afterwards; what changes by time alone is found by looking at all of them now and then.
 
-use std::time::Duration;
-
 use bus_schema::{ClusterName, Condition, ConditionType};
 use jiff::Timestamp;
 
@@ -10,15 +8,8 @@ use super::feed::Gap;
 use super::hearing::Mark;
 use super::known::Known;
 use super::view::of_part;
-use super::window::{Limit, Window};
 use super::{ClusterView, Moment, Registry};
 use crate::labels::Labels;
-
-/// How often one cluster is shown anew at once. What is more than that is shown later, all together.
-const SHOWN: Limit = Limit {
-    most: 4,
-    within: Duration::from_secs(1),
-};
 
 /// Something new.
 #[derive(Debug, Clone)]
@@ -34,27 +25,6 @@ pub enum News {
     },
     /// Changes of a cluster's deployments were missed, so many if that is known.
     Missed(ClusterName, Option<u64>),
-}
-
-/// How a cluster was shown last. When a part is shown depends on that part alone: its reader does not learn from the time when the
-/// rest has changed.
-#[derive(Debug, Default)]
-pub(super) struct Shown {
-    whole: Last,
-    part: Last,
-}
-
-#[derive(Debug, Default)]
-struct Last {
-    view: Option<Box<ClusterView>>,
-    times: Window,
-}
-
-impl Last {
-    /// Whether it is to be shown now; `same` compares with what was shown last.
-    fn is_due(&mut self, now: Mark, same: impl FnOnce(&ClusterView) -> bool) -> bool {
-        !self.view.as_deref().is_some_and(same) && self.times.take(1, SHOWN, now.at)
-    }
 }
 
 impl Registry {

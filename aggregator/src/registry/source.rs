@@ -1,15 +1,28 @@
 //! Whether a cluster can be read so that what it says may be kept as its own, and what it has said since.
 
-use bus_schema::{ClusterName, ConditionType};
+use std::collections::BTreeMap;
+
+use bus_schema::{ClusterName, ConditionType, InstanceId};
 use jiff::Timestamp;
 
 use super::{Moment, Presence, Registry};
-use crate::inventory::{Changes, Source};
+
+/// The number of the last change that each of a cluster's agents had told.
+pub type LastChanges = BTreeMap<InstanceId, u64>;
+
+/// Whose list can be read now, and how far it had told its changes then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListSource {
+    /// The uid of the Kubernetes cluster.
+    pub cluster_uid: String,
+    /// `None` where an agent does not tell them.
+    pub changes: Option<LastChanges>,
+}
 
 impl Registry {
     /// Whose list would be read now; `None` where the cluster is not heard, not certain to be itself, or has not read its own list yet.
     #[must_use]
-    pub fn source(&self, cluster: &ClusterName, now: Moment) -> Option<Source> {
+    pub fn source(&self, cluster: &ClusterName, now: Moment) -> Option<ListSource> {
         let known = self.clusters.get(cluster)?;
         let mark = self.hearing.mark(now.instant);
         if known.presence(mark) != Presence::Online || known.rival(mark).is_some() {
@@ -20,7 +33,7 @@ impl Registry {
             let heartbeat = &heard.heartbeat;
             Some((heartbeat.instance.clone(), heartbeat.changes?))
         });
-        Some(Source {
+        Some(ListSource {
             cluster_uid: known.record.cluster_uid.clone()?,
             changes: told.collect(),
         })
@@ -28,7 +41,11 @@ impl Registry {
 
     /// When a cluster was last heard, if it had told no more changes until then than these, and sees its deployments.
     #[must_use]
-    pub fn unchanged_until(&self, cluster: &ClusterName, changes: &Changes) -> Option<Timestamp> {
+    pub fn unchanged_until(
+        &self,
+        cluster: &ClusterName,
+        changes: &LastChanges,
+    ) -> Option<Timestamp> {
         let record = &self.clusters.get(cluster)?.record;
         let heartbeat = &record.heartbeat;
         let blind = |kind| {

@@ -6,8 +6,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Presence;
-use super::hearing::Mark;
-use super::known::Known;
 use crate::labels::Labels;
 
 /// One cluster.
@@ -76,38 +74,4 @@ pub(super) fn of_part(conditions: &[Condition]) -> Vec<Condition> {
         })
     };
     conditions.iter().filter_map(plain).collect()
-}
-
-impl Known {
-    pub(super) fn view(
-        &self,
-        cluster: ClusterName,
-        labels: &Labels,
-        (now, wall): (Mark, Timestamp),
-    ) -> ClusterView {
-        let heartbeat = &self.record.heartbeat;
-        let age_seconds = match self.last_heard {
-            Some(heard) => now.at.saturating_duration_since(heard).as_secs(),
-            None => wall
-                .duration_since(self.record.last_seen)
-                .as_secs()
-                .try_into()
-                .unwrap_or(0),
-        };
-        ClusterView {
-            cluster,
-            labels: labels.clone(),
-            presence: self.presence(now),
-            last_seen: self.record.last_seen,
-            age_seconds,
-            first_seen: self.record.first_seen,
-            cluster_uid: self.record.cluster_uid.clone(),
-            kubernetes_version: heartbeat.kubernetes_version.clone(),
-            agent_version: heartbeat.agent_version.clone(),
-            agents: self.alive(now).count(),
-            verbs: heartbeat.verbs.clone(),
-            counts: heartbeat.counts.clone(),
-            conditions: self.conditions(now, wall),
-        }
-    }
 }

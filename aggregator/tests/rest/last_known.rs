@@ -267,7 +267,8 @@ pub async fn bucket(stack: &Stack) -> async_nats::jetstream::kv::Store {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_deployments_are_kept_also_with_images_that_no_two_share() {
-    use aggregator::inventory::{List, Source};
+    use aggregator::inventory::List;
+    use aggregator::registry::ListSource;
     let stack = Stack::start(0).await;
     let jetstream = async_nats::jetstream::new(stack.admin().await);
     let cluster: ClusterName = "cluster-x".parse().unwrap();
@@ -292,7 +293,7 @@ async fn ten_thousand_deployments_are_kept_also_with_images_that_no_two_share() 
         let reply = json!({"items": items, "continue": next}).to_string();
         assert_eq!(list.add(reply.into(), now).unwrap().as_deref(), next);
     }
-    let source = Source {
+    let source = ListSource {
         cluster_uid: "uid".to_owned(),
         changes: None,
     };
@@ -317,7 +318,7 @@ async fn of_two_replicas_one_reads_a_cluster_that_is_due() {
     // Neither follows: what the other one does, it learns too late.
     let one = Inventory::open(&jetstream, 1).await.unwrap();
     let other = Inventory::open(&jetstream, 1).await.unwrap();
-    let source = aggregator::inventory::Source {
+    let source = aggregator::registry::ListSource {
         cluster_uid: "uid".to_owned(),
         changes: None,
     };

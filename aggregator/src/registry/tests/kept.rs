@@ -63,7 +63,7 @@ fn a_cluster_that_changes_all_the_time_is_kept_now_and_then_and_its_last_word_is
 
 #[test]
 fn what_a_cluster_says_is_kept_while_it_is_certain_whose_it_is() {
-    use crate::inventory::Changes;
+    use crate::registry::LastChanges;
     let (mut registry, start) = (Registry::default(), Moment::now());
     let told = |instance: &str, uid: &str, changes| Heartbeat {
         counts: Some(bus_schema::Counts::default()),
@@ -80,7 +80,7 @@ fn what_a_cluster_says_is_kept_while_it_is_certain_whose_it_is() {
     registry.observe(cluster(), told("i2", "u1", Some(0)), start);
     let source = registry.source(&cluster(), start).unwrap();
     let id = |text: &str| -> InstanceId { text.to_owned().try_into().unwrap() };
-    let changes = Changes::from([(id("i1"), 3), (id("i2"), 0)]);
+    let changes = LastChanges::from([(id("i1"), 3), (id("i2"), 0)]);
     assert_eq!(
         (source.cluster_uid.as_str(), &source.changes),
         ("u1", &Some(changes.clone()))

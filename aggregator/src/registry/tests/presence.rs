@@ -1,7 +1,6 @@
 //! Who is there, as far as can be heard.
 
 use super::*;
-use crate::enrolment::Coming;
 
 #[test]
 fn a_silent_cluster_becomes_stale_and_then_offline() {
@@ -59,8 +58,8 @@ fn a_kept_cluster_is_known_and_never_online_before_it_is_heard() {
     );
 }
 
-fn coming(server: &str, connection: u64) -> Coming {
-    Coming {
+fn coming(server: &str, connection: u64) -> ConnectionEvent {
+    ConnectionEvent {
         cluster: cluster(),
         instance: "i1".to_owned().try_into().expect("an instance"),
         connection: (server.to_owned(), connection),

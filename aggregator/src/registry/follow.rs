@@ -1,0 +1,50 @@
+//! Whose changes are followed. The agents of a cluster each tell all of its changes, so that one of them is listened to: until it is
+//! lost, or says that it does not see its cluster any more while another one does.
+
+use bus_schema::ConditionType;
+
+use super::feed::{Followed, Gap};
+use super::hearing::Mark;
+use super::known::{Heard, Known};
+
+impl Known {
+    /// Follows whom it is right to follow now.
+    pub(super) fn follow(&mut self, now: Mark) -> Option<Gap> {
+        let stays = self.feed.followed.as_ref().and_then(|followed| {
+            let mut alive = self.alive(now);
+            alive.find(|heard| heard.heartbeat.instance == followed.instance)
+        });
+        let better = match stays {
+            Some(heard) if heard.sees() => None,
+            _ => self.alive(now).find(|heard| heard.sees()),
+        };
+        let first = || self.alive(now).find(|heard| heard.counts());
+        let next = match (&self.feed.followed, better) {
+            (_, Some(better)) => Some(better),
+            (None, None) => first(),
+            (Some(_), None) => None,
+        };
+        if let Some(heard) = next {
+            let heartbeat = &heard.heartbeat;
+            let seen = heartbeat.changes.unwrap_or_default();
+            self.feed.followed = Some(Followed::from(heartbeat.instance.clone(), seen));
+            return Some(Gap::Unknown);
+        }
+        let counted = stays.and_then(|heard| heard.heartbeat.changes)?;
+        let followed = self.feed.followed.as_mut()?;
+        followed.compare(counted, now.at).map(Gap::Counted)
+    }
+}
+
+impl Heard {
+    /// It has read its cluster, and counts what changes in it.
+    fn counts(&self) -> bool {
+        self.heartbeat.counts.is_some() && self.heartbeat.changes.is_some()
+    }
+
+    /// And still sees what changes in it.
+    fn sees(&self) -> bool {
+        let stale = |condition: &bus_schema::Condition| condition.kind == ConditionType::CacheStale;
+        self.counts() && !self.heartbeat.conditions.iter().any(stale)
+    }
+}
