@@ -43,6 +43,7 @@ pub mod sessions;
 pub mod sign_in;
 pub mod signer;
 pub mod store;
+pub mod stream_levels;
 pub mod stream_quota;
 pub mod trusted_proxies;
 mod ui;

@@ -1,7 +1,7 @@
 //! The aggregator's program: parse, log, run, report.
 
 use aggregator::args::{AuditCommand, BusCommand, Cli, Command, LogFormat, UserCommand};
-use aggregator::{audit_admin, bus_admin, cluster_admin, healthcheck, openapi, password, run};
+use aggregator::{audit_admin, bus_admin, cluster_admin, healthcheck, password, routes, run};
 use anyhow::Context as _;
 use clap::Parser;
 use std::io::{IsTerminal as _, Write as _};
@@ -65,7 +65,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
             Some(socket) => healthcheck::ask_signer(&socket),
             None => healthcheck::ask(args.listen),
         },
-        Command::Openapi => Ok(std::io::stdout().write_all(openapi::pretty()?.as_bytes())?),
+        Command::Openapi => Ok(std::io::stdout().write_all(routes::openapi_json()?.as_bytes())?),
     }
 }
 

@@ -17,7 +17,6 @@ use crate::enrolment::AccountUsage;
 use crate::listener::ConnectionCounts;
 use crate::records::UnreadableRecords;
 use crate::registry::Presence;
-use crate::store::StreamLevel;
 
 /// Seconds: from a reply out of memory to the time after which a call is given up.
 const SECONDS: [f64; 14] = [
@@ -210,16 +209,16 @@ impl Metrics {
         self.0.account_token_limit.set(number(usage.limit));
     }
 
-    /// How full a stream of JetStream is now.
-    pub fn set_stream_level(&self, level: &StreamLevel) {
+    /// How full a stream of JetStream is now: its bytes, and how many it may have.
+    pub fn set_stream_level(&self, stream: &str, bytes: u64, max_bytes: u64) {
         let label = StreamLabel {
-            stream: level.stream.clone(),
+            stream: stream.to_owned(),
         };
         let number = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
         let gauge = self.0.stream_bytes.get_or_create(&label);
-        gauge.set(number(level.bytes));
+        gauge.set(number(bytes));
         let gauge = self.0.stream_max_bytes.get_or_create(&label);
-        gauge.set(number(level.max_bytes));
+        gauge.set(number(max_bytes));
     }
 
     /// All of it as text, in the OpenMetrics format.

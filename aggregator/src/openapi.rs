@@ -102,25 +102,3 @@ impl Modify for Failures {
         }
     }
 }
-
-/// The whole document as it is committed: pretty, with an end of line.
-///
-/// # Errors
-/// When it cannot be written as JSON.
-pub fn pretty() -> Result<String, serde_json::Error> {
-    let text = crate::routes::api().get_openapi().to_pretty_json()?;
-    Ok(text + "\n")
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn the_committed_document_is_fresh() {
-        let committed = include_str!("../openapi.json");
-        let now = super::pretty().unwrap();
-        assert!(
-            committed == now,
-            "aggregator/openapi.json is out of date: write it with `cargo run -p aggregator -- openapi > aggregator/openapi.json`"
-        );
-    }
-}

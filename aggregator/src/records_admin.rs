@@ -7,8 +7,9 @@ use async_nats::jetstream::message::PublishMessage;
 use crate::args::BusRecords;
 use crate::cluster_admin::{Link, intent, say};
 use crate::enrolment::emptied_credentials;
-use crate::records::{self, BadRecord, Source, shown};
+use crate::records::{self, BadRecord, Source};
 use crate::store::MARKERS_LAST;
+use crate::store::shown;
 
 /// `aggregator bus records`
 ///

@@ -31,6 +31,7 @@ mod audit;
 mod clusters;
 mod conditions;
 mod deployments;
+mod document;
 mod enrolment;
 mod events;
 mod fleet;
@@ -45,6 +46,8 @@ mod restart;
 mod rollouts;
 mod session;
 mod watch;
+
+pub use document::openapi_json;
 
 /// How long a call may take before its answer begins.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);

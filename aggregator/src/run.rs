@@ -31,7 +31,8 @@ use crate::routes;
 use crate::session_cookie::SessionCookie;
 use crate::sessions::Sessions;
 use crate::signer::{SignerServer, SigningKeys};
-use crate::store::{self, Bucket, StoreError};
+use crate::store::{Bucket, StoreError};
+use crate::stream_levels::watch_stream_levels;
 use crate::trusted_proxies::TrustedProxies;
 use crate::ui;
 use crate::users::Users;
@@ -148,7 +149,7 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
     let unreadable = UnreadableRecords::new(conditions.clone());
     records::watch(&jetstream::new(bus.client().clone()), &unreadable);
     let metrics = Metrics::new(kept.audit.failures(), connections, &unreadable);
-    tokio::spawn(store::watch_levels(
+    tokio::spawn(watch_stream_levels(
         jetstream::new(bus.client().clone()),
         metrics.clone(),
         conditions.clone(),

@@ -11,14 +11,14 @@ use async_nats::jetstream::{Context, ErrorCode};
 use bus_keys::streams::{BucketSpec, StreamSpec};
 
 mod bucket;
-mod level;
 mod record;
+mod record_error;
 mod replay;
 mod watch;
 
 pub use bucket::{Bucket, BucketError};
-pub use level::{StreamLevel, watch_levels};
 pub use record::{Entry, Record, RecordKey};
+pub use record_error::{RecordError, parse_key, parse_value, shown};
 pub(crate) use replay::{Replay, ReplayError};
 pub use watch::{Changes, Snapshot, Watch, WatchEvent};
 

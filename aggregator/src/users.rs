@@ -17,7 +17,7 @@ mod named;
 mod place;
 mod poll;
 
-pub use document::NAME_CHARACTERS;
+pub use named::NAME_CHARACTERS;
 pub use place::DocumentError;
 
 /// One person.

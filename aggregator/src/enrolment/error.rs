@@ -6,9 +6,8 @@ use bus_schema::ClusterName;
 use super::AccountUsage;
 use crate::bus::BusError;
 use crate::labels::LabelError;
-use crate::records::RecordError;
 use crate::signer::SignError;
-use crate::store::BucketError;
+use crate::store::{BucketError, RecordError};
 
 /// Why nobody was let in or locked out.
 #[derive(Debug, thiserror::Error)]

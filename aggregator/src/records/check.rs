@@ -1,6 +1,5 @@
 //! What each bucket holds. The readers of a bucket parse by the same functions.
 
-use super::{RecordError, parse_value};
 use crate::audit;
 use crate::enrolment::{self, Invitation};
 use crate::inventory::Manifest;
@@ -8,7 +7,7 @@ use crate::labels::Labels;
 use crate::operations::Operation;
 use crate::registry;
 use crate::sessions::Session;
-use crate::store::Record;
+use crate::store::{Record, RecordError, parse_value};
 
 /// Whether the readers of the bucket can use the record.
 pub(super) fn check(bucket: &str, key: &str, value: &[u8]) -> Result<(), RecordError> {

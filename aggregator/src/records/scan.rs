@@ -9,10 +9,10 @@ use bus_keys::streams::{AUDIT, AUDIT_REFUSED, BUCKETS};
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
+use super::UnreadableRecords;
 use super::check::check;
-use super::{RecordError, UnreadableRecords};
 use crate::inventory::Manifest;
-use crate::store::{Record, Replay, ReplayError, is_marker};
+use crate::store::{Record, RecordError, Replay, ReplayError, is_marker};
 
 /// What the audit's streams are called where buckets are.
 pub(super) const AUDITS: [&str; 2] = ["audit", "audit-refused"];

@@ -16,7 +16,6 @@ use tokio::time::timeout;
 
 use super::record::{Entry, Record, RecordKey};
 use super::replay::{Replay, ReplayError};
-use super::watch::Watch;
 use super::{MARKERS_LAST, StoreError, is_marker, open_kv};
 
 /// Others may change the same record at the same moment.
@@ -240,12 +239,6 @@ impl<T: Record> Bucket<T> {
             self.spec.description,
         )
         .await
-    }
-
-    /// Follows the bucket, see [`Watch`].
-    #[must_use]
-    pub fn watch(&self) -> Watch<T> {
-        Watch::new(self.clone())
     }
 
     /// Bytes that are no record, under a key of their own.

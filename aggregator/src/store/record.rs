@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::is_marker;
-use crate::records::{RecordError, parse_key, parse_value};
+use super::record_error::{RecordError, parse_key, parse_value};
 
 /// What a bucket holds.
 pub trait Record: Serialize + DeserializeOwned + Send + Sync + 'static {
@@ -77,7 +77,7 @@ pub struct Entry<T> {
     pub revision: u64,
     /// When that was, by the clock of the nats-server.
     pub created_at: Timestamp,
-    /// The record; `None` where there is none. One that cannot be read is skipped by its readers, see [`crate::records`].
+    /// The record; `None` where there is none. One that cannot be read is skipped by its readers.
     pub record: Result<Option<T>, RecordError>,
 }
 

@@ -66,8 +66,16 @@ pub struct Changes {
     connection: u64,
 }
 
+impl<T: Record> Bucket<T> {
+    /// Follows the bucket, see [`Watch`].
+    #[must_use]
+    pub fn watch(&self) -> Watch<T> {
+        Watch::new(self.clone())
+    }
+}
+
 impl<T: Record> Watch<T> {
-    pub(super) fn new(bucket: Bucket<T>) -> Self {
+    fn new(bucket: Bucket<T>) -> Self {
         Self {
             bucket,
             incarnation: None,

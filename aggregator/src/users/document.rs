@@ -15,9 +15,6 @@ use crate::grants::{BUILT_IN_ROLES, Grant, built_in};
 use crate::labels::ClusterSelector;
 use crate::password::StoredHash;
 
-/// The most characters of a user's or role's name.
-pub const NAME_CHARACTERS: usize = 64;
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document<'a> {

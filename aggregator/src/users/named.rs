@@ -7,7 +7,8 @@ use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
-use super::document::NAME_CHARACTERS;
+/// The most characters of a user's or role's name.
+pub const NAME_CHARACTERS: usize = 64;
 
 /// What stands under a name.
 pub(super) trait Entry {

@@ -20,13 +20,11 @@ const NEARLY_FULL: u64 = 80;
 
 /// How full a stream is.
 #[derive(Debug, Clone)]
-pub struct StreamLevel {
-    /// The stream.
-    pub stream: String,
-    /// Bytes in it.
-    pub bytes: u64,
-    /// Bytes that it may have; 0 without a bound.
-    pub max_bytes: u64,
+struct StreamLevel {
+    stream: String,
+    bytes: u64,
+    /// 0 without a bound.
+    max_bytes: u64,
     /// Whether it makes room for new messages by itself.
     drops_oldest: bool,
 }
@@ -39,7 +37,7 @@ impl StreamLevel {
 }
 
 /// Keeps the metrics and the condition up to date for ever.
-pub async fn watch_levels(jetstream: Context, metrics: Metrics, conditions: Conditions) {
+pub async fn watch_stream_levels(jetstream: Context, metrics: Metrics, conditions: Conditions) {
     let mut look = interval(LOOK_EVERY);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -49,7 +47,7 @@ pub async fn watch_levels(jetstream: Context, metrics: Metrics, conditions: Cond
             continue;
         };
         for level in &levels {
-            metrics.set_stream_level(level);
+            metrics.set_stream_level(&level.stream, level.bytes, level.max_bytes);
         }
         let kind = AggregatorConditionType::StoreNearlyFull;
         match message(&levels) {
