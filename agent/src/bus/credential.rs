@@ -250,14 +250,14 @@ impl Refusals {
 
 #[cfg(test)]
 mod tests {
-    use bus_keys::{AggregatorKeys, Place, Role, init};
+    use bus_keys::{AggregatorKeys, Role, ServerSettings, init};
     use jiff::SignedDuration;
     use tempfile::TempDir;
 
     use super::*;
 
     fn credential(dir: &TempDir) -> (Credential, AggregatorKeys) {
-        let place = Place {
+        let place = ServerSettings {
             listen: ([127, 0, 0, 1], 4222).into(),
             store: dir.path().join("store"),
             tls: None,
