@@ -13,6 +13,7 @@ use crate::client_address::ClientAddress;
 use crate::password::UserKey;
 use crate::principal::Principal;
 use crate::problem::{Problem, ProblemCode};
+use crate::problem_response::ProblemResponse;
 use crate::request_source::RequestSource;
 use crate::stream_quota::{QuotaExceeded, Stream, StreamPermit, StreamQuota};
 use crate::users::User;
@@ -96,9 +97,9 @@ impl FromRequestParts<App> for Caller {
 pub struct Source(pub RequestSource);
 
 impl FromRequestParts<App> for Source {
-    type Rejection = Problem;
+    type Rejection = ProblemResponse;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ProblemResponse> {
         let ClientAddress(address) = ClientAddress::from_request_parts(parts, app).await?;
         // Set by the outermost middleware.
         let id = parts.headers.get("x-request-id");
@@ -122,8 +123,8 @@ fn missing() -> Problem {
 #[derive(Debug)]
 pub struct Unauthenticated(Problem);
 
-impl From<Problem> for Unauthenticated {
-    fn from(problem: Problem) -> Self {
+impl From<ProblemResponse> for Unauthenticated {
+    fn from(ProblemResponse(problem): ProblemResponse) -> Self {
         Self(problem)
     }
 }
@@ -133,7 +134,7 @@ impl IntoResponse for Unauthenticated {
         let scheme = HeaderValue::from_static("Bearer");
         let challenge = (self.0.code == ProblemCode::Unauthenticated)
             .then_some([(header::WWW_AUTHENTICATE, scheme)]);
-        let mut response = self.0.into_response();
+        let mut response = ProblemResponse(self.0).into_response();
         for (name, value) in challenge.into_iter().flatten() {
             response.headers_mut().insert(name, value);
         }

@@ -11,6 +11,7 @@ use serde::de::value::MapDeserializer;
 use serde::de::{self, DeserializeOwned};
 
 use crate::problem::{Problem, ProblemCode};
+use crate::problem_response::ProblemResponse;
 
 /// The most bytes that a request's body may have.
 pub const BODY_LIMIT: usize = 64 * 1024;
@@ -35,19 +36,27 @@ pub struct Path<T>(pub T);
 pub struct Query<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
-    type Rejection = Problem;
+    type Rejection = ProblemResponse;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        from_request(request, &[JSON]).await.map(Self)
+    async fn from_request(request: Request, _: &S) -> Result<Self, ProblemResponse> {
+        Ok(Self(json_body(request).await?))
     }
 }
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for MergePatch<T> {
-    type Rejection = Problem;
+    type Rejection = ProblemResponse;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        from_request(request, &[JSON, MERGE_PATCH]).await.map(Self)
+    async fn from_request(request: Request, _: &S) -> Result<Self, ProblemResponse> {
+        Ok(Self(from_request(request, &[JSON, MERGE_PATCH]).await?))
     }
+}
+
+/// A JSON body.
+///
+/// # Errors
+/// [`ProblemCode::MediaTypeUnsupported`], or what is wrong with the body.
+pub async fn json_body<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
+    from_request(request, &[JSON]).await
 }
 
 async fn from_request<T: DeserializeOwned>(request: Request, types: &[&str]) -> Result<T, Problem> {
@@ -148,24 +157,24 @@ fn named(code: ProblemCode, path: &str, message: &str) -> Problem {
 }
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Path<T> {
-    type Rejection = Problem;
+    type Rejection = ProblemResponse;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ProblemResponse> {
         let code = ProblemCode::InvalidRequest;
         let names = RawPathParams::from_request_parts(parts, state).await;
         let names = names.map_err(|error| Problem::new(code, error.to_string()))?;
         // Not the library's own reading, which does not say which of the names is wrong.
         let names = MapDeserializer::<_, de::value::Error>::new(names.iter());
-        serde_path_to_error::deserialize(names)
-            .map(Self)
-            .map_err(|error| named(code, &error.path().to_string(), &error.inner().to_string()))
+        let names = serde_path_to_error::deserialize(names)
+            .map_err(|error| named(code, &error.path().to_string(), &error.inner().to_string()))?;
+        Ok(Self(names))
     }
 }
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
-    type Rejection = Problem;
+    type Rejection = ProblemResponse;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ProblemResponse> {
         match axum::extract::Query::<T>::from_request_parts(parts, state).await {
             Ok(axum::extract::Query(value)) => Ok(Self(value)),
             Err(rejection) => {
@@ -174,7 +183,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
                     .map(ToString::to_string)
                     .unwrap_or_default();
                 let (path, message) = cause.split_once(": ").unwrap_or((".", &cause));
-                Err(named(ProblemCode::InvalidRequest, path, message))
+                Err(named(ProblemCode::InvalidRequest, path, message).into())
             }
         }
     }

@@ -31,6 +31,7 @@ pub mod origin;
 pub mod password;
 pub mod principal;
 pub mod problem;
+pub mod problem_response;
 pub mod public_url;
 pub mod records;
 mod records_admin;

@@ -25,6 +25,7 @@ use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
 use crate::problem::{Problem, ProblemCode};
+use crate::problem_response::ProblemResponse;
 use crate::trusted_proxies::TrustedProxies;
 
 mod activity;
@@ -216,7 +217,7 @@ async fn answer(
 ) -> Response<Body> {
     if kind == Kind::Reserved && !matches!(request.uri().path(), "/livez" | "/readyz") {
         let detail = "all connections of this aggregator are in use; try again";
-        return Problem::new(ProblemCode::RateLimited, detail).into_response();
+        return ProblemResponse(Problem::new(ProblemCode::RateLimited, detail)).into_response();
     }
     request.extensions_mut().insert(ConnectInfo(peer));
     match router.oneshot(request).await {

@@ -6,7 +6,8 @@ use utoipa::openapi::security::{Flow, OAuth2, Password, Scopes, SecurityScheme};
 use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{IntoResponses, Modify, OpenApi};
 
-use crate::problem::{Hop, Problem, ProblemBody, ProblemCode};
+use crate::problem::{Hop, ProblemCode};
+use crate::problem_response::{ProblemBody, ProblemResponse, status};
 
 pub mod examples;
 
@@ -48,7 +49,7 @@ type Fits = fn(ProblemCode) -> bool;
 pub struct OwnProblem;
 
 /// Every call may fail, and always in the same shape.
-impl IntoResponses for Problem {
+impl IntoResponses for ProblemResponse {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         failures("Problem", |_| true)
     }
@@ -68,7 +69,7 @@ fn is_own(code: ProblemCode) -> bool {
 /// A reference for each status that these codes have.
 fn failures(name: &str, fits: Fits) -> BTreeMap<String, RefOr<Response>> {
     let codes = ProblemCode::ALL.iter().filter(|code| fits(**code));
-    let statuses = codes.map(|code| code.status().as_u16());
+    let statuses = codes.map(|code| status(*code).as_u16());
     let reference = |status: u16| {
         let response = Ref::from_response_name(format!("{name}{status}"));
         (status.to_string(), response.into())
@@ -88,7 +89,7 @@ impl Modify for Failures {
             for code in ProblemCode::ALL.iter().filter(|code| fits(**code)) {
                 let line = format!("- `{}`: {}", code.as_str(), code.meaning());
                 meanings
-                    .entry(code.status().as_u16())
+                    .entry(status(*code).as_u16())
                     .or_default()
                     .push(line);
             }

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use crate::app::App;
 use crate::authentication::PresentedCredential;
 use crate::problem::{Problem, ProblemCode};
+use crate::problem_response::ProblemResponse;
 
 /// Middleware: refuses what carries the cookie, or signs in, from another site.
 pub async fn same_site_only(State(app): State<App>, request: Request, next: Next) -> Response {
@@ -27,7 +28,7 @@ pub async fn same_site_only(State(app): State<App>, request: Request, next: Next
     if refused {
         let detail = "a browser sent this from another site; open the page of this server itself, or send the token as the header \
              Authorization: Bearer";
-        return Problem::new(ProblemCode::CrossSite, detail).into_response();
+        return ProblemResponse(Problem::new(ProblemCode::CrossSite, detail)).into_response();
     }
     next.run(request).await
 }

@@ -1,20 +1,14 @@
-//! How a call fails: `application/problem+json` (RFC 9457) with a stable code. Knows nothing of where failures come from, but for
-//! the faults that agents answer with.
+//! How a call fails, with a stable code. Knows nothing of where failures come from, but for the faults that agents answer with, and
+//! nothing of HTTP: that is `problem_response`.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
 use bus_schema::{Fault, FaultCode, OperationId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-mod render;
-
-pub use render::{ProblemBody, render};
-
-/// A failed call. Becomes a response whose body [`render`] writes, since only there the request's id is known.
+/// A failed call.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{}: {detail}", code.as_str())]
 pub struct Problem {
@@ -45,7 +39,7 @@ pub enum Hop {
 }
 
 macro_rules! codes {
-    ($($(#[doc = $doc:literal])* $variant:ident = $code:literal, $status:ident, $hop:ident, $retryable:literal;)*) => {
+    ($($(#[doc = $doc:literal])* $variant:ident = $code:literal, $hop:ident, $retryable:literal;)*) => {
         /// The stable code of a failure.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
         #[serde(rename_all = "snake_case")]
@@ -69,12 +63,6 @@ macro_rules! codes {
                 match self { $(Self::$variant => $code,)* }
             }
 
-            /// The HTTP status.
-            #[must_use]
-            pub const fn status(self) -> StatusCode {
-                match self { $(Self::$variant => StatusCode::$status,)* }
-            }
-
             /// Where it failed.
             #[must_use]
             pub const fn hop(self) -> Hop {
@@ -92,83 +80,83 @@ macro_rules! codes {
 
 codes! {
     /// The request cannot be read: `field` says which part.
-    InvalidRequest = "invalid_request", BAD_REQUEST, Aggregator, false;
+    InvalidRequest = "invalid_request", Aggregator, false;
     /// The request can be read, but a value is not what it should be: `field` says which.
-    InvalidValue = "invalid_request", UNPROCESSABLE_ENTITY, Aggregator, false;
+    InvalidValue = "invalid_request", Aggregator, false;
     /// No session, or one that has ended.
-    Unauthenticated = "unauthenticated", UNAUTHORIZED, Aggregator, false;
+    Unauthenticated = "unauthenticated", Aggregator, false;
     /// The caller's grants do not allow it.
-    Forbidden = "forbidden", FORBIDDEN, Aggregator, false;
+    Forbidden = "forbidden", Aggregator, false;
     /// A browser sent this from another site.
-    CrossSite = "cross_site", FORBIDDEN, Aggregator, false;
+    CrossSite = "cross_site", Aggregator, false;
     /// The path does not exist.
-    RouteUnknown = "route_unknown", NOT_FOUND, Aggregator, false;
+    RouteUnknown = "route_unknown", Aggregator, false;
     /// The path does not take this method.
-    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, Aggregator, false;
+    MethodNotAllowed = "method_not_allowed", Aggregator, false;
     /// The body is larger than a request may be.
-    BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, Aggregator, false;
+    BodyTooLarge = "body_too_large", Aggregator, false;
     /// The body is of another type than the call takes.
-    MediaTypeUnsupported = "media_type_unsupported", UNSUPPORTED_MEDIA_TYPE, Aggregator, false;
+    MediaTypeUnsupported = "media_type_unsupported", Aggregator, false;
     /// The request did not arrive in time.
-    RequestTimeout = "request_timeout", REQUEST_TIMEOUT, Aggregator, true;
+    RequestTimeout = "request_timeout", Aggregator, true;
     /// Too many attempts.
-    RateLimited = "rate_limited", TOO_MANY_REQUESTS, Aggregator, true;
+    RateLimited = "rate_limited", Aggregator, true;
     /// The audit cannot be written, and so nothing is changed and nobody signed in.
-    AuditUnavailable = "audit_unavailable", SERVICE_UNAVAILABLE, Aggregator, true;
+    AuditUnavailable = "audit_unavailable", Aggregator, true;
     /// A defect of the aggregator.
-    Internal = "internal", INTERNAL_SERVER_ERROR, Aggregator, false;
+    Internal = "internal", Aggregator, false;
     /// The aggregator is cut off from the bus.
-    BusUnavailable = "bus_unavailable", SERVICE_UNAVAILABLE, Bus, true;
+    BusUnavailable = "bus_unavailable", Bus, true;
     /// No such cluster, or none that the caller may see.
-    ClusterUnknown = "cluster_unknown", NOT_FOUND, Aggregator, false;
+    ClusterUnknown = "cluster_unknown", Aggregator, false;
     /// No agent of the cluster listens.
-    ClusterOffline = "cluster_offline", SERVICE_UNAVAILABLE, Bus, true;
+    ClusterOffline = "cluster_offline", Bus, true;
     /// The agent did not answer a read in time.
-    ClusterTimeout = "cluster_timeout", GATEWAY_TIMEOUT, Agent, true;
+    ClusterTimeout = "cluster_timeout", Agent, true;
     /// A write was sent and its outcome is not known yet: it will be settled by reading the cluster back.
-    OutcomeUnknown = "outcome_unknown", GATEWAY_TIMEOUT, Agent, false;
+    OutcomeUnknown = "outcome_unknown", Agent, false;
     /// The write came too late and was not carried out.
-    Expired = "expired", GATEWAY_TIMEOUT, Agent, true;
+    Expired = "expired", Agent, true;
     /// This aggregator has no keys to let clusters in with.
-    EnrolmentUnavailable = "enrolment_unavailable", NOT_IMPLEMENTED, Aggregator, false;
+    EnrolmentUnavailable = "enrolment_unavailable", Aggregator, false;
     /// The process that signs credentials does not answer.
-    SignerUnavailable = "signer_unavailable", SERVICE_UNAVAILABLE, Aggregator, true;
+    SignerUnavailable = "signer_unavailable", Aggregator, true;
     /// The cluster has as many credentials as it may.
-    CredentialsExhausted = "credentials_exhausted", CONFLICT, Aggregator, false;
+    CredentialsExhausted = "credentials_exhausted", Aggregator, false;
     /// The cluster has no such credential.
-    CredentialUnknown = "credential_unknown", NOT_FOUND, Aggregator, false;
+    CredentialUnknown = "credential_unknown", Aggregator, false;
     /// The link has been used, is too old, or was never made.
-    InvitationUnknown = "invitation_unknown", NOT_FOUND, Aggregator, false;
+    InvitationUnknown = "invitation_unknown", Aggregator, false;
     /// The cluster is there with a credential that was not enrolled here.
-    CredentialUnrecorded = "credential_unrecorded", CONFLICT, Aggregator, false;
+    CredentialUnrecorded = "credential_unrecorded", Aggregator, false;
     /// The list of revoked credentials is as large as a message on the bus may be.
-    RevocationsFull = "revocations_full", SERVICE_UNAVAILABLE, Bus, false;
+    RevocationsFull = "revocations_full", Bus, false;
     /// Two Kubernetes clusters claim the name.
-    IdentityConflict = "identity_conflict", CONFLICT, Agent, false;
+    IdentityConflict = "identity_conflict", Agent, false;
     /// The agent does not know the verb.
-    AgentTooOld = "agent_too_old", NOT_IMPLEMENTED, Agent, false;
+    AgentTooOld = "agent_too_old", Agent, false;
     /// The agent answered with what is not a reply.
-    AgentMisbehaves = "agent_misbehaves", BAD_GATEWAY, Agent, false;
+    AgentMisbehaves = "agent_misbehaves", Agent, false;
     /// The agent has too much in hand, is leaving, or has not read its cluster yet.
-    AgentBusy = "agent_busy", SERVICE_UNAVAILABLE, Agent, true;
+    AgentBusy = "agent_busy", Agent, true;
     /// The reply would be larger than the bus carries.
-    ReplyTooLarge = "reply_too_large", BAD_GATEWAY, Agent, false;
+    ReplyTooLarge = "reply_too_large", Agent, false;
     /// The list has changed too much to go on with this page token.
-    ContinueExpired = "continue_expired", GONE, Kubernetes, false;
+    ContinueExpired = "continue_expired", Kubernetes, false;
     /// The namespace, deployment, pod or container does not exist.
-    NotFound = "not_found", NOT_FOUND, Kubernetes, false;
+    NotFound = "not_found", Kubernetes, false;
     /// The agent's RBAC forbids it.
-    ClusterForbids = "cluster_forbids", BAD_GATEWAY, Kubernetes, false;
+    ClusterForbids = "cluster_forbids", Kubernetes, false;
     /// The deployment is paused.
-    Paused = "paused", CONFLICT, Kubernetes, false;
+    Paused = "paused", Kubernetes, false;
     /// A newer restart has been made.
-    Superseded = "superseded", CONFLICT, Kubernetes, false;
+    Superseded = "superseded", Kubernetes, false;
     /// The object kept changing while it was written.
-    Conflict = "conflict", CONFLICT, Kubernetes, true;
+    Conflict = "conflict", Kubernetes, true;
     /// The API server fails, cannot be reached, or asks to slow down.
-    KubernetesUnavailable = "kubernetes_unavailable", BAD_GATEWAY, Kubernetes, true;
+    KubernetesUnavailable = "kubernetes_unavailable", Kubernetes, true;
     /// The API server did not answer in time.
-    KubernetesTimeout = "kubernetes_timeout", GATEWAY_TIMEOUT, Kubernetes, true;
+    KubernetesTimeout = "kubernetes_timeout", Kubernetes, true;
 }
 
 impl Problem {
@@ -232,20 +220,5 @@ impl From<Fault> for Problem {
             field: fault.field,
             ..Self::new(code, fault.message)
         }
-    }
-}
-
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let mut response = self.code.status().into_response();
-        if let Some(after) = self.retry_after {
-            // Rounded up, so that whoever waits that long is not refused once more.
-            let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        response.extensions_mut().insert(self);
-        response
     }
 }

@@ -25,7 +25,8 @@ use crate::app::App;
 use crate::extract::BODY_LIMIT;
 use crate::openapi::{Document, examples};
 use crate::problem::{Problem, ProblemCode};
-use crate::{origin, problem};
+use crate::problem_response::ProblemResponse;
+use crate::{origin, problem_response};
 
 mod audit;
 mod clusters;
@@ -92,15 +93,13 @@ pub fn api() -> OpenApiRouter<App> {
 /// it cannot do its work yet.
 pub fn once_ready(service: Arc<OnceLock<Router>>) -> Router {
     let waiting = || async {
-        Problem::new(
-            ProblemCode::BusUnavailable,
-            "the aggregator waits for the bus",
-        )
+        let detail = "the aggregator waits for the bus";
+        ProblemResponse(Problem::new(ProblemCode::BusUnavailable, detail))
     };
     let waiting = Router::new()
         .route("/livez", get(health::livez))
         .fallback(waiting)
-        .layer(middleware::from_fn(problem::render))
+        .layer(middleware::from_fn(problem_response::render))
         .layer(middleware::from_fn(with_request_id))
         .layer(content_security_policy(NO_PAGE));
     Router::new().fallback(move |request: Request| {
@@ -146,7 +145,7 @@ pub fn router(app: App) -> Router {
         ))
         .layer(content_security_policy(NO_PAGE))
         .layer(CompressionLayer::new().compress_when(compressed))
-        .layer(middleware::from_fn(problem::render))
+        .layer(middleware::from_fn(problem_response::render))
         .layer(CatchPanicLayer::new())
         .layer(TimeoutLayer::with_status_code(
             StatusCode::REQUEST_TIMEOUT,

@@ -4,8 +4,6 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
 use bus_schema::verb::ListDeployments;
 use bus_schema::{ClusterName, MAX_LIMIT, Namespace};
 use bytes::Bytes;
@@ -23,9 +21,11 @@ use crate::problem::Problem;
 #[derive(Debug)]
 pub struct Relayed(Bytes);
 
-impl IntoResponse for Relayed {
-    fn into_response(self) -> Response {
-        ([(header::CONTENT_TYPE, "application/json")], self.0).into_response()
+impl Relayed {
+    /// The JSON.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        self.0
     }
 }
 

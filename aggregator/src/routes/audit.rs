@@ -14,6 +14,7 @@ use crate::extract::Query;
 use crate::openapi::OwnProblem;
 use crate::principal::Principal;
 use crate::problem::{Problem, ProblemCode};
+use crate::problem_response::ProblemResponse;
 
 /// The most lines of a page.
 const MOST: u32 = 500;
@@ -61,12 +62,13 @@ pub async fn read_audit(
     State(app): State<App>,
     caller: Caller,
     Query(filter): Query<Filter>,
-) -> Result<Json<AuditPage>, Problem> {
+) -> Result<Json<AuditPage>, ProblemResponse> {
     if let (Some(since), Some(until)) = (filter.since, filter.until)
         && since > until
     {
         let detail = "since: it is later than `until`";
-        return Err(Problem::new(ProblemCode::InvalidValue, detail).field("since"));
+        let problem = Problem::new(ProblemCode::InvalidValue, detail).field("since");
+        return Err(problem.into());
     }
     let wanted = AuditFilter {
         user: filter.user,
@@ -79,15 +81,9 @@ pub async fn read_audit(
         since: filter.since,
         until: filter.until,
     };
-    page(
-        &app,
-        &caller,
-        &wanted,
-        filter.limit.unwrap_or(100),
-        filter.next,
-    )
-    .await
-    .map(Json)
+    let limit = filter.limit.unwrap_or(100);
+    let page = page(&app, &caller, &wanted, limit, filter.next).await?;
+    Ok(Json(page))
 }
 
 /// A page of what the caller may see.

@@ -13,7 +13,7 @@ use crate::caller::Caller;
 use crate::extract;
 use crate::labels::{ClusterSelector, LabelPatch, Labels};
 use crate::openapi::OwnProblem;
-use crate::problem::Problem;
+use crate::problem_response::ProblemResponse;
 use crate::registry::ClusterView;
 
 /// Every cluster that the caller may see.
@@ -42,7 +42,7 @@ pub async fn list_clusters(
     State(app): State<App>,
     caller: Caller,
     extract::Query(filter): extract::Query<Filter>,
-) -> Result<Json<ClusterList>, Problem> {
+) -> Result<Json<ClusterList>, ProblemResponse> {
     let mut items = app.fleet.clusters(&caller.principal);
     if let Some(selector) = filter.cluster_label_selector {
         let selector: ClusterSelector = selector
@@ -84,7 +84,7 @@ pub async fn patch_cluster(
     caller: Caller,
     extract::Path(ClusterPath { cluster }): extract::Path<ClusterPath>,
     extract::MergePatch(ClusterPatch { labels }): extract::MergePatch<ClusterPatch>,
-) -> Result<Json<LabelledCluster>, Problem> {
+) -> Result<Json<LabelledCluster>, ProblemResponse> {
     let labelled = app
         .fleet
         .label(&caller.principal, &caller.source, &cluster, labels);

@@ -11,6 +11,7 @@ use crate::caller::Caller;
 use crate::conditions::AggregatorCondition;
 use crate::openapi::OwnProblem;
 use crate::problem::{Problem, ProblemCode};
+use crate::problem_response::ProblemResponse;
 
 /// What is wrong with the aggregator that answers.
 #[derive(Debug, Serialize, ToSchema)]
@@ -26,12 +27,12 @@ pub struct AggregatorConditions {
 pub async fn list_conditions(
     State(app): State<App>,
     caller: Caller,
-) -> Result<Json<AggregatorConditions>, Problem> {
+) -> Result<Json<AggregatorConditions>, ProblemResponse> {
     // A message may name a file of the server, or say whose grants are out of date.
     if !caller.principal.grants.everywhere(Right::Audit) {
         let detail =
             "the conditions of the aggregator need the right audit for all clusters and namespaces";
-        return Err(Problem::new(ProblemCode::Forbidden, detail));
+        return Err(Problem::new(ProblemCode::Forbidden, detail).into());
     }
     let items = app.conditions.list();
     Ok(Json(AggregatorConditions { items }))

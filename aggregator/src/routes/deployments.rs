@@ -1,6 +1,8 @@
 //! `GET /deployments/{cluster}/{namespace}`
 
 use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
 use bus_schema::verb::{DeploymentSummary, ListDeployments};
 use bus_schema::{ClusterName, Health, Namespace, Page};
 use serde::Deserialize;
@@ -10,8 +12,7 @@ use super::fleet::query;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::extract::{Path, Query};
-use crate::fleet::Relayed;
-use crate::problem::Problem;
+use crate::problem_response::ProblemResponse;
 
 /// The names in the path.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -51,13 +52,13 @@ pub struct Filter {
 
 /// The deployments of a namespace
 #[utoipa::path(get, path = "/deployments/{cluster}/{namespace}", tag = "Deployments", params(Where, Filter),
-    responses((status = 200, description = "The deployments", body = Page<DeploymentSummary>), Problem))]
+    responses((status = 200, description = "The deployments", body = Page<DeploymentSummary>), ProblemResponse))]
 pub async fn list_deployments(
     State(app): State<App>,
     caller: Caller,
     Path(Where { cluster, namespace }): Path<Where>,
     Query(filter): Query<Filter>,
-) -> Result<Relayed, Problem> {
+) -> Result<impl IntoResponse, ProblemResponse> {
     let health = filter.health.as_deref().map(query::healths);
     let label_selector = filter.label_selector.as_deref().map(query::label_selector);
     let q = filter.q.as_deref().map(|q| query::looked_for("q", q));
@@ -75,7 +76,9 @@ pub async fn list_deployments(
         limit: filter.limit,
         next: filter.next,
     };
-    app.fleet
-        .relay_deployments(&caller.principal, &cluster, &request)
-        .await
+    let relayed = app
+        .fleet
+        .relay_deployments(&caller.principal, &cluster, &request);
+    let json = relayed.await?.into_bytes();
+    Ok(([(header::CONTENT_TYPE, "application/json")], json))
 }

@@ -14,6 +14,7 @@ use crate::extract;
 use crate::labels::Labels;
 use crate::openapi::OwnProblem;
 use crate::problem::{Problem, ProblemCode};
+use crate::problem_response::ProblemResponse;
 
 /// Which cluster.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -90,7 +91,7 @@ pub async fn enroll_cluster(
     caller: Caller,
     extract::Path(ClusterPath { cluster }): extract::Path<ClusterPath>,
     extract::Json(body): extract::Json<EnrollBody>,
-) -> Result<Json<EnrolledCluster>, Problem> {
+) -> Result<Json<EnrolledCluster>, ProblemResponse> {
     let request = body.credential_request.as_deref();
     let request = request.map(str::parse::<CredentialRequest>).transpose();
     let request = request.map_err(|error| invalid("credential_request", &error))?;
@@ -130,7 +131,7 @@ pub async fn revoke_cluster(
     caller: Caller,
     extract::Path(ClusterPath { cluster }): extract::Path<ClusterPath>,
     extract::Query(RevokeQuery { key }): extract::Query<RevokeQuery>,
-) -> Result<Json<RevokedCluster>, Problem> {
+) -> Result<Json<RevokedCluster>, ProblemResponse> {
     let key = key.as_deref().map(str::parse::<UserKey>).transpose();
     let key = key.map_err(|error| invalid("key", &error))?;
     let revoked = app

@@ -10,27 +10,28 @@ use super::rollouts::Where;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::extract::{Path, Query};
-use crate::problem::Problem;
+use crate::problem_response::ProblemResponse;
 
 /// The Kubernetes events of a deployment, newest first
 ///
 /// Those of its ReplicaSets and pods too.
 #[utoipa::path(get, path = "/events/{cluster}/{namespace}/{deployment_name}", tag = "Deployments", params(Where, Paging),
-    responses((status = 200, description = "The events", body = Page<EventSummary>), Problem))]
+    responses((status = 200, description = "The events", body = Page<EventSummary>), ProblemResponse))]
 pub async fn list_events(
     State(app): State<App>,
     caller: Caller,
     Path(target): Path<Where>,
     Query(paging): Query<Paging>,
-) -> Result<Json<Page<EventSummary>>, Problem> {
+) -> Result<Json<Page<EventSummary>>, ProblemResponse> {
     let request = ListEvents {
         namespace: target.namespace,
         deployment_name: target.deployment_name,
         limit: paging.limit,
         next: paging.next,
     };
-    app.fleet
+    let events = app
+        .fleet
         .ask(&caller.principal, &target.cluster, &request)
-        .await
-        .map(Json)
+        .await?;
+    Ok(Json(events))
 }

@@ -8,7 +8,7 @@ use utoipa::IntoParams;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::fleet::{FleetGroups, FleetPage};
-use crate::problem::Problem;
+use crate::problem_response::ProblemResponse;
 
 pub(super) mod query;
 
@@ -65,14 +65,14 @@ struct Selection {
         ("countImages" = Option<bool>, Query,
             description = "With `false`, the totals leave images out, which makes a large fleet's answer faster."),
     ),
-    responses((status = 200, description = "The deployments, and which clusters have answered", body = FleetPage), Problem))]
+    responses((status = 200, description = "The deployments, and which clusters have answered", body = FleetPage), ProblemResponse))]
 pub async fn list_fleet_deployments(
     State(app): State<App>,
     caller: Caller,
     RawQuery(text): RawQuery,
-) -> Result<Json<FleetPage>, Problem> {
+) -> Result<Json<FleetPage>, ProblemResponse> {
     let query = query::read(text.as_deref().unwrap_or_default())?;
-    app.fleet.survey(&caller.principal, &query).await.map(Json)
+    Ok(Json(app.fleet.survey(&caller.principal, &query).await?))
 }
 
 /// The deployments of the whole fleet, grouped by name
@@ -84,15 +84,13 @@ pub async fn list_fleet_deployments(
         ("sort" = Option<String>, Query, pattern = "^-?(name|health)$",
             description = "`health` (worst first, and then the most deployments of that health first; if absent) or `name`; with `-` before it the other way round."),
     ),
-    responses((status = 200, description = "The groups, and which clusters have answered", body = FleetGroups), Problem))]
+    responses((status = 200, description = "The groups, and which clusters have answered", body = FleetGroups), ProblemResponse))]
 pub async fn list_deployment_groups(
     State(app): State<App>,
     caller: Caller,
     RawQuery(text): RawQuery,
-) -> Result<Json<FleetGroups>, Problem> {
+) -> Result<Json<FleetGroups>, ProblemResponse> {
     let query = query::read_groups(text.as_deref().unwrap_or_default())?;
-    app.fleet
-        .survey_names(&caller.principal, &query)
-        .await
-        .map(Json)
+    let groups = app.fleet.survey_names(&caller.principal, &query);
+    Ok(Json(groups.await?))
 }

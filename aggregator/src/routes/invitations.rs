@@ -15,7 +15,7 @@ use crate::enrolment::{Found, INVITATION_LASTS};
 use crate::extract;
 use crate::labels::Labels;
 use crate::openapi::OwnProblem;
-use crate::problem::Problem;
+use crate::problem_response::ProblemResponse;
 use crate::sessions::SessionKey;
 
 /// Invitations that can still be used.
@@ -82,7 +82,7 @@ pub struct InvitationPath {
 pub async fn list_invitations(
     State(app): State<App>,
     caller: Caller,
-) -> Result<Json<InvitationList>, Problem> {
+) -> Result<Json<InvitationList>, ProblemResponse> {
     let mut found = app.fleet.invitations(&caller.principal).await?;
     found.retain(|found| still_may(&app, &found.invitation).is_ok());
     Ok(Json(InvitationList {
@@ -99,7 +99,7 @@ pub async fn withdraw_invitation(
     State(app): State<App>,
     caller: Caller,
     extract::Path(InvitationPath { invitation_id }): extract::Path<InvitationPath>,
-) -> Result<Json<WithdrawnInvitation>, Problem> {
+) -> Result<Json<WithdrawnInvitation>, ProblemResponse> {
     let id = invitation_id.parse::<SessionKey>();
     let id = id.map_err(|error| invalid("invitation_id", &error))?;
     let (operation_id, cluster) = app

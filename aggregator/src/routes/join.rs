@@ -22,6 +22,7 @@ use crate::grants::Grants;
 use crate::labels::Labels;
 use crate::openapi::OwnProblem;
 use crate::problem::{Problem, ProblemCode};
+use crate::problem_response::ProblemResponse;
 use crate::sessions::Token;
 use crate::sign_in::too_often;
 
@@ -79,7 +80,7 @@ pub async fn invite_cluster(
     caller: Caller,
     extract::Path(ClusterPath { cluster }): extract::Path<ClusterPath>,
     extract::Json(body): extract::Json<InviteBody>,
-) -> Result<Json<InvitedCluster>, Problem> {
+) -> Result<Json<InvitedCluster>, ProblemResponse> {
     let agent = agent(&app, body.nats_url, body.image)?;
     let public_url = app.links.url()?;
     let expires_at = Timestamp::now() + INVITATION_LASTS;
@@ -115,7 +116,7 @@ pub async fn join_cluster(
     ClientAddress(address): ClientAddress,
     Source(source): Source,
     extract::Path(JoinPath { token }): extract::Path<JoinPath>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl IntoResponse, ProblemResponse> {
     let attempts = &app.identity.attempts;
     app.links.carry_secrets()?;
     let sources = attempts.link(address);
@@ -132,10 +133,7 @@ pub async fn join_cluster(
     let joined = app.fleet.join(found, &source);
     let (Invitation { cluster, agent, .. }, enrolled) = joined.await?;
     let Given::Credentials(credentials) = &enrolled.given else {
-        return Err(Problem::new(
-            ProblemCode::Internal,
-            "no credential was made",
-        ));
+        return Err(Problem::new(ProblemCode::Internal, "no credential was made").into());
     };
     let manifest = agent.manifest(&cluster, credentials);
     Ok(([(header::CONTENT_TYPE, "application/yaml")], manifest))

@@ -17,6 +17,7 @@ use crate::caller::Caller;
 use crate::event_stream;
 use crate::extract::{self, Path, Query};
 use crate::problem::{Problem, ProblemCode};
+use crate::problem_response::ProblemResponse;
 use crate::stream_quota::Stream;
 
 /// Whose log.
@@ -61,24 +62,23 @@ pub enum LogAnswer {
 ///
 /// With `deployment_name` the lines of all its pods and containers, and how it is with each of those; without it the activity log, filtered by what is given.
 #[utoipa::path(post, path = "/log", tag = "Deployments", request_body = LogBody,
-    responses((status = 200, description = "The lines", body = LogAnswer), Problem))]
+    responses((status = 200, description = "The lines", body = LogAnswer), ProblemResponse))]
 pub async fn read_log(
     State(app): State<App>,
     caller: Caller,
     extract::Json(body): extract::Json<LogBody>,
-) -> Result<Json<LogAnswer>, Problem> {
+) -> Result<Json<LogAnswer>, ProblemResponse> {
     let Some(deployment_name) = body.deployment_name else {
-        return activity(&app, &caller, body)
-            .await
-            .map(LogAnswer::Activity)
-            .map(Json);
+        let page = activity(&app, &caller, body).await?;
+        return Ok(Json(LogAnswer::Activity(page)));
     };
     let (Some(cluster), Some(namespace)) = (body.cluster, body.namespace) else {
         return Err(Problem::new(
             ProblemCode::InvalidValue,
             "the log of a deployment needs the fields \"cluster\" and \"namespace\" too",
         )
-        .field("cluster"));
+        .field("cluster")
+        .into());
     };
     let request = ReadLog {
         namespace,
@@ -137,13 +137,13 @@ pub struct Since {
 /// Server-sent events: `lines` with a chunk of lines, the containers that have changed, the number of lines that had to be dropped, and the number of containers that are too
 /// many to be followed; `problem` when the log cannot be followed further, `end` with the reason when it ends.
 #[utoipa::path(get, path = "/logs/{cluster}/{namespace}/{deployment_name}/watch", tag = "Deployments", params(Where, Since),
-    responses((status = 200, description = "Events: the lines", content_type = "text/event-stream", body = LogChunk), Problem))]
+    responses((status = 200, description = "Events: the lines", content_type = "text/event-stream", body = LogChunk), ProblemResponse))]
 pub async fn watch_log(
     State(app): State<App>,
     caller: Caller,
     Path(target): Path<Where>,
     Query(since): Query<Since>,
-) -> Result<Response, Problem> {
+) -> Result<Response, ProblemResponse> {
     let request = ReadLog {
         namespace: target.namespace,
         deployment_name: target.deployment_name,

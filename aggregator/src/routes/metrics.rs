@@ -10,6 +10,7 @@ use axum::response::Response;
 use crate::app::App;
 use crate::openapi::OwnProblem;
 use crate::problem::{Problem, ProblemCode};
+use crate::problem_response::ProblemResponse;
 
 /// How the text is to be read.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -25,7 +26,7 @@ const NO_ROUTE: &str = "none";
     responses((status = 200, description = "The metrics", body = String, content_type = "application/openmetrics-text"), OwnProblem))]
 pub async fn read_metrics(
     State(app): State<App>,
-) -> Result<([(HeaderName, &'static str); 1], String), Problem> {
+) -> Result<([(HeaderName, &'static str); 1], String), ProblemResponse> {
     app.metrics.set_conditions(&app.conditions.list());
     let text = app
         .metrics

@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::extract::{Path, Query};
-use crate::problem::Problem;
+use crate::problem_response::ProblemResponse;
 
 /// The names in the path.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -37,13 +37,13 @@ pub struct Paging {
 ///
 /// Those that the caller may see, ordered by name.
 #[utoipa::path(get, path = "/namespaces/{cluster}", tag = "Fleet", params(Where, Paging),
-    responses((status = 200, description = "The namespaces", body = Page<NamespaceSummary>), Problem))]
+    responses((status = 200, description = "The namespaces", body = Page<NamespaceSummary>), ProblemResponse))]
 pub async fn list_namespaces(
     State(app): State<App>,
     caller: Caller,
     Path(Where { cluster }): Path<Where>,
     Query(paging): Query<Paging>,
-) -> Result<Json<Page<NamespaceSummary>>, Problem> {
+) -> Result<Json<Page<NamespaceSummary>>, ProblemResponse> {
     let grants = &caller.principal.grants;
     let request = ListNamespaces {
         namespaces: (!grants.sees_all_of(&cluster)).then(|| grants.namespaces(&cluster)),

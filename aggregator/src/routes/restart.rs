@@ -12,6 +12,7 @@ use crate::caller::Caller;
 use crate::extract;
 use crate::fleet::Done;
 use crate::problem::{Problem, ProblemCode};
+use crate::problem_response::ProblemResponse;
 
 /// What to restart.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -32,12 +33,12 @@ pub struct RestartBody {
 /// As `kubectl rollout restart` does. Answers when the cluster has taken it; follow the rollout with
 /// `GET /rollouts/{cluster}/{namespace}/{deployment_name}/watch`.
 #[utoipa::path(post, path = "/restart", tag = "Deployments", request_body = RestartBody,
-    responses((status = 200, description = "What was changed; the rollout goes on", body = Done<Restarted>), Problem))]
+    responses((status = 200, description = "What was changed; the rollout goes on", body = Done<Restarted>), ProblemResponse))]
 pub async fn restart_deployment(
     State(app): State<App>,
     caller: Caller,
     extract::Json(body): extract::Json<RestartBody>,
-) -> Result<Json<Done<Restarted>>, Problem> {
+) -> Result<Json<Done<Restarted>>, ProblemResponse> {
     let deployment_name = body.deployment_name.ok_or_else(|| {
         Problem::new(
             ProblemCode::InvalidValue,
@@ -51,8 +52,9 @@ pub async fn restart_deployment(
         restarted_at: None,
         guard: Guard::default(),
     };
-    app.fleet
+    let restarted = app
+        .fleet
         .restart(&caller.principal, &caller.source, &body.cluster, restart)
-        .await
-        .map(Json)
+        .await?;
+    Ok(Json(restarted))
 }

@@ -15,7 +15,7 @@ use crate::caller::Caller;
 use crate::event_stream::{self, Events};
 use crate::extract::Path;
 use crate::principal::Principal;
-use crate::problem::Problem;
+use crate::problem_response::ProblemResponse;
 use crate::stream_quota::Stream;
 
 /// The names in the path.
@@ -46,16 +46,17 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 ///
 /// By the rules of `kubectl rollout status`.
 #[utoipa::path(get, path = "/rollouts/{cluster}/{namespace}/{deployment_name}", tag = "Deployments", params(Where),
-    responses((status = 200, description = "How far the rollout is", body = Rollout), Problem))]
+    responses((status = 200, description = "How far the rollout is", body = Rollout), ProblemResponse))]
 pub async fn get_rollout(
     State(app): State<App>,
     caller: Caller,
     Path(target): Path<Where>,
-) -> Result<Json<Rollout>, Problem> {
-    app.fleet
+) -> Result<Json<Rollout>, ProblemResponse> {
+    let rollout = app
+        .fleet
         .ask(&caller.principal, &target.cluster, &target.rollout())
-        .await
-        .map(Json)
+        .await?;
+    Ok(Json(rollout))
 }
 
 /// Watch a rollout until it ends
@@ -63,12 +64,12 @@ pub async fn get_rollout(
 /// Server-sent events: `rollout` with the status each time that it changes, `problem` when the cluster cannot be asked. The stream
 /// ends when the rollout is complete, failed, or the deployment is gone; while it is paused or the cluster is away it goes on.
 #[utoipa::path(get, path = "/rollouts/{cluster}/{namespace}/{deployment_name}/watch", tag = "Deployments", params(Where),
-    responses((status = 200, description = "Events: how far the rollout is, until it is over", content_type = "text/event-stream", body = Rollout), Problem))]
+    responses((status = 200, description = "Events: how far the rollout is, until it is over", content_type = "text/event-stream", body = Rollout), ProblemResponse))]
 pub async fn watch_rollout(
     State(app): State<App>,
     caller: Caller,
     Path(target): Path<Where>,
-) -> Result<Response, Problem> {
+) -> Result<Response, ProblemResponse> {
     let permit = caller.acquire(Stream::Rollout)?;
     // Asked once before the stream begins, so that a wrong name is an ordinary error.
     let first = app

@@ -18,7 +18,7 @@ use crate::client_address::ClientAddress;
 use crate::grants::Grant;
 use crate::openapi::OwnProblem;
 use crate::principal::Principal;
-use crate::problem::Problem;
+use crate::problem_response::ProblemResponse;
 use crate::sign_in::{self, Credentials};
 
 mod credentials;
@@ -58,7 +58,7 @@ pub async fn login(
     ClientAddress(address): ClientAddress,
     headers: HeaderMap,
     credentials: Credentials,
-) -> Result<(Cookies, Json<SignedIn>), Problem> {
+) -> Result<(Cookies, Json<SignedIn>), ProblemResponse> {
     let signed_in = sign_in::sign_in(&app, credentials, address, &headers).await?;
     let sign_in::SignedIn {
         token,
@@ -86,7 +86,7 @@ pub async fn logout(
     ClientAddress(address): ClientAddress,
     headers: HeaderMap,
     request: Request,
-) -> Result<(StatusCode, CookieJar), Problem> {
+) -> Result<(StatusCode, CookieJar), ProblemResponse> {
     let (mut parts, _) = request.into_parts();
     let caller = Caller::from_request_parts(&mut parts, &app).await.ok();
     let token = PresentedCredential::in_headers(&headers, app.cookie);
@@ -150,9 +150,9 @@ pub async fn me(caller: Caller) -> Json<Me> {
 }
 
 impl FromRequest<App> for Credentials {
-    type Rejection = Problem;
+    type Rejection = ProblemResponse;
 
-    async fn from_request(request: Request, _: &App) -> Result<Self, Problem> {
-        credentials::read(request).await
+    async fn from_request(request: Request, _: &App) -> Result<Self, ProblemResponse> {
+        Ok(credentials::read(request).await?)
     }
 }

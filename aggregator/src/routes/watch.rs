@@ -13,6 +13,7 @@ use crate::event_stream;
 use crate::openapi::OwnProblem;
 use crate::principal::Principal;
 use crate::problem::Problem;
+use crate::problem_response::ProblemResponse;
 use crate::stream_quota::Stream;
 use crate::watch::{SelectedClusters, View};
 
@@ -39,7 +40,7 @@ pub async fn watch_fleet(
     caller: Caller,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
-) -> Result<Response, Problem> {
+) -> Result<Response, ProblemResponse> {
     let view = view(
         &app,
         &caller.principal,

@@ -1,6 +1,6 @@
 //! The two shapes in which a user name and a password come, read strictly.
 
-use axum::extract::{FromRequest as _, Request};
+use axum::extract::Request;
 use axum::http::{HeaderMap, header};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -48,8 +48,7 @@ pub struct PasswordForm {
 
 pub(super) async fn read(request: Request) -> Result<Credentials, Problem> {
     let credentials = if is_json(request.headers()) {
-        let extract::Json(json) =
-            extract::Json::<JsonCredentials>::from_request(request, &()).await?;
+        let json: JsonCredentials = extract::json_body(request).await?;
         Credentials {
             username: json.username,
             password: json.password,

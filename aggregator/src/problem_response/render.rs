@@ -8,7 +8,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Hop, Problem, ProblemCode};
+use super::status;
+use crate::problem::{Hop, Problem, ProblemCode};
 
 /// The JSON of a failure, RFC 9457 with extensions.
 #[derive(Debug, Serialize, ToSchema)]
@@ -92,7 +93,7 @@ fn of_status(status: StatusCode) -> Problem {
 }
 
 fn with_body(mut response: Response, problem: &Problem, id: &str) -> Response {
-    let status = problem.code.status();
+    let status = status(problem.code);
     let body = ProblemBody {
         title: status.canonical_reason().unwrap_or("Error"),
         status: status.as_u16(),

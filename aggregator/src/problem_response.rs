@@ -1,0 +1,79 @@
+//! Failures over HTTP: `application/problem+json` (RFC 9457), and the status of each code.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::problem::{Problem, ProblemCode};
+
+mod render;
+
+pub use render::{ProblemBody, render};
+
+/// A failed call as a response. [`render`] writes its body, since only there the request's id is known.
+#[derive(Debug, Clone)]
+pub struct ProblemResponse(pub Problem);
+
+impl From<Problem> for ProblemResponse {
+    fn from(problem: Problem) -> Self {
+        Self(problem)
+    }
+}
+
+/// The status of a code.
+#[must_use]
+pub const fn status(code: ProblemCode) -> StatusCode {
+    use ProblemCode as C;
+    match code {
+        C::InvalidRequest => StatusCode::BAD_REQUEST,
+        C::InvalidValue => StatusCode::UNPROCESSABLE_ENTITY,
+        C::Unauthenticated => StatusCode::UNAUTHORIZED,
+        C::Forbidden | C::CrossSite => StatusCode::FORBIDDEN,
+        C::RouteUnknown
+        | C::ClusterUnknown
+        | C::CredentialUnknown
+        | C::InvitationUnknown
+        | C::NotFound => StatusCode::NOT_FOUND,
+        C::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        C::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        C::MediaTypeUnsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        C::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+        C::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        C::AuditUnavailable
+        | C::BusUnavailable
+        | C::ClusterOffline
+        | C::SignerUnavailable
+        | C::RevocationsFull
+        | C::AgentBusy => StatusCode::SERVICE_UNAVAILABLE,
+        C::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        C::ClusterTimeout | C::OutcomeUnknown | C::Expired | C::KubernetesTimeout => {
+            StatusCode::GATEWAY_TIMEOUT
+        }
+        C::EnrolmentUnavailable | C::AgentTooOld => StatusCode::NOT_IMPLEMENTED,
+        C::CredentialsExhausted
+        | C::CredentialUnrecorded
+        | C::IdentityConflict
+        | C::Paused
+        | C::Superseded
+        | C::Conflict => StatusCode::CONFLICT,
+        C::AgentMisbehaves | C::ReplyTooLarge | C::ClusterForbids | C::KubernetesUnavailable => {
+            StatusCode::BAD_GATEWAY
+        }
+        C::ContinueExpired => StatusCode::GONE,
+    }
+}
+
+impl IntoResponse for ProblemResponse {
+    fn into_response(self) -> Response {
+        let Self(problem) = self;
+        let mut response = status(problem.code).into_response();
+        if let Some(after) = problem.retry_after {
+            // Rounded up, so that whoever waits that long is not refused once more.
+            let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response.extensions_mut().insert(problem);
+        response
+    }
+}
