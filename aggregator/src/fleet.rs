@@ -61,8 +61,8 @@ pub use relay::Relayed;
 pub use renew::renew_credentials;
 pub use settle::settle;
 pub use survey::{
-    AnswerCounts, AnswerState, ClusterAnswer, DeploymentGroup, DeploymentVersion, FleetDeployment,
-    FleetGroups, FleetImage, FleetPage, FleetQuery, FleetTotals,
+    AnswerCounts, AnswerState, ClusterAnswer, DeploymentGroup, DeploymentVersion, FleetGroups,
+    FleetImage, FleetPage, FleetQuery, FleetTotals,
 };
 
 use answers::Answers;

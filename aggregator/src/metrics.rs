@@ -13,9 +13,6 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::conditions::{AggregatorCondition, AggregatorConditionType};
-use crate::enrolment::AccountUsage;
-use crate::listener::ConnectionCounts;
-use crate::records::UnreadableRecords;
 use crate::registry::Presence;
 
 /// Seconds: from a reply out of memory to the time after which a call is given up.
@@ -101,13 +98,9 @@ impl Drop for Reader {
 }
 
 impl Metrics {
-    /// Nothing counted yet, but what the audit and the listener count by themselves.
+    /// Nothing counted yet, but what the audit counts by itself, and what others register who count by themselves.
     #[must_use]
-    pub fn new(
-        audit_unavailable: Counter,
-        connections: &ConnectionCounts,
-        unreadable: &UnreadableRecords,
-    ) -> Self {
+    pub fn new(audit_unavailable: Counter, register_others: impl FnOnce(&mut Registry)) -> Self {
         let seconds: fn() -> Histogram = || Histogram::new(SECONDS);
         let mut series = Series {
             registry: Registry::with_prefix("aggregator"),
@@ -130,8 +123,7 @@ impl Metrics {
             stream_max_bytes: Family::default(),
         };
         series.register(audit_unavailable);
-        connections.register(&mut series.registry);
-        unreadable.register(&mut series.registry);
+        register_others(&mut series.registry);
         Self(Arc::new(series))
     }
 
@@ -201,12 +193,12 @@ impl Metrics {
         }
     }
 
-    /// How large the account's token is now.
-    pub fn set_account_usage(&self, usage: AccountUsage) {
+    /// How large the account's token is now: the revocations in it, its bytes, and how many it may have.
+    pub fn set_account_usage(&self, revocations: usize, bytes: usize, limit: usize) {
         let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        self.0.revocations.set(number(usage.revocations));
-        self.0.account_token.set(number(usage.bytes));
-        self.0.account_token_limit.set(number(usage.limit));
+        self.0.revocations.set(number(revocations));
+        self.0.account_token.set(number(bytes));
+        self.0.account_token_limit.set(number(limit));
     }
 
     /// How full a stream of JetStream is now: its bytes, and how many it may have.

@@ -148,7 +148,10 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
     let kept = Box::pin(Kept::open(&bus, gate.as_ref(), jetstream_replicas)).await?;
     let unreadable = UnreadableRecords::new(conditions.clone());
     records::watch(&jetstream::new(bus.client().clone()), &unreadable);
-    let metrics = Metrics::new(kept.audit.failures(), connections, &unreadable);
+    let metrics = Metrics::new(kept.audit.failures(), |registry| {
+        connections.register(registry);
+        unreadable.register(registry);
+    });
     tokio::spawn(watch_stream_levels(
         jetstream::new(bus.client().clone()),
         metrics.clone(),

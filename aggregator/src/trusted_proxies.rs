@@ -1,4 +1,4 @@
-//! Proxies whose word about their clients is believed, and the networks that addresses belong to.
+//! Proxies whose word about their clients is believed.
 
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
@@ -63,13 +63,6 @@ impl TrustedProxies {
         }
         client
     }
-}
-
-/// The network of an address, with so many bits. An IPv6 address in which an IPv4 address stands is that one.
-pub(crate) fn network(address: IpAddr, v4_bits: u8, v6_bits: u8) -> IpNet {
-    let address = address.to_canonical();
-    let bits = if address.is_ipv4() { v4_bits } else { v6_bits };
-    IpNet::new(address, bits).map_or(IpNet::from(address), |network| network.trunc())
 }
 
 fn address(text: &str) -> Option<IpAddr> {

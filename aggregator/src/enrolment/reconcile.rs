@@ -23,7 +23,7 @@ pub async fn reconcile_account(enrolment: Enrolment, conditions: Conditions, met
         let reconciled = enrolment.lock_out().await;
         let wait = match &reconciled {
             Ok(usage) => {
-                metrics.set_account_usage(*usage);
+                metrics.set_account_usage(usage.revocations, usage.bytes, usage.limit);
                 failures = 0;
                 EVERY
             }

@@ -19,6 +19,7 @@ mod inspect;
 mod known;
 mod merge;
 mod names;
+mod numbers;
 mod page;
 mod poll;
 mod room;
@@ -27,7 +28,7 @@ mod wire;
 
 pub use page::{
     AnswerCounts, AnswerState, Away, ClusterAnswer, DeploymentGroup, DeploymentVersion,
-    FleetDeployment, FleetGroups, FleetImage, FleetPage, FleetTotals,
+    FleetGroups, FleetImage, FleetPage, FleetTotals,
 };
 
 use AnswerState::{Offline, Refused};

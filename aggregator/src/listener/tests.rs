@@ -11,8 +11,6 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::Semaphore;
 
 use super::*;
-use crate::conditions::Conditions;
-use crate::records::UnreadableRecords;
 
 /// How long anything may take before a test fails. Generous: it is not a measure of speed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -375,11 +373,8 @@ async fn a_connection_that_resets_its_streams_at_once_ends() {
 async fn what_is_counted_of_connections_is_a_handful_of_series() {
     let counts = ConnectionCounts::default();
     counts.refused("full");
-    let metrics = crate::metrics::Metrics::new(
-        Counter::default(),
-        &counts,
-        &UnreadableRecords::new(Conditions::default()),
-    );
+    let register = |registry: &mut _| counts.register(registry);
+    let metrics = crate::metrics::Metrics::new(Counter::default(), register);
     let text = metrics.text(std::iter::empty(), true).unwrap();
     for series in [
         "aggregator_connections 0",

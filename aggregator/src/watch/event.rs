@@ -7,7 +7,7 @@ use bus_schema::{ClusterName, GoneDeployment, Namespace, WorkloadName};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::fleet::FleetDeployment;
+use crate::fleet_deployment::FleetDeployment;
 use crate::registry::{CHANGE_BYTES, ClusterView, News};
 
 /// What happened.

@@ -4,9 +4,9 @@ use bus_schema::{ClusterName, Listed as _, Share, SurveyDeployments, Totals};
 use jiff::Timestamp;
 
 use super::merge::{Item, Part, Shown};
-use super::page::FleetDeployment;
 use super::room::Taken;
 use crate::fleet::Fleet;
+use crate::fleet_deployment::FleetDeployment;
 use crate::inventory::Kept;
 
 /// What was last known of a cluster.

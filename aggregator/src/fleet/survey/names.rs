@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashMap};
 use bus_schema::{Health, NameCount, Order, Sort, SortBy, WorkloadName};
 use serde::{Deserialize, Serialize};
 
+use super::numbers::{Numbers, number};
 use super::page::{DeploymentGroup, DeploymentVersion};
-use super::totals::{Numbers, number};
 
 /// The most versions of a group that are shown.
 const VERSIONS: usize = 10;

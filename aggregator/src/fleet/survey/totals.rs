@@ -1,12 +1,12 @@
 //! The totals of all clusters together.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use bus_schema::{Health, Totals};
-use foldhash::fast::RandomState;
 
 use super::names::CountedName;
+use super::numbers::{Numbers, number};
 use super::page::{FleetImage, FleetTotals};
 
 /// What one cluster has, with images by their numbers.
@@ -20,9 +20,6 @@ pub struct Counted {
     pub names: Vec<CountedName>,
     pub other_names: u64,
 }
-
-/// Texts that any of the clusters has named, each with a number.
-pub type Numbers = HashMap<Box<str>, usize, RandomState>;
 
 /// The images of all clusters; `None` where they are not counted.
 #[derive(Debug)]
@@ -76,16 +73,6 @@ impl Images {
         }
         totals
     }
-}
-
-/// The number of a text, which it gets when it is named first.
-pub fn number(numbers: &mut Numbers, text: &str) -> usize {
-    if let Some(number) = numbers.get(text) {
-        return *number;
-    }
-    let number = numbers.len();
-    numbers.insert(text.into(), number);
-    number
 }
 
 /// The images that are used most by their names, and how often the others are used.
