@@ -24,11 +24,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::Value;
 
-use crate::cluster::Shared;
+use crate::shared::Shared;
 use crate::status::{Result, Status};
+use crate::verb::Verb;
 use query::Query;
-pub use target::Verb;
-use target::{Subresource, Target};
+use target::{Subresource, Target, verb_of};
 
 /// What the API server accepts at most in one body.
 const BODY_LIMIT: usize = 3 * 1024 * 1024;
@@ -67,7 +67,7 @@ async fn resource_request(
     let Some(target) = Target::parse(request.uri().path()) else {
         return (StatusCode::NOT_FOUND, "404 page not found\n").into_response();
     };
-    let verb = Verb::of(request.method(), &target, &query);
+    let verb = verb_of(request.method(), &target, &query);
     let (parts, body) = request.into_parts();
     let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT).await else {
         let message = "Request entity too large: limit is 3145728";

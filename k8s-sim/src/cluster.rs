@@ -2,21 +2,20 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use crate::api;
-use crate::clock::Clock;
 use crate::fault::Faults;
 use crate::listener;
+use crate::shared::Shared;
 use crate::state::State;
 use crate::store::Key;
 
@@ -31,39 +30,9 @@ pub struct Cluster {
     shared: Arc<Shared>,
 }
 
-/// What requests and the controllers' task share.
-pub struct Shared {
-    state: Mutex<State>,
-    pub clock: Clock,
-    pub faults: Faults,
-    /// Counts the times when all open watches were cut.
-    pub breaks: watch::Sender<u64>,
-    pub shutdown: CancellationToken,
-    work: Notify,
-}
-
-impl Shared {
-    pub fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Tells the controllers that something was written.
-    pub fn nudge(&self) {
-        self.state().notice(self.clock.now());
-        self.work.notify_one();
-    }
-}
-
 impl Cluster {
     pub(crate) fn new(name: String, state: State, shutdown: CancellationToken) -> Self {
-        let shared = Arc::new(Shared {
-            clock: state.clock.clone(),
-            state: Mutex::new(state),
-            faults: Faults::default(),
-            breaks: watch::Sender::new(0),
-            shutdown,
-            work: Notify::new(),
-        });
+        let shared = Arc::new(Shared::new(state, shutdown));
         if !shared.clock.is_manual() {
             tokio::spawn(run_controllers(shared.clone()));
         }

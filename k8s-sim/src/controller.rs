@@ -4,11 +4,10 @@
 mod conditions;
 mod deployment;
 pub mod event;
+mod fleet;
 mod garbage;
 mod node;
-mod queue;
 mod replica_set;
-mod revision;
 mod rollout;
 mod scale;
 mod status;
@@ -18,18 +17,34 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::kind::Kind;
+use crate::queue::Work;
 use crate::state::State;
 use crate::store::{Change, ChangeKind};
 pub use garbage::{end_namespace, end_pod};
-pub use node::{NODES, node_name};
-pub use queue::{Queue, Work};
-pub use replica_set::pod_of;
-pub use revision::{HASH, REVISION, new_replica_set};
 
 /// How long a controller takes to notice a change; a deployment's `observedGeneration` lags by this.
 const NOTICE: Duration = Duration::from_millis(100);
 
-pub fn perform(state: &mut State, work: &Work, now: Timestamp) {
+impl State {
+    /// Does the work that is due until `now`, in order, but no more than `most` pieces of it.
+    pub fn step(&mut self, now: Timestamp, most: usize) {
+        self.notice(now);
+        for _ in 0..most {
+            let Some((due, work)) = self.queue.pop_due(now) else {
+                return;
+            };
+            perform(self, &work, due);
+            self.notice(due);
+        }
+    }
+
+    /// Lets the controllers notice what has changed.
+    pub fn notice(&mut self, now: Timestamp) {
+        notice(self, now);
+    }
+}
+
+fn perform(state: &mut State, work: &Work, now: Timestamp) {
     match work {
         Work::Deployment(key) => deployment::reconcile(state, key, now),
         Work::ReplicaSet(key) => replica_set::reconcile(state, key, now),
@@ -42,7 +57,7 @@ pub fn perform(state: &mut State, work: &Work, now: Timestamp) {
 }
 
 /// Queues the work that the latest changes call for.
-pub fn notice(state: &mut State, now: Timestamp) {
+fn notice(state: &mut State, now: Timestamp) {
     let seen = state.queue.seen;
     let Some(changes) = state.store.journal().after(seen) else {
         // Compacted: the changes of that moment were noticed when they were made.

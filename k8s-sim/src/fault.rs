@@ -4,9 +4,9 @@ use std::str::FromStr;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::api::Verb;
 use crate::kind::Kind;
 use crate::status::Status;
+use crate::verb::Verb;
 
 /// One fault: an effect on the requests of its scope, as long as it is set or so many times.
 ///

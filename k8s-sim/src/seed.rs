@@ -2,7 +2,6 @@
 //! ReplicaSets and pods are made when somebody first looks, so that a thousand idle clusters cost little.
 
 mod names;
-mod pods;
 mod template;
 
 use std::time::Duration;
@@ -13,11 +12,10 @@ use k8s_openapi::api::core::v1::{Namespace, Node, NodeAddress, NodeCondition, No
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
 use crate::admission::Admit as _;
-use crate::controller;
+use crate::derived::{NODES, new_replica_set, node_name};
 use crate::identity::choose;
 use crate::state::State;
 use crate::store::Key;
-pub use pods::grow;
 
 /// Nothing seeded is younger than a day.
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -56,7 +54,7 @@ pub fn plant(state: &mut State, plan: &Plan, seed: u64, cluster: &str) {
     for name in namespaces.iter().map(String::as_str).chain(["kube-system"]) {
         plant_namespace(state, name, founded);
     }
-    for number in 0..controller::NODES {
+    for number in 0..NODES {
         plant_node(state, number, founded);
     }
     let mut keys = Vec::new();
@@ -88,7 +86,7 @@ fn plant_namespace(state: &mut State, name: &str, now: Timestamp) {
 }
 
 fn plant_node(state: &mut State, number: usize, now: Timestamp) {
-    let name = controller::node_name(number);
+    let name = node_name(number);
     let node = Node {
         metadata: ObjectMeta {
             name: Some(name.clone()),
@@ -123,7 +121,7 @@ fn plant_deployment(state: &mut State, namespace: &str, name: &str, since: Times
         .as_ref()
         .and_then(|spec| spec.replicas)
         .unwrap_or(1);
-    let set = controller::new_replica_set(&deployment, 1);
+    let set = new_replica_set(&deployment, 1);
     let set = set.metadata.name.unwrap_or_default();
     deployment.status = Some(complete(replicas, &set, since));
     state.create(deployment, since);

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::query::Selection;
 use super::read::Shape;
 use super::{Call, json_response};
-use crate::cluster::Shared;
 use crate::kind::Kind;
+use crate::shared::Shared;
 use crate::status::{Result, Status};
 use crate::store::{Key, Object};
 

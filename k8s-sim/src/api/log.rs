@@ -11,9 +11,9 @@ use serde_json::Value;
 use tokio::sync::watch::Receiver;
 
 use super::Call;
-use crate::cluster::Shared;
 use crate::log::{Log, LogOptions};
 use crate::pod;
+use crate::shared::Shared;
 use crate::status::{Cause, Result, Status};
 use crate::store::Key;
 

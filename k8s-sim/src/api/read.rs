@@ -7,7 +7,7 @@ use axum::response::Response;
 use serde_json::json;
 
 use super::{Call, json_response};
-use crate::cluster::Shared;
+use crate::shared::Shared;
 use crate::status::Result;
 use crate::store::Object;
 

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::{Call, Verb, json_response};
 use crate::admission::for_kind;
-use crate::cluster::Shared;
 use crate::patch::Patch;
+use crate::shared::Shared;
 use crate::status::{Result, Status};
 use crate::store::Object;
 

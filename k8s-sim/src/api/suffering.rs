@@ -7,10 +7,11 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::query::Query;
-use super::target::{Target, Verb};
-use crate::cluster::Shared;
+use super::target::{Target, verb_of};
 use crate::fault::{self, Effect};
+use crate::shared::Shared;
 use crate::status::Status;
+use crate::verb::Verb;
 
 pub async fn suffer(
     State(cluster): State<Arc<Shared>>,
@@ -21,7 +22,7 @@ pub async fn suffer(
     let path = request.uri().path();
     let target = Target::parse(path);
     let verb = match &target {
-        Some(target) => Verb::of(request.method(), target, &query),
+        Some(target) => verb_of(request.method(), target, &query),
         None => Verb::Get,
     };
     let kind = target.as_ref().map(|target| target.kind);

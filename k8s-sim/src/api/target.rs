@@ -7,60 +7,20 @@ use crate::fault;
 use crate::kind::Kind;
 use crate::status::Status;
 use crate::store::Key;
+use crate::verb::Verb;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
-    Get,
-    List,
-    Watch,
-    Create,
-    Update,
-    Patch,
-    Delete,
-    DeleteCollection,
-}
-
-impl Verb {
-    const ALL: [Verb; 8] = [
-        Verb::Get,
-        Verb::List,
-        Verb::Watch,
-        Verb::Create,
-        Verb::Update,
-        Verb::Patch,
-        Verb::Delete,
-        Verb::DeleteCollection,
-    ];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Verb::Get => "get",
-            Verb::List => "list",
-            Verb::Watch => "watch",
-            Verb::Create => "create",
-            Verb::Update => "update",
-            Verb::Patch => "patch",
-            Verb::Delete => "delete",
-            Verb::DeleteCollection => "deletecollection",
-        }
-    }
-
-    pub fn find(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|verb| verb.name() == name)
-    }
-
-    pub(super) fn of(method: &Method, target: &Target, query: &Query) -> Self {
-        let one = target.name.is_some();
-        match *method {
-            Method::POST => Verb::Create,
-            Method::PUT => Verb::Update,
-            Method::PATCH => Verb::Patch,
-            Method::DELETE if one => Verb::Delete,
-            Method::DELETE => Verb::DeleteCollection,
-            _ if query.flag("watch") => Verb::Watch,
-            _ if one => Verb::Get,
-            _ => Verb::List,
-        }
+/// What a request to this target does.
+pub(super) fn verb_of(method: &Method, target: &Target, query: &Query) -> Verb {
+    let one = target.name.is_some();
+    match *method {
+        Method::POST => Verb::Create,
+        Method::PUT => Verb::Update,
+        Method::PATCH => Verb::Patch,
+        Method::DELETE if one => Verb::Delete,
+        Method::DELETE => Verb::DeleteCollection,
+        _ if query.flag("watch") => Verb::Watch,
+        _ if one => Verb::Get,
+        _ => Verb::List,
     }
 }
 

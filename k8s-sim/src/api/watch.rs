@@ -15,8 +15,8 @@ use tokio::time::Instant;
 use super::query::Selection;
 use super::read::Shape;
 use super::{BOOKMARK_EVERY, Call, json_response};
-use crate::cluster::Shared;
 use crate::kind::Kind;
+use crate::shared::Shared;
 use crate::status::{Cause, Result, Status};
 use crate::store::{Change, ChangeKind, Object, Store};
 

@@ -1,82 +1,13 @@
 //! The deployment controller: one look at a deployment and its ReplicaSets, one step.
 
 use jiff::Timestamp;
-use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, ReplicaSet};
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 
-use super::event::{self, Happening};
-use super::revision::{self, DESIRED, REVISION};
+use super::fleet::{Fleet, name_of, record};
 use super::{conditions, rollout, scale, status};
+use crate::derived::revision::{self, REVISION};
 use crate::state::State;
 use crate::store::Key;
-
-/// A deployment with the ReplicaSets that it owns.
-pub struct Fleet {
-    pub deployment: Deployment,
-    /// The one of the current template.
-    pub new: Option<ReplicaSet>,
-    /// The others, oldest first.
-    pub old: Vec<ReplicaSet>,
-}
-
-impl Fleet {
-    fn read(state: &State, deployment: Deployment) -> Self {
-        let uid = deployment.metadata.uid.as_deref().unwrap_or_default();
-        let mut sets: Vec<ReplicaSet> = state.store.owned(uid);
-        sets.sort_by_key(|set| {
-            let created = set.metadata.creation_timestamp.as_ref().map(|time| time.0);
-            (created, set.metadata.name.clone())
-        });
-        let new = sets
-            .iter()
-            .position(|set| revision::has_template_of(set, &deployment))
-            .map(|at| sets.remove(at));
-        Self {
-            deployment,
-            new,
-            old: sets,
-        }
-    }
-
-    pub fn spec(&self) -> &DeploymentSpec {
-        self.deployment
-            .spec
-            .as_ref()
-            .expect("a stored deployment has a spec")
-    }
-
-    pub fn replicas(&self) -> i32 {
-        self.spec().replicas.unwrap_or(1)
-    }
-
-    pub fn sets(&self) -> impl Iterator<Item = &ReplicaSet> {
-        self.old.iter().chain(&self.new)
-    }
-
-    pub fn sets_mut(&mut self) -> impl Iterator<Item = &mut ReplicaSet> {
-        self.old.iter_mut().chain(&mut self.new)
-    }
-
-    pub fn is_paused(&self) -> bool {
-        self.spec().paused == Some(true)
-    }
-
-    /// Somebody changed `spec.replicas` since the sets were last sized.
-    fn is_being_scaled(&self) -> bool {
-        self.sets().filter(|set| wanted(set) > 0).any(|set| {
-            let annotations = set.metadata.annotations.as_ref();
-            let desired = annotations.and_then(|a| a.get(DESIRED)?.parse::<i32>().ok());
-            desired.is_some_and(|desired| desired != self.replicas())
-        })
-    }
-}
-
-/// How many pods a ReplicaSet is told to have.
-pub fn wanted(set: &ReplicaSet) -> i32 {
-    set.spec
-        .as_ref()
-        .and_then(|spec| spec.replicas)
-        .unwrap_or(0)
-}
 
 pub fn reconcile(state: &mut State, key: &Key, now: Timestamp) {
     state.wake(key);
@@ -192,13 +123,4 @@ fn ensure_new_set(state: &mut State, fleet: &mut Fleet, now: Timestamp) {
         let message = format!("Created new replica set \"{name}\"");
         conditions::renew(status, created, message, now);
     }
-}
-
-pub fn name_of(set: &ReplicaSet) -> &str {
-    set.metadata.name.as_deref().unwrap_or_default()
-}
-
-pub fn record(state: &mut State, fleet: &Fleet, message: &str, now: Timestamp) {
-    let happening = Happening::normal("deployment-controller", "ScalingReplicaSet", message);
-    event::record(state, &fleet.deployment, happening, now);
 }

@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
-use super::Work;
 use crate::identity::digest;
 use crate::kind::{Kind, Resource};
 use crate::pod;
+use crate::queue::Work;
 use crate::state::State;
 use crate::store::Key;
 

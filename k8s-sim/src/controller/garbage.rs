@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::Work;
 use crate::kind::Kind;
+use crate::queue::Work;
 use crate::state::State;
 use crate::store::Key;
 

@@ -3,19 +3,15 @@
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 
+use super::NOTICE;
 use super::event::{self, Happening};
-use super::{NOTICE, Work};
+use crate::derived::{NODES, node_name};
 use crate::identity::choose;
 use crate::kind::Kind;
 use crate::pod;
+use crate::queue::Work;
 use crate::state::State;
 use crate::store::Key;
-
-pub const NODES: usize = 3;
-
-pub fn node_name(number: usize) -> String {
-    format!("node-{}", number + 1)
-}
 
 /// Takes the pod one step further and comes back when the next one is due.
 pub fn advance(state: &mut State, key: &Key, now: Timestamp) {

@@ -5,14 +5,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{ReplicaSet, ReplicaSetStatus};
 use k8s_openapi::api::core::v1::{Pod, PodStatus};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::event::{self, Happening};
-use super::revision::controlled_by;
+use super::garbage;
 use super::status::some;
-use super::{Work, garbage};
-use crate::admission::Admit as _;
+use crate::derived::pod_of;
 use crate::pod::{self, ready_since};
+use crate::queue::Work;
 use crate::state::State;
 use crate::store::Key;
 
@@ -22,7 +21,7 @@ pub fn reconcile(state: &mut State, key: &Key, now: Timestamp) {
     let Some(set) = state.store.read::<ReplicaSet>(key) else {
         return;
     };
-    let wanted = super::deployment::wanted(&set);
+    let wanted = super::fleet::wanted(&set);
     let mut pods = active_pods(state, &set);
     let have = i32::try_from(pods.len()).unwrap_or(i32::MAX);
     if set.metadata.deletion_timestamp.is_none() {
@@ -72,7 +71,7 @@ fn worth(pod: &Pod) -> (bool, bool, std::cmp::Reverse<Option<Timestamp>>) {
 }
 
 fn create_pod(state: &mut State, set: &ReplicaSet, now: Timestamp) {
-    let name = format!("{}-{}", super::deployment::name_of(set), state.ids.suffix());
+    let name = format!("{}-{}", super::fleet::name_of(set), state.ids.suffix());
     let mut pod = pod_of(set, name);
     pod.status = Some(PodStatus {
         phase: Some("Pending".to_owned()),
@@ -84,28 +83,6 @@ fn create_pod(state: &mut State, set: &ReplicaSet, now: Timestamp) {
     let message = format!("Created pod: {name}");
     let happening = Happening::normal(COMPONENT, "SuccessfulCreate", &message);
     event::record(state, set, happening, now);
-}
-
-/// A pod by the set's template, without a status.
-pub fn pod_of(set: &ReplicaSet, name: String) -> Pod {
-    let template = set.spec.as_ref().and_then(|spec| spec.template.clone());
-    let template = template.unwrap_or_default();
-    let meta = template.metadata.unwrap_or_default();
-    let mut pod = Pod {
-        metadata: ObjectMeta {
-            name: Some(name),
-            generate_name: Some(format!("{}-", super::deployment::name_of(set))),
-            namespace: set.metadata.namespace.clone(),
-            labels: meta.labels,
-            annotations: meta.annotations,
-            owner_references: Some(vec![controlled_by(set)]),
-            ..ObjectMeta::default()
-        },
-        spec: template.spec,
-        status: None,
-    };
-    pod.fill_defaults();
-    pod
 }
 
 fn end_pod(state: &mut State, set: &ReplicaSet, pod: &Pod, now: Timestamp) {

@@ -1,11 +1,11 @@
 //! The two strategies by which new pods replace old ones.
 
 use jiff::Timestamp;
-use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, RollingUpdateDeployment};
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use k8s_openapi::api::apps::v1::ReplicaSet;
 
-use super::deployment::{Fleet, name_of, wanted};
-use super::scale::resize;
+use super::fleet::{Fleet, available, name_of, resize, running, wanted};
+use crate::derived::revision::revision_of;
+use crate::derived::rolling::{max_surge, max_unavailable, rolling_parameters};
 use crate::kind::Kind;
 use crate::state::State;
 use crate::store::Key;
@@ -97,81 +97,12 @@ fn forget_old_sets(state: &mut State, fleet: &mut Fleet) {
         .filter(|set| wanted(set) == 0 && running(set) == 0)
         .cloned()
         .collect();
-    empty.sort_by_key(super::revision::revision_of);
+    empty.sort_by_key(revision_of);
     let surplus = empty
         .len()
         .saturating_sub(usize::try_from(keep).unwrap_or(0));
     for set in &empty[..surplus] {
         state.store.remove(Kind::ReplicaSet, &Key::of(set));
         fleet.old.retain(|old| name_of(old) != name_of(set));
-    }
-}
-
-pub fn running(set: &ReplicaSet) -> i32 {
-    set.status.as_ref().map_or(0, |status| status.replicas)
-}
-
-pub fn available(set: &ReplicaSet) -> i32 {
-    let status = set.status.as_ref();
-    status
-        .and_then(|status| status.available_replicas)
-        .unwrap_or(0)
-}
-
-pub fn max_surge(deployment: &Deployment) -> i32 {
-    let rolling = rolling_parameters(deployment);
-    rolling.map_or(0, |rolling| {
-        part(rolling.max_surge.as_ref(), size(deployment), f64::ceil)
-    })
-}
-
-pub fn max_unavailable(deployment: &Deployment) -> i32 {
-    let replicas = size(deployment);
-    let Some(rolling) = rolling_parameters(deployment) else {
-        return 0;
-    };
-    let unavailable = part(rolling.max_unavailable.as_ref(), replicas, f64::floor);
-    // With neither a spare nor a missing pod allowed nothing could ever move.
-    let unavailable = match (unavailable, max_surge(deployment)) {
-        (0, 0) => 1,
-        (unavailable, _) => unavailable,
-    };
-    unavailable.min(replicas)
-}
-
-fn size(deployment: &Deployment) -> i32 {
-    deployment
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.replicas)
-        .unwrap_or(1)
-}
-
-fn rolling_parameters(deployment: &Deployment) -> Option<RollingUpdateDeployment> {
-    let strategy = deployment
-        .spec
-        .as_ref()?
-        .strategy
-        .clone()
-        .unwrap_or_default();
-    match strategy.type_.as_deref() {
-        Some("Recreate") => None,
-        _ => Some(strategy.rolling_update.unwrap_or_default()),
-    }
-}
-
-fn part(amount: Option<&IntOrString>, of: i32, round: fn(f64) -> f64) -> i32 {
-    match amount {
-        Some(IntOrString::Int(count)) => *count,
-        Some(IntOrString::String(text)) => {
-            let percent: f64 = text.trim_end_matches('%').parse().unwrap_or(25.0);
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "replica counts are far below 2^31"
-            )]
-            let count = round(f64::from(of) * percent / 100.0) as i32;
-            count
-        }
-        None => part(Some(&IntOrString::String("25%".to_owned())), of, round),
     }
 }

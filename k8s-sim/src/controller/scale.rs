@@ -3,8 +3,10 @@
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::ReplicaSet;
 
-use super::deployment::{Fleet, name_of, record, wanted};
-use super::{revision, rollout};
+use super::fleet::{Fleet, name_of, resize, wanted};
+use super::rollout;
+use crate::derived::revision;
+use crate::derived::rolling::max_surge;
 use crate::state::State;
 
 /// Brings the sets to the deployment's size without starting or finishing a rollout.
@@ -45,7 +47,7 @@ fn share(state: &mut State, fleet: &mut Fleet, now: Timestamp) {
     let total: i32 = fleet.sets().map(wanted).sum();
     let allowed = match fleet.replicas() {
         0 => 0,
-        replicas => replicas + rollout::max_surge(&fleet.deployment),
+        replicas => replicas + max_surge(&fleet.deployment),
     };
     let to_add = allowed - total;
     let mut sets: Vec<(String, i32, i32)> = fleet
@@ -81,29 +83,6 @@ fn share(state: &mut State, fleet: &mut Fleet, now: Timestamp) {
     }
     for (name, size, _) in sets {
         resize(state, fleet, &name, size, now);
-    }
-}
-
-/// Tells one set its size, and records that in an event when it is another than before.
-pub fn resize(state: &mut State, fleet: &mut Fleet, name: &str, size: i32, now: Timestamp) {
-    let deployment = fleet.deployment.clone();
-    let Some(set) = fleet.sets_mut().find(|set| name_of(set) == name) else {
-        return;
-    };
-    let before = wanted(set);
-    revision::annotate_size(
-        set.metadata.annotations.get_or_insert_default(),
-        &deployment,
-    );
-    if before != size {
-        set.spec.get_or_insert_default().replicas = Some(size);
-        set.metadata.generation = set.metadata.generation.map(|generation| generation + 1);
-    }
-    state.store.put(set.clone());
-    if before != size {
-        let direction = if size > before { "up" } else { "down" };
-        let message = format!("Scaled {direction} replica set {name} from {before} to {size}");
-        record(state, fleet, &message, now);
     }
 }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{DeploymentStatus, ReplicaSet};
 
-use super::Work;
 use super::conditions::{self, AVAILABLE, PROGRESSING};
-use super::deployment::{Fleet, name_of, wanted};
-use super::rollout::{available, max_unavailable, running};
+use super::fleet::{Fleet, available, name_of, running, wanted};
+use crate::derived::rolling::max_unavailable;
+use crate::queue::Work;
 use crate::state::State;
 use crate::store::Key;
 

@@ -6,7 +6,7 @@ use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
 use k8s_openapi::api::core::v1::{Container, ContainerPort, EnvVar, PodSpec, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 
-use crate::controller::REVISION;
+use crate::derived::REVISION;
 use crate::identity::choose;
 
 const TEAMS: [&str; 4] = ["checkout", "platform", "growth", "backoffice"];

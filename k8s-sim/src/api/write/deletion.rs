@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::api::{Call, json_response};
-use crate::cluster::Shared;
 use crate::controller;
 use crate::kind::Kind;
+use crate::shared::Shared;
 use crate::state::State;
 use crate::status::{Result, Status};
 use crate::store::Object;

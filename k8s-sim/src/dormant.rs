@@ -1,4 +1,4 @@
-//! The ReplicaSet and the pods of a seeded deployment, as they have been since its start.
+//! Seeded deployments whose ReplicaSet and pods are made when somebody first looks, as they have been since the deployment's start.
 
 use std::time::Duration;
 
@@ -7,13 +7,74 @@ use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, ReplicaSetStatus};
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStateTerminated, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::controller;
+use crate::derived::{HASH, NODES, new_replica_set, node_name, pod_of};
 use crate::identity::choose;
+use crate::kind::Kind;
 use crate::pod;
+use crate::selector::Labels;
 use crate::state::State;
 use crate::store::Key;
 
-pub fn grow(state: &mut State, key: &Key, mut revision: u64) {
+impl State {
+    pub fn put_to_sleep(&mut self, deployment: Key, revision: u64) {
+        self.dormant.insert(deployment, revision);
+    }
+
+    /// Brings the ReplicaSet and the pods of a seeded deployment into being, as if they had been there all along.
+    pub fn wake(&mut self, deployment: &Key) {
+        if let Some(revision) = self.dormant.remove(deployment) {
+            grow(self, deployment, revision);
+        }
+    }
+
+    /// The same for what must be there before one object is read or changed.
+    pub fn wake_named(&mut self, kind: Kind, key: &Key) {
+        match kind {
+            Kind::Deployment => self.wake(key),
+            Kind::ReplicaSet | Kind::Pod => {
+                let is_owner = |owner: &Key| {
+                    owner.namespace == key.namespace && key.name.starts_with(&*owner.name)
+                };
+                self.wake_where(is_owner);
+            }
+            _ => {}
+        }
+    }
+
+    /// The same for what a list of `kind` may show. Seeded pods have the labels of their deployment.
+    pub fn wake_selected(&mut self, kind: Kind, namespace: Option<&str>, labels: &Labels) {
+        if !matches!(kind, Kind::Pod | Kind::ReplicaSet) || self.dormant.is_empty() {
+            return;
+        }
+        let labels = labels.without(HASH);
+        let store = &self.store;
+        let mut found = Vec::new();
+        for key in self.dormant.keys() {
+            let here = namespace.is_none_or(|namespace| namespace == &*key.namespace);
+            let deployment = store.get(Kind::Deployment, key);
+            if here && deployment.is_some_and(|deployment| labels.matches(deployment)) {
+                found.push(key.clone());
+            }
+        }
+        for key in found {
+            self.wake(&key);
+        }
+    }
+
+    fn wake_where(&mut self, is_meant: impl Fn(&Key) -> bool) {
+        let meant: Vec<Key> = self
+            .dormant
+            .keys()
+            .filter(|key| is_meant(key))
+            .cloned()
+            .collect();
+        for key in meant {
+            self.wake(&key);
+        }
+    }
+}
+
+fn grow(state: &mut State, key: &Key, mut revision: u64) {
     let deployment = state.store.read::<Deployment>(key);
     let Some(deployment) = deployment.filter(|d| d.metadata.creation_timestamp.is_some()) else {
         return;
@@ -27,7 +88,7 @@ pub fn grow(state: &mut State, key: &Key, mut revision: u64) {
         .as_ref()
         .and_then(|spec| spec.replicas)
         .unwrap_or(1);
-    let mut set = controller::new_replica_set(&deployment, 1);
+    let mut set = new_replica_set(&deployment, 1);
     set.metadata.uid = Some(state.ids.uid_of(&("replica set", key)));
     set.metadata.creation_timestamp = created;
     set.metadata.generation = Some(1);
@@ -54,11 +115,11 @@ pub fn grow(state: &mut State, key: &Key, mut revision: u64) {
 fn seeded_pod(state: &State, set: &ReplicaSet, number: i32, since: Timestamp) -> Pod {
     let name = set.metadata.name.as_deref().unwrap_or_default();
     let id = (&set.metadata.uid, number);
-    let mut pod = controller::pod_of(set, format!("{name}-{}", state.ids.suffix_of(&id)));
+    let mut pod = pod_of(set, format!("{name}-{}", state.ids.suffix_of(&id)));
     pod.metadata.uid = Some(state.ids.uid_of(&id));
     pod.metadata.creation_timestamp = Some(Time(since));
     pod.metadata.generation = Some(1);
-    let node = controller::node_name(choose(&id, controller::NODES));
+    let node = node_name(choose(&id, NODES));
     pod.spec.get_or_insert_default().node_name = Some(node);
     let mut status = pod::ready_status(&pod, since);
     // One in eight has been restarted once: then there is a previous log.
