@@ -3,12 +3,14 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bus_schema::{AgentState, ClusterName, Heartbeat, InstanceId, verb::ClusterInfo};
+use bus_link::{Clock, Moment};
+use bus_schema::{
+    AgentState, ClusterName, Fault, FaultCode, Heartbeat, InstanceId, verb::ClusterInfo,
+};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::cache::Caches;
-use crate::clock::{Clock, Moment};
 use crate::kubernetes::Kubernetes;
 use crate::log::{Readers, Streams};
 
@@ -93,13 +95,21 @@ impl Agent {
         }
     }
 
-    /// The time by the aggregator's clock.
+    /// Refuses what is meant for another cluster of the same name, by its uid.
+    ///
+    /// # Errors
+    /// Also while the own uid has not been read yet.
+    pub fn is_cluster(&self, meant: &str) -> Result<(), Fault> {
+        same(meant, self.caches.cluster_uid().as_deref())
+    }
+
+    /// The time by the bus's clock.
     pub fn now(&self) -> Timestamp {
         let clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
         clock.at(Moment::now())
     }
 
-    /// Learns from the answer to a heartbeat how the aggregator's clock differs.
+    /// Learns from the answer to a heartbeat how the bus's clock differs.
     pub fn observe_clock(&self, sent: Moment, theirs: Timestamp) {
         let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
         clock.observe(sent, theirs, Moment::now());
@@ -140,5 +150,32 @@ impl Agent {
             counts: self.caches.counts(),
             conditions: self.caches.conditions(),
         }
+    }
+}
+
+fn same(meant: &str, own: Option<&str>) -> Result<(), Fault> {
+    match own {
+        Some(own) if own == meant => Ok(()),
+        Some(own) => Err(Fault::new(
+            FaultCode::IdentityConflict,
+            format!("this is the cluster {own}, and {meant} was meant; nothing was done"),
+        )),
+        None => Err(Fault::new(
+            FaultCode::NotReady,
+            "this cluster's uid has not been read yet; nothing was done",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_cluster_that_is_meant_may_write() {
+        assert!(same("a", Some("a")).is_ok());
+        let code = |own| same("a", own).unwrap_err().code;
+        assert_eq!(code(Some("b")), FaultCode::IdentityConflict);
+        assert_eq!(code(None), FaultCode::NotReady);
     }
 }

@@ -17,10 +17,12 @@ use kube::{Api, Client, Resource};
 
 pub use access::Access;
 pub use call::{CallError, ask};
-pub use deployment::{Deployment, DeploymentStatus, RESTARTED_AT, Revision, revision_of};
+pub use deployment::{
+    Deployment, DeploymentStatus, RESTARTED_AT, Revision, revision_of, revisions_of,
+};
 pub use fault::condition_of;
 pub use object::{controller_of, created_at, is_controlled_by, name_of};
-pub use owned::{Owner, Workload, belongings, newest_pods, workload};
+pub use owned::{Owner, Workload, belongings, newest_pods, replica_sets, workload};
 pub use pod::{
     Container, ContainerState, ContainerStatus, Pod, PodCondition, PodStatus, Probe, Terminated,
 };

@@ -14,6 +14,7 @@ mod rollout;
 use std::time::Duration;
 
 use bus_schema::timing::WRITE_WITHIN;
+use bus_schema::verb::Restart;
 use bus_schema::{Access, Fault, Request, Verb};
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -21,6 +22,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::agent::Cx;
+use crate::mutation::{self, Change};
 
 /// Answers this much sooner than the asker stops waiting, so that a late answer is a fault with a reason and not a silence.
 const SOONER: Duration = Duration::from_millis(500);
@@ -31,7 +33,7 @@ pub fn routes() -> Vec<Route> {
         Route::to(Source::Memory, info::get),
         Route::to(Source::Memory, namespaces::list),
         Route::to(Source::Memory, deployments::list),
-        Route::to(Source::Kubernetes, restart::restart),
+        Route::to_change::<Restart>(),
         Route::to(Source::Kubernetes, rollout::get),
         Route::to(Source::Kubernetes, log::read),
         Route::to(Source::Kubernetes, pods::list),
@@ -82,6 +84,10 @@ impl Route {
                 })
             }),
         }
+    }
+
+    fn to_change<M: Change>() -> Self {
+        Self::to(Source::Kubernetes, mutation::carry_out::<M>)
     }
 
     /// The JSON of the reply, or what went wrong.

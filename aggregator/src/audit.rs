@@ -17,10 +17,10 @@ use serde::{Deserialize, Serialize};
 use tracing::error;
 use utoipa::ToSchema;
 
+use crate::bus::BusClock;
 use crate::problem::{Problem, ProblemCode};
 use crate::store::{StoreError, open_stream};
 
-mod act;
 mod backward;
 pub mod cursor;
 mod read;
@@ -96,6 +96,18 @@ pub struct Target {
     pub deployment_name: Option<WorkloadName>,
 }
 
+impl Target {
+    /// A cluster as a whole.
+    #[must_use]
+    pub fn cluster(cluster: &ClusterName) -> Self {
+        Self {
+            cluster: cluster.clone(),
+            namespace: None,
+            deployment_name: None,
+        }
+    }
+}
+
 /// How something ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -140,11 +152,17 @@ pub enum AuditError {
 }
 
 impl From<AuditError> for Problem {
-    fn from(_: AuditError) -> Self {
-        Self::new(
-            ProblemCode::AuditUnavailable,
-            "the audit cannot be written, so nothing was done; reading still works",
-        )
+    fn from(error: AuditError) -> Self {
+        match error {
+            AuditError::Unavailable(_) => Self::new(
+                ProblemCode::AuditUnavailable,
+                "the audit cannot be written, so nothing was done; reading still works",
+            ),
+            AuditError::SettledAlready => Self::new(
+                ProblemCode::Internal,
+                "there is an operation of this id already; nothing was done by this call",
+            ),
+        }
     }
 }
 
@@ -166,16 +184,22 @@ pub struct Audit {
     stream: Stream,
     refused_stream: Stream,
     sums: Arc<Mutex<Sums>>,
+    clock: BusClock,
     failures: Counter,
 }
 
 impl Audit {
-    /// Opens the streams, makes them if there are none.
+    /// Opens the streams, makes them if there are none. Lines are dated by this clock.
     ///
     /// # Errors
     /// When JetStream is away, or a stream of such a name is there with other settings.
-    pub async fn open(jetstream: &Context, replicas: usize) -> Result<Self, StoreError> {
+    pub async fn open(
+        jetstream: &Context,
+        replicas: usize,
+        clock: BusClock,
+    ) -> Result<Self, StoreError> {
         Ok(Self {
+            clock,
             jetstream: jetstream.clone(),
             stream: open_stream(jetstream, AUDIT, DiscardPolicy::New, replicas).await?,
             refused_stream: open_stream(jetstream, AUDIT_REFUSED, DiscardPolicy::Old, replicas)
@@ -223,7 +247,7 @@ impl Audit {
     /// [`ProblemCode::AuditUnavailable`]: then nobody may be signed in.
     pub async fn sign_in(&self, sign_in: SignIn) -> Result<(), Problem> {
         let entry = Entry {
-            time: Timestamp::now(),
+            time: self.clock.now(),
             user: shown_user(&sign_in.user),
             address: Some(sign_in.address),
             verb: sign_in.verb.to_owned(),

@@ -23,7 +23,7 @@ use tracing::{info, warn};
 
 use crate::args::AuditExport;
 use crate::audit::{Audit, Entry, Outcome};
-use crate::bus::Bus;
+use crate::bus::{Bus, BusClock};
 use crate::cluster_admin::{intent, wait_for};
 
 /// Who settles operations forgets them after a week; an older one stays as it is.
@@ -61,11 +61,13 @@ pub async fn export(args: AuditExport) -> Result<()> {
         !(args.purge && settings.deny_purge),
         "--purge: the stream AUDIT was made with deny_purge, which cannot be taken back; nats/README.md says how it is made anew"
     );
-    let audit = Audit::open(&jetstream, settings.num_replicas).await?;
+    let clock = BusClock::default();
+    clock.compare(&bus).await;
+    let audit = Audit::open(&jetstream, settings.num_replicas, clock.clone()).await?;
     let exported = write(&args.out, &jetstream, &stream, args.before).await?;
     info!(lines = exported.lines, file = %args.out.display(), "exported");
     if args.purge {
-        purge(&audit, &stream, exported, &args).await?;
+        purge(&audit, &stream, exported, &args, clock.now()).await?;
     }
     Ok(())
 }
@@ -186,9 +188,12 @@ async fn purge(
     stream: &Stream,
     exported: Exported,
     args: &AuditExport,
+    now: Timestamp,
 ) -> Result<()> {
-    let end = exported.purgeable(audit, Timestamp::now()).await?;
-    let (id, mut entry) = intent("purge-audit", None);
+    let end = exported.purgeable(audit, now).await?;
+    let id = OperationId::at(now, rand::random());
+    let mut entry = intent(now, "purge-audit", None);
+    entry.operation_id = Some(id.clone());
     entry.detail = Some(format!("the lines before {end}, which were exported"));
     // A full audit takes no line before there is room again.
     let intended = audit.intend(&id, &entry).await;
@@ -198,7 +203,6 @@ async fn purge(
         Err(_) if purged.is_ok() => audit.intend(&id, &entry).await?,
         Err(error) => return Err(error.into()),
     };
-    entry.time = Timestamp::now();
     entry.outcome = match &purged {
         Ok(_) => Outcome::Succeeded,
         Err(_) => Outcome::Failed,

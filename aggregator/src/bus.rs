@@ -10,9 +10,11 @@ use bus_link::{MovesOn, encoding};
 use bus_schema::{ClusterName, Fault, subject};
 use bytes::Bytes;
 
+mod clock;
 mod connect;
 mod replies;
 
+pub use clock::BusClock;
 pub use connect::ConnectError;
 use replies::Replies;
 

@@ -1,6 +1,7 @@
 //! `aggregator enroll`, `aggregator revoke` and `aggregator bus revoke`: what the API does, for whoever holds the aggregator's keys, without a running
 //! aggregator. Audited as well.
 
+use std::fmt::Display;
 use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
@@ -13,10 +14,11 @@ use bus_schema::ClusterName;
 use jiff::Timestamp;
 
 use crate::args::{BusLink, BusRevoke, Enroll, Revoke};
-use crate::audit::{Audit, Entry, Outcome, Target};
-use crate::bus::Bus;
+use crate::audit::{Audit, AuditError, Entry, Outcome, Target};
+use crate::bus::{Bus, BusClock};
 use crate::enrolment::{Agent, Enrolment, EnrolmentError, Gate, Given, LetIn, agent_ca};
-use crate::fleet::{Clusters, mint};
+use crate::fleet::Clusters;
+use crate::journal::Journal;
 use crate::labels::{LabelPatch, Labels};
 
 const CONNECTED_WITHIN: Duration = Duration::from_secs(10);
@@ -27,7 +29,7 @@ const USER: &str = "(command line)";
 pub(crate) struct Link {
     pub jetstream: jetstream::Context,
     enrolment: Enrolment,
-    pub audit: Audit,
+    pub journal: Journal,
     clusters: Clusters,
 }
 
@@ -43,9 +45,12 @@ impl Link {
             jetstream::new(bus.client().clone()),
             args.jetstream_replicas,
         );
+        let clock = BusClock::default();
+        clock.compare(&bus).await;
+        let audit = Audit::open(&jetstream, replicas, clock.clone()).await?;
         Ok(Self {
             enrolment: Enrolment::open(gate, &jetstream, replicas).await?,
-            audit: Audit::open(&jetstream, replicas).await?,
+            journal: Journal::open(&jetstream, replicas, audit, clock).await?,
             clusters: Clusters::open(&jetstream, replicas).await?,
             jetstream,
         })
@@ -80,7 +85,7 @@ pub async fn enroll(args: Enroll) -> Result<()> {
     }
     let nats_ca = agent_ca(args.agent_nats_ca.as_ref().or(args.link.nats_ca.as_ref()))?;
     let link = Link::open(&args.link).await?;
-    let (id, entry) = intent("enroll", Some(&args.cluster));
+    let entry = intent(link.journal.now(), "enroll", Some(&args.cluster));
     let request = args.credential_request.as_ref();
     let enrolment = link
         .enrolment
@@ -93,7 +98,7 @@ pub async fn enroll(args: Enroll) -> Result<()> {
         }
         Ok::<_, EnrolmentError>(enrolled)
     };
-    let enrolled = link.audit.around(&id, entry, enrolled).await??;
+    let enrolled = record(&link.journal, entry, enrolled).await??;
     let agent = Agent {
         nats_url: args.agent_nats_url.unwrap_or(args.link.nats_url),
         nats_ca,
@@ -132,7 +137,7 @@ pub(crate) fn say(text: &str) -> Result<()> {
 /// When the bus is away, or the cluster has no such credential.
 pub async fn revoke(args: Revoke) -> Result<()> {
     let link = Link::open(&args.link).await?;
-    let (id, entry) = intent("revoke", Some(&args.cluster));
+    let entry = intent(link.journal.now(), "revoke", Some(&args.cluster));
     let forget = async |_: &LetIn| match args.key {
         None => Ok(link.clusters.forget(&args.cluster).await?),
         Some(_) => Ok(()),
@@ -140,7 +145,7 @@ pub async fn revoke(args: Revoke) -> Result<()> {
     let act = link
         .enrolment
         .revoke(&args.cluster, args.key.as_ref(), forget);
-    let revoked = link.audit.around(&id, entry, act).await??;
+    let revoked = record(&link.journal, entry, act).await??;
     if revoked.is_empty() {
         tracing::warn!(cluster = %args.cluster, "no credential of it was recorded: an agent with another one will be back");
     }
@@ -173,34 +178,37 @@ pub async fn revoke_key(args: BusRevoke) -> Result<()> {
         }
     }
     let link = Link::open(&link).await?;
-    let (id, mut entry) = intent("revoke", None);
+    let mut entry = intent(link.journal.now(), "revoke", None);
     entry.detail = Some(format!("the credential {key}"));
     let act = link.enrolment.lock_out_key(&key, expires_at);
-    link.audit.around(&id, entry, act).await??;
+    record(&link.journal, entry, act).await??;
     tracing::info!(public_key = %key, "locked out");
     Ok(())
 }
 
-pub(crate) fn intent(
-    verb: &str,
-    cluster: Option<&ClusterName>,
-) -> (bus_schema::OperationId, Entry) {
-    let id = mint();
-    let entry = Entry {
-        time: Timestamp::now(),
+/// The first line of what is done at the command line.
+pub(crate) fn intent(time: Timestamp, verb: &str, cluster: Option<&ClusterName>) -> Entry {
+    Entry {
+        time,
         user: USER.to_owned(),
         address: None,
         verb: verb.to_owned(),
-        target: cluster.map(|cluster| Target {
-            cluster: cluster.clone(),
-            namespace: None,
-            deployment_name: None,
-        }),
-        operation_id: Some(id.clone()),
+        target: cluster.map(Target::cluster),
+        operation_id: None,
         outcome: Outcome::Pending,
         detail: None,
         request_id: None,
         refused: None,
-    };
-    (id, entry)
+    }
+}
+
+/// Does it between its intent and its outcome, which are both written when this returns.
+pub(crate) async fn record<T, E: Display>(
+    journal: &Journal,
+    entry: Entry,
+    act: impl Future<Output = Result<T, E>>,
+) -> Result<Result<T, E>, AuditError> {
+    let done = journal.record(journal.new_id(), entry, act).await;
+    journal.finish().await;
+    done
 }

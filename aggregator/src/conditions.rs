@@ -24,17 +24,20 @@ pub enum AggregatorConditionType {
     StoreNearlyFull,
     /// Records in JetStream cannot be read: they are skipped, all others are used.
     RecordsUnreadable,
+    /// The clock of the aggregator's machine is far from that of the nats-server, by which it works all the same.
+    ClockSkewed,
 }
 
 impl AggregatorConditionType {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::UsersFileUnusable,
         Self::RevocationsFull,
         Self::RevocationsNearlyFull,
         Self::AccountTokenOutdated,
         Self::StoreNearlyFull,
         Self::RecordsUnreadable,
+        Self::ClockSkewed,
     ];
 
     /// As it is written in JSON.
@@ -47,6 +50,7 @@ impl AggregatorConditionType {
             Self::AccountTokenOutdated => "account_token_outdated",
             Self::StoreNearlyFull => "store_nearly_full",
             Self::RecordsUnreadable => "records_unreadable",
+            Self::ClockSkewed => "clock_skewed",
         }
     }
 }

@@ -7,20 +7,17 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use bus_schema::ClusterName;
 use serde::Serialize;
 use tokio::sync::watch;
-use tokio_util::task::TaskTracker;
 
 use crate::attempts::Attempts;
-use crate::audit::Audit;
 use crate::bus::Bus;
 use crate::enrolment::{Enrolment, Invitations};
 use crate::inventory::Inventory;
+use crate::journal::Journal;
 use crate::labels::FleetLabels;
 use crate::metrics::Metrics;
-use crate::operations::Operation;
 use crate::principal::Principal;
 use crate::problem::{Problem, ProblemCode};
 use crate::registry::{ClusterView, Moment, Presence, Registry};
-use crate::store::Bucket;
 use crate::watch::{Event, Hub, Reader, View};
 
 mod agent_messages;
@@ -36,16 +33,13 @@ mod invite;
 mod keep;
 mod label;
 mod listen;
-mod order;
+mod mutate;
 mod presence;
 mod rate_limit;
 mod relay;
 mod renew;
-mod restart_time;
-mod settle;
 mod survey;
 mod text;
-mod unbegun;
 
 pub use answers::hear_answers;
 pub use changes::{hear_changes, watch_time};
@@ -54,12 +48,10 @@ pub use hearing::watch_link;
 pub use keep::keep_inventory;
 pub use label::{follow_labels, may_label};
 pub use listen::{Clusters, follow_forgotten, listen};
-pub use order::Done;
-pub(crate) use order::mint;
+pub use mutate::Done;
 pub use presence::watch_presence;
 pub use relay::Relayed;
 pub use renew::renew_credentials;
-pub use settle::settle;
 pub use survey::{
     AnswerCounts, AnswerState, ClusterAnswer, DeploymentGroup, DeploymentVersion, FleetGroups,
     FleetImage, FleetPage, FleetQuery, FleetTotals,
@@ -67,8 +59,6 @@ pub use survey::{
 
 use answers::Answers;
 use enroll::Doorkeeper;
-use restart_time::RestartTimes;
-use unbegun::Unbegun;
 
 /// The clusters, and the one way to reach them.
 #[derive(Debug)]
@@ -78,26 +68,21 @@ pub struct Fleet {
     unasked: Bus,
     /// Whether the server answers requests.
     bus_answers: AtomicBool,
-    audit: Audit,
-    operations: Bucket<Operation>,
+    journal: Journal,
     inventory: Inventory,
     clusters: Clusters,
     /// The same as in the registry, for those who must not wait for it.
     labels: watch::Sender<Arc<FleetLabels>>,
     metrics: Metrics,
     registry: RwLock<Registry>,
-    restart_times: RestartTimes,
     /// How much each user has changed.
     changes: Attempts,
-    unbegun: Unbegun,
     answers: Answers,
     answer_room: survey::Room,
     /// Whoever changes the registry tells it what is new.
     watch: Arc<Hub>,
     /// None where clusters can neither be let in nor locked out.
     doorkeeper: Option<Doorkeeper>,
-    /// Writes that are under way; awaited before the program ends.
-    writes: TaskTracker,
 }
 
 impl Fleet {
@@ -105,8 +90,7 @@ impl Fleet {
     #[must_use]
     pub fn new(
         (bus, unasked): (Bus, Bus),
-        audit: Audit,
-        operations: Bucket<Operation>,
+        journal: Journal,
         inventory: Inventory,
         clusters: Clusters,
         metrics: Metrics,
@@ -115,21 +99,17 @@ impl Fleet {
             bus,
             unasked,
             bus_answers: AtomicBool::new(true),
-            audit,
-            operations,
+            journal,
             inventory,
             clusters,
             labels: watch::Sender::default(),
             metrics,
             registry: RwLock::default(),
-            restart_times: RestartTimes::default(),
             changes: Attempts::default(),
-            unbegun: Unbegun::default(),
             answers: Answers::new(),
             answer_room: survey::Room::of(survey::ALL_ANSWERS_BYTES),
             watch: Arc::default(),
             doorkeeper: None,
-            writes: TaskTracker::new(),
         }
     }
 
@@ -149,6 +129,12 @@ impl Fleet {
         &self.bus
     }
 
+    /// The journal of changes.
+    #[must_use]
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
     /// Whether agents are out of reach: the link to the bus is down, or nothing comes back on it.
     #[must_use]
     pub fn is_cut_off(&self) -> bool {
@@ -157,8 +143,7 @@ impl Fleet {
 
     /// Waits until the writes that are under way have their outcome.
     pub async fn finish_writes(&self) {
-        self.writes.close();
-        self.writes.wait().await;
+        self.journal.finish().await;
     }
 
     /// Whether each cluster is heard, without its name.

@@ -2,15 +2,17 @@
 //! the program has routes, verbs and outcomes.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
 
 use crate::conditions::{AggregatorCondition, AggregatorConditionType};
 use crate::registry::Presence;
@@ -42,6 +44,7 @@ struct Series {
     revocations: Gauge,
     account_token: Gauge,
     account_token_limit: Gauge,
+    clock_offset: Gauge<f64, AtomicU64>,
     stream_bytes: Family<StreamLabel, Gauge>,
     stream_max_bytes: Family<StreamLabel, Gauge>,
 }
@@ -119,6 +122,7 @@ impl Metrics {
             revocations: Gauge::default(),
             account_token: Gauge::default(),
             account_token_limit: Gauge::default(),
+            clock_offset: Gauge::default(),
             stream_bytes: Family::default(),
             stream_max_bytes: Family::default(),
         };
@@ -201,6 +205,11 @@ impl Metrics {
         self.0.account_token_limit.set(number(limit));
     }
 
+    /// How far the nats-server's clock is ahead of this machine's.
+    pub fn set_clock_offset(&self, offset: SignedDuration) {
+        self.0.clock_offset.set(offset.as_secs_f64());
+    }
+
     /// How full a stream of JetStream is now: its bytes, and how many it may have.
     pub fn set_stream_level(&self, stream: &str, bytes: u64, max_bytes: u64) {
         let label = StreamLabel {
@@ -281,6 +290,9 @@ impl Series {
         let help = "The largest that the account's token may be: the nats-server's max_payload";
         let limit = self.account_token_limit.clone();
         registry.register("account_token_limit_bytes", help, limit);
+        let help = "How far the nats-server's clock is ahead of the aggregator's";
+        let offset = self.clock_offset.clone();
+        registry.register_with_unit("clock_offset", help, Unit::Seconds, offset);
         let help = "Bytes in each stream and bucket of JetStream";
         registry.register("stream_bytes", help, self.stream_bytes.clone());
         let help = "Bytes that each stream and bucket of JetStream may have; 0 without a bound";

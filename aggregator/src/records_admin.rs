@@ -5,7 +5,7 @@ use async_nats::jetstream::Context;
 use async_nats::jetstream::message::PublishMessage;
 
 use crate::args::BusRecords;
-use crate::cluster_admin::{Link, intent, say};
+use crate::cluster_admin::{Link, intent, record as record_act, say};
 use crate::enrolment::emptied_credentials;
 use crate::records::{self, BadRecord, Source};
 use crate::store::MARKERS_LAST;
@@ -52,10 +52,10 @@ async fn delete(link: &Link, record: &str) -> Result<()> {
     let bad = bad.with_context(|| {
         format!("--delete: {record} is not there or can be read, so it is left as it is")
     })?;
-    let (id, mut entry) = intent("delete-record", None);
+    let mut entry = intent(link.journal.now(), "delete-record", None);
     entry.detail = Some(format!("{record}: {}", bad.error));
     let act = purge(&link.jetstream, bucket, &bad);
-    link.audit.around(&id, entry, act).await??;
+    record_act(&link.journal, entry, act).await??;
     tracing::info!(bucket, key, "deleted");
     Ok(())
 }

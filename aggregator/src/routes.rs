@@ -42,6 +42,7 @@ mod join;
 mod logs;
 mod metrics;
 mod namespaces;
+mod operations;
 mod pods;
 mod restart;
 mod rollouts;
@@ -81,6 +82,7 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(pods::list_pods))
         .routes(routes!(events::list_events))
         .routes(routes!(audit::read_audit))
+        .routes(routes!(operations::get_operation))
         .routes(routes!(conditions::list_conditions))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))

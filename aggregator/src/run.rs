@@ -16,22 +16,22 @@ use crate::app::{App, AppState};
 use crate::args::{Serve, Sign};
 use crate::audit::Audit;
 use crate::authentication::{Authenticators, SessionAuthenticator};
-use crate::bus::Bus;
+use crate::bus::{Bus, BusClock};
 use crate::conditions::Conditions;
 use crate::enrolment::{Agent, Enrolment, Gate, Invitations, agent_ca, reconcile_account};
 use crate::fleet::{self, Clusters, Fleet};
 use crate::identity::Identity;
 use crate::inventory::Inventory;
+use crate::journal::{self, Journal};
 use crate::listener::{self, ConnectionCounts};
 use crate::metrics::Metrics;
-use crate::operations::Operation;
 use crate::public_url::Links;
 use crate::records::{self, UnreadableRecords};
 use crate::routes;
 use crate::session_cookie::SessionCookie;
 use crate::sessions::Sessions;
 use crate::signer::{SignerServer, SigningKeys};
-use crate::store::{Bucket, StoreError};
+use crate::store::StoreError;
 use crate::stream_levels::watch_stream_levels;
 use crate::trusted_proxies::TrustedProxies;
 use crate::ui;
@@ -145,13 +145,16 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
     let bus = Bus::connect(&servers, nats_creds.as_deref()).await?;
     let unasked = Bus::connect_as("aggregator unasked", &servers, nats_creds.as_deref()).await?;
     // On the heap, as in `store`: it is large.
-    let kept = Box::pin(Kept::open(&bus, gate.as_ref(), jetstream_replicas)).await?;
+    let clock = BusClock::default();
+    let kept = Box::pin(Kept::open(&bus, gate.as_ref(), jetstream_replicas, &clock)).await?;
+    clock.compare(&bus).await;
     let unreadable = UnreadableRecords::new(conditions.clone());
     records::watch(&jetstream::new(bus.client().clone()), &unreadable);
     let metrics = Metrics::new(kept.audit.failures(), |registry| {
         connections.register(registry);
         unreadable.register(registry);
     });
+    tokio::spawn(clock.follow(bus.clone(), conditions.clone(), metrics.clone()));
     tokio::spawn(watch_stream_levels(
         jetstream::new(bus.client().clone()),
         metrics.clone(),
@@ -159,8 +162,7 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
     ));
     let mut fleet = Fleet::new(
         (bus, unasked),
-        kept.audit.clone(),
-        kept.operations,
+        kept.journal.clone(),
         kept.inventory,
         kept.clusters.clone(),
         metrics.clone(),
@@ -193,7 +195,7 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
         Arc::clone(&fleet),
         inventory_interval,
     ));
-    tokio::spawn(fleet::settle(Arc::clone(&fleet)));
+    tokio::spawn(journal::reconcile(kept.journal, Arc::clone(&fleet)));
     tokio::spawn(fleet::renew_credentials(Arc::clone(&fleet)));
     tokio::spawn(kept.audit.clone().write_sums());
     let cookie = if cookie_secure {
@@ -226,7 +228,7 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
 /// What is kept in JetStream.
 struct Kept {
     audit: Audit,
-    operations: Bucket<Operation>,
+    journal: Journal,
     inventory: Inventory,
     clusters: Clusters,
     sessions: Sessions,
@@ -235,9 +237,14 @@ struct Kept {
 
 impl Kept {
     /// Opens all of it; waits for as long as the bus is away.
-    async fn open(bus: &Bus, gate: Option<&Gate>, replicas: usize) -> Result<Self, StoreError> {
+    async fn open(
+        bus: &Bus,
+        gate: Option<&Gate>,
+        replicas: usize,
+        clock: &BusClock,
+    ) -> Result<Self, StoreError> {
         loop {
-            match Self::open_once(bus, gate, replicas).await {
+            match Self::open_once(bus, gate, replicas, clock).await {
                 Err(error @ StoreError::NotOpened { .. }) => {
                     warn!(error = %anyhow::Error::from(error), "waiting for JetStream");
                     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -251,6 +258,7 @@ impl Kept {
         bus: &Bus,
         gate: Option<&Gate>,
         replicas: usize,
+        clock: &BusClock,
     ) -> Result<Self, StoreError> {
         let jetstream = jetstream::new(bus.client().clone());
         let enrolment = match gate {
@@ -262,9 +270,10 @@ impl Kept {
             }
             None => None,
         };
+        let audit = Audit::open(&jetstream, replicas, clock.clone()).await?;
         Ok(Self {
-            audit: Audit::open(&jetstream, replicas).await?,
-            operations: Bucket::open(&jetstream, replicas).await?,
+            journal: Journal::open(&jetstream, replicas, audit.clone(), clock.clone()).await?,
+            audit,
             inventory: Inventory::open(&jetstream, replicas).await?,
             clusters: Clusters::open(&jetstream, replicas).await?,
             sessions: Sessions::open(&jetstream, replicas).await?,

@@ -1,4 +1,4 @@
-//! What travels with every write, so that late and repeated deliveries do no harm.
+//! What makes a mutation safe to deliver late or twice: its idempotency key, its deadline, the cluster that is meant.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,23 +6,29 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Stands in every write. All fields may be left out by a person at the nats CLI: then there is no deadline, and the cluster is
-/// whichever answers.
+/// Part of every mutation. A person at the nats CLI may leave out all fields: then there is no deadline, any cluster of the name
+/// carries it out, and a second delivery is a second change.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Guard {
-    /// The operation that this write belongs to, as it stands in the audit.
+pub struct WriteGuard {
+    /// The idempotency key: the operation that this belongs to, as in the audit. The agent records it in the object that it
+    /// changes, and carries nothing out twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation_id: Option<OperationId>,
-    /// The agent refuses the write after this time, by the aggregator's clock.
+    /// The agent refuses to carry it out after this time, by the bus's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
     /// The uid of the namespace `kube-system` of the cluster that is meant; another cluster of the same name refuses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster_uid: Option<String>,
+    /// Do not carry it out: say what came of it. Where nothing did, the object is fenced first, so that a patch that is still on
+    /// its way to the API server is refused there. Needs the operation's id; the deadline does not matter.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fence: bool,
 }
 
-/// The id of one write, minted by the aggregator: 1 to 64 of `a-z`, `0-9` and `-`.
+/// The id of one operation: 1 to 64 of `a-z`, `0-9` and `-`. The aggregator's begin with the time, so that they sort by it; see
+/// [`OperationId::at`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String, max_length = 64))]
@@ -33,7 +39,28 @@ pub struct OperationId(String);
 #[error("not an operation id: use 1 to 64 of a-z, 0-9 and -")]
 pub struct OperationIdError;
 
+/// The hexadecimal digits of the time in an id of the aggregator's, in milliseconds since 1970.
+const TIME_DIGITS: usize = 11;
+
 impl OperationId {
+    /// An id that nobody guesses, which sorts by `time`.
+    #[must_use]
+    pub fn at(time: Timestamp, random: u64) -> Self {
+        let milliseconds = time.as_millisecond().max(0);
+        Self(format!("{milliseconds:011x}-{random:016x}"))
+    }
+
+    /// When it was made, in milliseconds; `None` for an id that is not of [`OperationId::at`].
+    #[must_use]
+    pub fn time(&self) -> Option<Timestamp> {
+        let (time, random) = self.0.split_once('-')?;
+        let is_ours = time.len() == TIME_DIGITS
+            && random.len() == 16
+            && random.bytes().all(|b| b.is_ascii_hexdigit());
+        let milliseconds = i64::from_str_radix(time, 16).ok().filter(|_| is_ours)?;
+        Timestamp::from_millisecond(milliseconds).ok()
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -71,5 +98,30 @@ impl From<OperationId> for String {
 impl fmt::Display for OperationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_sort_by_their_time_and_say_it() {
+        let time: Timestamp = "2026-03-01T10:00:00.25Z".parse().unwrap();
+        let (first, second) = (
+            OperationId::at(time, u64::MAX),
+            OperationId::at(time + jiff::SignedDuration::from_millis(1), 0),
+        );
+        assert!(first < second);
+        assert_eq!(first.time(), Some(time));
+        for text in [
+            "op-4k2j",
+            "zzzzzzzzzzz-0123456789abcdef",
+            "019cb00b000-0123",
+            "019cb00b000",
+        ] {
+            let id: OperationId = text.parse().unwrap();
+            assert_eq!(id.time(), None, "{text}");
+        }
     }
 }

@@ -26,12 +26,13 @@ pub mod subject;
 mod survey;
 pub mod timing;
 pub mod verb;
+mod workload;
 
 pub use credential::{CredentialRenewal, RenewCredential};
 pub use deployment_changes::{DeploymentChanges, GoneDeployment};
 pub use fault::{Fault, FaultCode};
 pub use filter::{Filter, Listed};
-pub use guard::{Guard, OperationId};
+pub use guard::{OperationId, OperationIdError, WriteGuard};
 pub use health::{Health, HealthFilter, HealthFilterError};
 pub use heartbeat::{
     AgentState, Condition, ConditionType, Counts, Heartbeat, HeartbeatAck, InstanceId, RollCall,
@@ -45,7 +46,9 @@ pub use name::{
 };
 pub use page::{DEFAULT_LIMIT, MAX_LIMIT, PAGE_BYTES, Page};
 pub use pattern::{Pattern, PatternError};
-pub use request::{AGENT_MESSAGE_BYTES, Access, PERSON_REQUEST_BYTES, Request, Right, Verb, Write};
+pub use request::{
+    AGENT_MESSAGE_BYTES, Access, Mutation, PERSON_REQUEST_BYTES, Request, Right, Verb,
+};
 pub use selector::{Selector, SelectorError};
 pub use share::{Found, Share};
 pub use sort::{Order, Place, PlaceRef, Sort, SortBy, SortError};
@@ -53,3 +56,4 @@ pub use survey::{
     AnswerId, DeploymentFilter, ImageCounts, NameCount, Scope, SurveyDeployments, Surveyed, Totals,
 };
 pub use verb::VERBS;
+pub use workload::{WorkloadKind, WorkloadRef, WorkloadRefError};

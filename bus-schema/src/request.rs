@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Guard, Namespace};
+use crate::{Namespace, WorkloadRef, WriteGuard};
 
 /// The most bytes that a request with a person's credential may have: the broker takes no larger message of theirs.
 pub const PERSON_REQUEST_BYTES: usize = 8 * 1024;
@@ -67,10 +67,16 @@ pub trait Request: Serialize + DeserializeOwned + Send + Sync + 'static {
     fn namespace(&self) -> Option<&Namespace>;
 }
 
-/// A request that changes something, and so carries what makes it safe to deliver late or twice.
-pub trait Write: Request {
-    /// The request's guard, to be filled in by the aggregator.
-    fn guard_mut(&mut self) -> &mut Guard;
+/// A request that changes a workload, or ensures that it is as the request says: delivered late or twice it does no harm.
+pub trait Mutation: Request + Clone {
+    /// What is changed.
+    fn target(&self) -> &WorkloadRef;
+
+    /// What makes it safe to deliver late or twice.
+    fn guard(&self) -> &WriteGuard;
+
+    /// The same, to be filled in by the aggregator.
+    fn guard_mut(&mut self) -> &mut WriteGuard;
 }
 
 /// The facts of a verb, as a row of [`crate::VERBS`].

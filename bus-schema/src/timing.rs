@@ -26,24 +26,14 @@ pub const fn stale_after(every: Duration) -> Duration {
 /// Within this time after a break everybody is back on the bus: the longest pause between two attempts.
 pub const BACK_WITHIN: Duration = Duration::from_secs(30);
 
-/// A clock that is further off than this is shown as a condition of the cluster.
+/// A clock that is further off than this is shown as a condition, of the cluster or of the aggregator.
 pub const CLOCK_SKEW_SHOWN: Duration = Duration::from_secs(2);
-
-/// A heartbeat's answer that took longer than this says too little about the clocks and is not used.
-pub const CLOCK_ROUND_TRIP: Duration = Duration::from_secs(1);
 
 /// How long a write may be carried out after it was ordered: the agent refuses it afterwards.
 pub const WRITE_WITHIN: Duration = Duration::from_secs(8);
 
 /// How much longer than [`WRITE_WITHIN`] the asker waits, so that an answer given just in time still arrives.
 pub const REPLY_MARGIN: Duration = Duration::from_secs(1);
-
-/// How far ahead of the aggregator's clock the time of a restart may lie. The agent refuses one that is further ahead, and takes such an
-/// annotation for no restart: it would make every later restart an earlier one.
-pub const RESTART_AHEAD: Duration = Duration::from_mins(5);
-
-/// How far ahead the aggregator mints such times, one second for each restart of the same deployment: clocks may differ by the rest.
-pub const RESTART_MINTED_AHEAD: Duration = Duration::from_mins(1);
 
 /// A followed log whose reader grants no credit for this long is ended by the agent.
 pub const CREDIT_LEASE: Duration = Duration::from_secs(30);

@@ -15,7 +15,7 @@ pub use info::{ClusterInfo, GetInfo};
 pub use log::{LogReply, ReadLog};
 pub use namespaces::{ListNamespaces, NamespaceSummary};
 pub use pods::{ContainerSummary, ListPods, PodSummary};
-pub use restart::{RestartDeployment, Restarted};
+pub use restart::{Restart, Restarted};
 pub use rollout::{GetRollout, PodProblem, Rollout, RolloutState};
 
 use crate::Verb;
@@ -25,7 +25,7 @@ pub const VERBS: &[Verb] = &[
     Verb::of::<GetInfo>(),
     Verb::of::<ListNamespaces>(),
     Verb::of::<ListDeployments>(),
-    Verb::of::<RestartDeployment>(),
+    Verb::of::<Restart>(),
     Verb::of::<GetRollout>(),
     Verb::of::<ReadLog>(),
     Verb::of::<ListPods>(),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 use async_nats::connection::State;
 use async_nats::{Client, Message, Subscriber};
+use bus_link::Moment;
 use bus_schema::{AgentState, HeartbeatAck, RollCall, subject};
 use futures::StreamExt;
 use tokio::sync::Notify;
@@ -16,7 +17,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Connected, HeartRate};
 use crate::agent::{Agent, Beat};
-use crate::clock::Moment;
 use crate::jitter;
 
 /// Heartbeats that may still be answered.

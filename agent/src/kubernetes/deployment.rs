@@ -12,6 +12,9 @@ pub const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 
 const REVISION: &str = "deployment.kubernetes.io/revision";
 
+/// The revisions that a ReplicaSet had before, each until an undo made it the newest again.
+const REVISION_HISTORY: &str = "deployment.kubernetes.io/revision-history";
+
 /// A deployment.
 pub type Deployment = Object<DeploymentSpec, DeploymentStatus>;
 
@@ -99,4 +102,12 @@ impl Revision for Deployment {
 /// The revision of a deployment, or of one of its ReplicaSets.
 pub fn revision_of(metadata: &ObjectMeta) -> Option<u64> {
     metadata.annotations.as_ref()?.get(REVISION)?.parse().ok()
+}
+
+/// All revisions that a ReplicaSet has had.
+pub fn revisions_of(metadata: &ObjectMeta) -> impl Iterator<Item = u64> {
+    let annotations = metadata.annotations.as_ref();
+    let texts = [REVISION, REVISION_HISTORY].map(|key| annotations.and_then(|all| all.get(key)));
+    let revisions = texts.into_iter().flatten().flat_map(|text| text.split(','));
+    revisions.filter_map(|revision| revision.parse().ok())
 }

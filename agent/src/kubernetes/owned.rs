@@ -42,18 +42,11 @@ pub async fn belongings(
     deployment: Deployment,
     until: Instant,
 ) -> Result<Workload, CallError> {
-    let selected = selected(&deployment);
-    let (replica_sets, pods) = (
-        kubernetes.replica_sets(namespace),
-        kubernetes.pods(namespace),
-    );
+    let (selected, pods) = (selected(&deployment), kubernetes.pods(namespace));
     let (replica_sets, pods) = tokio::try_join!(
-        ask(until, || replica_sets.list(&selected)),
+        replica_sets(kubernetes, namespace, &deployment, until),
         ask(until, || pods.list(&selected)),
     )?;
-    let uid = deployment.metadata.uid.clone().unwrap_or_default();
-    let mut replica_sets = replica_sets.items;
-    replica_sets.retain(|set| is_controlled_by(&set.metadata, &uid));
     let mut pods = pods.items;
     pods.retain(|pod| {
         let mut sets = replica_sets
@@ -67,6 +60,20 @@ pub async fn belongings(
         replica_sets,
         pods,
     })
+}
+
+/// Reads the ReplicaSets that a deployment controls, old and new.
+pub async fn replica_sets(
+    kubernetes: &Kubernetes,
+    namespace: &Namespace,
+    deployment: &Deployment,
+    until: Instant,
+) -> Result<Vec<ReplicaSet>, CallError> {
+    let (api, selected) = (kubernetes.replica_sets(namespace), selected(deployment));
+    let mut sets = ask(until, || api.list(&selected)).await?.items;
+    let uid = deployment.metadata.uid.as_deref().unwrap_or_default();
+    sets.retain(|set| is_controlled_by(&set.metadata, uid));
+    Ok(sets)
 }
 
 /// By what the pods of a deployment are found, without the deployment itself.

@@ -6,13 +6,12 @@ use bus_schema::{DeploymentFilter, Fault, Filter, Listed, Namespace, Page, Workl
 
 use crate::agent::Cx;
 use crate::cache::{Item, key, prefix, split};
-use crate::guard::is_meant;
 use crate::page;
 
 pub async fn list(cx: Cx, request: ListDeployments) -> Result<Page<Item>, Fault> {
     let caches = &cx.agent.caches;
     if let Some(meant) = &request.cluster_uid {
-        is_meant(meant, &cx)?;
+        cx.agent.is_cluster(meant)?;
     }
     let limit = limit(request.limit)?;
     let start = start(&request)?;

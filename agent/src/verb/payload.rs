@@ -35,7 +35,7 @@ fn refusal<R: DeserializeOwned>(text: &[u8], error: &serde_json::Error) -> Fault
     let path = error.path().to_string();
     let field = Some(path)
         .filter(|p| p != ".")
-        .or_else(|| culprit::<R>(text));
+        .or_else(|| wrong_field::<R>(text));
     describe(field, error.inner())
 }
 
@@ -54,19 +54,21 @@ fn describe(field: Option<String>, error: &serde_json::Error) -> Fault {
     }
 }
 
-/// The field without which the rest would be accepted. Fields of a flattened struct are read last and without their
-/// names, so serde cannot tell.
-fn culprit<R: DeserializeOwned>(text: &[u8]) -> Option<String> {
+/// The field without which the rest would be accepted, or would lack nothing but that field. Fields of a flattened struct are read
+/// last and without their names, so serde cannot tell.
+fn wrong_field<R: DeserializeOwned>(text: &[u8]) -> Option<String> {
     let fields: Map<String, Value> = serde_json::from_slice(text).ok()?;
     if fields.len() > MAX_FIELDS {
         return None;
     }
-    let accepted_without = |name: &String| {
+    let is_wrong = |name: &String| {
         let mut rest = fields.clone();
         rest.remove(name);
-        R::deserialize(Value::Object(rest)).is_ok()
+        let missing = format!("missing field `{name}`");
+        let refused = R::deserialize(Value::Object(rest)).err();
+        refused.is_none_or(|error| error.to_string().starts_with(&missing))
     };
-    fields.keys().find(|name| accepted_without(name)).cloned()
+    fields.keys().find(|name| is_wrong(name)).cloned()
 }
 
 fn invalid(message: String) -> Fault {
@@ -76,7 +78,7 @@ fn invalid(message: String) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bus_schema::verb::{GetInfo, ListDeployments, RestartDeployment};
+    use bus_schema::verb::{GetInfo, ListDeployments, Restart};
 
     fn refusal<R: DeserializeOwned + std::fmt::Debug>(payload: &str) -> String {
         let fault = read::<R>(payload.as_bytes()).expect_err(payload);
@@ -89,7 +91,7 @@ mod tests {
         for payload in ["", "  ", "{}", "\n"] {
             read::<GetInfo>(payload.as_bytes()).unwrap();
         }
-        assert!(refusal::<RestartDeployment>("").contains("namespace"));
+        assert!(refusal::<Restart>("").contains("namespace"));
     }
 
     #[test]
@@ -101,7 +103,7 @@ mod tests {
     fn a_refusal_names_the_field() {
         let restart = |fields: &str| {
             let payload = format!(r#"{{"namespace":"a","deployment_name":"b",{fields}}}"#);
-            refusal::<RestartDeployment>(&payload)
+            refusal::<Restart>(&payload)
         };
         for (message, field) in [
             (refusal::<ListDeployments>(r#"{"limit":"many"}"#), "limit"),
@@ -110,15 +112,15 @@ mod tests {
                 "namespace",
             ),
             (
-                refusal::<RestartDeployment>(r#"{"namespace":"a"}"#),
+                refusal::<Restart>(r#"{"namespace":"a"}"#),
                 "deployment_name",
             ),
             (
-                refusal::<RestartDeployment>(r#"{"namespace":1,"deployment_name":"b"}"#),
+                refusal::<Restart>(r#"{"namespace":1,"deployment_name":"b"}"#),
                 "namespace",
             ),
             (restart(r#""deadline":5"#), "deadline"),
-            (restart(r#""restarted_at":"soon""#), "restarted_at"),
+            (restart(r#""fence":"soon""#), "fence"),
             (restart(r#""operation_id":"A B""#), "operation_id"),
         ] {
             assert!(message.contains(field), "{message} does not name {field}");

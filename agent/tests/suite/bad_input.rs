@@ -123,7 +123,7 @@ async fn a_write_without_a_reply_subject_is_not_carried_out() {
     let (_sim, stage, agent) = Stage::simulated().await;
     let target = Target::rolled_out(&stage, "unheard").await;
     let before = target.read().await.metadata.generation;
-    let payload = serde_json::to_vec(&target.restart("2026-03-01T10:00:00Z")).unwrap();
+    let payload = serde_json::to_vec(&target.restart(1)).unwrap();
     let subject = subject::aggregator_request(&stage.cluster, "restart");
     stage.client.publish(subject, payload.into()).await.unwrap();
     // The agent takes requests in their order, and one place in the queue is enough to see this one answered.

@@ -1,7 +1,8 @@
 //! Deployments for the tests, made by the cluster's administrator.
 
-use bus_schema::verb::{GetRollout, ListPods, RestartDeployment, Rollout, RolloutState};
-use bus_schema::{Guard, Namespace, WorkloadName};
+use bus_schema::verb::{GetRollout, ListPods, Restart, Rollout, RolloutState};
+use bus_schema::{Namespace, OperationId, WorkloadName, WorkloadRef, WriteGuard};
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::{Namespace as NamespaceObject, Pod};
 use kube::Api;
@@ -16,6 +17,7 @@ pub struct Target {
     pub namespace: Namespace,
     pub name: WorkloadName,
     admin: kube::Client,
+    made: Timestamp,
 }
 
 impl Target {
@@ -53,6 +55,7 @@ impl Target {
             namespace: namespace.parse().expect("a namespace"),
             name: name.parse().expect("a name"),
             admin: stage.admin.clone(),
+            made: Timestamp::now(),
         }
     }
 
@@ -90,22 +93,69 @@ impl Target {
         }
     }
 
-    /// A restart as the aggregator orders it.
-    pub fn restart(&self, time: &str) -> RestartDeployment {
-        RestartDeployment {
-            namespace: self.namespace.clone(),
-            deployment_name: self.name.clone(),
-            restarted_at: Some(time.parse().expect("a time")),
-            guard: Guard::default(),
+    /// A restart as the aggregator sends it; the higher the number, the later its operation was made.
+    pub fn restart(&self, number: u32) -> Restart {
+        let time = self.made + SignedDuration::from_millis(number.into());
+        Restart {
+            target: WorkloadRef::deployment(self.namespace.clone(), self.name.clone()),
+            guard: WriteGuard {
+                operation_id: Some(OperationId::at(time, 7)),
+                ..WriteGuard::default()
+            },
+        }
+    }
+
+    /// What `kubectl rollout undo --to-revision` does: template and annotations are those of that revision.
+    pub async fn undo(&self, revision: &str) {
+        let sets = self.api::<ReplicaSet>().list(&ListParams::default()).await;
+        let key = "deployment.kubernetes.io/revision";
+        let of_revision = |set: &ReplicaSet| {
+            let annotations = set.metadata.annotations.as_ref();
+            annotations
+                .and_then(|all| all.get(key))
+                .is_some_and(|is| is == revision)
+        };
+        let sets = sets.expect("ReplicaSets").items;
+        let set = sets.into_iter().find(of_revision).expect("the revision");
+        let mut deployment = self.read().await;
+        let mut template = set.spec.and_then(|spec| spec.template).expect("a template");
+        let labels = template
+            .metadata
+            .as_mut()
+            .and_then(|all| all.labels.as_mut());
+        labels.expect("labels").remove("pod-template-hash");
+        deployment.spec.as_mut().expect("a spec").template = template;
+        let mut annotations = set.metadata.annotations.unwrap_or_default();
+        annotations.retain(|key, _| !key.starts_with("deployment.kubernetes.io/"));
+        deployment.metadata.annotations = Some(annotations);
+        // The controller writes it too.
+        deployment.metadata.resource_version = None;
+        let (api, params) = (self.api(), PostParams::default());
+        let replaced = api.replace(self.name.as_str(), &params, &deployment);
+        replaced.await.expect("an undone deployment");
+    }
+
+    /// Removes the ReplicaSets that have no pods any more.
+    pub async fn forget_history(&self) {
+        let api = self.api::<ReplicaSet>();
+        for set in api.list(&ListParams::default()).await.expect("ReplicaSets") {
+            if set.spec.as_ref().and_then(|spec| spec.replicas) == Some(0) {
+                let name = set.metadata.name.expect("a name");
+                api.delete(&name, &Default::default())
+                    .await
+                    .expect("a deleted ReplicaSet");
+            }
         }
     }
 
     pub async fn patch(&self, patch: Value) {
+        self.try_patch(patch).await.expect("a patched deployment");
+    }
+
+    pub async fn try_patch(&self, patch: Value) -> kube::Result<Deployment> {
         let (api, patch) = (self.api::<Deployment>(), Patch::Merge(patch));
-        let patched = api
-            .patch(self.name.as_str(), &PatchParams::default(), &patch)
-            .await;
-        patched.expect("a patched deployment");
+        api.patch(self.name.as_str(), &PatchParams::default(), &patch)
+            .await
     }
 
     /// A pod that the deployment's selector selects and that is nobody's.

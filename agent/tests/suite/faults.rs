@@ -11,9 +11,6 @@ use xtask::condition;
 use crate::deployment::Target;
 use crate::stage::{PATIENCE, Stage};
 
-const TIME: &str = "2026-03-01T10:00:00Z";
-const LATER: &str = "2026-03-01T10:00:01Z";
-
 pub fn of_deployments(fault: Fault, verb: Verb) -> Fault {
     fault.for_verb(verb).for_resource(Kind::Deployment)
 }
@@ -33,7 +30,7 @@ async fn a_busy_api_server_is_waited_for_as_long_as_it_asks_and_there_is_time() 
         Verb::Patch,
     ));
     let begun = Instant::now();
-    stage.ask(&target.restart(TIME)).await.unwrap();
+    stage.ask(&target.restart(1)).await.unwrap();
     assert!(
         begun.elapsed() >= Duration::from_secs(2),
         "{:?}",
@@ -68,7 +65,7 @@ async fn an_error_of_the_api_server_has_its_code_and_leaves_the_lists_alone() {
         let fault = stage.ask(&target.rollout()).await.unwrap_err();
         assert_eq!(fault.code, code, "{status}: {fault}");
         // Nothing was written, so there is no doubt about that.
-        let fault = stage.ask(&target.restart(TIME)).await.unwrap_err();
+        let fault = stage.ask(&target.restart(1)).await.unwrap_err();
         assert_eq!(fault.code, code, "{status}: {fault}");
         faults.clear();
     }
@@ -82,12 +79,12 @@ async fn a_patch_without_a_clear_answer_leaves_the_outcome_unknown() {
     let target = Target::rolled_out(&stage, "unclear").await;
     let faults = sim.clusters()[0].faults();
     faults.set(of_deployments(Fault::status(500), Verb::Patch));
-    let fault = stage.ask(&target.restart(TIME)).await.unwrap_err();
+    let fault = stage.ask(&target.restart(1)).await.unwrap_err();
     assert_eq!(fault.code, FaultCode::OutcomeUnknown);
     faults.clear();
 
     faults.set(of_deployments(Fault::hang(), Verb::Patch));
-    let mut request = target.restart(TIME);
+    let mut request = target.restart(1);
     request.guard.deadline = Some(Timestamp::now() + SignedDuration::from_secs(1));
     let begun = Instant::now();
     let fault = stage.ask(&request).await.unwrap_err();
@@ -100,21 +97,40 @@ async fn a_patch_without_a_clear_answer_leaves_the_outcome_unknown() {
     faults.clear();
 
     faults.set(of_deployments(Fault::status(403), Verb::Patch));
-    let fault = stage.ask(&target.restart(TIME)).await.unwrap_err();
+    let fault = stage.ask(&target.restart(1)).await.unwrap_err();
     assert_eq!(fault.code, FaultCode::Forbidden);
     agent.left().await;
 }
 
 #[tokio::test]
-async fn a_deployment_that_changes_meanwhile_is_read_again_but_not_for_ever() {
+async fn a_deployment_that_changes_meanwhile_is_read_again_until_the_deadline() {
     let (sim, stage, agent) = Stage::simulated().await;
     let target = Target::rolled_out(&stage, "changing").await;
     let faults = sim.clusters()[0].faults();
-    faults.set(of_deployments(Fault::status(409).times(2), Verb::Patch));
-    stage.ask(&target.restart(TIME)).await.unwrap();
-    faults.set(of_deployments(Fault::status(409).times(3), Verb::Patch));
-    let fault = stage.ask(&target.restart(LATER)).await.unwrap_err();
-    assert_eq!(fault.code, FaultCode::Conflict);
+    faults.set(of_deployments(Fault::status(409).times(8), Verb::Patch));
+    stage.ask(&target.restart(1)).await.unwrap();
+    faults.set(of_deployments(Fault::status(409), Verb::Patch));
+    let mut request = target.restart(2);
+    request.guard.deadline = Some(Timestamp::now() + SignedDuration::from_secs(1));
+    let fault = stage.ask(&request).await.unwrap_err();
+    assert_eq!(fault.code, FaultCode::Conflict, "{fault}");
+    agent.left().await;
+}
+
+/// The id in the object says whether the lost patch was carried out, so it may be sent once more.
+#[tokio::test]
+async fn a_patch_whose_answer_was_lost_is_made_good_inside_the_deadline() {
+    let (sim, stage, agent) = Stage::simulated().await;
+    let target = Target::rolled_out(&stage, "made-good").await;
+    let faults = sim.clusters()[0].faults();
+    faults.set(of_deployments(Fault::status(504).times(2), Verb::Patch));
+    stage.ask(&target.restart(1)).await.unwrap();
+    // Without an id nothing would tell.
+    faults.set(of_deployments(Fault::status(504).times(1), Verb::Patch));
+    let mut by_hand = target.restart(2);
+    by_hand.guard.operation_id = None;
+    let fault = stage.ask(&by_hand).await.unwrap_err();
+    assert_eq!(fault.code, FaultCode::OutcomeUnknown);
     agent.left().await;
 }
 
@@ -127,14 +143,14 @@ async fn an_older_restart_never_overwrites_a_newer_one() {
     sim.clusters()[0]
         .faults()
         .set(of_deployments(late, Verb::Patch));
-    let (older, newer) = (target.restart(TIME), target.restart(LATER));
+    let (older, newer) = (target.restart(1), target.restart(2));
     let (older, newer) = tokio::join!(stage.ask(&older), stage.ask(&newer));
-    newer.unwrap();
+    let restarted_at = newer.unwrap().restarted_at;
     if let Err(fault) = older {
         assert_eq!(fault.code, FaultCode::Superseded);
     }
     let rollout = stage.ask(&target.rollout()).await.unwrap();
-    assert_eq!(rollout.restarted_at.unwrap().to_string(), LATER);
+    assert_eq!(rollout.restarted_at, restarted_at);
     agent.left().await;
 }
 
@@ -146,7 +162,7 @@ async fn time_that_runs_out_before_the_patch_is_an_expired_restart() {
     sim.clusters()[0]
         .faults()
         .set(of_deployments(Fault::hang(), Verb::Get));
-    let mut request = target.restart(TIME);
+    let mut request = target.restart(1);
     request.guard.deadline = Some(Timestamp::now() + SignedDuration::from_secs(1));
     let fault = stage.ask(&request).await.unwrap_err();
     assert_eq!(fault.code, FaultCode::Expired);

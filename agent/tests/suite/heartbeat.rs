@@ -142,7 +142,7 @@ async fn deadlines_are_read_by_the_aggregators_clock() {
     let (_sim, stage, agent) = Stage::simulated().await;
     let target = Target::rolled_out(&stage, "skewed").await;
     let before = target.read().await.metadata.generation;
-    let mut request = target.restart("2026-03-01T10:00:00Z");
+    let mut request = target.restart(1);
     request.guard.deadline = Some(Timestamp::now() + SignedDuration::from_mins(30));
 
     let mut heard = hear(&stage).await;

@@ -1,9 +1,10 @@
 //! Restarts, once each.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
-use bus_schema::FaultCode;
-use bus_schema::verb::{RestartDeployment, RolloutState};
+use bus_schema::verb::{Restart, RolloutState};
+use bus_schema::{FaultCode, OperationId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use xtask::condition;
@@ -11,16 +12,14 @@ use xtask::condition;
 use crate::deployment::Target;
 use crate::stage::{PATIENCE, Stage};
 
-const TIME: &str = "2026-03-01T10:00:00Z";
-const LATER: &str = "2026-03-01T10:00:01Z";
-
 pub async fn a_restart_replaces_every_pod(stage: &Stage) {
     let target = Target::rolled_out(stage, "replaced").await;
     let before: HashSet<String> = target.pods().await.into_iter().collect();
     // As a person types it at the nats CLI.
     let payload = r#"{"namespace":"replaced","deployment_name":"my.app"}"#;
-    let done = stage.ask_text::<RestartDeployment>(payload).await.unwrap();
-    assert_eq!(done.restarted_at.subsec_nanosecond(), 0);
+    let done = stage.ask_text::<Restart>(payload).await.unwrap();
+    let restarted_at = done.restarted_at.expect("a time");
+    assert_eq!(restarted_at.subsec_nanosecond(), 0);
 
     target.reaches(stage, RolloutState::Complete).await;
     condition::met("pods that are all new", PATIENCE, async || {
@@ -31,9 +30,9 @@ pub async fn a_restart_replaces_every_pod(stage: &Stage) {
     .unwrap();
     let template = target.read().await.spec.unwrap().template.metadata.unwrap();
     let annotation = &template.annotations.unwrap()["kubectl.kubernetes.io/restartedAt"];
-    assert_eq!(annotation, &done.restarted_at.to_string());
+    assert_eq!(annotation, &restarted_at.to_string());
     let rollout = stage.ask(&target.rollout()).await.unwrap();
-    assert_eq!(rollout.restarted_at, Some(done.restarted_at));
+    assert_eq!(rollout.restarted_at, done.restarted_at);
     assert_eq!(rollout.revision, Some(2));
 }
 
@@ -41,7 +40,7 @@ pub async fn a_paused_deployment_is_not_restarted(stage: &Stage) {
     let target = Target::rolled_out(stage, "paused").await;
     target.patch(json!({ "spec": { "paused": true } })).await;
     let before = target.read().await.metadata.generation;
-    let fault = stage.ask(&target.restart(TIME)).await.unwrap_err();
+    let fault = stage.ask(&target.restart(1)).await.unwrap_err();
     assert_eq!(fault.code, FaultCode::Paused);
     assert_eq!(target.read().await.metadata.generation, before);
     // And a rollout that is in the middle says so.
@@ -54,51 +53,142 @@ pub async fn one_restart_delivered_five_times_is_one_rollout_and_after_a_newer_o
     stage: &Stage,
 ) {
     let target = Target::rolled_out(stage, "duplicates").await;
-    let first = stage.ask(&target.restart(TIME)).await.unwrap();
+    let first = stage.ask(&target.restart(1)).await.unwrap();
     for _ in 0..4 {
-        assert_eq!(stage.ask(&target.restart(TIME)).await.unwrap(), first);
+        assert_eq!(stage.ask(&target.restart(1)).await.unwrap(), first);
     }
     target.reaches(stage, RolloutState::Complete).await;
     assert_eq!(target.replica_sets().await, 2);
 
-    stage.ask(&target.restart(LATER)).await.unwrap();
-    let late = stage.ask(&target.restart(TIME)).await.unwrap_err();
+    stage.ask(&target.restart(3)).await.unwrap();
+    let late = stage.ask(&target.restart(2)).await.unwrap_err();
     assert_eq!(late.code, FaultCode::Superseded);
+    stage.ask(&target.restart(1)).await.unwrap();
     target.reaches(stage, RolloutState::Complete).await;
     assert_eq!(target.replica_sets().await, 3);
 }
 
-pub async fn a_restart_far_ahead_is_refused_and_such_an_annotation_does_not_stop_the_next(
-    stage: &Stage,
-) {
+/// As somebody with kubectl may have written it; kubectl's own restart goes through as well.
+pub async fn a_restart_time_in_the_future_stops_no_restart(stage: &Stage) {
     let target = Target::rolled_out(stage, "far-ahead").await;
-    let before = target.read().await.metadata.generation;
-    let far = Timestamp::now() + SignedDuration::from_mins(6);
-    for time in ["9999-12-01T00:00:00Z", &far.to_string()] {
-        let fault = stage.ask(&target.restart(time)).await.unwrap_err();
-        assert_eq!(fault.code, FaultCode::InvalidRequest);
-        assert!(fault.message.starts_with("restarted_at: "), "{fault}");
+    for (number, ahead) in [(1, 30), (2, 30), (3, 3_600)] {
+        let time = Timestamp::now() + SignedDuration::from_secs(ahead);
+        let annotations = json!({ "kubectl.kubernetes.io/restartedAt": time.to_string() });
+        let template = json!({ "metadata": { "annotations": annotations } });
+        target
+            .patch(json!({ "spec": { "template": template } }))
+            .await;
+        let before = target.read().await.metadata.generation;
+        stage.ask(&target.restart(number)).await.unwrap();
+        let after = target.read().await.metadata.generation;
+        assert_eq!(after, before.map(|before| before + 1), "{ahead} s ahead");
     }
-    assert_eq!(target.read().await.metadata.generation, before);
-    // As somebody with kubectl may have written it.
-    let annotations = json!({ "kubectl.kubernetes.io/restartedAt": "9999-12-01T00:00:00Z" });
-    let template = json!({ "metadata": { "annotations": annotations } });
-    target
-        .patch(json!({ "spec": { "template": template } }))
-        .await;
+}
+
+pub async fn restarts_in_a_row_are_each_carried_out(stage: &Stage) {
+    let target = Target::rolled_out(stage, "in-a-row").await;
+    let before = target.read().await.metadata.generation.unwrap();
+    for number in 1..=10 {
+        stage.ask(&target.restart(number)).await.unwrap();
+    }
+    let after = target.read().await.metadata.generation.unwrap();
+    assert_eq!(after, before + 10, "each changes the template");
+}
+
+/// Its answer was lost, and a newer one has come since.
+pub async fn an_earlier_restart_is_found_behind_newer_ones(stage: &Stage) {
+    let target = Target::rolled_out(stage, "earlier").await;
+    for number in 1..=8 {
+        stage.ask(&target.restart(number)).await.unwrap();
+    }
+    let before = target.read().await.spec;
+    stage.ask(&fence(target.restart(1))).await.unwrap();
+    let missing = stage.ask(&fence(target.restart(0))).await.unwrap_err();
+    assert_eq!(missing.code, FaultCode::Superseded);
+    assert_eq!(target.read().await.spec, before);
+}
+
+/// The patch may still be on its way to the API server: it was sent for the version that the agent read.
+pub async fn what_was_not_carried_out_is_fenced_before_that_is_said(stage: &Stage) {
+    let target = Target::rolled_out(stage, "fenced").await;
+    let before = target.read().await;
+    let outcome = stage.ask(&fence(target.restart(1))).await.unwrap_err();
+    assert_eq!(outcome.code, FaultCode::Expired, "{outcome}");
+    let on_its_way = json!({
+        "metadata": { "resourceVersion": before.metadata.resource_version },
+        "spec": { "template": { "metadata": { "annotations": { "kubectl.kubernetes.io/restartedAt": "2026-03-01T00:00:01Z" } } } },
+    });
+    let refused = target.try_patch(on_its_way).await.unwrap_err();
+    assert!(refused.to_string().contains("Conflict"), "{refused}");
+    let late = stage.ask(&target.restart(1)).await.unwrap_err();
+    assert_eq!(late.code, FaultCode::Expired, "{late}");
+    let again = stage.ask(&fence(target.restart(1))).await.unwrap_err();
+    assert_eq!(again, outcome);
+    assert_eq!(target.read().await.spec, before.spec);
+    stage.ask(&target.restart(2)).await.unwrap();
+
+    let mut nameless = fence(target.restart(3));
+    nameless.guard.operation_id = None;
+    let refused = stage.ask(&nameless).await.unwrap_err();
+    assert!(refused.message.starts_with("operation_id: "), "{refused}");
+}
+
+/// The annotations are then those of before the restart, as if it had never been.
+pub async fn a_restart_that_was_undone_since_was_carried_out_all_the_same(stage: &Stage) {
+    let target = Target::rolled_out(stage, "undone").await;
+    stage.ask(&target.restart(1)).await.unwrap();
     target.reaches(stage, RolloutState::Complete).await;
-    let now = Timestamp::now().to_string();
-    let done = stage.ask(&target.restart(&now)).await.unwrap();
-    assert_eq!(stage.ask(&target.restart(&now)).await.unwrap(), done);
-    let rollout = target.reaches(stage, RolloutState::Complete).await;
-    assert_eq!(rollout.restarted_at, Some(done.restarted_at));
-    assert_eq!(target.replica_sets().await, 3, "one for each change");
+    target.undo("1").await;
+    target.reaches(stage, RolloutState::Complete).await;
+    stage.ask(&fence(target.restart(1))).await.unwrap();
+    // Not even its ReplicaSet is left.
+    target.forget_history().await;
+    let outcome = stage.ask(&fence(target.restart(1))).await.unwrap_err();
+    assert_eq!(outcome.code, FaultCode::OutcomeUnknown, "{outcome}");
+}
+
+pub async fn of_what_is_gone_or_new_nobody_can_tell(stage: &Stage) {
+    let target = Target::rolled_out(stage, "renewed").await;
+    let mut restart = fence(target.restart(1));
+    let before = "2020-01-01T00:00:00Z".parse().unwrap();
+    restart.guard.operation_id = Some(OperationId::at(before, 7));
+    let outcome = stage.ask(&restart).await.unwrap_err();
+    assert_eq!(outcome.code, FaultCode::OutcomeUnknown, "{outcome}");
+    target.delete().await;
+    condition::met("its end", PATIENCE, async || {
+        let outcome = stage.ask(&fence(target.restart(1))).await.err();
+        Ok(outcome.filter(|outcome| outcome.message.contains("gone from the cluster")))
+    })
+    .await
+    .unwrap();
+}
+
+/// Something writes it all the time, such as a controller that counts in an annotation.
+pub async fn a_deployment_that_is_written_all_the_time_is_restarted(stage: &Stage) {
+    let target = Target::rolled_out(stage, "busy-writer").await;
+    let writer = async {
+        let mut pace = tokio::time::interval(Duration::from_millis(10));
+        for count in 0.. {
+            pace.tick().await;
+            let note = json!({ "metadata": { "annotations": { "example.com/count": count.to_string() } } });
+            target.patch(note).await;
+        }
+    };
+    let restarts = async {
+        for number in 1..=5 {
+            stage.ask(&target.restart(number)).await.unwrap();
+        }
+    };
+    tokio::select! {
+        () = writer => unreachable!("it goes on"),
+        () = restarts => {}
+    }
 }
 
 pub async fn a_restart_after_its_deadline_patches_nothing(stage: &Stage) {
     let target = Target::rolled_out(stage, "expired").await;
     let before = target.read().await.metadata.generation;
-    let mut request = target.restart(TIME);
+    let mut request = target.restart(1);
     request.guard.deadline = Some(Timestamp::now() - SignedDuration::from_secs(1));
     let fault = stage.ask(&request).await.unwrap_err();
     assert_eq!(fault.code, FaultCode::Expired);
@@ -110,7 +200,7 @@ pub async fn a_restart_after_its_deadline_patches_nothing(stage: &Stage) {
 pub async fn a_restart_meant_for_another_cluster_patches_nothing(stage: &Stage) {
     let target = Target::rolled_out(stage, "identity").await;
     let before = target.read().await.metadata.generation;
-    let mut request = target.restart(TIME);
+    let mut request = target.restart(1);
     request.guard.cluster_uid = Some("00000000-0000-4000-8000-000000000000".to_owned());
     let fault = stage.ask(&request).await.unwrap_err();
     assert_eq!(fault.code, FaultCode::IdentityConflict);
@@ -123,11 +213,17 @@ pub async fn a_restart_meant_for_another_cluster_patches_nothing(stage: &Stage) 
 /// All read the same resource version; one writes, and the others find out by its precondition.
 pub async fn restarts_at_once_are_one_rollout(stage: &Stage) {
     let target = Target::rolled_out(stage, "at-once").await;
-    let request = target.restart(TIME);
+    let request = target.restart(1);
     let answers = futures::future::join_all((0..8).map(|_| stage.ask(&request))).await;
+    let first = answers[0].as_ref().unwrap().clone();
     for answer in answers {
-        assert_eq!(answer.unwrap().restarted_at.to_string(), TIME);
+        assert_eq!(answer.unwrap(), first);
     }
     target.reaches(stage, RolloutState::Complete).await;
     assert_eq!(target.replica_sets().await, 2);
+}
+
+fn fence(mut restart: Restart) -> Restart {
+    restart.guard.fence = true;
+    restart
 }

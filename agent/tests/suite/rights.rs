@@ -291,12 +291,16 @@ fn changes() -> Vec<Value> {
 }
 
 async fn restarts_go_on(stage: &Stage, target: &Target) {
-    for time in ["2026-03-01T10:00:00Z", "2026-03-01T10:00:01Z"] {
-        let done = stage.ask(&target.restart(time)).await.unwrap();
-        assert_eq!(done.restarted_at.to_string(), time);
+    for number in [2, 3] {
+        stage.ask(&target.restart(number)).await.unwrap();
+        stage.ask(&target.restart(number)).await.unwrap();
     }
-    let late = stage.ask(&target.restart("2026-03-01T10:00:00Z")).await;
+    let late = stage.ask(&target.restart(1)).await;
     assert_eq!(late.unwrap_err().code, FaultCode::Superseded);
+    let mut unknown = target.restart(5);
+    unknown.guard.fence = true;
+    let outcome = stage.ask(&unknown).await.unwrap_err();
+    assert_eq!(outcome.code, FaultCode::Expired, "{outcome}");
     // Taking the mark of a restart away is a change of its own.
     let agent = client(&stage.kubeconfig).await;
     let deployment = Api::<Deployment>::namespaced(agent, "rights");

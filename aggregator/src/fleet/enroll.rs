@@ -4,12 +4,10 @@ use std::sync::Arc;
 
 use bus_keys::{CredentialRequest, UserKey};
 use bus_schema::{ClusterName, OperationId, Right};
-use jiff::Timestamp;
 
 use super::Fleet;
 use super::ask::right_name;
 use super::label::may_set;
-use super::order::mint;
 use crate::audit::{Entry, Outcome, Target};
 use crate::enrolment::{Enrolled, Enrolment, EnrolmentError, Invitations, LetIn};
 use crate::labels::Labels;
@@ -43,8 +41,8 @@ impl Fleet {
         let Doorkeeper { enrolment, .. } = self.doorkeeper(principal, cluster)?;
         let (cluster, by) = (cluster.clone(), principal.user.to_string());
         let fleet = Arc::clone(self);
-        let entry = entry(&principal.user, source, "enroll", &cluster);
-        self.audited(entry, async move {
+        let entry = self.entry(&principal.user, source, "enroll", Target::cluster(&cluster));
+        self.record(entry, async move {
             let enrolled = enrolment.enroll(&cluster, request.as_ref(), &by).await?;
             fleet.put_first_labels(&cluster, labels).await?;
             Ok::<_, EnrolmentError>(enrolled)
@@ -66,8 +64,8 @@ impl Fleet {
         let Doorkeeper { enrolment, .. } = self.doorkeeper(principal, cluster)?;
         let presence = self.registry().presence(cluster, Moment::now());
         let (fleet, cluster) = (Arc::clone(self), cluster.clone());
-        let entry = entry(&principal.user, source, "revoke", &cluster);
-        self.audited(entry, async move {
+        let entry = self.entry(&principal.user, source, "revoke", Target::cluster(&cluster));
+        self.record(entry, async move {
             let forget = async |let_in: &LetIn| {
                 let cluster = cluster.clone();
                 match presence {
@@ -116,22 +114,21 @@ impl Fleet {
         })
     }
 
-    /// To its end, even if the caller has left.
-    pub(super) async fn audited<T, E>(
+    /// Does something of the aggregator's own, to its end even if the caller has left.
+    pub(super) async fn record<T, E>(
         self: &Arc<Self>,
-        mut entry: Entry,
+        entry: Entry,
         act: impl Future<Output = Result<T, E>> + Send + 'static,
     ) -> Result<(OperationId, T), Problem>
     where
         T: Send + 'static,
         E: std::fmt::Display + Into<Problem> + Send + 'static,
     {
-        let id = mint();
-        entry.operation_id = Some(id.clone());
-        let (audit, operation) = (self.audit.clone(), id.clone());
+        let (journal, id) = (self.journal.clone(), self.journal.new_id());
+        let operation = id.clone();
         let done = self
-            .writes
-            .spawn(async move { audit.around(&operation, entry, act).await });
+            .journal
+            .spawn(async move { journal.record(operation, entry, act).await });
         let done = done
             .await
             .map_err(|_| Problem::new(ProblemCode::Internal, "it broke off; see the audit"))?;
@@ -141,29 +138,27 @@ impl Fleet {
             Err(error) => Err(Problem::from(error).operation(&id)),
         }
     }
-}
 
-pub(super) fn entry(
-    user: &str,
-    source: &RequestSource,
-    verb: &str,
-    cluster: &ClusterName,
-) -> Entry {
-    Entry {
-        time: Timestamp::now(),
-        user: user.to_owned(),
-        address: source.address,
-        verb: verb.to_owned(),
-        target: Some(Target {
-            cluster: cluster.clone(),
-            namespace: None,
-            deployment_name: None,
-        }),
-        operation_id: None,
-        outcome: Outcome::Pending,
-        detail: None,
-        request_id: source.request_id.clone(),
-        refused: None,
+    /// The first line of an operation in the audit.
+    pub(super) fn entry(
+        &self,
+        user: &str,
+        source: &RequestSource,
+        verb: &str,
+        target: Target,
+    ) -> Entry {
+        Entry {
+            time: self.journal.now(),
+            user: user.to_owned(),
+            address: source.address,
+            verb: verb.to_owned(),
+            target: Some(target),
+            operation_id: None,
+            outcome: Outcome::Pending,
+            detail: None,
+            request_id: source.request_id.clone(),
+            refused: None,
+        }
     }
 }
 

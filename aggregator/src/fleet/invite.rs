@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bus_schema::{ClusterName, OperationId, Right};
 
 use super::Fleet;
-use super::enroll::entry;
 use super::label::may_set;
+use crate::audit::Target;
 use crate::enrolment::{Enrolled, EnrolmentError, Found, Invitation};
 use crate::principal::Principal;
 use crate::problem::Problem;
@@ -26,8 +26,13 @@ impl Fleet {
     ) -> Result<(OperationId, Token), Problem> {
         may_set(principal, &invitation.labels)?;
         let doorkeeper = self.doorkeeper(principal, &invitation.cluster)?;
-        let entry = entry(&principal.user, source, "invite", &invitation.cluster);
-        self.audited(entry, async move {
+        let entry = self.entry(
+            &principal.user,
+            source,
+            "invite",
+            Target::cluster(&invitation.cluster),
+        );
+        self.record(entry, async move {
             invitation.generation = doorkeeper.enrolment.invite(&invitation.cluster).await?;
             doorkeeper.invitations.make(&invitation).await
         })
@@ -80,9 +85,14 @@ impl Fleet {
         }
         let cluster = found.invitation.cluster.clone();
         let doorkeeper = self.doorkeeper(principal, &cluster)?;
-        let mut entry = entry(&principal.user, source, "withdraw", &cluster);
+        let mut entry = self.entry(
+            &principal.user,
+            source,
+            "withdraw",
+            Target::cluster(&cluster),
+        );
         entry.detail = Some(format!("an invitation by {}", found.invitation.by));
-        let withdrawn = self.audited(
+        let withdrawn = self.record(
             entry,
             async move { doorkeeper.invitations.take(found).await },
         );
@@ -102,10 +112,10 @@ impl Fleet {
     ) -> Result<(Invitation, Enrolled), Problem> {
         let doorkeeper = self.any_doorkeeper()?;
         let Invitation { cluster, by, .. } = &found.invitation;
-        let mut entry = entry(by, source, "enroll", cluster);
+        let mut entry = self.entry(by, source, "enroll", Target::cluster(cluster));
         entry.detail = Some("by a link".to_owned());
         let fleet = Arc::clone(self);
-        let joined = self.audited(entry, async move {
+        let joined = self.record(entry, async move {
             let (enrolment, invitations) = (&doorkeeper.enrolment, &doorkeeper.invitations);
             let invitation = found.invitation.clone();
             let enrolled = enrolment.enroll_invited(found, invitations).await?;

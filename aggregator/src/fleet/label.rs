@@ -9,7 +9,7 @@ use tracing::warn;
 
 use super::Fleet;
 use super::ask::{bus_unavailable, unknown};
-use super::enroll::entry;
+use crate::audit::Target;
 use crate::grants::Grants;
 use crate::labels::{FleetLabels, LabelError, LabelPatch, Labels};
 use crate::principal::Principal;
@@ -81,10 +81,10 @@ impl Fleet {
             return Err(bus_unavailable());
         }
         self.count_change(&principal.user)?;
-        let mut entry = entry(&principal.user, source, "label", cluster);
+        let mut entry = self.entry(&principal.user, source, "label", Target::cluster(cluster));
         entry.detail = Some(patch.to_string());
         let (fleet, cluster) = (Arc::clone(self), cluster.clone());
-        self.audited(
+        self.record(
             entry,
             async move { fleet.put_labels(&cluster, &patch).await },
         )

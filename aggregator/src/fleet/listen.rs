@@ -196,7 +196,7 @@ impl Fleet {
         self.metrics.heard("taken");
         let ack = HeartbeatAck {
             sequence: heartbeat.sequence,
-            received_at: now.wall,
+            received_at: self.journal.now(),
             every_seconds: Some(self.registry().pace().as_secs()),
         };
         // Not the message's own reply subject: an agent could name another cluster's there.

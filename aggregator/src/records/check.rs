@@ -3,8 +3,8 @@
 use crate::audit;
 use crate::enrolment::{self, Invitation};
 use crate::inventory::Manifest;
+use crate::journal::Operation;
 use crate::labels::Labels;
-use crate::operations::Operation;
 use crate::registry;
 use crate::sessions::Session;
 use crate::store::{Record, RecordError, parse_value};

@@ -114,7 +114,8 @@ fn not_a_cursor() -> Problem {
     Problem::new(ProblemCode::InvalidRequest, detail).field("continue")
 }
 
-fn visible(principal: &Principal, entry: &Entry) -> bool {
+/// Whether the principal may see this line.
+pub fn visible(principal: &Principal, entry: &Entry) -> bool {
     let Principal { user, grants, .. } = principal;
     match &entry.target {
         Some(target) => {

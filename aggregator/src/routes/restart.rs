@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use bus_schema::verb::{RestartDeployment, Restarted};
-use bus_schema::{ClusterName, Guard, Namespace, WorkloadName};
+use bus_schema::verb::{Restart, Restarted};
+use bus_schema::{ClusterName, Namespace, WorkloadName, WorkloadRef, WriteGuard};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -46,15 +46,13 @@ pub async fn restart_deployment(
         )
         .field("deployment_name")
     })?;
-    let restart = RestartDeployment {
-        namespace: body.namespace,
-        deployment_name,
-        restarted_at: None,
-        guard: Guard::default(),
+    let restart = Restart {
+        target: WorkloadRef::deployment(body.namespace, deployment_name),
+        guard: WriteGuard::default(),
     };
     let restarted = app
         .fleet
-        .restart(&caller.principal, &caller.source, &body.cluster, restart)
+        .mutate(&caller.principal, &caller.source, &body.cluster, restart)
         .await?;
     Ok(Json(restarted))
 }

@@ -4,7 +4,6 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 use xtask::proxy::TcpProxy;
 
-use crate::impostor::Impostor;
 use crate::service::Service;
 use crate::stack::Stack;
 
@@ -12,7 +11,7 @@ fn body(namespace: &str, name: &str) -> Value {
     json!({"cluster": "cluster-a", "namespace": namespace, "deployment_name": name})
 }
 
-async fn restarted_at(
+pub async fn restarted_at(
     service: &Service,
     token: &str,
     namespace: &str,
@@ -99,141 +98,6 @@ async fn a_restart_ordered_into_a_cut_line_is_never_carried_out() {
         restarted_at(&behind, &token, &namespace, &name).await,
         Some(Value::Null)
     );
-}
-
-/// The agent is cut off after it has been asked: the caller gets `outcome_unknown`, and the outcome is settled afterwards.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_lost_outcome_is_settled_by_reading_back() {
-    let mut stack = Stack::start(1).await;
-    let proxy = TcpProxy::start(stack.nats.address()).await.unwrap();
-    stack.agents.remove(0).stop().await;
-    let agent = stack.agent(
-        "cluster-a",
-        "cluster-a",
-        &format!("nats://{}", proxy.addr()),
-    );
-    stack.agents.push(agent);
-    stack.online(1).await;
-    let token = stack.service.token("admin").await;
-    let (namespace, name) = stack.healthy("cluster-a").await;
-
-    proxy.cut();
-    let answer = stack
-        .service
-        .post("/restart", &token, &body(&namespace, &name))
-        .await;
-    assert_eq!(
-        (answer.status, answer.code()),
-        (StatusCode::GATEWAY_TIMEOUT, "outcome_unknown")
-    );
-    let operation = answer.body["operation_id"].clone();
-    proxy.heal();
-    let settled = async || {
-        let audit = stack.service.get("/audit?verb=restart", &token).await;
-        let line = audit.body["items"]
-            .as_array()?
-            .iter()
-            .find(|line| line["operation_id"] == operation)?
-            .clone();
-        (line["outcome"] != "unknown" && line["outcome"] != "pending").then_some(line)
-    };
-    let line = stack
-        .service
-        .until("the operation is settled", settled)
-        .await;
-    // The deadline had passed when the order reached the agent.
-    assert_eq!(line["outcome"], "expired", "{line}");
-    assert_eq!(
-        restarted_at(&stack.service, &token, &namespace, &name).await,
-        Some(Value::Null)
-    );
-}
-
-/// A restart that was begun and whose outcome is not known; `restarted` is the answer to one that was carried out.
-async fn open_operation(stack: &Stack, id: &str, cluster: &str, uid: &Value, restarted: &Value) {
-    let target = json!({
-        "cluster": cluster, "namespace": restarted["namespace"], "deployment_name": restarted["deployment_name"],
-    });
-    let entry = json!({
-        "time": "2026-01-01T00:00:00Z", "user": "admin", "verb": "restart", "target": target, "operation_id": id,
-        "outcome": "pending",
-    });
-    let operation = json!({
-        "id": id, "cluster": cluster, "deadline": "2026-01-01T00:00:10Z", "entry": entry,
-        "order": {
-            "verb": "restart", "namespace": restarted["namespace"], "deployment_name": restarted["deployment_name"],
-            "operation_id": id, "cluster_uid": uid, "restarted_at": restarted["restarted_at"],
-        },
-    });
-    let jetstream = async_nats::jetstream::new(stack.admin().await);
-    let line = jetstream.publish(format!("audit.operation.{id}"), entry.to_string().into());
-    let acknowledged = line.await.expect("it is published").await;
-    acknowledged.expect("a line of the audit");
-    let operations = jetstream.get_key_value("operations").await;
-    let operations = operations.expect("the bucket");
-    let put = operations.put(id, operation.to_string().into());
-    put.await.expect("it is put");
-}
-
-async fn outcome(stack: &Stack, token: &str, id: &str) -> Option<String> {
-    let audit = stack.service.get("/audit?verb=restart", token).await;
-    let lines = audit.body["items"].as_array()?;
-    let line = lines.iter().find(|line| line["operation_id"] == id)?;
-    line["outcome"].as_str().map(str::to_owned)
-}
-
-async fn succeeds(stack: &Stack, token: &str, id: &str) {
-    let succeeded = async || (outcome(stack, token, id).await? == "succeeded").then_some(());
-    stack.service.until("it is settled", succeeded).await;
-}
-
-/// A restart of a healthy deployment that succeeded, and the uid of its cluster.
-async fn restarted(stack: &Stack, token: &str) -> (Value, Value) {
-    let (namespace, name) = stack.healthy("cluster-a").await;
-    let target = body(&namespace, &name);
-    let restarted = stack.service.post("/restart", token, &target).await;
-    assert_eq!(restarted.status, StatusCode::OK);
-    let clusters = stack.service.get("/clusters", token).await;
-    let uid = clusters.body["items"][0]["cluster_uid"].clone();
-    (restarted.body, uid)
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_outcome_is_not_read_back_from_another_cluster_that_has_the_name() {
-    let stack = Stack::start(1).await;
-    let token = stack.service.token("admin").await;
-    let (restarted, uid) = restarted(&stack, &token).await;
-    open_operation(
-        &stack,
-        "1-of-another",
-        "cluster-a",
-        &json!("another"),
-        &restarted,
-    )
-    .await;
-    open_operation(&stack, "2-of-this", "cluster-a", &uid, &restarted).await;
-    succeeds(&stack, &token, "2-of-this").await;
-    let of_another = outcome(&stack, &token, "1-of-another").await;
-    assert_eq!(of_another.as_deref(), Some("pending"));
-}
-
-/// One by one, the time-outs of the silent one would take two minutes.
-#[tokio::test(flavor = "multi_thread")]
-async fn open_operations_of_a_silent_cluster_do_not_delay_the_outcome_of_another_cluster() {
-    let stack = Stack::start(1).await;
-    let token = stack.service.token("admin").await;
-    let (restarted, uid) = restarted(&stack, &token).await;
-    let silent = Impostor::heard(&stack, "a-silent-one", &["restart", "rollout"]).await;
-    let unanswered = silent.hears("rollout").await;
-    stack.online(2).await;
-    let silent_uid = json!("a-silent-one");
-    for number in 10..34 {
-        let id = format!("1-{number}");
-        open_operation(&stack, &id, "a-silent-one", &silent_uid, &restarted).await;
-    }
-    open_operation(&stack, "2-of-another", "cluster-a", &uid, &restarted).await;
-    succeeds(&stack, &token, "2-of-another").await;
-    drop(unanswered);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,6 +19,7 @@ mod logs;
 mod metrics;
 mod partial_view;
 mod reads;
+mod reconcile;
 mod renewal;
 mod replicas;
 mod restart;

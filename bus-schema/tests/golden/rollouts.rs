@@ -1,42 +1,36 @@
 //! Restarts, and how they go.
 
-use bus_schema::Guard;
-use bus_schema::verb::{
-    GetRollout, PodProblem, RestartDeployment, Restarted, Rollout, RolloutState,
-};
+use bus_schema::verb::{GetRollout, PodProblem, Restart, Restarted, Rollout, RolloutState};
+
+use bus_schema::{WorkloadRef, WriteGuard};
 
 use crate::{golden, name};
 
 #[test]
 fn restart() {
-    golden(
-        "restart.request",
-        &RestartDeployment {
-            namespace: name("shop"),
-            deployment_name: name("cart"),
-            restarted_at: Some(name("2026-03-01T10:00:00Z")),
-            guard: Guard {
-                operation_id: Some(name("op-4k2j")),
-                deadline: Some(name("2026-03-01T10:00:08.5Z")),
-                cluster_uid: Some("5f1c7b9e-0000-4000-8000-000000000001".to_owned()),
-            },
-        },
-    );
+    let target = WorkloadRef::deployment(name("shop"), name("cart"));
+    let guard = WriteGuard {
+        operation_id: Some(name("019cb00b0e8-0123456789abcdef")),
+        deadline: Some(name("2026-03-01T10:00:08.5Z")),
+        cluster_uid: Some("5f1c7b9e-0000-4000-8000-000000000001".to_owned()),
+        fence: false,
+    };
+    let mut restart = Restart { target, guard };
+    golden("restart.request", &restart);
+    restart.guard.fence = true;
+    golden("restart.request.fence", &restart);
     golden(
         "restart.request.by-hand",
-        &RestartDeployment {
-            namespace: name("default"),
-            deployment_name: name("fastapi-b"),
-            restarted_at: None,
-            guard: Guard::default(),
+        &Restart {
+            target: WorkloadRef::deployment(name("default"), name("fastapi-b")),
+            guard: WriteGuard::default(),
         },
     );
     golden(
         "restart.reply",
         &Restarted {
-            namespace: name("shop"),
-            deployment_name: name("cart"),
-            restarted_at: name("2026-03-01T10:00:00Z"),
+            target: restart.target,
+            restarted_at: Some(name("2026-03-01T10:00:00Z")),
         },
     );
 }

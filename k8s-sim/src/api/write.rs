@@ -178,7 +178,10 @@ pub fn change_typed<T: Admit>(
         let value = serde_json::to_value(object).expect("a typed object can be written as JSON");
         value["spec"].clone()
     };
-    if T::TYPE.has_generation() && spec(&object) != spec(&typed_before) {
+    let is_noted = T::TYPE == Kind::Deployment
+        && part.is_none()
+        && object.metadata().annotations != typed_before.metadata().annotations;
+    if T::TYPE.has_generation() && (is_noted || spec(&object) != spec(&typed_before)) {
         let generation = object.metadata().generation.unwrap_or(0);
         object.metadata_mut().generation = Some(generation + 1);
     }

@@ -71,7 +71,7 @@ contracts! {
     creating: a_name_is_taken_once, names_can_be_generated, a_bad_name_is_refused,
         a_missing_namespace_is_named, defaults_are_filled_in, a_deployment_needs_a_fitting_selector;
     writing: a_selector_cannot_change, an_old_version_does_not_overwrite,
-        only_the_spec_makes_a_generation, a_write_that_changes_nothing_is_none,
+        the_spec_and_a_deployments_annotations_make_a_generation, a_write_that_changes_nothing_is_none,
         a_dry_run_leaves_nothing, a_deletion_tells_what_it_deleted, a_deletion_can_be_conditional,
         the_status_is_written_apart;
     patching: a_restart_is_a_strategic_patch, strategic_lists_merge_by_name,

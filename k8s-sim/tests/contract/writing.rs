@@ -72,7 +72,7 @@ pub async fn an_old_version_does_not_overwrite(server: Server) {
     assert_eq!(status.code, 404);
 }
 
-pub async fn only_the_spec_makes_a_generation(server: Server) {
+pub async fn the_spec_and_a_deployments_annotations_make_a_generation(server: Server) {
     server.deploy("web", 0, |_| {}).await;
     let labelled = server
         .patch(
@@ -89,6 +89,13 @@ pub async fn only_the_spec_makes_a_generation(server: Server) {
         .patch("web", json!({ "metadata": { "generation": 9 } }))
         .await;
     assert_eq!(forged.metadata.generation, Some(2));
+    let annotated = server
+        .patch(
+            "web",
+            json!({ "metadata": { "annotations": { "new": "note" } } }),
+        )
+        .await;
+    assert_eq!(annotated.metadata.generation, Some(3));
 }
 
 pub async fn a_write_that_changes_nothing_is_none(server: Server) {

@@ -2,12 +2,14 @@
 //! what they say when it does not work. Knows nothing of credentials and of what messages say.
 
 mod authority;
+mod clock;
 pub mod encoding;
 mod moving;
 mod servers;
 mod trouble;
 
 pub use authority::{Authority, AuthorityError};
+pub use clock::{Clock, Moment};
 pub use moving::MovesOn;
 pub use servers::{Servers, ServersError};
 pub use trouble::is_told_elsewhere;

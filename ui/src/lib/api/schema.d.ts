@@ -422,6 +422,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/operations/{operation_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What came of a change
+         * @description The newest line of the operation in the audit. While its outcome is `pending` or `unknown` the aggregator is still finding out,
+         *     unless `detail` says that nobody can tell any more.
+         */
+        get: operations["get_operation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/pods/{cluster}/{namespace}/{deployment_name}": {
         parameters: {
             query?: never;
@@ -574,7 +595,7 @@ export interface components {
          * @description What kinds there are. Each is a series in `GET /metrics`, and has a title in the UI.
          * @enum {string}
          */
-        AggregatorConditionType: "users_file_unusable" | "revocations_full" | "revocations_nearly_full" | "account_token_outdated" | "store_nearly_full" | "records_unreadable";
+        AggregatorConditionType: "users_file_unusable" | "revocations_full" | "revocations_nearly_full" | "account_token_outdated" | "store_nearly_full" | "records_unreadable" | "clock_skewed";
         /** @description What is wrong with the aggregator that answers. */
         AggregatorConditions: {
             /** @description Empty when nothing is. */
@@ -877,21 +898,17 @@ export interface components {
             /** @description The images of their containers, as they stand in the pod templates. */
             images: string[];
         };
-        /** @description A write that was carried out. */
-        Done_Restarted: {
-            /** @description The deployment. */
-            deployment_name: components["schemas"]["WorkloadName"];
-            /** @description The deployment's namespace. */
-            namespace: components["schemas"]["Namespace"];
+        /** @description A mutation that was carried out. */
+        Done_Restarted: (components["schemas"]["WorkloadRef"] & {
             /**
              * Format: date-time
-             * @description The value of the annotation.
+             * @description The value of the annotation `kubectl.kubernetes.io/restartedAt`; absent where somebody has taken it away since.
              */
-            restarted_at: string;
-        } & {
+            restarted_at?: string | null;
+        }) & {
             /** @description The cluster. */
             cluster: components["schemas"]["ClusterName"];
-            /** @description The operation, as it stands in the audit. */
+            /** @description The operation, as it is in the audit. */
             operation_id: components["schemas"]["OperationId"];
             /** @description How it ended. */
             outcome: components["schemas"]["Outcome"];
@@ -1324,7 +1341,10 @@ export interface components {
         };
         /** @description A new value, or `null` for a label that is to go. */
         NewLabelValue: string | null;
-        /** @description The id of one write, minted by the aggregator: 1 to 64 of `a-z`, `0-9` and `-`. */
+        /**
+         * @description The id of one operation: 1 to 64 of `a-z`, `0-9` and `-`. The aggregator's begin with the time, so that they sort by it; see
+         *     [`OperationId::at`].
+         */
         OperationId: string;
         /**
          * @description How something ended.
@@ -1622,16 +1642,12 @@ export interface components {
             namespace: components["schemas"]["Namespace"];
         };
         /** @description The restart has been written to the cluster; the rollout follows. A duplicate is answered alike. */
-        Restarted: {
-            /** @description The deployment. */
-            deployment_name: components["schemas"]["WorkloadName"];
-            /** @description The deployment's namespace. */
-            namespace: components["schemas"]["Namespace"];
+        Restarted: components["schemas"]["WorkloadRef"] & {
             /**
              * Format: date-time
-             * @description The value of the annotation.
+             * @description The value of the annotation `kubectl.kubernetes.io/restartedAt`; absent where somebody has taken it away since.
              */
-            restarted_at: string;
+            restarted_at?: string | null;
         };
         /** @description Who was locked out. */
         RevokedCluster: {
@@ -1748,8 +1764,21 @@ export interface components {
             /** @description The operation, as it stands in the audit. */
             operation_id: components["schemas"]["OperationId"];
         };
+        /**
+         * @description The kinds of workloads, by Kubernetes' names.
+         * @enum {string}
+         */
+        WorkloadKind: "Deployment";
         /** @description The name of a workload, such as a deployment: a DNS-1123 subdomain, so dots are legal; it travels in payloads only. */
         WorkloadName: string;
+        /** @description A [`WorkloadRef`] as it is in JSON. */
+        WorkloadRef: {
+            deployment_name?: components["schemas"]["WorkloadName"] | null;
+            kind?: components["schemas"]["WorkloadKind"] | null;
+            name?: components["schemas"]["WorkloadName"] | null;
+            /** @description The workload's namespace. */
+            namespace: components["schemas"]["Namespace"];
+        };
     };
     responses: {
         /** @description - `invalid_request`: The request cannot be read: `field` says which part. */
@@ -3458,6 +3487,59 @@ export interface operations {
             502: components["responses"]["Problem502"];
             503: components["responses"]["Problem503"];
             504: components["responses"]["Problem504"];
+        };
+    };
+    get_operation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id, as in the answer to the change and in the audit. */
+                operation_id: components["schemas"]["OperationId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its newest line */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "address": "203.0.113.7",
+                     *       "operation_id": "1a223007399-4d6fffac7e50287d",
+                     *       "outcome": "succeeded",
+                     *       "request_id": "9ab5664f9624ec87",
+                     *       "target": {
+                     *         "cluster": "cluster-a",
+                     *         "deployment_name": "customers",
+                     *         "namespace": "pay"
+                     *       },
+                     *       "time": "2026-11-28T16:32:41.888742845Z",
+                     *       "user": "ana",
+                     *       "verb": "restart"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Entry"];
+                };
+            };
+            400: components["responses"]["OwnProblem400"];
+            401: components["responses"]["OwnProblem401"];
+            403: components["responses"]["OwnProblem403"];
+            404: components["responses"]["OwnProblem404"];
+            405: components["responses"]["OwnProblem405"];
+            408: components["responses"]["OwnProblem408"];
+            409: components["responses"]["OwnProblem409"];
+            413: components["responses"]["OwnProblem413"];
+            415: components["responses"]["OwnProblem415"];
+            422: components["responses"]["OwnProblem422"];
+            429: components["responses"]["OwnProblem429"];
+            500: components["responses"]["OwnProblem500"];
+            501: components["responses"]["OwnProblem501"];
+            503: components["responses"]["OwnProblem503"];
         };
     };
     list_pods: {

@@ -9,6 +9,7 @@ const titles: Record<ConditionType, string> = {
   account_token_outdated: 'Revocations and permissions on the bus are out of date.',
   store_nearly_full: 'Some of what is stored is nearly full.',
   records_unreadable: 'Some of what is stored cannot be read.',
+  clock_skewed: 'The clock of the aggregator’s machine is wrong.',
 };
 
 /** Of one that only a newer aggregator knows, that there is something. */

@@ -39,7 +39,7 @@ export class Restart {
     try {
       const done = await change(() => api.POST('/restart', { body: this.target }));
       this.operationId = done.operation_id;
-      await this.#follow(Date.parse(done.restarted_at));
+      await this.#follow(Date.parse(done.restarted_at ?? ''));
     } catch (error) {
       this.problem = ApiProblem.thrown(error);
       this.operationId = this.problem?.operationId;
@@ -53,7 +53,7 @@ export class Restart {
     return code === 'no_answer' || code === 'unreachable' ? 'outcome_unknown' : 'refused';
   }
 
-  /** Until the rollout ends. What is said of an older one does not count. */
+  /** Until the rollout ends. What is said of one before `since` does not count. */
   async #follow(since: number): Promise<void> {
     const { cluster, namespace, deployment_name } = this.target;
     const path = { cluster, namespace, deployment_name };

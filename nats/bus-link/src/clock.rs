@@ -1,18 +1,20 @@
-//! What time it is by the aggregator's clock, which is the one that deadlines are written by. The local clock may be an
-//! hour off; the answers to heartbeats say by how much. Pure: time is an argument.
+//! What time it is by the bus's clock, the nats-server's, by which ids and deadlines are dated. The local clock may be an hour off:
+//! answers that say their time tell by how much. Pure: time is an argument.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use bus_schema::timing::CLOCK_ROUND_TRIP;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
+
+/// An answer that took longer than this says too little about the clocks and is not used.
+const CLOCK_ROUND_TRIP: Duration = Duration::from_secs(1);
 
 /// Answers that are remembered; the one with the smallest round trip knows best.
 const REMEMBERED: usize = 8;
 
 /// What two samples may differ by beyond their round trips before one of the clocks must have been set: drift between two
-/// heartbeats, and aggregators that differ among themselves.
+/// samples, and servers that differ among themselves.
 const DRIFT: SignedDuration = SignedDuration::from_millis(200);
 
 /// The local clocks at one moment.
@@ -26,6 +28,7 @@ pub struct Moment {
 
 impl Moment {
     /// This one.
+    #[must_use]
     pub fn now() -> Self {
         Self {
             wall: Timestamp::now(),
@@ -34,7 +37,7 @@ impl Moment {
     }
 }
 
-/// How the aggregator's clock differs, as far as is known.
+/// How the bus's clock differs, as far as is known.
 #[derive(Debug, Default)]
 pub struct Clock {
     samples: VecDeque<Sample>,
@@ -45,7 +48,7 @@ struct Sample {
     round_trip: SignedDuration,
     /// What to add to the wall clock.
     offset: SignedDuration,
-    /// The aggregator's clock, in the middle of the round trip.
+    /// The bus's clock, in the middle of the round trip.
     theirs: Timestamp,
     steady: Instant,
 }
@@ -70,9 +73,17 @@ impl Clock {
         self.samples.push_front(sample);
     }
 
-    /// The aggregator's time. Told in two ways, by the wall clock and by the steady one, and the later of the two holds:
+    /// How far the bus's clock is ahead of the wall clock; `None` before the first sample.
+    #[must_use]
+    pub fn offset(&self) -> Option<SignedDuration> {
+        let best = self.samples.iter().min_by_key(|s| s.round_trip);
+        best.map(|best| best.offset)
+    }
+
+    /// The bus's time. Found in two ways, by the wall clock and by the steady one, and the later of the two holds:
     /// a wall clock that was set back, and a machine that slept while the steady clock stood still, must not make a write
     /// seem to be in time that is not.
+    #[must_use]
     pub fn at(&self, moment: Moment) -> Timestamp {
         let Some(best) = self.samples.iter().min_by_key(|s| s.round_trip) else {
             return moment.wall;

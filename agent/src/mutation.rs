@@ -1,0 +1,167 @@
+//! Mutations: the one loop by which every change of a workload is carried out. It reads the object, decides, and patches it with the
+//! version that it read as precondition; conflicts and lost answers are retried with backoff inside the deadline. The operation's
+//! id is the idempotency key: it is recorded in the object by the same patch, so it holds over restarts of the agent too.
+
+mod deadline;
+mod fence;
+mod object;
+mod recorded;
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use bus_schema::{Fault, FaultCode, Mutation};
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+
+use crate::agent::Cx;
+use crate::kubernetes::{CallError, Deployment};
+
+use deadline::Deadline;
+use object::Object;
+use recorded::{Recorded, Standing};
+
+/// Patches of one mutation whose answer may be lost before it is given up.
+const LOST_ANSWERS: usize = 3;
+
+/// What a verb that changes workloads has to say: the rest is the same for all.
+pub trait Change: Mutation {
+    /// The strategic merge patch that makes the object as it is wanted.
+    ///
+    /// # Errors
+    /// When the object, as it is, must not be changed like this.
+    fn patch(&self, seen: &Deployment, now: Timestamp) -> Result<Value, Fault>;
+
+    /// The answer, once the object is as it was wanted.
+    fn reply(&self, after: &Deployment) -> Self::Reply;
+}
+
+/// Carries a mutation out, once however often it is delivered.
+///
+/// # Errors
+/// What refuses it; [`FaultCode::OutcomeUnknown`] when the API server's answer was lost.
+pub async fn carry_out<M: Change>(cx: Cx, mutation: M) -> Result<M::Reply, Fault> {
+    let guard = mutation.guard();
+    if let Some(meant) = &guard.cluster_uid {
+        cx.agent.is_cluster(meant)?;
+    }
+    if guard.fence {
+        return fence::fence(&cx, &mutation).await;
+    }
+    let deadline = Deadline::of(guard.deadline, &cx)?;
+    let object = Object::new(&cx, mutation.target(), deadline.until);
+    let mut attempts = Attempts::new(deadline.until);
+    loop {
+        let seen = match object.read().await {
+            Ok(seen) => seen,
+            Err(error) => return Err(attempts.failed(deadline.not_begun(error))),
+        };
+        attempts.saw(&seen);
+        if let Err(expired) = deadline.still_open() {
+            return Err(attempts.failed(expired));
+        }
+        let now = cx.agent.now();
+        let recorded = Recorded::of(&seen.metadata);
+        if let Some(id) = &guard.operation_id {
+            match recorded.standing(id, now) {
+                Standing::New => {}
+                Standing::Done => return Ok(mutation.reply(&seen)),
+                Standing::Closed => return Err(recorded::closed(id)),
+                Standing::Superseded(by) => return Err(recorded::superseded(&by)),
+            }
+        }
+        let mut patch = mutation
+            .patch(&seen, now)
+            .map_err(|fault| attempts.failed(fault))?;
+        if let Some(id) = &guard.operation_id {
+            recorded.add_done(id, &mut patch);
+        }
+        match object.patch(&seen, patch).await {
+            Ok(after) => return Ok(mutation.reply(&after)),
+            Err(error) => {
+                let is_idempotent = guard.operation_id.is_some();
+                attempts.retry(&seen, error, is_idempotent).await?;
+            }
+        }
+    }
+}
+
+/// The patches so far, and whether one of them may still be carried out.
+struct Attempts {
+    until: Instant,
+    backoff: backon::ExponentialBackoff,
+    made: usize,
+    lost_answers: usize,
+    /// The version of the object that a patch without an answer was for, and why there was none.
+    in_doubt: Option<(Option<String>, String)>,
+}
+
+impl Attempts {
+    fn new(until: Instant) -> Self {
+        let backoff = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(5))
+            .with_max_delay(Duration::from_millis(100))
+            .without_max_times()
+            .with_jitter();
+        Self {
+            until,
+            backoff: backoff.build(),
+            made: 0,
+            lost_answers: 0,
+            in_doubt: None,
+        }
+    }
+
+    /// A patch for an older version is refused by the API server, so there is no doubt left about it.
+    fn saw(&mut self, seen: &Deployment) {
+        let version = &seen.metadata.resource_version;
+        self.in_doubt.take_if(|(of, _)| of != version);
+    }
+
+    /// What ends the attempts; while there is doubt the answer must not say that nothing was done.
+    fn failed(&self, fault: Fault) -> Fault {
+        match &self.in_doubt {
+            Some((_, cause)) => outcome_unknown(cause),
+            None => fault,
+        }
+    }
+
+    /// Waits before the next attempt.
+    ///
+    /// # Errors
+    /// When there is to be none.
+    async fn retry(
+        &mut self,
+        seen: &Deployment,
+        error: CallError,
+        is_idempotent: bool,
+    ) -> Result<(), Fault> {
+        self.made += 1;
+        if error.leaves_doubt() {
+            self.lost_answers += 1;
+            let cause = Fault::from(error).message;
+            if !is_idempotent || self.lost_answers == LOST_ANSWERS {
+                return Err(outcome_unknown(&cause));
+            }
+            self.in_doubt = Some((seen.metadata.resource_version.clone(), cause));
+        } else if error.code() != Some(409) {
+            return Err(self.failed(error.into()));
+        }
+        let pause = self.backoff.next().unwrap_or_default();
+        if Instant::now() + pause < self.until {
+            sleep(pause).await;
+            return Ok(());
+        }
+        let made = self.made;
+        let message = format!(
+            "the object changed each time before it was written ({made} attempts); nothing was done"
+        );
+        Err(self.failed(Fault::new(FaultCode::Conflict, message)))
+    }
+}
+
+fn outcome_unknown(cause: &str) -> Fault {
+    let message = format!("it may or may not have been written: {cause}");
+    Fault::new(FaultCode::OutcomeUnknown, message)
+}

@@ -1,0 +1,89 @@
+//! What came of a mutation whose answer was lost. Before it is said that nothing did, the object is fenced: a mark is written into it,
+//! which changes its version, so that a patch that is still on its way is refused by the API server.
+
+use bus_schema::{Fault, FaultCode, OperationId};
+use kube::core::ObjectMeta;
+
+use super::object::Object;
+use super::recorded::{Recorded, Standing, closed, superseded};
+use super::{Attempts, Change};
+use crate::agent::Cx;
+use crate::kubernetes::{Deployment, Revision, created_at, replica_sets, revisions_of};
+
+/// Answers as the mutation itself would have.
+///
+/// # Errors
+/// [`FaultCode::Expired`]: it was not carried out, and will not be. [`FaultCode::Superseded`]: neither, since a newer one was.
+/// [`FaultCode::OutcomeUnknown`]: the cluster cannot tell any more. With every other fault the question remains.
+pub async fn fence<M: Change>(cx: &Cx, mutation: &M) -> Result<M::Reply, Fault> {
+    let Some(id) = &mutation.guard().operation_id else {
+        let why = "a fence is for one operation: give its id";
+        return Err(Fault::in_field("operation_id", why));
+    };
+    let object = Object::new(cx, mutation.target(), cx.until);
+    let mut attempts = Attempts::new(cx.until);
+    let (seen, standing) = loop {
+        let seen = match object.read().await {
+            Ok(seen) => seen,
+            Err(error) if error.code() == Some(404) => {
+                return Err(cannot_tell("it is gone from the cluster"));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if is_younger(&seen.metadata, id) {
+            return Err(cannot_tell("it was deleted and created anew since"));
+        }
+        let recorded = Recorded::of(&seen.metadata);
+        match recorded.standing(id, cx.agent.now()) {
+            Standing::Done => return Ok(mutation.reply(&seen)),
+            Standing::New => {}
+            standing => break (seen, standing),
+        }
+        match object.patch(&seen, recorded.close(id)).await {
+            Ok(seen) => break (seen, Standing::Closed),
+            Err(error) if error.leaves_doubt() => return Err(error.into()),
+            Err(error) => attempts.retry(&seen, error, true).await?,
+        }
+    };
+    let history = replica_sets(
+        &cx.agent.kubernetes,
+        &mutation.target().namespace,
+        &seen,
+        cx.until,
+    )
+    .await?;
+    let metadata = || history.iter().map(|set| &set.metadata);
+    // An undo by kubectl brings back the annotations of then; the ReplicaSet that it left has those of the mutation.
+    if metadata().any(|set| Recorded::of(set).has_done(id)) {
+        return Ok(mutation.reply(&seen));
+    }
+    match standing {
+        Standing::Superseded(by) => Err(superseded(&by)),
+        _ if has_gap(&seen, metadata()) => Err(cannot_tell(
+            "it was undone or replaced since, and its earlier ReplicaSets are gone",
+        )),
+        _ => Err(closed(id)),
+    }
+}
+
+fn cannot_tell(why: &str) -> Fault {
+    let message = format!("whether it was carried out cannot be known any more: {why}");
+    Fault::new(FaultCode::OutcomeUnknown, message)
+}
+
+/// Whether the object was made after the operation, and so cannot show it. The API server's clock has whole seconds, and is its own.
+fn is_younger(metadata: &ObjectMeta, id: &OperationId) -> bool {
+    let created = created_at(metadata);
+    created
+        .zip(id.time())
+        .is_some_and(|(created, id)| created > id)
+}
+
+/// Whether the revision before the newest one has left no ReplicaSet: it may have been the mutation's.
+fn has_gap<'a>(seen: &Deployment, sets: impl Iterator<Item = &'a ObjectMeta>) -> bool {
+    let before = seen.revision().map_or(0, |newest| newest - 1);
+    before > 0
+        && !sets
+            .flat_map(revisions_of)
+            .any(|revision| revision == before)
+}

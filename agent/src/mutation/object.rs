@@ -1,0 +1,49 @@
+//! The object that a mutation changes: read, and patched on the condition that it is still what was read.
+
+use bus_schema::{WorkloadKind, WorkloadRef};
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::agent::Cx;
+use crate::kubernetes::{CallError, Deployment, FIELD_MANAGER, ask};
+
+/// A workload in the API server, for calls that end in time.
+pub struct Object<'a> {
+    api: Api<Deployment>,
+    name: &'a str,
+    until: Instant,
+}
+
+impl<'a> Object<'a> {
+    pub fn new(cx: &Cx, workload: &'a WorkloadRef, until: Instant) -> Self {
+        let api = match workload.kind {
+            WorkloadKind::Deployment => cx.agent.kubernetes.deployments(&workload.namespace),
+        };
+        Self {
+            api,
+            name: workload.name.as_str(),
+            until,
+        }
+    }
+
+    pub async fn read(&self) -> Result<Deployment, CallError> {
+        ask(self.until, || self.api.get(self.name)).await
+    }
+
+    /// Fails with 409 when the object is not `seen` any more.
+    pub async fn patch(
+        &self,
+        seen: &Deployment,
+        mut patch: Value,
+    ) -> Result<Deployment, CallError> {
+        patch["metadata"]["resourceVersion"] = json!(seen.metadata.resource_version);
+        let params = PatchParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        let patch = Patch::Strategic(patch);
+        ask(self.until, || self.api.patch(self.name, &params, &patch)).await
+    }
+}

@@ -1,0 +1,248 @@
+//! Mutations: authorised, written down, sent with a deadline and an idempotency key, and their outcome written down. The one path of
+//! every change of a workload.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus_schema::timing::{REPLY_MARGIN, WRITE_WITHIN};
+use bus_schema::{ClusterName, FaultCode, Mutation, OperationId, WorkloadRef, WriteGuard};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::Fleet;
+use super::ask::{NO_REPLY, SendError, bus_unavailable, offline};
+use crate::audit::{Outcome, Target};
+use crate::bus::BusError;
+use crate::journal::{Begun, Change, Observation, Observe, Operation, Verdict};
+use crate::principal::Principal;
+use crate::problem::{Problem, ProblemCode};
+use crate::registry::{Moment, Presence};
+use crate::request_source::RequestSource;
+
+/// A mutation that was carried out.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Done<T> {
+    /// The operation, as it is in the audit.
+    pub operation_id: OperationId,
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What the agent answered.
+    #[serde(flatten)]
+    pub reply: T,
+}
+
+impl Fleet {
+    /// Changes a workload and waits for the outcome, which is written down even if the caller has left.
+    ///
+    /// # Errors
+    /// Before anything is sent: what [`Fleet::ask`] refuses, too many changes by the principal, a cluster that is not heard in time,
+    /// a contested name, the bus or the audit away. Afterwards: the agent's fault, or [`ProblemCode::OutcomeUnknown`], which is
+    /// reconciled later.
+    pub async fn mutate<M: Mutation + Into<Change>>(
+        self: &Arc<Self>,
+        principal: &Principal,
+        source: &RequestSource,
+        cluster: &ClusterName,
+        mut mutation: M,
+    ) -> Result<Done<M::Reply>, Problem> {
+        self.authorise(principal, cluster, &mutation)?;
+        let cluster_uid = self.ready_for_writes(cluster)?;
+        self.count_change(&principal.user)?;
+        let id = self.journal.new_id();
+        let deadline = self.journal.now() + WRITE_WITHIN;
+        *mutation.guard_mut() = WriteGuard {
+            operation_id: Some(id.clone()),
+            deadline: Some(deadline),
+            cluster_uid,
+            fence: false,
+        };
+        let target = target(cluster, mutation.target());
+        let entry = self.entry(&principal.user, source, M::VERB, target);
+        let operation = Operation::new(id.clone(), mutation.clone().into(), deadline, entry);
+        let (fleet, cluster) = (Arc::clone(self), cluster.clone());
+        let done = self.journal.spawn(async move {
+            let begun = fleet.journal.begin(operation).await?;
+            fleet.carry_out(begun, &cluster, mutation).await
+        });
+        let broke_off = || Problem::new(ProblemCode::Internal, "it broke off; see the audit");
+        done.await
+            .unwrap_or_else(|_| Err(broke_off()))
+            .map_err(|problem| problem.operation(&id))
+    }
+
+    /// The uid of a cluster that may be written to.
+    fn ready_for_writes(&self, cluster: &ClusterName) -> Result<Option<String>, Problem> {
+        if self.is_cut_off() {
+            return Err(bus_unavailable());
+        }
+        let (registry, now) = (self.registry(), Moment::now());
+        if registry.is_contested(cluster, now) {
+            return Err(Problem::new(
+                ProblemCode::IdentityConflict,
+                format!(
+                    "two Kubernetes clusters claim the name {cluster}; nothing is changed until one has left"
+                ),
+            ));
+        }
+        match registry.presence(cluster, now) {
+            Some(Presence::Online) => Ok(registry.uid(cluster).map(ToOwned::to_owned)),
+            Some(Presence::Stale) => Err(Problem::new(
+                ProblemCode::ClusterOffline,
+                format!("{cluster} is overdue; nothing is changed until it is heard again"),
+            )),
+            Some(Presence::Offline) | None => Err(offline(cluster)),
+        }
+    }
+
+    async fn carry_out<M: Mutation>(
+        &self,
+        begun: Begun,
+        cluster: &ClusterName,
+        mutation: M,
+    ) -> Result<Done<M::Reply>, Problem> {
+        let left = begun.operation.deadline.duration_since(self.journal.now());
+        let within = Duration::try_from(left).unwrap_or_default() + REPLY_MARGIN;
+        match self.send(cluster, &mutation, within).await {
+            Ok(reply) => {
+                let (operation_id, outcome) = (begun.operation.id.clone(), Outcome::Succeeded);
+                self.journal.conclude(begun, outcome, None).await;
+                Ok(Done {
+                    operation_id,
+                    cluster: cluster.clone(),
+                    outcome,
+                    reply,
+                })
+            }
+            Err(error) => {
+                let (outcome, problem) = self.write_error(error, cluster);
+                let detail = problem.detail.to_string();
+                self.journal.conclude(begun, outcome, Some(detail)).await;
+                Err(problem)
+            }
+        }
+    }
+
+    /// What a mutation that was not answered with success has come to, and what its caller is answered.
+    fn write_error(&self, error: SendError, cluster: &ClusterName) -> (Outcome, Problem) {
+        let unknown = || {
+            let detail = format!(
+                "{cluster} did not answer in time; the outcome will be in the audit once the cluster can be asked"
+            );
+            (
+                Outcome::Unknown,
+                Problem::new(ProblemCode::OutcomeUnknown, detail),
+            )
+        };
+        match error {
+            SendError::Unwritable(_) => (
+                Outcome::Failed,
+                Problem::new(ProblemCode::Internal, "the request cannot be written"),
+            ),
+            // It answered, so it did something.
+            SendError::Unreadable(error) => (
+                Outcome::Unknown,
+                self.misbehaves(cluster, NO_REPLY, Some(&*error)),
+            ),
+            SendError::Bus(BusError::Unavailable) => (Outcome::Failed, bus_unavailable()),
+            SendError::Bus(BusError::NoResponders) => (Outcome::Failed, offline(cluster)),
+            SendError::Bus(BusError::TimedOut) => unknown(),
+            SendError::Bus(BusError::Fault(fault)) => match fault.code {
+                FaultCode::OutcomeUnknown => unknown(),
+                FaultCode::Superseded => (Outcome::Superseded, fault.into()),
+                FaultCode::Expired => (Outcome::Expired, fault.into()),
+                _ => (Outcome::Failed, fault.into()),
+            },
+        }
+    }
+
+    /// Whether the cluster's name is still that of the Kubernetes cluster that was meant, and no other claims it.
+    fn is_certainly(&self, cluster: &ClusterName, uid: Option<&str>) -> bool {
+        let (registry, now) = (self.registry(), Moment::now());
+        registry.uid(cluster) == uid && !registry.is_contested(cluster, now)
+    }
+
+    /// Has the cluster fence the mutation off, unless it was carried out.
+    async fn fence<M: Mutation>(&self, cluster: &ClusterName, mutation: &M) -> Observation {
+        let uid = mutation.guard().cluster_uid.clone();
+        if !self.is_certainly(cluster, uid.as_deref()) {
+            return Observation::Pending;
+        }
+        let mut fence = mutation.clone();
+        fence.guard_mut().fence = true;
+        let answered = self
+            .send(cluster, &fence, WRITE_WITHIN + REPLY_MARGIN)
+            .await;
+        // A second cluster of that name may have come, and have answered.
+        if !self.is_certainly(cluster, uid.as_deref()) {
+            return Observation::Pending;
+        }
+        observation(answered)
+    }
+}
+
+/// What the answer to a fence means.
+fn observation<T>(answered: Result<T, SendError>) -> Observation {
+    let (outcome, detail) = match answered {
+        Ok(_) => (
+            Outcome::Succeeded,
+            "found in the cluster afterwards".to_owned(),
+        ),
+        Err(SendError::Bus(BusError::Fault(fault))) => match fault.code {
+            FaultCode::Expired => (Outcome::Expired, fault.message),
+            FaultCode::Superseded => (Outcome::Superseded, fault.message),
+            FaultCode::OutcomeUnknown => (Outcome::Unknown, fault.message),
+            FaultCode::Forbidden => {
+                let detail = format!(
+                    "whether it was carried out cannot be known: the agent may not look ({})",
+                    fault.message
+                );
+                (Outcome::Unknown, detail)
+            }
+            _ => return Observation::Pending,
+        },
+        Err(_) => return Observation::Unanswered,
+    };
+    Observation::Verdict(Verdict { outcome, detail })
+}
+
+impl Observe for Arc<Fleet> {
+    fn is_cut_off(&self) -> bool {
+        Fleet::is_cut_off(self)
+    }
+
+    async fn observe(&self, operation: &Operation) -> Observation {
+        let Some(cluster) = operation.cluster() else {
+            return Observation::Verdict(lost(operation));
+        };
+        match &operation.change {
+            Change::Restart(restart) => self.fence(cluster, restart).await,
+            Change::Own => Observation::Verdict(lost(operation)),
+        }
+    }
+}
+
+/// What the aggregator did by itself leaves no trace that says who did it.
+fn lost(operation: &Operation) -> Verdict {
+    let look = match operation.cluster() {
+        Some(cluster) => format!(
+            "GET /clusters/{cluster}/credentials, GET /invitations and GET /clusters show how it is now"
+        ),
+        None => "look at what it was to change".to_owned(),
+    };
+    Verdict {
+        outcome: Outcome::Unknown,
+        detail: format!(
+            "the aggregator that did it ended before it wrote the outcome down; {look}"
+        ),
+    }
+}
+
+fn target(cluster: &ClusterName, workload: &WorkloadRef) -> Target {
+    Target {
+        cluster: cluster.clone(),
+        namespace: Some(workload.namespace.clone()),
+        deployment_name: Some(workload.name.clone()),
+    }
+}

@@ -1,0 +1,198 @@
+//! The journal of everything that is audited: an intent, the act, an outcome. Nothing is done before the intent is acknowledged; an
+//! outcome that is not written is reconciled later, by any replica. See [`Operation`] for what outlives a replica.
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use async_nats::jetstream::Context;
+use bus_schema::{ClusterName, OperationId};
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::task::TaskTracker;
+
+use crate::audit::{Audit, AuditError, Entry, Outcome, Sequence};
+use crate::bus::BusClock;
+use crate::store::{Bucket, BucketError, StoreError};
+
+mod operation;
+mod reconcile;
+mod unacknowledged;
+
+pub use operation::{Change, Operation};
+pub use reconcile::{Observation, Observe, Verdict, reconcile};
+
+use unacknowledged::Unacknowledged;
+
+/// How long an act of the aggregator's own, such as an enrolment, may take before its outcome counts as lost.
+const ACT_WITHIN: SignedDuration = SignedDuration::from_mins(1);
+
+/// Who changes what, between an intent and an outcome. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Journal(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    audit: Audit,
+    operations: Bucket<Operation>,
+    clock: BusClock,
+    unacknowledged: Unacknowledged,
+    /// What is under way here; awaited before the program ends.
+    tasks: TaskTracker,
+}
+
+impl Journal {
+    /// A journal that writes its lines into this audit.
+    ///
+    /// # Errors
+    /// When JetStream is away, or the bucket is there with other settings.
+    pub async fn open(
+        jetstream: &Context,
+        replicas: usize,
+        audit: Audit,
+        clock: BusClock,
+    ) -> Result<Self, StoreError> {
+        Ok(Self(Arc::new(Shared {
+            audit,
+            operations: Bucket::open(jetstream, replicas).await?,
+            clock,
+            unacknowledged: Unacknowledged::default(),
+            tasks: TaskTracker::new(),
+        })))
+    }
+
+    /// The time on the bus.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// The id of an operation that begins now. Nobody guesses it, and ids sort by time.
+    #[must_use]
+    pub fn new_id(&self) -> OperationId {
+        OperationId::at(self.now(), rand::random())
+    }
+
+    /// Does something of the aggregator's own between its intent and its outcome.
+    ///
+    /// # Errors
+    /// When the intent is not acknowledged: then nothing was done.
+    pub async fn record<T, E: Display>(
+        &self,
+        id: OperationId,
+        entry: Entry,
+        act: impl Future<Output = Result<T, E>>,
+    ) -> Result<Result<T, E>, AuditError> {
+        let operation = Operation::new(id, Change::Own, self.now() + ACT_WITHIN, entry);
+        let begun = self.begin(operation).await?;
+        let done = act.await;
+        let (outcome, detail) = match &done {
+            Ok(_) => (Outcome::Succeeded, None),
+            Err(error) => (Outcome::Failed, Some(error.to_string())),
+        };
+        self.conclude(begun, outcome, detail).await;
+        Ok(done)
+    }
+
+    /// Writes the intent down, and the operation for those who have to reconcile it. Nothing may be done before both are
+    /// acknowledged.
+    ///
+    /// # Errors
+    /// [`AuditError::SettledAlready`] when there is an operation of this id, which is left alone.
+    pub async fn begin(&self, operation: Operation) -> Result<Begun, AuditError> {
+        let shared = &self.0;
+        let (intended, created) = tokio::join!(
+            shared.audit.intend(&operation.id, &operation.entry),
+            shared.operations.create(&operation.id, &operation),
+        );
+        let last = match intended {
+            // Its record is that of whoever was first, whichever of the two wrote it.
+            Err(AuditError::SettledAlready) => return Err(AuditError::SettledAlready),
+            Ok(last) => match created {
+                Ok(_) | Err(BucketError::Conflict { .. }) => Ok(last),
+                Err(error) => {
+                    tracing::error!(%error, operation = %operation.id, "an operation was not begun");
+                    Err(AuditError::Unavailable(None))
+                }
+            },
+            Err(error) => Err(error),
+        };
+        match last {
+            Ok(last) => Ok(Begun { operation, last }),
+            Err(error) => {
+                shared.unacknowledged.push(operation);
+                Err(error)
+            }
+        }
+    }
+
+    /// Writes an outcome down. What cannot be written now, or was written by another replica, is looked at again by
+    /// [`reconcile`], since the operation is still recorded; so is what is not known yet.
+    pub async fn conclude(&self, begun: Begun, outcome: Outcome, detail: Option<String>) {
+        if self.append(&begun, outcome, detail).await && outcome.is_settled() {
+            // The caller need not wait for this.
+            let journal = self.clone();
+            self.spawn(async move { journal.close(&begun.operation.id).await });
+        }
+    }
+
+    async fn append(&self, begun: &Begun, outcome: Outcome, detail: Option<String>) -> bool {
+        let Begun { operation, last } = begun;
+        let entry = Entry {
+            time: self.now(),
+            outcome,
+            detail: detail.or_else(|| operation.entry.detail.clone()),
+            ..operation.entry.clone()
+        };
+        let appended = self.0.audit.append(&operation.id, &entry, *last).await;
+        if let Err(error) = &appended {
+            tracing::warn!(%error, operation = %operation.id, "an outcome is not in the audit yet");
+        }
+        appended.is_ok()
+    }
+
+    /// Forgets an operation whose outcome is written down.
+    async fn close(&self, operation: &OperationId) {
+        if let Err(error) = self.0.operations.purge(operation).await {
+            tracing::warn!(%error, %operation, "a settled operation is still recorded");
+        }
+    }
+
+    /// The newest line of an operation.
+    ///
+    /// # Errors
+    /// When the audit does not answer.
+    pub async fn newest(&self, operation: &OperationId) -> Result<Option<Entry>, AuditError> {
+        let newest = self.0.audit.newest(operation).await?;
+        Ok(newest.and_then(|(_, entry)| entry))
+    }
+
+    /// Runs something to its end, which is awaited before the program ends.
+    pub fn spawn<F>(&self, task: F) -> tokio::task::JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.0.tasks.spawn(task)
+    }
+
+    /// Waits until everything that is under way has its outcome.
+    pub async fn finish(&self) {
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+    }
+}
+
+/// An operation whose intent is acknowledged.
+#[derive(Debug)]
+pub struct Begun {
+    /// The operation.
+    pub operation: Operation,
+    /// Its newest line in the audit.
+    last: Sequence,
+}
+
+impl Begun {
+    /// The cluster that is changed.
+    #[must_use]
+    pub fn cluster(&self) -> Option<&ClusterName> {
+        self.operation.cluster()
+    }
+}

@@ -1,0 +1,77 @@
+//! Operations that were refused because their intent was not acknowledged. It may have been written all the same, or be on its way: it
+//! must not stay pending.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::{Begun, Journal, Operation};
+use crate::audit::Outcome;
+
+use super::reconcile::is_open;
+
+/// Such operations of this process.
+#[derive(Debug, Default)]
+pub struct Unacknowledged(Mutex<Vec<Intent>>);
+
+#[derive(Debug)]
+struct Intent {
+    operation: Operation,
+    /// Whether its line was looked for once in vain.
+    was_absent: bool,
+}
+
+/// More than this are not remembered: the audit has been away for long, and says so.
+const REMEMBERED: usize = 10_000;
+
+impl Unacknowledged {
+    pub fn push(&self, operation: Operation) {
+        self.push_intent(Intent {
+            operation,
+            was_absent: false,
+        });
+    }
+
+    fn push_intent(&self, intent: Intent) {
+        let mut intents = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if intents.len() < REMEMBERED {
+            intents.push(intent);
+        }
+    }
+
+    fn take(&self) -> Vec<Intent> {
+        let mut intents = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut intents)
+    }
+}
+
+impl Journal {
+    /// Writes down that they failed, for those whose intent is in the audit.
+    pub(super) async fn fail_unacknowledged(&self) {
+        for intent in self.0.unacknowledged.take() {
+            let Intent {
+                operation,
+                was_absent,
+            } = intent;
+            let look_again = |operation, was_absent| {
+                self.0.unacknowledged.push_intent(Intent {
+                    operation,
+                    was_absent,
+                });
+            };
+            match self.0.audit.newest(&operation.id).await {
+                Ok(Some((last, entry))) if is_open(entry.as_ref()) => {
+                    let why = "the intent was not acknowledged in time, so nothing was done";
+                    let begun = Begun { operation, last };
+                    self.append(&begun, Outcome::Failed, Some(why.to_owned()))
+                        .await;
+                    // Looked at once more: this line may not have been acknowledged either.
+                    look_again(begun.operation, false);
+                }
+                Ok(Some(_)) => self.close(&operation.id).await,
+                // What was queued here goes out before the question did, but two looks cost little.
+                Ok(None) if was_absent => self.close(&operation.id).await,
+                Ok(None) => look_again(operation, true),
+                Err(_) => look_again(operation, was_absent),
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! `GET /operations/{operation_id}`
+
+use axum::Json;
+use axum::extract::State;
+use bus_schema::OperationId;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::audit::visible;
+use crate::app::App;
+use crate::audit::Entry;
+use crate::caller::Caller;
+use crate::extract::Path;
+use crate::openapi::OwnProblem;
+use crate::problem::{Problem, ProblemCode};
+use crate::problem_response::ProblemResponse;
+
+/// Which operation.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct Which {
+    /// Its id, as in the answer to the change and in the audit.
+    operation_id: OperationId,
+}
+
+/// What came of a change
+///
+/// The newest line of the operation in the audit. While its outcome is `pending` or `unknown` the aggregator is still finding out,
+/// unless `detail` says that nobody can tell any more.
+#[utoipa::path(get, path = "/operations/{operation_id}", tag = "Activity", params(Which),
+    responses((status = 200, description = "Its newest line", body = Entry), OwnProblem))]
+pub async fn get_operation(
+    State(app): State<App>,
+    caller: Caller,
+    Path(Which { operation_id }): Path<Which>,
+) -> Result<Json<Entry>, ProblemResponse> {
+    let newest = app.fleet.journal().newest(&operation_id).await;
+    let newest = newest.map_err(Problem::from)?;
+    match newest.filter(|entry| visible(&caller.principal, entry)) {
+        Some(entry) => Ok(Json(entry)),
+        None => {
+            let detail = format!(
+                "there is no operation {operation_id} that you may see; GET /audit lists them"
+            );
+            Err(Problem::new(ProblemCode::NotFound, detail).into())
+        }
+    }
+}

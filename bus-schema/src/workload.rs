@@ -1,0 +1,182 @@
+//! Which object a request is about.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Namespace, WorkloadName};
+
+/// A workload of one cluster. In JSON `{"namespace", "kind", "name"}`, or `{"namespace", "deployment_name"}`, which means kind
+/// `Deployment` and is how one is written.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Fields", into = "Fields")]
+pub struct WorkloadRef {
+    /// Its namespace.
+    pub namespace: Namespace,
+    /// Its kind.
+    pub kind: WorkloadKind,
+    /// Its name.
+    pub name: WorkloadName,
+}
+
+/// The kinds of workloads, by Kubernetes' names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum WorkloadKind {
+    /// `apps/v1` `Deployment`.
+    Deployment,
+}
+
+/// The fields do not name one workload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WorkloadRefError {
+    /// Neither form is complete.
+    #[error("missing field `deployment_name` (or `kind` and `name`)")]
+    Unnamed,
+    /// Both forms at once.
+    #[error(
+        "`deployment_name` means kind Deployment: leave out `kind` and `name`, or name the workload with these two alone"
+    )]
+    NamedTwice,
+}
+
+impl WorkloadRef {
+    /// A deployment.
+    #[must_use]
+    pub fn deployment(namespace: Namespace, name: WorkloadName) -> Self {
+        Self {
+            namespace,
+            kind: WorkloadKind::Deployment,
+            name,
+        }
+    }
+
+    /// From either form of its fields.
+    ///
+    /// # Errors
+    /// When they name none, or one in both forms.
+    pub fn from_fields(
+        namespace: Namespace,
+        deployment_name: Option<WorkloadName>,
+        kind: Option<WorkloadKind>,
+        name: Option<WorkloadName>,
+    ) -> Result<Self, WorkloadRefError> {
+        match (deployment_name, kind, name) {
+            (Some(name), None, None) => Ok(Self::deployment(namespace, name)),
+            (None, Some(kind), Some(name)) => Ok(Self {
+                namespace,
+                kind,
+                name,
+            }),
+            (Some(_), _, _) => Err(WorkloadRefError::NamedTwice),
+            (None, _, _) => Err(WorkloadRefError::Unnamed),
+        }
+    }
+}
+
+impl fmt::Display for WorkloadRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// A [`WorkloadRef`] as it is in JSON.
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = WorkloadRef))]
+struct Fields {
+    /// The workload's namespace.
+    namespace: Namespace,
+    /// The deployment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deployment_name: Option<WorkloadName>,
+    /// The workload's kind, where it is no deployment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kind: Option<WorkloadKind>,
+    /// The workload's name, where it is no deployment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<WorkloadName>,
+}
+
+impl TryFrom<Fields> for WorkloadRef {
+    type Error = WorkloadRefError;
+
+    fn try_from(fields: Fields) -> Result<Self, WorkloadRefError> {
+        let Fields {
+            namespace,
+            deployment_name,
+            kind,
+            name,
+        } = fields;
+        Self::from_fields(namespace, deployment_name, kind, name)
+    }
+}
+
+impl From<WorkloadRef> for Fields {
+    fn from(workload: WorkloadRef) -> Self {
+        let (deployment_name, kind, name) = match workload.kind {
+            WorkloadKind::Deployment => (Some(workload.name), None, None),
+        };
+        Self {
+            namespace: workload.namespace,
+            deployment_name,
+            kind,
+            name,
+        }
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::PartialSchema for WorkloadRef {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        Fields::schema()
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::ToSchema for WorkloadRef {
+    fn schemas(
+        schemas: &mut Vec<(
+            String,
+            utoipa::openapi::RefOr<utoipa::openapi::schema::Schema>,
+        )>,
+    ) {
+        Fields::schemas(schemas);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn read(fields: Value) -> Result<WorkloadRef, String> {
+        serde_json::from_value(fields).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn either_form_names_a_deployment_and_both_at_once_are_refused() {
+        let short = json!({ "namespace": "shop", "deployment_name": "cart" });
+        let long = json!({ "namespace": "shop", "kind": "Deployment", "name": "cart" });
+        let cart = read(short.clone()).unwrap();
+        assert_eq!(cart, read(long).unwrap());
+        assert_eq!(serde_json::to_value(&cart).unwrap(), short);
+        for (fields, expected) in [
+            (json!({ "namespace": "shop" }), "`deployment_name`"),
+            (
+                json!({ "namespace": "shop", "name": "cart" }),
+                "`kind` and `name`",
+            ),
+            (
+                json!({ "namespace": "shop", "deployment_name": "cart", "name": "cart" }),
+                "leave out `kind` and `name`",
+            ),
+            (
+                json!({ "namespace": "shop", "kind": "CronJob", "name": "cart" }),
+                "expected `Deployment`",
+            ),
+        ] {
+            let error = read(fields).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}
