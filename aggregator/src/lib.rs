@@ -45,10 +45,12 @@ pub mod session_cookie;
 pub mod sessions;
 pub mod sign_in;
 pub mod signer;
-pub mod store;
 pub mod stream_levels;
 pub mod stream_quota;
 pub mod trusted_proxies;
 mod ui;
 pub mod users;
 pub mod watch;
+
+/// Streams and buckets, by the name that the modules here know them under.
+pub use storage as store;

@@ -28,7 +28,12 @@ impl Record for OfCluster {
     const WITHIN: Duration = WITHIN;
 }
 
-impl Record for Revocations {
+/// The list of revoked credentials as it stands in the bucket.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+struct RevocationRecord(Revocations);
+
+impl Record for RevocationRecord {
     const BUCKET: BucketSpec = CREDENTIALS;
     type Key = LockedOut;
     const KEY: &'static str = "the key of the revoked credentials";
@@ -59,7 +64,7 @@ const HEADERS: usize = 256;
 #[derive(Debug, Clone)]
 pub(super) struct Issued {
     clusters: Bucket<OfCluster>,
-    revocations: Bucket<Revocations>,
+    revocations: Bucket<RevocationRecord>,
 }
 
 /// What stands under a cluster's name.
@@ -115,7 +120,7 @@ struct Key {
 /// Whether a record of the bucket can be read.
 pub fn check(key: &str, value: &[u8]) -> Result<(), RecordError> {
     match key {
-        LOCKED_OUT => Revocations::parse(key, value).map(drop),
+        LOCKED_OUT => RevocationRecord::parse(key, value).map(drop),
         _ => OfCluster::parse(key, value).map(drop),
     }
 }
@@ -257,7 +262,8 @@ impl Issued {
     }
 
     pub async fn locked_out(&self) -> Result<Revocations, EnrolmentError> {
-        read(&self.revocations, &LockedOut).await
+        let RevocationRecord(list) = read(&self.revocations, &LockedOut).await?;
+        Ok(list)
     }
 
     /// Records that these keys are locked out, and until when that must be remembered. A record that cannot be read is replaced by those
@@ -323,13 +329,13 @@ impl Issued {
         change: impl Fn(&mut Revocations) -> Result<(), EnrolmentError>,
     ) -> Result<(), EnrolmentError> {
         let changed = self.revocations.modify(&LockedOut, |entry| {
-            let mut list = match (&entry.record, instead) {
-                (Err(_), Some(instead)) => instead.clone(),
+            let mut record = match (&entry.record, instead) {
+                (Err(_), Some(instead)) => RevocationRecord(instead.clone()),
                 _ => readable(&LockedOut, entry)?,
             };
-            change(&mut list)?;
-            self.fits(&list)?;
-            Ok::<_, EnrolmentError>((list, ()))
+            change(&mut record.0)?;
+            self.fits(&record.0)?;
+            Ok::<_, EnrolmentError>((record, ()))
         });
         changed.await.map(|((), _)| ())
     }

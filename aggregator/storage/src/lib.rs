@@ -19,7 +19,7 @@ mod watch;
 pub use bucket::{Bucket, BucketError};
 pub use record::{Entry, Record, RecordKey};
 pub use record_error::{RecordError, parse_key, parse_value, shown};
-pub(crate) use replay::{Replay, ReplayError};
+pub use replay::{Replay, ReplayError};
 pub use watch::{Changes, Snapshot, Watch, WatchEvent};
 
 /// How long a bucket remembers that a key is gone, for replicas that are cut off just then.
