@@ -122,7 +122,7 @@ pub enum Outcome {
     Expired,
     /// A newer one was done already.
     Superseded,
-    /// Not known yet; it will be settled by reading the cluster back.
+    /// Not known: the cluster is asked until it is, unless `detail` says that nobody can tell any more.
     Unknown,
     /// It was refused before it was tried, such as a wrong password.
     Refused,

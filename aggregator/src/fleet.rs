@@ -1,5 +1,5 @@
-//! The only road to a cluster. Whoever asks here is authorised first; what changes anything is audited, given a deadline, and
-//! settled if its outcome is lost. A handler cannot skip any of it.
+//! The only way to a cluster. Who asks here is authorised first; what changes anything goes through the journal: audited, with a
+//! deadline, and reconciled if its outcome is lost. A handler cannot skip any of it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};

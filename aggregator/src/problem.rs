@@ -113,7 +113,7 @@ codes! {
     ClusterOffline = "cluster_offline", Bus, true;
     /// The agent did not answer a read in time.
     ClusterTimeout = "cluster_timeout", Agent, true;
-    /// A write was sent and its outcome is not known yet: it will be settled by reading the cluster back.
+    /// A write was sent and its outcome is not known yet: the cluster is asked until it is.
     OutcomeUnknown = "outcome_unknown", Agent, false;
     /// The write came too late and was not carried out.
     Expired = "expired", Agent, true;

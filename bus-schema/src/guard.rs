@@ -27,11 +27,11 @@ pub struct WriteGuard {
     pub fence: bool,
 }
 
-/// The id of one operation: 1 to 64 of `a-z`, `0-9` and `-`. The aggregator's begin with the time, so that they sort by it; see
-/// [`OperationId::at`].
+/// The id of one operation: 1 to 64 of `a-z`, `0-9` and `-`. The aggregator's begin with the time, so that they sort by
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String, max_length = 64))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String, min_length = 1, max_length = 64, pattern = "^[a-z0-9-]+$"))]
 pub struct OperationId(String);
 
 /// The text is not an operation id.

@@ -1342,8 +1342,8 @@ export interface components {
         /** @description A new value, or `null` for a label that is to go. */
         NewLabelValue: string | null;
         /**
-         * @description The id of one operation: 1 to 64 of `a-z`, `0-9` and `-`. The aggregator's begin with the time, so that they sort by it; see
-         *     [`OperationId::at`].
+         * @description The id of one operation: 1 to 64 of `a-z`, `0-9` and `-`. The aggregator's begin with the time, so that they sort by
+         *     it.
          */
         OperationId: string;
         /**
@@ -2099,7 +2099,7 @@ export interface components {
         };
         /**
          * @description - `cluster_timeout`: The agent did not answer a read in time.
-         *     - `outcome_unknown`: A write was sent and its outcome is not known yet: it will be settled by reading the cluster back.
+         *     - `outcome_unknown`: A write was sent and its outcome is not known yet: the cluster is asked until it is.
          *     - `expired`: The write came too late and was not carried out.
          *     - `kubernetes_timeout`: The API server did not answer in time.
          */

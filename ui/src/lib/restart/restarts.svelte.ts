@@ -39,7 +39,7 @@ export class Restart {
     try {
       const done = await change(() => api.POST('/restart', { body: this.target }));
       this.operationId = done.operation_id;
-      await this.#follow(Date.parse(done.restarted_at ?? ''));
+      await this.#follow(done.restarted_at ? Date.parse(done.restarted_at) : 0);
     } catch (error) {
       this.problem = ApiProblem.thrown(error);
       this.operationId = this.problem?.operationId;
