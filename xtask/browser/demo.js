@@ -79,8 +79,8 @@ export async function signIn({ url, user, password }) {
   return { get: call('GET'), post: call('POST'), patch: call('PATCH'), remove: call('DELETE') };
 }
 
-/** Looks until `look` finds something. */
-export async function eventually(what, look, within = 60_000) {
+/** Looks until `look` finds something; `every` so many milliseconds, for what should not be asked for more often. */
+export async function eventually(what, look, within = 60_000, every = 50) {
   const deadline = Date.now() + within;
   for (;;) {
     const found = await look();
@@ -90,6 +90,6 @@ export async function eventually(what, look, within = 60_000) {
     if (Date.now() > deadline) {
       throw new Error(`${what}: not within ${within} ms`);
     }
-    await pause(50);
+    await pause(every);
   }
 }

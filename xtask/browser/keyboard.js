@@ -57,10 +57,24 @@ export function goTo(page, key, path) {
   });
 }
 
+/** To the search of a page that has just been opened, which may not hear keys yet. */
+export function goToSearch(page) {
+  return eventually('the search has the focus', async () => {
+    await page.keyboard.press('/');
+    const box = page.locator('input[type=search]:focus');
+    return box.waitFor({ timeout: 2_000 }).then(() => true, () => false);
+  });
+}
+
+/** To the first row of a table that is shown. */
+export async function goToFirstRow(page) {
+  await page.keyboard.press('j');
+  await page.locator('[role=row]:focus').waitFor();
+}
+
 /** Searches the table of deployments for what is only found once, and puts the focus on it. */
 export async function find(page, text, name) {
-  await page.keyboard.press('/');
-  await page.locator('input[type=search]:focus').waitFor();
+  await goToSearch(page);
   await page.keyboard.press('Control+a');
   await page.keyboard.type(text);
   await page.getByText(/^1 deployment$/).waitFor();

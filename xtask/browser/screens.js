@@ -1,5 +1,7 @@
 // Every screen of the UI, and how to get there: for the tests that look at all of them, and for the pictures.
 
+import { goToFirstRow } from './keyboard.js';
+
 const rows = (page, table) => page.getByRole('grid', { name: table }).getByRole('row').nth(1);
 
 async function deployments(page, search = '') {
@@ -59,7 +61,7 @@ export const screens = {
   deployments: (page) => deployments(page),
   'deployments-grouped': async (page) => {
     await deployments(page, '?group=name');
-    await page.keyboard.press('j');
+    await goToFirstRow(page);
     await page.keyboard.press('Enter');
     await page.getByRole('grid', { name: 'Deployments' }).getByRole('link').first().waitFor();
   },
@@ -74,20 +76,19 @@ export const screens = {
   },
   'deployments-restart': async (page) => {
     await deployments(page, '?sort=-health');
-    await page.keyboard.press('j');
+    await goToFirstRow(page);
     await page.keyboard.press('r');
     await dialog(page);
   },
   'deployments-selected': async (page) => {
     await deployments(page, '?sort=-health');
-    await page.keyboard.press('j');
+    await goToFirstRow(page);
     await page.keyboard.press('x');
     await page.getByText('1 selected').waitFor();
   },
   'deployments-detail': async (page) => {
     await deployments(page, '?sort=-health');
-    await page.keyboard.press('j');
-    await page.locator('[role=row]:focus').waitFor();
+    await goToFirstRow(page);
     await page.keyboard.press('Enter');
     await detail(page);
   },

@@ -38,7 +38,8 @@ async function open(t, options) {
   page.on('request', (request) => {
     if (request.method() !== 'GET' && !request.url().endsWith('/login')) page.changes.push(request.url());
   });
-  await page.goto('deployments');
+  // In an order that does not change when something is restarted.
+  await page.goto('deployments?sort=name');
   await grid(page).getByRole('row').nth(1).waitFor();
   return page;
 }
@@ -160,11 +161,19 @@ test('restarts of many stop at the first failure, and the selection is gone once
   const rows = grid(page).getByRole('row');
   const [name, place] = [await rows.nth(1).getByRole('link').first().innerText(), await rows.nth(1).innerText()];
   const [cluster] = place.match(/cluster-[ab]/);
-  // The page still shows it: what is restarted first is no longer there.
+  // The page still shows it: what is restarted first is no longer there. Those beside it are sent on once that was said.
+  let fail;
+  const failed = new Promise((resolve) => (fail = resolve));
   await page.route(/\/restart$/, async (route) => {
     const target = route.request().postDataJSON();
-    if (target.deployment_name === name.trim() && target.cluster === cluster) await remove(demo, target);
-    await route.continue();
+    if (target.deployment_name !== name.trim() || target.cluster !== cluster) {
+      await failed;
+      await route.continue();
+      return;
+    }
+    await remove(demo, target);
+    await route.fulfill({ response: await route.fetch() });
+    fail();
   });
   await page.getByRole('button', { name: 'Restart 8 deployments' }).click();
   const dialog = page.getByRole('dialog');

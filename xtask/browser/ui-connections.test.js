@@ -6,10 +6,13 @@ import { after, before, test } from 'node:test';
 import { launch } from './chromium.js';
 import { eventually, signIn, startDemo } from './demo.js';
 import { confirmRestart } from './keyboard.js';
-import { openUi } from './ui.js';
+import { openUi, showsRestart } from './ui.js';
 
 /** What a browser has for one server over HTTP/1.1. */
 const CONNECTIONS = 6;
+
+/** So many tabs of logs leave connections for the stream of changes and for a call. */
+const AT_ONCE = 4;
 
 let demo;
 let browser;
@@ -75,11 +78,15 @@ async function order(page, name) {
 test('with eight tabs of logs open, one more works, and a restart is sent at once', async (t) => {
   const deployment = await target();
   const { tab, streams } = await openBrowser(t);
-  for (let count = 0; count < 8; count += 1) {
+  const openLog = async () => {
     const page = await tab(`${pathOf(deployment)}/logs`);
     await page.getByRole('log').getByText('INFO').first().waitFor();
-    await look(page, false);
-    await eventually('its streams are let go', () => streams().length === 0);
+    return page;
+  };
+  for (let count = 0; count < 8; count += AT_ONCE) {
+    const pages = await Promise.all(Array.from({ length: AT_ONCE }, openLog));
+    for (const page of pages) await look(page, false);
+    await eventually('their streams are let go', () => streams().length === 0);
   }
   const page = await tab(pathOf(deployment));
   await page.getByRole('heading', { name: 'Rollout' }).waitFor();
@@ -111,15 +118,11 @@ test('tabs that are looked at share one stream of changes, and it survives the t
     tabs.push(page);
   }
   assert.deepEqual(streams(), ['/watch']);
-  const seen = (page) => page.getByRole('grid').locator('time').first().getAttribute('datetime', { timeout: 1_000 }).catch(() => null);
   const session = await signIn(demo);
   const { cluster, namespace, deployment_name } = deployment;
   for (;;) {
-    const before = await Promise.all(tabs.map(seen));
-    await session.post('/restart', { cluster, namespace, deployment_name });
-    for (const [index, page] of tabs.entries()) {
-      await eventually('the row shows the restart', async () => (await seen(page)) !== before[index]);
-    }
+    const done = await session.post('/restart', { cluster, namespace, deployment_name });
+    for (const page of tabs) await showsRestart(page.getByRole('grid'), done);
     const leader = tabs.shift();
     if (tabs.length === 0) break;
     await leader.close();
@@ -130,7 +133,7 @@ test('tabs that are looked at share one stream of changes, and it survives the t
 
 test('a restart that finds no connection is not sent, then or later, and says so', async (t) => {
   const deployment = await target();
-  const { first, tab } = await openBrowser(t);
+  const { first, tab, streams } = await openBrowser(t);
   const before = (await restartsOf(deployment)).length;
   const page = await tab(pathOf(deployment));
   await page.getByRole('heading', { name: 'Rollout' }).waitFor();
@@ -144,7 +147,9 @@ test('a restart that finds no connection is not sent, then or later, and says so
     globalThis.held = Array.from({ length: count }, (_, number) => new EventSource(`${log}?tail=${number + 1}`));
   };
   await first.evaluate(hold, [CONNECTIONS, log]);
-  const isRefused = () => fetch('/livez', { signal: AbortSignal.timeout(500) }).then(() => false, () => true);
+  const held = () => globalThis.held.filter(({ readyState }) => readyState === EventSource.OPEN).length;
+  await eventually('each connection has a stream', async () => (await first.evaluate(held)) + streams().length >= CONNECTIONS);
+  const isRefused = () => fetch('/livez', { signal: AbortSignal.timeout(2_000) }).then(() => false, () => true);
   await eventually('no connection is free', () => page.evaluate(isRefused));
   await order(page, deployment.deployment_name);
   const dialog = page.getByRole('dialog');

@@ -7,8 +7,8 @@ import { after, before, test } from 'node:test';
 import { violations } from './accessible.js';
 import { launch } from './chromium.js';
 import { eventually, signIn, startDemo } from './demo.js';
-import { breakImage, letCrash, remove, writeLines } from './simulator.js';
-import { atRest, GONE_WITHIN, openUi, saysThatItWasCut, signInAs } from './ui.js';
+import { breakImage, letCrash, patch, remove, writeLines } from './simulator.js';
+import { atRest, GONE_WITHIN, openUi, saysThatItWasCut, seenRows, signInAs } from './ui.js';
 
 let demo;
 let browser;
@@ -47,12 +47,17 @@ async function rolledOut(deployment) {
   await eventually('the old pods are gone', async () => (await session.get(`/pods/${place}`)).items.length === replicas);
 }
 
+/** Of a log that is scrolled. */
+const FRAMES = 120;
+
 const lines = (page) => page.getByRole('log');
 const atEnd = (page) => lines(page).evaluate((log) => log.scrollHeight - log.scrollTop - log.clientHeight < 8);
 
 test('a restart is confirmed by name, followed to its end, and stands in the activity', async (t) => {
   const deployment = take();
   const name = deployment.deployment_name;
+  // So that nobody can miss that it is under way.
+  await patch(demo, deployment, { spec: { minReadySeconds: 3 } });
   const page = await open(t, { path: placeOf(deployment) });
   const rollout = page.getByRole('region', { name: 'Rollout' });
   await rollout.getByText('complete', { exact: true }).waitFor();
@@ -142,9 +147,10 @@ test('a log follows all pods, stays where somebody reads, and goes back to the e
   const more = page.getByRole('button', { name: /new lines?$/ });
   await more.waitFor();
   await eventually('it has come to rest', () => atRest(lines(page)));
-  const before = await lines(page).innerText();
+  const before = await seenRows(lines(page));
+  assert.ok(before.length > 5, `${before.length} rows are seen`);
   await eventually('more lines', async () => Number.parseInt((await more.innerText()).replace(/\D/g, ''), 10) > 40);
-  assert.equal(await lines(page).innerText(), before, 'what is read stays');
+  assert.deepEqual(await seenRows(lines(page)), before, 'what is read stays');
   await more.click();
   await eventually('it is at the end again', () => atEnd(page));
   await more.waitFor({ state: 'detached' });
@@ -177,7 +183,7 @@ test('lines are searched, filtered by container, wrapped and downloaded', async 
   assert.ok(all - hit < 10, `the newest is first: ${hit} of ${all}`);
   await page.keyboard.press('Shift+Enter');
   await page.getByText(new RegExp(`^${hit - 1} of `)).waitFor();
-  assert.ok(page.url().endsWith('/logs?q=seq%3D'), page.url());
+  await eventually('the address', () => page.url().endsWith('/logs?q=seq%3D'));
 
   await page.locator('summary').filter({ hasText: 'containers' }).click();
   const pod = (await page.getByRole('button', { name: /^Only / }).first().getAttribute('aria-label')).replace('Only ', '');
@@ -219,7 +225,7 @@ test('lines are found by a regular expression, left out by word and level, and c
   await log.getByText('INFO').first().waitFor();
   await page.getByLabel('Levels').selectOption('Errors');
   await log.getByText('INFO').first().waitFor({ state: 'detached' });
-  assert.match(page.url(), /level=bad/);
+  await page.waitForURL(/level=bad/);
   await page.getByLabel('Levels').selectOption('All levels');
   await log.getByText('INFO').first().waitFor();
   assert.deepEqual(await violations(page), []);
@@ -295,21 +301,20 @@ test('ten thousand lines scroll without a halt, while more come', async (t) => {
   const page = await open(t, { path: `${placeOf(deployment)}/logs?from=10000` });
   const count = async () => Number.parseInt((await page.getByText(/^[\d,]+ lines$/).innerText()).replace(/\D/g, ''), 10);
   await eventually('ten thousand lines', async () => (await count()) >= 10_000, 120_000);
-  const frames = await lines(page).evaluate(async (log) => {
-    const times = [];
-    let last = performance.now();
-    for (let frame = 0; frame < 120; frame += 1) {
+  const session = await page.context().newCDPSession(page);
+  // Of the page's own thread: what else the machine does meanwhile does not count.
+  await session.send('Performance.enable', { timeDomain: 'threadTicks' });
+  const worked = async () => (await session.send('Performance.getMetrics')).metrics.find(({ name }) => name === 'TaskDuration').value;
+  const before = await worked();
+  await lines(page).evaluate(async (log, frames) => {
+    for (let frame = 0; frame < frames; frame += 1) {
       log.scrollTop = Math.max(0, log.scrollTop - 700);
       await new Promise(requestAnimationFrame);
-      const now = performance.now();
-      times.push(now - last);
-      last = now;
     }
-    return times.sort((one, other) => one - other);
-  });
-  t.diagnostic(`frames while scrolling: median ${frames[60].toFixed(1)} ms, longest ${frames.at(-1).toFixed(1)} ms`);
-  // Far from what it is on a machine that does nothing else: below 20 ms.
-  assert.ok(frames[60] < 100, `the median frame takes ${frames[60]} ms`);
+  }, FRAMES);
+  const each = (((await worked()) - before) * 1_000) / FRAMES;
+  t.diagnostic(`work for a frame while scrolling: ${each.toFixed(1)} ms`);
+  assert.ok(each < 50, `a frame takes ${each} ms of work`);
   const rows = await lines(page).locator('p').count();
   assert.ok(rows < 200, `${rows} rows are in the page`);
 });
@@ -350,7 +355,8 @@ test('the activity is filtered by the address, leads to a deployment, and is exp
   await table.getByText('sign-in').first().waitFor({ state: 'detached' });
   const id = await table.getByTitle(/^operation id /).first().textContent();
   await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
-  await table.getByRole('button', { name: 'Copy the operation id' }).first().click();
+  const entry = table.getByRole('row').filter({ has: page.getByText(id, { exact: true }) });
+  await entry.getByRole('button', { name: 'Copy the operation id' }).click();
   await table.getByText('The operation id was copied').waitFor();
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), id);
   assert.deepEqual(await violations(page), []);
@@ -397,24 +403,26 @@ test('nothing of it is wider than a telephone, and the title says where one is',
   const deployment = take();
   const { cluster, namespace, deployment_name: name } = deployment;
   const page = await open(t, { width: 390, height: 844, path: 'activity' });
+  const isTitled = (title) => eventually(`the title ${title}`, async () => (await page.title()) === `${title} · Multi-Cluster Aggregator`);
   // Also where somebody has signed in, which goes nowhere.
-  assert.equal(await page.title(), 'Activity · Multi-Cluster Aggregator');
+  await isTitled('Activity');
   const paths = [placeOf(deployment), `${placeOf(deployment)}/logs`, 'activity', 'deployments', 'deployments?group=name'];
   for (const width of [390, 320]) {
     await page.setViewportSize({ width, height: 844 });
     for (const path of paths) {
       await page.goto(path);
       await page.getByText(/INFO|revision|enroll|healthy/).filter({ visible: true }).first().waitFor();
-      const wider = await page.evaluate(() => {
+      const isWithin = () => {
         const inside = [document.documentElement, document.getElementById('content'), document.querySelector('header')];
         const steps = [...document.querySelectorAll('main ol li')];
-        return [...inside, ...steps].some((element) => element.scrollWidth > element.clientWidth || element.clientWidth > innerWidth);
-      });
-      assert.equal(wider, false, `${path} at ${width}`);
+        return [...inside, ...steps].every((element) => element.scrollWidth <= element.clientWidth && element.clientWidth <= innerWidth);
+      };
+      // What has just come finds its place in the next frame.
+      await eventually(`${path} is within ${width}`, () => page.evaluate(isWithin));
     }
     await page.goto(placeOf(deployment));
     await page.getByText('revision').first().waitFor();
-    assert.equal(await page.title(), `${name} · ${namespace} · ${cluster} · Multi-Cluster Aggregator`);
+    await isTitled(`${name} · ${namespace} · ${cluster}`);
     await page.getByRole('heading', { name }).filter({ hasText: `${cluster} / ${namespace}` }).or(page.getByText(`${cluster} / ${namespace}`)).first().waitFor();
   }
 });

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 
 import { violations } from './accessible.js';
 import { launch } from './chromium.js';
@@ -25,10 +26,16 @@ after(async () => {
 
 const clusters = (page) => page.getByRole('grid', { name: 'Clusters' });
 
-/** The labels of a cluster, as the API has them. */
-async function labelsOf(name) {
-  const { items } = await (await signIn(demo)).get('/clusters');
-  return items.find(({ cluster }) => cluster === name)?.labels;
+/** Waits until a cluster has these labels, as the API has them. */
+async function isLabelled(name, labels) {
+  const session = await signIn(demo);
+  let seen;
+  const has = async () => {
+    const { items } = await session.get('/clusters');
+    seen = items.find(({ cluster }) => cluster === name)?.labels;
+    return isDeepStrictEqual(seen, labels);
+  };
+  await eventually(`the labels of ${name}`, has, PATIENCE).catch(() => assert.deepEqual(seen, labels));
 }
 
 async function edit(page, cluster, text) {
@@ -48,11 +55,11 @@ test('an administrator labels clusters, and a label shows its clusters', async (
   await dialog.getByLabel('One label per line').fill('env=prod\nregion=eu w=\n-x=y');
   await dialog.getByRole('button', { name: 'Save labels' }).click();
   await dialog.getByText(/"-x" is not a label key/).waitFor();
-  assert.deepEqual(await labelsOf('cluster-a'), {});
+  await isLabelled('cluster-a', {});
   await dialog.getByLabel('One label per line').fill('env=prod\nregion=eu');
   await dialog.getByRole('button', { name: 'Save labels' }).click();
   await dialog.waitFor({ state: 'hidden' });
-  assert.deepEqual(await labelsOf('cluster-a'), { env: 'prod', region: 'eu' });
+  await isLabelled('cluster-a', { env: 'prod', region: 'eu' });
 
   // It comes by the feed, and a click on it leaves its clusters.
   await clusters(page).getByRole('button', { name: 'Show clusters with env=prod' }).click();
@@ -75,7 +82,7 @@ test('an administrator labels clusters, and a label shows its clusters', async (
   await (await signIn(demo)).patch('/clusters/cluster-a', { labels: { team: 'x' } });
   await again.getByRole('button', { name: 'Save labels' }).click();
   await again.waitFor({ state: 'hidden' });
-  assert.deepEqual(await labelsOf('cluster-a'), { env: 'test', team: 'x' });
+  await isLabelled('cluster-a', { env: 'test', team: 'x' });
 });
 
 test('the search takes labels of clusters, and says what is wrong with them', async (t) => {

@@ -14,7 +14,8 @@ let browser;
 let viewer;
 
 before(async () => {
-  demo = await startDemo('--clusters', '2', '--namespaces', '3', '--deployments', '30');
+  // A number that is not that of something else on the page, such as of seconds.
+  demo = await startDemo('--clusters', '2', '--namespaces', '3', '--deployments', '97');
   browser = await launch();
   viewer = await addViewer();
 });

@@ -23,8 +23,9 @@ export async function openPage(browser, demo, { theme = 'light', width = 1280, h
     colorScheme: theme,
     baseURL: `${demo.url}/ui/`,
   });
+  // Of all of its tabs.
+  context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();
-  page.setDefaultTimeout(PATIENCE);
   page.seen = watch(page);
   return page;
 }
@@ -61,6 +62,27 @@ export function atRest(locator) {
     for (let frame = 0; frame < 10; frame += 1) await new Promise(requestAnimationFrame);
     return element.scrollTop === before;
   });
+}
+
+/** The texts of the rows of a virtual list that are seen whole. Rows beside them come and go while it comes to rest. */
+export function seenRows(list) {
+  return list.evaluate((element) => {
+    const { top, bottom } = element.getBoundingClientRect();
+    const boxes = [...element.querySelectorAll('[data-index]')].map((row) => ({ row, box: row.getBoundingClientRect() }));
+    const seen = boxes.filter(({ box }) => box.top >= top && box.bottom <= bottom).sort((one, other) => one.box.top - other.box.top);
+    return seen.map(({ row }) => row.innerText);
+  });
+}
+
+/** The time of the last restart in the first row of a table, in milliseconds; `undefined` while there is none. */
+export async function shownRestart(grid) {
+  const shown = await grid.locator('time').first().getAttribute('datetime', { timeout: 1_000 }).catch(() => null);
+  return shown === null ? undefined : Date.parse(shown);
+}
+
+/** Waits until the first row of a table shows this restart, as the API has answered it. */
+export function showsRestart(grid, { restarted_at: time }) {
+  return eventually('the row shows the restart', async () => (await shownRestart(grid)) === Date.parse(time), PATIENCE);
 }
 
 /** The log says so above the lines that were missed, which may fill more than is seen: it is looked for upwards from the end. */

@@ -5,6 +5,9 @@ import { join } from 'node:path';
 
 import { eventually, signIn } from './demo.js';
 
+/** As often as the file is read. Each sign-in before it was read is a wrong one, and of those only a few are allowed at once. */
+const READ_EVERY = 1_000;
+
 /** Changes the file of users; `undefined` takes somebody out of it. Resolves to the users before. */
 export async function setUser(demo, name, user) {
   const file = join(demo.data, 'users.json');
@@ -19,6 +22,11 @@ export async function addUser(demo, name, grants) {
   const { [demo.user]: user } = await setUser(demo, name, undefined);
   await setUser(demo, name, { ...user, grants: grants ?? user.grants });
   const account = { ...demo, user: name };
-  await eventually('the new user is known', () => signIn(account).catch(() => undefined));
+  await knows(account);
   return account;
+}
+
+/** Waits until somebody who was put into the file of users can sign in. */
+export function knows(account) {
+  return eventually(`${account.user} is known`, () => signIn(account).catch(() => undefined), 60_000, READ_EVERY);
 }
