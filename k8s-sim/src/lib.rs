@@ -23,7 +23,6 @@ mod fault;
 mod identity;
 mod kind;
 mod kubeconfig;
-#[cfg(feature = "kubelet")]
 pub mod kubelet;
 mod listener;
 mod log;

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use xtask::programs::{self, CROWD, PACKAGES, Profile};
+use xtask::programs::{self, PACKAGES, Profile};
 
 /// Measures the system next to its peers (see `cargo xtask bench --help`)
 #[derive(Args)]
@@ -17,7 +17,7 @@ pub struct Options {
 }
 
 pub async fn run(options: Options) -> Result<()> {
-    let packages: Vec<&str> = PACKAGES.into_iter().chain(["bench", CROWD]).collect();
+    let packages: Vec<&str> = PACKAGES.into_iter().chain(["bench"]).collect();
     let built = programs::build(&packages, Profile::Release).await?;
     let bench = Command::new(built.join("bench"))
         .args(options.arguments)

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use xtask::data_dir::DataDir;
-use xtask::programs::{CROWD, Profile, Programs};
+use xtask::programs::{Profile, Programs};
 use xtask::{account, nats_cli, workspace};
 
 use crate::{node, ui};
@@ -96,8 +96,7 @@ async fn start(options: &Options, data: &DataDir) -> Result<(Fleet, Announcement
     };
     let size = options.size();
     let is_crowd = options.kubeconfig.is_none() && size.is_crowd();
-    let besides = is_crowd.then_some(CROWD);
-    let programs = Programs::build(besides, profile).await?;
+    let programs = Programs::build(profile).await?;
     let ui = tokio::task::spawn_blocking(build_ui).await??;
     if options.kubeconfig.is_none() {
         // What it remembers is about simulated clusters that are no more.

@@ -140,7 +140,7 @@ fn check_ui(steps: &mut Steps) -> Result<()> {
 
 async fn check_openapi(steps: &mut Steps) -> Result<()> {
     println!("==> aggregator/openapi.json is fresh");
-    let programs = Programs::build(None, Profile::Debug).await?;
+    let programs = Programs::build(Profile::Debug).await?;
     let output = Command::new(programs.aggregator).arg("openapi").output()?;
     ensure!(output.status.success(), "`aggregator openapi` failed");
     let committed = workspace::root().join("aggregator/openapi.json");

@@ -17,12 +17,11 @@ pub struct Programs {
     pub agent: PathBuf,
     pub aggregator: PathBuf,
     pub simulator: PathBuf,
-    /// Built only where it is asked for.
     pub crowd: PathBuf,
 }
 
-/// Their packages.
-pub const PACKAGES: [&str; 3] = ["agent", "aggregator", "k8s-sim"];
+/// Their packages. Always built together, so that their dependencies have the same features each time and are built once.
+pub const PACKAGES: [&str; 4] = ["agent", "aggregator", "k8s-sim", CROWD];
 
 /// Many clusters with their agents in one process.
 pub const CROWD: &str = "crowd";
@@ -35,10 +34,9 @@ pub enum Profile {
 }
 
 impl Programs {
-    /// Those of `PACKAGES`, and of one package besides.
-    pub async fn build(besides: Option<&str>, profile: Profile) -> Result<Self> {
-        let packages: Vec<&str> = PACKAGES.into_iter().chain(besides).collect();
-        Ok(Self::in_dir(&build(&packages, profile).await?))
+    /// Builds those of `PACKAGES`.
+    pub async fn build(profile: Profile) -> Result<Self> {
+        Ok(Self::in_dir(&build(&PACKAGES, profile).await?))
     }
 
     /// Built already.
@@ -75,4 +73,34 @@ pub async fn build(packages: &[&str], profile: Profile) -> Result<PathBuf> {
         Profile::Debug => "debug",
         Profile::Release => "release",
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Each package with its features, as they are where all these are built together.
+    fn built(arguments: &[&str]) -> BTreeSet<String> {
+        let mut command = cargo::command();
+        let format = ["--prefix", "none", "--format", "{p}: {f}"];
+        command.args(["tree", "--locked", "--offline"]).args(format);
+        let output = command.args(arguments).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let lines = String::from_utf8(output.stdout).unwrap();
+        let lines = lines.lines().map(|line| line.trim_end_matches(" (*)"));
+        lines.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_programs_are_those_that_tests_have_built() {
+        let mut programs = vec!["--edges", "normal,build"];
+        for package in PACKAGES {
+            programs.extend(["-p", package]);
+        }
+        let (programs, tests) = (built(&programs), built(&["--workspace"]));
+        let others: Vec<_> = programs.difference(&tests).collect();
+        assert!(others.is_empty(), "built twice: {others:#?}");
+    }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use xtask::programs::{CROWD, Profile, Programs};
+use xtask::programs::{Profile, Programs};
 
 const BENCH: &str = env!("CARGO_BIN_EXE_bench");
 
@@ -19,7 +19,7 @@ fn bench(arguments: &[&str]) -> (bool, String) {
 #[tokio::test]
 async fn a_row_is_measured_from_end_to_end_and_written_down() {
     // They lie beside the bench: cargo has built the package's own.
-    let programs = Programs::build(Some(CROWD), Profile::Debug)
+    let programs = Programs::build(Profile::Debug)
         .await
         .expect("they build");
     assert_eq!(programs.agent.parent(), Path::new(BENCH).parent());
