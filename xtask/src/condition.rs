@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
+
+/// A look that has not come back so long after the time for it was over never will.
+const STUCK_AFTER: Duration = Duration::from_secs(60);
 
 /// Looks until `look` finds something, and fails with `what` when `patience` has run out or with the error of `look`.
 pub async fn met<T>(
@@ -15,7 +18,10 @@ pub async fn met<T>(
 ) -> Result<T> {
     let deadline = Instant::now() + patience;
     loop {
-        if let Some(found) = look().await? {
+        let Ok(found) = timeout_at(deadline + STUCK_AFTER, look()).await else {
+            bail!("{what}: a look does not come back");
+        };
+        if let Some(found) = found? {
             return Ok(found);
         }
         if Instant::now() >= deadline {
@@ -46,5 +52,14 @@ mod tests {
         });
         let error = never.await.unwrap_err().to_string();
         assert_eq!(error, "the sun at midnight: not within 1 s");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_that_never_comes_back_is_not_waited_for() {
+        let stuck = met("an answer", Duration::from_secs(1), async || {
+            std::future::pending::<Result<Option<()>>>().await
+        });
+        let error = stuck.await.unwrap_err().to_string();
+        assert_eq!(error, "an answer: a look does not come back");
     }
 }

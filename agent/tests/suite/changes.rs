@@ -149,8 +149,11 @@ async fn a_storm_of_patches_is_told_at_most_twice_a_second_and_its_last_state_ar
     let target = Target::rolled_out(&stage, "storm").await;
     let mut listener = Listener::new(&stage).await;
     let begun = Instant::now();
-    let mut patches = 0;
-    while begun.elapsed() < Duration::from_secs(3) {
+    let mut patches: u128 = 0;
+    // Far more than half seconds pass meanwhile, whatever the machine does.
+    while begun.elapsed() < Duration::from_secs(3)
+        || patches <= 2 * begun.elapsed().as_millis() / 500
+    {
         patches += 1;
         let labels = json!({"metadata": {"labels": {"patch": patches.to_string()}}});
         target.patch(labels).await;
@@ -167,7 +170,7 @@ async fn a_storm_of_patches_is_told_at_most_twice_a_second_and_its_last_state_ar
     let halves = begun.elapsed().as_millis() / 500 + 1;
     assert!(told as u128 <= halves, "{told} in {halves} half seconds");
     assert!(
-        patches > told,
+        patches > told as u128,
         "it was a storm: {patches} patches, {told} told"
     );
     agent.left().await;

@@ -37,15 +37,14 @@ async fn a_busy_api_server_is_waited_for_as_long_as_it_asks_and_there_is_time() 
         begun.elapsed()
     );
 
+    // Longer than there is time: it is said without waiting. A machine that pauses is not taken for that.
     faults.set(of_deployments(Fault::too_many_requests(30), Verb::Get));
-    let begun = Instant::now();
-    let fault = stage.ask(&target.rollout()).await.unwrap_err();
-    assert_eq!(fault.code, FaultCode::RateLimited);
-    assert!(
-        begun.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        begun.elapsed()
-    );
+    let fault = condition::met("an answer at once", PATIENCE, async || {
+        let begun = Instant::now();
+        let fault = stage.ask(&target.rollout()).await.unwrap_err();
+        Ok((begun.elapsed() < Duration::from_secs(2)).then_some(fault))
+    });
+    assert_eq!(fault.await.unwrap().code, FaultCode::RateLimited);
     agent.left().await;
 }
 
@@ -85,15 +84,15 @@ async fn a_patch_without_a_clear_answer_leaves_the_outcome_unknown() {
 
     faults.set(of_deployments(Fault::hang(), Verb::Patch));
     let mut request = target.restart(1);
-    request.guard.deadline = Some(Timestamp::now() + SignedDuration::from_secs(1));
-    let begun = Instant::now();
-    let fault = stage.ask(&request).await.unwrap_err();
-    assert_eq!(fault.code, FaultCode::OutcomeUnknown);
-    assert!(
-        begun.elapsed() < Duration::from_secs(3),
-        "{:?}",
-        begun.elapsed()
-    );
+    // On a busy machine the time may be over before the patch is sent, or the answer may come late.
+    let fault = condition::met("an answer at the deadline", PATIENCE, async || {
+        request.guard.deadline = Some(Timestamp::now() + SignedDuration::from_secs(1));
+        let begun = Instant::now();
+        let fault = stage.ask(&request).await.unwrap_err();
+        let in_time = begun.elapsed() < Duration::from_secs(3);
+        Ok((in_time && fault.code != FaultCode::Expired).then_some(fault))
+    });
+    assert_eq!(fault.await.unwrap().code, FaultCode::OutcomeUnknown);
     faults.clear();
 
     faults.set(of_deployments(Fault::status(403), Verb::Patch));
@@ -185,14 +184,14 @@ async fn a_slow_api_server_holds_up_only_those_who_ask_it() {
     // More than the agent takes in hand: the rest is told that it is busy, and nobody is left without an answer.
     let asked = futures::future::join_all((0..100).map(|_| stage.ask(&rollout)));
     let listed = async {
-        let begun = Instant::now();
         for _ in 0..20 {
             stage.ask(&ListDeployments::default()).await.unwrap();
         }
-        begun.elapsed()
+        Instant::now()
     };
-    let (answers, took) = tokio::join!(asked, listed);
-    assert!(took < Duration::from_secs(2), "{took:?}");
+    let answered = async { (asked.await, Instant::now()) };
+    let ((answers, answered), listed) = tokio::join!(answered, listed);
+    assert!(listed < answered, "lists waited for those that hang");
     let codes: Vec<_> = answers
         .into_iter()
         .map(|answer| answer.unwrap_err().code)

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use async_nats::{Message, Subscriber};
+use bus_schema::timing::HEARTBEAT_EVERY;
 use bus_schema::{AgentState, FaultCode, Heartbeat, HeartbeatAck, RollCall, subject};
 use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
@@ -10,7 +11,7 @@ use tokio::time::timeout;
 use xtask::condition;
 
 use crate::deployment::Target;
-use crate::stage::{PATIENCE, Stage};
+use crate::stage::{PATIENCE, Running, Stage};
 
 async fn hear(stage: &Stage) -> Subscriber {
     let heard = stage
@@ -41,53 +42,76 @@ async fn answer(stage: &Stage, message: &Message, ack: &HeartbeatAck) {
         .expect("sent");
 }
 
+/// What a second agent says of itself after its start: the first heartbeat, and the first that knows the cluster.
+struct Start {
+    agent: Running,
+    message: Message,
+    first: Heartbeat,
+    full: Heartbeat,
+    took: Duration,
+}
+
+async fn start(stage: &Stage, heard: &mut Subscriber) -> Start {
+    let (agent, started) = (stage.agent(), Instant::now());
+    let (message, first) = condition::met("the second agent's heartbeat", PATIENCE, async || {
+        let (message, heartbeat) = next(heard).await;
+        Ok((heartbeat.sequence == 1).then_some((message, heartbeat)))
+    })
+    .await
+    .expect("a first heartbeat");
+    let mut heartbeat = first.clone();
+    let full = condition::met("a heartbeat that knows the cluster", PATIENCE, async || {
+        if heartbeat.counts.is_none() {
+            (_, heartbeat) = next(heard).await;
+        }
+        let known = heartbeat.instance == first.instance && heartbeat.counts.is_some();
+        Ok(known.then(|| heartbeat.clone()))
+    });
+    Start {
+        full: full.await.expect("a heartbeat that knows the cluster"),
+        took: started.elapsed(),
+        agent,
+        message,
+        first,
+    }
+}
+
 #[tokio::test]
 async fn the_first_one_comes_at_once_and_the_last_one_on_leaving() {
     let (sim, stage, agent) = Stage::simulated().await;
     let mut heard = hear(&stage).await;
-    let started = Instant::now();
-    let second = stage.agent();
-    let (message, first) = condition::met("the second agent's heartbeat", PATIENCE, async || {
-        let (message, heartbeat) = next(&mut heard).await;
-        Ok((heartbeat.sequence == 1).then_some((message, heartbeat)))
-    })
-    .await
-    .unwrap();
-    assert!(
-        started.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        started.elapsed()
-    );
+    // What was read in the meantime is said at once as well, not with the next one. One of a few agents shows that: a machine that
+    // pauses may make any of them late.
+    let start = condition::met("an agent that is heard at once", PATIENCE, async || {
+        let start = start(&stage, &mut heard).await;
+        if start.took < HEARTBEAT_EVERY - Duration::from_secs(1) {
+            return Ok(Some(start));
+        }
+        start.agent.left().await;
+        Ok(None)
+    });
+    let Start {
+        agent: second,
+        message,
+        first,
+        full,
+        ..
+    } = start.await.unwrap();
     assert_eq!(message.subject.as_str(), subject::heartbeat(&stage.cluster));
     let clock = subject::clock(&stage.cluster, &first.instance);
     assert_eq!(message.reply.unwrap().as_str(), clock);
     assert_eq!(first.state, AgentState::Up);
     assert!(first.verbs.contains(&"restart".to_owned()));
-
-    // What was read in the meantime is said at once, not five seconds later.
-    let mut heartbeat = first.clone();
-    let full = condition::met("a heartbeat that knows the cluster", PATIENCE, async || {
-        if heartbeat.counts.is_none() {
-            (_, heartbeat) = next(&mut heard).await;
-        }
-        let known = heartbeat.instance == first.instance && heartbeat.counts.is_some();
-        Ok(known.then(|| heartbeat.clone()))
-    });
-    let full = full.await.unwrap();
-    assert!(
-        started.elapsed() < Duration::from_secs(4),
-        "{:?}",
-        started.elapsed()
-    );
     assert_eq!(full.cluster_uid, Some(sim.clusters()[0].uid()));
     assert_eq!(full.counts.unwrap().namespaces, 4);
 
     second.left().await;
     let last = condition::met("the last heartbeat", PATIENCE, async || {
         let (_, heartbeat) = next(&mut heard).await;
-        Ok((heartbeat.state == AgentState::Leaving).then_some(heartbeat))
+        let left = heartbeat.state == AgentState::Leaving;
+        Ok((left && heartbeat.instance == first.instance).then_some(()))
     });
-    assert_eq!(last.await.unwrap().instance, first.instance);
+    last.await.unwrap();
     agent.left().await;
 }
 
@@ -96,8 +120,8 @@ async fn a_roll_call_is_answered_at_once() {
     let (_sim, stage, agent) = Stage::simulated().await;
     let mut heard = hear(&stage).await;
     let (_, before) = next(&mut heard).await;
+    let called = Instant::now();
     for _ in 0..5 {
-        let called = Instant::now();
         let call = serde_json::to_vec(&RollCall::default()).unwrap();
         stage
             .client
@@ -105,9 +129,10 @@ async fn a_roll_call_is_answered_at_once() {
             .await
             .unwrap();
         next(&mut heard).await;
-        assert!(called.elapsed() < Duration::from_secs(1));
     }
-    // Six of them in well under five seconds; were they the usual ones, it would be twenty-five.
+    // Were they the usual ones, it would be twenty-five seconds.
+    let took = called.elapsed();
+    assert!(took < 2 * HEARTBEAT_EVERY, "{took:?}");
     let (_, after) = next(&mut heard).await;
     assert!(after.sequence >= before.sequence + 6);
     agent.left().await;
@@ -129,7 +154,7 @@ async fn the_pace_that_an_answer_asks_for_is_kept() {
         next(&mut heard).await;
     }
     assert!(
-        begun.elapsed() < Duration::from_secs(5),
+        begun.elapsed() < 2 * HEARTBEAT_EVERY,
         "{:?}",
         begun.elapsed()
     );

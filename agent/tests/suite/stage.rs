@@ -12,6 +12,7 @@ use bytes::Bytes;
 use k8s_sim::Simulation;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use xtask::condition;
 use xtask::nats_server::NatsServer;
@@ -54,7 +55,9 @@ impl Running {
 
     pub async fn left(self) {
         self.leave();
-        self.task.await.expect("no panic").expect("no error");
+        let ended = timeout(PATIENCE, self.task).await;
+        let ended = ended.expect("the agent ends in time");
+        ended.expect("no panic").expect("no error");
     }
 }
 

@@ -55,13 +55,15 @@ pub async fn a_crash_loop_is_told_with_how_it_ended_until_it_is_mended(stage: &S
         })
     };
     listener.until(stage, "my.app", crashes).await;
-    let rollout = stage.ask(&target.rollout()).await.expect("a rollout");
-    let mut problems = rollout.problems.iter();
+    // Between two crashes it runs.
     let told = |message: &str| message.starts_with("exit 137 (OOMKilled), ");
-    assert!(
-        problems.any(|problem| told(&problem.message)),
-        "{rollout:?}"
-    );
+    condition::met("the problem of the rollout", PATIENCE, async || {
+        let rollout = stage.ask(&target.rollout()).await?;
+        let mut problems = rollout.problems.iter();
+        Ok(problems.any(|problem| told(&problem.message)).then_some(()))
+    })
+    .await
+    .expect("a problem");
 
     target.patch(image("web:2")).await;
     let mended = |line: Option<&DeploymentSummary>| {

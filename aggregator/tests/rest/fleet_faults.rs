@@ -42,18 +42,24 @@ async fn a_stopped_cluster_and_a_silent_one_cost_their_own_rows() {
     assert!(gone["last_seen"].is_string(), "{gone}");
 
     proxy.cut();
-    let begun = Instant::now();
-    let page = stack
-        .service
-        .get("/deployments?timeout=300ms", &token)
-        .await;
-    let took = begun.elapsed();
-    assert!(
-        took >= Duration::from_millis(300) && took < PATIENCE,
-        "{took:?}"
-    );
     let counts =
         json!({"answered": 1, "timed_out": 1, "offline": 1, "refused": 0, "misbehaving": 0});
+    // On a busy machine also the one that is well may take longer.
+    let waited = async |milliseconds: u64| {
+        let begun = Instant::now();
+        let path = format!("/deployments?timeout={milliseconds}ms");
+        let page = stack.service.get(&path, &token).await;
+        let took = begun.elapsed();
+        assert!(
+            took >= Duration::from_millis(milliseconds) && took < PATIENCE,
+            "{took:?}"
+        );
+        page
+    };
+    let mut page = waited(300).await;
+    if page.body["answers"] != counts {
+        page = waited(5_000).await;
+    }
     assert_eq!(page.body["answers"], counts, "{page:?}");
     assert_eq!(
         row(&page, "cluster-b"),

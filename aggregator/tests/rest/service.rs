@@ -22,6 +22,9 @@ use xtask::condition;
 /// How long anything may take before a test fails. Generous: it is not a measure of speed.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// No call takes longer, also where it waits for clusters.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(120);
+
 /// The password of every user of these tests.
 pub const PASSWORD: &str = "a test's password";
 
@@ -141,11 +144,11 @@ impl Service {
         let mut request = request;
         let peer = SocketAddr::from(([127, 0, 0, 1], 9));
         request.extensions_mut().insert(ConnectInfo(peer));
-        self.router
-            .clone()
-            .oneshot(request)
-            .await
-            .expect("the router always answers")
+        let asked = format!("{} {}", request.method(), request.uri());
+        let answer = self.router.clone().oneshot(request);
+        let answer = tokio::time::timeout(ANSWERED_WITHIN, answer).await;
+        let answer = answer.unwrap_or_else(|_| panic!("no answer to {asked}"));
+        answer.expect("the router always answers")
     }
 
     pub async fn get(&self, path: &str, token: &str) -> Answer {
@@ -227,7 +230,9 @@ impl Service {
 impl Answer {
     pub async fn read(response: Response<Body>) -> Self {
         let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.expect("the body is read").to_bytes();
+        let bytes = tokio::time::timeout(ANSWERED_WITHIN, body.collect()).await;
+        let bytes = bytes.unwrap_or_else(|_| panic!("the answer {parts:?} has no end"));
+        let bytes = bytes.expect("the body is read").to_bytes();
         let text = || Value::String(String::from_utf8_lossy(&bytes).into_owned());
         Self {
             status: parts.status,

@@ -12,6 +12,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::service::PATIENCE;
 use crate::watcher::Watcher;
 
 /// As little as the kernel holds for a reader: what it takes is not waited for.
@@ -32,7 +33,8 @@ impl SlowReader {
         // In HTTP/1.0 the rest of the connection is the answer, with nothing between.
         let request = format!("GET {path} HTTP/1.0\r\nauthorization: Bearer {token}\r\n\r\n");
         stream.write_all(request.as_bytes()).await.expect("asked");
-        let head = head(&mut stream).await;
+        let head = tokio::time::timeout(PATIENCE, head(&mut stream)).await;
+        let head = head.expect("a head in time");
         assert!(
             head.contains(" 200 ") && head.contains("text/event-stream"),
             "{head}"

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use xtask::nats_server::NatsServer;
 
-use crate::service::{PASSWORD, Service};
+use crate::service::{PASSWORD, PATIENCE, Service};
 
 pub struct Stack {
     pub nats: NatsServer,
@@ -143,8 +143,9 @@ impl RunningAgent {
     /// Stops it as SIGTERM does.
     pub async fn stop(self) {
         drop(self.stop);
-        self.task
-            .await
+        let ended = tokio::time::timeout(PATIENCE, self.task).await;
+        ended
+            .expect("the agent ends in time")
             .expect("the agent does not panic")
             .expect("the agent ends well");
     }

@@ -91,5 +91,6 @@ async fn a_fleet_is_back_after_the_broker_was_killed_and_nobody_was_called_offli
         "all are back after {took:?}; of {} reads {slow} took more than a second",
         reads.len()
     );
-    assert!(slow * 20 <= reads.len(), "{:?}", reads.last());
+    // One in twenty, and one more: they come one after the other, and the machine may pause.
+    assert!(slow <= 1 + reads.len() / 20, "{:?}", reads.last());
 }
