@@ -7,7 +7,7 @@ mod log;
 mod query;
 mod read;
 mod scale;
-mod suffering;
+mod fault_injection;
 mod target;
 mod watch;
 mod write;
@@ -47,7 +47,7 @@ pub fn router(cluster: Arc<Shared>) -> Router {
         .fallback(resource_request)
         .layer(middleware::from_fn_with_state(
             cluster.clone(),
-            suffering::suffer,
+            fault_injection::inject_faults,
         ))
         .with_state(cluster)
 }

@@ -13,7 +13,7 @@ use crate::shared::Shared;
 use crate::status::Status;
 use crate::verb::Verb;
 
-pub async fn suffer(
+pub async fn inject_faults(
     State(cluster): State<Arc<Shared>>,
     Extract(query): Extract<Query>,
     request: Request,
