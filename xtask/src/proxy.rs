@@ -11,9 +11,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
-mod weather;
+mod link_conditions;
 
-pub use weather::Weather;
+pub use link_conditions::LinkConditions;
 
 const CHUNK: usize = 16 * 1024;
 
@@ -36,15 +36,15 @@ pub struct TcpProxy {
 
 impl TcpProxy {
     pub async fn start(upstream: SocketAddr) -> Result<Self> {
-        Self::in_weather(upstream, Weather::default()).await
+        Self::with_conditions(upstream, LinkConditions::default()).await
     }
 
     /// On a line that is always as bad.
-    pub async fn in_weather(upstream: SocketAddr, weather: Weather) -> Result<Self> {
+    pub async fn with_conditions(upstream: SocketAddr, conditions: LinkConditions) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let (link, state) = watch::channel(Link::Open);
-        let acceptor = tokio::spawn(accept(listener, upstream, weather, state));
+        let acceptor = tokio::spawn(accept(listener, upstream, conditions, state));
         Ok(Self {
             address,
             link,
@@ -81,7 +81,7 @@ impl Drop for TcpProxy {
 async fn accept(
     listener: TcpListener,
     upstream: SocketAddr,
-    weather: Weather,
+    conditions: LinkConditions,
     link: watch::Receiver<Link>,
 ) {
     while let Ok((client, _)) = listener.accept().await {
@@ -89,7 +89,7 @@ async fn accept(
         drop(tokio::spawn(connect(
             client,
             upstream,
-            weather,
+            conditions,
             link.clone(),
         )));
     }
@@ -98,10 +98,10 @@ async fn accept(
 async fn connect(
     client: TcpStream,
     upstream: SocketAddr,
-    weather: Weather,
+    conditions: LinkConditions,
     mut link: watch::Receiver<Link>,
 ) -> io::Result<()> {
-    let both = pass_both(client, upstream, weather, link.clone());
+    let both = pass_both(client, upstream, conditions, link.clone());
     tokio::select! {
         result = both => result,
         // An error here is the end of the proxy.
@@ -112,7 +112,7 @@ async fn connect(
 async fn pass_both(
     client: TcpStream,
     upstream: SocketAddr,
-    weather: Weather,
+    conditions: LinkConditions,
     mut link: watch::Receiver<Link>,
 ) -> io::Result<()> {
     open(&mut link).await?;
@@ -122,8 +122,8 @@ async fn pass_both(
     let (client_reader, client_writer) = client.into_split();
     let (server_reader, server_writer) = server.into_split();
     tokio::try_join!(
-        pass(client_reader, server_writer, weather, link.clone()),
-        pass(server_reader, client_writer, weather, link),
+        pass(client_reader, server_writer, conditions, link.clone()),
+        pass(server_reader, client_writer, conditions, link),
     )?;
     Ok(())
 }
@@ -132,7 +132,7 @@ async fn pass_both(
 async fn pass(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    weather: Weather,
+    conditions: LinkConditions,
     mut link: watch::Receiver<Link>,
 ) -> io::Result<()> {
     let (sender, mut under_way) = mpsc::channel::<(Vec<u8>, Instant)>(UNDER_WAY);
@@ -141,7 +141,7 @@ async fn pass(
         loop {
             let length = from.read(&mut buffer).await?;
             open(&mut link).await?;
-            arrives = weather.arrival(length, arrives);
+            arrives = conditions.arrival(length, arrives);
             // An error is the end of the other half.
             if sender
                 .send((buffer[..length].to_vec(), arrives))
@@ -218,12 +218,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_bad_line_is_slow_and_loses_nothing() {
-        let weather = Weather {
+        let conditions = LinkConditions {
             latency: Duration::from_secs(2),
             bytes_per_second: 32_000,
             stalls: 0.2,
         };
-        let proxy = TcpProxy::in_weather(echo().await, weather).await.unwrap();
+        let proxy = TcpProxy::with_conditions(echo().await, conditions).await.unwrap();
         let stream = TcpStream::connect(proxy.addr()).await.unwrap();
         let (mut reader, mut writer) = stream.into_split();
         let sent: Vec<u8> = (0..96_000_u32).map(|n| n.to_le_bytes()[0]).collect();

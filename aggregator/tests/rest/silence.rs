@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use axum::http::StatusCode;
 use bus_schema::timing::{HEARTBEAT_EVERY, lost_after, stale_after};
 use serde_json::{Value, json};
-use xtask::proxy::{TcpProxy, Weather};
+use xtask::proxy::{TcpProxy, LinkConditions};
 
 use crate::service::Service;
 use crate::stack::Stack;
@@ -101,12 +101,12 @@ async fn a_bus_that_falls_silent_is_noticed_and_no_cluster_is_called_offline() {
 #[tokio::test(flavor = "multi_thread")]
 async fn behind_a_bad_line_a_cluster_is_slow_and_truthful() {
     let mut stack = Stack::start(2).await;
-    let bad = Weather {
+    let bad = LinkConditions {
         latency: Duration::from_secs(1),
         bytes_per_second: 256_000 / 8,
         stalls: 0.2,
     };
-    let proxy = TcpProxy::in_weather(stack.nats.address(), bad)
+    let proxy = TcpProxy::with_conditions(stack.nats.address(), bad)
         .await
         .unwrap();
     let token = stack.service.token("admin").await;

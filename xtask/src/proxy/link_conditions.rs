@@ -9,7 +9,7 @@ const STALL: Duration = Duration::from_secs(1);
 
 /// A line; the default is one that is not noticed.
 #[derive(Clone, Copy, Debug)]
-pub struct Weather {
+pub struct LinkConditions {
     /// From one end to the other.
     pub latency: Duration,
     /// What it carries each way.
@@ -18,7 +18,7 @@ pub struct Weather {
     pub stalls: f64,
 }
 
-impl Default for Weather {
+impl Default for LinkConditions {
     fn default() -> Self {
         Self {
             latency: Duration::ZERO,
@@ -28,7 +28,7 @@ impl Default for Weather {
     }
 }
 
-impl Weather {
+impl LinkConditions {
     /// When so many bytes arrive that are sent now, behind others that arrive at `before`.
     pub(super) fn arrival(&self, bytes: usize, before: Instant) -> Instant {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
