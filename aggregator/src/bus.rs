@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_nats::connection::State;
 use async_nats::{Client, HeaderMap, Message, Request, RequestErrorKind, StatusCode, Subscriber};
-use bus_link::{MovesOn, encoding};
+use bus_link::{LameDuckHandler, encoding};
 use bus_schema::{ClusterName, Fault, subject};
 use bytes::Bytes;
 
@@ -23,7 +23,7 @@ use replies::Replies;
 pub struct Bus {
     client: Client,
     replies: Replies,
-    _moves_on: Arc<MovesOn>,
+    _lame_duck: Arc<LameDuckHandler>,
 }
 
 /// Why a request has no reply.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use async_nats::{Client, ConnectOptions, Event};
-use bus_link::{MovesOn, Servers, is_told_elsewhere};
+use bus_link::{LameDuckHandler, Servers, is_told_elsewhere};
 use bus_schema::{ClusterName, InstanceId};
 use tokio::sync::Notify;
 
@@ -39,7 +39,7 @@ pub struct Connected {
     /// By which it is also made again.
     pub heart_rate: HeartRate,
     /// Kept for as long as the client is used.
-    _moves_on: MovesOn,
+    _lame_duck: LameDuckHandler,
 }
 
 /// What a connection is for.
@@ -97,7 +97,7 @@ pub async fn connect(bus: &Bus, purpose: Purpose, queue: usize) -> Result<Connec
         .await
         .context("no connection to the bus can be made")?;
     Ok(Connected {
-        _moves_on: MovesOn::when(leaving, client.clone()),
+        _lame_duck: LameDuckHandler::spawn(leaving, client.clone()),
         client,
         stands,
         heart_rate: bus.heart_rate.clone(),

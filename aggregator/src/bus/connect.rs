@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_nats::{Auth, AuthError, ConnectOptions, Event};
 use bus_keys::{Credentials, CredentialsError};
-use bus_link::{MovesOn, Servers, is_told_elsewhere};
+use bus_link::{LameDuckHandler, Servers, is_told_elsewhere};
 use tokio::sync::Notify;
 use tracing::{debug, info, warn};
 
@@ -94,11 +94,11 @@ impl Bus {
             url: servers.text().to_owned(),
             source,
         })?;
-        let moves_on = Arc::new(MovesOn::when(leaving, client.clone()));
+        let lame_duck = Arc::new(LameDuckHandler::spawn(leaving, client.clone()));
         Ok(Self {
             client,
             replies: Replies::new(),
-            _moves_on: moves_on,
+            _lame_duck: lame_duck,
         })
     }
 }

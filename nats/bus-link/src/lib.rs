@@ -4,12 +4,12 @@
 mod authority;
 mod clock;
 pub mod encoding;
-mod moving;
+mod lame_duck;
 mod servers;
 mod trouble;
 
 pub use authority::{Authority, AuthorityError};
 pub use clock::{Clock, Moment};
-pub use moving::MovesOn;
+pub use lame_duck::LameDuckHandler;
 pub use servers::{Servers, ServersError};
 pub use trouble::is_told_elsewhere;

@@ -9,17 +9,17 @@ use tokio::task::AbortHandle;
 /// A server that is about to stop leaves it to its clients when they go. While this value lives, they go at once, to another one, if
 /// there is one. It holds the client, so it must not outlive those who use it.
 #[derive(Debug)]
-pub struct MovesOn(AbortHandle);
+pub struct LameDuckHandler(AbortHandle);
 
-impl MovesOn {
+impl LameDuckHandler {
     /// `leaving` is told of each such announcement.
     #[must_use]
-    pub fn when(leaving: Arc<Notify>, client: Client) -> Self {
+    pub fn spawn(leaving: Arc<Notify>, client: Client) -> Self {
         Self(tokio::spawn(move_on(client, leaving)).abort_handle())
     }
 }
 
-impl Drop for MovesOn {
+impl Drop for LameDuckHandler {
     fn drop(&mut self) {
         self.0.abort();
     }
