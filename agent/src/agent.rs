@@ -35,9 +35,9 @@ pub struct Agent {
     clock: Mutex<Clock>,
 }
 
-/// What the heart knows of a heartbeat.
+/// What the heartbeat task puts into a heartbeat.
 #[derive(Debug, Clone, Copy)]
-pub struct Beat {
+pub struct HeartbeatInput {
     /// Whether the process stays.
     pub state: AgentState,
     /// Which one it is, counted from 1.
@@ -131,14 +131,14 @@ impl Agent {
     }
 
     /// What it says of itself unasked.
-    pub fn heartbeat(&self, beat: Beat) -> Heartbeat {
+    pub fn heartbeat(&self, input: HeartbeatInput) -> Heartbeat {
         Heartbeat {
             instance: self.instance.clone(),
-            state: beat.state,
-            sequence: beat.sequence,
-            sent_at: beat.sent_at,
-            every_seconds: Some(beat.every.as_secs()),
-            round_trip_milliseconds: beat
+            state: input.state,
+            sequence: input.sequence,
+            sent_at: input.sent_at,
+            every_seconds: Some(input.every.as_secs()),
+            round_trip_milliseconds: input
                 .round_trip
                 .map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
             changes: Some(self.caches.changes.counted()),

@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::agent::Agent;
 use crate::bus::{
-    Bus, Connected, Credential, Desk, Feed, Heart, HeartRate, Purpose, Renewal, Surveys, connect,
+    Bus, Connected, Credential, Desk, Feed, Heart, HeartbeatInterval, Purpose, Renewal, Surveys, connect,
 };
 use crate::kubernetes::{Access, Kubernetes};
 use crate::log::Streams;
@@ -182,7 +182,7 @@ impl Config {
             credential,
             cluster: self.cluster.clone(),
             instance: instance()?,
-            heart_rate: HeartRate::default(),
+            heartbeat_interval: HeartbeatInterval::default(),
         })
     }
 }

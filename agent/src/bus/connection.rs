@@ -10,7 +10,7 @@ use bus_schema::{ClusterName, InstanceId};
 use tokio::sync::Notify;
 
 use super::credential::{Credential, Refusals};
-use super::heart_rate::HeartRate;
+use super::heartbeat_interval::HeartbeatInterval;
 use crate::jitter;
 
 /// A connection that fell silent is given up after about three of these.
@@ -28,7 +28,7 @@ pub struct Bus {
     pub cluster: ClusterName,
     /// Which agent of the cluster: stands in the connection's name, so that the aggregator learns of its end from the server.
     pub instance: InstanceId,
-    pub heart_rate: HeartRate,
+    pub heartbeat_interval: HeartbeatInterval,
 }
 
 /// A connection, and who is told when it stands.
@@ -37,7 +37,7 @@ pub struct Connected {
     /// Told each time that the connection stands (again).
     pub stands: Arc<Notify>,
     /// By which it is also made again.
-    pub heart_rate: HeartRate,
+    pub heartbeat_interval: HeartbeatInterval,
     /// Kept for as long as the client is used.
     _lame_duck: LameDuckHandler,
 }
@@ -71,7 +71,7 @@ pub async fn connect(bus: &Bus, purpose: Purpose, queue: usize) -> Result<Connec
     };
     let stands = Arc::new(Notify::new());
     let leaving = Arc::new(Notify::new());
-    let heart_rate = bus.heart_rate.clone();
+    let heartbeat_interval = bus.heartbeat_interval.clone();
     let notes = Arc::new(Notes {
         stands: stands.clone(),
         leaving: leaving.clone(),
@@ -87,7 +87,7 @@ pub async fn connect(bus: &Bus, purpose: Purpose, queue: usize) -> Result<Connec
         .subscription_capacity(SUBSCRIPTION_CAPACITY)
         .retry_on_initial_connect()
         .reconnect_delay_callback(move |attempt| {
-            jitter::before_attempt(attempt, heart_rate.spread())
+            jitter::before_attempt(attempt, heartbeat_interval.spread())
         })
         .event_callback(move |event| {
             let notes = notes.clone();
@@ -100,7 +100,7 @@ pub async fn connect(bus: &Bus, purpose: Purpose, queue: usize) -> Result<Connec
         _lame_duck: LameDuckHandler::spawn(leaving, client.clone()),
         client,
         stands,
-        heart_rate: bus.heart_rate.clone(),
+        heartbeat_interval: bus.heartbeat_interval.clone(),
     })
 }
 

@@ -15,8 +15,8 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::{Connected, HeartRate};
-use crate::agent::{Agent, Beat};
+use super::{Connected, HeartbeatInterval};
+use crate::agent::{Agent, HeartbeatInput};
 use crate::jitter;
 
 /// Heartbeats that may still be answered.
@@ -34,7 +34,7 @@ pub struct Heart {
     roll_calls: Subscriber,
     sequence: u64,
     sent: VecDeque<(u64, Moment)>,
-    rate: HeartRate,
+    interval: HeartbeatInterval,
     round_trip: Option<Duration>,
     next: Instant,
 }
@@ -52,7 +52,7 @@ impl Heart {
             agent,
             sequence: 0,
             sent: VecDeque::new(),
-            rate: bus.heart_rate.clone(),
+            interval: bus.heartbeat_interval.clone(),
             round_trip: None,
             next: Instant::now(),
         })
@@ -68,7 +68,7 @@ impl Heart {
                 Some(call) = self.roll_calls.next() => self.called(&call),
                 Some(answer) = self.answers.next() => self.answered(&answer),
                 () = sleep_until(self.next) => {
-                    self.next = Instant::now() + jitter::around(self.rate.every());
+                    self.next = Instant::now() + jitter::around(self.interval.every());
                     self.beat(AgentState::Up).await;
                 }
             }
@@ -87,14 +87,14 @@ impl Heart {
         if self.sent.len() > UNANSWERED {
             self.sent.pop_front();
         }
-        let beat = Beat {
+        let input = HeartbeatInput {
             state,
             sequence: self.sequence,
-            every: self.rate.every(),
+            every: self.interval.every(),
             round_trip: self.round_trip,
             sent_at: now.wall,
         };
-        let heartbeat = self.agent.heartbeat(beat);
+        let heartbeat = self.agent.heartbeat(input);
         let Ok(payload) = serde_json::to_vec(&heartbeat) else {
             tracing::error!("a heartbeat cannot be written");
             return;
@@ -133,13 +133,13 @@ impl Heart {
             self.round_trip = Some(sent.steady.elapsed());
             self.agent.observe_clock(*sent, answer.received_at);
         }
-        self.set_pace(answer.every());
+        self.set_interval(answer.every());
     }
 
-    /// A faster pace holds from now on. A slower one holds after the next heartbeat, which says so: by the last one, it is due.
-    fn set_pace(&mut self, every: Duration) {
-        if every != self.rate.every() {
-            self.rate.set(every);
+    /// A shorter interval holds from now on. A longer one holds after the next heartbeat, which says so: by the last one, it is due.
+    fn set_interval(&mut self, every: Duration) {
+        if every != self.interval.every() {
+            self.interval.set(every);
             self.next = self.next.min(Instant::now() + jitter::around(every));
         }
     }

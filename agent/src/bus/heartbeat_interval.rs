@@ -1,4 +1,4 @@
-//! How often the agent says that it lives. The aggregator asks for a slower pace where clusters are many; then they also come back more
+//! How often the agent sends a heartbeat. The aggregator asks for a longer interval where clusters are many; then they also reconnect more
 //! slowly after a break that is not theirs alone.
 
 use std::sync::Arc;
@@ -7,19 +7,19 @@ use std::time::Duration;
 
 use bus_schema::timing::HEARTBEAT_EVERY;
 
-/// The agent's heart rate, the same for all who hold it.
+/// The interval between heartbeats, shared by all clones.
 #[derive(Debug, Clone)]
-pub struct HeartRate(Arc<AtomicU64>);
+pub struct HeartbeatInterval(Arc<AtomicU64>);
 
-impl Default for HeartRate {
+impl Default for HeartbeatInterval {
     fn default() -> Self {
-        let rate = Self(Arc::default());
-        rate.set(HEARTBEAT_EVERY);
-        rate
+        let interval = Self(Arc::default());
+        interval.set(HEARTBEAT_EVERY);
+        interval
     }
 }
 
-impl HeartRate {
+impl HeartbeatInterval {
     /// How often there is a heartbeat, to the millisecond.
     pub fn every(&self) -> Duration {
         Duration::from_millis(self.0.load(Ordering::Relaxed))
