@@ -16,7 +16,7 @@ mod conditions;
 mod connections;
 mod feed;
 mod follow;
-mod hearing;
+mod bus_liveness;
 mod known;
 mod misbehaviour;
 mod news;
@@ -34,7 +34,7 @@ pub use source::{LastChanges, ListSource};
 pub use view::ClusterView;
 
 use connections::Connections;
-use hearing::Hearing;
+use bus_liveness::BusLiveness;
 use known::Known;
 use misbehaviour::Misbehaviour;
 use saving::Saving;
@@ -103,7 +103,7 @@ pub struct Registry {
     clusters: BTreeMap<ClusterName, Known>,
     labels: Arc<FleetLabels>,
     connections: Connections,
-    hearing: Hearing,
+    bus_liveness: BusLiveness,
     misbehaving_stranger: Option<Misbehaviour>,
 }
 
@@ -113,8 +113,8 @@ const HEARTBEATS_A_SECOND: u64 = 400;
 impl Registry {
     /// Takes over what was kept. What has been heard already is newer and stays.
     pub fn restore(&mut self, cluster: ClusterName, record: Record, now: Moment) {
-        let (mark, saving) = (self.hearing.mark(now.instant), Saving::done(now.instant));
-        let known = || Known::new(record, mark, saving);
+        let (epoch, saving) = (self.bus_liveness.epoch(now.instant), Saving::done(now.instant));
+        let known = || Known::new(record, epoch, saving);
         self.clusters.entry(cluster).or_insert_with(known);
     }
 
@@ -128,7 +128,7 @@ impl Registry {
         if self.connections.is_straggler(&cluster, now) {
             return None;
         }
-        let mark = self.hearing.mark(now.instant);
+        let epoch = self.bus_liveness.epoch(now.instant);
         let known = self.clusters.entry(cluster).or_insert_with(|| {
             let record = Record {
                 cluster_uid: None,
@@ -136,9 +136,9 @@ impl Registry {
                 last_seen: now.wall,
                 heartbeat: heartbeat.clone(),
             };
-            Known::new(record, mark, Saving::default())
+            Known::new(record, epoch, Saving::default())
         });
-        known.observe(heartbeat, mark, now)
+        known.observe(heartbeat, epoch, now)
     }
 
     /// How often each agent should say that it lives, for so many as are known.
@@ -149,20 +149,20 @@ impl Registry {
             .clamp(HEARTBEAT_EVERY, SLOWEST_HEARTBEAT)
     }
 
-    /// Since then nobody can be heard, whoever lives.
-    pub fn deaf_since(&mut self, since: Instant) {
-        self.hearing.deaf_since(since);
+    /// Since then this aggregator is partitioned from the bus, and silence says nothing of agents.
+    pub fn partitioned_since(&mut self, since: Instant) {
+        self.bus_liveness.partitioned_since(since);
     }
 
-    /// Whoever comes back is heard again.
-    pub fn hears_again(&mut self, now: Moment) {
-        self.hearing.hears_again(now.instant);
+    /// The bus answers again: agents have time to come back.
+    pub fn reconnected(&mut self, now: Moment) {
+        self.bus_liveness.reconnected(now.instant);
     }
 
-    /// Whether agents that live would be heard.
+    /// Whether the bus answers, so that silence means something.
     #[must_use]
-    pub fn hears(&self) -> bool {
-        self.hearing.hears()
+    pub fn is_connected(&self) -> bool {
+        self.bus_liveness.is_connected()
     }
 
     /// When the cluster was last heard.
@@ -176,7 +176,7 @@ impl Registry {
     pub fn presence(&self, cluster: &ClusterName, now: Moment) -> Option<Presence> {
         self.clusters
             .get(cluster)
-            .map(|known| known.presence(self.hearing.mark(now.instant)))
+            .map(|known| known.presence(self.bus_liveness.epoch(now.instant)))
     }
 
     /// The uid that the name belongs to.
@@ -195,7 +195,7 @@ impl Registry {
     pub fn is_contested(&self, cluster: &ClusterName, now: Moment) -> bool {
         self.clusters
             .get(cluster)
-            .is_some_and(|known| known.rival(self.hearing.mark(now.instant)).is_some())
+            .is_some_and(|known| known.rival(self.bus_liveness.epoch(now.instant)).is_some())
     }
 
     /// Whether the cluster's agents answer this verb, as far as they have said; an older one may not.
@@ -221,8 +221,8 @@ impl Registry {
     #[must_use]
     pub fn view(&self, cluster: &ClusterName, now: Moment) -> Option<ClusterView> {
         let known = self.clusters.get(cluster)?;
-        let mark = self.hearing.mark(now.instant);
-        Some(known.view(cluster.clone(), self.labels.of(cluster), (mark, now.wall)))
+        let epoch = self.bus_liveness.epoch(now.instant);
+        Some(known.view(cluster.clone(), self.labels.of(cluster), (epoch, now.wall)))
     }
 }
 

@@ -6,11 +6,11 @@ use bus_schema::timing::CLOCK_SKEW_SHOWN;
 use bus_schema::{Condition, ConditionType};
 use jiff::Timestamp;
 
-use super::hearing::Mark;
+use super::bus_liveness::LivenessEpoch;
 use super::known::{Heard, Known};
 
 impl Known {
-    pub(super) fn conditions(&self, now: Mark, wall: Timestamp) -> Vec<Condition> {
+    pub(super) fn conditions(&self, now: LivenessEpoch, wall: Timestamp) -> Vec<Condition> {
         let mut conditions = self.reported(now);
         let misbehaviour = self.misbehaviour.as_ref();
         conditions.extend(misbehaviour.and_then(|it| it.condition(now.at)));
@@ -20,7 +20,7 @@ impl Known {
     }
 
     /// What the agents that are heard say themselves, each kind once; or what was last said.
-    fn reported(&self, now: Mark) -> Vec<Condition> {
+    fn reported(&self, now: LivenessEpoch) -> Vec<Condition> {
         let mut reported = BTreeMap::new();
         for heard in self.alive(now) {
             for condition in &heard.heartbeat.conditions {
@@ -35,7 +35,7 @@ impl Known {
         reported.into_values().collect()
     }
 
-    fn clock_skew(&self, now: Mark, wall: Timestamp) -> Option<Condition> {
+    fn clock_skew(&self, now: LivenessEpoch, wall: Timestamp) -> Option<Condition> {
         let certain =
             |heard: &&Heard| heard.ahead.unsigned_abs() > CLOCK_SKEW_SHOWN + heard.delay();
         let skews = self.alive(now).filter(certain).map(|heard| heard.ahead);
@@ -56,7 +56,7 @@ impl Known {
         })
     }
 
-    fn identity_conflict(&self, now: Mark, wall: Timestamp) -> Option<Condition> {
+    fn identity_conflict(&self, now: LivenessEpoch, wall: Timestamp) -> Option<Condition> {
         let claimed = self.rival(now)?.cluster_uid.as_deref();
         let claimed = claimed.unwrap_or("unknown");
         Some(Condition {

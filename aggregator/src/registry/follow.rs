@@ -4,12 +4,12 @@
 use bus_schema::ConditionType;
 
 use super::feed::{Followed, Gap};
-use super::hearing::Mark;
+use super::bus_liveness::LivenessEpoch;
 use super::known::{Heard, Known};
 
 impl Known {
     /// Follows whom it is right to follow now.
-    pub(super) fn follow(&mut self, now: Mark) -> Option<Gap> {
+    pub(super) fn follow(&mut self, now: LivenessEpoch) -> Option<Gap> {
         let stays = self.feed.followed.as_ref().and_then(|followed| {
             let mut alive = self.alive(now);
             alive.find(|heard| heard.heartbeat.instance == followed.instance)

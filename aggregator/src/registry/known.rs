@@ -8,7 +8,7 @@ use bus_schema::{AgentState, ClusterName, ConditionType, Heartbeat, InstanceId};
 use jiff::{SignedDuration, Timestamp};
 
 use super::feed::Feed;
-use super::hearing::Mark;
+use super::bus_liveness::LivenessEpoch;
 use super::misbehaviour::{Misbehaviour, note};
 use super::saving::Saving;
 use super::shown::Shown;
@@ -21,7 +21,7 @@ pub struct Known {
     pub record: Record,
     pub instances: BTreeMap<InstanceId, Heard>,
     /// When the record was read or first made; nothing can be overdue before.
-    pub known_since: Mark,
+    pub known_since: LivenessEpoch,
     pub last_heard: Option<Instant>,
     pub saving: Saving,
     pub misbehaviour: Option<Misbehaviour>,
@@ -32,7 +32,7 @@ pub struct Known {
 #[derive(Debug)]
 pub struct Heard {
     pub heartbeat: Heartbeat,
-    pub mark: Mark,
+    pub epoch: LivenessEpoch,
     /// How far the agent's clock is ahead of ours, network delay included.
     pub ahead: SignedDuration,
 }
@@ -45,7 +45,7 @@ const CROWDED: &str = "claims to be its thirty-third or a later one, and is pass
 
 impl Known {
     /// Of which nothing but this has been heard.
-    pub fn new(record: Record, known_since: Mark, saving: Saving) -> Self {
+    pub fn new(record: Record, known_since: LivenessEpoch, saving: Saving) -> Self {
         Self {
             record,
             instances: BTreeMap::new(),
@@ -58,9 +58,9 @@ impl Known {
         }
     }
 
-    pub fn observe(&mut self, heartbeat: Heartbeat, mark: Mark, now: Moment) -> Option<Record> {
-        let before = self.presence(mark);
-        self.instances.retain(|_, heard| !heard.is_lost(mark));
+    pub fn observe(&mut self, heartbeat: Heartbeat, epoch: LivenessEpoch, now: Moment) -> Option<Record> {
+        let before = self.presence(epoch);
+        self.instances.retain(|_, heard| !heard.is_lost(epoch));
         if self.record.cluster_uid.is_none() {
             self.record.cluster_uid.clone_from(&heartbeat.cluster_uid);
         }
@@ -79,13 +79,13 @@ impl Known {
         }
         let ahead = heartbeat.sent_at.duration_since(now.wall);
         let heard = Heard {
-            mark,
+            epoch,
             ahead,
             heartbeat,
         };
         self.instances
             .insert(heard.heartbeat.instance.clone(), heard);
-        let changed = other_facts || self.presence(mark) != before;
+        let changed = other_facts || self.presence(epoch) != before;
         self.saving
             .is_due(changed, now.instant)
             .then(|| self.record.clone())
@@ -99,20 +99,20 @@ impl Known {
     }
 
     /// Instances that are heard and belong to the cluster.
-    pub fn alive(&self, now: Mark) -> impl Iterator<Item = &Heard> {
+    pub fn alive(&self, now: LivenessEpoch) -> impl Iterator<Item = &Heard> {
         self.instances
             .values()
             .filter(move |heard| heard.stays(now) && !self.is_rival(&heard.heartbeat))
     }
 
-    pub fn rival(&self, now: Mark) -> Option<&Heartbeat> {
+    pub fn rival(&self, now: LivenessEpoch) -> Option<&Heartbeat> {
         let staying = self.instances.values().filter(|heard| heard.stays(now));
         staying
             .map(|heard| &heard.heartbeat)
             .find(|heartbeat| self.is_rival(heartbeat))
     }
 
-    pub fn presence(&self, now: Mark) -> Presence {
+    pub fn presence(&self, now: LivenessEpoch) -> Presence {
         let mut alive = self.alive(now).peekable();
         if alive.peek().is_none() {
             // Known from before this aggregator's start, and its agents have not had the time to say that they live.
@@ -124,7 +124,7 @@ impl Known {
                 Presence::Offline
             };
         }
-        if alive.any(|heard| now.age(heard.mark) < stale_after(heard.heartbeat.every())) {
+        if alive.any(|heard| now.age(heard.epoch) < stale_after(heard.heartbeat.every())) {
             return Presence::Online;
         }
         Presence::Stale
@@ -134,7 +134,7 @@ impl Known {
         &self,
         cluster: ClusterName,
         labels: &Labels,
-        (now, wall): (Mark, Timestamp),
+        (now, wall): (LivenessEpoch, Timestamp),
     ) -> ClusterView {
         let heartbeat = &self.record.heartbeat;
         let age_seconds = match self.last_heard {
@@ -170,11 +170,11 @@ impl Heard {
             .min(SLOWEST_HEARTBEAT)
     }
 
-    pub fn is_lost(&self, now: Mark) -> bool {
-        now.silence(self.mark) >= lost_after(self.heartbeat.every())
+    pub fn is_lost(&self, now: LivenessEpoch) -> bool {
+        now.silence(self.epoch) >= lost_after(self.heartbeat.every())
     }
 
-    pub fn stays(&self, now: Mark) -> bool {
+    pub fn stays(&self, now: LivenessEpoch) -> bool {
         self.heartbeat.state == AgentState::Up && !self.is_lost(now)
     }
 }

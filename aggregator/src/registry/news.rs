@@ -5,7 +5,7 @@ use bus_schema::{ClusterName, Condition, ConditionType};
 use jiff::Timestamp;
 
 use super::feed::Gap;
-use super::hearing::Mark;
+use super::bus_liveness::LivenessEpoch;
 use super::known::Known;
 use super::view::of_part;
 use super::{ClusterView, Moment, Registry};
@@ -30,19 +30,19 @@ pub enum News {
 impl Registry {
     /// What is new about a cluster.
     pub fn look(&mut self, cluster: &ClusterName, now: Moment, mut tell: impl FnMut(News)) {
-        let mark = self.hearing.mark(now.instant);
+        let epoch = self.bus_liveness.epoch(now.instant);
         if let Some(known) = self.clusters.get_mut(cluster) {
             let labels = self.labels.of(cluster);
-            known.look((cluster, labels), (mark, now.wall), &mut tell);
+            known.look((cluster, labels), (epoch, now.wall), &mut tell);
         }
     }
 
     /// What is new about any.
     pub fn look_at_all(&mut self, now: Moment, mut tell: impl FnMut(News)) {
-        let mark = self.hearing.mark(now.instant);
+        let epoch = self.bus_liveness.epoch(now.instant);
         for (cluster, known) in &mut self.clusters {
             let labels = self.labels.of(cluster);
-            known.look((cluster, labels), (mark, now.wall), &mut tell);
+            known.look((cluster, labels), (epoch, now.wall), &mut tell);
         }
     }
 }
@@ -51,7 +51,7 @@ impl Known {
     fn look(
         &mut self,
         (cluster, labels): (&ClusterName, &Labels),
-        (now, wall): (Mark, Timestamp),
+        (now, wall): (LivenessEpoch, Timestamp),
         tell: &mut impl FnMut(News),
     ) {
         let mut shown = std::mem::take(&mut self.shown);
@@ -87,7 +87,7 @@ impl Known {
     }
 
     /// But for ages, counts and conditions. Compares without making a view: it is asked for every heartbeat.
-    fn looks_like(&self, view: &ClusterView, labels: &Labels, now: Mark) -> bool {
+    fn looks_like(&self, view: &ClusterView, labels: &Labels, now: LivenessEpoch) -> bool {
         let heartbeat = &self.record.heartbeat;
         view.labels == *labels
             && view.presence == self.presence(now)

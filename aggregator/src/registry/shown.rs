@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::hearing::Mark;
+use super::bus_liveness::LivenessEpoch;
 use super::view::ClusterView;
 use super::window::{Limit, Window};
 
@@ -28,7 +28,7 @@ pub(super) struct Last {
 
 impl Last {
     /// Whether it is to be shown now; `same` compares with what was shown last.
-    pub fn is_due(&mut self, now: Mark, same: impl FnOnce(&ClusterView) -> bool) -> bool {
+    pub fn is_due(&mut self, now: LivenessEpoch, same: impl FnOnce(&ClusterView) -> bool) -> bool {
         !self.view.as_deref().is_some_and(same) && self.times.take(1, SHOWN, now.at)
     }
 }

@@ -24,12 +24,12 @@ impl Registry {
     #[must_use]
     pub fn source(&self, cluster: &ClusterName, now: Moment) -> Option<ListSource> {
         let known = self.clusters.get(cluster)?;
-        let mark = self.hearing.mark(now.instant);
-        if known.presence(mark) != Presence::Online || known.rival(mark).is_some() {
+        let epoch = self.bus_liveness.epoch(now.instant);
+        if known.presence(epoch) != Presence::Online || known.rival(epoch).is_some() {
             return None;
         }
         known.record.heartbeat.counts.as_ref()?;
-        let told = known.alive(mark).map(|heard| {
+        let told = known.alive(epoch).map(|heard| {
             let heartbeat = &heard.heartbeat;
             Some((heartbeat.instance.clone(), heartbeat.changes?))
         });

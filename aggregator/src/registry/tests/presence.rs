@@ -153,12 +153,12 @@ fn whoever_cannot_be_heard_is_stale_and_not_offline() {
         [&gone, &late, &lost].map(|name| registry.presence(name, at(seconds)).expect("known"))
     };
     use Presence::{Offline, Online, Stale};
-    assert!(registry.hears());
-    registry.deaf_since(at(22).instant);
-    registry.deaf_since(at(50).instant);
-    assert!(!registry.hears());
+    assert!(registry.is_connected());
+    registry.partitioned_since(at(22).instant);
+    registry.partitioned_since(at(50).instant);
+    assert!(!registry.is_connected());
     assert_eq!(presence(&registry, 60), [Offline, Stale, Stale]);
-    registry.hears_again(at(80));
+    registry.reconnected(at(80));
     assert_eq!(presence(&registry, 109), [Offline, Stale, Stale]);
     beat(&mut registry, &late, 109);
     assert_eq!(presence(&registry, 109), [Offline, Online, Stale]);

@@ -18,27 +18,27 @@ const AGAIN_AFTER: Duration = Duration::from_millis(250);
 /// How long an answer may take. With [`EVERY`], a bus that has fallen silent is found out after six seconds at most.
 const WITHIN: Duration = Duration::from_secs(4);
 
-/// Asks the bus for ever.
+/// Probes the bus until the program ends.
 pub async fn watch_link(fleet: Arc<Fleet>) {
     let mut answered = Instant::now();
     loop {
-        let heard = fleet.registry().hears();
-        let (answers, hears) =
+        let connected = fleet.registry().is_connected();
+        let (answers, receives) =
             tokio::join!(fleet.bus.answers(WITHIN), fleet.unasked.answers(WITHIN));
         fleet.bus_answers.store(answers, Ordering::Relaxed);
-        if answers && hears {
+        if answers && receives {
             answered = Instant::now();
-            if !heard {
+            if !connected {
                 info!("the bus answers again");
-                fleet.registry_mut().hears_again(Moment::now());
+                fleet.registry_mut().reconnected(Moment::now());
                 fleet.call_the_roll().await;
             }
             tokio::time::sleep(EVERY).await;
         } else {
-            if heard {
+            if connected {
                 warn!("the bus does not answer; the silence of clusters says nothing now");
             }
-            fleet.registry_mut().deaf_since(answered);
+            fleet.registry_mut().partitioned_since(answered);
             tokio::time::sleep(AGAIN_AFTER).await;
         }
     }

@@ -1,14 +1,14 @@
-//! Whether silence means anything. While we are cut off from the bus ourselves, all clusters are silent and none of them is lost: that
+//! Whether silence means anything. While this aggregator is partitioned from the bus, all clusters are silent and none of them is lost: that
 //! time, and the time that agents may take to come back after it, does not count.
 
 use std::time::{Duration, Instant};
 
 use bus_schema::timing::BACK_WITHIN;
 
-/// How long nobody could be heard.
+/// For how long this aggregator has been partitioned from the bus.
 #[derive(Debug, Default)]
-pub(super) struct Hearing {
-    /// In earlier breaks.
+pub(super) struct BusLiveness {
+    /// In earlier partitions.
     before: Duration,
     last: Option<Break>,
 }
@@ -20,39 +20,39 @@ struct Break {
     until: Option<Instant>,
 }
 
-/// A moment, and for how long nobody could be heard before it.
+/// A moment, and the time spent partitioned before it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Mark {
+pub(super) struct LivenessEpoch {
     pub at: Instant,
-    deaf: Duration,
+    partitioned: Duration,
 }
 
-impl Hearing {
-    pub fn mark(&self, at: Instant) -> Mark {
-        let deaf = self.before
+impl BusLiveness {
+    pub fn epoch(&self, at: Instant) -> LivenessEpoch {
+        let partitioned = self.before
             + self
                 .last
                 .as_ref()
                 .map_or(Duration::ZERO, |gap| gap.length(at));
-        Mark { at, deaf }
+        LivenessEpoch { at, partitioned }
     }
 
-    pub fn hears(&self) -> bool {
+    pub fn is_connected(&self) -> bool {
         self.last.as_ref().is_none_or(|gap| gap.until.is_some())
     }
 
-    pub fn deaf_since(&mut self, since: Instant) {
-        if !self.hears() {
+    pub fn partitioned_since(&mut self, since: Instant) {
+        if !self.is_connected() {
             return;
         }
-        self.before = self.mark(since).deaf;
+        self.before = self.epoch(since).partitioned;
         self.last = Some(Break {
             from: since,
             until: None,
         });
     }
 
-    pub fn hears_again(&mut self, now: Instant) {
+    pub fn reconnected(&mut self, now: Instant) {
         if let Some(gap) = &mut self.last {
             gap.until.get_or_insert(now);
         }
@@ -68,7 +68,7 @@ impl Break {
     }
 }
 
-impl Mark {
+impl LivenessEpoch {
     /// How long ago something was heard.
     pub fn age(self, heard: Self) -> Duration {
         self.at.saturating_duration_since(heard.at)
@@ -77,6 +77,6 @@ impl Mark {
     /// For how long of that it would have been heard again.
     pub fn silence(self, heard: Self) -> Duration {
         self.age(heard)
-            .saturating_sub(self.deaf.saturating_sub(heard.deaf))
+            .saturating_sub(self.partitioned.saturating_sub(heard.partitioned))
     }
 }
