@@ -1,6 +1,6 @@
 //! Pages of an ordered list: where one starts, and how it is filled. Pure.
 
-use bus_schema::page::{Room, take};
+use bus_schema::page::{PageBudget, take};
 use bus_schema::{Fault, PAGE_BYTES, Page};
 
 /// The fault for a `continue` that no list gave out.
@@ -16,11 +16,11 @@ pub fn fill<T>(
     bytes: impl Fn(&T) -> usize,
     cursor: impl Fn(&T) -> String,
 ) -> Page<T> {
-    let room = Room {
+    let budget = PageBudget {
         items: limit,
         bytes: PAGE_BYTES,
     };
-    let (items, more) = take(items, room, bytes);
+    let (items, more) = take(items, budget, bytes);
     let next = items.last().filter(|_| more).map(cursor);
     Page {
         next,

@@ -78,7 +78,7 @@ pub struct Fleet {
     /// How much each user has changed.
     changes: Attempts,
     answers: Answers,
-    answer_room: survey::Room,
+    answer_memory: survey::MemoryBudget,
     /// Whoever changes the registry tells it what is new.
     watch: Arc<Hub>,
     /// None where clusters can neither be let in nor locked out.
@@ -107,7 +107,7 @@ impl Fleet {
             registry: RwLock::default(),
             changes: Attempts::default(),
             answers: Answers::new(),
-            answer_room: survey::Room::of(survey::ALL_ANSWERS_BYTES),
+            answer_memory: survey::MemoryBudget::of(survey::ALL_ANSWERS_BYTES),
             watch: Arc::default(),
             doorkeeper: None,
         }

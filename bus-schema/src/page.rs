@@ -52,26 +52,26 @@ pub fn limit(asked: Option<u32>) -> Result<usize, Fault> {
     Err(Fault::in_field("limit", why))
 }
 
-/// How much a page holds.
+/// How much a page may hold.
 #[derive(Debug, Clone, Copy)]
-pub struct Room {
+pub struct PageBudget {
     /// Items.
     pub items: usize,
     /// Bytes of their JSON.
     pub bytes: usize,
 }
 
-/// Takes items, which come in the list's order, until there is no more room; whether any were left. One item is always taken, so
+/// Takes items, which come in the list's order, until the budget is spent; whether any were left. One item is always taken, so
 /// that every page gets further.
 pub fn take<T>(
     items: impl IntoIterator<Item = T>,
-    room: Room,
+    budget: PageBudget,
     bytes: impl Fn(&T) -> usize,
 ) -> (Vec<T>, bool) {
     let (mut taken, mut used) = (Vec::new(), 0);
     for item in items {
         used += bytes(&item) + 1;
-        let full = taken.len() >= room.items || used > room.bytes;
+        let full = taken.len() >= budget.items || used > budget.bytes;
         if full && !taken.is_empty() {
             return (taken, true);
         }

@@ -3,7 +3,7 @@
 
 mod count;
 
-use crate::page::{self, Room};
+use crate::page::{self, PageBudget};
 use crate::{
     ClusterName, Fault, Filter, Listed, PAGE_BYTES, Pattern, Place, PlaceRef, Sort,
     SurveyDeployments, Totals,
@@ -18,7 +18,7 @@ pub struct Share<'a> {
     filter: Filter,
     sort: Sort,
     after: Option<Place>,
-    room: Room,
+    budget: PageBudget,
     count_images: bool,
     count_names: bool,
 }
@@ -48,7 +48,7 @@ impl<'a> Share<'a> {
             return Ok(None);
         }
         let bytes = usize::try_from(survey.bytes).unwrap_or(PAGE_BYTES);
-        let room = Room {
+        let budget = PageBudget {
             items: page::limit(Some(survey.limit))?,
             bytes: bytes.min(PAGE_BYTES),
         };
@@ -58,7 +58,7 @@ impl<'a> Share<'a> {
             filter: Filter::new(survey.filter.clone())?,
             sort: survey.sort,
             after: survey.after.clone(),
-            room,
+            budget,
             count_images: survey.count_images,
             count_names: survey.count_names,
         }))
@@ -71,14 +71,14 @@ impl<'a> Share<'a> {
         deployments: impl Iterator<Item = ((&'e str, &'e str), L)>,
     ) -> Found<'e, L> {
         let (count, found) = self.look_through(deployments);
-        let (taken, more) = page::take(self.in_order(found), self.room, |(_, l)| l.bytes());
+        let (taken, more) = page::take(self.in_order(found), self.budget, |(_, l)| l.bytes());
         Found {
             items: taken
                 .into_iter()
                 .map(|(_, deployment)| deployment)
                 .collect(),
             more,
-            totals: count.totals(self.room.bytes),
+            totals: count.totals(self.budget.bytes),
         }
     }
 
@@ -136,9 +136,9 @@ impl<'a> Share<'a> {
     /// As many of the first as there may be room for, and one more. The others need not be put in order.
     fn in_order<'e, L>(&self, mut found: Vec<Placed<'e, L>>) -> Vec<Placed<'e, L>> {
         let compare = |a: &Placed<'_, L>, b: &Placed<'_, L>| self.sort.compare(a.0, b.0);
-        if found.len() > self.room.items + 1 {
-            found.select_nth_unstable_by(self.room.items, compare);
-            found.truncate(self.room.items + 1);
+        if found.len() > self.budget.items + 1 {
+            found.select_nth_unstable_by(self.budget.items, compare);
+            found.truncate(self.budget.items + 1);
         }
         found.sort_unstable_by(compare);
         found

@@ -22,7 +22,7 @@ mod names;
 mod numbers;
 mod page;
 mod poll;
-mod room;
+mod memory_budget;
 mod totals;
 mod wire;
 
@@ -33,7 +33,7 @@ pub use page::{
 
 use AnswerState::{Offline, Refused};
 use poll::Poll;
-pub(super) use room::Room;
+pub(super) use memory_budget::MemoryBudget;
 
 /// What all answers to one question may take together.
 const ANSWER_BYTES: usize = 32 * 1024 * 1024;

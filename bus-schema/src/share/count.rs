@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use foldhash::fast::RandomState;
 
-use crate::page::{self, Room};
+use crate::page::{self, PageBudget};
 use crate::{Health, ImageCounts, Listed, NameCount, Totals};
 
 /// A count that is under way.
@@ -89,7 +89,7 @@ fn named(
             (a_health, a, a_images).cmp(&(b_health, b, b_images))
         },
     );
-    let room = Room {
+    let budget = PageBudget {
         items: usize::MAX,
         bytes,
     };
@@ -102,7 +102,7 @@ fn named(
                 deployments,
             },
         );
-    let (named, _) = page::take(counts, room, |count| {
+    let (named, _) = page::take(counts, budget, |count| {
         let images = count.images.iter().map(|image| image.len() + 3);
         LINE_BYTES + count.deployment_name.len() + images.sum::<usize>()
     });

@@ -4,7 +4,7 @@ use bus_schema::{ClusterName, Listed as _, Share, SurveyDeployments, Totals};
 use jiff::Timestamp;
 
 use super::merge::{Item, Part, Shown};
-use super::room::Taken;
+use super::memory_budget::MemoryPermit;
 use crate::fleet::Fleet;
 use crate::fleet_deployment::FleetDeployment;
 use crate::inventory::Kept;
@@ -17,7 +17,7 @@ pub struct KnownShare {
     pub as_of: Timestamp,
     pub stale_seconds: u64,
     pub truncated: bool,
-    pub room: Taken,
+    pub permit: MemoryPermit,
 }
 
 impl Fleet {
@@ -43,7 +43,7 @@ impl Fleet {
         };
         let found = share.take_from(known.deployments());
         let bytes = found.items.iter().map(|kept| kept.bytes()).sum();
-        let Some(room) = self.answer_room.take(bytes) else {
+        let Some(permit) = self.answer_memory.acquire(bytes) else {
             return Err("the aggregator has too many answers in hand; try again".to_owned());
         };
         let as_of = unchanged_until.map_or(kept.as_of, |until| until.max(kept.as_of));
@@ -70,7 +70,7 @@ impl Fleet {
             as_of,
             stale_seconds,
             truncated: kept.truncated,
-            room,
+            permit,
         }))
     }
 }

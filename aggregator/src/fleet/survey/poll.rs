@@ -90,7 +90,7 @@ impl<'a> Poll<'a> {
                 begun: Instant::now(),
                 images: Images::new(query.count_images),
                 names: Names::default(),
-                rooms: Vec::new(),
+                permits: Vec::new(),
             },
         }
     }
@@ -181,7 +181,7 @@ impl<'a> Poll<'a> {
                 away.deployments = Some(share.totals.deployments);
                 away.truncated = share.truncated.then_some(true);
                 row.share = Some((share.part, self.reader.count(share.totals)));
-                self.reader.rooms.push(share.room);
+                self.reader.permits.push(share.permit);
             }
             Err(detail) => {
                 tracing::debug!(%cluster, detail, "what was last known of a cluster is left out");

@@ -60,7 +60,7 @@ impl Poll<'_> {
         let mut parts = Vec::new();
         for cluster in away {
             let share = fleet.known_share(&cluster, &more).await.ok()??;
-            self.reader.rooms.push(share.room);
+            self.reader.permits.push(share.permit);
             parts.push((cluster, share.part));
         }
         if !there.is_empty() {

@@ -1,4 +1,4 @@
-//! Reads the answers to a question, and holds the room that they take.
+//! Reads the answers to a question, and holds the memory that they take.
 
 use async_nats::Message;
 use bus_link::encoding;
@@ -10,7 +10,7 @@ use super::super::merge::Part;
 use super::super::names::Names;
 use super::super::page::AnswerState::{Misbehaving, Refused, TimedOut};
 use super::super::page::{AnswerState, ClusterAnswer};
-use super::super::room::Taken;
+use super::super::memory_budget::MemoryPermit;
 use super::super::totals::{Counted, Images};
 use crate::bus::fault_in;
 use crate::fleet::Fleet;
@@ -29,7 +29,7 @@ pub struct Reader<'a> {
     pub begun: Instant,
     pub images: Images,
     pub names: Names,
-    pub rooms: Vec<Taken>,
+    pub permits: Vec<MemoryPermit>,
 }
 
 /// A cluster's share as it was read.
@@ -56,7 +56,7 @@ impl Reader<'_> {
         }
         let unpacked = encoding::unpack(message.payload.clone(), message.headers.as_ref());
         let payload = unpacked.map_err(|error| self.passed_over(cluster, &error.to_string()))?;
-        let Some(room) = self.fleet.answer_room.take(payload.len()) else {
+        let Some(permit) = self.fleet.answer_memory.acquire(payload.len()) else {
             return Err(Refused {
                 code: ProblemCode::RateLimited,
                 detail: "the aggregator has too many answers in hand; try again".to_owned(),
@@ -64,7 +64,7 @@ impl Reader<'_> {
         };
         let answer = inspect::read(&payload, survey, cluster, self.grants);
         let answer = answer.map_err(|detail| self.passed_over(cluster, &detail))?;
-        self.rooms.push(room);
+        self.permits.push(permit);
         Ok(Read {
             part: answer.part,
             counted: self.count(answer.totals),
