@@ -8,7 +8,7 @@ mod discovery;
 mod endpoint;
 mod heartbeat_interval;
 mod heartbeat;
-pub mod outlet;
+pub mod publisher;
 mod permits;
 mod renewal;
 mod reply;

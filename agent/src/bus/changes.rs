@@ -6,7 +6,7 @@ use async_nats::Client;
 use async_nats::connection::State;
 use bus_schema::{DeploymentChanges, GoneDeployment, Listed, subject};
 
-use super::outlet;
+use super::publisher;
 use crate::agent::Agent;
 use crate::cache::{Item, split};
 
@@ -91,7 +91,7 @@ impl Feed {
         if self.client.connection_state() != State::Connected {
             return;
         }
-        outlet::send(&self.client, &self.subject, &message, "changes").await;
+        publisher::publish(&self.client, &self.subject, &message, "changes").await;
     }
 }
 

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::buffer::Buffer;
 use super::lines::TEXT;
-use crate::bus::outlet;
+use crate::bus::publisher;
 
 /// Lines and bytes of one chunk.
 const CHUNK_LINES: usize = 500;
@@ -86,6 +86,6 @@ impl Sender {
             not_followed: taken.not_followed,
             end,
         };
-        outlet::send(&self.client, &self.subject, &chunk, "a chunk of a log").await;
+        publisher::publish(&self.client, &self.subject, &chunk, "a chunk of a log").await;
     }
 }

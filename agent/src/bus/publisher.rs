@@ -11,7 +11,7 @@ const SEND_WITHIN: Duration = Duration::from_secs(5);
 
 /// Publishes `message`, which is `what`, and waits until it is on its way. A failure is logged: the numbers of a stream's messages show
 /// what is missing.
-pub async fn send(client: &Client, subject: &str, message: &impl Serialize, what: &str) {
+pub async fn publish(client: &Client, subject: &str, message: &impl Serialize, what: &str) {
     let Ok(payload) = serde_json::to_vec(message) else {
         tracing::error!(what, "it cannot be written");
         return;
