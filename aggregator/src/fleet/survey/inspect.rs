@@ -27,7 +27,7 @@ pub struct Answer<'a> {
 
 /// A [`bus_schema::verb::DeploymentSummary`], borrowed: of most of those that come nothing is kept but their places.
 #[derive(Deserialize)]
-struct Glance<'a> {
+struct Probe<'a> {
     namespace: Namespace,
     deployment_name: WorkloadName,
     health: Health,
@@ -71,7 +71,7 @@ pub fn read<'a>(
         let bytes = payload.len();
         return Err(format!("it has {bytes} bytes, and {room} were asked for"));
     }
-    let item = |written| glance_at(payload, written, survey.sort);
+    let item = |written| probe(payload, written, survey.sort);
     let items = answer.items.into_iter().map(item);
     let mut items: Vec<Item> = items.collect::<Result<_, _>>().map_err(unreadable)?;
     let foreign = items.iter().any(|item| {
@@ -100,12 +100,12 @@ pub fn read<'a>(
     })
 }
 
-fn glance_at(payload: &Bytes, written: &RawValue, sort: Sort) -> serde_json::Result<Item> {
-    let glance: Glance<'_> = serde_json::from_str(written.get())?;
+fn probe(payload: &Bytes, written: &RawValue, sort: Sort) -> serde_json::Result<Item> {
+    let found: Probe<'_> = serde_json::from_str(written.get())?;
     Ok(Item {
-        rank: sort.rank(glance.health, glance.created_at, glance.restarted_at),
-        namespace: glance.namespace,
-        deployment_name: glance.deployment_name,
+        rank: sort.rank(found.health, found.created_at, found.restarted_at),
+        namespace: found.namespace,
+        deployment_name: found.deployment_name,
         shown: Shown::Now(payload.slice_ref(written.get().as_bytes())),
     })
 }
