@@ -95,7 +95,7 @@ async fn start(options: &Options, data: &DataDir) -> Result<(Fleet, Announcement
         false => Profile::Debug,
     };
     let size = options.size();
-    let is_crowd = options.kubeconfig.is_none() && size.is_crowd();
+    let in_one_process = options.kubeconfig.is_none() && size.in_one_process();
     let programs = Programs::build(profile).await?;
     let ui = tokio::task::spawn_blocking(build_ui).await??;
     if options.kubeconfig.is_none() {
@@ -106,13 +106,13 @@ async fn start(options: &Options, data: &DataDir) -> Result<(Fleet, Announcement
     let mut fleet = Fleet::start_bus(options.nats, data).await?;
     let clusters = match &options.kubeconfig {
         Some(kubeconfig) => clusters::real(kubeconfig, &options.context)?,
-        None if is_crowd => fleet.start_crowd(&programs, size, data).await?,
+        None if in_one_process => fleet.start_load_agents(&programs, size, data).await?,
         None => fleet.start_simulator(&programs, size, data).await?,
     };
     let account = account::create(&programs.aggregator, data).await?;
     let http = fleet.start_aggregator(&programs, options.http, &account, ui.as_deref(), data)?;
     let session = fleet.sign_in(http, &account).await?;
-    if !is_crowd {
+    if !in_one_process {
         fleet
             .start_agents(&programs, &clusters, &session, data)
             .await?;

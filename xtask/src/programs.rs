@@ -17,14 +17,14 @@ pub struct Programs {
     pub agent: PathBuf,
     pub aggregator: PathBuf,
     pub simulator: PathBuf,
-    pub crowd: PathBuf,
+    pub load_agents: PathBuf,
 }
 
 /// Their packages. Always built together, so that their dependencies have the same features each time and are built once.
-pub const PACKAGES: [&str; 4] = ["agent", "aggregator", "k8s-sim", CROWD];
+pub const PACKAGES: [&str; 4] = ["agent", "aggregator", "k8s-sim", LOAD_AGENTS];
 
 /// Many clusters with their agents in one process.
-pub const CROWD: &str = "crowd";
+pub const LOAD_AGENTS: &str = "load-agents";
 
 /// How cargo builds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl Programs {
             agent: dir.join("agent"),
             aggregator: dir.join("aggregator"),
             simulator: dir.join("k8s-sim"),
-            crowd: dir.join(CROWD),
+            load_agents: dir.join(LOAD_AGENTS),
         }
     }
 }

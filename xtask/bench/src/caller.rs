@@ -126,7 +126,7 @@ impl Bare {
     }
 }
 
-/// A question to all clusters of the crowd, each of which answers with so many bytes.
+/// A question to all simulated clusters, each of which answers with so many bytes.
 pub struct Scatter {
     client: Client,
     answers: Subscriber,

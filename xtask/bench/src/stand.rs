@@ -23,7 +23,7 @@ use crate::caller::Http;
 mod clusters;
 mod log;
 
-pub use clusters::{Api, Crowd};
+pub use clusters::{Api, LoadAgents};
 
 const READY_WITHIN: Duration = Duration::from_secs(180);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);

@@ -27,7 +27,7 @@ const MOST_AGENTS: u32 = 20;
 
 impl Size {
     /// Whether all clusters and their agents run in one process.
-    pub fn is_crowd(self) -> bool {
+    pub fn in_one_process(self) -> bool {
         self.clusters > MOST_AGENTS
     }
 

@@ -73,7 +73,7 @@ impl Fleet {
     }
 
     /// Simulated clusters with their agents, all in one process, which signs their credentials itself.
-    pub async fn start_crowd(
+    pub async fn start_load_agents(
         &mut self,
         programs: &Programs,
         size: Size,
@@ -82,7 +82,7 @@ impl Fleet {
         data.remove("kubeconfig")?;
         let (kubeconfig, creds) = (data.file("kubeconfig"), data.file(enrolment::DIR));
         fs::create_dir_all(&creds)?;
-        let mut command = Command::new(&programs.crowd);
+        let mut command = Command::new(&programs.load_agents);
         command
             .args(["--clusters", &size.clusters.to_string()])
             .args(["--namespaces", &size.namespaces.to_string()])
@@ -94,8 +94,8 @@ impl Fleet {
             .arg(creds)
             .arg("--kubeconfig-out")
             .arg(&kubeconfig);
-        let crowd = start("agents", command, data)?;
-        self.simulated(crowd, &kubeconfig, size.ready_within())
+        let agents = start("agents", command, data)?;
+        self.simulated(agents, &kubeconfig, size.ready_within())
             .await
     }
 

@@ -14,7 +14,7 @@ use crate::memory::resident;
 use crate::options::Options;
 use crate::round::{Contestant, Rounds};
 use crate::row::{Row, Target};
-use crate::stand::{Crowd, Stand};
+use crate::stand::{LoadAgents, Stand};
 
 /// A person's pace, many of them.
 const A_SECOND: f64 = 4.0;
@@ -36,13 +36,13 @@ pub async fn rows(options: &Options, stand: &mut Stand) -> Result<Vec<Row>> {
         deployments,
         ..
     } = *options;
-    let crowd = Crowd {
+    let load_agents = LoadAgents {
         clusters,
         deployments,
         listens: false,
         scatter: true,
     };
-    stand.crowd(crowd).await?;
+    stand.load_agents(load_agents).await?;
     stand.online(clusters).await?;
     sleep(SETTLES_WITHIN).await;
     let known = resident(stand.aggregator.pid())?;

@@ -12,7 +12,7 @@ use crate::caller::{Ask, Http};
 use crate::load::{Latencies, at_rate};
 use crate::options::Options;
 use crate::row::{Row, Target};
-use crate::stand::{Crowd, Stand};
+use crate::stand::{LoadAgents, Stand};
 
 const READS_A_SECOND: f64 = 20.0;
 const READS_AT_A_TIME: Duration = Duration::from_millis(500);
@@ -28,13 +28,13 @@ const HEARD_WITHIN: Duration = Duration::from_secs(2);
 
 pub async fn rows(options: &Options, stand: &mut Stand) -> Result<Vec<Row>> {
     let clusters = options.connections;
-    let crowd = Crowd {
+    let load_agents = LoadAgents {
         clusters,
         deployments: 1,
         listens: false,
         scatter: false,
     };
-    stand.crowd(crowd).await?;
+    stand.load_agents(load_agents).await?;
     stand.online(clusters).await?;
     sleep(SETTLES_WITHIN).await;
     let names = Shown::look(&mut stand.caller().await?).await?.names;

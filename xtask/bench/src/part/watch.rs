@@ -17,7 +17,7 @@ use crate::caller::{Ask, Http};
 use crate::load::Latencies;
 use crate::options::Options;
 use crate::row::{Row, Target};
-use crate::stand::{Crowd, Stand};
+use crate::stand::{LoadAgents, Stand};
 
 const A_SECOND: f64 = 50.0;
 
@@ -35,13 +35,13 @@ struct Place {
 
 pub async fn rows(options: &Options, stand: &mut Stand) -> Result<Vec<Row>> {
     let clusters = options.clusters;
-    let crowd = Crowd {
+    let load_agents = LoadAgents {
         clusters,
         deployments: options.deployments,
         listens: true,
         scatter: false,
     };
-    let apis = stand.crowd(crowd).await?;
+    let apis = stand.load_agents(load_agents).await?;
     stand.online(clusters).await?;
     let addresses: HashMap<String, SocketAddr> = apis
         .into_iter()

@@ -1,4 +1,4 @@
-//! How clusters join: each with its API server and its agent as programs of their own, or a crowd of them in one.
+//! How clusters join: each with its API server and its agent as programs of their own, or all of them in one, the load agents.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use xtask::process::Process;
 
 use super::{READY_WITHIN, Stand, spawn};
 
-/// Of each cluster of a crowd.
+/// Of each cluster of the load agents.
 const NAMESPACES: usize = 5;
 
 /// The API server of a simulated cluster.
@@ -23,9 +23,9 @@ pub struct Api {
     kubeconfig: PathBuf,
 }
 
-/// What a crowd is.
+/// What the load agents simulate.
 #[derive(Debug, Clone, Copy)]
-pub struct Crowd {
+pub struct LoadAgents {
     pub clusters: usize,
     pub deployments: usize,
     /// Whether their API servers can be reached from outside of the process.
@@ -70,26 +70,26 @@ impl Stand {
     }
 
     /// Starts many clusters with their agents in one process; not all of them are online yet.
-    pub async fn crowd(&mut self, crowd: Crowd) -> Result<Vec<Api>> {
+    pub async fn load_agents(&mut self, fleet: LoadAgents) -> Result<Vec<Api>> {
         let (creds, kubeconfig) = (self.file("creds"), self.file("kubeconfig"));
         fs::create_dir_all(&creds)?;
         let text = |path: PathBuf| path.to_string_lossy().into_owned();
         let mut arguments = vec![
-            ("--clusters", crowd.clusters.to_string()),
+            ("--clusters", fleet.clusters.to_string()),
             ("--namespaces", NAMESPACES.to_string()),
-            ("--deployments", crowd.deployments.to_string()),
+            ("--deployments", fleet.deployments.to_string()),
             ("--nats-url", self.bus.url()),
             ("--bus-keys", text(self.bus.keys().aggregator_dir())),
             ("--creds", text(creds)),
             ("--healthy", true.to_string()),
-            ("--scatter", crowd.scatter.to_string()),
+            ("--scatter", fleet.scatter.to_string()),
         ];
-        if crowd.listens {
+        if fleet.listens {
             arguments.push(("--kubeconfig-out", text(kubeconfig.clone())));
         }
-        let process = self.start_own("crowd", &arguments)?;
-        if crowd.listens {
-            return self.written(process, kubeconfig, crowd.clusters).await;
+        let process = self.start_own("load-agents", &arguments)?;
+        if fleet.listens {
+            return self.written(process, kubeconfig, fleet.clusters).await;
         }
         self.clusters.push(process);
         Ok(Vec::new())
