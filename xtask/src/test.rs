@@ -32,12 +32,18 @@ pub fn run(options: &Options) -> Result<()> {
     let environment = Environment::prepare(options, &mut skipped, &reports)?;
     let mut tests = cargo::command();
     tests.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
+    tests.env("RUST_TEST_THREADS", threads()?.to_string());
     steps.run("Rust tests", environment.given_to(&mut tests))?;
     test_ui(&mut skipped, &mut steps)?;
     test_in_browser(options, &environment, &mut skipped, &mut steps)?;
     skipped.add_reports(&reports)?;
     skipped.print();
     steps.verdict()
+}
+
+/// How many tests run side by side: they wait for heartbeats and rollouts most of the time.
+fn threads() -> Result<usize> {
+    Ok(3 * std::thread::available_parallelism()?.get())
 }
 
 /// What was not tested, and why.
