@@ -14,7 +14,7 @@ mod renewal;
 mod reply;
 mod reply_subject;
 mod service;
-mod survey;
+mod fleet_query;
 
 pub use changes::Feed;
 pub use connection::{Bus, Connected, Purpose, connect};
@@ -23,4 +23,4 @@ pub use heartbeat_interval::HeartbeatInterval;
 pub use heartbeat::Heart;
 pub use renewal::Renewal;
 pub use service::Desk;
-pub use survey::Surveys;
+pub use fleet_query::FleetQueries;

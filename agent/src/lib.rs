@@ -16,7 +16,7 @@ mod pod_trouble;
 mod rollout;
 mod run;
 pub mod shutdown;
-mod survey;
+mod fleet_query;
 mod token_store;
 mod verb;
 

@@ -9,7 +9,7 @@ use async_nats::Client;
 use async_nats::connection::State;
 use bus_link::Servers;
 use bus_schema::timing::DRAIN_WITHIN;
-use bus_schema::{ClusterName, InstanceId, SurveyDeployments};
+use bus_schema::{ClusterName, InstanceId, FleetQueryRequest};
 use kube::Api;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::agent::Agent;
 use crate::bus::{
-    Bus, Connected, Credential, Desk, Feed, Heart, HeartbeatInterval, Purpose, Renewal, Surveys, connect,
+    Bus, Connected, Credential, Desk, Feed, Heart, HeartbeatInterval, Purpose, Renewal, FleetQueries, connect,
 };
 use crate::kubernetes::{Access, Kubernetes};
 use crate::log::Streams;
@@ -75,7 +75,7 @@ pub struct Running {
     connected: Connected,
     agent: Arc<Agent>,
     desk: Desk,
-    surveys: Surveys,
+    fleet_queries: FleetQueries,
     heart: JoinHandle<()>,
     beating: CancellationToken,
     background: TaskTracker,
@@ -103,7 +103,7 @@ impl Running {
         let (stop, background) = (CancellationToken::new(), TaskTracker::new());
         agent.caches.keep(&agent.kubernetes, &background, &stop);
         let desk = Desk::open(connected.client.clone(), agent.clone(), routes).await?;
-        let surveys = Surveys::open(connected.client.clone(), agent.clone()).await?;
+        let fleet_queries = FleetQueries::open(connected.client.clone(), agent.clone()).await?;
         let heart = Heart::new(&connected, agent.clone()).await?;
         let feed = Feed::new(connected.client.clone(), agent.clone());
         background.spawn(stop.clone().run_until_cancelled_owned(feed.run()));
@@ -117,7 +117,7 @@ impl Running {
             connected,
             agent,
             desk,
-            surveys,
+            fleet_queries,
             beating,
             background,
             stop,
@@ -137,7 +137,7 @@ impl Running {
         // A log that is followed never ends by itself; its reader may go to another agent of the cluster at once.
         tokio::join!(self.agent.streams.close(), sleep(LINGER));
         let within = DRAIN_WITHIN - LINGER - FLUSH_WITHIN;
-        tokio::join!(self.desk.close(within), self.surveys.close(within));
+        tokio::join!(self.desk.close(within), self.fleet_queries.close(within));
         self.stop.cancel();
         self.background.close();
         self.background.wait().await;
@@ -191,7 +191,7 @@ impl Config {
 fn verbs() -> Vec<String> {
     let routes = routes();
     let verbs = routes.iter().map(|route| route.verb.name);
-    let verbs = verbs.chain([SurveyDeployments::VERB, SurveyDeployments::BY_NAME]);
+    let verbs = verbs.chain([FleetQueryRequest::VERB, FleetQueryRequest::BY_NAME]);
     verbs.map(str::to_owned).collect()
 }
 

@@ -38,7 +38,7 @@ mod presence;
 mod rate_limit;
 mod relay;
 mod renew;
-mod survey;
+mod query;
 mod text;
 
 pub use answers::hear_answers;
@@ -52,7 +52,7 @@ pub use mutate::Done;
 pub use presence::watch_presence;
 pub use relay::Relayed;
 pub use renew::renew_credentials;
-pub use survey::{
+pub use query::{
     AnswerCounts, AnswerState, ClusterAnswer, DeploymentGroup, DeploymentVersion, FleetGroups,
     FleetImage, FleetPage, FleetQuery, FleetTotals,
 };
@@ -78,7 +78,7 @@ pub struct Fleet {
     /// How much each user has changed.
     changes: Attempts,
     answers: Answers,
-    answer_memory: survey::MemoryBudget,
+    answer_memory: query::MemoryBudget,
     /// Whoever changes the registry tells it what is new.
     watch: Arc<Hub>,
     /// None where clusters can neither be let in nor locked out.
@@ -107,7 +107,7 @@ impl Fleet {
             registry: RwLock::default(),
             changes: Attempts::default(),
             answers: Answers::new(),
-            answer_memory: survey::MemoryBudget::of(survey::ALL_ANSWERS_BYTES),
+            answer_memory: query::MemoryBudget::of(query::ALL_ANSWERS_BYTES),
             watch: Arc::default(),
             doorkeeper: None,
         }

@@ -1,4 +1,4 @@
-//! Which deployments a list or a survey shows: the same in an agent's cache and in what is kept of a cluster.
+//! Which deployments a list or a fleet query shows: the same in an agent's cache and in what is kept of a cluster.
 
 use jiff::Timestamp;
 

@@ -23,7 +23,7 @@ mod selector;
 mod share;
 mod sort;
 pub mod subject;
-mod survey;
+mod fleet_query;
 pub mod timing;
 pub mod verb;
 mod workload;
@@ -52,8 +52,8 @@ pub use request::{
 pub use selector::{Selector, SelectorError};
 pub use share::{Found, Share};
 pub use sort::{Order, Place, PlaceRef, Sort, SortBy, SortError};
-pub use survey::{
-    AnswerId, DeploymentFilter, ImageCounts, NameCount, Scope, SurveyDeployments, Surveyed, Totals,
+pub use fleet_query::{
+    AnswerId, DeploymentFilter, ImageCounts, NameCount, Scope, FleetQueryRequest, FleetQueryResponse, Totals,
 };
 pub use verb::VERBS;
 pub use workload::{WorkloadKind, WorkloadRef, WorkloadRefError};

@@ -1,4 +1,4 @@
-//! Names with wildcards: where grants hold, and which clusters and namespaces a survey is about.
+//! Names with wildcards: where grants hold, and which clusters and namespaces a fleet query is about.
 
 use std::str::FromStr;
 

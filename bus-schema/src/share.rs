@@ -1,4 +1,4 @@
-//! A cluster's share in a survey of all: what may be shown and is looked for, counted, and its first items in the order that was asked
+//! A cluster's share in a fleet query: what may be shown and is looked for, counted, and its first items in the order that was asked
 //! for. An agent answers with it from its cache, the aggregator from what it keeps of a cluster that is away.
 
 mod count;
@@ -6,11 +6,11 @@ mod count;
 use crate::page::{self, PageBudget};
 use crate::{
     ClusterName, Fault, Filter, Listed, PAGE_BYTES, Pattern, Place, PlaceRef, Sort,
-    SurveyDeployments, Totals,
+    FleetQueryRequest, Totals,
 };
 use count::Count;
 
-/// What a survey asks of one cluster.
+/// What a fleet query asks of one cluster.
 #[derive(Debug)]
 pub struct Share<'a> {
     cluster: &'a ClusterName,
@@ -41,26 +41,26 @@ impl<'a> Share<'a> {
     /// `None` where the cluster is not meant or may show nothing.
     ///
     /// # Errors
-    /// [`crate::FaultCode::InvalidRequest`] with the field of the survey that is wrong.
-    pub fn of(cluster: &'a ClusterName, survey: &SurveyDeployments) -> Result<Option<Self>, Fault> {
-        let shown: Vec<Pattern> = survey.shown(cluster).cloned().collect();
-        if shown.is_empty() || !survey.means(cluster) {
+    /// [`crate::FaultCode::InvalidRequest`] with the field of the request that is wrong.
+    pub fn of(cluster: &'a ClusterName, request: &FleetQueryRequest) -> Result<Option<Self>, Fault> {
+        let shown: Vec<Pattern> = request.shown(cluster).cloned().collect();
+        if shown.is_empty() || !request.means(cluster) {
             return Ok(None);
         }
-        let bytes = usize::try_from(survey.bytes).unwrap_or(PAGE_BYTES);
+        let bytes = usize::try_from(request.bytes).unwrap_or(PAGE_BYTES);
         let budget = PageBudget {
-            items: page::limit(Some(survey.limit))?,
+            items: page::limit(Some(request.limit))?,
             bytes: bytes.min(PAGE_BYTES),
         };
         Ok(Some(Self {
             cluster,
             shown,
-            filter: Filter::new(survey.filter.clone())?,
-            sort: survey.sort,
-            after: survey.after.clone(),
+            filter: Filter::new(request.filter.clone())?,
+            sort: request.sort,
+            after: request.after.clone(),
             budget,
-            count_images: survey.count_images,
-            count_names: survey.count_names,
+            count_images: request.count_images,
+            count_names: request.count_names,
         }))
     }
 

@@ -1,4 +1,4 @@
-//! The order in which a survey lists deployments, the same in every agent and in the aggregator. It is total, so that a page can
+//! The order in which a fleet query lists deployments, the same in every agent and in the aggregator. It is total, so that a page can
 //! begin behind any place in it, also one whose deployment is gone.
 
 use std::cmp::Ordering;
@@ -51,7 +51,7 @@ pub struct Sort {
 )]
 pub struct SortError;
 
-/// Where a deployment stands in the order of a survey, by itself or borrowed.
+/// Where a deployment stands in the order of a fleet query, by itself or borrowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Place<D = WorkloadName, C = ClusterName, N = Namespace> {
     /// What it is ordered by, as a number; see [`Sort::rank`].

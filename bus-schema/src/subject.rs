@@ -23,8 +23,8 @@ pub const ROLL_CALL: &str = "fleet.roll-call";
 /// Nobody listens here: that the server says so shows that the way to it and back is open.
 pub const NOBODY: &str = "fleet.nobody";
 
-/// Asks every cluster for deployments: `fleet.deployments`, a [`crate::SurveyDeployments`].
-pub const SURVEY_DEPLOYMENTS: &str = "fleet.deployments";
+/// Asks every cluster for deployments: `fleet.deployments`, a [`crate::FleetQueryRequest`].
+pub const FLEET_QUERY: &str = "fleet.deployments";
 
 /// The first token of every person's inboxes; the only one beside `agent.<name>` under which an agent may publish.
 pub const INBOX: &str = "_INBOX";

@@ -8,7 +8,7 @@ import { eventually, signIn, startDemo } from './demo.js';
 import { confirmRestart, find, goTo, openByKeyboard } from './keyboard.js';
 import { openUi } from './ui.js';
 
-/** A survey of the whole fleet, and all that it leads to, by programs that are not optimised. */
+/** A query of the whole fleet, and all that it leads to, by programs that are not optimised. */
 const WITHIN = 180_000;
 
 let demo;

@@ -1,4 +1,4 @@
-//! What surveys look at, of all deployments, close together in memory. A survey looks at each of them: in the index, where every name,
+//! What fleet queries look at, of all deployments, close together in memory. A fleet query looks at each of them: in the index, where every name,
 //! image and entry lies somewhere else, most of its time is spent waiting for memory.
 
 use std::collections::HashMap;

@@ -22,7 +22,7 @@ mod restart;
 mod rights;
 mod share;
 mod stage;
-mod survey;
+mod fleet_query;
 mod tls;
 mod trouble;
 mod watches;

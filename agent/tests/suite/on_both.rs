@@ -46,11 +46,11 @@ scenarios! {
     changes:
         what_is_created_changed_and_deleted_is_told,
         what_does_not_show_in_a_list_is_not_told,;
-    survey:
-        a_survey_shows_and_counts_what_is_allowed_and_looked_for_and_nothing_else,
+    fleet_query:
+        a_fleet_query_shows_and_counts_what_is_allowed_and_looked_for_and_nothing_else,
         a_cluster_that_is_not_meant_or_may_show_nothing_is_silent,
         pages_in_every_order_show_each_deployment_once,
-        a_question_that_is_not_understood_is_refused_where_its_asker_listens,
+        a_question_that_is_not_understood_is_refused_where_its_requester_listens,
         two_agents_of_a_cluster_answer_once,;
     trouble:
         a_crash_loop_is_told_with_how_it_ended_until_it_is_mended,

@@ -157,7 +157,7 @@ pub async fn hear_answers(fleet: Arc<Fleet>) {
                 }
                 None => tokio::time::sleep(TRY_AGAIN_AFTER).await,
             }
-            warn!("no answers to surveys are received; trying again");
+            warn!("no responses to fleet queries are received; trying again");
             answers = fleet.listen_for_answers().await;
         }
     });

@@ -296,7 +296,7 @@ async fn what_an_agent_shows_of_namespaces_that_the_caller_may_not_see_is_left_o
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_the_bus_a_survey_fails_at_once() {
+async fn without_the_bus_a_fleet_query_fails_at_once() {
     let mut stack = Stack::start(1).await;
     let token = stack.service.token("viewer").await;
     stack.nats.kill().await.unwrap();
@@ -317,6 +317,6 @@ async fn without_the_bus_a_survey_fails_at_once() {
     };
     stack
         .service
-        .until("the survey is answered again", back)
+        .until("the fleet query is answered again", back)
         .await;
 }

@@ -180,8 +180,8 @@ async fn a_flood_of_changes_and_answers_of_one_cluster_touches_no_other() {
                 .expect("a question")
         }
     );
-    let survey: Value = serde_json::from_slice(&question.payload).expect("JSON");
-    let id = |field: &str| survey["answer"][field].as_str().expect("an id").to_owned();
+    let request: Value = serde_json::from_slice(&question.payload).expect("JSON");
+    let id = |field: &str| request["answer"][field].as_str().expect("an id").to_owned();
     let answer = format!("agent.flooder.answer.{}.{}", id("asker"), id("question"));
     let flood = Flood::start(
         &stack,

@@ -2,7 +2,7 @@
 
 use async_nats::{Client, ConnectOptions, HeaderMap, Message, Subscriber};
 use bus_schema::timing::HEARTBEAT_EVERY;
-use bus_schema::{AnswerId, SurveyDeployments, subject};
+use bus_schema::{AnswerId, FleetQueryRequest, subject};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ impl Impostor {
         let client = options.connect(stack.nats.url()).await;
         let client = client.expect("a connection");
         // Before the first heartbeat: who knows of it can be sure that it hears what it is asked.
-        let questions = client.subscribe(subject::SURVEY_DEPLOYMENTS).await;
+        let questions = client.subscribe(subject::FLEET_QUERY).await;
         let heartbeat = heartbeat(name, "up", verbs).to_string();
         let (beats, subject) = (client.clone(), format!("agent.{name}.heartbeat"));
         let beating = tokio::spawn(async move {
@@ -116,9 +116,9 @@ impl Impostor {
 
     /// Answers this question.
     pub async fn answer(&self, question: &Message, answer: String) {
-        let survey: SurveyDeployments =
+        let request: FleetQueryRequest =
             serde_json::from_slice(&question.payload).expect("a question");
-        let AnswerId { asker, question } = survey.answer;
+        let AnswerId { asker, question } = request.answer;
         self.say(&format!("answer.{asker}.{question}"), answer)
             .await;
     }
@@ -129,11 +129,11 @@ impl Impostor {
             (self.questions(), self.client.clone(), self.name.clone());
         Running(tokio::spawn(async move {
             while let Some(question) = questions.next().await {
-                let survey: SurveyDeployments =
+                let request: FleetQueryRequest =
                     serde_json::from_slice(&question.payload).expect("a question");
                 let name = name.parse().expect("a name");
                 for answer in &answers {
-                    let to = subject::answer(&name, &survey.answer);
+                    let to = subject::answer(&name, &request.answer);
                     let said = client.publish(to, answer.clone().into()).await;
                     said.expect("a connection");
                 }
@@ -168,9 +168,9 @@ impl Impostor {
             (self.questions(), self.client.clone(), self.name.clone());
         Running(tokio::spawn(async move {
             while let Some(question) = questions.next().await {
-                let survey: SurveyDeployments =
+                let request: FleetQueryRequest =
                     serde_json::from_slice(&question.payload).expect("a question");
-                let to = subject::answer(&name.parse().expect("a name"), &survey.answer);
+                let to = subject::answer(&name.parse().expect("a name"), &request.answer);
                 let mut headers = HeaderMap::new();
                 headers.insert("Nats-Service-Error", "no");
                 headers.insert("Nats-Service-Error-Code", "503");

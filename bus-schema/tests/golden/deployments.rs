@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bus_schema::verb::{DeploymentSummary, ListDeployments};
 use bus_schema::{
     AnswerId, DeploymentChanges, DeploymentFilter, GoneDeployment, Health, ImageCounts, NameCount,
-    Page, Place, Scope, SurveyDeployments, Surveyed, Totals,
+    Page, Place, Scope, FleetQueryRequest, FleetQueryResponse, Totals,
 };
 
 use crate::{golden, name};
@@ -75,7 +75,7 @@ fn fleet_deployments() {
     let namespaces = vec![name("pay"), name("shop-*")];
     golden(
         "fleet.deployments.request",
-        &SurveyDeployments {
+        &FleetQueryRequest {
             answer: AnswerId {
                 asker: name("a5k1"),
                 question: name("q9x2"),
@@ -108,7 +108,7 @@ fn fleet_deployments() {
     );
     golden(
         "fleet.deployments.reply",
-        &Surveyed {
+        &FleetQueryResponse {
             items: vec![deployment()],
             more: true,
             totals: Totals {

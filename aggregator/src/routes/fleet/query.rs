@@ -1,4 +1,4 @@
-//! The query of a survey, read strictly: what is wrong is answered with its field and the position in it.
+//! The query of a fleet query, read strictly: what is wrong is answered with its field and the position in it.
 
 use std::borrow::Cow;
 use std::time::Duration;

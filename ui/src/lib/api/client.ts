@@ -9,7 +9,7 @@ import { send } from './send';
 
 export type Schemas = components['schemas'];
 
-/** A survey may take 30 s, and a call has the server's own limit of 60 s. */
+/** A query of the fleet may take 30 s, and a call has the server's own limit of 60 s. */
 const ANSWER_WITHIN = 65_000;
 
 export const api = createClient<paths>({

@@ -108,7 +108,7 @@ async fn ensure_whole(stand: &mut Stand, ask: &Ask, clusters: usize) -> Result<(
 /// Looks on while the query is asked once; some clusters may be asked more than once for it.
 async fn traffic(stand: &mut Stand, ask: &Ask, clusters: usize) -> Result<Traffic> {
     let onlooker: Client = stand.onlooker().await?;
-    let mut questions = onlooker.subscribe(subject::SURVEY_DEPLOYMENTS).await?;
+    let mut questions = onlooker.subscribe(subject::FLEET_QUERY).await?;
     let mut answers = onlooker.subscribe("agent.*.answer.>").await?;
     round_trip(&onlooker).await?;
     stand.caller().await?.call(ask).await?;

@@ -1,6 +1,6 @@
-//! A cluster's share in a survey of all, answered from the caches; Kubernetes is not asked.
+//! A cluster's share in a fleet query, answered from the caches; Kubernetes is not asked.
 
-use bus_schema::{ClusterName, Fault, Share, SurveyDeployments, Surveyed};
+use bus_schema::{ClusterName, Fault, Share, FleetQueryRequest, FleetQueryResponse};
 
 use crate::cache::{Caches, Item, Line};
 use crate::verb::payload;
@@ -9,9 +9,9 @@ use crate::verb::payload;
 pub fn deployments(
     caches: &Caches,
     cluster: &ClusterName,
-    survey: &SurveyDeployments,
+    request: &FleetQueryRequest,
 ) -> Option<Result<Vec<u8>, Fault>> {
-    match Share::of(cluster, survey) {
+    match Share::of(cluster, request) {
         Ok(share) => share.map(|share| answer(caches, &share)),
         Err(fault) => Some(Err(fault)),
     }
@@ -21,7 +21,7 @@ fn answer(caches: &Caches, share: &Share<'_>) -> Result<Vec<u8>, Fault> {
     caches.ready()?;
     let deployments = caches.snapshot();
     let found = share.take_from(deployments.lines());
-    payload::write(&Surveyed {
+    payload::write(&FleetQueryResponse {
         items: found
             .items
             .into_iter()

@@ -1,6 +1,6 @@
 //! The share of a cluster that is away: found in what is kept of it, by the same rules by which its agent would have found it.
 
-use bus_schema::{ClusterName, Listed as _, Share, SurveyDeployments, Totals};
+use bus_schema::{ClusterName, Listed as _, Share, FleetQueryRequest, Totals};
 use jiff::Timestamp;
 
 use super::merge::{Item, Part, Shown};
@@ -25,7 +25,7 @@ impl Fleet {
     pub(super) async fn known_share(
         &self,
         cluster: &ClusterName,
-        survey: &SurveyDeployments,
+        request: &FleetQueryRequest,
     ) -> Result<Option<KnownShare>, String> {
         let (kept, unchanged_until) = {
             let registry = self.registry();
@@ -37,7 +37,7 @@ impl Fleet {
         };
         let known = self.inventory.read(cluster, &kept).await;
         let known = known.map_err(|error| error.to_string())?;
-        let share = Share::of(cluster, survey).map_err(|fault| fault.message)?;
+        let share = Share::of(cluster, request).map_err(|fault| fault.message)?;
         let Some(share) = share else {
             return Ok(None);
         };
@@ -53,7 +53,7 @@ impl Fleet {
             let summary = &kept.summary;
             let shown = FleetDeployment::last_known(cluster.clone(), summary, as_of, stale_seconds);
             Item {
-                rank: survey
+                rank: request
                     .sort
                     .rank(kept.health(), summary.created_at, summary.restarted_at),
                 namespace: summary.namespace.clone(),

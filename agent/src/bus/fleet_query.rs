@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 use async_nats::connection::State;
 use async_nats::{Client, Message, Subscriber};
-use bus_schema::{AnswerId, Fault, FaultCode, SurveyDeployments, subject};
+use bus_schema::{AnswerId, Fault, FaultCode, FleetQueryRequest, subject};
 use futures::StreamExt;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -23,17 +23,17 @@ use crate::verb::payload;
 const IN_HAND: usize = 4;
 
 /// Where questions come in.
-pub struct Surveys {
+pub struct FleetQueries {
     stop: CancellationToken,
     tasks: TaskTracker,
 }
 
-impl Surveys {
+impl FleetQueries {
     /// Begins to answer.
     pub async fn open(client: Client, agent: Arc<Agent>) -> Result<Self> {
         let group = subject::queue_group(&agent.cluster);
         let questions = client
-            .queue_subscribe(subject::SURVEY_DEPLOYMENTS, group)
+            .queue_subscribe(subject::FLEET_QUERY, group)
             .await?;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let server = Server {
@@ -91,8 +91,8 @@ impl Server {
     }
 
     async fn answer(&self, question: &Message) {
-        let (to, answer) = match payload::read::<SurveyDeployments>(&question.payload) {
-            Ok(survey) => (survey.answer.clone(), self.share(survey)),
+        let (to, answer) = match payload::read::<FleetQueryRequest>(&question.payload) {
+            Ok(request) => (request.answer.clone(), self.share(request)),
             // One of a newer asker, say: it is told so, where it can be made out whom to tell.
             Err(fault) => match payload::read::<Addressed>(&question.payload) {
                 Ok(Addressed { answer }) => (answer, Some(Err(fault))),
@@ -107,7 +107,7 @@ impl Server {
             tracing::info!(
                 code = fault.code.as_str(),
                 message = fault.message,
-                "refused a survey"
+                "refused a fleet query"
             );
         }
         let headers = question.headers.as_ref();
@@ -122,13 +122,13 @@ impl Server {
     }
 
     /// This cluster's answer; `None` where it is to be silent. A panic must not leave the asker waiting, nor take the agent down.
-    fn share(&self, survey: SurveyDeployments) -> Option<Result<Vec<u8>, Fault>> {
+    fn share(&self, request: FleetQueryRequest) -> Option<Result<Vec<u8>, Fault>> {
         let agent = &self.agent;
-        let answer = || crate::survey::deployments(&agent.caches, &agent.cluster, &survey);
+        let answer = || crate::fleet_query::deployments(&agent.caches, &agent.cluster, &request);
         match std::panic::catch_unwind(AssertUnwindSafe(answer)) {
             Ok(answer) => answer,
             Err(_) => {
-                tracing::error!("a survey panicked");
+                tracing::error!("a fleet query panicked");
                 let words = "the agent has a defect; its log has more";
                 Some(Err(Fault::new(FaultCode::Internal, words)))
             }

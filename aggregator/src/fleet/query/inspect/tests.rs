@@ -19,9 +19,9 @@ fn grants() -> Grants {
     Grants::new([granted].into(), Arc::default())
 }
 
-fn survey() -> SurveyDeployments {
+fn request() -> FleetQueryRequest {
     let id = |text: &str| text.parse().unwrap();
-    SurveyDeployments {
+    FleetQueryRequest {
         answer: AnswerId {
             asker: id("a"),
             question: id("q"),
@@ -47,10 +47,10 @@ fn answer(items: &[Value]) -> Value {
     json!({"items": items, "totals": {"deployments": items.len()}})
 }
 
-fn try_read(answer: &Value, survey: &SurveyDeployments) -> Result<Part, String> {
+fn try_read(answer: &Value, request: &FleetQueryRequest) -> Result<Part, String> {
     let payload = Bytes::from(answer.to_string());
     let cluster = "cluster-a".parse().unwrap();
-    read(&payload, survey, &cluster, &grants()).map(|answer| answer.part)
+    read(&payload, request, &cluster, &grants()).map(|answer| answer.part)
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn an_answer_of_what_was_asked_for_is_taken_and_put_in_order() {
         item("shop-b", "a"),
         item("shop-a", "a"),
     ];
-    let read = try_read(&answer(&items), &survey()).unwrap();
+    let read = try_read(&answer(&items), &request()).unwrap();
     let names: Vec<_> = read
         .items
         .iter()
@@ -97,9 +97,9 @@ fn what_was_not_asked_for_spoils_the_answer() {
         ("no object", json!([1, 2])),
         ("no items", json!({"totals": {"deployments": 0}})),
     ] {
-        assert!(try_read(&wrong, &survey()).is_err(), "{what}");
+        assert!(try_read(&wrong, &request()).is_err(), "{what}");
     }
-    let mut filtered = survey();
+    let mut filtered = request();
     filtered.filter.namespaces = vec!["shop-b".parse().unwrap()];
     assert!(try_read(&answer(&[one]), &filtered).is_err());
 }
@@ -142,7 +142,7 @@ fn what_is_taken_can_be_shown_and_what_cannot_be_shown_is_not_taken() {
     );
     let cluster: ClusterName = "cluster-a".parse().unwrap();
     for item in items {
-        let taken = try_read(&answer(std::slice::from_ref(&item)), &survey());
+        let taken = try_read(&answer(std::slice::from_ref(&item)), &request());
         let summary = serde_json::from_value::<DeploymentSummary>(item.clone());
         assert_eq!(taken.is_ok(), summary.is_ok(), "{item}");
         if let (Ok(taken), Ok(summary)) = (taken, summary) {
@@ -154,7 +154,7 @@ fn what_is_taken_can_be_shown_and_what_cannot_be_shown_is_not_taken() {
 
 #[test]
 fn nesting_without_end_and_what_is_no_json_are_refused() {
-    let (survey, cluster) = (survey(), "cluster-a".parse().unwrap());
+    let (request, cluster) = (request(), "cluster-a".parse().unwrap());
     let deep = format!(
         r#"{{"items":[],"totals":{{"deployments":0}},"x":{}"#,
         "[".repeat(200_000)
@@ -163,16 +163,16 @@ fn nesting_without_end_and_what_is_no_json_are_refused() {
     let million = format!(r#"{{"items":[{}0]"#, "0,".repeat(500_000));
     for payload in [&deep, &deep_items, &million, "", "{", "\0", "null"] {
         let payload = Bytes::copy_from_slice(payload.as_bytes());
-        assert!(read(&payload, &survey, &cluster, &grants()).is_err());
+        assert!(read(&payload, &request, &cluster, &grants()).is_err());
     }
     let no_text = Bytes::from_static(&[0xff, 0xfe]);
-    assert!(read(&no_text, &survey, &cluster, &grants()).is_err());
+    assert!(read(&no_text, &request, &cluster, &grants()).is_err());
 }
 
 #[test]
 fn what_was_on_an_earlier_page_is_not_shown_again() {
-    let mut survey = survey();
-    survey.after = Some(Place {
+    let mut request = request();
+    request.after = Some(Place {
         rank: 0,
         deployment_name: "b".parse().unwrap(),
         cluster: "cluster-a".parse().unwrap(),
@@ -183,7 +183,7 @@ fn what_was_on_an_earlier_page_is_not_shown_again() {
         item("shop-a", "b"),
         item("shop-a", "c"),
     ];
-    let read = try_read(&answer(&items), &survey).unwrap();
+    let read = try_read(&answer(&items), &request).unwrap();
     assert_eq!(read.items.len(), 1);
     assert_eq!(read.items[0].deployment_name.as_str(), "c");
 }

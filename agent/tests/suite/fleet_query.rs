@@ -6,7 +6,7 @@ use async_nats::{Message, Subscriber};
 use bus_schema::subject::{self, FromAgent};
 use bus_schema::{
     AnswerId, DeploymentFilter, Fault, FaultCode, Health, Heartbeat, ImageCounts, PAGE_BYTES,
-    Pattern, Place, Scope, Sort, StreamId, SurveyDeployments, Surveyed,
+    Pattern, Place, Scope, Sort, StreamId, FleetQueryRequest, FleetQueryResponse,
 };
 use futures::StreamExt;
 use tokio::time::timeout;
@@ -16,13 +16,13 @@ use crate::deployment::Target;
 use crate::stage::{PATIENCE, Stage, read};
 
 /// Whoever asks all clusters.
-struct Asker<'a> {
+struct Requester<'a> {
     stage: &'a Stage,
     answers: Subscriber,
     asked: u32,
 }
 
-impl<'a> Asker<'a> {
+impl<'a> Requester<'a> {
     async fn new(stage: &'a Stage) -> Self {
         let answers = stage
             .client
@@ -35,16 +35,16 @@ impl<'a> Asker<'a> {
         }
     }
 
-    async fn put(&mut self, mut survey: SurveyDeployments) -> AnswerId {
+    async fn put(&mut self, mut request: FleetQueryRequest) -> AnswerId {
         self.asked += 1;
-        survey.answer.question = id(&format!("q{}", self.asked));
-        let question = serde_json::to_vec(&survey).expect("JSON");
+        request.answer.question = id(&format!("q{}", self.asked));
+        let question = serde_json::to_vec(&request).expect("JSON");
         self.put_text(question).await;
-        survey.answer
+        request.answer
     }
 
     async fn put_text(&self, question: impl Into<bytes::Bytes>) {
-        let subject = subject::SURVEY_DEPLOYMENTS;
+        let subject = subject::FLEET_QUERY;
         let put = self.stage.client.publish(subject, question.into()).await;
         put.expect("a connection");
     }
@@ -58,8 +58,8 @@ impl<'a> Asker<'a> {
         }
     }
 
-    async fn ask(&mut self, survey: SurveyDeployments) -> Result<Surveyed, Fault> {
-        let asked = self.put(survey).await;
+    async fn ask(&mut self, request: FleetQueryRequest) -> Result<FleetQueryResponse, Fault> {
+        let asked = self.put(request).await;
         let (answered, answer) = self.next().await;
         assert_eq!(answered, asked);
         read(&answer)
@@ -76,8 +76,8 @@ fn patterns(texts: &[&str]) -> Vec<Pattern> {
 }
 
 /// All deployments of these namespaces.
-fn survey(namespaces: &[&str]) -> SurveyDeployments {
-    SurveyDeployments {
+fn request(namespaces: &[&str]) -> FleetQueryRequest {
+    FleetQueryRequest {
         answer: AnswerId {
             asker: id("asker"),
             question: id("q"),
@@ -97,40 +97,40 @@ fn survey(namespaces: &[&str]) -> SurveyDeployments {
     }
 }
 
-fn names(answer: &Surveyed) -> Vec<String> {
+fn names(answer: &FleetQueryResponse) -> Vec<String> {
     let name = |item: &bus_schema::verb::DeploymentSummary| {
         format!("{}/{}", item.namespace, item.deployment_name)
     };
     answer.items.iter().map(name).collect()
 }
 
-async fn in_the_cache(asker: &mut Asker<'_>, namespaces: &[&str], deployments: u64) {
+async fn in_the_cache(requester: &mut Requester<'_>, namespaces: &[&str], deployments: u64) {
     condition::met("all in the cache", PATIENCE, async || {
-        let answer = asker.ask(survey(namespaces)).await?;
+        let answer = requester.ask(request(namespaces)).await?;
         Ok((answer.totals.deployments == deployments).then_some(()))
     })
     .await
     .expect("all in the cache");
 }
 
-pub async fn a_survey_shows_and_counts_what_is_allowed_and_looked_for_and_nothing_else(
+pub async fn a_fleet_query_shows_and_counts_what_is_allowed_and_looked_for_and_nothing_else(
     stage: &Stage,
 ) {
-    Target::create(stage, "survey-billing", "cart:1.4").await;
-    Target::create(stage, "survey-shop-a", "cart:1.4").await;
-    Target::create_in(stage, "survey-shop-a", "other", "cart:1.5").await;
-    Target::create(stage, "survey-hidden", "cart:1.4").await;
-    let mut asker = Asker::new(stage).await;
-    let all = ["survey-billing", "survey-shop-*"];
-    in_the_cache(&mut asker, &all, 3).await;
+    Target::create(stage, "request-billing", "cart:1.4").await;
+    Target::create(stage, "request-shop-a", "cart:1.4").await;
+    Target::create_in(stage, "request-shop-a", "other", "cart:1.5").await;
+    Target::create(stage, "request-hidden", "cart:1.4").await;
+    let mut requester = Requester::new(stage).await;
+    let all = ["request-billing", "request-shop-*"];
+    in_the_cache(&mut requester, &all, 3).await;
 
-    let answer = asker.ask(survey(&all)).await.unwrap();
+    let answer = requester.ask(request(&all)).await.unwrap();
     assert_eq!(
         names(&answer),
         [
-            "survey-billing/my.app",
-            "survey-shop-a/my.app",
-            "survey-shop-a/other"
+            "request-billing/my.app",
+            "request-shop-a/my.app",
+            "request-shop-a/other"
         ]
     );
     let ImageCounts(mut images) = answer.totals.images;
@@ -140,16 +140,16 @@ pub async fn a_survey_shows_and_counts_what_is_allowed_and_looked_for_and_nothin
     assert_eq!(images, expected.map(counted));
     assert_eq!(answer.totals.health.values().sum::<u64>(), 3);
 
-    let without_images = SurveyDeployments {
+    let without_images = FleetQueryRequest {
         count_images: false,
-        ..survey(&all)
+        ..query(&all)
     };
-    let totals = asker.ask(without_images).await.unwrap().totals;
+    let totals = requester.ask(without_images).await.unwrap().totals;
     assert_eq!((totals.deployments, totals.images.0.len()), (3, 0));
 
-    let filtered = |filter| SurveyDeployments {
+    let filtered = |filter| FleetQueryRequest {
         filter,
-        ..survey(&all)
+        ..query(&all)
     };
     let none = DeploymentFilter::default;
     for (filter, expected) in [
@@ -158,21 +158,21 @@ pub async fn a_survey_shows_and_counts_what_is_allowed_and_looked_for_and_nothin
                 image: Some(":1.4".to_owned()),
                 ..none()
             },
-            vec!["survey-billing/my.app", "survey-shop-a/my.app"],
+            vec!["request-billing/my.app", "request-shop-a/my.app"],
         ),
         (
             DeploymentFilter {
-                namespaces: patterns(&["survey-b*", "survey-hidden"]),
+                namespaces: patterns(&["request-b*", "request-hidden"]),
                 ..none()
             },
-            vec!["survey-billing/my.app"],
+            vec!["request-billing/my.app"],
         ),
         (
             DeploymentFilter {
                 label_selector: Some("app in (other),tier".to_owned()),
                 ..none()
             },
-            vec!["survey-shop-a/other"],
+            vec!["request-shop-a/other"],
         ),
         (
             DeploymentFilter {
@@ -180,34 +180,34 @@ pub async fn a_survey_shows_and_counts_what_is_allowed_and_looked_for_and_nothin
                 image: Some("1.5".to_owned()),
                 ..none()
             },
-            vec!["survey-shop-a/other"],
+            vec!["request-shop-a/other"],
         ),
     ] {
-        let answer = asker.ask(filtered(filter.clone())).await.unwrap();
+        let answer = requester.ask(filtered(filter.clone())).await.unwrap();
         assert_eq!(names(&answer), expected, "{filter:?}");
         assert_eq!(answer.totals.deployments, expected.len() as u64);
     }
 }
 
 pub async fn a_cluster_that_is_not_meant_or_may_show_nothing_is_silent(stage: &Stage) {
-    let mut asker = Asker::new(stage).await;
-    let others = SurveyDeployments {
+    let mut requester = Requester::new(stage).await;
+    let others = FleetQueryRequest {
         clusters: patterns(&["cluster-b"]),
-        ..survey(&["*"])
+        ..query(&["*"])
     };
-    let mut forbidden = survey(&["*"]);
+    let mut forbidden = request(&["*"]);
     forbidden.scopes[0].clusters = patterns(&["cluster-b"]);
-    let mut nobody = survey(&["*"]);
+    let mut nobody = request(&["*"]);
     nobody.scopes.clear();
     for silent in [others, forbidden, nobody] {
-        asker.put(silent).await;
+        requester.put(silent).await;
         // Whatever comes to the question before would come before the answer to a later one.
-        asker.ask(survey(&["*"])).await.unwrap();
+        requester.ask(request(&["*"])).await.unwrap();
     }
 }
 
 pub async fn pages_in_every_order_show_each_deployment_once(stage: &Stage) {
-    let namespaces = ["survey-page-a", "survey-page-b"];
+    let namespaces = ["request-page-a", "request-page-b"];
     for namespace in namespaces {
         let first = Target::create(stage, namespace, "cart:1.4").await;
         for number in 1..6 {
@@ -217,11 +217,11 @@ pub async fn pages_in_every_order_show_each_deployment_once(stage: &Stage) {
         // One of a name that the other namespace has too, and the only one that was restarted.
         stage.ask(&first.restart(1)).await.unwrap();
     }
-    let mut asker = Asker::new(stage).await;
+    let mut requester = Requester::new(stage).await;
     // They change no more, so that pages in every order are those of one list.
-    let all = survey(&["survey-page-*"]);
+    let all = request(&["request-page-*"]);
     condition::met("all are rolled out", PATIENCE, async || {
-        let totals = asker.ask(all.clone()).await?.totals;
+        let totals = requester.ask(all.clone()).await?.totals;
         let healthy = totals.health.get(&Health::Healthy);
         Ok((healthy == Some(&12)).then_some(()))
     })
@@ -231,7 +231,7 @@ pub async fn pages_in_every_order_show_each_deployment_once(stage: &Stage) {
         let sort: Sort = order.parse().unwrap();
         let (mut seen, mut places) = (BTreeSet::new(), Vec::<Place>::new());
         loop {
-            let answer = asker.ask(SurveyDeployments {
+            let answer = requester.ask(FleetQueryRequest {
                 sort,
                 limit: 5,
                 after: places.last().cloned(),
@@ -255,57 +255,57 @@ pub async fn pages_in_every_order_show_each_deployment_once(stage: &Stage) {
         assert!(places.is_sorted_by(in_order), "{order}");
     }
 
-    let cut = SurveyDeployments {
+    let cut = FleetQueryRequest {
         bytes: 1,
         ..all.clone()
     };
-    let answer = asker.ask(cut).await.unwrap();
+    let answer = requester.ask(cut).await.unwrap();
     assert_eq!((answer.items.len(), answer.more), (1, true));
-    let large = SurveyDeployments {
+    let large = FleetQueryRequest {
         bytes: u32::MAX,
         ..all.clone()
     };
-    let answer = asker.ask(large).await.unwrap();
+    let answer = requester.ask(large).await.unwrap();
     assert!(serde_json::to_vec(&answer.items).unwrap().len() <= PAGE_BYTES);
 }
 
-pub async fn a_question_that_is_not_understood_is_refused_where_its_asker_listens(stage: &Stage) {
-    let mut asker = Asker::new(stage).await;
+pub async fn a_question_that_is_not_understood_is_refused_where_its_requester_listens(stage: &Stage) {
+    let mut requester = Requester::new(stage).await;
     for noise in [
         "",
         "{",
         "[]",
         r#"{"answer":{"asker":"a.b","question":">"}}"#,
     ] {
-        asker.put_text(noise).await;
+        requester.put_text(noise).await;
     }
     let newer = r#"{"answer":{"asker":"asker","question":"q0"},"scopes":"all of them"}"#;
-    asker.put_text(newer).await;
-    let (_, answer) = asker.next().await;
-    let fault = read::<Surveyed>(&answer).unwrap_err();
+    requester.put_text(newer).await;
+    let (_, answer) = requester.next().await;
+    let fault = read::<FleetQueryResponse>(&answer).unwrap_err();
     assert_eq!(fault.code, FaultCode::InvalidRequest);
     assert!(fault.message.starts_with("scopes"), "{fault}");
 
     for (field, wrong) in [
         (
             "limit",
-            SurveyDeployments {
+            FleetQueryRequest {
                 limit: 0,
-                ..survey(&["*"])
+                ..query(&["*"])
             },
         ),
         (
             "label_selector",
-            SurveyDeployments {
+            FleetQueryRequest {
                 filter: DeploymentFilter {
                     label_selector: Some("a in".to_owned()),
                     ..DeploymentFilter::default()
                 },
-                ..survey(&["*"])
+                ..query(&["*"])
             },
         ),
     ] {
-        let fault = asker.ask(wrong).await.unwrap_err();
+        let fault = requester.ask(wrong).await.unwrap_err();
         assert_eq!(fault.code, FaultCode::InvalidRequest);
         assert!(fault.message.starts_with(field), "{fault}");
     }
@@ -321,11 +321,11 @@ pub async fn two_agents_of_a_cluster_answer_once(stage: &Stage) {
     });
     let mut both = std::pin::pin!(instances.filter(|count| std::future::ready(*count == 2)));
     timeout(PATIENCE, both.next()).await.expect("two agents");
-    let mut asker = Asker::new(stage).await;
+    let mut requester = Requester::new(stage).await;
     // Each answer is that to the question before it: a second one to any would be found here.
     for _ in 0..20 {
-        let asked = asker.put(survey(&["*"])).await;
-        let (answered, _) = asker.next().await;
+        let asked = requester.put(request(&["*"])).await;
+        let (answered, _) = requester.next().await;
         assert_eq!(answered, asked);
     }
     second.left().await;

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use async_nats::Message;
-use bus_schema::{ClusterName, SurveyDeployments};
+use bus_schema::{ClusterName, FleetQueryRequest};
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
@@ -35,7 +35,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// What is said of a cluster whose last known deployments were not there by the deadline.
 const NOT_READ: &str = "what was last known of it was not read in time";
 
-pub struct Poll<'a> {
+pub struct Gather<'a> {
     query: &'a FleetQuery,
     merge: Merge,
     rows: BTreeMap<ClusterName, Row>,
@@ -76,7 +76,7 @@ impl Row {
 /// What was last known of a cluster, as it is being read.
 type Reading<'a> = BoxFuture<'a, (ClusterName, Result<Option<KnownShare>, String>)>;
 
-impl<'a> Poll<'a> {
+impl<'a> Gather<'a> {
     pub fn new(fleet: &'a Fleet, grants: &'a Grants, query: &'a FleetQuery) -> Self {
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
         Self {
@@ -124,13 +124,13 @@ impl<'a> Poll<'a> {
 
     /// Takes answers, and reads what was last known of those who are away, until nobody is waited for, or for as long as the query
     /// allows.
-    pub async fn collect(&mut self, question: &mut Question<'_>, survey: &SurveyDeployments) {
+    pub async fn collect(&mut self, question: &mut Question<'_>, request: &FleetQueryRequest) {
         let mut deadline = pin!(sleep_until(self.deadline()));
         let mut look = interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
         let fleet = self.reader.fleet;
         let read = |cluster: ClusterName| -> Reading<'_> {
             Box::pin(async move {
-                let share = fleet.known_share(&cluster, survey).await;
+                let share = fleet.known_share(&cluster, request).await;
                 (cluster, share)
             })
         };
@@ -138,7 +138,7 @@ impl<'a> Poll<'a> {
         let mut reading: FuturesUnordered<_> = unread.map(|(name, _)| read(name.clone())).collect();
         while self.open > 0 {
             tokio::select! {
-                Some((cluster, message)) = question.next() => self.hear(&cluster, &message, survey),
+                Some((cluster, message)) = question.next() => self.hear(&cluster, &message, request),
                 Some((cluster, share)) = reading.next() => self.learn(&cluster, share),
                 _ = look.tick() => reading.extend(self.give_up_the_gone().into_iter().map(read)),
                 () = &mut deadline => break,
@@ -190,7 +190,7 @@ impl<'a> Poll<'a> {
         }
     }
 
-    fn hear(&mut self, cluster: &ClusterName, message: &Message, survey: &SurveyDeployments) {
+    fn hear(&mut self, cluster: &ClusterName, message: &Message, request: &FleetQueryRequest) {
         let Some(row) = self.rows.get_mut(cluster) else {
             return;
         };
@@ -202,7 +202,7 @@ impl<'a> Poll<'a> {
             let detail = "it answered more than once".to_owned();
             Row::of(Misbehaving { detail })
         } else {
-            match self.reader.read(cluster, message, survey) {
+            match self.reader.read(cluster, message, request) {
                 Ok(share) => Row {
                     state: Some(Answered {
                         milliseconds: self.reader.milliseconds(),

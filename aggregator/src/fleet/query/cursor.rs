@@ -1,4 +1,4 @@
-//! Where the next page of a survey begins: behind a place in its order, and for the same query alone. It holds nothing that its
+//! Where the next page of a fleet query begins: behind a place in its order, and for the same query alone. It holds nothing that its
 //! holder has not been shown, and so needs no seal.
 
 use base64::Engine as _;

@@ -1,18 +1,18 @@
 //! Clusters send few items at first, which is enough where they are alike. Those whose items end before the page does are asked for more.
 
-use bus_schema::{ClusterName, Pattern, SurveyDeployments};
+use bus_schema::{ClusterName, Pattern, FleetQueryRequest};
 use tokio::time::timeout_at;
 
 use super::super::merge::Short;
 use super::super::{share_of_bytes, share_of_items};
-use super::{Part, Poll, Row};
+use super::{Part, Gather, Row};
 
 /// How often those who have too little on the page are asked again.
 const TIMES: usize = 4;
 
-impl Poll<'_> {
+impl Gather<'_> {
     /// Fills the page. Where one does not answer it stays shorter, which is no fault: the next page begins behind it.
-    pub async fn fill(&mut self, survey: &SurveyDeployments) {
+    pub async fn fill(&mut self, request: &FleetQueryRequest) {
         for _ in 0..TIMES {
             let parts = self.rows.iter().filter_map(|(cluster, row)| {
                 let (part, _) = row.share.as_ref()?;
@@ -21,7 +21,7 @@ impl Poll<'_> {
             let Some(short) = self.merge.short(parts) else {
                 return;
             };
-            let Some(parts) = self.ask_for_more(&short, survey).await else {
+            let Some(parts) = self.ask_for_more(&short, request).await else {
                 return;
             };
             for (cluster, behind) in parts {
@@ -37,7 +37,7 @@ impl Poll<'_> {
     async fn ask_for_more(
         &mut self,
         short: &Short,
-        survey: &SurveyDeployments,
+        request: &FleetQueryRequest,
     ) -> Option<Vec<(ClusterName, Part)>> {
         let (fleet, deadline) = (self.reader.fleet, self.deadline());
         let (away, there): (Vec<_>, Vec<_>) = short
@@ -47,7 +47,7 @@ impl Poll<'_> {
             .partition(|cluster| self.rows.get(cluster).is_some_and(Row::is_away));
         let mut question = fleet.answers.question(there.iter().cloned());
         let limit = u32::try_from(short.lacks).unwrap_or(u32::MAX);
-        let more = SurveyDeployments {
+        let more = FleetQueryRequest {
             answer: question.id.clone(),
             clusters: there.iter().map(Pattern::from).collect(),
             limit: share_of_items(limit, short.clusters.len()),
@@ -55,7 +55,7 @@ impl Poll<'_> {
             after: Some(short.after.clone()),
             // The totals have come.
             count_images: false,
-            ..survey.clone()
+            ..request.clone()
         };
         let mut parts = Vec::new();
         for cluster in away {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use bus_schema::{ClusterName, Pattern, Scope, SurveyDeployments};
+use bus_schema::{ClusterName, Pattern, Scope, FleetQueryRequest};
 
 use crate::fleet::json;
 use crate::problem::{Problem, ProblemCode};
@@ -16,10 +16,10 @@ const NAMES: usize = 300;
 
 /// The question to these clusters: one message if it fits, or several, of which each cluster answers one.
 pub fn payloads(
-    survey: &SurveyDeployments,
+    request: &FleetQueryRequest,
     clusters: impl Iterator<Item = ClusterName>,
 ) -> Result<Vec<Vec<u8>>, Problem> {
-    let whole = json(survey);
+    let whole = json(request);
     if whole.len() <= QUESTION_BYTES {
         return Ok(vec![whole]);
     }
@@ -27,21 +27,21 @@ pub fn payloads(
     let mut alike = BTreeMap::<Vec<&str>, (Vec<Pattern>, Vec<ClusterName>)>::new();
     let clusters: Vec<ClusterName> = clusters.collect();
     for cluster in &clusters {
-        let shown: Vec<Pattern> = survey.shown(cluster).cloned().collect();
-        let key = survey.shown(cluster).map(Pattern::as_str).collect();
+        let shown: Vec<Pattern> = request.shown(cluster).cloned().collect();
+        let key = request.shown(cluster).map(Pattern::as_str).collect();
         let (_, names) = alike.entry(key).or_insert_with(|| (shown, Vec::new()));
         names.push(cluster.clone());
     }
     let mut payloads = Vec::new();
     for (shown, names) in alike.into_values() {
         for names in names.chunks(NAMES) {
-            let part = json(&SurveyDeployments {
+            let part = json(&FleetQueryRequest {
                 clusters: names.iter().map(Pattern::from).collect(),
                 scopes: vec![Scope {
                     clusters: vec![Pattern::all()],
                     namespaces: shown.clone(),
                 }],
-                ..survey.clone()
+                ..request.clone()
             });
             if part.len() > QUESTION_BYTES {
                 let detail = "the filters and your grants together are too long a question";
@@ -61,13 +61,13 @@ mod tests {
 
     use super::*;
 
-    fn survey(clusters: &[ClusterName]) -> SurveyDeployments {
+    fn request(clusters: &[ClusterName]) -> FleetQueryRequest {
         let id = |text: &str| text.parse().unwrap();
         let scope = |clusters: &[ClusterName], namespace: &str| Scope {
             clusters: clusters.iter().map(Pattern::from).collect(),
             namespaces: vec![namespace.parse().unwrap()],
         };
-        SurveyDeployments {
+        FleetQueryRequest {
             answer: AnswerId {
                 asker: id("a"),
                 question: id("q"),
@@ -92,24 +92,24 @@ mod tests {
     #[test]
     fn a_question_that_fits_is_one_message() {
         let clusters = names(10);
-        let survey = survey(&clusters);
-        let payloads = payloads(&survey, clusters.into_iter()).unwrap();
-        assert_eq!(payloads, [json(&survey)]);
+        let request = request(&clusters);
+        let payloads = payloads(&request, clusters.into_iter()).unwrap();
+        assert_eq!(payloads, [json(&request)]);
     }
 
     #[test]
     fn a_long_question_reaches_each_cluster_once_with_what_may_be_shown_of_it() {
         let clusters = names(2000);
-        let whole = survey(&clusters);
+        let whole = request(&clusters);
         let payloads = payloads(&whole, clusters.iter().cloned()).unwrap();
         assert!(payloads.len() > 1);
         let mut asked = Vec::new();
         for payload in payloads {
             assert!(payload.len() <= QUESTION_BYTES);
-            let part: SurveyDeployments = serde_json::from_slice(&payload).unwrap();
+            let part: FleetQueryRequest = serde_json::from_slice(&payload).unwrap();
             for cluster in clusters.iter().filter(|cluster| part.means(cluster)) {
-                let shown = |survey: &SurveyDeployments| -> BTreeSet<String> {
-                    survey
+                let shown = |request: &FleetQueryRequest| -> BTreeSet<String> {
+                    request
                         .shown(cluster)
                         .map(|p| p.as_str().to_owned())
                         .collect()
@@ -127,9 +127,9 @@ mod tests {
     #[test]
     fn filters_that_fit_into_no_message_are_refused() {
         let clusters = names(1);
-        let mut survey = survey(&names(10));
-        survey.filter.q = Some("x".repeat(QUESTION_BYTES));
-        let problem = payloads(&survey, clusters.into_iter()).unwrap_err();
+        let mut request = request(&names(10));
+        request.filter.q = Some("x".repeat(QUESTION_BYTES));
+        let problem = payloads(&request, clusters.into_iter()).unwrap_err();
         assert_eq!(problem.code, ProblemCode::InvalidRequest);
     }
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bus_schema::{
-    ClusterName, DeploymentFilter, PAGE_BYTES, Pattern, Place, Sort, SurveyDeployments, subject,
+    ClusterName, DeploymentFilter, PAGE_BYTES, Pattern, Place, Sort, FleetQueryRequest, subject,
 };
 
 use super::Fleet;
@@ -21,7 +21,7 @@ mod merge;
 mod names;
 mod numbers;
 mod page;
-mod poll;
+mod gather;
 mod memory_budget;
 mod totals;
 mod wire;
@@ -32,7 +32,7 @@ pub use page::{
 };
 
 use AnswerState::{Offline, Refused};
-use poll::Poll;
+use gather::Gather;
 pub(super) use memory_budget::MemoryBudget;
 
 /// What all answers to one question may take together.
@@ -72,54 +72,54 @@ impl Fleet {
     ///
     /// # Errors
     /// When the cursor is not of this query, or the bus is away. Whatever goes wrong with a cluster is told in its row.
-    pub async fn survey(
+    pub async fn query(
         &self,
         principal: &Principal,
         query: &FleetQuery,
     ) -> Result<FleetPage, Problem> {
         let after = cursor::read(query)?;
-        let poll = self.poll(principal, query, after).await?;
-        Ok(poll.page())
+        let gather = self.gather(principal, query, after).await?;
+        Ok(gather.page())
     }
 
     /// Asks all clusters that the principal may see for their deployments by name. Each page counts all of them anew.
     ///
     /// # Errors
-    /// As [`Fleet::survey`].
-    pub async fn survey_names(
+    /// As [`Fleet::query`].
+    pub async fn query_groups(
         &self,
         principal: &Principal,
         query: &FleetQuery,
     ) -> Result<FleetGroups, Problem> {
         let after = cursor::read(query)?;
-        let poll = self.poll(principal, query, None).await?;
-        Ok(poll.groups(after.as_ref()))
+        let gather = self.gather(principal, query, None).await?;
+        Ok(gather.groups(after.as_ref()))
     }
 
     /// All that comes of a question.
-    async fn poll<'a>(
+    async fn gather<'a>(
         &'a self,
         principal: &'a Principal,
         query: &'a FleetQuery,
         after: Option<Place>,
-    ) -> Result<Poll<'a>, Problem> {
-        let mut poll = Poll::new(self, &principal.grants, query);
+    ) -> Result<Gather<'a>, Problem> {
+        let mut gather = Gather::new(self, &principal.grants, query);
         for (cluster, state) in self.roll(principal, query) {
-            poll.expect(cluster, state);
+            gather.expect(cluster, state);
         }
-        if poll.open() == 0 {
-            return Ok(poll);
+        if gather.open() == 0 {
+            return Ok(gather);
         }
-        let mut question = self.answers.question(poll.pending());
-        let clusters = poll.open();
+        let mut question = self.answers.question(gather.pending());
+        let clusters = gather.open();
         let meant = match &query.cluster_labels {
             None => query.clusters.clone(),
             // Agents know no labels.
-            Some(_) => poll.clusters().map(Pattern::from).collect(),
+            Some(_) => gather.clusters().map(Pattern::from).collect(),
         };
-        let survey = SurveyDeployments {
+        let request = FleetQueryRequest {
             answer: question.id.clone(),
-            scopes: principal.grants.scopes(SurveyDeployments::RIGHT),
+            scopes: principal.grants.scopes(FleetQueryRequest::RIGHT),
             clusters: meant,
             filter: query.filter.clone(),
             sort: query.sort,
@@ -134,15 +134,15 @@ impl Fleet {
             count_images: query.count_images,
             count_names: query.count_names,
         };
-        if poll.pending().next().is_some() {
-            self.put(&survey, poll.pending()).await?;
+        if gather.pending().next().is_some() {
+            self.put(&request, gather.pending()).await?;
         }
-        poll.collect(&mut question, &survey).await;
+        gather.collect(&mut question, &request).await;
         drop(question);
         if !query.count_names {
-            poll.fill(&survey).await;
+            gather.fill(&request).await;
         }
-        Ok(poll)
+        Ok(gather)
     }
 
     /// The clusters that the query is about, each with what is known of it without asking.
@@ -160,7 +160,7 @@ impl Fleet {
         };
         let visible = registry.names().filter(meant);
         let visible = visible.filter(|name| principal.grants.sees(name));
-        let verb = SurveyDeployments::verb(&query.filter, query.count_names);
+        let verb = FleetQueryRequest::verb(&query.filter, query.count_names);
         let known = |name: &ClusterName| match registry.presence(name, now) {
             Some(Presence::Offline) => Some(Offline(Away {
                 last_seen: registry.last_seen(name),
@@ -178,11 +178,11 @@ impl Fleet {
     /// Asks these clusters, of those that are meant.
     async fn put(
         &self,
-        survey: &SurveyDeployments,
+        request: &FleetQueryRequest,
         clusters: impl Iterator<Item = ClusterName>,
     ) -> Result<(), Problem> {
-        for payload in wire::payloads(survey, clusters)? {
-            let subject = subject::SURVEY_DEPLOYMENTS.to_owned();
+        for payload in wire::payloads(request, clusters)? {
+            let subject = subject::FLEET_QUERY.to_owned();
             // One that waits for a link that is down would be answered when nobody waits any more.
             if self.is_cut_off() || !self.bus.publish_accepting(subject, payload.into()).await {
                 return Err(bus_unavailable());

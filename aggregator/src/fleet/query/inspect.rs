@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bus_schema::{
-    ClusterName, Health, Namespace, Right, Sort, SurveyDeployments, Surveyed, Totals, WorkloadName,
+    ClusterName, Health, Namespace, Right, Sort, FleetQueryRequest, FleetQueryResponse, Totals, WorkloadName,
 };
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -54,39 +54,39 @@ struct Probe<'a> {
 /// The share that was asked for, or what is wrong with it.
 pub fn read<'a>(
     payload: &'a Bytes,
-    survey: &SurveyDeployments,
+    request: &FleetQueryRequest,
     cluster: &ClusterName,
     grants: &Grants,
 ) -> Result<Answer<'a>, String> {
     let unreadable = |error: serde_json::Error| format!("it cannot be read: {error}");
-    let answer: Surveyed<&RawValue, Text<'_>> =
+    let answer: FleetQueryResponse<&RawValue, Text<'_>> =
         serde_json::from_slice(payload).map_err(unreadable)?;
-    let (items, limit) = (answer.items.len(), survey.limit);
+    let (items, limit) = (answer.items.len(), request.limit);
     if u32::try_from(items).map_or(true, |items| items > limit) {
         return Err(format!("it has {items} items, and {limit} were asked for"));
     }
-    let room = usize::try_from(survey.bytes).unwrap_or(usize::MAX);
+    let room = usize::try_from(request.bytes).unwrap_or(usize::MAX);
     let is_list = items > 1 || !answer.totals.names.is_empty();
     if is_list && payload.len() > room.saturating_add(FRAME_BYTES) {
         let bytes = payload.len();
         return Err(format!("it has {bytes} bytes, and {room} were asked for"));
     }
-    let item = |written| probe(payload, written, survey.sort);
+    let item = |written| probe(payload, written, request.sort);
     let items = answer.items.into_iter().map(item);
     let mut items: Vec<Item> = items.collect::<Result<_, _>>().map_err(unreadable)?;
     let foreign = items.iter().any(|item| {
         !grants.may(Right::Read, cluster, Some(&item.namespace))
-            || !survey.filter.means(&item.namespace)
+            || !request.filter.means(&item.namespace)
     });
     if foreign {
         return Err("it has items of namespaces that were not asked for".to_owned());
     }
-    let wanted = survey.filter.name.as_ref();
+    let wanted = request.filter.name.as_ref();
     if wanted.is_some_and(|name| items.iter().any(|item| item.deployment_name != *name)) {
         return Err("it has items of names that were not asked for".to_owned());
     }
     check_totals(&answer.totals, items.len())?;
-    put_in_order(&mut items, survey, cluster)?;
+    put_in_order(&mut items, request, cluster)?;
     if answer.more && items.is_empty() {
         return Err("it says that it has more items and sends none".to_owned());
     }
@@ -112,17 +112,17 @@ fn probe(payload: &Bytes, written: &RawValue, sort: Sort) -> serde_json::Result<
 
 fn put_in_order(
     items: &mut Vec<Item>,
-    survey: &SurveyDeployments,
+    request: &FleetQueryRequest,
     cluster: &ClusterName,
 ) -> Result<(), String> {
-    let compare = |a: &Item, b: &Item| survey.sort.compare(a.place(cluster), b.place(cluster));
+    let compare = |a: &Item, b: &Item| request.sort.compare(a.place(cluster), b.place(cluster));
     items.sort_unstable_by(compare);
     if !items.is_sorted_by(|a, b| compare(a, b).is_lt()) {
         return Err("it has an item twice".to_owned());
     }
     // A newer agent may put a health that is unknown here elsewhere; what was shown already is not shown again.
-    if let Some(after) = &survey.after {
-        let behind = |item: &Item| survey.sort.compare(item.place(cluster), after.borrowed());
+    if let Some(after) = &request.after {
+        let behind = |item: &Item| request.sort.compare(item.place(cluster), after.borrowed());
         items.retain(|item| behind(item).is_gt());
     }
     Ok(())

@@ -35,7 +35,7 @@ pub struct Scope {
 /// `fleet.deployments`: asks each cluster for its share of a page of deployments, and for its totals. Agents that are not meant,
 /// or may show nothing, are silent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SurveyDeployments {
+pub struct FleetQueryRequest {
     /// Where the answers go.
     pub answer: AnswerId,
     /// What may be shown: all that is in any of these.
@@ -84,9 +84,9 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-impl SurveyDeployments {
+impl FleetQueryRequest {
     /// How agents name it among the verbs that they answer; also its subject.
-    pub const VERB: &'static str = crate::subject::SURVEY_DEPLOYMENTS;
+    pub const VERB: &'static str = crate::subject::FLEET_QUERY;
 
     /// How those say among their verbs that they know [`DeploymentFilter::name`] and count names. Others would pass over both, and answer
     /// with what was not asked for.
@@ -151,9 +151,9 @@ impl DeploymentFilter {
     }
 }
 
-/// A cluster's answer to [`SurveyDeployments`].
+/// A cluster's answer to [`FleetQueryRequest`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Surveyed<T = DeploymentSummary, I = String> {
+pub struct FleetQueryResponse<T = DeploymentSummary, I = String> {
     /// Its first items behind the place that was asked for, in the order that was asked for.
     pub items: Vec<T>,
     /// Whether there are more behind them.
@@ -303,7 +303,7 @@ mod tests {
             clusters: patterns(clusters),
             namespaces: patterns(namespaces),
         };
-        let survey = SurveyDeployments {
+        let request = FleetQueryRequest {
             answer: AnswerId { asker, question },
             scopes: vec![
                 scope(&["prod-*"], &["pay"]),
@@ -320,7 +320,7 @@ mod tests {
         };
         let shown = |cluster: &str| -> Vec<String> {
             let cluster = cluster.parse().expect("a name");
-            survey
+            request
                 .shown(&cluster)
                 .map(|p| p.as_str().to_owned())
                 .collect()
@@ -328,8 +328,8 @@ mod tests {
         assert_eq!(shown("prod-a"), ["pay"]);
         assert_eq!(shown("prod-b"), ["pay", "shop-*", "x"]);
         assert_eq!(shown("test"), Vec::<String>::new());
-        assert!(survey.means(&"prod-a".parse().expect("a name")));
-        assert!(!survey.means(&"dev".parse().expect("a name")));
+        assert!(request.means(&"prod-a".parse().expect("a name")));
+        assert!(!request.means(&"dev".parse().expect("a name")));
     }
 
     #[test]
@@ -337,9 +337,9 @@ mod tests {
         let written = serde_json::json!({
             "answer": {"asker": "a", "question": "q"}, "scopes": [], "filter": {}, "sort": "name", "limit": 1, "bytes": 1
         });
-        let survey: SurveyDeployments = serde_json::from_value(written.clone()).expect("a survey");
-        assert!(survey.count_images);
-        let again = serde_json::to_value(&survey).expect("JSON");
+        let request: FleetQueryRequest = serde_json::from_value(written.clone()).expect("a request");
+        assert!(request.count_images);
+        let again = serde_json::to_value(&request).expect("JSON");
         assert_eq!(again, written);
     }
 }

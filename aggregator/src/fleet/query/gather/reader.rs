@@ -2,7 +2,7 @@
 
 use async_nats::Message;
 use bus_link::encoding;
-use bus_schema::{ClusterName, SurveyDeployments, Totals};
+use bus_schema::{ClusterName, FleetQueryRequest, Totals};
 use tokio::time::Instant;
 
 use super::super::inspect;
@@ -45,7 +45,7 @@ impl Reader<'_> {
         &mut self,
         cluster: &ClusterName,
         message: &Message,
-        survey: &SurveyDeployments,
+        request: &FleetQueryRequest,
     ) -> Result<Read, AnswerState> {
         if let Some(fault) = fault_in(message) {
             let problem = Problem::from(fault);
@@ -62,7 +62,7 @@ impl Reader<'_> {
                 detail: "the aggregator has too many answers in hand; try again".to_owned(),
             });
         };
-        let answer = inspect::read(&payload, survey, cluster, self.grants);
+        let answer = inspect::read(&payload, request, cluster, self.grants);
         let answer = answer.map_err(|detail| self.passed_over(cluster, &detail))?;
         self.permits.push(permit);
         Ok(Read {
@@ -82,7 +82,7 @@ impl Reader<'_> {
 
     fn passed_over(&self, cluster: &ClusterName, why: &str) -> AnswerState {
         let detail: String = why.chars().take(WORDS).collect();
-        tracing::debug!(%cluster, detail, "an answer to a survey is left out");
+        tracing::debug!(%cluster, detail, "a response to a fleet query is ignored");
         self.fleet.misbehaves(cluster, NO_ANSWER, None);
         Misbehaving { detail }
     }
