@@ -18,7 +18,7 @@ mod part;
 mod round;
 mod row;
 mod seed;
-mod stand;
+mod test_bed;
 mod table;
 
 use options::Options;

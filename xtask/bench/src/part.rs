@@ -7,7 +7,7 @@ use clap::ValueEnum;
 
 use crate::options::Options;
 use crate::row::Row;
-use crate::stand::Stand;
+use crate::test_bed::TestBed;
 
 mod agent_memory;
 mod away;
@@ -43,16 +43,16 @@ pub enum Part {
 
 impl Part {
     pub async fn run(self, options: &Options) -> Result<Vec<Row>> {
-        Stand::with(async |stand| match self {
-            Self::List => list::rows(options, stand).await,
-            Self::Callers => callers::rows(options, stand).await,
-            Self::Restart => restart::rows(options, stand).await,
-            Self::Presence => presence::rows(options, stand).await,
-            Self::AgentMemory => agent_memory::rows(options, stand).await,
-            Self::Fleet => fleet::rows(options, stand).await,
-            Self::Away => away::rows(options, stand).await,
-            Self::Watch => watch::rows(options, stand).await,
-            Self::Storm => storm::rows(options, stand).await,
+        TestBed::with(async |test_bed| match self {
+            Self::List => list::rows(options, test_bed).await,
+            Self::Callers => callers::rows(options, test_bed).await,
+            Self::Restart => restart::rows(options, test_bed).await,
+            Self::Presence => presence::rows(options, test_bed).await,
+            Self::AgentMemory => agent_memory::rows(options, test_bed).await,
+            Self::Fleet => fleet::rows(options, test_bed).await,
+            Self::Away => away::rows(options, test_bed).await,
+            Self::Watch => watch::rows(options, test_bed).await,
+            Self::Storm => storm::rows(options, test_bed).await,
         })
         .await
     }

@@ -13,7 +13,7 @@ use xtask::process::Process;
 use xtask::workspace;
 
 use crate::caller::{Ask, Http};
-use crate::stand::{Api, Stand, free_address};
+use crate::test_bed::{Api, TestBed, free_address};
 
 const REQUIREMENTS: &str = include_str!("../seed/requirements.txt");
 
@@ -28,7 +28,7 @@ pub struct Seed {
 
 impl Seed {
     /// `None`, and a line that says why, where Python or its packages are not to be had.
-    pub async fn start(stand: &Stand, api: &Api) -> Result<Option<Self>> {
+    pub async fn start(test_bed: &TestBed, api: &Api) -> Result<Option<Self>> {
         let python = match python().await {
             Ok(python) => python,
             Err(error) => {
@@ -43,12 +43,12 @@ impl Seed {
         let mut agent_process = Process::spawn(
             "seed agent",
             agent_program,
-            &stand.file("logs/seed-agent.log"),
+            &test_bed.file("logs/seed-agent.log"),
         )?;
         let address = free_address()?;
         let agents = ("AGENTS", format!("{}=http://{agent}", api.cluster));
         let aggregator = program(&python, "aggregator", address, agents);
-        let mut aggregator = Process::spawn("seed", aggregator, &stand.file("logs/seed.log"))?;
+        let mut aggregator = Process::spawn("seed", aggregator, &test_bed.file("logs/seed.log"))?;
         condition::met("the FastAPI peer", READY_WITHIN, async || {
             agent_process.ensure_running()?;
             aggregator.ensure_running()?;

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use crate::memory::resident;
 use crate::options::Options;
 use crate::row::{Row, Target};
-use crate::stand::Stand;
+use crate::test_bed::TestBed;
 
 const NAMESPACES: usize = 50;
 
@@ -16,12 +16,12 @@ const NAMESPACES: usize = 50;
 const LOOKS: u32 = 8;
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
-pub async fn rows(options: &Options, stand: &mut Stand) -> Result<Vec<Row>> {
-    let idle = most(stand, 1, 0).await?;
+pub async fn rows(options: &Options, test_bed: &mut TestBed) -> Result<Vec<Row>> {
+    let idle = most(test_bed, 1, 0).await?;
     // Nothing is to be measured beside another.
-    stand.clusters.clear();
+    test_bed.clusters.clear();
     let many = options.many.div_ceil(NAMESPACES);
-    let full = Stand::with(async |stand| most(stand, NAMESPACES, many).await).await?;
+    let full = TestBed::with(async |test_bed| most(test_bed, NAMESPACES, many).await).await?;
     let name = format!("agent memory, {} deployments", many * NAMESPACES);
     Ok(vec![
         Row::new("agent memory, idle", idle, "MB").target(&[Target::AtMost(15.0)]),
@@ -30,12 +30,12 @@ pub async fn rows(options: &Options, stand: &mut Stand) -> Result<Vec<Row>> {
 }
 
 /// The most that it took at any look, with its cache filled.
-async fn most(stand: &mut Stand, namespaces: usize, deployments: usize) -> Result<f64> {
-    let apis = stand.simulator(1, namespaces, deployments).await?;
-    let agent = stand.agent(apis.first().context("no cluster")?)?;
+async fn most(test_bed: &mut TestBed, namespaces: usize, deployments: usize) -> Result<f64> {
+    let apis = test_bed.simulator(1, namespaces, deployments).await?;
+    let agent = test_bed.agent(apis.first().context("no cluster")?)?;
     let pid = agent.pid();
-    stand.clusters.push(agent);
-    stand.online(1).await?;
+    test_bed.clusters.push(agent);
+    test_bed.online(1).await?;
     let mut most = 0.0_f64;
     for _ in 0..LOOKS {
         sleep(BETWEEN_LOOKS).await;

@@ -14,7 +14,7 @@ use crate::memory::resident;
 use crate::options::Options;
 use crate::round::{Contestant, Rounds};
 use crate::row::{Row, Target};
-use crate::stand::{LoadAgents, Stand};
+use crate::test_bed::{LoadAgents, TestBed};
 
 /// A person's pace, many of them.
 const A_SECOND: f64 = 4.0;
@@ -27,7 +27,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 /// A list counts when what names it has been written behind it.
 const SETTLES_WITHIN: Duration = Duration::from_secs(10);
 
-pub async fn rows(options: &Options, stand: &mut Stand) -> Result<Vec<Row>> {
+pub async fn rows(options: &Options, test_bed: &mut TestBed) -> Result<Vec<Row>> {
     let Options {
         clusters,
         deployments,
@@ -39,23 +39,23 @@ pub async fn rows(options: &Options, stand: &mut Stand) -> Result<Vec<Row>> {
         listens: false,
         scatter: false,
     };
-    stand.load_agents(load_agents).await?;
-    stand.online(clusters).await?;
-    kept(stand, clusters).await?;
-    for process in &mut stand.clusters {
+    test_bed.load_agents(load_agents).await?;
+    test_bed.online(clusters).await?;
+    kept(test_bed, clusters).await?;
+    for process in &mut test_bed.clusters {
         process.signal(Signal::KILL)?;
     }
-    stand.clusters.clear();
+    test_bed.clusters.clear();
     let page = Ask::get("/deployments");
-    all_away(&mut stand.caller().await?, &page, clusters, deployments).await?;
+    all_away(&mut test_bed.caller().await?, &page, clusters, deployments).await?;
     let search = Ask::get("/deployments?q=ledger&limit=50");
     let mut contestants = [
-        Contestant::Http(stand.caller().await?, page),
-        Contestant::Http(stand.caller().await?, search),
+        Contestant::Http(test_bed.caller().await?, page),
+        Contestant::Http(test_bed.caller().await?, search),
     ];
     let rounds = Rounds::of_medians(&mut contestants, options.rounds, A_SECOND, options.length());
     let rounds = rounds.await?;
-    let after = resident(stand.aggregator.pid())?;
+    let after = resident(test_bed.aggregator.pid())?;
     let size = format!("{clusters} × {deployments}, all away");
     Ok(vec![
         Row::new(format!("fleet query, {size}, p50"), rounds.value(0), "ms"),
@@ -66,8 +66,8 @@ pub async fn rows(options: &Options, stand: &mut Stand) -> Result<Vec<Row>> {
 }
 
 /// Waits until the lists of so many clusters are in the bucket.
-async fn kept(stand: &Stand, clusters: usize) -> Result<()> {
-    let bucket = jetstream::new(stand.onlooker().await?);
+async fn kept(test_bed: &TestBed, clusters: usize) -> Result<()> {
+    let bucket = jetstream::new(test_bed.onlooker().await?);
     let bucket = bucket.get_stream("KV_inventory").await?;
     condition::met("all lists are kept", KEPT_WITHIN, async || {
         sleep(BETWEEN_LOOKS).await;

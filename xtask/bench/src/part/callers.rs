@@ -11,7 +11,7 @@ use crate::options::Options;
 use crate::round::Rounds;
 use crate::row::{Row, Target};
 use crate::seed::Seed;
-use crate::stand::{Api, Stand};
+use crate::test_bed::{Api, TestBed};
 
 const CALLERS: usize = 16;
 
@@ -26,10 +26,10 @@ struct Seen {
 /// 16 connections, and what is asked on them.
 struct Callers(Vec<(Http, Ask)>);
 
-pub async fn rows(options: &Options, stand: &mut Stand) -> Result<Vec<Row>> {
-    let api = one_cluster(stand).await?;
-    let mut ours = Callers::new(async || Ok((stand.caller().await?, ask(&api)))).await?;
-    let seed = Seed::start(stand, &api).await?;
+pub async fn rows(options: &Options, test_bed: &mut TestBed) -> Result<Vec<Row>> {
+    let api = one_cluster(test_bed).await?;
+    let mut ours = Callers::new(async || Ok((test_bed.caller().await?, ask(&api)))).await?;
+    let seed = Seed::start(test_bed, &api).await?;
     let mut theirs = match &seed {
         Some(seed) => Some(callers_of(seed, &api).await?),
         None => None,

@@ -14,7 +14,7 @@ use crate::memory::resident;
 use crate::options::Options;
 use crate::round::{Contestant, Rounds};
 use crate::row::{Row, Target};
-use crate::stand::{LoadAgents, Stand};
+use crate::test_bed::{LoadAgents, TestBed};
 
 /// A person's pace, many of them.
 const A_SECOND: f64 = 4.0;
@@ -30,7 +30,7 @@ struct Traffic {
     answer: usize,
 }
 
-pub async fn rows(options: &Options, stand: &mut Stand) -> Result<Vec<Row>> {
+pub async fn rows(options: &Options, test_bed: &mut TestBed) -> Result<Vec<Row>> {
     let Options {
         clusters,
         deployments,
@@ -42,10 +42,10 @@ pub async fn rows(options: &Options, stand: &mut Stand) -> Result<Vec<Row>> {
         listens: false,
         scatter: true,
     };
-    stand.load_agents(load_agents).await?;
-    stand.online(clusters).await?;
+    test_bed.load_agents(load_agents).await?;
+    test_bed.online(clusters).await?;
     sleep(SETTLES_WITHIN).await;
-    let known = resident(stand.aggregator.pid())?;
+    let known = resident(test_bed.aggregator.pid())?;
 
     let asks = [
         Ask::get("/deployments"),
@@ -54,19 +54,19 @@ pub async fn rows(options: &Options, stand: &mut Stand) -> Result<Vec<Row>> {
     ];
     let mut asked = Vec::new();
     for ask in &asks {
-        ensure_whole(stand, ask, clusters).await?;
-        asked.push(traffic(stand, ask, clusters).await?);
+        ensure_whole(test_bed, ask, clusters).await?;
+        asked.push(traffic(test_bed, ask, clusters).await?);
     }
     let mut contestants = Vec::new();
     for (ask, traffic) in asks.into_iter().zip(&asked) {
-        let bus = stand.bus_client().await?;
+        let bus = test_bed.bus_client().await?;
         let scatter = Scatter::new(bus, clusters, traffic.question, traffic.answer).await?;
-        contestants.push(Contestant::Http(stand.caller().await?, ask));
+        contestants.push(Contestant::Http(test_bed.caller().await?, ask));
         contestants.push(Contestant::Scatter(scatter));
     }
     let rounds = Rounds::of_medians(&mut contestants, options.rounds, A_SECOND, options.length());
     let rounds = rounds.await?;
-    let after = resident(stand.aggregator.pid())?;
+    let after = resident(test_bed.aggregator.pid())?;
     let size = format!("{clusters} × {deployments}");
     let row = |name: String, index: usize| {
         let row = Row::new(name, rounds.value(index), "ms");
@@ -94,8 +94,8 @@ pub async fn rows(options: &Options, stand: &mut Stand) -> Result<Vec<Row>> {
 }
 
 /// A query that not everybody answers is not the one that is to be measured.
-async fn ensure_whole(stand: &mut Stand, ask: &Ask, clusters: usize) -> Result<()> {
-    let page: Value = serde_json::from_slice(&stand.caller().await?.call(ask).await?)?;
+async fn ensure_whole(test_bed: &mut TestBed, ask: &Ask, clusters: usize) -> Result<()> {
+    let page: Value = serde_json::from_slice(&test_bed.caller().await?.call(ask).await?)?;
     let answered = page["answers"]["answered"].as_u64();
     ensure!(
         answered == u64::try_from(clusters).ok(),
@@ -106,12 +106,12 @@ async fn ensure_whole(stand: &mut Stand, ask: &Ask, clusters: usize) -> Result<(
 }
 
 /// Looks on while the query is asked once; some clusters may be asked more than once for it.
-async fn traffic(stand: &mut Stand, ask: &Ask, clusters: usize) -> Result<Traffic> {
-    let onlooker: Client = stand.onlooker().await?;
+async fn traffic(test_bed: &mut TestBed, ask: &Ask, clusters: usize) -> Result<Traffic> {
+    let onlooker: Client = test_bed.onlooker().await?;
     let mut questions = onlooker.subscribe(subject::FLEET_QUERY).await?;
     let mut answers = onlooker.subscribe("agent.*.answer.>").await?;
     round_trip(&onlooker).await?;
-    stand.caller().await?.call(ask).await?;
+    test_bed.caller().await?.call(ask).await?;
     // All that was sent on the way to the answer has come by now.
     round_trip(&onlooker).await?;
     let mut bytes = [&mut questions, &mut answers].map(|messages| {

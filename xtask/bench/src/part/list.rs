@@ -12,7 +12,7 @@ use crate::caller::{Ask, Bare, Http};
 use crate::options::Options;
 use crate::round::{Contestant, Rounds};
 use crate::row::{Row, Target};
-use crate::stand::{Api, Stand, free_address};
+use crate::test_bed::{Api, TestBed, free_address};
 
 pub const DEPLOYMENTS: usize = 50;
 pub const NAMESPACE: &str = "default";
@@ -25,21 +25,21 @@ const BARE: &str = "cluster.bare.bench";
 
 const READY_WITHIN: Duration = Duration::from_secs(20);
 
-pub async fn rows(options: &Options, stand: &mut Stand) -> Result<Vec<Row>> {
-    let api = one_cluster(stand).await?;
-    let body = stand.caller().await?.call(&ask(&api)).await?;
+pub async fn rows(options: &Options, test_bed: &mut TestBed) -> Result<Vec<Row>> {
+    let api = one_cluster(test_bed).await?;
+    let body = test_bed.caller().await?.call(&ask(&api)).await?;
     let http = free_address()?;
-    let _peer = peer(stand, http, &body).await?;
+    let _peer = peer(test_bed, http, &body).await?;
     let bare = Bare {
         // An agent may publish replies to the inboxes of people alone.
-        client: stand.onlooker().await?,
+        client: test_bed.onlooker().await?,
         subject: BARE.to_owned(),
         payload: format!(r#"{{"namespace":"{NAMESPACE}"}}"#).into(),
         length: body.len(),
     };
     let from_kubernetes = format!("/apis/apps/v1/namespaces/{NAMESPACE}/deployments");
     let mut contestants = [
-        Contestant::Http(stand.caller().await?, ask(&api)),
+        Contestant::Http(test_bed.caller().await?, ask(&api)),
         Contestant::Bare(bare),
         Contestant::Http(Http::connect(http, None).await?, Ask::get("/")),
         Contestant::Http(
@@ -70,25 +70,25 @@ pub fn ask(api: &Api) -> Ask {
 }
 
 /// One cluster with one namespace, its agent a program of its own.
-pub async fn one_cluster(stand: &mut Stand) -> Result<Api> {
-    let apis = stand.simulator(1, 1, DEPLOYMENTS).await?;
+pub async fn one_cluster(test_bed: &mut TestBed) -> Result<Api> {
+    let apis = test_bed.simulator(1, 1, DEPLOYMENTS).await?;
     let api = apis.into_iter().next().context("no cluster")?;
-    let agent = stand.agent(&api)?;
-    stand.clusters.push(agent);
-    stand.online(1).await?;
+    let agent = test_bed.agent(&api)?;
+    test_bed.clusters.push(agent);
+    test_bed.online(1).await?;
     Ok(api)
 }
 
 /// A responder on the bus and an HTTP server, both of which answer with this body.
-async fn peer(stand: &Stand, http: SocketAddr, body: &[u8]) -> Result<Process> {
-    let file = stand.file("body");
+async fn peer(test_bed: &TestBed, http: SocketAddr, body: &[u8]) -> Result<Process> {
+    let file = test_bed.file("body");
     fs::write(&file, body)?;
-    let creds = stand.bus.keys().agent_creds("bare")?;
-    let mut peer = stand.start_own(
+    let creds = test_bed.bus.keys().agent_creds("bare")?;
+    let mut peer = test_bed.start_own(
         "bench-peer",
         &[
             ("--body", file.to_string_lossy().into_owned()),
-            ("--nats-url", stand.bus.url()),
+            ("--nats-url", test_bed.bus.url()),
             ("--nats-creds", creds.to_string_lossy().into_owned()),
             ("--subject", BARE.to_owned()),
             ("--http", http.to_string()),

@@ -13,7 +13,7 @@ use crate::caller::{Ask, Http};
 use crate::load::Latencies;
 use crate::options::Options;
 use crate::row::{Row, Target};
-use crate::stand::{Api, Stand};
+use crate::test_bed::{Api, TestBed};
 
 /// So many clusters come and go in each run.
 const CLUSTERS: usize = 20;
@@ -21,19 +21,19 @@ const CLUSTERS: usize = 20;
 const SEEN_WITHIN: Duration = Duration::from_secs(30);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 
-pub async fn rows(options: &Options, stand: &mut Stand) -> Result<Vec<Row>> {
+pub async fn rows(options: &Options, test_bed: &mut TestBed) -> Result<Vec<Row>> {
     let clusters = CLUSTERS.min(options.clusters);
-    let apis = stand.simulator(clusters, 1, 10).await?;
-    let mut caller = stand.caller().await?;
+    let apis = test_bed.simulator(clusters, 1, 10).await?;
+    let mut caller = test_bed.caller().await?;
     let (mut joins, mut losses) = (Latencies::default(), Latencies::default());
     for api in &apis {
-        joins.add(join(stand, &mut caller, api).await?);
-        let agent = stand.clusters.last_mut().context("no agent")?;
+        joins.add(join(test_bed, &mut caller, api).await?);
+        let agent = test_bed.clusters.last_mut().context("no agent")?;
         let killed = Instant::now();
         agent.signal(Signal::KILL)?;
         shown(&mut caller, api, "offline").await?;
         losses.add(killed.elapsed());
-        stand.clusters.pop();
+        test_bed.clusters.pop();
     }
     Ok(vec![
         Row::new(
@@ -52,11 +52,11 @@ pub async fn rows(options: &Options, stand: &mut Stand) -> Result<Vec<Row>> {
 }
 
 /// Between the start of the agent's connection, which the nats-server has written down, and the sight of the cluster.
-async fn join(stand: &mut Stand, caller: &mut Http, api: &Api) -> Result<Duration> {
-    let agent = stand.agent(api)?;
-    stand.clusters.push(agent);
+async fn join(test_bed: &mut TestBed, caller: &mut Http, api: &Api) -> Result<Duration> {
+    let agent = test_bed.agent(api)?;
+    test_bed.clusters.push(agent);
     let seen = shown(caller, api, "online").await?;
-    let connected = SystemTime::from(connected_at(stand, &api.cluster).await?);
+    let connected = SystemTime::from(connected_at(test_bed, &api.cluster).await?);
     // The two clocks are one, but the server may write it down a little later than the agent was heard.
     Ok(seen.duration_since(connected).unwrap_or_default())
 }
@@ -77,7 +77,7 @@ async fn shown(caller: &mut Http, api: &Api, presence: &str) -> Result<SystemTim
 }
 
 /// By the nats-server's own account of its connections.
-async fn connected_at(stand: &Stand, cluster: &str) -> Result<Timestamp> {
+async fn connected_at(test_bed: &TestBed, cluster: &str) -> Result<Timestamp> {
     #[derive(Deserialize)]
     struct Connections {
         connections: Vec<Connection>,
@@ -88,7 +88,7 @@ async fn connected_at(stand: &Stand, cluster: &str) -> Result<Timestamp> {
         name: String,
         start: Timestamp,
     }
-    let url = stand.bus.monitoring_url().context("no monitoring")?;
+    let url = test_bed.bus.monitoring_url().context("no monitoring")?;
     let address = url.trim_start_matches("http://").parse()?;
     let mut http = Http::connect(address, None).await?;
     let answer = http.call(&Ask::get("/connz?limit=4096")).await?;

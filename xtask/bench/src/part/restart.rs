@@ -13,14 +13,14 @@ use crate::load::at_rate;
 use crate::options::Options;
 use crate::round::Rounds;
 use crate::row::{Row, Target};
-use crate::stand::Stand;
+use crate::test_bed::TestBed;
 
 /// The rollouts that follow are the simulator's to carry out: more would be a load of their own.
 const A_SECOND: f64 = 20.0;
 
-pub async fn rows(options: &Options, stand: &mut Stand) -> Result<Vec<Row>> {
-    let api = one_cluster(stand).await?;
-    let mut ours = stand.caller().await?;
+pub async fn rows(options: &Options, test_bed: &mut TestBed) -> Result<Vec<Row>> {
+    let api = one_cluster(test_bed).await?;
+    let mut ours = test_bed.caller().await?;
     let names = names(&ours.call(&ask(&api)).await?)?;
     let mut names = names.iter().cycle();
     let mut theirs = Http::connect(api.address, None).await?;

@@ -12,7 +12,7 @@ use crate::caller::{Ask, Http};
 use crate::load::{Latencies, at_rate};
 use crate::options::Options;
 use crate::row::{Row, Target};
-use crate::stand::{LoadAgents, Stand};
+use crate::test_bed::{LoadAgents, TestBed};
 
 const READS_A_SECOND: f64 = 20.0;
 const READS_AT_A_TIME: Duration = Duration::from_millis(500);
@@ -26,7 +26,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 /// An agent that has been connected for so long is there, and is to be shown.
 const HEARD_WITHIN: Duration = Duration::from_secs(2);
 
-pub async fn rows(options: &Options, stand: &mut Stand) -> Result<Vec<Row>> {
+pub async fn rows(options: &Options, test_bed: &mut TestBed) -> Result<Vec<Row>> {
     let clusters = options.connections;
     let load_agents = LoadAgents {
         clusters,
@@ -34,20 +34,20 @@ pub async fn rows(options: &Options, stand: &mut Stand) -> Result<Vec<Row>> {
         listens: false,
         scatter: false,
     };
-    stand.load_agents(load_agents).await?;
-    stand.online(clusters).await?;
+    test_bed.load_agents(load_agents).await?;
+    test_bed.online(clusters).await?;
     sleep(SETTLES_WITHIN).await;
-    let names = Shown::look(&mut stand.caller().await?).await?.names;
-    let others = connections(stand).await?.saturating_sub(clusters);
-    let (reader, looker) = (stand.caller().await?, stand.caller().await?);
+    let names = Shown::look(&mut test_bed.caller().await?).await?.names;
+    let others = connections(test_bed).await?.saturating_sub(clusters);
+    let (reader, looker) = (test_bed.caller().await?, test_bed.caller().await?);
 
     let begun = Instant::now();
-    stand.bus.kill().await?;
-    stand.bus.restart().await?;
+    test_bed.bus.kill().await?;
+    test_bed.bus.restart().await?;
     let (back, stop) = tokio::sync::watch::channel(false);
     let (watched, reads) = tokio::join!(
         async {
-            let watched = recovery(stand, looker, clusters, others, begun).await;
+            let watched = recovery(test_bed, looker, clusters, others, begun).await;
             // The reader may have ended by itself, with an error that is told below.
             back.send(true).ok();
             watched
@@ -78,7 +78,7 @@ struct Recovery {
 }
 
 async fn recovery(
-    stand: &Stand,
+    test_bed: &TestBed,
     mut looker: Http,
     clusters: usize,
     others: usize,
@@ -91,7 +91,7 @@ async fn recovery(
         falsely_offline: 0,
     };
     loop {
-        connected.push_back((Instant::now(), connections(stand).await?));
+        connected.push_back((Instant::now(), connections(test_bed).await?));
         let shown = Shown::look(&mut looker).await?;
         while connected.len() > 1 && connected[1].0.elapsed() >= HEARD_WITHIN {
             connected.pop_front();
@@ -104,7 +104,7 @@ async fn recovery(
         seen.offline = seen.offline.max(shown.offline);
         seen.falsely_offline = seen.falsely_offline.max(there.saturating_sub(not_offline));
         // None is stale, and the link of each is the new one: the old ones ended with the server.
-        if shown.online == clusters && connections(stand).await? >= clusters + others {
+        if shown.online == clusters && connections(test_bed).await? >= clusters + others {
             seen.back = begun.elapsed();
             return Ok(seen);
         }
@@ -166,12 +166,12 @@ impl Shown {
 }
 
 /// Those that the nats-server counts, whoever has made them.
-async fn connections(stand: &Stand) -> Result<usize> {
+async fn connections(test_bed: &TestBed) -> Result<usize> {
     #[derive(Deserialize)]
     struct Server {
         connections: usize,
     }
-    let url = stand.bus.monitoring_url().context("no monitoring")?;
+    let url = test_bed.bus.monitoring_url().context("no monitoring")?;
     let address = url.trim_start_matches("http://").parse()?;
     let mut http = Http::connect(address, None).await?;
     let server: Server = serde_json::from_slice(&http.call(&Ask::get("/varz")).await?)?;

@@ -17,7 +17,7 @@ use crate::caller::{Ask, Http};
 use crate::load::Latencies;
 use crate::options::Options;
 use crate::row::{Row, Target};
-use crate::stand::{LoadAgents, Stand};
+use crate::test_bed::{LoadAgents, TestBed};
 
 const A_SECOND: f64 = 50.0;
 
@@ -33,7 +33,7 @@ struct Place {
     path: String,
 }
 
-pub async fn rows(options: &Options, stand: &mut Stand) -> Result<Vec<Row>> {
+pub async fn rows(options: &Options, test_bed: &mut TestBed) -> Result<Vec<Row>> {
     let clusters = options.clusters;
     let load_agents = LoadAgents {
         clusters,
@@ -41,14 +41,14 @@ pub async fn rows(options: &Options, stand: &mut Stand) -> Result<Vec<Row>> {
         listens: true,
         scatter: false,
     };
-    let apis = stand.load_agents(load_agents).await?;
-    stand.online(clusters).await?;
+    let apis = test_bed.load_agents(load_agents).await?;
+    test_bed.online(clusters).await?;
     let addresses: HashMap<String, SocketAddr> = apis
         .into_iter()
         .map(|api| (api.cluster, api.address))
         .collect();
-    let places = places(&mut stand.caller().await?, &addresses).await?;
-    let events = Events::open(&mut stand.caller().await?).await?;
+    let places = places(&mut test_bed.caller().await?, &addresses).await?;
+    let events = Events::open(&mut test_bed.caller().await?).await?;
     let rounds = u32::try_from(options.rounds)?;
     let (tell, made) = unbounded_channel();
     let ((), latencies) = tokio::try_join!(

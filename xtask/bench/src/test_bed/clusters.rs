@@ -9,7 +9,7 @@ use tokio::process::Command;
 use xtask::condition;
 use xtask::process::Process;
 
-use super::{READY_WITHIN, Stand, spawn};
+use super::{READY_WITHIN, TestBed, spawn};
 
 /// Of each cluster of the load agents.
 const NAMESPACES: usize = 5;
@@ -34,7 +34,7 @@ pub struct LoadAgents {
     pub scatter: bool,
 }
 
-impl Stand {
+impl TestBed {
     /// Simulated clusters without agents, which have so many deployments in each of so many namespaces.
     pub async fn simulator(
         &mut self,

@@ -28,7 +28,7 @@ pub use clusters::{Api, LoadAgents};
 const READY_WITHIN: Duration = Duration::from_secs(180);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
-pub struct Stand {
+pub struct TestBed {
     // Dropped in this order: the clients before their servers, the directory last.
     pub clusters: Vec<Process>,
     pub aggregator: Process,
@@ -40,14 +40,14 @@ pub struct Stand {
     _dir: TempDir,
 }
 
-impl Stand {
+impl TestBed {
     /// Does something on a stand of its own. If that fails, the error ends with the last lines of all logs that say something:
     /// the files go with the stand.
     pub async fn with<T>(act: impl AsyncFnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        let mut stand = Self::start().await?;
-        act(&mut stand)
+        let mut test_bed = Self::start().await?;
+        act(&mut test_bed)
             .await
-            .map_err(|error| match log::tails(&stand.data.file("logs")) {
+            .map_err(|error| match log::tails(&test_bed.data.file("logs")) {
                 tails if tails.is_empty() => error,
                 tails => anyhow!("{error:#}{tails}"),
             })
