@@ -133,7 +133,7 @@ impl Running {
     pub async fn stop(self) -> Result<()> {
         tracing::info!("leaving");
         self.beating.cancel();
-        self.heart.await.context("the heart stopped by itself")?;
+        self.heart.await.context("the heartbeat task stopped by itself")?;
         // A log that is followed never ends by itself; its reader may go to another agent of the cluster at once.
         tokio::join!(self.agent.streams.close(), sleep(LINGER));
         let within = DRAIN_WITHIN - LINGER - FLUSH_WITHIN;
@@ -145,7 +145,7 @@ impl Running {
         let client = &self.connected.client;
         let is_up = client.connection_state() == State::Connected;
         if !is_up || timeout(FLUSH_WITHIN, client.flush()).await.is_err() {
-            tracing::warn!("the bus is away: the last answers, if there were any, were not sent");
+            tracing::warn!("disconnected from the bus: the last responses, if any, were not sent");
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Resolves on SIGTERM or SIGINT; never, with a word in the log, where signals cannot be heard.
+/// Resolves on SIGTERM or SIGINT; never, with a word in the log, where cannot listen for signals.
 pub async fn signalled() {
     let heard = async {
         let mut terminate = signal(SignalKind::terminate())?;
@@ -14,7 +14,7 @@ pub async fn signalled() {
         Ok::<(), std::io::Error>(())
     };
     if let Err(error) = heard.await {
-        tracing::error!(%error, "signals cannot be heard");
+        tracing::error!(%error, "cannot listen for signals");
         std::future::pending::<()>().await;
     }
 }

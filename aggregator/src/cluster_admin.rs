@@ -109,7 +109,7 @@ pub async fn enroll(args: Enroll) -> Result<()> {
         (Given::Credentials(secret), None) => say(&agent.manifest(&args.cluster, secret))?,
         (Given::Token(token), _) => say(&format!("{}\n", token.as_str()))?,
     }
-    tracing::info!(cluster = %args.cluster, public_key = %enrolled.public_key, "let in");
+    tracing::info!(cluster = %args.cluster, public_key = %enrolled.public_key, "agent enrolled");
     Ok(())
 }
 
@@ -123,7 +123,7 @@ fn has_credentials(args: &Enroll) -> Result<bool> {
         "--creds-out: {} is there already and is left as it is; give another file, or --keep",
         file.display()
     );
-    tracing::info!(cluster = %args.cluster, file = %file.display(), "let in before");
+    tracing::info!(cluster = %args.cluster, file = %file.display(), "agent already enrolled");
     Ok(true)
 }
 
@@ -150,7 +150,7 @@ pub async fn revoke(args: Revoke) -> Result<()> {
         tracing::warn!(cluster = %args.cluster, "no credential of it was recorded: an agent with another one will be back");
     }
     for key in revoked {
-        tracing::info!(cluster = %args.cluster, public_key = %key, "locked out");
+        tracing::info!(cluster = %args.cluster, public_key = %key, "credential revoked");
     }
     Ok(())
 }
@@ -182,7 +182,7 @@ pub async fn revoke_key(args: BusRevoke) -> Result<()> {
     entry.detail = Some(format!("the credential {key}"));
     let act = link.enrolment.lock_out_key(&key, expires_at);
     record(&link.journal, entry, act).await??;
-    tracing::info!(public_key = %key, "locked out");
+    tracing::info!(public_key = %key, "credential revoked");
     Ok(())
 }
 

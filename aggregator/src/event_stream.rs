@@ -46,7 +46,7 @@ impl Events {
     pub async fn send<T: Serialize>(&self, name: &'static str, data: &T) {
         match serde_json::to_string(data) {
             Ok(data) => self.write(Event::default().event(name), &data).await,
-            Err(error) => tracing::error!(%error, name, "an event cannot be written"),
+            Err(error) => tracing::error!(%error, name, "cannot serialize an event"),
         }
     }
 

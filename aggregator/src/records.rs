@@ -85,7 +85,7 @@ impl UnreadableRecords {
     fn remove(&self, bucket: &'static str, key: &str) {
         let mut records = self.records();
         if records.remove(&(bucket, key.to_owned())).is_some() {
-            info!(bucket, key = %key.escape_debug(), "a record that could not be read is no more");
+            info!(bucket, key = %key.escape_debug(), "an unreadable record is gone");
             self.publish(bucket, &records);
         }
     }

@@ -69,7 +69,7 @@ async fn levels(jetstream: &Context) -> Option<Vec<StreamLevel>> {
             Ok(stream) => stream,
             // Not every aggregator has all of them.
             Err(error) => {
-                debug!(name, %error, "how full a stream is cannot be read");
+                debug!(name, %error, "cannot read how full a stream is");
                 continue;
             }
         };

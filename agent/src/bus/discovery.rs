@@ -63,7 +63,7 @@ impl Discovery {
             };
             let answer = self.answer(&question).to_string();
             if let Err(error) = self.client.publish(reply_to, answer.into()).await {
-                tracing::warn!(%error, "an answer to $SRV cannot be sent");
+                tracing::warn!(%error, "cannot send a response to $SRV");
             }
         }
     }

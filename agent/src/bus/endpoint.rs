@@ -90,7 +90,7 @@ impl Requests {
     pub async fn drain(&mut self) {
         if let Err(error) = self.messages.drain().await {
             let subject = &self.endpoint.subject;
-            tracing::warn!(subject, %error, "a subscription does not end");
+            tracing::warn!(subject, %error, "cannot unsubscribe");
         }
     }
 }

@@ -51,7 +51,7 @@ impl FleetQueries {
         self.stop.cancel();
         self.tasks.close();
         if timeout(within, self.tasks.wait()).await.is_err() {
-            tracing::warn!(left = self.tasks.len(), "questions are left unanswered");
+            tracing::warn!(left = self.tasks.len(), "fleet queries are left unanswered");
         }
     }
 }
@@ -97,7 +97,7 @@ impl Server {
             Err(fault) => match payload::read::<Addressed>(&question.payload) {
                 Ok(Addressed { answer }) => (answer, Some(Err(fault))),
                 Err(_) => {
-                    tracing::debug!(%fault, "a question is not understood");
+                    tracing::debug!(%fault, "cannot parse a fleet query");
                     return;
                 }
             },
@@ -117,7 +117,7 @@ impl Server {
             .client
             .publish_with_headers(subject, reply.headers, reply.body);
         if let Err(error) = sent.await {
-            tracing::warn!(%error, "an answer cannot be sent");
+            tracing::warn!(%error, "cannot send a response");
         }
     }
 

@@ -96,7 +96,7 @@ impl Heart {
         };
         let heartbeat = self.agent.heartbeat(input);
         let Ok(payload) = serde_json::to_vec(&heartbeat) else {
-            tracing::error!("a heartbeat cannot be written");
+            tracing::error!("cannot serialize a heartbeat");
             return;
         };
         let subject = subject::heartbeat(&self.agent.cluster);
@@ -106,7 +106,7 @@ impl Heart {
             .publish_with_reply(subject, reply, payload.into())
             .await;
         if let Err(error) = sent {
-            tracing::warn!(%error, "a heartbeat cannot be sent");
+            tracing::warn!(%error, "cannot send a heartbeat");
         }
     }
 
@@ -121,7 +121,7 @@ impl Heart {
         let answer: HeartbeatAck = match serde_json::from_slice(&answer.payload) {
             Ok(answer) => answer,
             Err(error) => {
-                tracing::debug!(%error, "the answer to a heartbeat is not understood");
+                tracing::debug!(%error, "cannot parse a heartbeat acknowledgement");
                 return;
             }
         };

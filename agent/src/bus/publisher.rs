@@ -13,7 +13,7 @@ const SEND_WITHIN: Duration = Duration::from_secs(5);
 /// what is missing.
 pub async fn publish(client: &Client, subject: &str, message: &impl Serialize, what: &str) {
     let Ok(payload) = serde_json::to_vec(message) else {
-        tracing::error!(what, "it cannot be written");
+        tracing::error!(what, "cannot serialize a message");
         return;
     };
     let sent = async {
@@ -22,7 +22,7 @@ pub async fn publish(client: &Client, subject: &str, message: &impl Serialize, w
     };
     match timeout(SEND_WITHIN, sent).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(what, error, "it cannot be sent"),
-        Err(_) => tracing::warn!(what, "it cannot be sent in time"),
+        Ok(Err(error)) => tracing::warn!(what, error, "cannot publish a message"),
+        Err(_) => tracing::warn!(what, "cannot publish a message in time"),
     }
 }

@@ -101,12 +101,12 @@ impl Renewal {
             public_key: credentials.user().to_string(),
         };
         let Ok(payload) = serde_json::to_vec(&question) else {
-            tracing::error!("the question for a renewal cannot be written");
+            tracing::error!("cannot serialize the renewal request");
             return;
         };
         let subject = subject::renewal(&self.agent.cluster);
         if let Err(error) = self.client.publish(subject, payload.into()).await {
-            tracing::debug!(%error, "the question for a renewal cannot be sent");
+            tracing::debug!(%error, "cannot send the renewal request");
             return;
         }
         let Ok(Some(answer)) = timeout(ANSWER_WITHIN, self.answers.next()).await else {

@@ -173,7 +173,7 @@ impl Server {
             .client
             .publish_with_headers(reply_to, reply.headers, reply.body);
         if let Err(error) = sent.await {
-            tracing::warn!(verb = route.verb.name, %error, "an answer cannot be sent");
+            tracing::warn!(verb = route.verb.name, %error, "cannot send a response");
         }
     }
 

@@ -67,7 +67,7 @@ impl Link {
         };
         let news = self.freshness.broke(answered, kind, message.clone());
         if news {
-            tracing::warn!(message, "the API server does not answer as it should");
+            tracing::warn!(message, "the API server does not answer as expected");
         }
         news
     }

@@ -91,7 +91,7 @@ fn note(schedule: &mut Schedule, look: Result<Look, tokio::task::JoinError>) {
         Ok((key, version, outcome)) => {
             schedule.looked_at(&key, &version, outcome, Instant::now());
         }
-        Err(error) => tracing::error!(%error, "a look at pods has panicked"),
+        Err(error) => tracing::error!(%error, "listing pods panicked"),
     }
 }
 

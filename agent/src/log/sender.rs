@@ -66,7 +66,7 @@ impl Sender {
                 credit.close
             }
             Err(error) => {
-                tracing::debug!(%error, "a credit is not understood");
+                tracing::debug!(%error, "cannot parse a credit");
                 false
             }
         }

@@ -21,7 +21,7 @@ pub enum EnrolmentError {
         keys: String,
     },
     /// The key was locked out before.
-    #[error("this key was locked out and stays so; make another one with `agent keygen`")]
+    #[error("this key was revoked for good; make another one with `agent keygen`")]
     KeyLockedOut,
     /// The caller has not shown that the private key is theirs.
     #[error("{0}")]

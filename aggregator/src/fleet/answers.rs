@@ -157,7 +157,7 @@ pub async fn hear_answers(fleet: Arc<Fleet>) {
                 }
                 None => tokio::time::sleep(TRY_AGAIN_AFTER).await,
             }
-            warn!("no responses to fleet queries are received; trying again");
+            warn!("cannot subscribe to responses to fleet queries; retrying");
             answers = fleet.listen_for_answers().await;
         }
     });
@@ -182,7 +182,7 @@ impl Fleet {
             Fate::PassedOn => {}
             Fate::PassedOver => {
                 self.metrics.answered("late");
-                debug!(%subject, "an answer that nobody waits for");
+                debug!(%subject, "late or unknown response");
             }
             Fate::Repeated(cluster) => {
                 self.metrics.answered("repeated");

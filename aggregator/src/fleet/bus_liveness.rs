@@ -36,7 +36,7 @@ pub async fn watch_link(fleet: Arc<Fleet>) {
             tokio::time::sleep(EVERY).await;
         } else {
             if connected {
-                warn!("the bus does not answer; the silence of clusters says nothing now");
+                warn!("the bus does not answer; no cluster is marked offline until it does");
             }
             fleet.registry_mut().partitioned_since(answered);
             tokio::time::sleep(AGAIN_AFTER).await;

@@ -20,7 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-const NO_CHANGES: &str = "told of changes with what tells of none, or is larger";
+const NO_CHANGES: &str = "sent a change message that is malformed or too large";
 
 /// Listens for ever.
 pub async fn hear_changes(fleet: Arc<Fleet>) {
@@ -37,7 +37,7 @@ pub async fn hear_changes(fleet: Arc<Fleet>) {
                 fleet.hear_change(from.cluster(), &message);
             }
         }
-        warn!("no changes of deployments are received; trying again");
+        warn!("cannot subscribe to deployment changes; retrying");
         tokio::time::sleep(TRY_AGAIN_AFTER).await;
     }
 }
@@ -74,7 +74,7 @@ impl Fleet {
             }
         };
         if heard == Verdict::Miscounted {
-            let what = "told of changes that are not counted as they should be";
+            let what = "sent changes with wrong sequence numbers";
             self.misbehaves(cluster, what, None);
         }
     }

@@ -101,7 +101,7 @@ impl Fleet {
         let mut all = self.labels.subscribe();
         let learnt = all.wait_for(|all| all.has(revision));
         if tokio::time::timeout(LEARNT_WITHIN, learnt).await.is_err() {
-            warn!(%cluster, "changed labels do not count here yet");
+            warn!(%cluster, "label changes are not in effect here yet");
         }
         Ok(labels)
     }

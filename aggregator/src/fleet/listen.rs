@@ -53,7 +53,7 @@ impl Clusters {
     async fn keep(&self, cluster: &ClusterName, record: &Record) {
         if let Err(error) = self.records.put(cluster, record).await {
             let error = &error as &dyn std::error::Error;
-            warn!(%cluster, error, "a cluster's record was not kept");
+            warn!(%cluster, error, "cannot persist a cluster's record");
         }
     }
 
@@ -159,7 +159,7 @@ pub async fn listen(fleet: Arc<Fleet>, clusters: Clusters) {
                 fleet.take_in(&clusters, from.cluster(), &message).await;
             }
         }
-        warn!("no heartbeats are received; trying again");
+        warn!("cannot subscribe to heartbeats; retrying");
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
@@ -177,7 +177,7 @@ impl Fleet {
             .publish(subject::ROLL_CALL.to_owned(), call.into())
             .await
         {
-            debug!("the roll could not be called; heartbeats will tell");
+            debug!("cannot publish a roll call; waiting for heartbeats");
         }
     }
 

@@ -35,7 +35,7 @@ pub async fn watch_presence(fleet: Arc<Fleet>, gate: Gate) {
                 }
             }
         }
-        warn!("the nats-server does not tell who comes and goes; trying again");
+        warn!("cannot subscribe to the nats-server's connection events; retrying");
         tokio::time::sleep(TRY_AGAIN_AFTER).await;
     }
 }

@@ -54,7 +54,7 @@ pub async fn renew_credentials(fleet: Arc<Fleet>) {
             });
             answering.await;
         }
-        warn!("no agent can renew its credential; trying again");
+        warn!("cannot subscribe to renewal requests; retrying");
         sleep(PAUSE).await;
     }
 }

@@ -41,7 +41,7 @@ pub struct Heard {
 pub const INSTANCES: usize = 32;
 
 /// What more instances than that do.
-const CROWDED: &str = "claims to be its thirty-third or a later one, and is passed over";
+const CROWDED: &str = "is one of more than 32 that claim this cluster, and is ignored";
 
 impl Known {
     /// Of which nothing but this has been heard.

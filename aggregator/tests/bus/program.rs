@@ -188,7 +188,7 @@ async fn a_cluster_is_let_in_and_locked_out_from_the_command_line() {
     }
     let revoked = aggregator(&[&["revoke", "cluster-a"], &link[..]].concat()).await;
     assert!(revoked.status.success(), "{}", said(&revoked));
-    assert!(said(&revoked).contains("locked out"), "{}", said(&revoked));
+    assert!(said(&revoked).contains("credential revoked"), "{}", said(&revoked));
 }
 
 #[tokio::test]

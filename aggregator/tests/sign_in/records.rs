@@ -261,7 +261,7 @@ async fn whoever_is_locked_out_stays_so_when_the_list_of_them_is_lost_or_cannot_
     let refused = async |key: &str| {
         let refused = enroll(key).await;
         assert!(
-            !refused.status.success() && said(&refused).contains("was locked out"),
+            !refused.status.success() && said(&refused).contains("was revoked for good"),
             "{}",
             said(&refused)
         );

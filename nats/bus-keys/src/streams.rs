@@ -65,7 +65,7 @@ pub const AUDIT_REFUSED: StreamSpec = StreamSpec {
 /// By name, each cluster that was heard of.
 pub const CLUSTERS: BucketSpec = BucketSpec {
     name: "clusters",
-    description: "every cluster that was heard of",
+    description: "every known cluster",
     history: 5,
     max_age: Duration::ZERO,
     max_bytes: 128 * MIB,

@@ -184,7 +184,7 @@ impl<'a> Gather<'a> {
                 self.reader.permits.push(share.permit);
             }
             Err(detail) => {
-                tracing::debug!(%cluster, detail, "what was last known of a cluster is left out");
+                tracing::debug!(%cluster, detail, "the persisted inventory of a cluster is ignored");
                 away.detail = Some(detail);
             }
         }
