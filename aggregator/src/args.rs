@@ -168,7 +168,7 @@ pub struct Enroll {
     pub link: BusLink,
 }
 
-/// A cluster to lock out.
+/// A cluster to revoke.
 #[derive(Debug, Args)]
 pub struct Revoke {
     /// The cluster's name.
@@ -205,7 +205,7 @@ pub struct Serve {
     /// The credentials for it, a file as `nsc` and `nats` write it [default: those in --bus-keys].
     #[arg(long, env = "MCA_NATS_CREDS", value_name = "FILE")]
     pub nats_creds: Option<PathBuf>,
-    /// The directory `aggregator` that `aggregator bus init` made. Without it no clusters can be let in or locked out.
+    /// The directory `aggregator` that `aggregator bus init` made. Without it no clusters can be let in or revoked.
     #[arg(long, env = "MCA_BUS_KEYS", value_name = "DIR")]
     pub bus_keys: Option<PathBuf>,
     /// The socket of `aggregator sign`, which signs instead of this process: --bus-keys needs no operator-signing.nk and no agent-scope.nk then.

@@ -180,7 +180,7 @@ pub async fn revoke_key(args: BusRevoke) -> Result<()> {
     let link = Link::open(&link).await?;
     let mut entry = intent(link.journal.now(), "revoke", None);
     entry.detail = Some(format!("the credential {key}"));
-    let act = link.enrolment.lock_out_key(&key, expires_at);
+    let act = link.enrolment.revoke_key(&key, expires_at);
     record(&link.journal, entry, act).await??;
     tracing::info!(public_key = %key, "credential revoked");
     Ok(())

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 pub enum AggregatorConditionType {
     /// The file of users is missing or has a mistake: users, passwords and grants are those of its last good version.
     UsersFileUnusable,
-    /// The list of revoked credentials is as large as a message on the bus may be: nobody more can be locked out.
+    /// The list of revoked credentials is as large as a message on the bus may be: no other credential can be revoked.
     RevocationsFull,
     /// The list of revoked credentials takes four fifths of what a message on the bus may have.
     RevocationsNearlyFull,

@@ -34,11 +34,11 @@ pub use system::{System, read_connection_event};
 use issued::Issued;
 use revocation::is_over;
 
-/// Two, so that a new credential can be put in place before the old one is locked out.
+/// Two, so that a new credential can be put in place before the old one is revoked.
 pub const CREDENTIALS_PER_CLUSTER: usize = 2;
 
 /// How long a bucket or the system account may take to answer. Each writes to the disk before it does, which takes seconds where
-/// others write as well, and nobody is let in or locked out so often that more would wait meanwhile.
+/// others write as well, and nobody is let in or revoked so often that more would wait meanwhile.
 const WITHIN: Duration = Duration::from_secs(10);
 
 /// How long an agent's credential is good for, unless it is renewed.
@@ -69,7 +69,7 @@ pub struct LetIn {
 /// A credential that was just made.
 #[derive(Debug)]
 pub struct Enrolled {
-    /// By which it can be locked out.
+    /// By which it can be revoked.
     pub public_key: UserKey,
     /// What its holder is given.
     pub given: Given,
@@ -112,7 +112,7 @@ impl Enrolment {
     /// Makes a credential for a cluster's agents; for the public key of this request, if one is given.
     ///
     /// # Errors
-    /// When the cluster has two already, the request does not prove the private key, the key has another holder or was locked out,
+    /// When the cluster has two already, the request does not prove the private key, the key has another holder or was revoked,
     /// or the bucket does not answer.
     pub async fn enroll(
         &self,
@@ -139,7 +139,7 @@ impl Enrolment {
         Ok(enrolled)
     }
 
-    /// Uses an invitation up and makes a credential in its name, unless the cluster has been locked out since it was made.
+    /// Uses an invitation up and makes a credential in its name, unless the cluster has been revoked since it was made.
     ///
     /// # Errors
     /// [`EnrolmentError::InvitationUnknown`] then; when the cluster has two credentials already, or bucket or signing process do not answer.
@@ -173,13 +173,13 @@ impl Enrolment {
         Ok(Enrolled { public_key, given })
     }
 
-    /// Locking this cluster out would lock out the other holder of the key.
+    /// Revoking this cluster would revoke the other holder of the key.
     async fn refuse_taken(
         &self,
         cluster: &ClusterName,
         key: &UserKey,
     ) -> Result<(), EnrolmentError> {
-        if self.locked_out().await?.contains_key(key) {
+        if self.revoked().await?.contains_key(key) {
             return Err(EnrolmentError::KeyLockedOut);
         }
         match self.issued.holder(key).await? {
@@ -226,7 +226,7 @@ impl Enrolment {
         };
         let revoked = &let_in.keys;
         self.record_revoked(cluster, revoked).await?;
-        self.lock_out().await?;
+        self.enforce_revocations().await?;
         finish(&let_in).await?;
         self.issued.remove(cluster, revoked).await?;
         Ok(let_in.keys)

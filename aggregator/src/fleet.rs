@@ -81,7 +81,7 @@ pub struct Fleet {
     answer_memory: query::MemoryBudget,
     /// Whoever changes the registry tells it what is new.
     watch: Arc<Hub>,
-    /// None where clusters can neither be let in nor locked out.
+    /// None where clusters can neither be let in nor revoked.
     doorkeeper: Option<Doorkeeper>,
 }
 

@@ -46,7 +46,7 @@ test('a part that dies is named, the others are stopped, and the demo fails', as
   assert.deepEqual(Object.values(demo.pids).filter(isRunning), []);
 });
 
-test('a cluster that is deleted is locked out for good, and forgotten', async (t) => {
+test('a cluster that is deleted is revoked for good, and forgotten', async (t) => {
   const demo = await startDemo(...small);
   t.after(demo.stop);
   const session = await signIn(demo);

@@ -66,7 +66,7 @@ impl Session {
     }
 
     /// Locks out one credential, unless that has been done already.
-    pub async fn lock_out(&self, cluster: &str, public_key: &str) -> Result<()> {
+    pub async fn revoke(&self, cluster: &str, public_key: &str) -> Result<()> {
         let path = format!("/clusters/{cluster}?key={public_key}");
         let answer = http::delete(self.address, &path, &self.token).await?;
         let done = matches!(answer.status, 200 | 404);

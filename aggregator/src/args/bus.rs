@@ -17,7 +17,7 @@ pub enum BusCommand {
     Init(BusInit),
     /// Make credentials for a person with the nats CLI.
     Creds(BusCreds),
-    /// Lock out one credential, whoever holds it: a person, an agent, an aggregator.
+    /// Revoke one credential, whoever holds it: a person, an agent, an aggregator.
     Revoke(BusRevoke),
     /// Make the aggregator's own credentials anew.
     Renew(BusRenew),
@@ -93,12 +93,12 @@ pub struct BusCreds {
     pub out: Option<PathBuf>,
 }
 
-/// A credential to lock out.
+/// A credential to revoke.
 #[derive(Debug, Args)]
 pub struct BusRevoke {
     /// Its public key, as `bus creds`, `bus renew` and the nats-server's /connz show it: U and 55 letters and digits.
     pub key: UserKey,
-    /// When it expires, as `bus creds` says it, such as 2026-03-01T18:00:00Z: it need not be locked out any longer. Without that it is so
+    /// When it expires, as `bus creds` says it, such as 2026-03-01T18:00:00Z: it need not be revoked any longer. Without that it is so
     /// without end, and takes its place in a list that can become full.
     #[arg(long, value_name = "TIME")]
     pub expires_at: Option<Timestamp>,

@@ -9,7 +9,7 @@ use crate::labels::LabelError;
 use crate::signer::SignError;
 use crate::store::{BucketError, RecordError};
 
-/// Why nobody was let in or locked out.
+/// Why nobody was let in or revoked.
 #[derive(Debug, thiserror::Error)]
 pub enum EnrolmentError {
     /// The cluster has as many credentials as it may.
@@ -20,7 +20,7 @@ pub enum EnrolmentError {
         /// Their public keys.
         keys: String,
     },
-    /// The key was locked out before.
+    /// The key was revoked before.
     #[error("this key was revoked for good; make another one with `agent keygen`")]
     KeyLockedOut,
     /// The caller has not shown that the private key is theirs.
@@ -32,7 +32,7 @@ pub enum EnrolmentError {
         /// Its cluster.
         holder: ClusterName,
     },
-    /// There is nothing to lock out.
+    /// There is nothing to revoke.
     #[error("{cluster} has no such credential")]
     CredentialUnknown {
         /// The cluster.

@@ -124,7 +124,7 @@ impl Gate {
         }
     }
 
-    /// Who is locked out by the account's token.
+    /// Which credentials are revoked by the account's token.
     pub(super) async fn revoked(&self) -> Result<Revocations, EnrolmentError> {
         Ok(self.account().await?.revoked())
     }

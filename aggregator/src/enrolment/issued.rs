@@ -1,5 +1,5 @@
 //! The bucket `credentials`: under each cluster's name the public keys that were let in, and under one of its own those that are
-//! locked out. No private key ever stands there.
+//! revoked. No private key ever stands there.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -71,7 +71,7 @@ pub(super) struct Issued {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct OfCluster {
     keys: Vec<Key>,
-    /// How often all of it was locked out: an invitation of an earlier generation is not good any more.
+    /// How often all of it was revoked: an invitation of an earlier generation is not good any more.
     #[serde(default)]
     generation: u64,
     /// Until when the last invitation of this generation is good.
@@ -204,7 +204,7 @@ impl Issued {
         .await
     }
 
-    /// How often all of a cluster was locked out.
+    /// How often all of a cluster was revoked.
     pub async fn generation(&self, cluster: &ClusterName) -> Result<u64, EnrolmentError> {
         let entry = read(&self.clusters, cluster).await?;
         Ok(entry.generation)
@@ -261,14 +261,14 @@ impl Issued {
         Ok(holders.next().map(|(cluster, _)| cluster))
     }
 
-    pub async fn locked_out(&self) -> Result<Revocations, EnrolmentError> {
+    pub async fn revoked(&self) -> Result<Revocations, EnrolmentError> {
         let RevocationRecord(list) = read(&self.revocations, &LockedOut).await?;
         Ok(list)
     }
 
-    /// Records that these keys are locked out, and until when that must be remembered. A record that cannot be read is replaced by those
-    /// who are `known` to be locked out, if they are given.
-    pub async fn lock_out(
+    /// Records that these keys are revoked, and until when that must be remembered. A record that cannot be read is replaced by those
+    /// who are `known` to be revoked, if they are given.
+    pub async fn record_revoked(
         &self,
         keys: &[(UserKey, Timestamp)],
         known: Option<&Revocations>,

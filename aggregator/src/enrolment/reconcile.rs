@@ -20,7 +20,7 @@ const TRY_AGAIN_AT_MOST_AFTER: Duration = Duration::from_secs(15);
 pub async fn reconcile_account(enrolment: Enrolment, conditions: Conditions, metrics: Metrics) {
     let mut failures: u32 = 0;
     loop {
-        let reconciled = enrolment.lock_out().await;
+        let reconciled = enrolment.enforce_revocations().await;
         let wait = match &reconciled {
             Ok(usage) => {
                 metrics.set_account_usage(usage.revocations, usage.bytes, usage.limit);
@@ -48,13 +48,13 @@ pub async fn reconcile_account(enrolment: Enrolment, conditions: Conditions, met
 fn show(reconciled: &Result<AccountUsage, EnrolmentError>, failures: u32, conditions: &Conditions) {
     let full = match reconciled {
         Err(EnrolmentError::RevocationsFull(usage)) => Some(format!(
-            "the list of revoked credentials is full ({usage}): those revoked last still connect. Raise max_payload in nats-server.conf and restart the nats-server; they are locked out by themselves then"
+            "the list of revoked credentials is full ({usage}): the latest revocations are not enforced. Raise max_payload in nats-server.conf and restart the nats-server; they take effect by themselves then"
         )),
         _ => None,
     };
     let nearly_full = match reconciled {
         Ok(usage) if usage.is_nearly_full() => Some(format!(
-            "the list of revoked credentials is nearly full ({usage}); when it is full nobody can be locked out. Raise max_payload in nats-server.conf and restart the nats-server"
+            "the list of revoked credentials is nearly full ({usage}); when it is full no credential can be revoked. Raise max_payload in nats-server.conf and restart the nats-server"
         )),
         _ => None,
     };

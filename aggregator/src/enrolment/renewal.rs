@@ -23,7 +23,7 @@ impl Enrolment {
         let ends = (expires_at, long_enough);
         let expires_at = self.issued.extend(cluster, key, ends).await?;
         // After the end was written: who revokes it from now on knows how long it must be revoked.
-        if self.locked_out().await?.contains_key(key) {
+        if self.revoked().await?.contains_key(key) {
             return Err(EnrolmentError::KeyLockedOut);
         }
         let signed = self.gate.signer().agent(cluster, key, expires_at);

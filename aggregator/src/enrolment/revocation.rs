@@ -30,11 +30,11 @@ pub(super) fn is_over(until: Timestamp, now: Timestamp) -> bool {
 
 impl Enrolment {
     /// Locks out one credential, whoever holds it: an agent, a person, an aggregator. `expires_at` is its end, where it is known that it has
-    /// one: it needs not to be locked out any longer than that.
+    /// one: it needs not to be revoked any longer than that.
     ///
     /// # Errors
     /// When bucket or nats-server do not answer. To be called again then: only in the fleet's account is it carried out later by itself.
-    pub async fn lock_out_key(
+    pub async fn revoke_key(
         &self,
         key: &UserKey,
         expires_at: Option<Timestamp>,
@@ -47,12 +47,12 @@ impl Enrolment {
             }
             _ => {
                 let revoked = [(key.clone(), revoked_until(expires_at))];
-                self.record_lock_out(&revoked).await?;
+                self.record_revocations(&revoked).await?;
             }
         }
         self.recorded.notify_one();
-        self.lock_out().await?;
-        self.lock_out_of_system().await?;
+        self.enforce_revocations().await?;
+        self.revoke_in_system().await?;
         match holder? {
             Some(cluster) => {
                 self.issued
@@ -81,47 +81,47 @@ impl Enrolment {
                 .iter()
                 .map(|(key, end)| (key.clone(), revoked_until(*end)))
                 .collect();
-            self.record_lock_out(&revoked).await?;
+            self.record_revocations(&revoked).await?;
             recorded = ends;
         }
         self.recorded.notify_one();
         Ok(())
     }
 
-    /// Everybody who is locked out: by the bucket, and by the account's token, so that a record which is lost or cannot be read lets
-    /// nobody in again.
-    pub(super) async fn locked_out(&self) -> Result<Revocations, EnrolmentError> {
-        let mut locked_out = self.gate.revoked().await?;
-        for (key, until) in self.recorded_lock_outs().await? {
-            let entry = locked_out.entry(key).or_insert(until);
+    /// Every credential that is revoked: by the bucket, and by the account's token, so that a record which is lost or cannot be read makes
+    /// none of them good again.
+    pub(super) async fn revoked(&self) -> Result<Revocations, EnrolmentError> {
+        let mut revoked = self.gate.revoked().await?;
+        for (key, until) in self.recorded_revocations().await? {
+            let entry = revoked.entry(key).or_insert(until);
             *entry = until.max(*entry);
         }
-        Ok(locked_out)
+        Ok(revoked)
     }
 
     /// Those of the bucket alone; nobody, where the record cannot be read. The account's token loses nobody by that.
-    async fn recorded_lock_outs(&self) -> Result<Revocations, EnrolmentError> {
-        match self.issued.locked_out().await {
+    async fn recorded_revocations(&self) -> Result<Revocations, EnrolmentError> {
+        match self.issued.revoked().await {
             Err(EnrolmentError::RecordUnreadable { .. }) => Ok(Revocations::new()),
             recorded => recorded,
         }
     }
 
-    async fn record_lock_out(&self, keys: &[(UserKey, Timestamp)]) -> Result<(), EnrolmentError> {
-        match self.issued.lock_out(keys, None).await {
+    async fn record_revocations(&self, keys: &[(UserKey, Timestamp)]) -> Result<(), EnrolmentError> {
+        match self.issued.record_revoked(keys, None).await {
             Err(EnrolmentError::RecordUnreadable { .. }) => {
                 let known = self.gate.revoked().await?;
-                self.issued.lock_out(keys, Some(&known)).await
+                self.issued.record_revoked(keys, Some(&known)).await
             }
             recorded => recorded,
         }
     }
 
-    /// Until the account's token locks out everybody who is in the bucket, and nobody whose credentials have all expired. Two replicas
+    /// Until the account's token revokes every credential that is in the bucket, and nobody whose credentials have all expired. Two replicas
     /// that do so at once may overwrite each other's token, so each looks again after it has written.
-    pub(super) async fn lock_out(&self) -> Result<AccountUsage, EnrolmentError> {
+    pub(super) async fn enforce_revocations(&self) -> Result<AccountUsage, EnrolmentError> {
         for _ in 0..PUBLISH_TRIES {
-            let (revoked, now) = (self.recorded_lock_outs().await?, Timestamp::now());
+            let (revoked, now) = (self.recorded_revocations().await?, Timestamp::now());
             if let Published::AsItWas(usage) = self.gate.publish(&revoked).await? {
                 // After the token: what is in the token and not in the bucket stays there.
                 if revoked.values().any(|until| is_over(*until, now)) {
@@ -133,13 +133,13 @@ impl Enrolment {
         Err(EnrolmentError::Contended)
     }
 
-    /// The same for the system account, whose token is written without a look at the one before: so until nobody else has been locked
-    /// out meanwhile, whom an older list would have let in again.
-    async fn lock_out_of_system(&self) -> Result<(), EnrolmentError> {
-        let mut revoked = self.locked_out().await?;
+    /// The same for the system account, whose token is written without a look at the one before: so until nothing else has been revoked
+    /// meanwhile that an older list would have accepted again.
+    async fn revoke_in_system(&self) -> Result<(), EnrolmentError> {
+        let mut revoked = self.revoked().await?;
         for _ in 0..PUBLISH_TRIES {
             self.gate.publish_system(&revoked).await?;
-            let now = self.locked_out().await?;
+            let now = self.revoked().await?;
             if now == revoked {
                 return Ok(());
             }

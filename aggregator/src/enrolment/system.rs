@@ -39,7 +39,7 @@ impl System {
         Ok(String::from_utf8_lossy(&reply.payload).into_owned())
     }
 
-    /// Puts another token in its place. Who it locks out is cut off when this returns.
+    /// Puts another token in its place. Who it revokes is cut off when this returns.
     pub(super) async fn update(&self, token: &Token) -> Result<(), EnrolmentError> {
         let subject = "$SYS.REQ.CLAIMS.UPDATE".to_owned();
         let payload = token.as_str().to_owned().into();

@@ -1,4 +1,4 @@
-//! Clusters that are let in, and those that are locked out and forgotten. Audited like any write.
+//! Clusters that are let in, and those that are revoked and forgotten. Audited like any write.
 
 use std::sync::Arc;
 

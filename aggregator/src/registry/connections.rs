@@ -49,7 +49,7 @@ impl Registry {
         let key = (event.cluster.clone(), event.instance.clone());
         let connection = event.connection.clone();
         self.connections.open.insert(key, connection);
-        // Whoever was locked out with the cluster does not come in again: this one was let in since.
+        // A credential that was revoked with the cluster does not connect again: this one was enrolled since.
         self.connections.forgotten.remove(&event.cluster);
     }
 

@@ -49,7 +49,7 @@ pub struct EnrolledCluster {
     operation_id: OperationId,
     /// The cluster.
     cluster: ClusterName,
-    /// By which this credential is locked out.
+    /// By which this credential is revoked.
     public_key: String,
     /// For `kubectl apply -f -`. It has a private key in it and cannot be had again. Absent with `credential_request`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,7 +59,7 @@ pub struct EnrolledCluster {
     jwt: Option<String>,
 }
 
-/// Who was locked out.
+/// Which credentials were revoked.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RevokedCluster {
     /// The operation, as it stands in the audit.
@@ -125,7 +125,7 @@ pub async fn enroll_cluster(
 /// All its credentials are revoked, its agents cut off, its links of `POST …/invite` are void, and the cluster is forgotten. With `key`
 /// that one credential only.
 #[utoipa::path(delete, path = "/clusters/{cluster}", tag = "Fleet", params(ClusterPath, RevokeQuery),
-    responses((status = 200, description = "Who was locked out", body = RevokedCluster), OwnProblem))]
+    responses((status = 200, description = "The revoked credentials", body = RevokedCluster), OwnProblem))]
 pub async fn revoke_cluster(
     State(app): State<App>,
     caller: Caller,

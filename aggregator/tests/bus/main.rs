@@ -1,5 +1,5 @@
 //! What the broker itself allows and refuses, on a real nats-server with the shipped configuration: each credential in both
-//! directions, and how one is locked out.
+//! directions, and how one is revoked.
 
 mod agent;
 mod deputy;

@@ -148,7 +148,7 @@ async fn names_that_are_none_are_refused_at_the_command_line() {
 }
 
 #[tokio::test]
-async fn a_cluster_is_let_in_and_locked_out_from_the_command_line() {
+async fn a_cluster_is_let_in_and_revoked_from_the_command_line() {
     let (server, _dir) = server().await;
     let keys = server.keys().aggregator_dir();
     let link = [
@@ -192,7 +192,7 @@ async fn a_cluster_is_let_in_and_locked_out_from_the_command_line() {
 }
 
 #[tokio::test]
-async fn a_cluster_gets_labels_at_the_command_line_until_it_is_locked_out() {
+async fn a_cluster_gets_labels_at_the_command_line_until_it_is_revoked() {
     let (server, _dir) = server().await;
     let keys = server.keys().aggregator_dir();
     let url = server.url();

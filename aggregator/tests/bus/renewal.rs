@@ -1,4 +1,4 @@
-//! Credentials that are no cluster's: a person's and the aggregator's own, locked out and made anew.
+//! Credentials that are no cluster's: a person's and the aggregator's own, revoked and made anew.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use crate::program::{aggregator, said};
 use crate::revocation::enrolment;
 
 /// `aggregator bus revoke KEY` with the keys of this server.
-async fn lock_out(server: &NatsServer, key: &UserKey) -> std::process::Output {
+async fn revoke(server: &NatsServer, key: &UserKey) -> std::process::Output {
     let keys = server.keys().aggregator_dir();
     let keys = keys.to_str().expect("a path of text");
     let link = ["--nats-url", &server.url(), "--bus-keys", keys];
@@ -34,12 +34,12 @@ async fn until_refused(server: &NatsServer, creds: &Path) {
 }
 
 #[tokio::test]
-async fn a_persons_credentials_are_locked_out_and_nobody_elses() {
+async fn a_persons_credentials_are_revoked_and_nobody_elses() {
     let (mut server, _dir) = server().await;
     let creds = ["ana", "bob"].map(|name| server.keys().cli_creds(&permit(name)).unwrap());
     let ana = Party::with(&server, &creds[0], "_INBOX.ana").await;
     let bob = Party::with(&server, &creds[1], "_INBOX.bob").await;
-    let output = lock_out(&server, &user_of(&creds[0]).unwrap()).await;
+    let output = revoke(&server, &user_of(&creds[0]).unwrap()).await;
     assert!(output.status.success(), "{}", said(&output));
     let state = || ana.client.connection_state();
     let cut = async || Ok((state() != async_nats::connection::State::Connected).then_some(()));
@@ -57,7 +57,7 @@ async fn a_persons_credentials_are_locked_out_and_nobody_elses() {
 }
 
 #[tokio::test]
-async fn a_running_aggregator_goes_on_with_new_credentials_when_its_old_ones_are_locked_out() {
+async fn a_running_aggregator_goes_on_with_new_credentials_when_its_old_ones_are_revoked() {
     let (mut server, dir) = server().await;
     let keys = server.keys().aggregator_dir();
     let files = [
@@ -79,7 +79,7 @@ async fn a_running_aggregator_goes_on_with_new_credentials_when_its_old_ones_are
         running.push(bus);
     }
 
-    let own = lock_out(&server, &user_of(&files[0]).unwrap()).await;
+    let own = revoke(&server, &user_of(&files[0]).unwrap()).await;
     assert!(!own.status.success());
     assert!(
         said(&own).contains("aggregator bus renew"),
@@ -106,7 +106,7 @@ async fn a_running_aggregator_goes_on_with_new_credentials_when_its_old_ones_are
                 .load(std::sync::atomic::Ordering::Relaxed)
         };
         assert_eq!(connects(), 1);
-        let output = lock_out(&server, &old).await;
+        let output = revoke(&server, &old).await;
         assert!(output.status.success(), "{}", said(&output));
         let back = async || Ok((connects() > 1 && bus.is_up()).then_some(()));
         condition::met("it is back by itself", PATIENCE, back)
@@ -120,9 +120,9 @@ async fn a_running_aggregator_goes_on_with_new_credentials_when_its_old_ones_are
     }
 }
 
-/// Each writes the whole token of the system account: neither may let in whom the other has locked out.
+/// Each writes the whole token of the system account: neither may let in whom the other has revoked.
 #[tokio::test]
-async fn system_credentials_that_are_locked_out_at_the_same_time_all_stay_out() {
+async fn system_credentials_that_are_revoked_at_the_same_time_all_stay_out() {
     let (server, dir) = server().await;
     let (operator, keys) = (server.keys().operator_dir(), server.keys().aggregator_dir());
     let mut stolen = Vec::new();
@@ -136,7 +136,7 @@ async fn system_credentials_that_are_locked_out_at_the_same_time_all_stay_out() 
     let locking = stolen
         .iter()
         .enumerate()
-        .map(|(number, (key, _))| replicas[number % 2].lock_out_key(key, None));
+        .map(|(number, (key, _))| replicas[number % 2].revoke_key(key, None));
     for locked in futures::future::join_all(locking).await {
         locked.unwrap();
     }

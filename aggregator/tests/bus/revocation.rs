@@ -160,7 +160,7 @@ async fn what_breaks_off_after_locking_out_can_be_done_again() {
 }
 
 #[tokio::test]
-async fn a_private_key_may_stay_in_its_cluster_and_is_never_let_in_again_once_locked_out() {
+async fn a_private_key_may_stay_in_its_cluster_and_is_never_let_in_again_once_revoked() {
     let (server, dir) = server().await;
     let enrolment = enrolment(&server).await;
     let (name, key) = (cluster("cluster-a"), Key::generate(Kind::User));
@@ -195,7 +195,7 @@ async fn a_private_key_may_stay_in_its_cluster_and_is_never_let_in_again_once_lo
 
 /// Whoever could enroll the key of somebody else would lock them out by locking the cluster out.
 #[tokio::test]
-async fn nobody_is_locked_out_by_enrolling_their_key_for_another_cluster() {
+async fn nobody_is_revoked_by_enrolling_their_key_for_another_cluster() {
     let (server, _dir) = server().await;
     let enrolment = enrolment(&server).await;
     let (a, b) = (cluster("cluster-a"), cluster("cluster-b"));
@@ -221,7 +221,7 @@ async fn nobody_is_locked_out_by_enrolling_their_key_for_another_cluster() {
             assert!(matches!(refused, EnrolmentError::NotProven(_)), "{refused}");
         }
     }
-    // Not even its holder has one key for two clusters: each could be locked out by those who may lock out the other.
+    // Not even its holder has one key for two clusters: each could be revoked by those who may revoke the other.
     let second = CredentialRequest::sign(&key, "cluster-b");
     let refused = enrolment.enroll(&b, Some(&second), "ana").await;
     let refused = refused.unwrap_err();

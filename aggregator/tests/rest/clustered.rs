@@ -213,7 +213,7 @@ async fn with_one_of_three_servers_lost_everything_goes_on_and_it_catches_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_locked_out_is_so_on_all_servers_also_on_one_that_was_away_and_after_all_have_restarted()
+async fn who_is_revoked_is_so_on_all_servers_also_on_one_that_was_away_and_after_all_have_restarted()
  {
     let mut this = Clustered::start().await;
     this.replicated().await;
@@ -228,9 +228,9 @@ async fn who_is_locked_out_is_so_on_all_servers_also_on_one_that_was_away_and_af
     }
 
     this.nats.servers[2].kill().await.unwrap();
-    // While the buckets choose new leaders an acknowledgement can be lost of what was done: then there is nothing left to lock out.
+    // While the buckets choose new leaders an acknowledgement can be lost of what was done: then there is nothing left to revoke.
     let mut tries = Vec::new();
-    let locked_out = async || {
+    let is_revoked = async || {
         let answer = this.service.delete("/clusters/cluster-b", &token).await;
         tries.push(answer.body.clone());
         match answer.status {
@@ -242,8 +242,8 @@ async fn who_is_locked_out_is_so_on_all_servers_also_on_one_that_was_away_and_af
             _ => None,
         }
     };
-    this.service.until("it is locked out", locked_out).await;
-    println!("locked out after {} tries", tries.len());
+    this.service.until("it is revoked", is_revoked).await;
+    println!("revoked after {} tries", tries.len());
     for server in &this.nats.servers[..2] {
         let refused = async || Ok((!this.lets_in(server, &stranger).await).then_some(()));
         condition::met("the stranger is refused", PATIENCE, refused)

@@ -16,7 +16,7 @@ async fn delete(stack: &Stack, path: &str, token: &str) -> Answer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cluster_is_let_in_with_a_manifest_locked_out_and_forgotten() {
+async fn a_cluster_is_let_in_with_a_manifest_revoked_and_forgotten() {
     let stack = Stack::start(0).await;
     let token = stack.service.token("admin").await;
     let path = "/clusters/cluster-a/enroll";

@@ -73,8 +73,8 @@ async fn an_invitation_is_listed_until_it_is_used_withdrawn_or_void() {
     let joined = open(&stack, Method::POST, &used).await;
     assert_eq!(joined.status, StatusCode::OK, "{joined:?}");
     assert_eq!(invitations(&stack, &admin).await.len(), 1);
-    let locked_out = delete(&stack, "/clusters/cluster-c", &admin).await;
-    assert_eq!(locked_out.status, StatusCode::OK, "{locked_out:?}");
+    let revoked = delete(&stack, "/clusters/cluster-c", &admin).await;
+    assert_eq!(revoked.status, StatusCode::OK, "{revoked:?}");
     assert_eq!(invitations(&stack, &admin).await, [""; 0]);
     let wrong = delete(&stack, "/invitations/cluster-a", &admin).await;
     assert_eq!(

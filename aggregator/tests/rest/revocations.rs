@@ -154,7 +154,7 @@ async fn a_full_list_of_revocations_stops_no_start_and_is_told_as_what_it_is() {
     // It is carried out once there is room, without another call.
     site.take_messages_of("1MB").await;
     until_none(&other, &token).await;
-    assert!(!site.is_let_in(&creds).await, "it is locked out");
+    assert!(!site.is_let_in(&creds).await, "it is revoked");
     let again = other.delete("/clusters/cluster-a", &token).await;
     assert_eq!(again.status, StatusCode::OK, "{again:?}");
 }
@@ -183,7 +183,7 @@ async fn revocations_of_what_has_expired_make_room_for_others() {
     let samples = scrape(&service).await;
     assert_eq!(samples["aggregator_revocations"], 31.0);
     assert_eq!(site.recorded().await.len(), 31, "nor are they recorded");
-    assert!(!site.is_let_in(&creds).await, "it is locked out");
+    assert!(!site.is_let_in(&creds).await, "it is revoked");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -125,13 +125,13 @@ async fn a_cluster_joins_a_bus_with_tls_by_its_manifest_and_is_read() {
     assert_eq!(std::fs::read(given).unwrap(), std::fs::read(&ca).unwrap());
     agent.stop().await;
 
-    let locked_out = [
+    let revoked = [
         &["revoke", "cluster-a"],
         &link[..],
         &["--nats-ca", text(&ca)],
     ]
     .concat();
-    aggregator(&locked_out).await.unwrap();
+    aggregator(&revoked).await.unwrap();
 }
 
 #[tokio::test]

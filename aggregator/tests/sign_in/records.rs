@@ -239,7 +239,7 @@ async fn what_follows_a_bucket_goes_on_behind_a_record_that_cannot_be_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_locked_out_stays_so_when_the_list_of_them_is_lost_or_cannot_be_read() {
+async fn whoever_is_revoked_stays_so_when_the_list_of_them_is_lost_or_cannot_be_read() {
     let site = Site::start().await;
     let requests = [(); 2].map(|()| CredentialRequest::sign(&Key::generate(Kind::User), "prod-a"));
     let keys = requests.map(|request| request.to_string());
@@ -275,7 +275,7 @@ async fn whoever_is_locked_out_stays_so_when_the_list_of_them_is_lost_or_cannot_
     .await;
     drop(start(&site).await);
     refused(&keys[0]).await;
-    // Locking out goes on, and mends the record with what the account's token knows.
+    // Revoking goes on, and mends the record with what the account's token knows.
     assert!(revoke(&keys[1]).await.status.success());
     let bucket = administrator.get_key_value("credentials").await.unwrap();
     let recorded = bucket

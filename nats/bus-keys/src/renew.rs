@@ -12,7 +12,7 @@ use crate::key::{Key, Kind, UserKey};
 use crate::mint::{Identity, aggregator_credentials};
 
 /// Makes both credentials of the aggregator anew, with the keys in the operator's directory, and puts them into the aggregator's.
-/// The old ones are good until they are locked out: their public keys are the answer.
+/// The old ones are good until they are revoked: their public keys are the answer.
 ///
 /// # Errors
 /// When a directory lacks a file, the two are not of one bus, or a file cannot be written.

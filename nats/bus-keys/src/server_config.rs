@@ -31,7 +31,7 @@ pub(crate) fn of_this_bus(settings: &ServerSettings, store: &Path, tokens: &Toke
     } = tokens;
     let (operator, listen) = (operator.as_str(), quoted(&listen.to_string()));
     let (system_token, fleet_token) = (system_token.as_str(), fleet_token.as_str());
-    // A server that was away while somebody was locked out asks the others for newer tokens so often.
+    // A server that was away while a credential was revoked asks the others for newer tokens so often.
     let interval = match settings.members.is_empty() {
         true => "",
         false => "  interval: \"2s\"\n",
@@ -56,7 +56,7 @@ pub(crate) fn of_this_bus(settings: &ServerSettings, store: &Path, tokens: &Toke
          # Who may let accounts in.\n\
          operator: \"{operator}\"\n\
          system_account: \"{system}\"\n\n\
-         # The accounts' tokens, and every newer one that the aggregator has sent, with whom it locks out.\n\
+         # The accounts' tokens, and every newer one that the aggregator has sent, with whom it revokes.\n\
          resolver {{\n  type: full\n  dir: {accounts}\n  allow_delete: false\n{interval}}}\n\
          resolver_preload {{\n  {system}: \"{system_token}\"\n  {fleet}: \"{fleet_token}\"\n}}\n"
     )

@@ -19,7 +19,7 @@ pub struct Joined {
     pub seed: PathBuf,
 }
 
-/// Lets a cluster in; a credential from an earlier run is locked out first.
+/// Lets a cluster in; a credential from an earlier run is revoked first.
 pub async fn join(
     agent: &Path,
     cluster: &str,
@@ -37,7 +37,7 @@ pub async fn join(
         },
     );
     if let Ok(earlier) = fs::read_to_string(&public) {
-        session.lock_out(cluster, &earlier).await?;
+        session.revoke(cluster, &earlier).await?;
     }
     for old in [&public, &joined.token, &joined.seed] {
         if old.exists() {

@@ -936,7 +936,7 @@ export interface components {
             manifest?: string | null;
             /** @description The operation, as it stands in the audit. */
             operation_id: components["schemas"]["OperationId"];
-            /** @description By which this credential is locked out. */
+            /** @description By which this credential is revoked. */
             public_key: string;
         };
         /** @description One line of the audit. */
@@ -1649,7 +1649,7 @@ export interface components {
              */
             restarted_at?: string | null;
         };
-        /** @description Who was locked out. */
+        /** @description Which credentials were revoked. */
         RevokedCluster: {
             /** @description The cluster. */
             cluster: components["schemas"]["ClusterName"];
@@ -2291,7 +2291,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Who was locked out */
+            /** @description The revoked credentials */
             200: {
                 headers: {
                     [name: string]: unknown;
