@@ -208,7 +208,7 @@ impl Enrolment {
         Ok(generation == invitation.generation)
     }
 
-    /// Locks out one credential of a cluster, or all of them: whoever is connected with it is cut off before this returns, and with all
+    /// Revokes one credential of a cluster, or all of them: whoever is connected with it is cut off before this returns, and with all
     /// of them the cluster's invitations die. `finish` comes after that and before the record of them goes, so that what breaks off on
     /// the way can be done again.
     ///

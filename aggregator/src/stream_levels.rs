@@ -36,7 +36,7 @@ impl StreamLevel {
     }
 }
 
-/// Keeps the metrics and the condition up to date for ever.
+/// Keeps the metrics and the condition up to date forever.
 pub async fn watch_stream_levels(jetstream: Context, metrics: Metrics, conditions: Conditions) {
     let mut look = interval(LOOK_EVERY);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);

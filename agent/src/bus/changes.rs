@@ -45,7 +45,7 @@ impl Feed {
         }
     }
 
-    /// Tells of changes for ever.
+    /// Tells of changes forever.
     pub async fn run(self) {
         loop {
             let keys = self.agent.caches.changes.next(MOST).await;

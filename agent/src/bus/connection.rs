@@ -51,7 +51,7 @@ pub enum Purpose {
     Logs,
 }
 
-/// Connects. Returns at once, whether or not the bus is there: what is sent waits, and attempts go on for ever. `queue` is
+/// Connects. Returns at once, whether or not the bus is there: what is sent waits, and attempts go on forever. `queue` is
 /// how many messages may wait to be sent.
 pub async fn connect(bus: &Bus, purpose: Purpose, queue: usize) -> Result<Connected> {
     let options = match bus.credential.clone() {

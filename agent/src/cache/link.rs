@@ -28,7 +28,7 @@ impl Link {
         version.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Asks, for ever.
+    /// Asks, forever.
     pub async fn probe(&self, kubernetes: &Kubernetes, news: &Notify) {
         let mut answered = Instant::now();
         loop {

@@ -45,7 +45,7 @@ impl PodLooks {
         self.changed.notify_one();
     }
 
-    /// Looks, for ever.
+    /// Looks, forever.
     pub(super) async fn keep(caches: Arc<Caches>, kubernetes: Kubernetes) {
         let (mut schedule, mut looks) = (Schedule::default(), JoinSet::<Look>::new());
         let mut ticks = interval(EVERY);

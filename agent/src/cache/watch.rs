@@ -1,4 +1,4 @@
-//! One watch that fills one index, for ever.
+//! One watch that fills one index, forever.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;

@@ -139,7 +139,7 @@ impl Reader {
         .await;
         let log = match opened {
             Ok(log) => log,
-            // Only the last but one run is kept by a node, and not for ever.
+            // Only the last but one run is kept by a node, and not forever.
             Err(_) if which == Which::Previous => return End::NotOpened,
             Err(error) => {
                 self.refusal = Some(shortened(&Fault::from(error).message));

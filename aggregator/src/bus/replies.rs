@@ -1,5 +1,5 @@
 //! Where the replies of agents come in. A subscription for each request costs the server and both ends more than the request itself; the
-//! client's own shared one keeps an entry for ever for each request that times out, and tells agents what its other inboxes are called.
+//! client's own shared one keeps an entry forever for each request that times out, and tells agents what its other inboxes are called.
 //! So there is one subscription for all, which is read all the time, and a name for each request that nobody can guess: what comes late,
 //! twice or unasked is nobody's reply and is dropped at once.
 

@@ -22,7 +22,7 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 const NO_CHANGES: &str = "sent a change message that is malformed or too large";
 
-/// Listens for ever.
+/// Listens forever.
 pub async fn hear_changes(fleet: Arc<Fleet>) {
     loop {
         let kind = Kind {
@@ -42,7 +42,7 @@ pub async fn hear_changes(fleet: Arc<Fleet>) {
     }
 }
 
-/// Looks at all clusters, for ever.
+/// Looks at all clusters, forever.
 pub async fn watch_time(fleet: Arc<Fleet>) {
     let mut looks = tokio::time::interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

@@ -144,7 +144,7 @@ pub async fn follow_forgotten(fleet: Arc<Fleet>, clusters: Clusters) {
     clusters.records.watch().run(None, on).await;
 }
 
-/// Takes in heartbeats for ever.
+/// Takes in heartbeats forever.
 pub async fn listen(fleet: Arc<Fleet>, clusters: Clusters) {
     loop {
         let kind = Kind {

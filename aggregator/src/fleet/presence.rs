@@ -13,7 +13,7 @@ use crate::enrolment::{Gate, read_connection_event};
 
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// Listens for ever.
+/// Listens forever.
 pub async fn watch_presence(fleet: Arc<Fleet>, gate: Gate) {
     loop {
         if let Some((connects, disconnects)) = gate.system().connection_events().await {

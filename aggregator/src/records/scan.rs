@@ -45,7 +45,7 @@ pub struct BadRecord {
     pub error: RecordError,
 }
 
-/// Keeps `unreadable` up to date for ever.
+/// Keeps `unreadable` up to date forever.
 pub fn watch(jetstream: &Context, unreadable: &UnreadableRecords) {
     for source in Source::all() {
         let (jetstream, unreadable) = (jetstream.clone(), unreadable.clone());
