@@ -1,6 +1,6 @@
 //! A cluster's share in a fleet query, answered from the caches; Kubernetes is not asked.
 
-use bus_schema::{ClusterName, Fault, Share, FleetQueryRequest, FleetQueryResponse};
+use bus_schema::{ClusterName, Fault, FleetQueryRequest, FleetQueryResponse, Share};
 
 use crate::cache::{Caches, Item, Line};
 use crate::verb::payload;

@@ -5,6 +5,7 @@ mod agent;
 mod args;
 mod bus;
 mod cache;
+mod fleet_query;
 mod health;
 mod jitter;
 mod keygen;
@@ -16,7 +17,6 @@ mod pod_trouble;
 mod rollout;
 mod run;
 pub mod shutdown;
-mod fleet_query;
 mod token_store;
 mod verb;
 

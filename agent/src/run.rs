@@ -9,7 +9,7 @@ use async_nats::Client;
 use async_nats::connection::State;
 use bus_link::Servers;
 use bus_schema::timing::DRAIN_WITHIN;
-use bus_schema::{ClusterName, InstanceId, FleetQueryRequest};
+use bus_schema::{ClusterName, FleetQueryRequest, InstanceId};
 use kube::Api;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -18,7 +18,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::agent::Agent;
 use crate::bus::{
-    Bus, Connected, Credential, Desk, Feed, Heart, HeartbeatInterval, Purpose, Renewal, FleetQueries, connect,
+    Bus, Connected, Credential, Desk, Feed, FleetQueries, Heart, HeartbeatInterval, Purpose,
+    Renewal, connect,
 };
 use crate::kubernetes::{Access, Kubernetes};
 use crate::log::Streams;
@@ -133,7 +134,9 @@ impl Running {
     pub async fn stop(self) -> Result<()> {
         tracing::info!("leaving");
         self.beating.cancel();
-        self.heart.await.context("the heartbeat task stopped by itself")?;
+        self.heart
+            .await
+            .context("the heartbeat task stopped by itself")?;
         // A log that is followed never ends by itself; its reader may go to another agent of the cluster at once.
         tokio::join!(self.agent.streams.close(), sleep(LINGER));
         let within = DRAIN_WITHIN - LINGER - FLUSH_WITHIN;

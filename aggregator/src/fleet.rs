@@ -23,39 +23,39 @@ use crate::watch::{Event, Hub, Reader, View};
 mod agent_messages;
 mod answers;
 mod ask;
+mod bus_liveness;
 mod change_limit;
 mod changes;
 mod enroll;
 mod exclusions;
 mod follow;
-mod bus_liveness;
 mod invite;
 mod keep;
 mod label;
 mod listen;
 mod mutate;
 mod presence;
+mod query;
 mod rate_limit;
 mod relay;
 mod renew;
-mod query;
 mod text;
 
 pub use answers::hear_answers;
+pub use bus_liveness::watch_link;
 pub use changes::{hear_changes, watch_time};
 pub use follow::FollowedLog;
-pub use bus_liveness::watch_link;
 pub use keep::keep_inventory;
 pub use label::{follow_labels, may_label};
 pub use listen::{Clusters, follow_forgotten, listen};
 pub use mutate::Done;
 pub use presence::watch_presence;
-pub use relay::Relayed;
-pub use renew::renew_credentials;
 pub use query::{
     AnswerCounts, AnswerState, ClusterAnswer, DeploymentGroup, DeploymentVersion, FleetGroups,
     FleetImage, FleetPage, FleetQuery, FleetTotals,
 };
+pub use relay::Relayed;
+pub use renew::renew_credentials;
 
 use answers::Answers;
 use enroll::Doorkeeper;

@@ -12,11 +12,11 @@ use utoipa::ToSchema;
 
 use crate::labels::FleetLabels;
 
+mod bus_liveness;
 mod conditions;
 mod connections;
 mod feed;
 mod follow;
-mod bus_liveness;
 mod known;
 mod misbehaviour;
 mod news;
@@ -33,8 +33,8 @@ pub use news::News;
 pub use source::{LastChanges, ListSource};
 pub use view::ClusterView;
 
-use connections::Connections;
 use bus_liveness::BusLiveness;
+use connections::Connections;
 use known::Known;
 use misbehaviour::Misbehaviour;
 use saving::Saving;
@@ -113,7 +113,10 @@ const HEARTBEATS_A_SECOND: u64 = 400;
 impl Registry {
     /// Takes over what was kept. What has been heard already is newer and stays.
     pub fn restore(&mut self, cluster: ClusterName, record: Record, now: Moment) {
-        let (epoch, saving) = (self.bus_liveness.epoch(now.instant), Saving::done(now.instant));
+        let (epoch, saving) = (
+            self.bus_liveness.epoch(now.instant),
+            Saving::done(now.instant),
+        );
         let known = || Known::new(record, epoch, saving);
         self.clusters.entry(cluster).or_insert_with(known);
     }

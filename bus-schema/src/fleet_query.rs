@@ -337,7 +337,8 @@ mod tests {
         let written = serde_json::json!({
             "answer": {"asker": "a", "question": "q"}, "scopes": [], "filter": {}, "sort": "name", "limit": 1, "bytes": 1
         });
-        let request: FleetQueryRequest = serde_json::from_value(written.clone()).expect("a request");
+        let request: FleetQueryRequest =
+            serde_json::from_value(written.clone()).expect("a request");
         assert!(request.count_images);
         let again = serde_json::to_value(&request).expect("JSON");
         assert_eq!(again, written);

@@ -9,6 +9,7 @@ mod credential;
 mod deployment_changes;
 mod fault;
 mod filter;
+mod fleet_query;
 mod guard;
 mod health;
 mod heartbeat;
@@ -23,7 +24,6 @@ mod selector;
 mod share;
 mod sort;
 pub mod subject;
-mod fleet_query;
 pub mod timing;
 pub mod verb;
 mod workload;
@@ -32,6 +32,10 @@ pub use credential::{CredentialRenewal, RenewCredential};
 pub use deployment_changes::{DeploymentChanges, GoneDeployment};
 pub use fault::{Fault, FaultCode};
 pub use filter::{Filter, Listed};
+pub use fleet_query::{
+    AnswerId, DeploymentFilter, FleetQueryRequest, FleetQueryResponse, ImageCounts, NameCount,
+    Scope, Totals,
+};
 pub use guard::{OperationId, OperationIdError, WriteGuard};
 pub use health::{Health, HealthFilter, HealthFilterError};
 pub use heartbeat::{
@@ -52,8 +56,5 @@ pub use request::{
 pub use selector::{Selector, SelectorError};
 pub use share::{Found, Share};
 pub use sort::{Order, Place, PlaceRef, Sort, SortBy, SortError};
-pub use fleet_query::{
-    AnswerId, DeploymentFilter, ImageCounts, NameCount, Scope, FleetQueryRequest, FleetQueryResponse, Totals,
-};
 pub use verb::VERBS;
 pub use workload::{WorkloadKind, WorkloadRef, WorkloadRefError};

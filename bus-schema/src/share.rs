@@ -5,8 +5,8 @@ mod count;
 
 use crate::page::{self, PageBudget};
 use crate::{
-    ClusterName, Fault, Filter, Listed, PAGE_BYTES, Pattern, Place, PlaceRef, Sort,
-    FleetQueryRequest, Totals,
+    ClusterName, Fault, Filter, FleetQueryRequest, Listed, PAGE_BYTES, Pattern, Place, PlaceRef,
+    Sort, Totals,
 };
 use count::Count;
 
@@ -42,7 +42,10 @@ impl<'a> Share<'a> {
     ///
     /// # Errors
     /// [`crate::FaultCode::InvalidRequest`] with the field of the request that is wrong.
-    pub fn of(cluster: &'a ClusterName, request: &FleetQueryRequest) -> Result<Option<Self>, Fault> {
+    pub fn of(
+        cluster: &'a ClusterName,
+        request: &FleetQueryRequest,
+    ) -> Result<Option<Self>, Fault> {
         let shown: Vec<Pattern> = request.shown(cluster).cloned().collect();
         if shown.is_empty() || !request.means(cluster) {
             return Ok(None);

@@ -2,12 +2,12 @@
 //! `kube::Client::new`.
 
 mod discovery;
+mod fault_injection;
 mod list;
 mod log;
 mod query;
 mod read;
 mod scale;
-mod fault_injection;
 mod target;
 mod watch;
 mod write;

@@ -223,7 +223,9 @@ mod tests {
             bytes_per_second: 32_000,
             stalls: 0.2,
         };
-        let proxy = TcpProxy::with_conditions(echo().await, conditions).await.unwrap();
+        let proxy = TcpProxy::with_conditions(echo().await, conditions)
+            .await
+            .unwrap();
         let stream = TcpStream::connect(proxy.addr()).await.unwrap();
         let (mut reader, mut writer) = stream.into_split();
         let sent: Vec<u8> = (0..96_000_u32).map(|n| n.to_le_bytes()[0]).collect();

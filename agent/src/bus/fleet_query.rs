@@ -32,9 +32,7 @@ impl FleetQueries {
     /// Begins to answer.
     pub async fn open(client: Client, agent: Arc<Agent>) -> Result<Self> {
         let group = subject::queue_group(&agent.cluster);
-        let questions = client
-            .queue_subscribe(subject::FLEET_QUERY, group)
-            .await?;
+        let questions = client.queue_subscribe(subject::FLEET_QUERY, group).await?;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let server = Server {
             client,

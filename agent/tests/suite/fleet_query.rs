@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use async_nats::{Message, Subscriber};
 use bus_schema::subject::{self, FromAgent};
 use bus_schema::{
-    AnswerId, DeploymentFilter, Fault, FaultCode, Health, Heartbeat, ImageCounts, PAGE_BYTES,
-    Pattern, Place, Scope, Sort, StreamId, FleetQueryRequest, FleetQueryResponse,
+    AnswerId, DeploymentFilter, Fault, FaultCode, FleetQueryRequest, FleetQueryResponse, Health,
+    Heartbeat, ImageCounts, PAGE_BYTES, Pattern, Place, Scope, Sort, StreamId,
 };
 use futures::StreamExt;
 use tokio::time::timeout;
@@ -142,14 +142,14 @@ pub async fn a_fleet_query_shows_and_counts_what_is_allowed_and_looked_for_and_n
 
     let without_images = FleetQueryRequest {
         count_images: false,
-        ..query(&all)
+        ..request(&all)
     };
     let totals = requester.ask(without_images).await.unwrap().totals;
     assert_eq!((totals.deployments, totals.images.0.len()), (3, 0));
 
     let filtered = |filter| FleetQueryRequest {
         filter,
-        ..query(&all)
+        ..request(&all)
     };
     let none = DeploymentFilter::default;
     for (filter, expected) in [
@@ -193,7 +193,7 @@ pub async fn a_cluster_that_is_not_meant_or_may_show_nothing_is_silent(stage: &S
     let mut requester = Requester::new(stage).await;
     let others = FleetQueryRequest {
         clusters: patterns(&["cluster-b"]),
-        ..query(&["*"])
+        ..request(&["*"])
     };
     let mut forbidden = request(&["*"]);
     forbidden.scopes[0].clusters = patterns(&["cluster-b"]);
@@ -269,7 +269,9 @@ pub async fn pages_in_every_order_show_each_deployment_once(stage: &Stage) {
     assert!(serde_json::to_vec(&answer.items).unwrap().len() <= PAGE_BYTES);
 }
 
-pub async fn a_question_that_is_not_understood_is_refused_where_its_requester_listens(stage: &Stage) {
+pub async fn a_question_that_is_not_understood_is_refused_where_its_requester_listens(
+    stage: &Stage,
+) {
     let mut requester = Requester::new(stage).await;
     for noise in [
         "",
@@ -291,7 +293,7 @@ pub async fn a_question_that_is_not_understood_is_refused_where_its_requester_li
             "limit",
             FleetQueryRequest {
                 limit: 0,
-                ..query(&["*"])
+                ..request(&["*"])
             },
         ),
         (
@@ -301,7 +303,7 @@ pub async fn a_question_that_is_not_understood_is_refused_where_its_requester_li
                     label_selector: Some("a in".to_owned()),
                     ..DeploymentFilter::default()
                 },
-                ..query(&["*"])
+                ..request(&["*"])
             },
         ),
     ] {

@@ -107,7 +107,10 @@ impl Enrolment {
         }
     }
 
-    async fn record_revocations(&self, keys: &[(UserKey, Timestamp)]) -> Result<(), EnrolmentError> {
+    async fn record_revocations(
+        &self,
+        keys: &[(UserKey, Timestamp)],
+    ) -> Result<(), EnrolmentError> {
         match self.issued.record_revoked(keys, None).await {
             Err(EnrolmentError::RecordUnreadable { .. }) => {
                 let known = self.gate.revoked().await?;

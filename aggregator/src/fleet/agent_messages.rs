@@ -158,8 +158,7 @@ impl AgentMessages {
         let length = self.exclusions.exclude(cluster, now);
         self.fleet.metrics.excluded();
         let (kind, seconds) = (self.kind.name, length.as_secs());
-        let what =
-            format!("floods the bus with {kind}, which are ignored for {seconds} s");
+        let what = format!("floods the bus with {kind}, which are ignored for {seconds} s");
         warn!(%cluster, "an agent {what}");
         self.fleet.change(cluster, |registry, now| {
             registry.misbehaves_for(length, cluster, &what, now)

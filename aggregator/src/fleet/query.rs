@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bus_schema::{
-    ClusterName, DeploymentFilter, PAGE_BYTES, Pattern, Place, Sort, FleetQueryRequest, subject,
+    ClusterName, DeploymentFilter, FleetQueryRequest, PAGE_BYTES, Pattern, Place, Sort, subject,
 };
 
 use super::Fleet;
@@ -15,14 +15,14 @@ use crate::problem::{Problem, ProblemCode};
 use crate::registry::{Moment, Presence};
 
 mod cursor;
+mod gather;
 mod inspect;
 mod known;
+mod memory_budget;
 mod merge;
 mod names;
 mod numbers;
 mod page;
-mod gather;
-mod memory_budget;
 mod totals;
 mod wire;
 

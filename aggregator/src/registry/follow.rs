@@ -3,8 +3,8 @@
 
 use bus_schema::ConditionType;
 
-use super::feed::{Followed, Gap};
 use super::bus_liveness::LivenessEpoch;
+use super::feed::{Followed, Gap};
 use super::known::{Heard, Known};
 
 impl Known {

@@ -7,8 +7,8 @@ use bus_schema::timing::{HEARTBEAT_EVERY, SLOWEST_HEARTBEAT, lost_after, stale_a
 use bus_schema::{AgentState, ClusterName, ConditionType, Heartbeat, InstanceId};
 use jiff::{SignedDuration, Timestamp};
 
-use super::feed::Feed;
 use super::bus_liveness::LivenessEpoch;
+use super::feed::Feed;
 use super::misbehaviour::{Misbehaviour, note};
 use super::saving::Saving;
 use super::shown::Shown;
@@ -58,7 +58,12 @@ impl Known {
         }
     }
 
-    pub fn observe(&mut self, heartbeat: Heartbeat, epoch: LivenessEpoch, now: Moment) -> Option<Record> {
+    pub fn observe(
+        &mut self,
+        heartbeat: Heartbeat,
+        epoch: LivenessEpoch,
+        now: Moment,
+    ) -> Option<Record> {
         let before = self.presence(epoch);
         self.instances.retain(|_, heard| !heard.is_lost(epoch));
         if self.record.cluster_uid.is_none() {

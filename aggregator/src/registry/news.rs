@@ -4,8 +4,8 @@
 use bus_schema::{ClusterName, Condition, ConditionType};
 use jiff::Timestamp;
 
-use super::feed::Gap;
 use super::bus_liveness::LivenessEpoch;
+use super::feed::Gap;
 use super::known::Known;
 use super::view::of_part;
 use super::{ClusterView, Moment, Registry};

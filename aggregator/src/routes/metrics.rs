@@ -31,7 +31,8 @@ pub async fn read_metrics(
     let text = app
         .metrics
         .text(app.fleet.presences().into_iter(), !app.fleet.is_cut_off());
-    let text = text.map_err(|_| Problem::new(ProblemCode::Internal, "cannot serialize a message"))?;
+    let text =
+        text.map_err(|_| Problem::new(ProblemCode::Internal, "cannot serialize a message"))?;
     Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text))
 }
 

@@ -188,7 +188,11 @@ async fn a_cluster_is_let_in_and_revoked_from_the_command_line() {
     }
     let revoked = aggregator(&[&["revoke", "cluster-a"], &link[..]].concat()).await;
     assert!(revoked.status.success(), "{}", said(&revoked));
-    assert!(said(&revoked).contains("credential revoked"), "{}", said(&revoked));
+    assert!(
+        said(&revoked).contains("credential revoked"),
+        "{}",
+        said(&revoked)
+    );
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use axum::http::StatusCode;
 use bus_schema::timing::{HEARTBEAT_EVERY, lost_after, stale_after};
 use serde_json::{Value, json};
-use xtask::proxy::{TcpProxy, LinkConditions};
+use xtask::proxy::{LinkConditions, TcpProxy};
 
 use crate::service::Service;
 use crate::stack::Stack;

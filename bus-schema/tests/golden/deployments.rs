@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use bus_schema::verb::{DeploymentSummary, ListDeployments};
 use bus_schema::{
-    AnswerId, DeploymentChanges, DeploymentFilter, GoneDeployment, Health, ImageCounts, NameCount,
-    Page, Place, Scope, FleetQueryRequest, FleetQueryResponse, Totals,
+    AnswerId, DeploymentChanges, DeploymentFilter, FleetQueryRequest, FleetQueryResponse,
+    GoneDeployment, Health, ImageCounts, NameCount, Page, Place, Scope, Totals,
 };
 
 use crate::{golden, name};

@@ -18,8 +18,8 @@ mod part;
 mod round;
 mod row;
 mod seed;
-mod test_bed;
 mod table;
+mod test_bed;
 
 use options::Options;
 use row::Row;

@@ -19,9 +19,7 @@ fn bench(arguments: &[&str]) -> (bool, String) {
 #[tokio::test]
 async fn a_row_is_measured_from_end_to_end_and_written_down() {
     // They lie beside the bench: cargo has built the package's own.
-    let programs = Programs::build(Profile::Debug)
-        .await
-        .expect("they build");
+    let programs = Programs::build(Profile::Debug).await.expect("they build");
     assert_eq!(programs.agent.parent(), Path::new(BENCH).parent());
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("rows.json");

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use bus_schema::{
-    ClusterName, Health, Namespace, Right, Sort, FleetQueryRequest, FleetQueryResponse, Totals, WorkloadName,
+    ClusterName, FleetQueryRequest, FleetQueryResponse, Health, Namespace, Right, Sort, Totals,
+    WorkloadName,
 };
 use bytes::Bytes;
 use jiff::Timestamp;

@@ -1,10 +1,10 @@
 //! The share of a cluster that is away: found in what is kept of it, by the same rules by which its agent would have found it.
 
-use bus_schema::{ClusterName, Listed as _, Share, FleetQueryRequest, Totals};
+use bus_schema::{ClusterName, FleetQueryRequest, Listed as _, Share, Totals};
 use jiff::Timestamp;
 
-use super::merge::{Item, Part, Shown};
 use super::memory_budget::MemoryPermit;
+use super::merge::{Item, Part, Shown};
 use crate::fleet::Fleet;
 use crate::fleet_deployment::FleetDeployment;
 use crate::inventory::Kept;

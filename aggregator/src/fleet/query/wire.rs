@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use bus_schema::{ClusterName, Pattern, Scope, FleetQueryRequest};
+use bus_schema::{ClusterName, FleetQueryRequest, Pattern, Scope};
 
 use crate::fleet::json;
 use crate::problem::{Problem, ProblemCode};

@@ -1,11 +1,11 @@
 //! Clusters send few items at first, which is enough where they are alike. Those whose items end before the page does are asked for more.
 
-use bus_schema::{ClusterName, Pattern, FleetQueryRequest};
+use bus_schema::{ClusterName, FleetQueryRequest, Pattern};
 use tokio::time::timeout_at;
 
 use super::super::merge::Short;
 use super::super::{share_of_bytes, share_of_items};
-use super::{Part, Gather, Row};
+use super::{Gather, Part, Row};
 
 /// How often those who have too little on the page are asked again.
 const TIMES: usize = 4;

@@ -6,11 +6,11 @@ use bus_schema::{ClusterName, FleetQueryRequest, Totals};
 use tokio::time::Instant;
 
 use super::super::inspect;
+use super::super::memory_budget::MemoryPermit;
 use super::super::merge::Part;
 use super::super::names::Names;
 use super::super::page::AnswerState::{Misbehaving, Refused, TimedOut};
 use super::super::page::{AnswerState, ClusterAnswer};
-use super::super::memory_budget::MemoryPermit;
 use super::super::totals::{Counted, Images};
 use crate::bus::fault_in;
 use crate::fleet::Fleet;
