@@ -318,7 +318,7 @@ async fn operations_are_settled_behind_those_that_cannot_be() {
         ("1-open", "2026-01-05T10:00:00Z"),
     ] {
         let restart = json!({"verb": "restart", "namespace": "shop", "deployment_name": "cart"});
-        let operation = json!({"id": id, "cluster": "prod-a", "order": restart, "deadline": deadline, "entry": line});
+        let operation = json!({"id": id, "change": restart, "deadline": deadline, "entry": line});
         put(
             &administrator,
             format!("$KV.operations.{id}"),
