@@ -54,21 +54,25 @@ fn describe(field: Option<String>, error: &serde_json::Error) -> Fault {
     }
 }
 
-/// The field without which the rest would be accepted, or would lack nothing but that field. Fields of a flattened struct are read
-/// last and without their names, so serde cannot tell.
+/// The field without which the rest would be accepted, or else would lack that field. Fields of a flattened struct are read last and
+/// without their names, so serde cannot tell.
 fn wrong_field<R: DeserializeOwned>(text: &[u8]) -> Option<String> {
     let fields: Map<String, Value> = serde_json::from_slice(text).ok()?;
     if fields.len() > MAX_FIELDS {
         return None;
     }
-    let is_wrong = |name: &String| {
+    let refusal_without = |name: &String| {
         let mut rest = fields.clone();
         rest.remove(name);
-        let missing = format!("missing field `{name}`");
         let refused = R::deserialize(Value::Object(rest)).err();
-        refused.is_none_or(|error| error.to_string().starts_with(&missing))
+        refused.map(|error| error.to_string())
     };
-    fields.keys().find(|name| is_wrong(name)).cloned()
+    let is_missed = |name: &&String| {
+        let missing = format!("missing field `{name}`");
+        refusal_without(name).is_some_and(|error| error.starts_with(&missing))
+    };
+    let accepted = fields.keys().find(|name| refusal_without(name).is_none());
+    accepted.or_else(|| fields.keys().find(is_missed)).cloned()
 }
 
 fn invalid(message: String) -> Fault {
