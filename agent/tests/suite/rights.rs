@@ -268,6 +268,8 @@ fn changes() -> Vec<Value> {
         json!({ "spec": { "strategy": { "type": "Recreate", "rollingUpdate": null } } }),
         json!({ "metadata": { "labels": { "x": "y" } } }),
         json!({ "metadata": { "annotations": { "x": "y" } } }),
+        json!({ "metadata": { "annotations": { "multi-cluster-aggregator/operation": "$(reboot)" } } }),
+        json!({ "metadata": { "annotations": { "multi-cluster-aggregator/other": "op-1" } } }),
         json!({ "metadata": { "annotations": { restarted_at: "2026-03-01T10:00:00Z" } } }),
         json!({ "metadata": { "finalizers": ["example.com/x"] } }),
         json!({ "metadata": { "ownerReferences": [
@@ -307,8 +309,13 @@ async fn restarts_go_on(stage: &Stage, target: &Target) {
     let removed = json!({ "spec": { "template": { "metadata": { "annotations": {
         "kubectl.kubernetes.io/restartedAt": null,
     } } } } });
-    let refused = patch(&deployment, &removed).await.unwrap_err();
-    assert!(is_by_policy(&refused), "{refused}");
+    let forgotten = json!({ "metadata": { "annotations": {
+        "multi-cluster-aggregator/operation": null,
+    } } });
+    for change in [removed, forgotten] {
+        let refused = patch(&deployment, &change).await.unwrap_err();
+        assert!(is_by_policy(&refused), "{refused}");
+    }
 }
 
 /// The policy is about the agent: an administrator changes what they like.

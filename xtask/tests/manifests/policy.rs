@@ -61,10 +61,9 @@ pub async fn has_no_warnings_and_names_every_field(plane: &ControlPlane, patienc
     let changeable = metadata
         .iter()
         .filter(|name| !NOT_BY_A_PATCH.contains(&name.as_str()));
-    let changeable: BTreeSet<_> = changeable.cloned().collect();
+    let mut changeable: BTreeSet<_> = changeable.cloned().collect();
+    // Compared key by key, in both.
+    assert!(changeable.remove("annotations"));
     compared(changeable.clone(), "metadata");
-    let mut of_pods = changeable;
-    // Compared key by key.
-    assert!(of_pods.remove("annotations"));
-    compared(of_pods, "spec.template.?metadata");
+    compared(changeable, "spec.template.?metadata");
 }
