@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use async_nats::jetstream::Context;
-use bus_schema::{ClusterName, OperationId};
+use bus_schema::OperationId;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::task::TaskTracker;
 
@@ -187,12 +187,4 @@ pub struct Begun {
     pub operation: Operation,
     /// Its newest line in the audit.
     last: Sequence,
-}
-
-impl Begun {
-    /// The cluster that is changed.
-    #[must_use]
-    pub fn cluster(&self) -> Option<&ClusterName> {
-        self.operation.cluster()
-    }
 }

@@ -58,6 +58,9 @@ pub async fn fence<M: Change>(cx: &Cx, mutation: &M) -> Result<M::Reply, Fault> 
         return Ok(mutation.reply(&seen));
     }
     match standing {
+        Standing::Superseded(_) if Recorded::of(&seen.metadata).may_have_dropped(id) => {
+            Err(cannot_tell("too many newer operations are recorded"))
+        }
         Standing::Superseded(by) => Err(superseded(&by)),
         _ if has_gap(&seen, metadata()) => Err(cannot_tell(
             "it was undone or replaced since, and its earlier ReplicaSets are gone",

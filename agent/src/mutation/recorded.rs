@@ -72,6 +72,12 @@ impl Recorded {
         }
     }
 
+    /// Whether there are so many newer operations that this one may have been dropped.
+    pub fn may_have_dropped(&self, id: &OperationId) -> bool {
+        let is_newer = |other: &OperationId| other.time() > id.time();
+        self.done.len() >= REMEMBERED && self.done.iter().all(is_newer)
+    }
+
     pub fn has_done(&self, id: &OperationId) -> bool {
         self.done.contains(id)
     }
