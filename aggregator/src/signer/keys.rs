@@ -6,7 +6,7 @@ use std::time::Duration;
 use bus_keys::{
     AggregatorKeys, FleetAccount, Identity, JwtError, Revocations, Token, system_account,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tracing::info;
 
 use super::wire::MESSAGE_BYTES;
@@ -20,6 +20,8 @@ pub struct SigningKeys {
     /// Every revocation that has been in a token or a request here: an older token of the account, which is as valid, must not bring
     /// somebody back.
     revoked: Mutex<Revocations>,
+    /// When the last token of the system account was issued, by its own word.
+    system_issued_at: Mutex<Timestamp>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +40,7 @@ impl SigningKeys {
             keys,
             max_lifetime,
             revoked: Mutex::default(),
+            system_issued_at: Mutex::default(),
         }
     }
 
@@ -84,7 +87,8 @@ impl SigningKeys {
                 let fleet = FleetAccount::parse(&fleet_account, identity)?;
                 let mut known = self.revoked(now);
                 let all = union([&known, &revoked, &fleet.revoked()]);
-                let token = system_account(identity, &all, signed_by, now);
+                let issued_at = self.next_system_issue(now);
+                let token = system_account(identity, &all, signed_by, issued_at);
                 check_size(&token)?;
                 info!(revocations = all.len(), "system account's token signed");
                 *known = all;
@@ -92,6 +96,17 @@ impl SigningKeys {
             }
         };
         Ok(SignResponse::Token(token.as_str().to_owned()))
+    }
+
+    /// A second after everything that can have been issued so far. Of two tokens that were issued in one second the nats-server keeps the
+    /// one that it reads last: at its start the configuration's, in which nobody is revoked.
+    fn next_system_issue(&self, now: Timestamp) -> Timestamp {
+        let mut issued_at = self
+            .system_issued_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *issued_at = now.max(*issued_at) + SignedDuration::from_secs(1);
+        *issued_at
     }
 
     /// Those that are not over. The others are left to who names them in a request: somebody else may have put them into the account, and mean
@@ -124,7 +139,6 @@ fn check_size(token: &Token) -> Result<(), Refusal> {
 #[cfg(test)]
 mod tests {
     use bus_keys::{Key, Kind, ServerSettings, UserKey, init};
-    use jiff::SignedDuration;
     use serde_json::json;
     use tempfile::TempDir;
 
@@ -205,6 +219,23 @@ mod tests {
         for user in [&one, &other] {
             assert!(claims["nats"]["revocations"][user.as_str()].is_i64());
         }
+    }
+
+    /// The nats-server prefers the later one: its configuration's was issued at `now()`.
+    #[test]
+    fn each_token_of_the_system_account_is_later_than_the_one_before_and_the_configurations() {
+        let (keys, tokens) = new_bus();
+        let issued_at = [now(); 3].map(|now| {
+            let request = SignRequest::SystemAccount {
+                fleet_account: fleet_account(&keys, &tokens),
+                revoked: Revocations::new(),
+            };
+            let SignResponse::Token(token) = keys.respond(request, now) else {
+                panic!("it is signed");
+            };
+            claims(&token)["iat"].as_i64().unwrap() - now.as_second()
+        });
+        assert_eq!(issued_at, [1, 2, 3]);
     }
 
     #[test]

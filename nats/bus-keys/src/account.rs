@@ -115,24 +115,24 @@ impl FleetAccount {
     }
 }
 
-/// The token of the system account, with these users revoked.
+/// The token of the system account, with these users revoked. The server prefers it to those that were issued in an earlier second.
 #[must_use]
 pub fn system_account(
     identity: &Identity,
     revoked: &Revocations,
     signed_by: &Key,
-    now: Timestamp,
+    issued_at: Timestamp,
 ) -> Token {
     let scope = Scope::system(&identity.system_scope, &identity.fleet);
     let mut nats = AccountBody::new(Limits::default(), vec![SigningKey::Scoped(scope)]);
     let revoked = revoked.iter();
-    let live = revoked.filter(|(_, until)| **until > now);
+    let live = revoked.filter(|(_, until)| **until > issued_at);
     nats.revocations
         .extend(live.map(|(user, until)| (user.to_string(), until.as_second())));
     let claims = Claims {
         exp: None,
         jti: String::new(),
-        iat: now.as_second(),
+        iat: issued_at.as_second(),
         iss: String::new(),
         name: "system".to_owned(),
         sub: identity.system.clone(),
