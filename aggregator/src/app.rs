@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::audit::Audit;
 use crate::authentication::Authenticators;
-use crate::conditions::Conditions;
 use crate::enrolment::Agent;
 use crate::fleet::Fleet;
 use crate::identity::Identity;
-use crate::metrics::Metrics;
 use crate::public_url::Links;
 use crate::session_cookie::SessionCookie;
 use crate::trusted_proxies::TrustedProxies;
+use audit::Audit;
+use diagnostics::Conditions;
+use diagnostics::Metrics;
 
 /// The state of every handler.
 pub type App = Arc<AppState>;

@@ -22,9 +22,9 @@ use serde_json::{Value, json};
 use tracing::{info, warn};
 
 use crate::args::AuditExport;
-use crate::audit::{Audit, Entry, Outcome};
-use crate::bus::{Bus, BusClock};
 use crate::cluster_admin::{intent, wait_for};
+use audit::{Audit, Entry, Outcome};
+use storage::bus::{Bus, BusClock};
 
 /// Who settles operations forgets them after a week; an older one stays as it is.
 const SETTLED_WITHIN: SignedDuration = SignedDuration::from_hours(8 * 24);

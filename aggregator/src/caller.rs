@@ -12,11 +12,11 @@ use crate::authentication::{Authenticated, Revocation};
 use crate::client_address::ClientAddress;
 use crate::password::UserKey;
 use crate::principal::Principal;
-use crate::problem::{Problem, ProblemCode};
 use crate::problem_response::ProblemResponse;
 use crate::request_source::RequestSource;
-use crate::stream_quota::{QuotaExceeded, Stream, StreamPermit, StreamQuota};
 use crate::users::User;
+use diagnostics::{Problem, ProblemCode};
+use limits::{Stream, StreamPermit, StreamQuota};
 
 /// Somebody who was authenticated.
 #[derive(Debug, Clone)]
@@ -72,12 +72,6 @@ impl Caller {
     pub fn acquire(&self, stream: Stream) -> Result<StreamPermit, Problem> {
         let permit = self.quota.acquire(stream, &self.principal.user);
         permit.map_err(Problem::from)
-    }
-}
-
-impl From<QuotaExceeded> for Problem {
-    fn from(error: QuotaExceeded) -> Self {
-        Self::new(ProblemCode::RateLimited, error.to_string())
     }
 }
 

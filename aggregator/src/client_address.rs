@@ -7,8 +7,8 @@ use axum::http::request::Parts;
 use tracing::warn;
 
 use crate::app::App;
-use crate::problem::{Problem, ProblemCode};
 use crate::problem_response::ProblemResponse;
+use diagnostics::{Problem, ProblemCode};
 
 /// Where the request comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

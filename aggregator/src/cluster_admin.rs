@@ -14,12 +14,12 @@ use bus_schema::ClusterName;
 use jiff::Timestamp;
 
 use crate::args::{BusLink, BusRevoke, Enroll, Revoke};
-use crate::audit::{Audit, AuditError, Entry, Outcome, Target};
-use crate::bus::{Bus, BusClock};
 use crate::enrolment::{Agent, Enrolment, EnrolmentError, Gate, Given, LetIn, agent_ca};
 use crate::fleet::Clusters;
 use crate::journal::Journal;
 use crate::labels::{LabelPatch, Labels};
+use audit::{Audit, AuditError, Entry, Outcome, Target};
+use storage::bus::{Bus, BusClock};
 
 const CONNECTED_WITHIN: Duration = Duration::from_secs(10);
 

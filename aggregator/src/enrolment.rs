@@ -11,7 +11,7 @@ use bus_schema::ClusterName;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use crate::store::StoreError;
+use storage::StoreError;
 
 mod error;
 mod gate;

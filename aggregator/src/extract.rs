@@ -10,8 +10,8 @@ use bytes::Bytes;
 use serde::de::value::MapDeserializer;
 use serde::de::{self, DeserializeOwned};
 
-use crate::problem::{Problem, ProblemCode};
 use crate::problem_response::ProblemResponse;
+use diagnostics::{Problem, ProblemCode};
 
 /// The most bytes that a request's body may have.
 pub const BODY_LIMIT: usize = 64 * 1024;

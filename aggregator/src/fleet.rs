@@ -8,17 +8,17 @@ use bus_schema::ClusterName;
 use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::attempts::Attempts;
-use crate::bus::Bus;
 use crate::enrolment::{Enrolment, Invitations};
 use crate::inventory::Inventory;
 use crate::journal::Journal;
 use crate::labels::FleetLabels;
-use crate::metrics::Metrics;
 use crate::principal::Principal;
-use crate::problem::{Problem, ProblemCode};
 use crate::registry::{ClusterView, Moment, Presence, Registry};
 use crate::watch::{Event, Hub, Reader, View};
+use diagnostics::Metrics;
+use diagnostics::{Problem, ProblemCode};
+use limits::Attempts;
+use storage::bus::Bus;
 
 mod agent_messages;
 mod answers;
@@ -146,14 +146,20 @@ impl Fleet {
         self.journal.finish().await;
     }
 
-    /// Whether each cluster is heard, without its name.
+    /// How many clusters there are of each presence.
     #[must_use]
-    pub fn presences(&self) -> Vec<Presence> {
+    pub fn count_by_presence(&self) -> [(&'static str, i64); 3] {
+        let mut counts = [Presence::Online, Presence::Stale, Presence::Offline].map(|p| (p, 0));
         let (registry, now) = (self.registry(), Moment::now());
-        let presences = registry
+        for presence in registry
             .names()
-            .filter_map(|name| registry.presence(name, now));
-        presences.collect()
+            .filter_map(|name| registry.presence(name, now))
+        {
+            for (of, count) in &mut counts {
+                *count += i64::from(*of == presence);
+            }
+        }
+        counts.map(|(presence, count)| (presence.word(), count))
     }
 
     /// Every cluster that the principal may see, by name.

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::attempts::Attempts;
 use crate::password::Passwords;
 use crate::sessions::Sessions;
-use crate::stream_quota::StreamQuota;
 use crate::users::Users;
+use limits::Attempts;
+use limits::StreamQuota;
 
 /// Users, their sessions, and what limits both.
 #[derive(Debug)]

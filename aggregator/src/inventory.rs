@@ -10,7 +10,7 @@ use bus_keys::streams::{BucketSpec, INVENTORY};
 use bus_schema::ClusterName;
 use tokio::sync::Semaphore;
 
-use crate::store::{Bucket, BucketError, Entry, Record, StoreError, WatchEvent};
+use storage::{Bucket, BucketError, Entry, Record, StoreError, WatchEvent};
 
 mod cache;
 mod known;

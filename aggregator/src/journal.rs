@@ -9,9 +9,9 @@ use bus_schema::OperationId;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::task::TaskTracker;
 
-use crate::audit::{Audit, AuditError, Entry, Outcome, Sequence};
-use crate::bus::BusClock;
-use crate::store::{Bucket, BucketError, StoreError};
+use audit::{Audit, AuditError, Entry, Outcome, Sequence};
+use storage::bus::BusClock;
+use storage::{Bucket, BucketError, StoreError};
 
 mod operation;
 mod reconcile;

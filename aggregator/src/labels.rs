@@ -10,8 +10,8 @@ use bus_schema::{ClusterName, LabelKey, LabelValue, Selector, SelectorError};
 use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
-use crate::problem::{Problem, ProblemCode};
-use crate::store::{BucketError, Entry, Record, Snapshot};
+use diagnostics::{Problem, ProblemCode};
+use storage::{BucketError, Entry, Record, Snapshot};
 
 /// The most labels of one cluster.
 pub const LABELS_PER_CLUSTER: usize = 32;

@@ -2,16 +2,12 @@
 
 pub mod app;
 pub mod args;
-pub mod attempts;
-pub mod audit;
 pub mod audit_admin;
 pub mod authentication;
-pub mod bus;
 pub mod bus_admin;
 pub mod caller;
 pub mod client_address;
 pub mod cluster_admin;
-pub mod conditions;
 pub mod credential;
 pub mod device;
 pub mod enrolment;
@@ -26,13 +22,10 @@ pub mod inventory;
 pub mod journal;
 pub mod labels;
 pub mod listener;
-pub mod metrics;
-pub mod network;
 pub mod openapi;
 pub mod origin;
 pub mod password;
 pub mod principal;
-pub mod problem;
 pub mod problem_response;
 pub mod public_url;
 pub mod records;
@@ -45,12 +38,7 @@ pub mod session_cookie;
 pub mod sessions;
 pub mod sign_in;
 pub mod signer;
-pub mod stream_levels;
-pub mod stream_quota;
 pub mod trusted_proxies;
 mod ui;
 pub mod users;
 pub mod watch;
-
-/// Streams and buckets, by the name that the modules here know them under.
-pub use storage as store;

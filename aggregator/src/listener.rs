@@ -24,9 +24,9 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
-use crate::problem::{Problem, ProblemCode};
 use crate::problem_response::ProblemResponse;
 use crate::trusted_proxies::TrustedProxies;
+use diagnostics::{Problem, ProblemCode};
 
 mod activity;
 mod counts;

@@ -6,8 +6,8 @@ use utoipa::openapi::security::{Flow, OAuth2, Password, Scopes, SecurityScheme};
 use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{IntoResponses, Modify, OpenApi};
 
-use crate::problem::{Hop, ProblemCode};
 use crate::problem_response::{ProblemBody, ProblemResponse, status};
+use diagnostics::{Hop, ProblemCode};
 
 pub mod examples;
 

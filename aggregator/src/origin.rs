@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
 use crate::authentication::PresentedCredential;
-use crate::problem::{Problem, ProblemCode};
 use crate::problem_response::ProblemResponse;
+use diagnostics::{Problem, ProblemCode};
 
 /// Middleware: refuses what carries the cookie, or signs in, from another site.
 pub async fn same_site_only(State(app): State<App>, request: Request, next: Next) -> Response {

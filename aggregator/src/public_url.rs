@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use axum::http::Uri;
 
-use crate::problem::{Problem, ProblemCode};
+use diagnostics::{Problem, ProblemCode};
 
 /// Such as `https://fleet.example`, without a slash at its end.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,8 +10,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tracing::{info, warn};
 
-use crate::conditions::{AggregatorConditionType, Conditions};
-use crate::store::{RecordError, shown};
+use diagnostics::{AggregatorConditionType, Conditions};
+use storage::{RecordError, shown};
 
 mod check;
 mod scan;

@@ -8,8 +8,8 @@ use crate::args::BusRecords;
 use crate::cluster_admin::{Link, intent, record as record_act, say};
 use crate::enrolment::emptied_credentials;
 use crate::records::{self, BadRecord, Source};
-use crate::store::MARKERS_LAST;
-use crate::store::shown;
+use storage::MARKERS_LAST;
+use storage::shown;
 
 /// `aggregator bus records`
 ///

@@ -24,9 +24,9 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::app::App;
 use crate::extract::BODY_LIMIT;
 use crate::openapi::{Document, examples};
-use crate::problem::{Problem, ProblemCode};
 use crate::problem_response::ProblemResponse;
 use crate::{origin, problem_response};
+use diagnostics::{Problem, ProblemCode};
 
 mod audit;
 mod clusters;

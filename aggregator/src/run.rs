@@ -14,28 +14,28 @@ use tracing::{info, warn};
 
 use crate::app::{App, AppState};
 use crate::args::{Serve, Sign};
-use crate::audit::Audit;
 use crate::authentication::{Authenticators, SessionAuthenticator};
-use crate::bus::{Bus, BusClock};
-use crate::conditions::Conditions;
 use crate::enrolment::{Agent, Enrolment, Gate, Invitations, agent_ca, reconcile_account};
 use crate::fleet::{self, Clusters, Fleet};
 use crate::identity::Identity;
 use crate::inventory::Inventory;
 use crate::journal::{self, Journal};
 use crate::listener::{self, ConnectionCounts};
-use crate::metrics::Metrics;
 use crate::public_url::Links;
 use crate::records::{self, UnreadableRecords};
 use crate::routes;
 use crate::session_cookie::SessionCookie;
 use crate::sessions::Sessions;
 use crate::signer::{SignerServer, SigningKeys};
-use crate::store::StoreError;
-use crate::stream_levels::watch_stream_levels;
 use crate::trusted_proxies::TrustedProxies;
 use crate::ui;
 use crate::users::Users;
+use audit::Audit;
+use diagnostics::Conditions;
+use diagnostics::Metrics;
+use storage::StoreError;
+use storage::bus::{Bus, BusClock};
+use storage::watch_stream_levels;
 
 /// Serves until `stop` resolves, then ends what is under way. It listens at once: that it waits for the bus is an answer, too.
 ///
@@ -144,7 +144,7 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
         nats_creds.or_else(|| bus_keys.as_deref().map(AggregatorKeys::aggregator_creds));
     let bus = Bus::connect(&servers, nats_creds.as_deref()).await?;
     let unasked = Bus::connect_as("aggregator unasked", &servers, nats_creds.as_deref()).await?;
-    // On the heap, as in `store`: it is large.
+    // On the heap, as in `storage`: it is large.
     let clock = BusClock::default();
     let kept = Box::pin(Kept::open(&bus, gate.as_ref(), jetstream_replicas, &clock)).await?;
     clock.compare(&bus).await;

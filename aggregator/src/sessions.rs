@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::problem::{Problem, ProblemCode};
-use crate::store::{Bucket, BucketError, Record, RecordKey, StoreError};
 use crate::users::User;
+use diagnostics::{Problem, ProblemCode};
+use storage::{Bucket, BucketError, Record, RecordKey, StoreError};
 
 mod mirror;
 mod token;

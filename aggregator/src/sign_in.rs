@@ -10,13 +10,13 @@ use axum_extra::extract::cookie::Cookie;
 use tracing::warn;
 
 use crate::app::AppState;
-use crate::audit::{Refusal, SIGN_IN, SIGN_OUT, SignIn};
 use crate::device;
 use crate::identity::Identity;
 use crate::password::Password;
-use crate::problem::{Problem, ProblemCode};
 use crate::sessions::Token;
 use crate::users::User;
+use audit::{Refusal, SIGN_IN, SIGN_OUT, SignIn};
+use diagnostics::{Problem, ProblemCode};
 
 /// What somebody signs in with.
 #[derive(Debug)]

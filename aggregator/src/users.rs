@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::conditions::Conditions;
 use crate::grants::{Grant, Grants};
 use crate::labels::FleetLabels;
 use crate::password::StoredHash;
+use diagnostics::Conditions;
 
 mod document;
 mod first_start;

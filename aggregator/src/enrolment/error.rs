@@ -4,10 +4,10 @@ use bus_keys::{JwtError, NotProven};
 use bus_schema::ClusterName;
 
 use super::AccountUsage;
-use crate::bus::BusError;
 use crate::labels::LabelError;
 use crate::signer::SignError;
-use crate::store::{BucketError, RecordError};
+use storage::bus::BusError;
+use storage::{BucketError, RecordError};
 
 /// Why nobody was let in or revoked.
 #[derive(Debug, thiserror::Error)]

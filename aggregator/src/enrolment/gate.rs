@@ -7,8 +7,8 @@ use bus_keys::{AggregatorKeys, FleetAccount, Identity, Revocations};
 use bus_link::Servers;
 
 use super::{AGENT_CREDENTIAL_LIFETIME_MAX, EnrolmentError, System};
-use crate::bus::{Bus, ConnectError};
 use crate::signer::{Signer, SigningKeys};
+use storage::bus::{Bus, ConnectError};
 
 /// What is needed before anything else of the bus can be used.
 #[derive(Debug, Clone)]

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{Agent, EnrolmentError, WITHIN};
 use crate::labels::Labels;
 use crate::sessions::{SessionKey, Token};
-use crate::store::{Bucket, BucketError, Entry, Record, StoreError};
+use storage::{Bucket, BucketError, Entry, Record, StoreError};
 
 /// How long a link is good for.
 pub const INVITATION_LASTS: Duration = INVITATIONS.max_age;

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     AccountUsage, CREDENTIALS_PER_CLUSTER, EnrolmentError, Invitation, LetIn, WITHIN, is_over,
 };
-use crate::store::{Bucket, Entry, Record, RecordError, RecordKey, StoreError, shown};
+use storage::{Bucket, Entry, Record, RecordError, RecordKey, StoreError, shown};
 
 mod ends;
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::{AccountUsage, Enrolment, EnrolmentError};
-use crate::conditions::{AggregatorConditionType, Conditions};
-use crate::metrics::Metrics;
+use diagnostics::Metrics;
+use diagnostics::{AggregatorConditionType, Conditions};
 
 /// Another replica, or somebody at the command line, may have left something undone.
 const EVERY: Duration = Duration::from_secs(60);

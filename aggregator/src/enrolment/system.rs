@@ -6,8 +6,8 @@ use bus_schema::InstanceId;
 use serde::Deserialize;
 
 use super::{EnrolmentError, WITHIN};
-use crate::bus::Bus;
 use crate::registry::ConnectionEvent;
+use storage::bus::Bus;
 
 /// A connection to the system account.
 #[derive(Debug, Clone)]

@@ -19,7 +19,7 @@ use tracing::warn;
 use super::Fleet;
 use super::exclusions::{Exclusions, Standing};
 use super::rate_limit::{Admission, RateLimit, RateLimits};
-use crate::bus::Bus;
+use storage::bus::Bus;
 
 /// How often it is looked whether somebody is to be tried again, or has joined meanwhile.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

@@ -8,10 +8,10 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::Fleet;
-use crate::bus::BusError;
 use crate::principal::Principal;
-use crate::problem::{Problem, ProblemCode};
 use crate::registry::{Moment, Presence};
+use diagnostics::{Problem, ProblemCode};
+use storage::bus::BusError;
 
 pub const NO_REPLY: &str = "answered with what is not a reply";
 

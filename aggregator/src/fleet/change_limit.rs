@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::Fleet;
-use crate::problem::{Problem, ProblemCode};
+use diagnostics::{Problem, ProblemCode};
 
 impl Fleet {
     /// Counts a change or a sign-in of this user, which are lines of the audit. Before any of it is written.

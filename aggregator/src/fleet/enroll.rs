@@ -8,14 +8,14 @@ use bus_schema::{ClusterName, OperationId, Right};
 use super::Fleet;
 use super::ask::right_name;
 use super::label::may_set;
-use crate::audit::{Entry, Outcome, Target};
 use crate::enrolment::{Enrolled, Enrolment, EnrolmentError, Invitations, LetIn};
 use crate::labels::Labels;
 use crate::principal::Principal;
-use crate::problem::{Problem, ProblemCode};
 use crate::registry::{Moment, Presence};
 use crate::request_source::RequestSource;
 use crate::signer::SignError;
+use audit::{Entry, Outcome, Target};
+use diagnostics::{Problem, ProblemCode};
 
 /// What lets clusters in.
 #[derive(Debug, Clone)]

@@ -13,10 +13,10 @@ use futures::StreamExt;
 
 use super::ask::{bus_unavailable, offline};
 use super::{Fleet, json};
-use crate::bus::Bus;
 use crate::principal::Principal;
-use crate::problem::Problem;
 use crate::registry::{Moment, Presence};
+use diagnostics::Problem;
+use storage::bus::Bus;
 
 mod backlog;
 

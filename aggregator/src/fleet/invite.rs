@@ -6,12 +6,12 @@ use bus_schema::{ClusterName, OperationId, Right};
 
 use super::Fleet;
 use super::label::may_set;
-use crate::audit::Target;
 use crate::enrolment::{Enrolled, EnrolmentError, Found, Invitation};
 use crate::principal::Principal;
-use crate::problem::Problem;
 use crate::request_source::RequestSource;
 use crate::sessions::{SessionKey, Token};
+use audit::Target;
+use diagnostics::Problem;
 
 impl Fleet {
     /// Makes a link with which a cluster joins, once. The generation of the cluster is filled in.

@@ -16,7 +16,7 @@ use super::Fleet;
 use super::ask::{NO_REPLY, SendError};
 use crate::inventory::{CLAIM_LEASE, InventoryError, List, ListError, Seen};
 use crate::registry::Moment;
-use crate::store::BucketError;
+use storage::BucketError;
 
 /// Clusters that are read at the same time.
 const AT_ONCE: usize = 8;

@@ -9,15 +9,15 @@ use tracing::warn;
 
 use super::Fleet;
 use super::ask::{bus_unavailable, unknown};
-use crate::audit::Target;
 use crate::grants::Grants;
 use crate::labels::{FleetLabels, LabelError, LabelPatch, Labels};
 use crate::principal::Principal;
-use crate::problem::{Problem, ProblemCode};
 use crate::registry::Moment;
 use crate::request_source::RequestSource;
-use crate::store::WatchEvent;
 use crate::watch::Event;
+use audit::Target;
+use diagnostics::{Problem, ProblemCode};
+use storage::WatchEvent;
 
 /// How long a change may take to come back from the bucket before its maker is answered all the same.
 const LEARNT_WITHIN: Duration = Duration::from_secs(2);

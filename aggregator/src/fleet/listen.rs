@@ -15,7 +15,7 @@ use super::agent_messages::{AgentMessages, Kind};
 use super::{Fleet, json, rate_limit};
 use crate::labels::{FleetLabels, LabelError, LabelPatch, Labels};
 use crate::registry::{Moment, Record};
-use crate::store::{self, Bucket, BucketError, Entry, StoreError, WatchEvent};
+use storage::{Bucket, BucketError, Entry, StoreError, WatchEvent};
 
 /// A heartbeat is small; what is larger is none.
 const HEARTBEAT_BYTES: usize = 16 * 1024;
@@ -23,7 +23,7 @@ const HEARTBEAT_BYTES: usize = 16 * 1024;
 /// To a roll call.
 const ANSWERS_A_SECOND: u64 = 2000;
 
-impl store::Record for Record {
+impl storage::Record for Record {
     const BUCKET: BucketSpec = CLUSTERS;
     type Key = ClusterName;
     const KEY: &'static str = "a cluster's name";

@@ -11,13 +11,13 @@ use utoipa::ToSchema;
 
 use super::Fleet;
 use super::ask::{NO_REPLY, SendError, bus_unavailable, offline};
-use crate::audit::{Outcome, Target};
-use crate::bus::BusError;
 use crate::journal::{Begun, Change, Observation, Observe, Operation, Verdict};
 use crate::principal::Principal;
-use crate::problem::{Problem, ProblemCode};
 use crate::registry::{Moment, Presence};
 use crate::request_source::RequestSource;
+use audit::{Outcome, Target};
+use diagnostics::{Problem, ProblemCode};
+use storage::bus::BusError;
 
 /// A mutation that was carried out.
 #[derive(Debug, Clone, Serialize, ToSchema)]

@@ -11,8 +11,8 @@ use super::Fleet;
 use super::ask::bus_unavailable;
 use crate::labels::ClusterSelector;
 use crate::principal::Principal;
-use crate::problem::{Problem, ProblemCode};
 use crate::registry::{Moment, Presence};
+use diagnostics::{Problem, ProblemCode};
 
 mod cursor;
 mod gather;

@@ -15,7 +15,7 @@ use super::Fleet;
 use super::ask::SendError;
 use super::text::Text;
 use crate::principal::Principal;
-use crate::problem::Problem;
+use diagnostics::Problem;
 
 /// The JSON of a reply, as the cluster wrote it.
 #[derive(Debug)]

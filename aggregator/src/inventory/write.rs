@@ -6,7 +6,7 @@ use bus_schema::{ClusterName, StreamId};
 
 use super::{Generation, Inventory, InventoryError, List, Manifest, Seen, part};
 use crate::registry::ListSource;
-use crate::store::BucketError;
+use storage::BucketError;
 
 /// The right to write a cluster's next list: while it holds, no other replica does.
 #[derive(Debug)]

@@ -7,8 +7,8 @@ use bus_schema::{ClusterName, OperationId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::audit::Entry;
-use crate::store::Record;
+use audit::Entry;
+use storage::Record;
 
 /// An operation that is under way, or whose outcome is not known.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -14,7 +14,7 @@ use tokio::time::MissedTickBehavior;
 use tracing::{info, warn};
 
 use super::{Begun, Journal, Operation};
-use crate::audit::{Entry, Outcome};
+use audit::{Entry, Outcome};
 
 /// How often open operations are looked at.
 const INTERVAL: Duration = Duration::from_secs(2);

@@ -4,7 +4,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::{Begun, Journal, Operation};
-use crate::audit::Outcome;
+use audit::Outcome;
 
 use super::reconcile::is_open;
 

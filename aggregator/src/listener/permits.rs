@@ -12,7 +12,7 @@ use tracing::warn;
 
 use super::activity::Activity;
 use super::{Limits, Settings};
-use crate::network::network;
+use limits::network;
 
 /// One line of the log so often, however many are refused.
 const WARN_EVERY: Duration = Duration::from_secs(60);

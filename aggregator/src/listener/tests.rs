@@ -374,7 +374,7 @@ async fn what_is_counted_of_connections_is_a_handful_of_series() {
     let counts = ConnectionCounts::default();
     counts.refused("full");
     let register = |registry: &mut _| counts.register(registry);
-    let metrics = crate::metrics::Metrics::new(Counter::default(), register);
+    let metrics = diagnostics::Metrics::new(Counter::default(), register);
     let text = metrics.text(std::iter::empty(), true).unwrap();
     for series in [
         "aggregator_connections 0",

@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::status;
-use crate::problem::{Hop, Problem, ProblemCode};
+use diagnostics::{Hop, Problem, ProblemCode};
 
 /// The JSON of a failure, RFC 9457 with extensions.
 #[derive(Debug, Serialize, ToSchema)]

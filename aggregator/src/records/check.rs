@@ -1,13 +1,12 @@
 //! What each bucket holds. The readers of a bucket parse by the same functions.
 
-use crate::audit;
 use crate::enrolment::{self, Invitation};
 use crate::inventory::Manifest;
 use crate::journal::Operation;
 use crate::labels::Labels;
 use crate::registry;
 use crate::sessions::Session;
-use crate::store::{Record, RecordError, parse_value};
+use storage::{Record, RecordError, parse_value};
 
 /// Whether the readers of the bucket can use the record.
 pub(super) fn check(bucket: &str, key: &str, value: &[u8]) -> Result<(), RecordError> {

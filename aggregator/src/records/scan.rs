@@ -12,7 +12,7 @@ use tracing::debug;
 use super::UnreadableRecords;
 use super::check::check;
 use crate::inventory::Manifest;
-use crate::store::{Record, RecordError, Replay, ReplayError, is_marker};
+use storage::{Record, RecordError, Replay, ReplayError, is_marker};
 
 /// What the audit's streams are called where buckets are.
 pub(super) const AUDITS: [&str; 2] = ["audit", "audit-refused"];

@@ -8,13 +8,15 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::app::App;
-use crate::audit::{AuditFilter, AuditPage, Entry, Outcome, cursor};
 use crate::caller::Caller;
 use crate::extract::Query;
 use crate::openapi::OwnProblem;
 use crate::principal::Principal;
-use crate::problem::{Problem, ProblemCode};
 use crate::problem_response::ProblemResponse;
+use ::audit::{AuditFilter, AuditPage, Entry, Outcome};
+use diagnostics::{Problem, ProblemCode};
+
+mod cursor;
 
 /// The most lines of a page.
 const MOST: u32 = 500;

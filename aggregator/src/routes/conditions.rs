@@ -8,10 +8,10 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::caller::Caller;
-use crate::conditions::AggregatorCondition;
 use crate::openapi::OwnProblem;
-use crate::problem::{Problem, ProblemCode};
 use crate::problem_response::ProblemResponse;
+use diagnostics::AggregatorCondition;
+use diagnostics::{Problem, ProblemCode};
 
 /// What is wrong with the aggregator that answers.
 #[derive(Debug, Serialize, ToSchema)]

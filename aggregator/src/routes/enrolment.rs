@@ -13,8 +13,8 @@ use crate::enrolment::{Agent, Given, ImageName};
 use crate::extract;
 use crate::labels::Labels;
 use crate::openapi::OwnProblem;
-use crate::problem::{Problem, ProblemCode};
 use crate::problem_response::ProblemResponse;
+use diagnostics::{Problem, ProblemCode};
 
 /// Which cluster.
 #[derive(Debug, Deserialize, IntoParams)]

@@ -4,8 +4,8 @@ use axum::extract::State;
 
 use crate::app::App;
 use crate::openapi::OwnProblem;
-use crate::problem::{Problem, ProblemCode};
 use crate::problem_response::ProblemResponse;
+use diagnostics::{Problem, ProblemCode};
 
 /// Whether the process runs
 #[utoipa::path(get, path = "/livez", tag = "Health", security(()), responses((status = 200, description = "`ok`", body = String), OwnProblem))]

@@ -21,10 +21,10 @@ use crate::fleet::may_label;
 use crate::grants::Grants;
 use crate::labels::Labels;
 use crate::openapi::OwnProblem;
-use crate::problem::{Problem, ProblemCode};
 use crate::problem_response::ProblemResponse;
 use crate::sessions::Token;
 use crate::sign_in::too_often;
+use diagnostics::{Problem, ProblemCode};
 
 /// Where links lead; what comes after it is secret.
 pub(super) const PREFIX: &str = "/join/";

@@ -12,13 +12,13 @@ use utoipa::{IntoParams, ToSchema};
 use super::audit::page;
 use super::rollouts::Where;
 use crate::app::App;
-use crate::audit::{AuditFilter, AuditPage};
 use crate::caller::Caller;
 use crate::event_stream;
 use crate::extract::{self, Path, Query};
-use crate::problem::{Problem, ProblemCode};
 use crate::problem_response::ProblemResponse;
-use crate::stream_quota::Stream;
+use audit::{AuditFilter, AuditPage};
+use diagnostics::{Problem, ProblemCode};
+use limits::Stream;
 
 /// Whose log.
 #[derive(Debug, Deserialize, ToSchema)]

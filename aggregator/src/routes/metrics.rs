@@ -9,8 +9,8 @@ use axum::response::Response;
 
 use crate::app::App;
 use crate::openapi::OwnProblem;
-use crate::problem::{Problem, ProblemCode};
 use crate::problem_response::ProblemResponse;
+use diagnostics::{Problem, ProblemCode};
 
 /// How the text is to be read.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -30,7 +30,7 @@ pub async fn read_metrics(
     app.metrics.set_conditions(&app.conditions.list());
     let text = app
         .metrics
-        .text(app.fleet.presences().into_iter(), !app.fleet.is_cut_off());
+        .text(app.fleet.count_by_presence(), !app.fleet.is_cut_off());
     let text =
         text.map_err(|_| Problem::new(ProblemCode::Internal, "cannot serialize a message"))?;
     Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text))

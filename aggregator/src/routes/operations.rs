@@ -8,12 +8,12 @@ use utoipa::IntoParams;
 
 use super::audit::visible;
 use crate::app::App;
-use crate::audit::Entry;
 use crate::caller::Caller;
 use crate::extract::Path;
 use crate::openapi::OwnProblem;
-use crate::problem::{Problem, ProblemCode};
 use crate::problem_response::ProblemResponse;
+use audit::Entry;
+use diagnostics::{Problem, ProblemCode};
 
 /// Which operation.
 #[derive(Debug, Deserialize, IntoParams)]

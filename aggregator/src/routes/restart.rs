@@ -11,8 +11,8 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::extract;
 use crate::fleet::Done;
-use crate::problem::{Problem, ProblemCode};
 use crate::problem_response::ProblemResponse;
+use diagnostics::{Problem, ProblemCode};
 
 /// What to restart.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -16,7 +16,7 @@ use crate::event_stream::{self, Events};
 use crate::extract::Path;
 use crate::principal::Principal;
 use crate::problem_response::ProblemResponse;
-use crate::stream_quota::Stream;
+use limits::Stream;
 
 /// The names in the path.
 #[derive(Debug, Clone, Deserialize, IntoParams)]

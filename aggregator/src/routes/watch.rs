@@ -12,10 +12,10 @@ use crate::caller::Caller;
 use crate::event_stream;
 use crate::openapi::OwnProblem;
 use crate::principal::Principal;
-use crate::problem::Problem;
 use crate::problem_response::ProblemResponse;
-use crate::stream_quota::Stream;
 use crate::watch::{SelectedClusters, View};
+use diagnostics::Problem;
+use limits::Stream;
 
 /// Watch the whole fleet
 ///

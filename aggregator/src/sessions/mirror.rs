@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Session, SessionKey};
 use crate::credential::CredentialLifetime;
-use crate::store::WatchEvent;
+use storage::WatchEvent;
 
 /// A session, and until when it goes on.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use xtask::nats_server::NatsServer;
 
 use super::*;
 use crate::password::StoredHash;
-use crate::store::MARKERS_LAST;
+use storage::MARKERS_LAST;
 
 const SOON: Duration = Duration::from_secs(10);
 

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tracing::{error, info};
 
 use super::{Directory, UsersError, document, shown};
-use crate::conditions::{AggregatorConditionType, Conditions};
+use diagnostics::{AggregatorConditionType, Conditions};
 
 const UNUSABLE: AggregatorConditionType = AggregatorConditionType::UsersFileUnusable;
 

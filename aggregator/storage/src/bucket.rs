@@ -211,7 +211,7 @@ impl<T: Record> Bucket<T> {
     /// # Errors
     /// [`BucketError::Unavailable`]
     pub async fn list(&self) -> Result<Vec<(T::Key, Entry<T>)>, BucketError> {
-        // On the heap, as in `store`: it is large.
+        // On the heap, as in `storage`: it is large.
         self.within(Box::pin(self.read_all())).await
     }
 

@@ -11,15 +11,18 @@ use async_nats::jetstream::{Context, ErrorCode};
 use bus_keys::streams::{BucketSpec, StreamSpec};
 
 mod bucket;
+pub mod bus;
 mod record;
 mod record_error;
 mod replay;
+mod stream_levels;
 mod watch;
 
 pub use bucket::{Bucket, BucketError};
 pub use record::{Entry, Record, RecordKey};
 pub use record_error::{RecordError, parse_key, parse_value, shown};
 pub use replay::{Replay, ReplayError};
+pub use stream_levels::watch_stream_levels;
 pub use watch::{Changes, Snapshot, Watch, WatchEvent};
 
 /// How long a bucket remembers that a key is gone, for replicas that are cut off just then.

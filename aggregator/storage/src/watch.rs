@@ -90,7 +90,7 @@ impl<T: Record> Watch<T> {
         &mut self,
         on: &mut impl FnMut(WatchEvent<T>),
     ) -> Result<Changes, StoreError> {
-        // On the heap, as in `store`: it is large.
+        // On the heap, as in `storage`: it is large.
         let synced = timeout(READ_WITHIN, Box::pin(self.read_all(on))).await;
         synced.unwrap_or_else(|_| Err(self.not_opened("the bucket was not read in time".into())))
     }

@@ -1,6 +1,6 @@
-use aggregator::bus::Bus;
 use bus_link::Servers;
 use futures::StreamExt as _;
+use storage::bus::Bus;
 use xtask::condition;
 
 use crate::party::{PATIENCE, Party, heard, server, until};

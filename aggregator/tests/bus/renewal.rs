@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use aggregator::bus::Bus;
 use bus_keys::{AggregatorKeys, UserKey, renew_aggregator, user_of};
 use bus_link::Servers;
 use jiff::Timestamp;
+use storage::bus::Bus;
 use xtask::condition;
 use xtask::nats_server::NatsServer;
 

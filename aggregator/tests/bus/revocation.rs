@@ -1,12 +1,12 @@
 use std::time::{Duration, Instant};
 
-use aggregator::bus::Bus;
 use aggregator::enrolment::{Enrolled, Enrolment, EnrolmentError, Gate, Given, LetIn};
 use async_nats::connection::State;
 use async_nats::{ConnectErrorKind, ConnectOptions, jetstream};
 use bus_keys::{CredentialRequest, Credentials, Key, Kind, UserKey, private_file, user_of};
 use bus_link::Servers;
 use bus_schema::ClusterName;
+use storage::bus::Bus;
 use xtask::condition;
 use xtask::nats_server::NatsServer;
 

@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use xtask::proxy::TcpProxy;
 
-use aggregator::audit::{AuditError, Entry, Outcome};
 use aggregator::journal::{Change, Operation};
+use audit::{AuditError, Entry, Outcome};
 
 use crate::faults::restarted_at;
 use crate::impostor::Impostor;

@@ -1,9 +1,9 @@
 //! How many streams a user may have open.
 
-use aggregator::stream_quota::{Stream, StreamPermit};
 use axum::http::StatusCode;
 use axum::response::Response;
 use http_body_util::BodyExt as _;
+use limits::{Stream, StreamPermit};
 
 use crate::service::{PATIENCE, Service, Site, bearer};
 

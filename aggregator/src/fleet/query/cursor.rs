@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::FleetQuery;
 use crate::fleet::json;
-use crate::problem::{Problem, ProblemCode};
+use diagnostics::{Problem, ProblemCode};
 
 /// No cursor is as long.
 const LONGEST: usize = 2048;

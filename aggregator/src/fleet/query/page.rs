@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::fleet_deployment::FleetDeployment;
-use crate::problem::ProblemCode;
+use diagnostics::ProblemCode;
 
 /// Deployments of many clusters, and which clusters this is about.
 #[derive(Debug, Serialize, ToSchema)]

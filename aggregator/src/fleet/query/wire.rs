@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use bus_schema::{ClusterName, FleetQueryRequest, Pattern, Scope};
 
 use crate::fleet::json;
-use crate::problem::{Problem, ProblemCode};
+use diagnostics::{Problem, ProblemCode};
 
 /// Agents take no longer questions.
 const QUESTION_BYTES: usize = 64 * 1024;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bus_schema::{DEFAULT_LIMIT, HealthFilter, MAX_LIMIT, Pattern, Selector, Sort, SortBy};
 
 use crate::fleet::FleetQuery;
-use crate::problem::{Problem, ProblemCode};
+use diagnostics::{Problem, ProblemCode};
 
 /// How long clusters are waited for when nobody says.
 const WITHIN: Duration = Duration::from_secs(2);

@@ -9,8 +9,8 @@ use utoipa::ToSchema;
 
 use crate::extract::{self, is_json};
 use crate::password::{MAX_BYTES, Password};
-use crate::problem::{Problem, ProblemCode};
 use crate::sign_in::Credentials;
+use diagnostics::{Problem, ProblemCode};
 
 /// What a program sends.
 #[derive(Debug, Deserialize, ToSchema)]

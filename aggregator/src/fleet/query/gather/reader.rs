@@ -12,10 +12,10 @@ use super::super::names::Names;
 use super::super::page::AnswerState::{Misbehaving, Refused, TimedOut};
 use super::super::page::{AnswerState, ClusterAnswer};
 use super::super::totals::{Counted, Images};
-use crate::bus::fault_in;
 use crate::fleet::Fleet;
 use crate::grants::Grants;
-use crate::problem::{Problem, ProblemCode};
+use diagnostics::{Problem, ProblemCode};
+use storage::bus::fault_in;
 
 const NO_ANSWER: &str = "answered a question to all clusters with what is no answer to it";
 

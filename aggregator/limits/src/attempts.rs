@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::network::network;
+use crate::network;
 
 /// How much may be tried: so many at once after a while without any, and then one each so often.
 #[derive(Debug, Clone, Copy)]

@@ -17,16 +17,15 @@ use serde::{Deserialize, Serialize};
 use tracing::error;
 use utoipa::ToSchema;
 
-use crate::bus::BusClock;
-use crate::problem::{Problem, ProblemCode};
-use crate::store::{StoreError, open_stream};
+use diagnostics::{Problem, ProblemCode};
+use storage::bus::BusClock;
+use storage::{StoreError, open_stream};
 
 mod backward;
-pub mod cursor;
 mod read;
 mod refused;
 
-pub use read::{AuditFilter, AuditPage};
+pub use read::{AuditFilter, AuditPage, Cursor};
 pub use refused::{Refusal, RefusedSignIns};
 
 use refused::Sums;

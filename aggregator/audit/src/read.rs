@@ -8,9 +8,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::backward::{Backward, Line};
-use super::cursor::Cursor;
 use super::{Audit, Entry, Outcome, SIGN_IN, SIGN_OUT};
-use crate::problem::Problem;
+use diagnostics::Problem;
 
 /// So far the clock by which a line has its time may be ahead of that of the nats-server.
 const AHEAD: SignedDuration = SignedDuration::from_mins(1);
@@ -38,6 +37,15 @@ pub struct AuditFilter {
     pub until: Option<Timestamp>,
 }
 
+/// The lines before which the next page ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    /// In the stream of the audit.
+    pub audit: u64,
+    /// In that of refused sign-ins.
+    pub refused: u64,
+}
+
 /// Lines, newest first, and where the next page begins; `None` when there are no older ones.
 pub type Part = (Vec<Entry>, Option<Cursor>);
 
@@ -55,7 +63,7 @@ impl Audit {
     /// A page of at most `limit` lines that match and that `visible` lets through, older than `before`.
     ///
     /// # Errors
-    /// [`ProblemCode::AuditUnavailable`](crate::problem::ProblemCode::AuditUnavailable) when the streams do not answer.
+    /// [`ProblemCode::AuditUnavailable`](diagnostics::ProblemCode::AuditUnavailable) when the streams do not answer.
     pub async fn page(
         &self,
         filter: &AuditFilter,

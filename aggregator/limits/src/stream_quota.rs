@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use diagnostics::{Problem, ProblemCode};
+
 /// A kind of stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stream {
@@ -55,6 +57,12 @@ pub enum QuotaExceeded {
         /// What there are too many of.
         stream: Stream,
     },
+}
+
+impl From<QuotaExceeded> for Problem {
+    fn from(error: QuotaExceeded) -> Self {
+        Self::new(ProblemCode::RateLimited, error.to_string())
+    }
 }
 
 #[derive(Debug, Default)]

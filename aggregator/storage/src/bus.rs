@@ -208,7 +208,7 @@ impl Bus {
 }
 
 /// The fault that a reply carries (ADR-32): the header says that it is one, the body says more.
-pub(crate) fn fault_in(message: &Message) -> Option<Fault> {
+pub fn fault_in(message: &Message) -> Option<Fault> {
     let headers: &HeaderMap = message.headers.as_ref()?;
     let code = headers.get(async_nats::service::NATS_SERVICE_ERROR_CODE)?;
     let said = headers.get(async_nats::service::NATS_SERVICE_ERROR);

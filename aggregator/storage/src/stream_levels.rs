@@ -8,8 +8,8 @@ use bus_keys::streams::{BUCKETS, STREAMS};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::debug;
 
-use crate::conditions::{AggregatorConditionType, Conditions};
-use crate::metrics::Metrics;
+use diagnostics::Metrics;
+use diagnostics::{AggregatorConditionType, Conditions};
 
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
@@ -63,7 +63,7 @@ async fn levels(jetstream: &Context) -> Option<Vec<StreamLevel>> {
     let streams = STREAMS.into_iter().map(|stream| stream.name.to_owned());
     let buckets = BUCKETS.into_iter().map(|bucket| bucket.stream());
     for name in streams.chain(buckets) {
-        // On the heap, as in `store`: it is large.
+        // On the heap, as in `storage`: it is large.
         let stream = Box::pin(timeout(ANSWER_WITHIN, jetstream.get_stream(&name))).await;
         let stream = match stream.ok()? {
             Ok(stream) => stream,

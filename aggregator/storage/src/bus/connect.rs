@@ -88,7 +88,7 @@ impl Bus {
                 async {}
             })
             .connect(servers.addresses());
-        // On the heap, as in `store`: it is large.
+        // On the heap, as in `storage`: it is large.
         let client = Box::pin(connecting).await;
         let client = client.map_err(|source| ConnectError::NotConnected {
             url: servers.text().to_owned(),

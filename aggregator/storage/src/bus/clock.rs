@@ -13,8 +13,8 @@ use tokio::time::MissedTickBehavior;
 use tracing::debug;
 
 use super::Bus;
-use crate::conditions::{AggregatorConditionType, Conditions};
-use crate::metrics::Metrics;
+use diagnostics::Metrics;
+use diagnostics::{AggregatorConditionType, Conditions};
 
 /// How often the clocks are compared.
 const INTERVAL: Duration = Duration::from_secs(10);

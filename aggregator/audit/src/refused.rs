@@ -17,7 +17,7 @@ use tracing::warn;
 use utoipa::ToSchema;
 
 use super::{Audit, Entry, Outcome, SIGN_IN, shown_user};
-use crate::network::network;
+use limits::network;
 
 /// The user of a line about several.
 const SEVERAL: &str = "(several)";

@@ -9,7 +9,7 @@ use futures::StreamExt;
 use tracing::warn;
 
 use super::Entry;
-use crate::problem::{Problem, ProblemCode};
+use diagnostics::{Problem, ProblemCode};
 
 /// Lines read from the stream at a time.
 const WINDOW: u64 = 500;

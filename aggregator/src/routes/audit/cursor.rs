@@ -5,6 +5,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq as _;
 
+use ::audit::Cursor;
+
 use crate::password::UserKey;
 
 /// For which a key is derived.
@@ -14,34 +16,10 @@ const TAG: usize = 16;
 
 const BYTES: usize = 2 * size_of::<u64>();
 
-/// The lines before which the next page ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cursor {
-    /// In the stream of the audit.
-    pub audit: u64,
-    /// In that of refused sign-ins.
-    pub refused: u64,
-}
-
-impl Cursor {
-    fn to_bytes(self) -> [u8; BYTES] {
-        let both = u128::from(self.audit) << 64 | u128::from(self.refused);
-        both.to_be_bytes()
-    }
-
-    fn from_bytes(bytes: [u8; BYTES]) -> Self {
-        let [audit, refused] = [0, 8].map(|from| {
-            let number = std::array::from_fn(|at| bytes[from + at]);
-            u64::from_be_bytes(number)
-        });
-        Self { audit, refused }
-    }
-}
-
 /// The `continue` that leads there.
 pub fn write(key: &UserKey, cursor: Cursor) -> String {
     let tag = tag(key, cursor);
-    let hidden = masked(key, &tag, cursor.to_bytes());
+    let hidden = masked(key, &tag, to_bytes(cursor));
     URL_SAFE_NO_PAD.encode([&tag[..], &hidden].concat())
 }
 
@@ -50,12 +28,25 @@ pub fn read(key: &UserKey, text: &str) -> Option<Cursor> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
     let (claimed, hidden) = bytes.split_first_chunk::<TAG>()?;
     let bytes = masked(key, claimed, hidden.try_into().ok()?);
-    let cursor = Cursor::from_bytes(bytes);
+    let cursor = from_bytes(bytes);
     bool::from(tag(key, cursor).ct_eq(claimed)).then_some(cursor)
 }
 
+fn to_bytes(cursor: Cursor) -> [u8; BYTES] {
+    let both = u128::from(cursor.audit) << 64 | u128::from(cursor.refused);
+    both.to_be_bytes()
+}
+
+fn from_bytes(bytes: [u8; BYTES]) -> Cursor {
+    let [audit, refused] = [0, 8].map(|from| {
+        let number = std::array::from_fn(|at| bytes[from + at]);
+        u64::from_be_bytes(number)
+    });
+    Cursor { audit, refused }
+}
+
 fn tag(key: &UserKey, cursor: Cursor) -> [u8; TAG] {
-    first(key.authenticate(&[b"tag", &cursor.to_bytes()[..]].concat()))
+    first(key.authenticate(&[b"tag", &to_bytes(cursor)[..]].concat()))
 }
 
 fn masked(key: &UserKey, tag: &[u8; TAG], bytes: [u8; BYTES]) -> [u8; BYTES] {

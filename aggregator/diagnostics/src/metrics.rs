@@ -14,8 +14,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::conditions::{AggregatorCondition, AggregatorConditionType};
-use crate::registry::Presence;
+use crate::{AggregatorCondition, AggregatorConditionType};
 
 /// Seconds: from a reply out of memory to the time after which a call is given up.
 const SECONDS: [f64; 14] = [
@@ -222,23 +221,16 @@ impl Metrics {
         gauge.set(number(max_bytes));
     }
 
-    /// All of it as text, in the OpenMetrics format.
+    /// All of it as text, in the OpenMetrics format, with the number of clusters by presence.
     ///
     /// # Errors
     /// When a series cannot be written, which is a defect.
     pub fn text(
         &self,
-        clusters: impl Iterator<Item = Presence>,
+        clusters: impl IntoIterator<Item = (&'static str, i64)>,
         connected: bool,
     ) -> Result<String, std::fmt::Error> {
-        let mut counts = [Presence::Online, Presence::Stale, Presence::Offline].map(|p| (p, 0));
-        for presence in clusters {
-            for (of, count) in &mut counts {
-                *count += i64::from(*of == presence);
-            }
-        }
-        for (presence, count) in counts {
-            let presence = presence.word();
+        for (presence, count) in clusters {
             let label = PresenceLabel { presence };
             self.0.clusters.get_or_create(&label).set(count);
         }

@@ -1,0 +1,9 @@
+//! How often something may be tried, and how much may be open at once, by user, address and network.
+
+mod attempts;
+mod network;
+mod stream_quota;
+
+pub use attempts::Attempts;
+pub use network::network;
+pub use stream_quota::{QuotaExceeded, Stream, StreamPermit, StreamQuota};
