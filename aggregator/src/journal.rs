@@ -17,7 +17,7 @@ mod operation;
 mod reconcile;
 mod unacknowledged;
 
-pub use operation::{Change, Operation};
+pub use operation::{Operation, SentMutation};
 pub use reconcile::{Observation, Observe, Verdict, reconcile};
 
 use unacknowledged::Unacknowledged;
@@ -81,7 +81,7 @@ impl Journal {
         entry: Entry,
         act: impl Future<Output = Result<T, E>>,
     ) -> Result<Result<T, E>, AuditError> {
-        let operation = Operation::new(id, Change::Own, self.now() + ACT_WITHIN, entry);
+        let operation = Operation::new(id, None, self.now() + ACT_WITHIN, entry);
         let begun = self.begin(operation).await?;
         let done = act.await;
         let (outcome, detail) = match &done {

@@ -48,6 +48,7 @@ mod restart;
 mod rollouts;
 mod session;
 mod watch;
+mod workload_body;
 
 pub use document::openapi_json;
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bus_link::encoding;
 use bus_schema::{ClusterName, Request, Right};
 use bytes::Bytes;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Fleet;
@@ -118,13 +119,24 @@ impl Fleet {
         request: &R,
         within: Duration,
     ) -> Result<Bytes, SendError> {
+        self.send_json(cluster, R::VERB, request, within).await
+    }
+
+    /// The same, where the request's type is not known.
+    pub(super) async fn send_json(
+        &self,
+        cluster: &ClusterName,
+        verb: &'static str,
+        request: &impl Serialize,
+        within: Duration,
+    ) -> Result<Bytes, SendError> {
         let payload = serde_json::to_vec(request).map_err(SendError::Unwritable)?;
         let asked = self
             .bus
-            .request_agent(cluster, R::VERB, payload.into(), within);
+            .request_agent(cluster, verb, payload.into(), within);
         let reply = asked.await;
         let outcome = reply.as_ref().map_or_else(BusError::word, |_| "answered");
-        self.metrics.asked(R::VERB, outcome);
+        self.metrics.asked(verb, outcome);
         let reply = reply?;
         encoding::unpack(reply.payload, reply.headers.as_ref())
             .map_err(|error| SendError::Unreadable(error.into()))
@@ -133,9 +145,7 @@ impl Fleet {
     /// A read that failed: whatever happened, it may simply be asked again.
     pub(super) fn of_read(&self, error: SendError, cluster: &ClusterName) -> Problem {
         match error {
-            SendError::Unwritable(_) => {
-                Problem::new(ProblemCode::Internal, "the request cannot be written")
-            }
+            SendError::Unwritable(error) => unwritable(error),
             SendError::Unreadable(error) => self.misbehaves(cluster, NO_REPLY, Some(&*error)),
             SendError::Bus(BusError::Unavailable) => bus_unavailable(),
             SendError::Bus(BusError::NoResponders) => offline(cluster),
@@ -150,6 +160,11 @@ impl Fleet {
 
 fn read_reply<T: DeserializeOwned>(payload: &[u8]) -> Result<T, SendError> {
     serde_json::from_slice(payload).map_err(|error| SendError::Unreadable(error.into()))
+}
+
+pub fn unwritable(error: serde_json::Error) -> Problem {
+    tracing::error!(%error, "a request cannot be written as JSON");
+    Problem::new(ProblemCode::Internal, "the request cannot be written")
 }
 
 pub fn right_name(right: Right) -> String {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus_schema::timing::{REPLY_MARGIN, WRITE_WITHIN};
-use bus_schema::{ClusterName, FaultCode, Mutation, OperationId, WorkloadRef, WriteGuard};
+use bus_schema::{ClusterName, FaultCode, Mutation, OperationId, VERBS, WorkloadRef, WriteGuard};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Fleet;
-use super::ask::{NO_REPLY, SendError, bus_unavailable, offline};
-use crate::journal::{Begun, Change, Observation, Observe, Operation, Verdict};
+use super::ask::{NO_REPLY, SendError, bus_unavailable, offline, unwritable};
+use crate::journal::{Begun, Observation, Observe, Operation, SentMutation, Verdict};
 use crate::principal::Principal;
 use crate::registry::{Moment, Presence};
 use crate::request_source::RequestSource;
@@ -40,7 +40,7 @@ impl Fleet {
     /// Before anything is sent: what [`Fleet::ask`] refuses, too many changes by the principal, a cluster that is not heard in time,
     /// a contested name, the bus or the audit away. Afterwards: the agent's fault, or [`ProblemCode::OutcomeUnknown`], which is
     /// reconciled later.
-    pub async fn mutate<M: Mutation + Into<Change>>(
+    pub async fn mutate<M: Mutation>(
         self: &Arc<Self>,
         principal: &Principal,
         source: &RequestSource,
@@ -60,7 +60,8 @@ impl Fleet {
         };
         let target = target(cluster, mutation.target());
         let entry = self.entry(&principal.user, source, M::VERB, target);
-        let operation = Operation::new(id.clone(), mutation.clone().into(), deadline, entry);
+        let sent = SentMutation::new(&mutation).map_err(unwritable)?;
+        let operation = Operation::new(id.clone(), Some(sent), deadline, entry);
         let (fleet, cluster) = (Arc::clone(self), cluster.clone());
         let done = self.journal.spawn(async move {
             let begun = fleet.journal.begin(operation).await?;
@@ -136,10 +137,7 @@ impl Fleet {
             )
         };
         match error {
-            SendError::Unwritable(_) => (
-                Outcome::Failed,
-                Problem::new(ProblemCode::Internal, "the request cannot be written"),
-            ),
+            SendError::Unwritable(error) => (Outcome::Failed, unwritable(error)),
             // It answered, so it did something.
             SendError::Unreadable(error) => (
                 Outcome::Unknown,
@@ -164,18 +162,18 @@ impl Fleet {
     }
 
     /// Has the cluster fence the mutation off, unless it was carried out.
-    async fn fence<M: Mutation>(&self, cluster: &ClusterName, mutation: &M) -> Observation {
-        let uid = mutation.guard().cluster_uid.clone();
-        if !self.is_certainly(cluster, uid.as_deref()) {
+    async fn fence(&self, cluster: &ClusterName, mutation: &SentMutation) -> Observation {
+        let uid = mutation.cluster_uid();
+        let verb = VERBS.iter().find(|verb| verb.name == mutation.verb);
+        let Some(verb) = verb.filter(|_| self.is_certainly(cluster, uid)) else {
             return Observation::Pending;
-        }
-        let mut fence = mutation.clone();
-        fence.guard_mut().fence = true;
+        };
+        let within = WRITE_WITHIN + REPLY_MARGIN;
         let answered = self
-            .send(cluster, &fence, WRITE_WITHIN + REPLY_MARGIN)
+            .send_json(cluster, verb.name, &mutation.fence(), within)
             .await;
         // A second cluster of that name may have come, and have answered.
-        if !self.is_certainly(cluster, uid.as_deref()) {
+        if !self.is_certainly(cluster, uid) {
             return Observation::Pending;
         }
         observation(answered)
@@ -216,9 +214,9 @@ impl Observe for Arc<Fleet> {
         let Some(cluster) = operation.cluster() else {
             return Observation::Verdict(lost(operation));
         };
-        match &operation.change {
-            Change::Restart(restart) => self.fence(cluster, restart).await,
-            Change::Own => Observation::Verdict(lost(operation)),
+        match &operation.mutation {
+            Some(mutation) => self.fence(cluster, mutation).await,
+            None => Observation::Verdict(lost(operation)),
         }
     }
 }

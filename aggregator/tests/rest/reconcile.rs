@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use xtask::proxy::TcpProxy;
 
-use aggregator::journal::{Change, Operation};
+use aggregator::journal::Operation;
 use audit::{AuditError, Entry, Outcome};
 
 use crate::faults::restarted_at;
@@ -21,12 +21,12 @@ fn body(namespace: &str, name: &str) -> Value {
 struct Lost {
     id: OperationId,
     entry: Value,
-    change: Value,
+    mutation: Value,
     deadline: Timestamp,
 }
 
 impl Lost {
-    fn new(change: Value, target: Value, verb: &str) -> Self {
+    fn new(mutation: Value, target: Value, verb: &str) -> Self {
         let id = OperationId::at(
             Timestamp::now() - SignedDuration::from_mins(1),
             rand::random(),
@@ -38,7 +38,7 @@ impl Lost {
         Self {
             id,
             entry,
-            change,
+            mutation,
             deadline: Timestamp::now() - SignedDuration::from_secs(50),
         }
     }
@@ -47,16 +47,17 @@ impl Lost {
     fn restart(cluster: &str, uid: &Value, (namespace, name): &(String, String)) -> Self {
         let target = json!({"cluster": cluster, "namespace": namespace, "deployment_name": name});
         let mut lost = Self::new(Value::Null, target, "restart");
-        lost.change = json!({
-            "verb": "restart", "namespace": namespace, "deployment_name": name, "operation_id": lost.id,
+        let request = json!({
+            "namespace": namespace, "deployment_name": name, "operation_id": lost.id,
             "cluster_uid": uid, "deadline": lost.deadline,
         });
+        lost.mutation = json!({"verb": "restart", "request": request});
         lost
     }
 
     async fn record(&self, stack: &Stack) {
         let operation = json!({
-            "id": self.id, "change": self.change, "deadline": self.deadline, "entry": self.entry,
+            "id": self.id, "mutation": self.mutation, "deadline": self.deadline, "entry": self.entry,
         });
         let jetstream = async_nats::jetstream::new(stack.admin().await);
         let subject = format!("audit.operation.{}", self.id);
@@ -208,7 +209,7 @@ async fn an_enrolment_whose_outcome_was_lost_does_not_stay_pending() {
     let token = stack.service.token("admin").await;
     let target = json!({"cluster": "cluster-a"});
     for verb in ["enroll", "revoke", "invite", "withdraw", "label"] {
-        let lost = Lost::new(json!({"verb": "own"}), target.clone(), verb);
+        let lost = Lost::new(Value::Null, target.clone(), verb);
         lost.record(&stack).await;
         ends_as(&stack, &token, &lost.id, "unknown").await;
         let detail = newest(&stack, &token, &lost.id).await["detail"].clone();
@@ -244,16 +245,12 @@ async fn an_operation_that_another_has_begun_is_left_alone() {
     }))
     .unwrap();
     let deadline = Timestamp::now() + SignedDuration::from_mins(1);
-    let operation = Operation::new(journal.new_id(), Change::Own, deadline, entry);
+    let operation = Operation::new(journal.new_id(), None, deadline, entry);
     let begun = journal.begin(operation.clone()).await.unwrap();
     let late = journal.begin(operation.clone()).await.unwrap_err();
     assert!(matches!(late, AuditError::SettledAlready), "{late:?}");
     // Reconciling looks twice at what was not acknowledged.
-    let probe = Lost::new(
-        json!({"verb": "own"}),
-        json!({"cluster": "cluster-a"}),
-        "enroll",
-    );
+    let probe = Lost::new(Value::Null, json!({"cluster": "cluster-a"}), "enroll");
     for _ in 0..2 {
         probe.record(&stack).await;
         ends_as(&stack, &token, &probe.id, "unknown").await;

@@ -141,3 +141,29 @@ async fn faults_of_the_cluster_keep_their_names() {
     assert_eq!(refused.code(), "invalid_request");
     assert_eq!(refused.body["field"], "deployment_name");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workload_is_named_by_kind_and_name_or_by_the_name_of_a_deployment_and_not_by_both() {
+    let stack = Stack::start(1).await;
+    let token = stack.service.token("admin").await;
+    let (namespace, name) = stack.healthy("cluster-a").await;
+    let whole =
+        json!({"cluster": "cluster-a", "namespace": namespace, "kind": "Deployment", "name": name});
+    let done = stack.service.post("/restart", &token, &whole).await;
+    assert_eq!(done.status, StatusCode::OK, "{done:?}");
+    assert_eq!(done.body["deployment_name"], json!(name));
+    for fields in [
+        json!({"kind": "Deployment"}),
+        json!({"name": name}),
+        json!({"kind": "Deployment", "name": name, "deployment_name": name}),
+        json!({"name": name, "deployment_name": name}),
+    ] {
+        let mut body = json!({"cluster": "cluster-a", "namespace": namespace});
+        let named = fields.as_object().expect("fields").clone();
+        body.as_object_mut().expect("a body").extend(named);
+        let refused = stack.service.post("/restart", &token, &body).await;
+        assert_eq!(refused.code(), "invalid_request", "{body}: {refused:?}");
+        let detail = refused.body["detail"].as_str().expect("a detail");
+        assert!(detail.contains("`kind` and `name`"), "{body}: {detail}");
+    }
+}

@@ -13,6 +13,7 @@ BEYOND_A_SCHEMA = {
     "credential_request": "it has a checksum and a signature",
     "nats_url": "it is an address, or several",
     "since": "it is not later than `until`",
+    "deployment_name": "it stands for `kind` and `name`, and not beside them",
 }
 
 # The fields of `POST /log` depend on each other: `until` goes with `since_seconds`; with `deployment_name` it is the log of pods, without it the activity log.

@@ -1625,22 +1625,6 @@ export interface components {
             /** @description For how many user names; 512 are told apart. */
             users: number;
         };
-        /**
-         * @description What to restart.
-         * @example {
-         *       "cluster": "cluster-a",
-         *       "deployment_name": "fastapi-a",
-         *       "namespace": "default"
-         *     }
-         */
-        RestartBody: {
-            /** @description The cluster. */
-            cluster: components["schemas"]["ClusterName"];
-            /** @description The deployment. */
-            deployment_name: components["schemas"]["WorkloadName"];
-            /** @description The namespace. */
-            namespace: components["schemas"]["Namespace"];
-        };
         /** @description The restart has been written to the cluster; the rollout follows. A duplicate is answered alike. */
         Restarted: components["schemas"]["WorkloadRef"] & {
             /**
@@ -1763,6 +1747,26 @@ export interface components {
             cluster: components["schemas"]["ClusterName"];
             /** @description The operation, as it stands in the audit. */
             operation_id: components["schemas"]["OperationId"];
+        };
+        /**
+         * @description Which workload to change: by `deployment_name`, or by `kind` and `name`.
+         * @example {
+         *       "cluster": "cluster-a",
+         *       "deployment_name": "fastapi-a",
+         *       "namespace": "default"
+         *     }
+         */
+        WorkloadBody: {
+            /** @description The cluster. */
+            cluster: components["schemas"]["ClusterName"];
+            /** @description The deployment. */
+            deployment_name?: components["schemas"]["WorkloadName"];
+            /** @description The workload's kind, in place of `deployment_name`. */
+            kind?: components["schemas"]["WorkloadKind"];
+            /** @description The workload's name, in place of `deployment_name`. */
+            name?: components["schemas"]["WorkloadName"];
+            /** @description The namespace. */
+            namespace: components["schemas"]["Namespace"];
         };
         /**
          * @description The kinds of workloads, by Kubernetes' names.
@@ -3663,7 +3667,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["RestartBody"];
+                "application/json": components["schemas"]["WorkloadBody"];
             };
         };
         responses: {

@@ -1,0 +1,48 @@
+//! The body of a call that changes a workload and has nothing more to say about it.
+
+use bus_schema::{ClusterName, Namespace, WorkloadKind, WorkloadName, WorkloadRef};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use diagnostics::{Problem, ProblemCode};
+
+/// Which workload to change: by `deployment_name`, or by `kind` and `name`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"cluster": "cluster-a", "namespace": "default", "deployment_name": "fastapi-a"}))]
+pub struct WorkloadBody {
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// The namespace.
+    namespace: Namespace,
+    /// The deployment.
+    #[schema(nullable = false)]
+    deployment_name: Option<WorkloadName>,
+    /// The workload's kind, in place of `deployment_name`.
+    #[schema(nullable = false)]
+    kind: Option<WorkloadKind>,
+    /// The workload's name, in place of `deployment_name`.
+    #[schema(nullable = false)]
+    name: Option<WorkloadName>,
+}
+
+impl WorkloadBody {
+    /// The cluster, and the workload in it.
+    ///
+    /// # Errors
+    /// [`ProblemCode::InvalidValue`] when the fields name no workload, or one in both forms.
+    pub fn target(self) -> Result<(ClusterName, WorkloadRef), Problem> {
+        let Self {
+            cluster,
+            namespace,
+            deployment_name,
+            kind,
+            name,
+        } = self;
+        let workload = WorkloadRef::from_fields(namespace, deployment_name, kind, name);
+        let workload = workload.map_err(|error| {
+            Problem::new(ProblemCode::InvalidValue, error.to_string()).field("deployment_name")
+        })?;
+        Ok((cluster, workload))
+    }
+}
