@@ -7,13 +7,13 @@ use tokio_util::sync::CancellationToken;
 use crate::authentication::Authenticators;
 use crate::enrolment::Agent;
 use crate::fleet::Fleet;
-use crate::identity::Identity;
 use crate::public_url::Links;
 use crate::session_cookie::SessionCookie;
 use crate::trusted_proxies::TrustedProxies;
 use audit::Audit;
 use diagnostics::Conditions;
 use diagnostics::Metrics;
+use identity::Identity;
 
 /// The state of every handler.
 pub type App = Arc<AppState>;

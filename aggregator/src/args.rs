@@ -11,9 +11,9 @@ use ipnet::IpNet;
 use jiff::SignedDuration;
 
 use crate::enrolment::{AGENT_CREDENTIAL_LIFETIME_MAX, ImageName};
-use crate::labels::parse_label;
 use crate::listener::PER_ADDRESS;
 use crate::public_url::PublicUrl;
+use labels::parse_label;
 
 mod audit;
 mod bus;

@@ -7,9 +7,9 @@ use axum::http::request::Parts;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 
-use crate::credential::CredentialLifetime;
-use crate::principal::Principal;
-use crate::users::User;
+use identity::CredentialLifetime;
+use identity::Principal;
+use identity::users::User;
 
 mod presented;
 mod revocation;

@@ -10,12 +10,12 @@ use jiff::Timestamp;
 use crate::app::App;
 use crate::authentication::{Authenticated, Revocation};
 use crate::client_address::ClientAddress;
-use crate::password::UserKey;
-use crate::principal::Principal;
 use crate::problem_response::ProblemResponse;
-use crate::request_source::RequestSource;
-use crate::users::User;
+use audit::RequestSource;
 use diagnostics::{Problem, ProblemCode};
+use identity::Principal;
+use identity::password::UserKey;
+use identity::users::User;
 use limits::{Stream, StreamPermit, StreamQuota};
 
 /// Somebody who was authenticated.

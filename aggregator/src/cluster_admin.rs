@@ -17,8 +17,8 @@ use crate::args::{BusLink, BusRevoke, Enroll, Revoke};
 use crate::enrolment::{Agent, Enrolment, EnrolmentError, Gate, Given, LetIn, agent_ca};
 use crate::fleet::Clusters;
 use crate::journal::Journal;
-use crate::labels::{LabelPatch, Labels};
 use audit::{Audit, AuditError, Entry, Outcome, Target};
+use labels::{LabelPatch, Labels};
 use storage::bus::{Bus, BusClock};
 
 const CONNECTED_WITHIN: Duration = Duration::from_secs(10);

@@ -12,10 +12,10 @@ use jiff::Timestamp;
 use subtle::ConstantTimeEq as _;
 
 use crate::authentication::PresentedCredential;
-use crate::password::UserKey;
 use crate::session_cookie::SessionCookie;
-use crate::sessions::Sessions;
-use crate::users::User;
+use identity::password::UserKey;
+use identity::sessions::Sessions;
+use identity::users::User;
 
 /// For which a key is derived.
 const PURPOSE: &str = "device cookie";
@@ -97,7 +97,7 @@ fn seconds(now: Timestamp) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::password::{Password, hash};
+    use identity::password::{Password, hash};
 
     fn user(name: &str) -> User {
         User {

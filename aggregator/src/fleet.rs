@@ -11,13 +11,13 @@ use tokio::sync::watch;
 use crate::enrolment::{Enrolment, Invitations};
 use crate::inventory::Inventory;
 use crate::journal::Journal;
-use crate::labels::FleetLabels;
-use crate::principal::Principal;
-use crate::registry::{ClusterView, Moment, Presence, Registry};
 use crate::watch::{Event, Hub, Reader, View};
 use diagnostics::Metrics;
 use diagnostics::{Problem, ProblemCode};
+use identity::Principal;
+use labels::FleetLabels;
 use limits::Attempts;
+use registry::{ClusterView, Moment, Presence, Registry};
 use storage::bus::Bus;
 
 mod agent_messages;

@@ -1,9 +1,10 @@
 //! The aggregator's program: parse, log, run, report.
 
 use aggregator::args::{AuditCommand, BusCommand, Cli, Command, LogFormat, UserCommand};
-use aggregator::{audit_admin, bus_admin, cluster_admin, healthcheck, password, routes, run};
+use aggregator::{audit_admin, bus_admin, cluster_admin, healthcheck, routes, run};
 use anyhow::Context as _;
 use clap::Parser;
+use identity::password;
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};

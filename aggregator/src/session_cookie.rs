@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
 
-use crate::sessions::Token;
+use identity::sessions::Token;
 
 /// The cookie of this installation.
 #[derive(Debug, Clone, Copy)]

@@ -11,12 +11,12 @@ use tracing::warn;
 
 use crate::app::AppState;
 use crate::device;
-use crate::identity::Identity;
-use crate::password::Password;
-use crate::sessions::Token;
-use crate::users::User;
 use audit::{Refusal, SIGN_IN, SIGN_OUT, SignIn};
 use diagnostics::{Problem, ProblemCode};
+use identity::Identity;
+use identity::password::Password;
+use identity::sessions::Token;
+use identity::users::User;
 
 /// What somebody signs in with.
 #[derive(Debug)]

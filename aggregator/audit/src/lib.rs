@@ -24,9 +24,11 @@ use storage::{StoreError, open_stream};
 mod backward;
 mod read;
 mod refused;
+mod request_source;
 
 pub use read::{AuditFilter, AuditPage, Cursor};
 pub use refused::{Refusal, RefusedSignIns};
+pub use request_source::RequestSource;
 
 use refused::Sums;
 

@@ -3,7 +3,9 @@
 mod attempts;
 mod network;
 mod stream_quota;
+mod window;
 
 pub use attempts::Attempts;
 pub use network::network;
 pub use stream_quota::{QuotaExceeded, Stream, StreamPermit, StreamQuota};
+pub use window::{Limit, Take, Window};

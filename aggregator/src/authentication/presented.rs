@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, HeaderValue, header};
 
 use crate::session_cookie::SessionCookie;
-use crate::sessions::Token;
+use identity::sessions::Token;
 
 /// A session's token, and how it was sent.
 #[derive(Debug)]

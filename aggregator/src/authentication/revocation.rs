@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::credential::CredentialLifetime;
-use crate::grants::Grants;
-use crate::labels::FleetLabels;
-use crate::users::{Directory, User};
+use identity::CredentialLifetime;
+use identity::Grants;
+use identity::users::{Directory, User};
+use labels::FleetLabels;
 
 /// What ends an answer that goes on: the end of the credential, or that the user, the password, any of the grants or what they come to are others than at the
 /// time of the call.

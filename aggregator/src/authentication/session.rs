@@ -7,11 +7,11 @@ use futures::future::BoxFuture;
 use tokio::sync::watch;
 
 use super::{Authenticated, Authentication, Authenticator, PresentedCredential};
-use crate::labels::FleetLabels;
-use crate::principal::Principal;
 use crate::session_cookie::SessionCookie;
-use crate::sessions::{Sessions, Token};
-use crate::users::Users;
+use identity::Principal;
+use identity::sessions::{Sessions, Token};
+use identity::users::Users;
+use labels::FleetLabels;
 
 /// Authenticates by the token of a session. Rejects every bearer token of another kind, so it is asked last.
 #[derive(Debug)]

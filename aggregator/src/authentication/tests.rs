@@ -1,9 +1,9 @@
 use std::time::Duration;
 
 use super::*;
-use crate::credential::CredentialId;
-use crate::grants::Grants;
-use crate::password::StoredHash;
+use identity::CredentialId;
+use identity::Grants;
+use identity::password::StoredHash;
 
 /// Authenticates whoever presents a header of this name, by its value.
 #[derive(Debug)]

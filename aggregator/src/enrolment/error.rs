@@ -4,8 +4,8 @@ use bus_keys::{JwtError, NotProven};
 use bus_schema::ClusterName;
 
 use super::AccountUsage;
-use crate::labels::LabelError;
 use crate::signer::SignError;
+use labels::LabelError;
 use storage::bus::BusError;
 use storage::{BucketError, RecordError};
 

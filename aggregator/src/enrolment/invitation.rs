@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Agent, EnrolmentError, WITHIN};
-use crate::labels::Labels;
-use crate::sessions::{SessionKey, Token};
+use identity::sessions::{SessionKey, Token};
+use labels::Labels;
 use storage::{Bucket, BucketError, Entry, Record, StoreError};
 
 /// How long a link is good for.

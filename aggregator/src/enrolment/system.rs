@@ -6,7 +6,7 @@ use bus_schema::InstanceId;
 use serde::Deserialize;
 
 use super::{EnrolmentError, WITHIN};
-use crate::registry::ConnectionEvent;
+use registry::ConnectionEvent;
 use storage::bus::Bus;
 
 /// A connection to the system account.

@@ -9,9 +9,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Fleet;
-use crate::principal::Principal;
-use crate::registry::{Moment, Presence};
 use diagnostics::{Problem, ProblemCode};
+use identity::Principal;
+use registry::{Moment, Presence};
 use storage::bus::BusError;
 
 pub const NO_REPLY: &str = "answered with what is not a reply";

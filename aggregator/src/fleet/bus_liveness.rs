@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tracing::{info, warn};
 
 use super::Fleet;
-use crate::registry::Moment;
+use registry::Moment;
 
 /// How often the bus is asked while it answers.
 const EVERY: Duration = Duration::from_secs(2);

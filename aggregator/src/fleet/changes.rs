@@ -10,8 +10,8 @@ use tracing::warn;
 
 use super::agent_messages::{AgentMessages, Kind};
 use super::{Fleet, rate_limit};
-use crate::registry::{CHANGE_BYTES, Moment, Told, Verdict};
 use crate::watch::Event;
+use registry::{CHANGE_BYTES, Moment, Told, Verdict};
 
 type Changes = DeploymentChanges<DeploymentSummary>;
 

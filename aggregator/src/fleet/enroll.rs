@@ -9,13 +9,13 @@ use super::Fleet;
 use super::ask::right_name;
 use super::label::may_set;
 use crate::enrolment::{Enrolled, Enrolment, EnrolmentError, Invitations, LetIn};
-use crate::labels::Labels;
-use crate::principal::Principal;
-use crate::registry::{Moment, Presence};
-use crate::request_source::RequestSource;
 use crate::signer::SignError;
+use audit::RequestSource;
 use audit::{Entry, Outcome, Target};
 use diagnostics::{Problem, ProblemCode};
+use identity::Principal;
+use labels::Labels;
+use registry::{Moment, Presence};
 
 /// What lets clusters in.
 #[derive(Debug, Clone)]

@@ -13,9 +13,9 @@ use futures::StreamExt;
 
 use super::ask::{bus_unavailable, offline};
 use super::{Fleet, json};
-use crate::principal::Principal;
-use crate::registry::{Moment, Presence};
 use diagnostics::Problem;
+use identity::Principal;
+use registry::{Moment, Presence};
 use storage::bus::Bus;
 
 mod backlog;

@@ -7,11 +7,11 @@ use bus_schema::{ClusterName, OperationId, Right};
 use super::Fleet;
 use super::label::may_set;
 use crate::enrolment::{Enrolled, EnrolmentError, Found, Invitation};
-use crate::principal::Principal;
-use crate::request_source::RequestSource;
-use crate::sessions::{SessionKey, Token};
+use audit::RequestSource;
 use audit::Target;
 use diagnostics::Problem;
+use identity::Principal;
+use identity::sessions::{SessionKey, Token};
 
 impl Fleet {
     /// Makes a link with which a cluster joins, once. The generation of the cluster is filled in.

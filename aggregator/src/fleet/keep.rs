@@ -15,7 +15,7 @@ use tracing::{debug, warn};
 use super::Fleet;
 use super::ask::{NO_REPLY, SendError};
 use crate::inventory::{CLAIM_LEASE, InventoryError, List, ListError, Seen};
-use crate::registry::Moment;
+use registry::Moment;
 use storage::BucketError;
 
 /// Clusters that are read at the same time.

@@ -9,14 +9,14 @@ use tracing::warn;
 
 use super::Fleet;
 use super::ask::{bus_unavailable, unknown};
-use crate::grants::Grants;
-use crate::labels::{FleetLabels, LabelError, LabelPatch, Labels};
-use crate::principal::Principal;
-use crate::registry::Moment;
-use crate::request_source::RequestSource;
 use crate::watch::Event;
+use audit::RequestSource;
 use audit::Target;
 use diagnostics::{Problem, ProblemCode};
+use identity::Grants;
+use identity::Principal;
+use labels::{FleetLabels, LabelError, LabelPatch, Labels};
+use registry::Moment;
 use storage::WatchEvent;
 
 /// How long a change may take to come back from the bucket before its maker is answered all the same.

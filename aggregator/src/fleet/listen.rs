@@ -6,15 +6,14 @@ use std::time::Duration;
 
 use async_nats::Message;
 use async_nats::jetstream::Context;
-use bus_keys::streams::{BucketSpec, CLUSTERS};
 use bus_schema::subject;
 use bus_schema::{ClusterName, Heartbeat, HeartbeatAck, RollCall};
 use tracing::{debug, info, warn};
 
 use super::agent_messages::{AgentMessages, Kind};
 use super::{Fleet, json, rate_limit};
-use crate::labels::{FleetLabels, LabelError, LabelPatch, Labels};
-use crate::registry::{Moment, Record};
+use labels::{FleetLabels, LabelError, LabelPatch, Labels};
+use registry::{Moment, Record};
 use storage::{Bucket, BucketError, Entry, StoreError, WatchEvent};
 
 /// A heartbeat is small; what is larger is none.
@@ -22,14 +21,6 @@ const HEARTBEAT_BYTES: usize = 16 * 1024;
 
 /// To a roll call.
 const ANSWERS_A_SECOND: u64 = 2000;
-
-impl storage::Record for Record {
-    const BUCKET: BucketSpec = CLUSTERS;
-    type Key = ClusterName;
-    const KEY: &'static str = "a cluster's name";
-    // As long as JetStream itself waits: after a start all clusters are written at once.
-    const WITHIN: Duration = Duration::from_secs(5);
-}
 
 /// What is kept of clusters: the bucket `clusters`, and their labels.
 #[derive(Debug, Clone)]

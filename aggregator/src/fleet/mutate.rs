@@ -12,11 +12,11 @@ use utoipa::ToSchema;
 use super::Fleet;
 use super::ask::{NO_REPLY, SendError, bus_unavailable, offline, unwritable};
 use crate::journal::{Begun, Observation, Observe, Operation, SentMutation, Verdict};
-use crate::principal::Principal;
-use crate::registry::{Moment, Presence};
-use crate::request_source::RequestSource;
+use audit::RequestSource;
 use audit::{Outcome, Target};
 use diagnostics::{Problem, ProblemCode};
+use identity::Principal;
+use registry::{Moment, Presence};
 use storage::bus::BusError;
 
 /// A mutation that was carried out.

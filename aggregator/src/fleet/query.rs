@@ -9,10 +9,10 @@ use bus_schema::{
 
 use super::Fleet;
 use super::ask::bus_unavailable;
-use crate::labels::ClusterSelector;
-use crate::principal::Principal;
-use crate::registry::{Moment, Presence};
 use diagnostics::{Problem, ProblemCode};
+use identity::Principal;
+use labels::ClusterSelector;
+use registry::{Moment, Presence};
 
 mod cursor;
 mod gather;

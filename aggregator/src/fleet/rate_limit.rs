@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use bus_schema::ClusterName;
 
-use crate::registry::{Limit, TOLD, Take, Window};
+use limits::{Limit, Take, Window};
+use registry::TOLD;
 
 const WITHIN: Duration = Duration::from_secs(5);
 

@@ -14,8 +14,8 @@ use serde_json::value::RawValue;
 use super::Fleet;
 use super::ask::SendError;
 use super::text::Text;
-use crate::principal::Principal;
 use diagnostics::Problem;
+use identity::Principal;
 
 /// The JSON of a reply, as the cluster wrote it.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use bus_schema::StreamId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::registry::LastChanges;
+use registry::LastChanges;
 
 /// The places of a cluster's lists.
 const SLOTS: usize = 2;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bus_schema::ClusterName;
 
 use super::{CLAIM_LEASE, Manifest};
-use crate::registry::ListSource;
+use registry::ListSource;
 
 /// The manifests of all clusters.
 #[derive(Debug, Default)]
@@ -90,7 +90,7 @@ impl Seen {
 mod tests {
     use super::*;
     use crate::inventory::Generation;
-    use crate::registry::LastChanges;
+    use registry::LastChanges;
 
     const MINUTE: Duration = Duration::from_secs(60);
 

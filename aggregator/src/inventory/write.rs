@@ -5,7 +5,7 @@ use std::time::Instant;
 use bus_schema::{ClusterName, StreamId};
 
 use super::{Generation, Inventory, InventoryError, List, Manifest, Seen, part};
-use crate::registry::ListSource;
+use registry::ListSource;
 use storage::BucketError;
 
 /// The right to write a cluster's next list: while it holds, no other replica does.

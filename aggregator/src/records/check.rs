@@ -3,9 +3,8 @@
 use crate::enrolment::{self, Invitation};
 use crate::inventory::Manifest;
 use crate::journal::Operation;
-use crate::labels::Labels;
-use crate::registry;
-use crate::sessions::Session;
+use identity::sessions::Session;
+use labels::Labels;
 use storage::{Record, RecordError, parse_value};
 
 /// Whether the readers of the bucket can use the record.

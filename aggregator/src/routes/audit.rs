@@ -11,10 +11,10 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::extract::Query;
 use crate::openapi::OwnProblem;
-use crate::principal::Principal;
 use crate::problem_response::ProblemResponse;
 use ::audit::{AuditFilter, AuditPage, Entry, Outcome};
 use diagnostics::{Problem, ProblemCode};
+use identity::Principal;
 
 mod cursor;
 

@@ -11,10 +11,10 @@ use super::fleet::query::wrong;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::extract;
-use crate::labels::{ClusterSelector, LabelPatch, Labels};
 use crate::openapi::OwnProblem;
 use crate::problem_response::ProblemResponse;
-use crate::registry::ClusterView;
+use labels::{ClusterSelector, LabelPatch, Labels};
+use registry::ClusterView;
 
 /// Every cluster that the caller may see.
 #[derive(Debug, Serialize, ToSchema)]

@@ -11,10 +11,10 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::enrolment::{Agent, Given, ImageName};
 use crate::extract;
-use crate::labels::Labels;
 use crate::openapi::OwnProblem;
 use crate::problem_response::ProblemResponse;
 use diagnostics::{Problem, ProblemCode};
+use labels::Labels;
 
 /// Which cluster.
 #[derive(Debug, Deserialize, IntoParams)]

@@ -13,10 +13,10 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::enrolment::{Found, INVITATION_LASTS};
 use crate::extract;
-use crate::labels::Labels;
 use crate::openapi::OwnProblem;
 use crate::problem_response::ProblemResponse;
-use crate::sessions::SessionKey;
+use identity::sessions::SessionKey;
+use labels::Labels;
 
 /// Invitations that can still be used.
 #[derive(Debug, Serialize, ToSchema)]

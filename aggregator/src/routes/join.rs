@@ -18,13 +18,13 @@ use crate::client_address::ClientAddress;
 use crate::enrolment::{EnrolmentError, Given, INVITATION_LASTS, ImageName, Invitation};
 use crate::extract;
 use crate::fleet::may_label;
-use crate::grants::Grants;
-use crate::labels::Labels;
 use crate::openapi::OwnProblem;
 use crate::problem_response::ProblemResponse;
-use crate::sessions::Token;
 use crate::sign_in::too_often;
 use diagnostics::{Problem, ProblemCode};
+use identity::Grants;
+use identity::sessions::Token;
+use labels::Labels;
 
 /// Where links lead; what comes after it is secret.
 pub(super) const PREFIX: &str = "/join/";

@@ -14,8 +14,8 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::event_stream::{self, Events};
 use crate::extract::Path;
-use crate::principal::Principal;
 use crate::problem_response::ProblemResponse;
+use identity::Principal;
 use limits::Stream;
 
 /// The names in the path.

@@ -15,11 +15,11 @@ use crate::app::App;
 use crate::authentication::PresentedCredential;
 use crate::caller::Caller;
 use crate::client_address::ClientAddress;
-use crate::grants::Grant;
 use crate::openapi::OwnProblem;
-use crate::principal::Principal;
 use crate::problem_response::ProblemResponse;
 use crate::sign_in::{self, Credentials};
+use identity::Grant;
+use identity::Principal;
 
 mod credentials;
 

@@ -11,10 +11,10 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::event_stream;
 use crate::openapi::OwnProblem;
-use crate::principal::Principal;
 use crate::problem_response::ProblemResponse;
 use crate::watch::{SelectedClusters, View};
 use diagnostics::Problem;
+use identity::Principal;
 use limits::Stream;
 
 /// Watch the whole fleet

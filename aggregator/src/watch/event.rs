@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::fleet_deployment::FleetDeployment;
-use crate::registry::{CHANGE_BYTES, ClusterView, News};
+use registry::{CHANGE_BYTES, ClusterView, News};
 
 /// What happened.
 #[derive(Debug)]

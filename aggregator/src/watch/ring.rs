@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::Event;
-use crate::registry::TOLD;
+use registry::TOLD;
 
 /// What all events that are kept take together.
 pub const BYTES: usize = 32 * 1024 * 1024;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bus_schema::ClusterName;
 use tokio::sync::watch;
 
-use crate::labels::{ClusterSelector, FleetLabels};
+use labels::{ClusterSelector, FleetLabels};
 
 /// Clusters that a selector selects, by the labels that were last looked at.
 #[derive(Debug, Clone)]

@@ -4,8 +4,8 @@ use bus_schema::{ClusterName, GoneDeployment, Pattern, Right};
 use futures::FutureExt as _;
 
 use super::*;
-use crate::grants::{Grant, Grants};
-use crate::labels::FleetLabels;
+use identity::{Grant, Grants};
+use labels::{FleetLabels, parse_label};
 
 fn view(clusters: &str, namespaces: &str) -> View {
     let pattern = |text: &str| -> Vec<Pattern> { vec![text.parse().expect("a pattern")] };
@@ -202,8 +202,17 @@ async fn a_reader_of_some_labels_is_told_of_those_clusters_and_to_read_again_whe
     assert_eq!(&*again.data, r#"{"reason":"unknown_id"}"#);
 }
 
+fn fleet_labels(clusters: &[(&str, &str)]) -> FleetLabels {
+    let label = |text| parse_label(text).expect("a label");
+    let clusters = clusters.iter().map(|(cluster, text)| {
+        let labels = text.split(',').map(label).collect();
+        (cluster.parse().expect("a name"), labels)
+    });
+    clusters.collect()
+}
+
 fn labelled(labels: &[(&str, &str)]) -> Arc<FleetLabels> {
-    Arc::new(FleetLabels::of_texts(labels))
+    Arc::new(fleet_labels(labels))
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bus_schema::{Pattern, Right};
 
 use super::{Event, SelectedClusters};
-use crate::grants::Grants;
+use identity::Grants;
 
 /// What is shown to a reader.
 #[derive(Debug, Clone, Hash)]

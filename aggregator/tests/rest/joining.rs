@@ -1,12 +1,12 @@
 //! One-time links that join a cluster.
 
-use aggregator::password::{Password, hash};
-use aggregator::sessions::Token;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use futures::future::join_all;
+use identity::password::{Password, hash};
+use identity::sessions::Token;
 use serde_json::json;
 use xtask::control_plane::ControlPlane;
 use xtask::required;

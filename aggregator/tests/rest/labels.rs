@@ -1,8 +1,8 @@
 //! Labels of clusters: set when a cluster is let in, changed later, chosen by, granted by, and forgotten.
 
-use aggregator::password::{Password, hash};
 use axum::http::{Method, StatusCode};
 use futures::StreamExt as _;
+use identity::password::{Password, hash};
 use serde_json::{Value, json};
 
 use crate::joining::open;

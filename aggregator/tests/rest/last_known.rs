@@ -268,7 +268,7 @@ pub async fn bucket(stack: &Stack) -> async_nats::jetstream::kv::Store {
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_deployments_are_kept_also_with_images_that_no_two_share() {
     use aggregator::inventory::List;
-    use aggregator::registry::ListSource;
+    use registry::ListSource;
     let stack = Stack::start(0).await;
     let jetstream = async_nats::jetstream::new(stack.admin().await);
     let cluster: ClusterName = "cluster-x".parse().unwrap();
@@ -318,7 +318,7 @@ async fn of_two_replicas_one_reads_a_cluster_that_is_due() {
     // Neither follows: what the other one does, it learns too late.
     let one = Inventory::open(&jetstream, 1).await.unwrap();
     let other = Inventory::open(&jetstream, 1).await.unwrap();
-    let source = aggregator::registry::ListSource {
+    let source = registry::ListSource {
         cluster_uid: "uid".to_owned(),
         changes: None,
     };

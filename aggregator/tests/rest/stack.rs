@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use aggregator::password::{self, Password};
+use identity::password::{self, Password};
 use k8s_sim::Simulation;
 use serde_json::{Value, json};
 use tempfile::TempDir;

@@ -1,9 +1,9 @@
 //! What strangers try.
 
-use aggregator::password::{self, Password};
-use aggregator::sessions::Token;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use identity::password::{self, Password};
+use identity::sessions::Token;
 use serde_json::json;
 
 use crate::service::{Answer, COOKIE, PASSWORD, Service, Site, bearer, login, request};

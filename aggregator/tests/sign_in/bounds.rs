@@ -1,10 +1,10 @@
 //! What grows in JetStream: nothing without a bound.
 
-use aggregator::sessions::Token;
 use async_nats::jetstream::{self, Context};
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use futures::TryStreamExt as _;
+use identity::sessions::Token;
 
 use serde_json::{Value, json};
 

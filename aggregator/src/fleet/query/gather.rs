@@ -21,8 +21,8 @@ use super::page::{AnswerCounts, AnswerState, Away, FleetGroups, FleetPage};
 use super::totals::{Counted, Images};
 use crate::fleet::Fleet;
 use crate::fleet::answers::Question;
-use crate::grants::Grants;
-use crate::registry::{Moment, Presence};
+use identity::Grants;
+use registry::{Moment, Presence};
 
 mod fill;
 mod reader;

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use super::merge::{Item, Part, Shown};
 use crate::fleet::text::Text;
-use crate::grants::Grants;
+use identity::Grants;
 
 /// What the totals and the frame of an answer may take beside its items.
 const FRAME_BYTES: usize = 128 * 1024;

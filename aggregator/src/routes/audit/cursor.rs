@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq as _;
 
 use ::audit::Cursor;
 
-use crate::password::UserKey;
+use identity::password::UserKey;
 
 /// For which a key is derived.
 pub const PURPOSE: &str = "cursor of the audit";
@@ -61,7 +61,7 @@ fn first<const N: usize>(code: [u8; 32]) -> [u8; N] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::password::StoredHash;
+    use identity::password::StoredHash;
 
     fn cursor(number: u64) -> Cursor {
         Cursor {

@@ -8,9 +8,9 @@ use serde::de::value::{Error, MapDeserializer};
 use utoipa::ToSchema;
 
 use crate::extract::{self, is_json};
-use crate::password::{MAX_BYTES, Password};
 use crate::sign_in::Credentials;
 use diagnostics::{Problem, ProblemCode};
+use identity::password::{MAX_BYTES, Password};
 
 /// What a program sends.
 #[derive(Debug, Deserialize, ToSchema)]

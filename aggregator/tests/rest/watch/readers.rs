@@ -1,7 +1,7 @@
 //! Who may watch, what they may see of it, and for how long.
 
-use aggregator::password::{self, Password};
 use axum::http::StatusCode;
+use identity::password::{self, Password};
 use serde_json::json;
 
 use super::following;

@@ -13,8 +13,8 @@ use super::super::page::AnswerState::{Misbehaving, Refused, TimedOut};
 use super::super::page::{AnswerState, ClusterAnswer};
 use super::super::totals::{Counted, Images};
 use crate::fleet::Fleet;
-use crate::grants::Grants;
 use diagnostics::{Problem, ProblemCode};
+use identity::Grants;
 use storage::bus::fault_in;
 
 const NO_ANSWER: &str = "answered a question to all clusters with what is no answer to it";

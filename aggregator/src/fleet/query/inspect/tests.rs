@@ -6,7 +6,7 @@ use bus_schema::{AnswerId, DeploymentFilter, Place, Scope};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::grants::Grant;
+use identity::Grant;
 
 fn grants() -> Grants {
     let granted = Grant {

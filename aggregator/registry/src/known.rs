@@ -14,7 +14,7 @@ use super::saving::Saving;
 use super::shown::Shown;
 use super::view::ClusterView;
 use super::{Moment, Presence, Record};
-use crate::labels::Labels;
+use labels::Labels;
 
 #[derive(Debug)]
 pub struct Known {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::grants::Grants;
+use crate::Grants;
 
 const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$XV1dXV1dXV1dXV1dXV1dXQ$1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dU";
 

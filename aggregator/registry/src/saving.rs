@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::window::{Limit, Window};
+use limits::{Limit, Window};
 
 /// How often the record of a cluster of which nothing changes is kept anew, for its `last_seen`.
 const EVERY: Duration = Duration::from_secs(60);

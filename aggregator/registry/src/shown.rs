@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::bus_liveness::LivenessEpoch;
 use super::view::ClusterView;
-use super::window::{Limit, Window};
+use limits::{Limit, Window};
 
 /// How often one cluster is shown anew at once. What is more than that is shown later, all together.
 const SHOWN: Limit = Limit {

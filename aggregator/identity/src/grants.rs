@@ -8,7 +8,7 @@ use bus_schema::{ClusterName, Namespace, Pattern, Right, Scope};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::labels::{ClusterSelector, FleetLabels};
+use labels::{ClusterSelector, FleetLabels};
 
 mod role;
 

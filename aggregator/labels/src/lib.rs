@@ -257,19 +257,12 @@ impl FleetLabels {
     }
 }
 
-#[cfg(test)]
-impl FleetLabels {
-    /// For tests: `("a", "env=prod,region=eu")`.
-    pub fn of_texts(clusters: &[(&str, &str)]) -> Self {
-        let mut all = Self::default();
-        for (cluster, labels) in clusters {
-            let labels = labels
-                .split(',')
-                .map(|label| parse_label(label).expect("a label"));
-            let cluster = cluster.parse().expect("a name");
-            all.clusters.insert(cluster, labels.collect());
+impl FromIterator<(ClusterName, Labels)> for FleetLabels {
+    fn from_iter<I: IntoIterator<Item = (ClusterName, Labels)>>(clusters: I) -> Self {
+        Self {
+            clusters: clusters.into_iter().collect(),
+            revision: 0,
         }
-        all
     }
 }
 

@@ -4,20 +4,20 @@ use std::time::{Duration, Instant};
 
 /// So much in a while.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limit {
+pub struct Limit {
     pub most: usize,
     pub within: Duration,
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Window {
+pub struct Window {
     began: Option<Instant>,
     used: usize,
 }
 
 /// What became of an amount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Take {
+pub enum Take {
     /// There was room for it.
     Fits,
     /// It is the first one of this window for which there was none.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Presence;
-use crate::labels::Labels;
+use labels::Labels;
 
 /// One cluster.
 #[derive(Debug, Clone, Serialize, ToSchema)]

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-use crate::credential::CredentialId;
+use crate::CredentialId;
 
 /// Lets a token be recognised wherever it has leaked to, also by scanners for secrets.
 const PREFIX: &str = "mca_";

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use super::{Session, SessionKey};
-use crate::credential::CredentialLifetime;
+use crate::CredentialLifetime;
 use storage::WatchEvent;
 
 /// A session, and until when it goes on.

@@ -63,7 +63,7 @@ fn a_cluster_that_changes_all_the_time_is_kept_now_and_then_and_its_last_word_is
 
 #[test]
 fn what_a_cluster_says_is_kept_while_it_is_certain_whose_it_is() {
-    use crate::registry::LastChanges;
+    use crate::LastChanges;
     let (mut registry, start) = (Registry::default(), Moment::now());
     let told = |instance: &str, uid: &str, changes| Heartbeat {
         counts: Some(bus_schema::Counts::default()),

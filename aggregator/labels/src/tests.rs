@@ -11,6 +11,15 @@ fn patch(json: &str) -> LabelPatch {
     serde_json::from_str(json).expect("a patch")
 }
 
+fn fleet_labels(clusters: &[(&str, &str)]) -> FleetLabels {
+    let label = |text| parse_label(text).expect("a label");
+    let clusters = clusters.iter().map(|(cluster, text)| {
+        let labels = text.split(',').map(label).collect();
+        (cluster.parse().expect("a name"), labels)
+    });
+    clusters.collect()
+}
+
 #[test]
 fn a_patch_sets_replaces_and_removes_and_leaves_the_others() {
     let before = labels("env=dev,old=1,team=x");
@@ -63,8 +72,8 @@ fn a_selector_decides_as_kubernetes_does() {
 
 #[test]
 fn what_has_changed_is_told_by_cluster() {
-    let before = FleetLabels::of_texts(&[("a", "env=prod"), ("b", "env=dev"), ("c", "x=y")]);
-    let after = FleetLabels::of_texts(&[("a", "env=prod"), ("b", "env=prod"), ("d", "x=y")]);
+    let before = fleet_labels(&[("a", "env=prod"), ("b", "env=dev"), ("c", "x=y")]);
+    let after = fleet_labels(&[("a", "env=prod"), ("b", "env=prod"), ("d", "x=y")]);
     let changed = after.changed_since(&before);
     let changed: Vec<_> = changed.iter().map(ClusterName::as_str).collect();
     assert_eq!(changed, ["b", "c", "d"]);

@@ -4,17 +4,17 @@ use std::time::{Duration, Instant};
 
 use bus_schema::{ClusterName, InstanceId};
 
-use super::window::{Limit, Window};
 use super::{Moment, Registry};
+use limits::{Limit, Window};
 
 /// What one cluster may tell. That is thousands of changes; with more, it misses some, and no other cluster does.
-pub(crate) const TOLD: Limit = Limit {
+pub const TOLD: Limit = Limit {
     most: 8 * 1024 * 1024,
     within: Duration::from_secs(5),
 };
 
 /// What a change takes beside its JSON.
-pub(crate) const CHANGE_BYTES: usize = 256;
+pub const CHANGE_BYTES: usize = 256;
 
 /// A heartbeat may be heard before the changes that were sent before it.
 const LATE: Duration = Duration::from_secs(2);

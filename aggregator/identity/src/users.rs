@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::grants::{Grant, Grants};
-use crate::labels::FleetLabels;
 use crate::password::StoredHash;
+use crate::{Grant, Grants};
 use diagnostics::Conditions;
+use labels::FleetLabels;
 
 mod document;
 mod first_start;

@@ -11,9 +11,9 @@ use serde_json::value::RawValue;
 use super::named::{Entry, Named};
 use super::place::{DocumentError, Place, refused};
 use super::{Directory, User};
-use crate::grants::{BUILT_IN_ROLES, Grant, built_in};
-use crate::labels::ClusterSelector;
 use crate::password::StoredHash;
+use crate::{BUILT_IN_ROLES, Grant, built_in};
+use labels::ClusterSelector;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

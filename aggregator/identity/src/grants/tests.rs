@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::labels::FleetLabels;
+use labels::{FleetLabels, parse_label};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -35,6 +35,15 @@ fn namespace(text: &str) -> Namespace {
     text.parse().expect("a namespace")
 }
 
+fn fleet_labels(clusters: &[(&str, &str)]) -> FleetLabels {
+    let label = |text| parse_label(text).expect("a label");
+    let clusters = clusters.iter().map(|(cluster, text)| {
+        let labels = text.split(',').map(label).collect();
+        (cluster.parse().expect("a name"), labels)
+    });
+    clusters.collect()
+}
+
 #[test]
 fn a_grant_reaches_its_clusters_and_namespaces_and_no_others() {
     let grants = grants_of(vec![grant(
@@ -65,7 +74,7 @@ fn two_grants_are_not_mixed_into_a_third() {
 fn labelled(selector: &str, labels: &[(&str, &str)]) -> Grants {
     let mut granted = grant(&[Right::Read, Right::Enroll], &["*"], &["*"]);
     granted.cluster_labels = Some(selector.parse().expect("a selector"));
-    Grants::new([granted].into(), Arc::new(FleetLabels::of_texts(labels)))
+    Grants::new([granted].into(), Arc::new(fleet_labels(labels)))
 }
 
 #[test]
@@ -99,7 +108,7 @@ fn names_and_labels_of_a_grant_must_both_fit() {
         ("prod-b", "region=us"),
         ("dev", "region=eu"),
     ];
-    let grants = Grants::new([granted].into(), Arc::new(FleetLabels::of_texts(&labels)));
+    let grants = Grants::new([granted].into(), Arc::new(fleet_labels(&labels)));
     let seen = ["prod-a", "prod-b", "dev"].map(|name| grants.sees(&cluster(name)));
     assert_eq!(seen, [true, false, false]);
 }
@@ -107,7 +116,7 @@ fn names_and_labels_of_a_grant_must_both_fit() {
 #[test]
 fn grants_hold_until_a_label_changes_what_they_come_to() {
     let grants = labelled("env=prod", &[("a", "env=prod"), ("b", "env=dev")]);
-    let holds = |labels: &[(&str, &str)]| grants.holds_with(&FleetLabels::of_texts(labels));
+    let holds = |labels: &[(&str, &str)]| grants.holds_with(&fleet_labels(labels));
     assert!(holds(&[
         ("a", "env=prod,x=y"),
         ("b", "env=test"),

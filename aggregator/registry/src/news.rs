@@ -9,7 +9,7 @@ use super::feed::Gap;
 use super::known::Known;
 use super::view::of_part;
 use super::{ClusterView, Moment, Registry};
-use crate::labels::Labels;
+use labels::Labels;
 
 /// Something new.
 #[derive(Debug, Clone)]

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bus_keys::streams::{BucketSpec, CLUSTERS};
 use bus_schema::timing::{HEARTBEAT_EVERY, SLOWEST_HEARTBEAT};
 use bus_schema::{ClusterName, Heartbeat};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::labels::FleetLabels;
+use labels::FleetLabels;
 
 mod bus_liveness;
 mod conditions;
@@ -24,11 +25,9 @@ mod saving;
 mod shown;
 mod source;
 mod view;
-mod window;
 
 pub use connections::ConnectionEvent;
-pub(crate) use feed::{CHANGE_BYTES, TOLD};
-pub use feed::{Told, Verdict};
+pub use feed::{CHANGE_BYTES, TOLD, Told, Verdict};
 pub use news::News;
 pub use source::{LastChanges, ListSource};
 pub use view::ClusterView;
@@ -38,7 +37,6 @@ use connections::Connections;
 use known::Known;
 use misbehaviour::Misbehaviour;
 use saving::Saving;
-pub(crate) use window::{Limit, Take, Window};
 
 /// Now, on both clocks: ages are measured on the one that never jumps, and shown on the other.
 #[derive(Debug, Clone, Copy)]
@@ -95,6 +93,14 @@ pub struct Record {
     pub last_seen: Timestamp,
     /// The last heartbeat.
     pub heartbeat: Heartbeat,
+}
+
+impl storage::Record for Record {
+    const BUCKET: BucketSpec = CLUSTERS;
+    type Key = ClusterName;
+    const KEY: &'static str = "a cluster's name";
+    // As long as JetStream itself waits: after a start all clusters are written at once.
+    const WITHIN: Duration = Duration::from_secs(5);
 }
 
 /// All clusters.

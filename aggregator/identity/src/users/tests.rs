@@ -4,7 +4,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::*;
-use crate::grants::Grants;
+use crate::Grants;
 use crate::password::{Password, Passwords};
 
 const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$XV1dXV1dXV1dXV1dXV1dXQ$1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dU";

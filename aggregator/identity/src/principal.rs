@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use crate::credential::CredentialId;
-use crate::grants::Grants;
+use crate::CredentialId;
+use crate::Grants;
 
 /// A user who was authenticated, with what was granted at that moment.
 #[derive(Debug, Clone)]

@@ -1,0 +1,14 @@
+//! Who there is, who is signed in, and what each may do. Knows neither clusters' presence nor requests.
+
+mod credential;
+mod grants;
+mod identity;
+pub mod password;
+mod principal;
+pub mod sessions;
+pub mod users;
+
+pub use credential::{CredentialId, CredentialLifetime};
+pub use grants::{BUILT_IN_ROLES, Grant, Grants, built_in};
+pub use identity::Identity;
+pub use principal::Principal;
