@@ -130,7 +130,7 @@ fn build_go_tools(skipped: &mut Skipped) -> Result<()> {
     Ok(())
 }
 
-/// What needs no browser: its pure parts, that its types are fresh, and that its first load is small.
+/// What needs no browser: its pure parts, and that its first load is small.
 fn test_ui(skipped: &mut Skipped, steps: &mut Steps) -> Result<()> {
     if let Some(reason) = node::missing() {
         return skipped.add(format!("tests of the web UI: {reason}"));
