@@ -2,14 +2,9 @@
 
 import { api, ask, type Schemas } from '$lib/api';
 import { fleet } from '$lib/fleet/fleet.svelte';
+import type { DeploymentRef } from '$lib/links';
 import { Resource } from '$lib/list/resource.svelte';
 import { feed, type Change, type DeploymentChange } from '$lib/live/feed.svelte';
-
-export interface Target {
-  cluster: string;
-  namespace: string;
-  name: string;
-}
 
 export interface Found {
   /** Absent when the cluster did not tell of it. */
@@ -49,7 +44,7 @@ export class DeploymentModel {
   /** Counts up with each reading, and with what is newer than the reading under way. */
   #version = 0;
 
-  constructor(readonly target: Target) {}
+  constructor(readonly target: DeploymentRef) {}
 
   /** Until the function that it answers with is called. */
   follow(): () => void {

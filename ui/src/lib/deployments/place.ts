@@ -1,6 +1,7 @@
 // Where a deployment stands, and whether a change of one concerns a list that was read before.
 
 import type { Schemas } from '$lib/api';
+import type { DeploymentRef } from '$lib/links';
 import { matches } from '$lib/session/grant';
 
 import type { Search } from './search';
@@ -20,7 +21,7 @@ export function idOf({ cluster, namespace, deployment_name }: Place): string {
 }
 
 /** The other way round; nothing for what is no id. */
-export function targetOf(id: string): { cluster: string; namespace: string; name: string } | undefined {
+export function targetOf(id: string): DeploymentRef | undefined {
   const [cluster, namespace, name, more] = id.split('/');
   return cluster && namespace && name && more === undefined ? { cluster, namespace, name } : undefined;
 }

@@ -2,16 +2,11 @@
 // not be read any more.
 
 import { api, ApiProblem, ask, type Schemas } from '$lib/api';
+import type { DeploymentRef } from '$lib/links';
 import { Stream, type StreamProblem } from '$lib/live/stream';
 import { whenVisible } from '$lib/live/visible';
 
 import { since, type From } from './from';
-
-export interface Target {
-  cluster: string;
-  namespace: string;
-  name: string;
-}
 
 type End = Schemas['StreamEnd'];
 
@@ -39,7 +34,7 @@ export class Follower {
   #said: StreamProblem | undefined;
 
   constructor(
-    readonly target: Target,
+    readonly target: DeploymentRef,
     readonly from: From,
     readonly listener: Listener,
   ) {

@@ -2,11 +2,12 @@
 // a second that there are new ones.
 
 import { api, ApiProblem, ask, type Schemas } from '$lib/api';
+import type { DeploymentRef } from '$lib/links';
 import { duration } from '$lib/time/age';
 
 import { LogBuffer } from './buffer';
 import type { LogContainer } from './containers';
-import { Follower, type Target } from './follower';
+import { Follower } from './follower';
 import type { From } from './from';
 import { inert, sortable, type LogText } from './line';
 import { Positions } from './position';
@@ -42,7 +43,7 @@ export class Log {
   #follower: Follower | undefined;
   #reading = new AbortController();
 
-  constructor(readonly target: Target) {
+  constructor(readonly target: DeploymentRef) {
     this.sources = new Sources(target.name);
   }
 

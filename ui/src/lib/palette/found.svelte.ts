@@ -1,9 +1,9 @@
 // Deployments by a part of their name, while it is being written, the worst first; and what can be done with them.
 
 import { goto } from '$app/navigation';
-import { resolve } from '$app/paths';
 import { api, ask, type Schemas } from '$lib/api';
 import { fleet } from '$lib/fleet/fleet.svelte';
+import { deploymentHref, logsHref, searchHref } from '$lib/links';
 import { Resource } from '$lib/list/resource.svelte';
 import { restarts } from '$lib/restart/restarts.svelte';
 import { session } from '$lib/session/session.svelte';
@@ -64,21 +64,21 @@ class Found {
       lost: row.as_of ?? fleet.lost(cluster),
       hint: `${cluster} / ${namespace}`,
     };
-    const path = resolve('/deployments/[cluster]/[namespace]/[name]', { cluster, namespace, name });
+    const deployment = { cluster, namespace, name };
     switch (this.#act) {
       case 'restart':
         return { ...item, label: `Restart ${name}…`, run: () => restarts.propose([row]) };
       case 'logs':
-        return { ...item, label: `Logs of ${name}`, run: () => void goto(`${path}/logs`) };
+        return { ...item, label: `Logs of ${name}`, run: () => void goto(logsHref(deployment)) };
       default:
-        return { ...item, label: name, run: () => void goto(path) };
+        return { ...item, label: name, run: () => void goto(deploymentHref(deployment)) };
     }
   }
 
   /** What is found beyond those that are shown. */
   #more(): Item[] {
     const count = (this.#page.value?.totals.deployments ?? 0) - (this.#page.value?.items.length ?? 0);
-    const search = `${resolve('/deployments')}?q=${encodeURIComponent(this.#text)}`;
+    const search = searchHref(this.#text);
     return count > 0
       ? [{ id: 'more deployments', label: `${count.toLocaleString()} more`, run: () => void goto(search) }]
       : [];

@@ -2,7 +2,7 @@
 // deployment changes afterwards it is followed again.
 
 import { api, ask, type Schemas } from '$lib/api';
-import type { Target } from '$lib/deployment/deployment.svelte';
+import type { DeploymentRef } from '$lib/links';
 import { Resource } from '$lib/list/resource.svelte';
 import { Stream, type StreamProblem } from '$lib/live/stream';
 
@@ -17,7 +17,7 @@ export class RolloutModel {
   #stream: Stream | undefined;
   #closed = false;
 
-  constructor(readonly target: Target) {}
+  constructor(readonly target: DeploymentRef) {}
 
   /** Reads it anew, and follows it if it is under way. */
   async look(): Promise<void> {
