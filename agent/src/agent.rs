@@ -1,6 +1,6 @@
 //! What all requests share, and what one request brings along.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bus_link::{Clock, Moment};
@@ -8,6 +8,7 @@ use bus_schema::{
     AgentState, ClusterName, Fault, FaultCode, Heartbeat, InstanceId, verb::ClusterInfo,
 };
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::cache::Caches;
@@ -105,13 +106,13 @@ impl Agent {
 
     /// The time by the bus's clock.
     pub fn now(&self) -> Timestamp {
-        let clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        let clock = self.clock.lock();
         clock.at(Moment::now())
     }
 
     /// Learns from the answer to a heartbeat how the bus's clock differs.
     pub fn observe_clock(&self, sent: Moment, theirs: Timestamp) {
-        let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clock = self.clock.lock();
         clock.observe(sent, theirs, Moment::now());
     }
 

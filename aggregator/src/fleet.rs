@@ -1,10 +1,11 @@
 //! The only way to a cluster. Who asks here is authorised first; what changes anything goes through the journal: audited, with a
 //! deadline, and reconciled if its outcome is lost. A handler cannot skip any of it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bus_schema::ClusterName;
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -222,13 +223,11 @@ impl Fleet {
     }
 
     fn registry(&self) -> RwLockReadGuard<'_, Registry> {
-        self.registry.read().unwrap_or_else(PoisonError::into_inner)
+        self.registry.read()
     }
 
     fn registry_mut(&self) -> RwLockWriteGuard<'_, Registry> {
-        self.registry
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.registry.write()
     }
 }
 

@@ -2,12 +2,13 @@
 //! is there. A cluster has a manifest, and its list compressed in parts beside it, in one of two places: while one is written the
 //! other is whole, and the manifest names the one that counts.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::Context;
 use bus_keys::streams::{BucketSpec, INVENTORY};
 use bus_schema::ClusterName;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Semaphore;
 
 use storage::{Bucket, BucketError, Entry, Record, StoreError, WatchEvent};
@@ -92,7 +93,7 @@ impl Inventory {
 
     /// Looks at what is known of the manifests.
     pub fn look<T>(&self, look: impl FnOnce(&SeenManifests) -> T) -> T {
-        look(&self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+        look(&self.seen.lock())
     }
 
     /// The list that is kept of a cluster, unless it is another cluster's that had the name before.
@@ -158,11 +159,11 @@ impl Inventory {
         self.seen().put(cluster, manifest, revision, Instant::now());
     }
 
-    fn seen(&self) -> std::sync::MutexGuard<'_, SeenManifests> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    fn seen(&self) -> MutexGuard<'_, SeenManifests> {
+        self.seen.lock()
     }
 
-    fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    fn cache(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock()
     }
 }

@@ -2,8 +2,9 @@
 //! raised as a condition that names the command which lists and deletes them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -108,12 +109,8 @@ impl UnreadableRecords {
         }
     }
 
-    // A panic while it was held leaves no map half-changed: each change is one call.
     fn records(&self) -> MutexGuard<'_, Records> {
-        self.0
-            .records
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.0.records.lock()
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::http::HeaderMap;
 use ipnet::IpNet;
+use parking_lot::Mutex;
 
 /// Peers that are named in the log for a header that is not believed. More than one, so that a stranger who sends the header first does
 /// not keep the ingress from being named; not all, since anybody may send it.
@@ -42,7 +43,7 @@ impl TrustedProxies {
         if self.trusts(peer) || !headers.contains_key("x-forwarded-for") {
             return false;
         }
-        let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut named = self.named.lock();
         named.len() < NAMED && named.insert(peer)
     }
 

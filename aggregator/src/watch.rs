@@ -1,8 +1,9 @@
 //! Those who watch the fleet, and what they are told: the last events are kept once for all of them, and each reads on from where it
 //! is. Who is slow falls behind what is kept, and misses something; nobody waits for anybody. Knows no bus.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 
 mod event;
@@ -63,7 +64,7 @@ impl Hub {
     }
 
     fn ring(&self) -> MutexGuard<'_, Ring> {
-        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+        self.ring.lock()
     }
 }
 

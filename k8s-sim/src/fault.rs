@@ -1,8 +1,9 @@
 //! Faults on demand: what a test or a demo wants the API server to do wrong, and for which requests.
 
 use std::str::FromStr;
-use std::sync::Mutex;
 use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::kind::Kind;
 use crate::status::Status;
@@ -115,10 +116,8 @@ impl Faults {
         effects
     }
 
-    fn active(&self) -> std::sync::MutexGuard<'_, Vec<Fault>> {
-        self.active
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    fn active(&self) -> MutexGuard<'_, Vec<Fault>> {
+        self.active.lock()
     }
 }
 

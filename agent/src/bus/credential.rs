@@ -2,12 +2,13 @@
 //! what to say when the bus refuses it.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_nats::{Auth, AuthError, ClientError, Event, ServerError};
 use bus_keys::{Credentials, CredentialsError};
 use bus_schema::ClusterName;
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use tokio::fs;
 
 /// Where the credential lies, and whose it must be. Clones share what was renewed.
@@ -77,7 +78,7 @@ impl Credential {
             Some(at) if end(&renewed) <= end(&before) => Err(CredentialError::NotLater(at)),
             _ => {
                 let token = renewed.token().as_str().to_owned();
-                *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(token);
+                *self.newest.lock() = Some(token);
                 Ok(renewed)
             }
         }
@@ -116,7 +117,7 @@ impl Credential {
     async fn with_newest_token(&self, credentials: Credentials) -> Credentials {
         // It is not there before the first renewal.
         let kept = fs::read_to_string(&self.renewed).await.ok();
-        let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = self.newest.lock();
         let tokens = [kept.as_deref(), newest.as_deref()].into_iter().flatten();
         // For another key where a new credential was put into the file: of no use any more.
         let renewed = tokens.filter_map(|token| credentials.renewed(token).ok());
@@ -219,7 +220,7 @@ impl Refusals {
     pub async fn note(&self, event: &Event, credential: Option<&Credential>) -> bool {
         let Some(said) = Said::in_event(event) else {
             if matches!(event, Event::Connected) {
-                *self.count.lock().unwrap_or_else(PoisonError::into_inner) = 0;
+                *self.count.lock() = 0;
             }
             return false;
         };
@@ -231,7 +232,7 @@ impl Refusals {
             return true;
         }
         let number = {
-            let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut count = self.count.lock();
             *count += 1;
             *count - 1
         };

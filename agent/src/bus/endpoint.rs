@@ -1,13 +1,14 @@
 //! One verb on the bus: its subject, the requests that come in on it, and how many they were, as `nats micro stats` shows it.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_nats::{Client, Message, SubscribeError, Subscriber};
 use bus_schema::{ClusterName, Fault, subject};
 use futures::{Stream, StreamExt};
+use parking_lot::Mutex;
 
 use crate::agent::Requester;
 use crate::verb::Route;
@@ -69,7 +70,7 @@ impl Endpoint {
 
     /// Counts one that was answered, or refused with or without an answer.
     pub fn count(&self, fault: Option<&Fault>, took: Duration) {
-        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counted = self.counted.lock();
         counted.requests += 1;
         counted.processing += took;
         if let Some(fault) = fault {
@@ -80,7 +81,7 @@ impl Endpoint {
 
     /// What was counted so far.
     pub fn counted(&self) -> Counted {
-        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let counted = self.counted.lock();
         counted.clone()
     }
 }

@@ -2,8 +2,9 @@
 //! All of them together hold at most half of the permits, and those with one name at most a quarter, so that the aggregator has the rest.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// A number of permits.
@@ -73,7 +74,7 @@ impl Permits {
 
 impl Persons {
     fn held(&self) -> MutexGuard<'_, HashMap<String, usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -2,11 +2,11 @@
 //! would lend its own permissions to whoever may ask it something.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::{Message, Subject};
 use bus_schema::{ClusterName, subject};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// Refusals are logged no more often.
@@ -41,7 +41,7 @@ impl ReplySubjects {
 
     fn refuse(&self, request: &Message) {
         let refused = self.refused.fetch_add(1, Ordering::Relaxed) + 1;
-        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut logged = self.logged.lock();
         if logged.is_some_and(|at| at.elapsed() < LOG_EVERY) {
             return;
         }

@@ -1,10 +1,10 @@
 //! How far a copy of the cluster's state can be trusted, and the conditions that follow from it.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bus_schema::{Condition, ConditionType};
 use jiff::Timestamp;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 /// A break that is mended this soon is not worth a condition.
@@ -73,7 +73,7 @@ impl Freshness {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::Freshness;
 
@@ -132,13 +134,12 @@ impl<V> Index<V> {
         others
     }
 
-    // A panic while the lock was held leaves whole items behind: each change is one call.
     fn read(&self) -> RwLockReadGuard<'_, Items<V>> {
-        self.items.read().unwrap_or_else(PoisonError::into_inner)
+        self.items.read()
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Items<V>> {
-        let items = self.items.write().unwrap_or_else(PoisonError::into_inner);
+        let items = self.items.write();
         self.version.fetch_add(1, Ordering::Release);
         items
     }

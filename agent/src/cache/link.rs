@@ -1,9 +1,9 @@
 //! Whether the API server answers at all. A watch over a dead connection looks just like one with nothing to say, so it
 //! is asked every few seconds, and for something that it must look up in its store.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
@@ -24,8 +24,7 @@ pub struct Link {
 impl Link {
     /// The version that the API server reported last.
     pub fn version(&self) -> Option<String> {
-        let version = self.version.lock();
-        version.unwrap_or_else(PoisonError::into_inner).clone()
+        self.version.lock().clone()
     }
 
     /// Asks, forever.
@@ -55,7 +54,7 @@ impl Link {
         ask(until, || namespaces.get(IDENTITY_NAMESPACE)).await?;
         if self.version().is_none() || self.freshness.stale_since().is_some() {
             let info = ask(until, || kubernetes.client().apiserver_version()).await?;
-            let mut version = self.version.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut version = self.version.lock();
             *version = Some(info.git_version);
         }
         Ok(())

@@ -3,10 +3,11 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bus_schema::{Health, Listed};
 use jiff::Timestamp;
+use parking_lot::Mutex;
 
 use super::Index;
 use super::deployments::{Entry, split};
@@ -48,7 +49,7 @@ pub struct Newest(Mutex<Option<(u64, Arc<Snapshot>)>>);
 impl Newest {
     /// The deployments as they are now.
     pub fn of(&self, deployments: &Index<Entry>) -> Arc<Snapshot> {
-        let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut newest = self.0.lock();
         // What changes from here on makes a newer version, so that this one is never taken for it.
         let version = deployments.version();
         if let Some((of, snapshot)) = &*newest

@@ -2,9 +2,9 @@
 //! containers, the oldest lines are dropped and counted: the newest are what a reader wants.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bus_schema::{LogContainer, LogLine};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use super::merge::bytes;
@@ -122,7 +122,7 @@ impl Buffer {
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock()
     }
 }
 

@@ -2,7 +2,7 @@
 //! acknowledged before anything is done.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::Context;
@@ -12,6 +12,7 @@ use async_nats::jetstream::stream::{DirectGetErrorKind, DiscardPolicy, Stream};
 use bus_keys::streams::{AUDIT, AUDIT_REFUSED};
 use bus_schema::{ClusterName, Namespace, OperationId, WorkloadName};
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 use serde::{Deserialize, Serialize};
 use tracing::error;

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
-use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::message::PublishMessage;
 use ipnet::IpNet;
 use jiff::Timestamp;
+use parking_lot::MutexGuard;
 use serde::{Deserialize, Serialize};
 use tokio::time::MissedTickBehavior;
 use tracing::warn;
@@ -212,7 +212,7 @@ impl Audit {
     }
 
     fn sums(&self) -> MutexGuard<'_, Sums> {
-        self.sums.lock().unwrap_or_else(PoisonError::into_inner)
+        self.sums.lock()
     }
 }
 

@@ -2,9 +2,10 @@
 //! `GET /metrics`, and named by `GET /readyz`. Whatever notices a condition raises it here, and clears it here.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use jiff::Timestamp;
+use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -99,9 +100,8 @@ impl Conditions {
         self.raised().values().cloned().collect()
     }
 
-    // A panic while it was held leaves no map half-changed: each change is one call.
     fn raised(&self) -> MutexGuard<'_, BTreeMap<AggregatorConditionType, AggregatorCondition>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -4,8 +4,9 @@
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::network;
 
@@ -168,7 +169,7 @@ impl Attempts {
     }
 
     fn slots(&self) -> MutexGuard<'_, Box<[Option<Slot>]>> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+        self.slots.lock()
     }
 }
 

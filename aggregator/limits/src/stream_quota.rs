@@ -2,7 +2,9 @@
 //! others; a limit for each session would be none, since a user may sign in as often as it likes.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use diagnostics::{Problem, ProblemCode};
 
@@ -116,7 +118,7 @@ impl StreamQuota {
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

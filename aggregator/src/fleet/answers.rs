@@ -2,12 +2,13 @@
 //! Who answers is read from the subject, which the broker vouches for.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::Message;
 use bus_schema::subject::{self, FromAgent};
 use bus_schema::{AnswerId, ClusterName, StreamId};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
@@ -125,9 +126,7 @@ impl Answers {
     }
 
     fn questions(&self) -> MutexGuard<'_, Questions> {
-        self.questions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.questions.lock()
     }
 }
 

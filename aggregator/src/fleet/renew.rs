@@ -2,7 +2,7 @@
 //! is a public key, and the token that it gets is of no use to anybody else.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::Message;
@@ -10,6 +10,7 @@ use bus_keys::UserKey;
 use bus_schema::subject;
 use bus_schema::{ClusterName, CredentialRenewal, RenewCredential};
 use futures::StreamExt as _;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
@@ -132,6 +133,6 @@ impl Busy {
     }
 
     fn clusters(&self) -> MutexGuard<'_, BTreeSet<ClusterName>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }

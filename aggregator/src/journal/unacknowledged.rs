@@ -1,7 +1,7 @@
 //! Operations that were refused because their intent was not acknowledged. It may have been written all the same, or be on its way: it
 //! must not stay pending.
 
-use std::sync::{Mutex, PoisonError};
+use parking_lot::Mutex;
 
 use super::{Begun, Journal, Operation};
 use audit::Outcome;
@@ -31,14 +31,14 @@ impl Unacknowledged {
     }
 
     fn push_intent(&self, intent: Intent) {
-        let mut intents = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut intents = self.0.lock();
         if intents.len() < REMEMBERED {
             intents.push(intent);
         }
     }
 
     fn take(&self) -> Vec<Intent> {
-        let mut intents = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut intents = self.0.lock();
         std::mem::take(&mut intents)
     }
 }

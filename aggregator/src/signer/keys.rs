@@ -1,12 +1,12 @@
 //! What is signed and what is refused. Knows of no socket.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bus_keys::{
     AggregatorKeys, FleetAccount, Identity, JwtError, Revocations, Token, system_account,
 };
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::{Mutex, MutexGuard};
 use tracing::info;
 
 use super::wire::MESSAGE_BYTES;
@@ -101,10 +101,7 @@ impl SigningKeys {
     /// A second after everything that can have been issued so far. Of two tokens that were issued in one second the nats-server keeps the
     /// one that it reads last: at its start the configuration's, in which nobody is revoked.
     fn next_system_issue(&self, now: Timestamp) -> Timestamp {
-        let mut issued_at = self
-            .system_issued_at
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut issued_at = self.system_issued_at.lock();
         *issued_at = now.max(*issued_at) + SignedDuration::from_secs(1);
         *issued_at
     }
@@ -112,8 +109,7 @@ impl SigningKeys {
     /// Those that are not over. The others are left to who names them in a request: somebody else may have put them into the account, and mean
     /// the time differently.
     fn revoked(&self, now: Timestamp) -> MutexGuard<'_, Revocations> {
-        // A panic while it was held leaves no half-changed map: it is replaced as a whole.
-        let mut revoked = self.revoked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut revoked = self.revoked.lock();
         revoked.retain(|_, until| *until > now);
         revoked
     }

@@ -1,7 +1,7 @@
 //! The pods: taken when nobody has them, led through their life, removed when they end.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use futures::{StreamExt as _, pin_mut};
 use jiff::Timestamp;
@@ -10,6 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client};
+use parking_lot::Mutex;
 use serde_json::json;
 
 use super::{is_ending, node};
@@ -49,7 +50,7 @@ impl Node {
     fn see(&self, pod: Pod) {
         let uid = pod.metadata.uid.clone().unwrap_or_default();
         let ending = is_ending(&pod);
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock();
         if known.insert((uid, ending)) {
             let node = self.clone();
             tokio::spawn(async move {

@@ -1,9 +1,9 @@
 //! Why a nats-server cannot be reached, in one line that says what to do; told once, not at each of many attempts.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
 use async_nats::{ClientError, ConnectErrorKind, Event, Server};
+use parking_lot::Mutex;
 
 use crate::authority::Authority;
 
@@ -115,7 +115,7 @@ impl Troubles {
     }
 
     fn news(&self, url: &str, attempts: usize, error: &str) -> Option<Trouble> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock();
         let trouble = (attempts > 0).then(|| Trouble::of(error)).flatten();
         let Some(trouble) = trouble else {
             known.remove(url);

@@ -1,8 +1,10 @@
 //! The sessions in memory, kept up to date by a watch of the bucket: what is there and what is gone, by revision.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::{Session, SessionKey};
 use crate::CredentialLifetime;
@@ -112,15 +114,12 @@ impl Mirror {
         beyond.map(|(key, _)| key.clone()).collect()
     }
 
-    // A panic while it was held leaves no map half-changed: each change is one call.
     fn read(&self) -> RwLockReadGuard<'_, Map> {
-        self.sessions.read().unwrap_or_else(PoisonError::into_inner)
+        self.sessions.read()
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Map> {
-        self.sessions
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.sessions.write()
     }
 }
 

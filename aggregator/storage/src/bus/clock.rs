@@ -1,13 +1,14 @@
 //! The bus's clock, the nats-server's: ids, deadlines and the times of the audit are in it on every replica, whatever their own clocks
 //! show. Each answer to a heartbeat passes it on to the agents.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bus_keys::streams::AUDIT;
 use bus_link::{Clock, Moment};
 use bus_schema::timing::CLOCK_SKEW_SHOWN;
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::{Mutex, MutexGuard};
 use serde::Deserialize;
 use tokio::time::MissedTickBehavior;
 use tracing::debug;
@@ -78,7 +79,7 @@ impl BusClock {
     }
 
     fn clock(&self) -> MutexGuard<'_, Clock> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -4,11 +4,12 @@
 //! twice or unasked is nobody's reply and is dropped at once.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use async_nats::{Client, Message, SubscribeError, Subscriber};
 use bus_schema::{ClusterName, StreamId, subject};
 use futures::StreamExt as _;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{OnceCell, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -86,7 +87,7 @@ async fn read(mut messages: Subscriber, pending: Arc<PendingReplies>) {
 
 impl PendingReplies {
     fn lock(&self) -> MutexGuard<'_, HashMap<String, oneshot::Sender<Message>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 
