@@ -5,14 +5,14 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::authentication::Authenticators;
-use crate::enrolment::Agent;
-use crate::fleet::Fleet;
 use crate::public_url::Links;
 use crate::session_cookie::SessionCookie;
 use crate::trusted_proxies::TrustedProxies;
 use audit::Audit;
 use diagnostics::Conditions;
 use diagnostics::Metrics;
+use enrolment::{Agent, Enrolment};
+use fleet::Fleet;
 use identity::Identity;
 
 /// The state of every handler.
@@ -23,6 +23,8 @@ pub type App = Arc<AppState>;
 pub struct AppState {
     /// The road to the clusters.
     pub fleet: Arc<Fleet>,
+    /// Enrolment of clusters.
+    pub enrolment: Enrolment,
     /// Who did what.
     pub audit: Audit,
     /// How the agents of new clusters are started.

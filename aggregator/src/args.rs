@@ -10,9 +10,9 @@ use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
 use jiff::SignedDuration;
 
-use crate::enrolment::{AGENT_CREDENTIAL_LIFETIME_MAX, ImageName};
 use crate::listener::PER_ADDRESS;
 use crate::public_url::PublicUrl;
+use enrolment::{AGENT_CREDENTIAL_LIFETIME_MAX, ImageName};
 use labels::parse_label;
 
 mod audit;

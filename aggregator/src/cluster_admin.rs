@@ -14,10 +14,10 @@ use bus_schema::ClusterName;
 use jiff::Timestamp;
 
 use crate::args::{BusLink, BusRevoke, Enroll, Revoke};
-use crate::enrolment::{Agent, Enrolment, EnrolmentError, Gate, Given, LetIn, agent_ca};
-use crate::fleet::Clusters;
-use crate::journal::Journal;
 use audit::{Audit, AuditError, Entry, Outcome, Target};
+use enrolment::{Agent, CredentialIssuer, EnrolmentError, Gate, Given, LetIn, agent_ca};
+use fleet::Clusters;
+use fleet::journal::Journal;
 use labels::{LabelPatch, Labels};
 use storage::bus::{Bus, BusClock};
 
@@ -28,7 +28,7 @@ const USER: &str = "(command line)";
 
 pub(crate) struct Link {
     pub jetstream: jetstream::Context,
-    enrolment: Enrolment,
+    issuer: CredentialIssuer,
     pub journal: Journal,
     clusters: Clusters,
 }
@@ -49,7 +49,7 @@ impl Link {
         clock.compare(&bus).await;
         let audit = Audit::open(&jetstream, replicas, clock.clone()).await?;
         Ok(Self {
-            enrolment: Enrolment::open(gate, &jetstream, replicas).await?,
+            issuer: CredentialIssuer::open(gate, &jetstream, replicas).await?,
             journal: Journal::open(&jetstream, replicas, audit, clock).await?,
             clusters: Clusters::open(&jetstream, replicas).await?,
             jetstream,
@@ -87,12 +87,10 @@ pub async fn enroll(args: Enroll) -> Result<()> {
     let link = Link::open(&args.link).await?;
     let entry = intent(link.journal.now(), "enroll", Some(&args.cluster));
     let request = args.credential_request.as_ref();
-    let enrolment = link
-        .enrolment
-        .with_lifetime(args.agent_credentials.lifetime);
+    let issuer = link.issuer.with_lifetime(args.agent_credentials.lifetime);
     let labels = LabelPatch::from(args.labels.into_iter().collect::<Labels>());
     let enrolled = async {
-        let enrolled = enrolment.enroll(&args.cluster, request, USER).await?;
+        let enrolled = issuer.enroll(&args.cluster, request, USER).await?;
         if !labels.is_empty() {
             link.clusters.patch_labels(&args.cluster, &labels).await?;
         }
@@ -142,9 +140,7 @@ pub async fn revoke(args: Revoke) -> Result<()> {
         None => Ok(link.clusters.forget(&args.cluster).await?),
         Some(_) => Ok(()),
     };
-    let act = link
-        .enrolment
-        .revoke(&args.cluster, args.key.as_ref(), forget);
+    let act = link.issuer.revoke(&args.cluster, args.key.as_ref(), forget);
     let revoked = record(&link.journal, entry, act).await??;
     if revoked.is_empty() {
         tracing::warn!(cluster = %args.cluster, "no credential of it was recorded: an agent with another one will be back");
@@ -180,7 +176,7 @@ pub async fn revoke_key(args: BusRevoke) -> Result<()> {
     let link = Link::open(&link).await?;
     let mut entry = intent(link.journal.now(), "revoke", None);
     entry.detail = Some(format!("the credential {key}"));
-    let act = link.enrolment.revoke_key(&key, expires_at);
+    let act = link.issuer.revoke_key(&key, expires_at);
     record(&link.journal, entry, act).await??;
     tracing::info!(public_key = %key, "credential revoked");
     Ok(())

@@ -13,8 +13,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::app::App;
 use crate::caller::Caller;
-use crate::watch::Told;
 use diagnostics::{Problem, ProblemCode};
+use fleet::watch::Told;
 
 /// Events that wait for a slow reader before whoever makes them waits too, and what they take in bytes unless one alone has more.
 const EVENTS: usize = 16;

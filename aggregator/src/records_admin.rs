@@ -6,8 +6,8 @@ use async_nats::jetstream::message::PublishMessage;
 
 use crate::args::BusRecords;
 use crate::cluster_admin::{Link, intent, record as record_act, say};
-use crate::enrolment::emptied_credentials;
 use crate::records::{self, BadRecord, Source};
+use enrolment::emptied_credentials;
 use storage::MARKERS_LAST;
 use storage::shown;
 

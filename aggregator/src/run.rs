@@ -15,21 +15,24 @@ use tracing::{info, warn};
 use crate::app::{App, AppState};
 use crate::args::{Serve, Sign};
 use crate::authentication::{Authenticators, SessionAuthenticator};
-use crate::enrolment::{Agent, Enrolment, Gate, Invitations, agent_ca, reconcile_account};
-use crate::fleet::{self, Clusters, Fleet};
-use crate::inventory::Inventory;
-use crate::journal::{self, Journal};
 use crate::listener::{self, ConnectionCounts};
 use crate::public_url::Links;
 use crate::records::{self, UnreadableRecords};
 use crate::routes;
 use crate::session_cookie::SessionCookie;
-use crate::signer::{SignerServer, SigningKeys};
 use crate::trusted_proxies::TrustedProxies;
 use crate::ui;
 use audit::Audit;
 use diagnostics::Conditions;
 use diagnostics::Metrics;
+use enrolment::signer::{SignerServer, SigningKeys};
+use enrolment::{
+    Agent, CredentialIssuer, Enrolment, Gate, Invitations, agent_ca, reconcile_account,
+    renew_credentials, watch_presence,
+};
+use fleet::inventory::Inventory;
+use fleet::journal::{self, Journal};
+use fleet::{self, Clusters, Fleet};
 use identity::Identity;
 use identity::sessions::Sessions;
 use identity::users::Users;
@@ -160,25 +163,27 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
         metrics.clone(),
         conditions.clone(),
     ));
-    let mut fleet = Fleet::new(
+    let fleet = Arc::new(Fleet::new(
         (bus, unasked),
         kept.journal.clone(),
         kept.inventory,
         kept.clusters.clone(),
         metrics.clone(),
-    );
-    if let Some((enrolment, invitations)) = kept.enrolment {
-        let enrolment = enrolment.with_lifetime(agent_credentials.lifetime);
+    ));
+    let issuer = kept.issuer.map(|(issuer, invitations)| {
+        let issuer = issuer.with_lifetime(agent_credentials.lifetime);
+        (issuer, invitations)
+    });
+    if let Some((issuer, _)) = &issuer {
         tokio::spawn(reconcile_account(
-            enrolment.clone(),
+            issuer.clone(),
             conditions.clone(),
             metrics.clone(),
         ));
-        fleet = fleet.with_enrolment(enrolment, invitations);
     }
-    let fleet = Arc::new(fleet);
+    let enrolment = Enrolment::new(Arc::clone(&fleet), issuer);
     if let Some(gate) = gate {
-        tokio::spawn(fleet::watch_presence(Arc::clone(&fleet), gate));
+        tokio::spawn(watch_presence(Arc::clone(&fleet), gate));
     }
     tokio::spawn(fleet::follow_forgotten(
         Arc::clone(&fleet),
@@ -196,7 +201,7 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
         inventory_interval,
     ));
     tokio::spawn(journal::reconcile(kept.journal, Arc::clone(&fleet)));
-    tokio::spawn(fleet::renew_credentials(Arc::clone(&fleet)));
+    tokio::spawn(renew_credentials(enrolment.clone()));
     tokio::spawn(kept.audit.clone().write_sums());
     let cookie = if cookie_secure {
         SessionCookie::Secure
@@ -208,6 +213,7 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
     let sessions = SessionAuthenticator::new(users, sessions, cookie, fleet.labels());
     Ok(Arc::new(AppState {
         fleet,
+        enrolment,
         audit: kept.audit,
         conditions,
         metrics,
@@ -232,7 +238,7 @@ struct Kept {
     inventory: Inventory,
     clusters: Clusters,
     sessions: Sessions,
-    enrolment: Option<(Enrolment, Invitations)>,
+    issuer: Option<(CredentialIssuer, Invitations)>,
 }
 
 impl Kept {
@@ -261,12 +267,12 @@ impl Kept {
         clock: &BusClock,
     ) -> Result<Self, StoreError> {
         let jetstream = jetstream::new(bus.client().clone());
-        let enrolment = match gate {
+        let issuer = match gate {
             Some(gate) => {
                 // First of all: the permissions to open the rest may be among them.
                 gate.bring_permissions_up_to_date().await;
-                let enrolment = Enrolment::open(gate.clone(), &jetstream, replicas).await?;
-                Some((enrolment, Invitations::open(&jetstream, replicas).await?))
+                let issuer = CredentialIssuer::open(gate.clone(), &jetstream, replicas).await?;
+                Some((issuer, Invitations::open(&jetstream, replicas).await?))
             }
             None => None,
         };
@@ -277,7 +283,7 @@ impl Kept {
             inventory: Inventory::open(&jetstream, replicas).await?,
             clusters: Clusters::open(&jetstream, replicas).await?,
             sessions: Sessions::open(&jetstream, replicas).await?,
-            enrolment,
+            issuer,
         })
     }
 }

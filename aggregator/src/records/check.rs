@@ -1,8 +1,8 @@
 //! What each bucket holds. The readers of a bucket parse by the same functions.
 
-use crate::enrolment::{self, Invitation};
-use crate::inventory::Manifest;
-use crate::journal::Operation;
+use enrolment::{self, Invitation};
+use fleet::inventory::Manifest;
+use fleet::journal::Operation;
 use identity::sessions::Session;
 use labels::Labels;
 use storage::{Record, RecordError, parse_value};

@@ -11,7 +11,7 @@ use tracing::debug;
 
 use super::UnreadableRecords;
 use super::check::check;
-use crate::inventory::Manifest;
+use fleet::inventory::Manifest;
 use storage::{Record, RecordError, Replay, ReplayError, is_marker};
 
 /// What the audit's streams are called where buckets are.

@@ -9,11 +9,11 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
 use crate::caller::Caller;
-use crate::enrolment::{Agent, Given, ImageName};
 use crate::extract;
 use crate::openapi::OwnProblem;
 use crate::problem_response::ProblemResponse;
 use diagnostics::{Problem, ProblemCode};
+use enrolment::{Agent, Given, ImageName};
 use labels::Labels;
 
 /// Which cluster.
@@ -99,7 +99,7 @@ pub async fn enroll_cluster(
         app.links.carry_secrets()?;
     }
     let agent = agent(&app, body.nats_url, body.image)?;
-    let enrolled = app.fleet.enroll(
+    let enrolled = app.enrolment.enroll(
         &caller.principal,
         &caller.source,
         &cluster,
@@ -135,7 +135,7 @@ pub async fn revoke_cluster(
     let key = key.as_deref().map(str::parse::<UserKey>).transpose();
     let key = key.map_err(|error| invalid("key", &error))?;
     let revoked = app
-        .fleet
+        .enrolment
         .revoke(&caller.principal, &caller.source, &cluster, key);
     let (operation_id, revoked) = revoked.await?;
     Ok(Json(RevokedCluster {

@@ -7,8 +7,8 @@ use utoipa::IntoParams;
 
 use crate::app::App;
 use crate::caller::Caller;
-use crate::fleet::{FleetGroups, FleetPage};
 use crate::problem_response::ProblemResponse;
+use fleet::{FleetGroups, FleetPage};
 
 pub(super) mod query;
 

@@ -11,10 +11,10 @@ use super::enrolment::invalid;
 use super::join::still_may;
 use crate::app::App;
 use crate::caller::Caller;
-use crate::enrolment::{Found, INVITATION_LASTS};
 use crate::extract;
 use crate::openapi::OwnProblem;
 use crate::problem_response::ProblemResponse;
+use enrolment::{Found, INVITATION_LASTS};
 use identity::sessions::SessionKey;
 use labels::Labels;
 
@@ -83,7 +83,7 @@ pub async fn list_invitations(
     State(app): State<App>,
     caller: Caller,
 ) -> Result<Json<InvitationList>, ProblemResponse> {
-    let mut found = app.fleet.invitations(&caller.principal).await?;
+    let mut found = app.enrolment.invitations(&caller.principal).await?;
     found.retain(|found| still_may(&app, &found.invitation).is_ok());
     Ok(Json(InvitationList {
         items: found.into_iter().map(PendingInvitation::from).collect(),
@@ -103,7 +103,7 @@ pub async fn withdraw_invitation(
     let id = invitation_id.parse::<SessionKey>();
     let id = id.map_err(|error| invalid("invitation_id", &error))?;
     let (operation_id, cluster) = app
-        .fleet
+        .enrolment
         .withdraw(&caller.principal, &caller.source, &id)
         .await?;
     Ok(Json(WithdrawnInvitation {

@@ -15,13 +15,13 @@ use super::enrolment::{ClusterPath, agent};
 use crate::app::App;
 use crate::caller::{Caller, Source};
 use crate::client_address::ClientAddress;
-use crate::enrolment::{EnrolmentError, Given, INVITATION_LASTS, ImageName, Invitation};
 use crate::extract;
-use crate::fleet::may_label;
 use crate::openapi::OwnProblem;
 use crate::problem_response::ProblemResponse;
 use crate::sign_in::too_often;
 use diagnostics::{Problem, ProblemCode};
+use enrolment::{EnrolmentError, Given, INVITATION_LASTS, ImageName, Invitation};
+use fleet::may_label;
 use identity::Grants;
 use identity::sessions::Token;
 use labels::Labels;
@@ -93,7 +93,7 @@ pub async fn invite_cluster(
         generation: 0,
     };
     let invited = app
-        .fleet
+        .enrolment
         .invite(&caller.principal, &caller.source, invitation);
     let (operation_id, token) = invited.await?;
     let url = public_url.of_path(&format!("{PREFIX}{}", token.expose()));
@@ -122,7 +122,7 @@ pub async fn join_cluster(
     let sources = attempts.link(address);
     attempts.take(&sources, Instant::now()).map_err(too_often)?;
     let found = match Token::parse(&token) {
-        Some(token) => app.fleet.invitation(&token.key()).await,
+        Some(token) => app.enrolment.invitation(&token.key()).await,
         None => Err(EnrolmentError::InvitationUnknown.into()),
     };
     if !matches!(&found, Err(problem) if problem.code == ProblemCode::InvitationUnknown) {
@@ -130,7 +130,7 @@ pub async fn join_cluster(
     }
     let found = found?;
     still_may(&app, &found.invitation)?;
-    let joined = app.fleet.join(found, &source);
+    let joined = app.enrolment.join(found, &source);
     let (Invitation { cluster, agent, .. }, enrolled) = joined.await?;
     let Given::Credentials(credentials) = &enrolled.given else {
         return Err(Problem::new(ProblemCode::Internal, "no credential was made").into());

@@ -9,8 +9,8 @@ use super::workload_body::WorkloadBody;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::extract;
-use crate::fleet::Done;
 use crate::problem_response::ProblemResponse;
+use fleet::Done;
 
 /// Restart a deployment
 ///

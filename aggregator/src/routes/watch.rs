@@ -12,8 +12,8 @@ use crate::caller::Caller;
 use crate::event_stream;
 use crate::openapi::OwnProblem;
 use crate::problem_response::ProblemResponse;
-use crate::watch::{SelectedClusters, View};
 use diagnostics::Problem;
+use fleet::watch::{SelectedClusters, View};
 use identity::Principal;
 use limits::Stream;
 

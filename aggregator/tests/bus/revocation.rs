@@ -1,18 +1,18 @@
 use std::time::{Duration, Instant};
 
-use aggregator::enrolment::{Enrolled, Enrolment, EnrolmentError, Gate, Given, LetIn};
 use async_nats::connection::State;
 use async_nats::{ConnectErrorKind, ConnectOptions, jetstream};
 use bus_keys::{CredentialRequest, Credentials, Key, Kind, UserKey, private_file, user_of};
 use bus_link::Servers;
 use bus_schema::ClusterName;
+use enrolment::{CredentialIssuer, Enrolled, EnrolmentError, Gate, Given, LetIn};
 use storage::bus::Bus;
 use xtask::condition;
 use xtask::nats_server::NatsServer;
 
 use crate::party::{PATIENCE, Party, server};
 
-pub async fn enrolment(server: &NatsServer) -> Enrolment {
+pub async fn enrolment(server: &NatsServer) -> CredentialIssuer {
     let (keys, servers) = (server.keys(), Servers::new(&server.url(), None));
     let servers = servers.expect("an address");
     let gate = Gate::open(&servers, &keys.aggregator_dir(), None)
@@ -26,7 +26,9 @@ pub async fn enrolment(server: &NatsServer) -> Enrolment {
     up.expect("they stand");
     let jetstream = jetstream::new(bus.client().clone());
     condition::met("the bucket", PATIENCE, async || {
-        Ok(Enrolment::open(gate.clone(), &jetstream, 1).await.ok())
+        Ok(CredentialIssuer::open(gate.clone(), &jetstream, 1)
+            .await
+            .ok())
     })
     .await
     .expect("it opens")
@@ -44,7 +46,7 @@ fn text(enrolled: &Enrolled) -> &str {
 }
 
 async fn revoke(
-    enrolment: &Enrolment,
+    enrolment: &CredentialIssuer,
     cluster: &ClusterName,
     key: Option<&UserKey>,
 ) -> Result<Vec<UserKey>, EnrolmentError> {

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use aggregator::inventory::{Generation, Inventory};
 use axum::http::{Method, StatusCode};
 use bus_schema::ClusterName;
+use fleet::inventory::{Generation, Inventory};
 use serde_json::{Value, json};
 
 use crate::fleet::pages::{change, pages};
@@ -267,7 +267,7 @@ pub async fn bucket(stack: &Stack) -> async_nats::jetstream::kv::Store {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_deployments_are_kept_also_with_images_that_no_two_share() {
-    use aggregator::inventory::List;
+    use fleet::inventory::List;
     use registry::ListSource;
     let stack = Stack::start(0).await;
     let jetstream = async_nats::jetstream::new(stack.admin().await);
@@ -322,7 +322,7 @@ async fn of_two_replicas_one_reads_a_cluster_that_is_due() {
         cluster_uid: "uid".to_owned(),
         changes: None,
     };
-    let due = |seen: Option<&aggregator::inventory::Seen>| {
+    let due = |seen: Option<&fleet::inventory::Seen>| {
         seen.is_none_or(|seen| {
             seen.is_due(&source, Duration::from_secs(60), std::time::Instant::now())
         })
@@ -339,7 +339,7 @@ async fn of_two_replicas_one_reads_a_cluster_that_is_due() {
             .is_some_and(|seen| seen.manifest.claim.is_some())
     }));
     assert!(other.claim(&cluster, due).await.unwrap().is_none());
-    let mut list = aggregator::inventory::List::begun(jiff::Timestamp::now());
+    let mut list = fleet::inventory::List::begun(jiff::Timestamp::now());
     list.add(r#"{"items":[]}"#.into(), jiff::Timestamp::now())
         .unwrap();
     one.keep(claim, list, source.clone()).await.unwrap();

@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use xtask::proxy::TcpProxy;
 
-use aggregator::journal::Operation;
 use audit::{AuditError, Entry, Outcome};
+use fleet::journal::Operation;
 
 use crate::faults::restarted_at;
 use crate::impostor::Impostor;

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use aggregator::app::App;
 use aggregator::args::{AgentCredentials, LogFormat, Serve};
-use aggregator::enrolment::AGENT_CREDENTIAL_LIFETIME;
 use aggregator::{listener, routes, run};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{Method, Request, Response, StatusCode};
+use enrolment::AGENT_CREDENTIAL_LIFETIME;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use aggregator::app::App;
 use aggregator::args::{AgentCredentials, LogFormat, Serve};
-use aggregator::enrolment::AGENT_CREDENTIAL_LIFETIME;
 use aggregator::{listener, routes, run};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use axum::response::Response;
+use enrolment::AGENT_CREDENTIAL_LIFETIME;
 use http_body_util::BodyExt as _;
 use identity::password::{self, Password};
 use serde_json::{Value, json};

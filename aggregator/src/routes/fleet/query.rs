@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bus_schema::{DEFAULT_LIMIT, HealthFilter, MAX_LIMIT, Pattern, Selector, Sort, SortBy};
 
-use crate::fleet::FleetQuery;
 use diagnostics::{Problem, ProblemCode};
+use fleet::FleetQuery;
 
 /// How long clusters are waited for when nobody says.
 const WITHIN: Duration = Duration::from_secs(2);

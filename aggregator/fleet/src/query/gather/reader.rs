@@ -12,7 +12,7 @@ use super::super::names::Names;
 use super::super::page::AnswerState::{Misbehaving, Refused, TimedOut};
 use super::super::page::{AnswerState, ClusterAnswer};
 use super::super::totals::{Counted, Images};
-use crate::fleet::Fleet;
+use crate::Fleet;
 use diagnostics::{Problem, ProblemCode};
 use identity::Grants;
 use storage::bus::fault_in;

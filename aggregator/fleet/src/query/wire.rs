@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use bus_schema::{ClusterName, FleetQueryRequest, Pattern, Scope};
 
-use crate::fleet::json;
+use crate::json;
 use diagnostics::{Problem, ProblemCode};
 
 /// Agents take no longer questions.

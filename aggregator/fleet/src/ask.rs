@@ -84,13 +84,7 @@ impl Fleet {
                 format!("there is no namespace \"{namespace}\" in {cluster} that you may see"),
             ));
         }
-        Err(Problem::new(
-            ProblemCode::Forbidden,
-            format!(
-                "your grants on {cluster} lack the right \"{}\"; GET /me lists them",
-                right_name(R::RIGHT)
-            ),
-        ))
+        Err(lacks_right(cluster, R::RIGHT))
     }
 
     /// An older agent is not asked for what it does not answer: nobody would listen, as if it were offline.
@@ -165,6 +159,16 @@ fn read_reply<T: DeserializeOwned>(payload: &[u8]) -> Result<T, SendError> {
 pub fn unwritable(error: serde_json::Error) -> Problem {
     tracing::error!(%error, "a request cannot be written as JSON");
     Problem::new(ProblemCode::Internal, "the request cannot be written")
+}
+
+/// What a principal is answered who lacks a right.
+#[must_use]
+pub fn lacks_right(cluster: &ClusterName, right: Right) -> Problem {
+    let detail = format!(
+        "your grants on {cluster} lack the right \"{}\"; GET /me lists them",
+        right_name(right)
+    );
+    Problem::new(ProblemCode::Forbidden, detail)
 }
 
 pub fn right_name(right: Right) -> String {

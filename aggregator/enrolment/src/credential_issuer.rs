@@ -1,6 +1,4 @@
-//! Who is let onto the bus: a credential for each cluster's agents, and locking one out. Which credentials there are stands in the
-//! bucket `credentials`; what the nats-server enforces stands in the token of the fleet's account. The bucket is written first, so
-//! that whoever comes next carries out what another one began.
+//! Makes and revokes the credentials of clusters' agents.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,48 +11,20 @@ use tokio::sync::Notify;
 
 use storage::StoreError;
 
-mod error;
-mod gate;
-mod invitation;
-mod issued;
-mod manifest;
-mod reconcile;
-mod renewal;
-mod revocation;
-mod system;
-
-pub use error::EnrolmentError;
-pub use gate::{AccountUsage, Gate};
-pub use invitation::{Found, INVITATION_LASTS, Invitation, Invitations};
-pub(crate) use issued::{check as check_credentials, emptied as emptied_credentials};
-pub use manifest::{Agent, ImageName, ImageNameError, agent_ca};
-pub use reconcile::reconcile_account;
-pub use system::{System, read_connection_event};
-
-use issued::Issued;
-use revocation::is_over;
-
-/// Two, so that a new credential can be put in place before the old one is revoked.
-pub const CREDENTIALS_PER_CLUSTER: usize = 2;
-
-/// How long a bucket or the system account may take to answer. Each writes to the disk before it does, which takes seconds where
-/// others write as well, and nobody is let in or revoked so often that more would wait meanwhile.
-const WITHIN: Duration = Duration::from_secs(10);
-
-/// How long an agent's credential is good for, unless it is renewed.
-pub const AGENT_CREDENTIAL_LIFETIME: Duration = Duration::from_hours(24 * 90);
-
-/// The longest that can be set.
-pub const AGENT_CREDENTIAL_LIFETIME_MAX: Duration = Duration::from_hours(24 * 400);
+use super::issued::Issued;
+use super::{
+    AGENT_CREDENTIAL_LIFETIME, EnrolmentError, Found, Gate, INVITATION_LASTS, Invitation,
+    Invitations,
+};
 
 /// Lets clusters in and locks credentials out.
 #[derive(Debug, Clone)]
-pub struct Enrolment {
-    gate: Gate,
-    issued: Issued,
-    lifetime: Duration,
+pub struct CredentialIssuer {
+    pub(super) gate: Gate,
+    pub(super) issued: Issued,
+    pub(super) lifetime: Duration,
     /// A revocation was recorded: the account is to be looked at again.
-    recorded: Arc<Notify>,
+    pub(super) recorded: Arc<Notify>,
 }
 
 /// What a cluster can join with.
@@ -84,7 +54,7 @@ pub enum Given {
     Token(Token),
 }
 
-impl Enrolment {
+impl CredentialIssuer {
     /// Opens the bucket, makes it if there is none. What another one began is for [`reconcile_account`].
     ///
     /// # Errors

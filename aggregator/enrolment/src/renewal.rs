@@ -4,9 +4,9 @@ use bus_keys::{Token, UserKey};
 use bus_schema::ClusterName;
 use jiff::Timestamp;
 
-use super::{Enrolment, EnrolmentError};
+use super::{CredentialIssuer, EnrolmentError};
 
-impl Enrolment {
+impl CredentialIssuer {
     /// A new token for a credential of this cluster. Who asks need not be its holder: without the private key the token is of no use.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use bus_schema::ClusterName;
 use jiff::Timestamp;
 
 use super::gate::Published;
-use super::{AccountUsage, Enrolment, EnrolmentError};
+use super::{AccountUsage, CredentialIssuer, EnrolmentError};
 
 /// Another replica may change the account's token at the same moment; more than this is no coincidence.
 const PUBLISH_TRIES: usize = 10;
@@ -28,7 +28,7 @@ pub(super) fn is_over(until: Timestamp, now: Timestamp) -> bool {
     until.as_second() <= now.as_second()
 }
 
-impl Enrolment {
+impl CredentialIssuer {
     /// Revokes one credential, whoever holds it: an agent, a person, an aggregator. `expires_at` is its end, where it is known that it has
     /// one: it needs not to be revoked any longer than that.
     ///

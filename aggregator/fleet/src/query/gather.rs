@@ -19,8 +19,8 @@ use super::names::{self, GroupCursor, Names};
 use super::page::AnswerState::{Answered, Misbehaving, Offline, TimedOut};
 use super::page::{AnswerCounts, AnswerState, Away, FleetGroups, FleetPage};
 use super::totals::{Counted, Images};
-use crate::fleet::Fleet;
-use crate::fleet::answers::Question;
+use crate::Fleet;
+use crate::answers::Question;
 use identity::Grants;
 use registry::{Moment, Presence};
 

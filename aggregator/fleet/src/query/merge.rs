@@ -4,7 +4,7 @@
 use bus_schema::{ClusterName, Namespace, Place, PlaceRef, Sort, WorkloadName};
 use bytes::Bytes;
 
-use crate::fleet_deployment::FleetDeployment;
+use crate::FleetDeployment;
 
 /// What a cluster has for a page.
 #[derive(Debug)]

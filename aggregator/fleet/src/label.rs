@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus_schema::{ClusterName, OperationId, Right};
-use tokio::sync::watch;
+use tokio::sync::watch::Receiver;
 use tracing::warn;
 
 use super::Fleet;
@@ -49,7 +49,7 @@ pub async fn follow_labels(fleet: Arc<Fleet>) {
 impl Fleet {
     /// The labels of all clusters, and a notice whenever one changes.
     #[must_use]
-    pub fn labels(&self) -> watch::Receiver<Arc<FleetLabels>> {
+    pub fn labels(&self) -> Receiver<Arc<FleetLabels>> {
         self.labels.subscribe()
     }
 
@@ -107,7 +107,10 @@ impl Fleet {
     }
 
     /// Those that a cluster gets with a credential: after it was made, and before anybody has it who could join with it.
-    pub(super) async fn put_first_labels(
+    ///
+    /// # Errors
+    /// When there would be too many, or the bucket does not answer.
+    pub async fn put_first_labels(
         &self,
         cluster: &ClusterName,
         labels: Labels,
@@ -137,7 +140,10 @@ pub fn may_label(grants: &Grants) -> bool {
 }
 
 /// Whether a cluster may be given these labels with its credential.
-pub(super) fn may_set(principal: &Principal, labels: &Labels) -> Result<(), Problem> {
+///
+/// # Errors
+/// [`ProblemCode::Forbidden`] when the principal may not.
+pub fn may_set_labels(principal: &Principal, labels: &Labels) -> Result<(), Problem> {
     match labels.is_empty() || may_label(&principal.grants) {
         true => Ok(()),
         false => Err(forbidden()),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::fleet_deployment::FleetDeployment;
+use crate::FleetDeployment;
 use diagnostics::ProblemCode;
 
 /// Deployments of many clusters, and which clusters this is about.

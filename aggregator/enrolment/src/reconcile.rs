@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::{AccountUsage, Enrolment, EnrolmentError};
+use super::{AccountUsage, CredentialIssuer, EnrolmentError};
 use diagnostics::Metrics;
 use diagnostics::{AggregatorConditionType, Conditions};
 
@@ -17,10 +17,10 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 const TRY_AGAIN_AT_MOST_AFTER: Duration = Duration::from_secs(15);
 
 /// Carries out what is recorded, without end.
-pub async fn reconcile_account(enrolment: Enrolment, conditions: Conditions, metrics: Metrics) {
+pub async fn reconcile_account(issuer: CredentialIssuer, conditions: Conditions, metrics: Metrics) {
     let mut failures: u32 = 0;
     loop {
-        let reconciled = enrolment.enforce_revocations().await;
+        let reconciled = issuer.enforce_revocations().await;
         let wait = match &reconciled {
             Ok(usage) => {
                 metrics.set_account_usage(usage.revocations, usage.bytes, usage.limit);
@@ -41,7 +41,7 @@ pub async fn reconcile_account(enrolment: Enrolment, conditions: Conditions, met
         };
         show(&reconciled, failures, &conditions);
         // A revocation that was recorded meanwhile is looked at now.
-        drop(timeout(wait, enrolment.recorded.notified()).await);
+        drop(timeout(wait, issuer.recorded.notified()).await);
     }
 }
 

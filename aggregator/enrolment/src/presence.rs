@@ -8,8 +8,8 @@ use futures::StreamExt as _;
 use futures::stream::select;
 use tracing::{info, warn};
 
-use super::Fleet;
-use crate::enrolment::{Gate, read_connection_event};
+use super::{Gate, read_connection_event};
+use fleet::Fleet;
 
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -24,12 +24,7 @@ pub async fn watch_presence(fleet: Arc<Fleet>, gate: Gate) {
                 let Some(event) = read_connection_event(&message, gate.identity()) else {
                     continue;
                 };
-                let gone = fleet.change(&event.cluster, |registry, _| {
-                    if connects {
-                        registry.connected(&event);
-                    }
-                    !connects && registry.disconnected(&event)
-                });
+                let gone = fleet.take_connection_event(connects, &event);
                 if gone {
                     info!(cluster = %event.cluster, instance = %event.instance, "an agent has disconnected");
                 }

@@ -5,6 +5,7 @@ use bus_schema::ClusterName;
 
 use super::AccountUsage;
 use crate::signer::SignError;
+use diagnostics::{Problem, ProblemCode};
 use labels::LabelError;
 use storage::bus::BusError;
 use storage::{BucketError, RecordError};
@@ -95,4 +96,46 @@ pub enum EnrolmentError {
     /// Others change the account's token all the time.
     #[error("others change the account's token at the same time")]
     Contended,
+}
+
+impl From<EnrolmentError> for Problem {
+    fn from(error: EnrolmentError) -> Self {
+        let error = match error {
+            EnrolmentError::NotLabelled(error) => return error.into(),
+            error => error,
+        };
+        let code = match &error {
+            EnrolmentError::TooManyCredentials { .. } => ProblemCode::CredentialsExhausted,
+            EnrolmentError::KeyLockedOut
+            | EnrolmentError::NotProven(_)
+            | EnrolmentError::KeyOfAnotherCluster { .. } => ProblemCode::InvalidValue,
+            EnrolmentError::CredentialUnknown { .. } => ProblemCode::CredentialUnknown,
+            EnrolmentError::InvitationUnknown => ProblemCode::InvitationUnknown,
+            EnrolmentError::CredentialUnrecorded { .. }
+            | EnrolmentError::RecordUnreadable { .. } => ProblemCode::CredentialUnrecorded,
+            EnrolmentError::RevocationsFull(_) | EnrolmentError::RevocationNotRecorded(_) => {
+                ProblemCode::RevocationsFull
+            }
+            EnrolmentError::Bucket(_)
+            | EnrolmentError::SystemUnavailable(_)
+            | EnrolmentError::Contended => ProblemCode::BusUnavailable,
+            EnrolmentError::NotSigned(SignError::Unavailable(_)) => ProblemCode::SignerUnavailable,
+            EnrolmentError::Refused(_)
+            | EnrolmentError::OtherAccount(_)
+            | EnrolmentError::NotLabelled(_)
+            | EnrolmentError::NotRandom(_)
+            | EnrolmentError::NotSigned(_) => ProblemCode::Internal,
+        };
+        if matches!(
+            code,
+            ProblemCode::BusUnavailable | ProblemCode::SignerUnavailable | ProblemCode::Internal
+        ) {
+            tracing::warn!(error = &error as &dyn std::error::Error, "enrolment");
+        }
+        let problem = Self::new(code, error.to_string());
+        match code {
+            ProblemCode::InvalidValue => problem.field("credential_request"),
+            _ => problem,
+        }
+    }
 }

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 
 use super::memory_budget::MemoryPermit;
 use super::merge::{Item, Part, Shown};
-use crate::fleet::Fleet;
-use crate::fleet_deployment::FleetDeployment;
+use crate::Fleet;
+use crate::FleetDeployment;
 use crate::inventory::Kept;
 
 /// What was last known of a cluster.

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::merge::{Item, Part, Shown};
-use crate::fleet::text::Text;
+use crate::text::Text;
 use identity::Grants;
 
 /// What the totals and the frame of an answer may take beside its items.

@@ -4,39 +4,39 @@ use std::sync::Arc;
 
 use bus_schema::{ClusterName, OperationId, Right};
 
-use super::Fleet;
-use super::label::may_set;
-use crate::enrolment::{Enrolled, EnrolmentError, Found, Invitation};
+use super::{Enrolled, Enrolment, EnrolmentError, Found, Invitation};
 use audit::RequestSource;
 use audit::Target;
 use diagnostics::Problem;
+use fleet::may_set_labels;
 use identity::Principal;
 use identity::sessions::{SessionKey, Token};
 
-impl Fleet {
+impl Enrolment {
     /// Makes a link with which a cluster joins, once. The generation of the cluster is filled in.
     ///
     /// # Errors
     /// When the principal may not, or audit or bus are away.
     pub async fn invite(
-        self: &Arc<Self>,
+        &self,
         principal: &Principal,
         source: &RequestSource,
         mut invitation: Invitation,
     ) -> Result<(OperationId, Token), Problem> {
-        may_set(principal, &invitation.labels)?;
-        let doorkeeper = self.doorkeeper(principal, &invitation.cluster)?;
-        let entry = self.entry(
+        may_set_labels(principal, &invitation.labels)?;
+        let issuing = self.authorise(principal, &invitation.cluster)?;
+        let entry = self.fleet.entry(
             &principal.user,
             source,
             "invite",
             Target::cluster(&invitation.cluster),
         );
-        self.record(entry, async move {
-            invitation.generation = doorkeeper.enrolment.invite(&invitation.cluster).await?;
-            doorkeeper.invitations.make(&invitation).await
-        })
-        .await
+        self.fleet
+            .record(entry, async move {
+                invitation.generation = issuing.issuer.invite(&invitation.cluster).await?;
+                issuing.invitations.make(&invitation).await
+            })
+            .await
     }
 
     /// The invitation of this id.
@@ -44,7 +44,7 @@ impl Fleet {
     /// # Errors
     /// When it is good for nothing any more, or the bus is away.
     pub async fn invitation(&self, id: &SessionKey) -> Result<Found, Problem> {
-        let found = self.any_doorkeeper()?.invitations.find(id).await?;
+        let found = self.issuing()?.invitations.find(id).await?;
         found.ok_or_else(|| EnrolmentError::InvitationUnknown.into())
     }
 
@@ -53,16 +53,12 @@ impl Fleet {
     /// # Errors
     /// When the bus is away.
     pub async fn invitations(&self, principal: &Principal) -> Result<Vec<Found>, Problem> {
-        let doorkeeper = self.any_doorkeeper()?;
-        let mut found = doorkeeper.invitations.list().await?;
+        let issuing = self.issuing()?;
+        let mut found = issuing.invitations.list().await?;
         found.retain(|found| may_enroll(principal, &found.invitation));
         let mut still_good = Vec::with_capacity(found.len());
         for found in found {
-            if doorkeeper
-                .enrolment
-                .still_invites(&found.invitation)
-                .await?
-            {
+            if issuing.issuer.still_invites(&found.invitation).await? {
                 still_good.push(found);
             }
         }
@@ -74,7 +70,7 @@ impl Fleet {
     /// # Errors
     /// When the principal may not enroll its cluster, it was used meanwhile, or audit or bus are away.
     pub async fn withdraw(
-        self: &Arc<Self>,
+        &self,
         principal: &Principal,
         source: &RequestSource,
         id: &SessionKey,
@@ -84,18 +80,17 @@ impl Fleet {
             return Err(EnrolmentError::InvitationUnknown.into());
         }
         let cluster = found.invitation.cluster.clone();
-        let doorkeeper = self.doorkeeper(principal, &cluster)?;
-        let mut entry = self.entry(
+        let issuing = self.authorise(principal, &cluster)?;
+        let mut entry = self.fleet.entry(
             &principal.user,
             source,
             "withdraw",
             Target::cluster(&cluster),
         );
         entry.detail = Some(format!("an invitation by {}", found.invitation.by));
-        let withdrawn = self.record(
-            entry,
-            async move { doorkeeper.invitations.take(found).await },
-        );
+        let withdrawn = self
+            .fleet
+            .record(entry, async move { issuing.invitations.take(found).await });
         withdrawn
             .await
             .map(|(operation_id, _)| (operation_id, cluster))
@@ -106,19 +101,21 @@ impl Fleet {
     /// # Errors
     /// When another one was faster, the cluster has two credentials already, or audit or bus are away.
     pub async fn join(
-        self: &Arc<Self>,
+        &self,
         found: Found,
         source: &RequestSource,
     ) -> Result<(Invitation, Enrolled), Problem> {
-        let doorkeeper = self.any_doorkeeper()?;
+        let issuing = self.issuing()?;
         let Invitation { cluster, by, .. } = &found.invitation;
-        let mut entry = self.entry(by, source, "enroll", Target::cluster(cluster));
+        let mut entry = self
+            .fleet
+            .entry(by, source, "enroll", Target::cluster(cluster));
         entry.detail = Some("by a link".to_owned());
-        let fleet = Arc::clone(self);
-        let joined = self.record(entry, async move {
-            let (enrolment, invitations) = (&doorkeeper.enrolment, &doorkeeper.invitations);
+        let fleet = Arc::clone(&self.fleet);
+        let joined = self.fleet.record(entry, async move {
+            let (issuer, invitations) = (&issuing.issuer, &issuing.invitations);
             let invitation = found.invitation.clone();
-            let enrolled = enrolment.enroll_invited(found, invitations).await?;
+            let enrolled = issuer.enroll_invited(found, invitations).await?;
             let (cluster, labels) = (&invitation.cluster, invitation.labels.clone());
             fleet.put_first_labels(cluster, labels).await?;
             Ok::<_, EnrolmentError>((invitation, enrolled))

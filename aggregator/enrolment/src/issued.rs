@@ -11,9 +11,8 @@ use bus_schema::ClusterName;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    AccountUsage, CREDENTIALS_PER_CLUSTER, EnrolmentError, Invitation, LetIn, WITHIN, is_over,
-};
+use super::revocation::is_over;
+use super::{AccountUsage, CREDENTIALS_PER_CLUSTER, EnrolmentError, Invitation, LetIn, WITHIN};
 use storage::{Bucket, Entry, Record, RecordError, RecordKey, StoreError, shown};
 
 mod ends;

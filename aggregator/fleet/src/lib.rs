@@ -7,19 +7,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bus_schema::ClusterName;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::sync::watch::Sender;
 
-use crate::enrolment::{Enrolment, Invitations};
-use crate::inventory::Inventory;
-use crate::journal::Journal;
-use crate::watch::{Event, Hub, Reader, View};
 use diagnostics::Metrics;
 use diagnostics::{Problem, ProblemCode};
 use identity::Principal;
+use inventory::Inventory;
+use journal::Journal;
 use labels::FleetLabels;
 use limits::Attempts;
-use registry::{ClusterView, Moment, Presence, Registry};
+use registry::{ClusterView, Moment, Registry};
 use storage::bus::Bus;
+use watch::{Event, Hub, Reader, View};
 
 mod agent_messages;
 mod answers;
@@ -27,10 +26,11 @@ mod ask;
 mod bus_liveness;
 mod change_limit;
 mod changes;
-mod enroll;
 mod exclusions;
+mod fleet_deployment;
 mod follow;
-mod invite;
+pub mod inventory;
+pub mod journal;
 mod keep;
 mod label;
 mod listen;
@@ -38,28 +38,30 @@ mod mutate;
 mod presence;
 mod query;
 mod rate_limit;
+mod record;
 mod relay;
-mod renew;
+mod renewals;
 mod text;
+pub mod watch;
 
+pub use agent_messages::AgentMessages;
 pub use answers::hear_answers;
+pub use ask::lacks_right;
 pub use bus_liveness::watch_link;
 pub use changes::{hear_changes, watch_time};
+pub use fleet_deployment::FleetDeployment;
 pub use follow::FollowedLog;
 pub use keep::keep_inventory;
-pub use label::{follow_labels, may_label};
+pub use label::{follow_labels, may_label, may_set_labels};
 pub use listen::{Clusters, follow_forgotten, listen};
 pub use mutate::Done;
-pub use presence::watch_presence;
 pub use query::{
     AnswerCounts, AnswerState, ClusterAnswer, DeploymentGroup, DeploymentVersion, FleetGroups,
     FleetImage, FleetPage, FleetQuery, FleetTotals,
 };
 pub use relay::Relayed;
-pub use renew::renew_credentials;
 
 use answers::Answers;
-use enroll::Doorkeeper;
 
 /// The clusters, and the one way to reach them.
 #[derive(Debug)]
@@ -73,7 +75,7 @@ pub struct Fleet {
     inventory: Inventory,
     clusters: Clusters,
     /// The same as in the registry, for those who must not wait for it.
-    labels: watch::Sender<Arc<FleetLabels>>,
+    labels: Sender<Arc<FleetLabels>>,
     metrics: Metrics,
     registry: RwLock<Registry>,
     /// How much each user has changed.
@@ -82,8 +84,6 @@ pub struct Fleet {
     answer_memory: query::MemoryBudget,
     /// Whoever changes the registry tells it what is new.
     watch: Arc<Hub>,
-    /// None where clusters can neither be let in nor revoked.
-    doorkeeper: Option<Doorkeeper>,
 }
 
 impl Fleet {
@@ -103,25 +103,14 @@ impl Fleet {
             journal,
             inventory,
             clusters,
-            labels: watch::Sender::default(),
+            labels: Sender::default(),
             metrics,
             registry: RwLock::default(),
             changes: Attempts::default(),
             answers: Answers::new(),
             answer_memory: query::MemoryBudget::of(query::ALL_ANSWERS_BYTES),
             watch: Arc::default(),
-            doorkeeper: None,
         }
-    }
-
-    /// The same, able to let clusters in and to lock them out.
-    #[must_use]
-    pub fn with_enrolment(self, enrolment: Enrolment, invitations: Invitations) -> Self {
-        let doorkeeper = Some(Doorkeeper {
-            enrolment,
-            invitations,
-        });
-        Self { doorkeeper, ..self }
     }
 
     /// The link to the agents.
@@ -147,22 +136,6 @@ impl Fleet {
         self.journal.finish().await;
     }
 
-    /// How many clusters there are of each presence.
-    #[must_use]
-    pub fn count_by_presence(&self) -> [(&'static str, i64); 3] {
-        let mut counts = [Presence::Online, Presence::Stale, Presence::Offline].map(|p| (p, 0));
-        let (registry, now) = (self.registry(), Moment::now());
-        for presence in registry
-            .names()
-            .filter_map(|name| registry.presence(name, now))
-        {
-            for (of, count) in &mut counts {
-                *count += i64::from(*of == presence);
-            }
-        }
-        counts.map(|(presence, count)| (presence.word(), count))
-    }
-
     /// Every cluster that the principal may see, by name.
     #[must_use]
     pub fn clusters(&self, principal: &Principal) -> Vec<ClusterView> {
@@ -185,7 +158,7 @@ impl Fleet {
     }
 
     /// Remembers, for people to see, that an agent of this cluster `what`.
-    fn misbehaves(
+    pub fn misbehaves(
         &self,
         cluster: &ClusterName,
         what: &str,

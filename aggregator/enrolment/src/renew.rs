@@ -2,26 +2,20 @@
 //! is a public key, and the token that it gets is of no use to anybody else.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::Message;
 use bus_keys::UserKey;
-use bus_schema::subject;
 use bus_schema::{ClusterName, CredentialRenewal, RenewCredential};
 use futures::StreamExt as _;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use super::agent_messages::{AgentMessages, Kind};
-use super::{Fleet, json, rate_limit};
-use crate::enrolment::{Enrolment, EnrolmentError};
+use super::{CredentialIssuer, Enrolment, EnrolmentError, Issuing};
+use fleet::Fleet;
 
-/// Of several replicas one answers.
-const QUEUE: &str = "aggregator";
-
-/// Clusters whose questions are worked on at the same time.
+/// Clusters whose requests are worked on at the same time.
 const AT_ONCE: usize = 16;
 
 /// A cluster gets its next answer after so long: one that asks without end gets one place of those, and no more.
@@ -32,26 +26,16 @@ const PAUSE: Duration = Duration::from_secs(1);
 struct Busy(Mutex<BTreeSet<ClusterName>>);
 
 /// Answers without end. Does nothing where this aggregator has no keys to sign with.
-pub async fn renew_credentials(fleet: Arc<Fleet>) {
-    let Ok(doorkeeper) = fleet.any_doorkeeper() else {
+pub async fn renew_credentials(enrolment: Enrolment) {
+    let Ok(Issuing { issuer, .. }) = enrolment.issuing() else {
         return;
     };
-    let (enrolment, busy) = (&doorkeeper.enrolment, &Busy::default());
+    let (fleet, issuer, busy) = (&enrolment.fleet, &issuer, &Busy::default());
     loop {
-        let kind = Kind {
-            bus: fleet.unasked.clone(),
-            name: "requests for renewal",
-            pattern: subject::RENEWALS.to_owned(),
-            queue: Some(QUEUE),
-            limit: rate_limit::RENEWALS,
-        };
-        if let Some(questions) = AgentMessages::open(&fleet, kind).await {
-            let fleet = &fleet;
-            let questions = questions.stream();
-            let answering = questions.for_each_concurrent(AT_ONCE, |(from, question)| async move {
-                fleet
-                    .answer_renewal(enrolment, busy, from.cluster(), &question)
-                    .await;
+        if let Some(requests) = fleet.renewal_requests().await {
+            let requests = requests.stream();
+            let answering = requests.for_each_concurrent(AT_ONCE, |(from, request)| async move {
+                answer(fleet, issuer, busy, from.cluster(), &request).await;
             });
             answering.await;
         }
@@ -60,41 +44,40 @@ pub async fn renew_credentials(fleet: Arc<Fleet>) {
     }
 }
 
-impl Fleet {
-    async fn answer_renewal(
-        &self,
-        enrolment: &Enrolment,
-        busy: &Busy,
-        cluster: &ClusterName,
-        question: &Message,
-    ) {
-        if !busy.begin(cluster) {
-            return;
-        }
-        match read(question) {
-            Ok(asked) => {
-                let renewal = renewal(enrolment, cluster, &asked).await;
-                let answer_to = subject::credential(cluster, &asked.instance);
-                self.bus.publish(answer_to, json(&renewal).into()).await;
-            }
-            Err(error) => {
-                let what = "asked for the renewal of what is no credential";
-                let error = error.as_ref().map(|error| error as _);
-                self.misbehaves(cluster, what, error);
-            }
-        }
-        sleep(PAUSE).await;
-        busy.end(cluster);
+async fn answer(
+    fleet: &Fleet,
+    issuer: &CredentialIssuer,
+    busy: &Busy,
+    cluster: &ClusterName,
+    request: &Message,
+) {
+    if !busy.begin(cluster) {
+        return;
     }
+    match read(request) {
+        Ok(asked) => {
+            let renewal = renewal(issuer, cluster, &asked).await;
+            fleet
+                .answer_renewal(cluster, &asked.instance, &renewal)
+                .await;
+        }
+        Err(error) => {
+            let what = "asked for the renewal of what is no credential";
+            let error = error.as_ref().map(|error| error as _);
+            fleet.misbehaves(cluster, what, error);
+        }
+    }
+    sleep(PAUSE).await;
+    busy.end(cluster);
 }
 
 async fn renewal(
-    enrolment: &Enrolment,
+    issuer: &CredentialIssuer,
     cluster: &ClusterName,
     asked: &RenewCredential,
 ) -> CredentialRenewal {
     let renewed = match asked.public_key.parse::<UserKey>() {
-        Ok(key) => enrolment.renew(cluster, &key).await,
+        Ok(key) => issuer.renew(cluster, &key).await,
         Err(_) => Err(EnrolmentError::CredentialUnknown {
             cluster: cluster.clone(),
         }),
@@ -116,11 +99,11 @@ async fn renewal(
 }
 
 /// An error without a cause is too large a message.
-fn read(question: &Message) -> Result<RenewCredential, Option<serde_json::Error>> {
-    if question.payload.len() > RenewCredential::MAX_BYTES {
+fn read(request: &Message) -> Result<RenewCredential, Option<serde_json::Error>> {
+    if request.payload.len() > RenewCredential::MAX_BYTES {
         return Err(None);
     }
-    serde_json::from_slice(&question.payload).map_err(Some)
+    serde_json::from_slice(&request.payload).map_err(Some)
 }
 
 impl Busy {

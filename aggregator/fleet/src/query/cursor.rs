@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::FleetQuery;
-use crate::fleet::json;
+use crate::json;
 use diagnostics::{Problem, ProblemCode};
 
 /// No cursor is as long.

@@ -7,7 +7,7 @@ use bus_schema::{ClusterName, GoneDeployment, Namespace, WorkloadName};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::fleet_deployment::FleetDeployment;
+use crate::FleetDeployment;
 use registry::{CHANGE_BYTES, ClusterView, News};
 
 /// What happened.

@@ -1,0 +1,83 @@
+//! Clusters that are let in, and those that are revoked and forgotten. Audited like any write.
+
+use std::sync::Arc;
+
+use bus_keys::{CredentialRequest, UserKey};
+use bus_schema::{ClusterName, OperationId};
+
+use super::{Enrolled, Enrolment, EnrolmentError, Issuing, LetIn};
+use audit::{RequestSource, Target};
+use diagnostics::Problem;
+use fleet::may_set_labels;
+use identity::Principal;
+use labels::Labels;
+use registry::Presence;
+
+impl Enrolment {
+    /// Makes a credential for a cluster's agents. The cluster need not be known yet.
+    ///
+    /// # Errors
+    /// When the principal may not, the cluster has two already, the request proves nothing, or audit or bus are away.
+    pub async fn enroll(
+        &self,
+        principal: &Principal,
+        source: &RequestSource,
+        cluster: &ClusterName,
+        request: Option<CredentialRequest>,
+        labels: Labels,
+    ) -> Result<(OperationId, Enrolled), Problem> {
+        may_set_labels(principal, &labels)?;
+        let Issuing { issuer, .. } = self.authorise(principal, cluster)?;
+        let (cluster, by) = (cluster.clone(), principal.user.to_string());
+        let fleet = Arc::clone(&self.fleet);
+        let entry = self
+            .fleet
+            .entry(&principal.user, source, "enroll", Target::cluster(&cluster));
+        self.fleet
+            .record(entry, async move {
+                let enrolled = issuer.enroll(&cluster, request.as_ref(), &by).await?;
+                fleet.put_first_labels(&cluster, labels).await?;
+                Ok::<_, EnrolmentError>(enrolled)
+            })
+            .await
+    }
+
+    /// Locks out one credential of a cluster; or all of them, and then the cluster is forgotten.
+    ///
+    /// # Errors
+    /// When the principal may not, the cluster has none such, or audit or bus are away.
+    pub async fn revoke(
+        &self,
+        principal: &Principal,
+        source: &RequestSource,
+        cluster: &ClusterName,
+        key: Option<UserKey>,
+    ) -> Result<(OperationId, Vec<UserKey>), Problem> {
+        let Issuing { issuer, .. } = self.authorise(principal, cluster)?;
+        let presence = self.fleet.presence(cluster);
+        let (fleet, cluster) = (Arc::clone(&self.fleet), cluster.clone());
+        let entry = self
+            .fleet
+            .entry(&principal.user, source, "revoke", Target::cluster(&cluster));
+        self.fleet
+            .record(entry, async move {
+                let forget = async |let_in: &LetIn| {
+                    let cluster = cluster.clone();
+                    match presence {
+                        Some(Presence::Offline) => {}
+                        _ if !let_in.keys.is_empty() => {}
+                        None if let_in.invited => {}
+                        None => return Err(EnrolmentError::CredentialUnknown { cluster }),
+                        // It would be forgotten for as long as it takes to its next heartbeat.
+                        Some(_) => return Err(EnrolmentError::CredentialUnrecorded { cluster }),
+                    }
+                    if key.is_none() {
+                        fleet.forget_for_good(&cluster).await?;
+                    }
+                    Ok(())
+                };
+                issuer.revoke(&cluster, key.as_ref(), forget).await
+            })
+            .await
+    }
+}
