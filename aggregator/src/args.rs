@@ -10,8 +10,8 @@ use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
 use jiff::SignedDuration;
 
-use crate::listener::PER_ADDRESS;
-use crate::public_url::PublicUrl;
+use aggregator_http::listener::PER_ADDRESS;
+use aggregator_http::public_url::PublicUrl;
 use enrolment::{AGENT_CREDENTIAL_LIFETIME_MAX, ImageName};
 use labels::parse_label;
 

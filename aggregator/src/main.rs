@@ -1,7 +1,8 @@
 //! The aggregator's program: parse, log, run, report.
 
 use aggregator::args::{AuditCommand, BusCommand, Cli, Command, LogFormat, UserCommand};
-use aggregator::{audit_admin, bus_admin, cluster_admin, healthcheck, routes, run};
+use aggregator::{audit_admin, bus_admin, cluster_admin, healthcheck, run};
+use aggregator_http::routes;
 use anyhow::Context as _;
 use clap::Parser;
 use identity::password;

@@ -27,7 +27,7 @@ pub use error::EnrolmentError;
 pub use gate::{AccountUsage, Gate};
 pub use invitation::{Found, INVITATION_LASTS, Invitation, Invitations};
 pub use issued::{check as check_credentials, emptied as emptied_credentials};
-pub use manifest::{Agent, ImageName, ImageNameError, agent_ca};
+pub use manifest::{Agent, ImageName, ImageNameError, agent_ca, check_addresses};
 pub use presence::watch_presence;
 pub use reconcile::reconcile_account;
 pub use renew::renew_credentials;

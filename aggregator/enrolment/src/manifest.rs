@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use async_nats::ServerAddr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bus_keys::Secret;
@@ -87,6 +88,15 @@ impl fmt::Display for ImageName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Whether this is the address of a nats-server, or several separated by commas.
+///
+/// # Errors
+/// When one cannot be read.
+pub fn check_addresses(text: &str) -> std::io::Result<()> {
+    let mut addresses = text.split(',');
+    addresses.try_for_each(|address| address.trim().parse::<ServerAddr>().map(drop))
 }
 
 /// The text of the CA that agents are to trust.

@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use aggregator::app::App;
 use aggregator::args::{AgentCredentials, LogFormat, Serve};
-use aggregator::{listener, routes, run};
+use aggregator::run;
+use aggregator_http::app::App;
+use aggregator_http::{listener, routes};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aggregator::caller::Caller;
+use aggregator_http::caller::Caller;
 use axum::extract::{ConnectInfo, FromRequestParts as _};
 use axum::http::StatusCode;
 use serde_json::{Value, json};

@@ -30,7 +30,7 @@ impl TrustedProxies {
     }
 
     /// Whether a proxy of ours has this address.
-    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
+    pub fn trusts(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.networks
             .iter()
@@ -38,7 +38,7 @@ impl TrustedProxies {
     }
 
     /// Whether this peer is to be named in the log: it says for whom it calls, is not believed, and has not been named before.
-    pub(crate) fn is_to_be_named(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+    pub fn is_to_be_named(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
         let peer = peer.to_canonical();
         if self.trusts(peer) || !headers.contains_key("x-forwarded-for") {
             return false;
@@ -48,7 +48,7 @@ impl TrustedProxies {
     }
 
     /// Each proxy appends whom it was called by, so the list is read from its end, for as long as the proxies are ours.
-    pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
         let lists = headers.get_all("x-forwarded-for").into_iter().rev();
         for list in lists {

@@ -7,7 +7,7 @@ use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::{OpenApi, RefOr};
 
 /// By method and path, such as `GET /clusters`. Of an event stream it is the data of one event.
-const EXAMPLES: &str = include_str!("../../openapi-examples.json");
+const EXAMPLES: &str = include_str!("../../../openapi-examples.json");
 
 /// Adds to each call the example of its success.
 pub fn add(document: &mut OpenApi) {

@@ -24,7 +24,7 @@ impl ConnectionCounts {
         self.refused.get_or_create(&RefusedLabel { reason }).inc();
     }
 
-    pub(crate) fn register(&self, registry: &mut Registry) {
+    pub fn register(&self, registry: &mut Registry) {
         let help = "Connections to the API that are open";
         registry.register("connections", help, self.open.clone());
         let help = "Connections that were closed, as the longest without a request, because another one came";

@@ -13,7 +13,7 @@ use crate::extract;
 use crate::openapi::OwnProblem;
 use crate::problem_response::ProblemResponse;
 use diagnostics::{Problem, ProblemCode};
-use enrolment::{Agent, Given, ImageName};
+use enrolment::{Agent, Given, ImageName, check_addresses};
 use labels::Labels;
 
 /// Which cluster.
@@ -153,22 +153,15 @@ pub(super) fn agent(
 ) -> Result<Agent, Problem> {
     let image = image.map(|image| image.parse::<ImageName>()).transpose();
     let image = image.map_err(|error| invalid("image", &error))?;
-    let nats_url = nats_url.map(address).transpose()?;
+    if let Some(url) = &nats_url {
+        check_addresses(url).map_err(|error| invalid("nats_url", &error))?;
+    }
     let usual = app.agents.clone();
     Ok(Agent {
         nats_url: nats_url.unwrap_or(usual.nats_url),
         nats_ca: usual.nats_ca,
         image: image.unwrap_or(usual.image),
     })
-}
-
-/// Several are separated by commas.
-fn address(url: String) -> Result<String, Problem> {
-    for part in url.split(',') {
-        let parsed = part.trim().parse::<async_nats::ServerAddr>();
-        parsed.map_err(|error| invalid("nats_url", &error))?;
-    }
-    Ok(url)
 }
 
 pub(super) fn invalid(field: &'static str, error: &dyn std::fmt::Display) -> Problem {

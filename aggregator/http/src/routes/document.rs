@@ -13,7 +13,7 @@ pub fn openapi_json() -> Result<String, serde_json::Error> {
 mod tests {
     #[test]
     fn the_committed_document_is_fresh() {
-        let committed = include_str!("../../openapi.json");
+        let committed = include_str!("../../../openapi.json");
         let now = super::openapi_json().unwrap();
         assert!(
             committed == now,

@@ -1,0 +1,20 @@
+//! Everything that is HTTP: the calls of the API and their document, who makes them, how problems are rendered, event streams, the
+//! listener, and the files of the web UI. Asks `fleet` and `enrolment`, and knows nothing of NATS.
+
+pub mod app;
+pub mod authentication;
+pub mod caller;
+mod client_address;
+mod device;
+mod event_stream;
+mod extract;
+pub mod listener;
+mod openapi;
+mod origin;
+mod problem_response;
+pub mod public_url;
+pub mod routes;
+pub mod session_cookie;
+mod sign_in;
+pub mod trusted_proxies;
+pub mod ui;
