@@ -106,7 +106,7 @@ test('all that match are selected by their number, and no more than 20 of them a
   await page.getByText('1 selected').waitFor();
   await page.getByRole('button', { name: 'Select all 120 that match' }).click();
   await page.getByText('120 selected').waitFor();
-  await page.getByText('At most 20 can be restarted at a time.').waitFor();
+  await page.getByText('At most 20 can be changed at a time.').waitFor();
   assert.equal(await page.getByRole('button', { name: /^Restart \d/ }).count(), 0);
   assert.equal(await page.getByRole('button', { name: /that match$/ }).count(), 0);
   // Those of another search are others.

@@ -60,7 +60,7 @@ test('restarting what hangs, and seeing why', async (t) => {
   await page.keyboard.press('Escape');
   await dialog.waitFor({ state: 'detached' });
 
-  await pressOn(page, page.getByRole('button', { name: /^Restarts (under way|that failed): 1/ }));
+  await pressOn(page, page.getByRole('button', { name: /^Changes (under way|that failed): 1/ }));
   await dialog.getByText(/does-not-exist/).first().waitFor();
   await page.keyboard.press('Escape');
   assert.equal(await page.pointed(), 0);

@@ -59,6 +59,6 @@ test('the table shows and counts the deployments of that namespace alone, and of
   await page.locator('[role=row]:focus').waitFor();
   await page.keyboard.press('r');
   await page.keyboard.press('x');
-  await page.getByText('You may not restart these.').waitFor();
+  await page.getByText('You may not change these.').waitFor();
   assert.equal(await page.getByRole('dialog').count(), 0);
 });

@@ -230,7 +230,7 @@ test('a restart that hangs says why', async (t) => {
   await dialog.getByText(/^(ErrImagePull|ImagePullBackOff)$/).first().waitFor();
   assert.deepEqual(await violations(page), []);
   await page.getByRole('button', { name: 'Close and go on' }).click();
-  await page.getByRole('button', { name: /^Restarts (under way|that failed): 1/ }).click();
+  await page.getByRole('button', { name: /^Changes (under way|that failed): 1/ }).click();
   await dialog.getByText(/does-not-exist/).first().waitFor();
 });
 

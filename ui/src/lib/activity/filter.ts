@@ -1,13 +1,22 @@
 // What of the activity is wanted. It stands in the address, by the names that the API has for it.
 
 import type { Schemas } from '$lib/api';
+import { verbs } from '$lib/mutations/verbs';
 
 export const fields = ['user', 'verb', 'outcome', 'cluster', 'namespace', 'deployment_name'] as const;
 export type Field = (typeof fields)[number];
 const names = [...fields, 'sign-ins', 'within'] as const;
 export type Filter = Partial<Record<(typeof names)[number], string>>;
 
-export const verbs = ['restart', 'enroll', 'invite', 'withdraw', 'revoke', 'sign-in', 'sign-out'];
+export const auditVerbs = [
+  ...verbs.map(({ name }) => name),
+  'enroll',
+  'invite',
+  'withdraw',
+  'revoke',
+  'sign-in',
+  'sign-out',
+];
 /** How long ago at most, in hours. */
 export const ranges: Record<string, { label: string; hours: number }> = {
   '1h': { label: 'last hour', hours: 1 },

@@ -1,22 +1,26 @@
 import type { Schemas } from '$lib/api';
 import type { StateName } from '$lib/State.svelte';
+import { verbs } from '$lib/mutations/verbs';
+import { idOf, targetOf } from '$lib/workload/ref';
 
 /** Milliseconds that the time of a restart may be later than its line, when there are several within one second. */
 const AHEAD = 5_000;
 
 type Entry = Schemas['Entry'];
 
-/** How an operation ended. A restart that its cluster has taken is a rollout that has begun, and no success yet. */
+/** How an operation ended. One that begins a rollout has no success yet when its cluster has taken it. */
 export function outcomeOf({ verb, outcome }: Pick<Entry, 'verb' | 'outcome'>): StateName {
-  return verb === 'restart' && outcome === 'succeeded' ? 'accepted' : outcome;
+  const beginsRollout = verbs.some(({ name, beginsRollout }) => name === verb && beginsRollout);
+  return beginsRollout && outcome === 'succeeded' ? 'accepted' : outcome;
 }
 
 /** The newest restart of each deployment that its cluster has taken, the newest first. */
 export function newestRestarts(entries: Entry[]): Entry[] {
   const seen = new Set<string>();
   return entries.filter(({ verb, outcome, target }) => {
-    if (verb !== 'restart' || outcome !== 'succeeded' || !target) return false;
-    const id = JSON.stringify([target.cluster, target.namespace, target.deployment_name]);
+    const workload = targetOf(target);
+    if (verb !== 'restart' || outcome !== 'succeeded' || !workload) return false;
+    const id = idOf(workload);
     return !seen.has(id) && seen.add(id);
   });
 }

@@ -3,6 +3,7 @@
 import { SvelteMap } from 'svelte/reactivity';
 
 import { api, askOnce, type Schemas } from '$lib/api';
+import { named, targetOf } from '$lib/workload/ref';
 
 import { beginsRollout, newestRestarts } from './outcome';
 import type { Entry } from './trail.svelte';
@@ -43,8 +44,9 @@ export class Rollouts {
 }
 
 async function read(entry: Entry): Promise<Rollout | undefined> {
-  const { cluster = '', namespace, deployment_name } = entry.target ?? {};
-  const path = { cluster, namespace: namespace ?? '', deployment_name: deployment_name ?? '' };
+  const workload = targetOf(entry.target);
+  if (!workload) return undefined;
+  const path = named(workload);
   try {
     const rollout = await askOnce(() =>
       api.GET('/rollouts/{cluster}/{namespace}/{deployment_name}', { params: { path } }),

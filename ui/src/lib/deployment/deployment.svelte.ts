@@ -2,9 +2,9 @@
 
 import { api, ask, type Schemas } from '$lib/api';
 import { fleet } from '$lib/fleet/fleet.svelte';
-import type { DeploymentRef } from '$lib/links';
 import { Resource } from '$lib/list/resource.svelte';
 import { feed, type Change, type DeploymentChange } from '$lib/live/feed.svelte';
+import { isSame, refOf, type WorkloadRef } from '$lib/workload/ref';
 
 export interface Found {
   /** Absent when the cluster did not tell of it. */
@@ -15,8 +15,6 @@ export interface Found {
 
 /** While the feed is away, it is read this often instead. */
 const READ_EVERY = 5_000;
-/** A name may be part of many others. */
-const MOST_PAGES = 20;
 
 export class DeploymentModel {
   readonly found = new Resource<Found>((signal) => this.#read(signal));
@@ -44,7 +42,7 @@ export class DeploymentModel {
   /** Counts up with each reading, and with what is newer than the reading under way. */
   #version = 0;
 
-  constructor(readonly target: DeploymentRef) {}
+  constructor(readonly target: WorkloadRef) {}
 
   /** Until the function that it answers with is called. */
   follow(): () => void {
@@ -95,9 +93,8 @@ export class DeploymentModel {
     }
   }
 
-  #isThis({ cluster, namespace, deployment_name }: DeploymentChange): boolean {
-    const { target } = this;
-    return cluster === target.cluster && namespace === target.namespace && deployment_name === target.name;
+  #isThis(change: DeploymentChange): boolean {
+    return isSame(refOf(change), this.target);
   }
 
   #changed(deployment: Schemas['FleetDeployment'] | undefined): void {
@@ -111,19 +108,8 @@ export class DeploymentModel {
 
   async #read(signal: AbortSignal): Promise<Found> {
     const { cluster, namespace, name } = this.target;
-    const query = { cluster: [cluster], namespace: [namespace], q: name, sort: 'name', limit: 500, countImages: false };
-    let found: Found = {};
-    let next: string | undefined;
-    for (let page = 0; page < MOST_PAGES; page += 1) {
-      const asked = { params: { query: { ...query, continue: next } }, signal };
-      const { items, clusters, continue: more } = await ask(() => api.GET('/deployments', asked), signal);
-      const deployment = items.find((item) => item.deployment_name === name);
-      found = { deployment, answer: clusters.find((answer) => answer.cluster === cluster) };
-      if (deployment || !more) {
-        return found;
-      }
-      next = more;
-    }
-    return found;
+    const query = { cluster: [cluster], namespace: [namespace], name, countImages: false };
+    const { items, clusters } = await ask(() => api.GET('/deployments', { params: { query }, signal }), signal);
+    return { deployment: items[0], answer: clusters.find((answer) => answer.cluster === cluster) };
   }
 }

@@ -6,9 +6,10 @@ import { api, ask, type Schemas } from '$lib/api';
 import { fleet } from '$lib/fleet/fleet.svelte';
 import { Resource } from '$lib/list/resource.svelte';
 import { feed, type Change, type DeploymentChange } from '$lib/live/feed.svelte';
+import { idOfRow } from '$lib/workload/ref';
 
 import { turned } from './answers';
-import { idOf, mayMatch, type Deployment } from './place';
+import { mayMatch, type Deployment } from './place';
 import { parse, type Search } from './search';
 
 type Page = Schemas['FleetPage'];
@@ -121,7 +122,7 @@ export class Listing {
     }
     const about = changes.flatMap((change) => (change.kind === 'deployment' ? [change.change] : []));
     if (about.length > 0) {
-      this.#patch(page, new Map(about.map((change) => [idOf(change), change])));
+      this.#patch(page, new Map(about.map((change) => [idOfRow(change), change])));
     }
     const differs = (change: Change) => turned(change, page.clusters) || this.#relabelled(change);
     changes.filter(differs).forEach((change) => this.missing.set(nameOf(change), 'turned'));
@@ -139,10 +140,10 @@ export class Listing {
 
   /** Puts changes into the rows that are there, and counts those that are not. */
   #patch(page: Page, latest: Map<string, DeploymentChange>): void {
-    const before = page.items.filter((item) => latest.get(idOf(item))?.deployment !== undefined);
-    const known = new Set(page.items.map(idOf));
+    const before = page.items.filter((item) => latest.get(idOfRow(item))?.deployment !== undefined);
+    const known = new Set(page.items.map(idOfRow));
     if (before.length > 0) {
-      const items = page.items.map((item) => latest.get(idOf(item))?.deployment ?? item);
+      const items = page.items.map((item) => latest.get(idOfRow(item))?.deployment ?? item);
       const health = recounted(page.totals.health, before, latest);
       this.page.value = { ...page, items, totals: { ...page.totals, health } };
     }
@@ -171,7 +172,7 @@ type Counts = Page['totals']['health'];
 function recounted(counts: Counts, before: Deployment[], latest: Map<string, DeploymentChange>): Counts {
   const after = { ...counts };
   for (const item of before) {
-    const health = latest.get(idOf(item))?.deployment?.health ?? item.health;
+    const health = latest.get(idOfRow(item))?.deployment?.health ?? item.health;
     after[item.health] = (after[item.health] ?? 0) - 1;
     after[health] = (after[health] ?? 0) + 1;
   }

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 
-import { targetOf } from './place';
+import { fromId } from '$lib/workload/ref';
+
 import { searchOf } from './view';
 
 it('says in the address only what is not as usual', () => {
@@ -13,6 +14,6 @@ it('says in the address only what is not as usual', () => {
 });
 
 it('opens what has a cluster, a namespace and a name, and nothing else', () => {
-  expect(targetOf('a/b/c')).toEqual({ cluster: 'a', namespace: 'b', name: 'c' });
-  for (const wrong of ['', 'a', 'a/b', 'a//c', 'a/b/c/d']) expect(targetOf(wrong)).toBeUndefined();
+  expect(fromId('a/b/c')).toEqual({ cluster: 'a', namespace: 'b', kind: 'Deployment', name: 'c' });
+  for (const wrong of ['', 'a', 'a/b', 'a//c', 'a/b/c/d']) expect(fromId(wrong)).toBeUndefined();
 });

@@ -2,9 +2,9 @@
 // not be read any more.
 
 import { api, ApiProblem, ask, type Schemas } from '$lib/api';
-import type { DeploymentRef } from '$lib/links';
 import { Stream, type StreamProblem } from '$lib/live/stream';
 import { whenVisible } from '$lib/live/visible';
+import { idOf, named, type WorkloadRef } from '$lib/workload/ref';
 
 import { since, type From } from './from';
 
@@ -34,7 +34,7 @@ export class Follower {
   #said: StreamProblem | undefined;
 
   constructor(
-    readonly target: DeploymentRef,
+    readonly target: WorkloadRef,
     readonly from: From,
     readonly listener: Listener,
   ) {
@@ -48,12 +48,11 @@ export class Follower {
   }
 
   #open({ tail, sinceSeconds }: From): void {
-    const { cluster, namespace, name } = this.target;
     const query = new URLSearchParams({ tail: String(tail) });
     if (sinceSeconds !== undefined) {
       query.set('since_seconds', String(sinceSeconds));
     }
-    this.#stream = new Stream(`/logs/${cluster}/${namespace}/${name}/watch?${query}`, {
+    this.#stream = new Stream(`/logs/${idOf(this.target)}/watch?${query}`, {
       on: { lines: (chunk: Schemas['LogChunk']) => this.#take(chunk), end: (end: End) => this.#end(end) },
       onproblem: (problem) => (this.#said = problem),
       onstate: (state) => {
@@ -103,11 +102,10 @@ export class Follower {
   /** An event source does not say why it was refused. A call for the same does, and waits for a sign-in where that is the reason. */
   async #look(): Promise<void> {
     const { signal } = this.#giveUp;
-    const { cluster, namespace, name: deployment_name } = this.target;
     await whenVisible();
     try {
       signal.throwIfAborted();
-      await ask(() => api.POST('/log', { body: { cluster, namespace, deployment_name, tail: 1 }, signal }), signal);
+      await ask(() => api.POST('/log', { body: { ...named(this.target), tail: 1 }, signal }), signal);
     } catch (error) {
       this.#refused(error);
       return;

@@ -2,8 +2,8 @@
 // a second that there are new ones.
 
 import { api, ApiProblem, ask, type Schemas } from '$lib/api';
-import type { DeploymentRef } from '$lib/links';
 import { duration } from '$lib/time/age';
+import { named, type WorkloadRef } from '$lib/workload/ref';
 
 import { LogBuffer } from './buffer';
 import type { LogContainer } from './containers';
@@ -43,7 +43,7 @@ export class Log {
   #follower: Follower | undefined;
   #reading = new AbortController();
 
-  constructor(readonly target: DeploymentRef) {
+  constructor(readonly target: WorkloadRef) {
     this.sources = new Sources(target.name);
   }
 
@@ -58,9 +58,8 @@ export class Log {
 
   /** What has an end: a window of time, or the run of each container before the present one. */
   async read({ tail, sinceSeconds, at, to }: From, previous: boolean): Promise<void> {
-    const { cluster, namespace, name } = this.target;
     const which = { tail, since_seconds: sinceSeconds, until: to, previous };
-    const body = { cluster, namespace, deployment_name: name, ...which };
+    const body = { ...named(this.target), ...which };
     const { signal } = this.#reading;
     try {
       const answer = await ask(() => api.POST('/log', { body, signal }), signal);

@@ -3,18 +3,20 @@
 import { goto } from '$app/navigation';
 import { api, ask, type Schemas } from '$lib/api';
 import { fleet } from '$lib/fleet/fleet.svelte';
-import { deploymentHref, logsHref, searchHref } from '$lib/links';
+import { searchHref } from '$lib/links';
 import { Resource } from '$lib/list/resource.svelte';
-import { restarts } from '$lib/restart/restarts.svelte';
-import { session } from '$lib/session/session.svelte';
+import { mutations } from '$lib/mutations/mutations.svelte';
+import { mayUse } from '$lib/mutations/allowed';
+import { verbs, type Verb } from '$lib/mutations/verbs';
+import { pageOf, refOf } from '$lib/workload/ref';
 
 import type { Item } from './commands';
 
 const SHOWN = 8;
 const AFTER = 120;
 /** What can be done with a deployment from here. */
-const ACT = /^(restart|logs)\s+(.*)$/;
-type Act = 'restart' | 'logs';
+const ACT = new RegExp(`^(${[...verbs.map(({ name }) => name), 'logs'].join('|')})\\s+(.*)$`);
+type Act = Verb | 'logs';
 type Deployment = Schemas['FleetDeployment'];
 
 const NAME = /^[a-z0-9.-]{2,253}$/;
@@ -43,7 +45,7 @@ class Found {
   look(text: string): void {
     clearTimeout(this.#timer);
     const [, verb, rest] = ACT.exec(text) ?? [];
-    this.#act = verb as Act | undefined;
+    this.#act = verb === 'logs' ? verb : verbs.find(({ name }) => name === verb);
     this.#text = (rest ?? text).trim();
     if (NAME.test(this.#text)) {
       this.#timer = setTimeout(() => void this.#page.load(), AFTER);
@@ -52,26 +54,32 @@ class Found {
     }
   }
 
-  #may({ cluster, namespace }: Deployment): boolean {
-    return this.#act !== 'restart' || session.may('restart', cluster, namespace);
+  #may(row: Deployment): boolean {
+    const act = this.#act;
+    return act === undefined || act === 'logs' || mayUse(act, row);
   }
 
   #item(row: Deployment): Item {
-    const { cluster, namespace, deployment_name: name } = row;
+    const target = refOf(row);
+    const { cluster, namespace, name } = target;
     const item = {
       id: `deployment ${cluster} ${namespace} ${name}`,
       state: row.last_health ?? row.health,
       lost: row.as_of ?? fleet.lost(cluster),
       hint: `${cluster} / ${namespace}`,
     };
-    const deployment = { cluster, namespace, name };
-    switch (this.#act) {
-      case 'restart':
-        return { ...item, label: `Restart ${name}…`, run: () => restarts.propose([row]) };
+    const act = this.#act;
+    switch (act) {
       case 'logs':
-        return { ...item, label: `Logs of ${name}`, run: () => void goto(logsHref(deployment)) };
+        return { ...item, label: `Logs of ${name}`, run: () => void goto(pageOf(target, '/logs')) };
+      case undefined:
+        return { ...item, label: name, run: () => void goto(pageOf(target)) };
       default:
-        return { ...item, label: name, run: () => void goto(deploymentHref(deployment)) };
+        return {
+          ...item,
+          label: `${act.label} ${name}…`,
+          run: () => mutations.propose(act, [{ target, workload: row }]),
+        };
     }
   }
 

@@ -2,9 +2,9 @@
 // deployment changes afterwards it is followed again.
 
 import { api, ask, type Schemas } from '$lib/api';
-import type { DeploymentRef } from '$lib/links';
 import { Resource } from '$lib/list/resource.svelte';
 import { Stream, type StreamProblem } from '$lib/live/stream';
+import { idOf, named, type WorkloadRef } from '$lib/workload/ref';
 
 export type Rollout = Schemas['Rollout'];
 
@@ -17,7 +17,7 @@ export class RolloutModel {
   #stream: Stream | undefined;
   #closed = false;
 
-  constructor(readonly target: DeploymentRef) {}
+  constructor(readonly target: WorkloadRef) {}
 
   /** Reads it anew, and follows it if it is under way. */
   async look(): Promise<void> {
@@ -38,8 +38,7 @@ export class RolloutModel {
   }
 
   #read(signal: AbortSignal): Promise<Rollout> {
-    const { cluster, namespace, name: deployment_name } = this.target;
-    const path = { cluster, namespace, deployment_name };
+    const path = named(this.target);
     return ask(
       () => api.GET('/rollouts/{cluster}/{namespace}/{deployment_name}', { params: { path }, signal }),
       signal,
@@ -47,8 +46,7 @@ export class RolloutModel {
   }
 
   #follow(): Stream {
-    const { cluster, namespace, name } = this.target;
-    return new Stream(`/rollouts/${cluster}/${namespace}/${name}/watch`, {
+    return new Stream(`/rollouts/${idOf(this.target)}/watch`, {
       on: { rollout: (rollout: Rollout) => this.#take(rollout) },
       onproblem: (problem) => this.#problem(problem),
       ends: (_, rollout) => ENDED.includes((rollout as Rollout).state),

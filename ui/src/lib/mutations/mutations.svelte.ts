@@ -1,0 +1,163 @@
+// Changes that were ordered on this page, each followed to its end. No more than a few run at a time, so that many are no storm;
+// what is closed on the screen is still followed.
+
+import { api, ApiProblem, ask, change, type Schemas } from '$lib/api';
+import { Stream, type StreamProblem } from '$lib/live/stream';
+import { idOf, named, type WorkloadRef } from '$lib/workload/ref';
+
+import type { State, Verb } from './verbs';
+
+export type MutationState =
+  'waiting' | 'stopped' | 'refused' | 'not_sent' | 'outcome_unknown' | 'succeeded' | Schemas['RolloutState'];
+
+/** So many may be changed with one confirmation. */
+export const MOST = 20;
+
+const AT_ONCE = 3;
+/** Milliseconds, while the tab is hidden. */
+const READ_EVERY = 5_000;
+const FAILED: MutationState[] = ['refused', 'not_sent', 'outcome_unknown', 'failed'];
+const ENDED: MutationState[] = ['stopped', 'succeeded', 'complete', ...FAILED];
+
+export class Mutation {
+  state = $state<MutationState>('waiting');
+  rollout = $state.raw<Schemas['Rollout']>();
+  problem = $state.raw<ApiProblem>();
+  /** Why nothing is heard of the rollout at present. */
+  silence = $state.raw<StreamProblem>();
+  operationId = $state<string>();
+  readonly ended = $derived(ENDED.includes(this.state));
+  readonly failed = $derived(FAILED.includes(this.state));
+
+  constructor(
+    readonly verb: Verb,
+    readonly target: WorkloadRef,
+  ) {}
+
+  async run(): Promise<void> {
+    this.state = 'progressing';
+    try {
+      const body = named(this.target);
+      const done = await change(() => api.POST(this.verb.path, { body }));
+      this.operationId = done.operation_id;
+      const since = 'restarted_at' in done && done.restarted_at ? Date.parse(done.restarted_at) : undefined;
+      if (this.verb.beginsRollout) await this.#follow(since);
+      else this.state = 'succeeded';
+    } catch (error) {
+      this.problem = ApiProblem.thrown(error);
+      this.operationId = this.problem?.operationId;
+      this.state = this.#without(this.problem?.code);
+    }
+  }
+
+  /** How it stands without an answer that it was carried out. */
+  #without(code: string | undefined): MutationState {
+    if (code === 'outcome_unknown' || code === 'not_sent') return code;
+    return code === 'no_answer' || code === 'unreachable' ? 'outcome_unknown' : 'refused';
+  }
+
+  /** Until the rollout ends. What is said of a restart before `since` does not count. */
+  async #follow(since: number | undefined): Promise<void> {
+    const path = named(this.target);
+    const { promise: ended, resolve } = Promise.withResolvers<void>();
+    const stream = new Stream(`/rollouts/${idOf(this.target)}/watch`, {
+      on: { rollout: (rollout: Schemas['Rollout']) => this.#take(rollout, since) },
+      onproblem: (problem) => (this.silence = problem),
+      onstate: (state) => state === 'ended' && resolve(),
+      ends: () => this.ended,
+    });
+    // A hidden tab has no stream, and those that wait go on all the same.
+    const read = async () => {
+      const rollout = await ask(() =>
+        api.GET('/rollouts/{cluster}/{namespace}/{deployment_name}', { params: { path } }),
+      );
+      this.#take(rollout, since);
+      if (this.ended) resolve();
+    };
+    const timer = setInterval(() => document.hidden && read().catch(() => {}), READ_EVERY);
+    await ended;
+    clearInterval(timer);
+    stream.close();
+  }
+
+  #take(rollout: Schemas['Rollout'], since: number | undefined): void {
+    this.rollout = rollout;
+    this.silence = undefined;
+    if (since === undefined || (rollout.restarted_at && Date.parse(rollout.restarted_at) >= since)) {
+      this.state = rollout.state;
+    }
+  }
+}
+
+/** A workload, and how it is as far as that is known here. */
+export interface Candidate {
+  target: WorkloadRef;
+  workload: State;
+}
+
+/** What is to be done once that is confirmed. */
+interface Proposal {
+  verb: Verb;
+  targets: WorkloadRef[];
+  /** To these it cannot be done, and why. */
+  leftOut: { target: WorkloadRef; obstacle: string }[];
+  onconfirm?: () => void;
+}
+
+class Mutations {
+  all = $state.raw<Mutation[]>([]);
+  open = $state(false);
+  proposal = $state.raw<Proposal>();
+  readonly running = $derived(this.all.filter(({ ended }) => !ended));
+  readonly waiting = $derived(this.all.filter(({ state }) => state === 'waiting'));
+  readonly failed = $derived(this.all.filter(({ failed }) => failed));
+  /** Whether some were left alone because another one failed. */
+  stoppedByFailure = $state(false);
+
+  /** Asks whether to do this to these, of which there are at most `MOST`. */
+  propose(verb: Verb, candidates: Candidate[], onconfirm?: () => void): void {
+    const looked = candidates.map(({ target, workload }) => ({ target, obstacle: verb.obstacle(workload) }));
+    const targets = looked.flatMap(({ target, obstacle }) => (obstacle === undefined ? [target] : []));
+    const leftOut = looked.flatMap(({ target, obstacle }) => (obstacle === undefined ? [] : [{ target, obstacle }]));
+    if (candidates.length > 0 && targets.length <= MOST) {
+      this.proposal = { verb, targets, leftOut, onconfirm };
+      this.open = true;
+    }
+  }
+
+  confirm(): void {
+    if (!this.proposal) return;
+    const { verb, targets, onconfirm } = this.proposal;
+    this.all = [...this.running, ...targets.map((target) => new Mutation(verb, target))];
+    this.proposal = undefined;
+    this.stoppedByFailure = false;
+    onconfirm?.();
+    Array.from({ length: AT_ONCE }, () => this.#work());
+  }
+
+  /** Leaves those alone that have not begun. */
+  stop(): void {
+    this.waiting.forEach((mutation) => (mutation.state = 'stopped'));
+  }
+
+  close(): void {
+    this.open = false;
+    this.proposal = undefined;
+  }
+
+  async #work(): Promise<void> {
+    for (;;) {
+      const next = this.waiting[0];
+      if (next === undefined || this.running.filter(({ state }) => state !== 'waiting').length >= AT_ONCE) {
+        return;
+      }
+      await next.run();
+      if (next.failed && this.waiting.length > 0) {
+        this.stoppedByFailure = true;
+        this.stop();
+      }
+    }
+  }
+}
+
+export const mutations = new Mutations();

@@ -1,0 +1,40 @@
+// What can be done to a workload: one description for each verb, from which buttons, menus, keys, dialogs and the palette are made.
+
+import type { Schemas } from '$lib/api';
+import type { IconName } from '$lib/icons';
+import type { Right } from '$lib/session/session.svelte';
+
+/** What obstacles are seen by. */
+export type State = Pick<Schemas['FleetDeployment'], 'paused'>;
+
+export interface Verb {
+  /** As the audit has it. */
+  name: string;
+  /** The call that does it. */
+  path: '/restart';
+  label: string;
+  icon: IconName;
+  /** On the page of a workload and in a table. */
+  key: string;
+  right: Right;
+  /** What it does, for those who are about to confirm it. */
+  confirm: string;
+  /** Why it cannot be done to this one. */
+  obstacle: (workload: State) => string | undefined;
+  /** Whether a rollout begins, which is followed to its end. */
+  beginsRollout: boolean;
+}
+
+const restart: Verb = {
+  name: 'restart',
+  path: '/restart',
+  label: 'Restart',
+  icon: 'restart',
+  key: 'r',
+  right: 'restart',
+  confirm: 'New pods replace the old ones, as with kubectl rollout restart.',
+  obstacle: ({ paused }) => (paused ? 'It is paused and would not restart: resume it first' : undefined),
+  beginsRollout: true,
+};
+
+export const verbs = [restart];
