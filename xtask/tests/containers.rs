@@ -1,41 +1,38 @@
-//! What the Dockerfiles and compose.yaml repeat of other files, and of each other, is the same there.
+//! What Dockerfile and compose.yaml repeat of other files, and of each other, is the same there.
 
 use std::collections::BTreeSet;
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use xtask::workspace;
-
-const DOCKERFILES: [&str; 3] = [
-    "agent/Dockerfile",
-    "aggregator/Dockerfile",
-    "k8s-sim/Dockerfile",
-];
 
 fn read(file: &str) -> String {
     let path = workspace::root().join(file);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
-/// From the first line to the last command that compiles.
-fn build_stage(dockerfile: &str) -> String {
-    const COMPILES: &str = "cargo build --release --locked";
-    let text = read(dockerfile);
-    let last = text.rfind(COMPILES).expect("it compiles");
-    let end = text[last..].find('\n').expect("other lines follow");
-    text[..last + end].to_owned()
-}
-
 #[test]
-fn one_build_stage_serves_all_images() {
-    let [agent, aggregator, simulator] = DOCKERFILES.map(build_stage);
-    assert_eq!(agent, aggregator);
-    assert_eq!(agent, simulator);
+fn each_image_is_a_stage_that_is_built_under_its_name() {
+    let (compose, dockerfile) = (read("compose.yaml"), read("Dockerfile"));
+    let compose: Value = serde_saphyr::from_str(&compose).expect("YAML");
+    let services = compose["services"].as_object().expect("a map").values();
+    let mut built = BTreeSet::new();
+    for service in services.filter(|service| service.get("build").is_some()) {
+        let (image, build) = (service["image"].as_str(), &service["build"]);
+        let image = image.and_then(|image| image.strip_prefix("multi-cluster-aggregator/"));
+        let (name, _) = image.and_then(|image| image.split_once(':')).expect("ours");
+        assert_eq!(build, &json!({"context": ".", "target": name}));
+        let stage = format!(" AS {name}\n");
+        assert!(dockerfile.contains(&stage), "no stage {name}");
+        built.insert(name);
+    }
+    let expected = ["agent", "aggregator", "k8s-sim", "ui"];
+    assert_eq!(built, BTreeSet::from(expected));
 }
 
 #[test]
 fn the_layer_of_dependencies_has_every_manifest() {
-    let (stage, workspace) = (build_stage(DOCKERFILES[0]), read("Cargo.toml"));
+    let (dockerfile, workspace) = (read("Dockerfile"), read("Cargo.toml"));
     let members = workspace.lines().find(|line| line.starts_with("members"));
     let members: Vec<&str> = members
         .expect("a workspace")
@@ -46,7 +43,7 @@ fn the_layer_of_dependencies_has_every_manifest() {
     assert!(members.contains(&"nats/bus-keys"), "{members:?}");
     for member in members {
         let copied = format!("COPY {member}/Cargo.toml {member}/\n");
-        assert!(stage.contains(&copied), "{copied}");
+        assert!(dockerfile.contains(&copied), "{copied}");
     }
 }
 
@@ -58,7 +55,7 @@ fn the_compiler_is_the_one_that_the_workspace_asks_for() {
         .find_map(|line| line.strip_prefix("rust-version = "));
     let version = version.expect("a version").trim_matches('"');
     let from = format!("FROM rust:{version}-");
-    assert!(build_stage(DOCKERFILES[0]).contains(&from), "{from}");
+    assert!(read("Dockerfile").contains(&from), "{from}");
 }
 
 #[test]

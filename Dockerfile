@@ -1,4 +1,4 @@
-# The stage `build` stands alike in the Dockerfiles of agent, aggregator and k8s-sim, so that all three are compiled once.
+# The images of all programs, a stage each: `docker build --target agent .`. They are compiled once.
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /src
 
@@ -43,9 +43,9 @@ RUN find . -path ./target -prune -o -name '*.rs' -exec touch {} + \
 
 # A new volume takes its owner and mode from the directory of the image that it is mounted on: these are for volumes.
 WORKDIR /volumes
-RUN mkdir bus && mkdir -m 700 users credentials signer bus/operator bus/server bus/aggregator bus/store
+RUN mkdir -p aggregator/bus k8s-sim/clusters && cd aggregator && mkdir -m 700 users credentials signer bus/operator bus/server bus/aggregator bus/store
 
-FROM node:24-slim AS ui
+FROM node:24-slim AS ui-build
 WORKDIR /ui
 COPY ui/package.json ui/package-lock.json ui/.npmrc ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
@@ -53,10 +53,39 @@ COPY ui ./
 RUN npm run build
 
 # No shell and no package manager; certificates of public authorities and the C library are there.
-FROM gcr.io/distroless/cc-debian12:nonroot
-COPY --from=build --chown=65532:65532 /volumes /srv
+FROM gcr.io/distroless/cc-debian12:nonroot AS agent
+COPY --from=build /src/target/release/agent /usr/local/bin/
+USER 65532:65532
+# No HEALTHCHECK: the agent listens nowhere. Whether it answers is what the aggregator's /clusters says of it.
+ENTRYPOINT ["/usr/local/bin/agent"]
+
+# For demos alone. Its shell tells whether the first cluster can be reached.
+FROM debian:bookworm-slim AS k8s-sim
+COPY --from=build --chown=65532:65532 /volumes/k8s-sim /srv
+COPY --from=build /src/target/release/k8s-sim /usr/local/bin/
+USER 65532:65532
+ENV MCA_SIM_LISTEN=0.0.0.0:6443 MCA_SIM_KUBECONFIG_OUT=/srv/clusters/kubeconfig
+HEALTHCHECK --interval=2s --timeout=3s --start-period=20s CMD ["bash", "-c", "test -s $MCA_SIM_KUBECONFIG_OUT && : < /dev/tcp/127.0.0.1/6443"]
+ENTRYPOINT ["/usr/local/bin/k8s-sim"]
+
+# The web UI without an aggregator in it, beside one or more of them: MCA_AGGREGATOR is the address to which it hands the API's calls.
+FROM debian:bookworm-slim AS ui
+RUN apt-get update && apt-get install -y --no-install-recommends nginx-light curl && rm -rf /var/lib/apt/lists/*
+COPY ui/nginx/nginx.conf /etc/nginx/template.conf
+COPY ui/nginx/headers.conf /etc/nginx/
+COPY --from=ui-build /ui/build /usr/local/share/mca/ui
+USER 65532:65532
+ENV MCA_AGGREGATOR=aggregator:8000
+EXPOSE 8000
+HEALTHCHECK --interval=2s --timeout=3s --start-period=20s CMD ["curl", "-fsS", "-o", "/dev/null", "http://127.0.0.1:8000/readyz"]
+# What is written is written to /tmp alone, so that the rest can be read-only.
+CMD ["sh", "-c", "sed \"s/AGGREGATOR;/$MCA_AGGREGATOR;/\" /etc/nginx/template.conf > /tmp/nginx.conf && exec nginx -g 'daemon off;' -c /tmp/nginx.conf"]
+
+# Like the agent's.
+FROM gcr.io/distroless/cc-debian12:nonroot AS aggregator
+COPY --from=build --chown=65532:65532 /volumes/aggregator /srv
 COPY --from=build /src/target/release/aggregator /usr/local/bin/
-COPY --from=ui /ui/build /usr/local/share/ui
+COPY --from=ui-build /ui/build /usr/local/share/ui
 USER 65532:65532
 ENV MCA_LISTEN=0.0.0.0:8000 MCA_BUS_KEYS=/srv/bus/aggregator MCA_USERS=/srv/users/users.json \
     MCA_UI_DIR=/usr/local/share/ui
