@@ -25,7 +25,7 @@ export function spawnDemo(...flags) {
   return { child, exited };
 }
 
-/** One that runs already, for whoever works on a test: DEMO is its directory. */
+/** One that runs already, for an engineer who works on a test: DEMO is its directory. */
 async function runningDemo(data) {
   const exited = Promise.resolve({ code: 0, output: '' });
   return { ...JSON.parse(await readFile(join(data, 'demo.json'), 'utf8')), data, exited, stop: () => exited };

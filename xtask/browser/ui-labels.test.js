@@ -1,4 +1,4 @@
-// Labels of clusters: given when a cluster is added, changed by whoever may, found by, and searched by.
+// Labels of clusters: given when a cluster is added, changed by users who may, found by, and searched by.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';

@@ -24,7 +24,7 @@ export class Trail {
   follow(): () => void {
     const timer = setInterval(() => {
       const read = this.page.value?.items.length ?? 0;
-      // Whoever has gone further down is not thrown back.
+      // A reader who has gone further down is not thrown back.
       if (!document.hidden && !this.page.loading && read <= PAGE) {
         void this.page.load();
       }

@@ -33,7 +33,7 @@ export class DeploymentModel {
         !this.deployment &&
         (this.found.value.answer?.state ?? 'answered') === 'answered'),
   );
-  /** When it was last known, where nobody knows it now. */
+  /** When it was last known, where it is not known now. */
   readonly lost = $derived.by(() => {
     if (this.clusterGone) return new Date(this.found.readAt).toISOString();
     return this.deployment?.as_of ?? fleet.lost(this.target.cluster);

@@ -36,14 +36,14 @@ export function turned(change: Change, answers: Answer[]): boolean {
   return answer !== undefined && (answer.state === 'offline') !== (presence === 'offline');
 }
 
-type Away = Extract<Answer, { state: 'offline' }>;
+type Offline = Extract<Answer, { state: 'offline' }>;
 
-function awayFor({ last_seen: seen }: Away, age: (time: string) => string): string {
+function awayFor({ last_seen: seen }: Offline, age: (time: string) => string): string {
   return seen ? `offline, last seen ${age(seen)} ago` : 'offline, never seen';
 }
 
 /** What is shown of it nevertheless. */
-function keptOf({ as_of: known, truncated, detail }: Away, age: (time: string) => string): string {
+function keptOf({ as_of: known, truncated, detail }: Offline, age: (time: string) => string): string {
   if (!known) {
     return detail ?? '';
   }

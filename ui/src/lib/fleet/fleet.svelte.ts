@@ -16,7 +16,7 @@ class Fleet {
   readonly byName = $derived(new Map(this.all.map((cluster) => [cluster.cluster, cluster])));
   #started = false;
 
-  /** When a cluster was last heard that is not heard any more: nobody knows how it is now. */
+  /** When a cluster was last heard that is not heard any more: how it is now is not known. */
   lost(name: string): string | undefined {
     const cluster = this.byName.get(name);
     return cluster?.presence === 'offline' ? (cluster.last_seen ?? undefined) : undefined;

@@ -28,7 +28,7 @@ export function totals(clusters: Cluster[]): Totals {
   return sum;
 }
 
-/** How a cluster's deployments are. Of one that is not heard nobody knows, whatever it said last. */
+/** How a cluster's deployments are. Of one that is not heard it is not known, whatever it said last. */
 export function healthOf({ presence, counts }: Cluster): HealthCounts {
   if (!counts) {
     return {};

@@ -24,7 +24,7 @@ class Keys {
 
   /** Until the function that it answers with is called. The newest of two bindings of a key wins. */
   bind(bindings: Binding[]): () => void {
-    // Whoever binds in an effect does not depend on what else is bound.
+    // An effect that binds does not depend on what else is bound.
     this.bindings = [...bindings, ...untrack(() => this.bindings)];
     return () => (this.bindings = this.bindings.filter((binding) => !bindings.includes(binding)));
   }

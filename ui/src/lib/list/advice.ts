@@ -2,7 +2,7 @@ import type { ApiProblem } from '$lib/api';
 
 /** What somebody can do about it, where there is anything. */
 const advice: Partial<Record<ApiProblem['code'], string>> = {
-  forbidden: 'Your grants do not allow this. Whoever keeps users.json can change them.',
+  forbidden: 'Your grants do not allow this. An administrator can change them in users.json.',
   bus_unavailable: 'The aggregator has lost its message bus. It connects again by itself.',
   cluster_offline: 'No agent of this cluster is connected. Look at the agent’s pods in that cluster.',
   cluster_timeout: 'The cluster did not answer in time. It may be slow, or its agent busy.',
@@ -16,7 +16,7 @@ const advice: Partial<Record<ApiProblem['code'], string>> = {
   invalid_value: 'Change what you are looking for, and try again.',
   invalid_request: 'Change what you are looking for, and try again.',
   audit_unavailable:
-    'Nothing is changed that cannot be recorded. Whoever keeps the message bus must look at its store.',
+    'Nothing is changed that cannot be recorded. The operator of the message bus must look at its store.',
   rate_limited: 'Too many calls in a short time. Wait a little.',
 };
 
@@ -26,7 +26,7 @@ const titles: Partial<Record<ApiProblem['code'], string>> = {
   agent_misbehaves: 'The agent’s answer was not believed',
   agent_too_old: 'The agent is too old for this',
   audit_unavailable: 'The audit cannot be written',
-  bus_unavailable: 'The message bus is away',
+  bus_unavailable: 'The message bus cannot be reached',
   cluster_forbids: 'The cluster does not let the agent do this',
   cluster_offline: 'The cluster is offline',
   cluster_timeout: 'The cluster did not answer in time',
@@ -40,7 +40,7 @@ const titles: Partial<Record<ApiProblem['code'], string>> = {
   kubernetes_timeout: 'The cluster’s API server did not answer in time',
   kubernetes_unavailable: 'The cluster’s API server does not answer',
   not_found: 'Not found',
-  outcome_unknown: 'Nobody knows whether it was done',
+  outcome_unknown: 'It is not known whether it was done',
   rate_limited: 'Too many calls in a short time',
   reply_too_large: 'The answer would be too large',
   request_timeout: 'The request took too long',

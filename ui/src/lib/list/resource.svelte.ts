@@ -21,7 +21,7 @@ export class Resource<T> {
     this.#reading?.abort();
     const reading = new AbortController();
     this.#reading = reading;
-    // Whoever reads something in an effect does not depend on how far that is.
+    // An effect that reads something does not depend on how far that is.
     if (!untrack(() => this.loading)) this.askedAt = Date.now();
     this.loading = true;
     try {

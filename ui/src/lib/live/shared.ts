@@ -23,29 +23,29 @@ export class SharedStream {
     this.#leave();
   }
 
-  #connect(tell: (message: Message) => void, onstate: (state: StreamState) => void = () => {}): () => void {
-    const tellState = (state: StreamState) => {
+  #connect(publish: (message: Message) => void, onstate: (state: StreamState) => void = () => {}): () => void {
+    const publishState = (state: StreamState) => {
       onstate(state);
       this.options.onstate?.(state);
-      tell({ state });
+      publish({ state });
     };
     const on = Object.fromEntries(
       Object.keys(this.options.on).map((name) => [
         name,
         (data: never) => {
           this.options.on[name]?.(data);
-          tell({ name, data });
+          publish({ name, data });
         },
       ]),
     );
-    const stream = new Stream(this.url, { ...this.options, on, onstate: tellState });
+    const stream = new Stream(this.url, { ...this.options, on, onstate: publishState });
     return () => stream.close();
   }
 
   /** Answers with what leaves again. */
   #join(): () => void {
     const channel = new BroadcastChannel(this.name);
-    const tell = (message: Message) => channel.postMessage(message);
+    const publish = (message: Message) => channel.postMessage(message);
     const left = new AbortController();
     let leads = false;
     let state: StreamState = 'connecting';
@@ -57,17 +57,17 @@ export class SharedStream {
     };
     channel.onmessage = ({ data: message }: MessageEvent<Message>) => {
       if (message === 'which state?') {
-        if (leads) tell({ state });
+        if (leads) publish({ state });
       } else if (!leads) {
         if ('state' in message) hear(message.state);
         else this.options.on[message.name]?.(message.data as never);
       }
     };
     this.options.onstate?.('connecting');
-    tell('which state?');
+    publish('which state?');
     const lead = () => {
       leads = true;
-      const disconnect = this.#connect(tell, (now) => (state = now));
+      const disconnect = this.#connect(publish, (now) => (state = now));
       return new Promise<void>((resolve) => {
         left.signal.addEventListener('abort', () => {
           disconnect();

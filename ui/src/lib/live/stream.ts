@@ -40,7 +40,7 @@ export class Stream {
       this.#open(this.#state === 'paused' ? 'reconnecting' : 'connecting');
       return () => {
         this.#letGo();
-        this.#tell('paused');
+        this.#notify('paused');
       };
     });
   }
@@ -57,12 +57,12 @@ export class Stream {
   }
 
   #open(state: StreamState): void {
-    this.#tell(state);
+    this.#notify(state);
     const source = new EventSource(this.url);
     this.#source = source;
     source.onopen = () => {
       this.#pause = FIRST_PAUSE;
-      this.#tell('live');
+      this.#notify('live');
     };
     source.onerror = () => this.#broke(source);
     for (const name of Object.keys(this.options.on)) {
@@ -76,13 +76,13 @@ export class Stream {
     this.options.on[name]?.(data as never);
     if (this.options.ends?.(name, data)) {
       this.close();
-      this.#tell('ended');
+      this.#notify('ended');
     }
   }
 
   /** The browser connects again by itself after a broken line, but not after an answer that is no stream. */
   #broke(source: EventSource): void {
-    this.#tell('reconnecting');
+    this.#notify('reconnecting');
     if (source.readyState === EventSource.CLOSED) {
       this.#openLater();
     }
@@ -92,7 +92,7 @@ export class Stream {
     this.options.onproblem?.(problem);
     if (problem.code === 'unauthenticated') {
       this.#source?.close();
-      this.#tell('reconnecting');
+      this.#notify('reconnecting');
       this.#openLater();
     }
   }
@@ -117,7 +117,7 @@ export class Stream {
     }
   }
 
-  #tell(state: StreamState): void {
+  #notify(state: StreamState): void {
     this.#state = state;
     if (!this.#closed || state === 'ended') {
       this.options.onstate?.(state);

@@ -87,7 +87,7 @@ export class Log {
     if (truncated) {
       this.#note('warn', 'Older lines were left out: there are too many for one answer.');
     }
-    this.#tell(containers ?? []);
+    this.#apply(containers ?? []);
     this.#add(lines);
   }
 
@@ -117,11 +117,11 @@ export class Log {
       const what = dropped === 1 ? '1 line was' : `${dropped.toLocaleString()} lines were`;
       this.#note('warn', `${what} dropped here: they came faster than they could be read.`);
     }
-    this.#tell(containers ?? []);
+    this.#apply(containers ?? []);
     this.#add(lines ?? []);
   }
 
-  #tell(changed: LogContainer[]): void {
+  #apply(changed: LogContainer[]): void {
     if (changed.length === 0) return;
     const all = new Map(this.containers);
     for (const container of changed) {

@@ -11,7 +11,7 @@ export interface Item {
   id: string;
   label: string;
   hint?: string;
-  /** How it is, and when that was last known if nobody knows it now. */
+  /** How it is, and when that was last known if it is not known now. */
   state?: StateName;
   lost?: string;
   run: () => void;

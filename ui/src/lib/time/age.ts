@@ -20,7 +20,7 @@ export function ago(time: number, now: number): string {
 // Made once: for a table of times it would be most of the work.
 const local = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 
-/** The exact time, for whoever hovers: in the reader's own zone, and in UTC as logs have it. */
+/** The exact time, for a tooltip: in the reader's own zone, and in UTC as logs have it. */
 export function exact(time: string): string {
   const date = new Date(time);
   if (Number.isNaN(date.getTime())) {
