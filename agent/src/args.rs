@@ -1,11 +1,10 @@
 //! The command line and its environment.
 
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
+use bus_link::{BusAddress, LogFormat};
 use bus_schema::ClusterName;
-use clap::{Parser, Subcommand, ValueEnum};
-use tracing_subscriber::EnvFilter;
+use clap::{Parser, Subcommand};
 
 use crate::kubernetes::Access;
 use crate::run::{Config, RenewedToken};
@@ -21,6 +20,9 @@ pub struct Cli {
     /// What to do instead.
     #[command(subcommand)]
     pub command: Option<Command>,
+    /// The bus. Not among the arguments below: clap finds no `Option` of what is flattened twice.
+    #[command(flatten)]
+    pub bus: BusAddress,
     /// How to answer.
     #[command(flatten)]
     pub args: Option<Args>,
@@ -45,16 +47,6 @@ pub struct Args {
     /// The cluster's name on the bus: a DNS-1123 label.
     #[arg(long, env = "MCA_CLUSTER_NAME")]
     pub cluster_name: ClusterName,
-
-    /// Where the bus listens, as `tls://HOST:4222`, or `wss://HOST:443` where only that is let out; several servers are separated
-    /// by commas.
-    #[arg(long, env = "MCA_NATS_URL", default_value = "nats://127.0.0.1:4222")]
-    pub nats_url: String,
-
-    /// The CA that signed the nats-server's certificate, if it is a private one. No other is trusted then, and nothing is said
-    /// without TLS.
-    #[arg(long, env = "MCA_NATS_CA", value_name = "FILE")]
-    pub nats_ca: Option<PathBuf>,
 
     /// The file with the agent's NATS credentials; absent: none are sent. It is read again at each connection.
     #[arg(long, env = "MCA_NATS_CREDS", value_name = "FILE")]
@@ -96,39 +88,13 @@ pub struct Args {
     pub log_format: LogFormat,
 }
 
-/// How log lines look. What is logged is chosen by RUST_LOG, `info` if it is not set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// One JSON object a line, control characters escaped.
-    Json,
-    /// For people at a terminal.
-    Text,
-}
-
-/// The client library's own words are left out: each of them is also an event, which is told here.
-const USUAL: &str = "info,async_nats=off";
-
-impl LogFormat {
-    /// Sends the program's log to standard error from now on.
-    pub fn install(self) {
-        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(USUAL));
-        let log = tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_ansi(std::io::stderr().is_terminal())
-            .with_writer(std::io::stderr);
-        match self {
-            Self::Json => log.json().flatten_event(true).init(),
-            Self::Text => log.init(),
-        }
-    }
-}
-
-impl From<Args> for Config {
-    fn from(args: Args) -> Self {
-        let Args {
+impl Args {
+    /// What the agent needs to know.
+    #[must_use]
+    pub fn config(self, bus: BusAddress) -> Config {
+        let BusAddress { nats_url, nats_ca } = bus;
+        let Self {
             cluster_name,
-            nats_url,
-            nats_ca,
             nats_creds,
             nats_seed,
             nats_renewed,
@@ -136,8 +102,8 @@ impl From<Args> for Config {
             kubeconfig,
             context,
             log_format: _,
-        } = args;
-        Self {
+        } = self;
+        Config {
             cluster: cluster_name,
             nats_url,
             nats_ca,

@@ -20,7 +20,7 @@ pub mod shutdown;
 mod token_store;
 mod verb;
 
-pub use args::{Args, Cli, Command, LogFormat};
+pub use args::{Args, Cli, Command};
 pub use keygen::keygen;
 pub use kubernetes::Access;
 pub use run::{Config, RenewedToken, Running, run};

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use agent::{Cli, Command, keygen, shutdown};
+use bus_link::LogFormat;
 use clap::{CommandFactory, Parser};
 
 #[tokio::main]
@@ -12,14 +13,16 @@ async fn main() -> ExitCode {
             command: Some(Command::Keygen { file, cluster }),
             ..
         } => {
-            agent::LogFormat::Text.install();
+            LogFormat::Text.install();
             keygen(&file, &cluster)
         }
         Cli {
-            args: Some(args), ..
+            args: Some(args),
+            bus,
+            ..
         } => {
             args.log_format.install();
-            agent::run(args.into(), shutdown::signalled()).await
+            agent::run(args.config(bus), shutdown::signalled()).await
         }
         Cli { .. } => {
             let missing = clap::error::ErrorKind::MissingRequiredArgument;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bus_keys::{CredentialRequest, UserKey};
+use bus_link::{BusAddress, LogFormat};
 use bus_schema::{ClusterName, LabelKey, LabelValue};
 use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
@@ -106,13 +107,9 @@ fn credential_lifetime(text: &str) -> Result<Duration, String> {
 /// How the bus is reached with the aggregator's keys.
 #[derive(Debug, Args)]
 pub struct BusLink {
-    /// The nats-server, as `tls://HOST:4222`; several are separated by commas.
-    #[arg(long, env = "MCA_NATS_URL", default_value = "nats://127.0.0.1:4222")]
-    pub nats_url: String,
-    /// The CA that signed the nats-server's certificate, if it is a private one. No other is trusted then, and nothing is said
-    /// without TLS.
-    #[arg(long, env = "MCA_NATS_CA", value_name = "FILE")]
-    pub nats_ca: Option<PathBuf>,
+    /// The bus.
+    #[command(flatten)]
+    pub bus: BusAddress,
     /// The directory `aggregator` that `aggregator bus init` made.
     #[arg(
         long,
@@ -195,13 +192,9 @@ pub struct Serve {
     /// Give out what joins clusters, with its private keys, though the public URL is `http://` and not of this machine.
     #[arg(long, env = "MCA_ALLOW_INSECURE_LINKS", default_value_t = false, action = clap::ArgAction::Set, value_name = "BOOL")]
     pub allow_insecure_links: bool,
-    /// The nats-server, as `tls://HOST:4222`; several are separated by commas.
-    #[arg(long, env = "MCA_NATS_URL", default_value = "nats://127.0.0.1:4222")]
-    pub nats_url: String,
-    /// The CA that signed the nats-server's certificate, if it is a private one. No other is trusted then, and nothing is said
-    /// without TLS.
-    #[arg(long, env = "MCA_NATS_CA", value_name = "FILE")]
-    pub nats_ca: Option<PathBuf>,
+    /// The bus.
+    #[command(flatten)]
+    pub bus: BusAddress,
     /// The credentials for it, a file as `nsc` and `nats` write it [default: those in --bus-keys].
     #[arg(long, env = "MCA_NATS_CREDS", value_name = "FILE")]
     pub nats_creds: Option<PathBuf>,
@@ -287,13 +280,4 @@ pub struct AgentCredentials {
         value_parser = credential_lifetime
     )]
     pub lifetime: Duration,
-}
-
-/// How the log is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
 }

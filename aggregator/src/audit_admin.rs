@@ -14,7 +14,6 @@ use async_nats::jetstream::consumer::push::OrderedConfig;
 use async_nats::jetstream::stream::{PurgeResponse, Stream};
 use async_nats::jetstream::{self, Context};
 use bus_keys::streams::AUDIT;
-use bus_link::Servers;
 use bus_schema::OperationId;
 use futures::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
@@ -50,9 +49,9 @@ struct Begun {
 /// # Errors
 /// When the bus is away, the file is there already, or the credential may not do it.
 pub async fn export(args: AuditExport) -> Result<()> {
-    let servers = Servers::new(&args.nats_url, args.nats_ca.as_deref())?;
+    let servers = args.bus.servers()?;
     let bus = Bus::connect(&servers, Some(&args.nats_creds)).await?;
-    wait_for(|| bus.is_up(), &args.nats_url, &args.nats_creds).await?;
+    wait_for(|| bus.is_up(), &args.bus.nats_url, &args.nats_creds).await?;
     let jetstream = jetstream::new(bus.client().clone());
     let stream = jetstream.get_stream(AUDIT.name).await;
     let stream = stream.context("the stream AUDIT cannot be read with this credential")?;

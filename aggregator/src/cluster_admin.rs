@@ -9,7 +9,6 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use async_nats::jetstream;
 use bus_keys::{AggregatorKeys, private_file, user_of};
-use bus_link::Servers;
 use bus_schema::ClusterName;
 use jiff::Timestamp;
 
@@ -36,11 +35,11 @@ pub(crate) struct Link {
 impl Link {
     pub(crate) async fn open(args: &BusLink) -> Result<Self> {
         let creds = AggregatorKeys::aggregator_creds(&args.bus_keys);
-        let servers = Servers::new(&args.nats_url, args.nats_ca.as_deref())?;
+        let servers = args.bus.servers()?;
         let gate = Gate::open(&servers, &args.bus_keys, args.signer.as_deref()).await?;
         let bus = Bus::connect(&servers, Some(&creds)).await?;
         let is_up = || bus.is_up() && gate.system().is_up();
-        wait_for(is_up, &args.nats_url, &args.bus_keys).await?;
+        wait_for(is_up, &args.bus.nats_url, &args.bus_keys).await?;
         let (jetstream, replicas) = (
             jetstream::new(bus.client().clone()),
             args.jetstream_replicas,
@@ -83,7 +82,11 @@ pub async fn enroll(args: Enroll) -> Result<()> {
     if has_credentials(&args)? {
         return Ok(());
     }
-    let nats_ca = agent_ca(args.agent_nats_ca.as_ref().or(args.link.nats_ca.as_ref()))?;
+    let nats_ca = agent_ca(
+        args.agent_nats_ca
+            .as_ref()
+            .or(args.link.bus.nats_ca.as_ref()),
+    )?;
     let link = Link::open(&args.link).await?;
     let entry = intent(link.journal.now(), "enroll", Some(&args.cluster));
     let request = args.credential_request.as_ref();
@@ -98,7 +101,7 @@ pub async fn enroll(args: Enroll) -> Result<()> {
     };
     let enrolled = record(&link.journal, entry, enrolled).await??;
     let agent = Agent {
-        nats_url: args.agent_nats_url.unwrap_or(args.link.nats_url),
+        nats_url: args.agent_nats_url.unwrap_or(args.link.bus.nats_url),
         nats_ca,
         image: args.agent_image,
     };

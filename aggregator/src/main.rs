@@ -1,15 +1,15 @@
 //! The aggregator's program: parse, log, run, report.
 
-use aggregator::args::{AuditCommand, BusCommand, Cli, Command, LogFormat, UserCommand};
+use aggregator::args::{AuditCommand, BusCommand, Cli, Command, UserCommand};
 use aggregator::{audit_admin, bus_admin, cluster_admin, healthcheck, run};
 use aggregator_http::routes;
 use anyhow::Context as _;
+use bus_link::LogFormat;
 use clap::Parser;
 use identity::password;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -26,11 +26,11 @@ async fn main() -> ExitCode {
 async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Serve(args) => {
-            log(args.log_format);
+            args.log_format.install();
             run::serve(args, stop()?).await
         }
         Command::Sign(args) => {
-            log(args.log_format);
+            args.log_format.install();
             run::sign(&args, stop()?).await
         }
         Command::User {
@@ -40,27 +40,27 @@ async fn run(command: Command) -> anyhow::Result<()> {
             BusCommand::Init(args) => bus_admin::init(&args),
             BusCommand::Creds(args) => bus_admin::creds(&args),
             BusCommand::Revoke(args) => {
-                log(LogFormat::Text);
+                LogFormat::Text.install();
                 cluster_admin::revoke_key(args).await
             }
             BusCommand::Renew(args) => bus_admin::renew(&args),
             BusCommand::Records(args) => {
-                log(LogFormat::Text);
+                LogFormat::Text.install();
                 cluster_admin::records(args).await
             }
         },
         Command::Audit {
             command: AuditCommand::Export(args),
         } => {
-            log(LogFormat::Text);
+            LogFormat::Text.install();
             audit_admin::export(args).await
         }
         Command::Enroll(args) => {
-            log(LogFormat::Text);
+            LogFormat::Text.install();
             cluster_admin::enroll(args).await
         }
         Command::Revoke(args) => {
-            log(LogFormat::Text);
+            LogFormat::Text.install();
             cluster_admin::revoke(args).await
         }
         Command::Healthcheck(args) => match args.signer {
@@ -80,20 +80,4 @@ fn stop() -> anyhow::Result<impl Future<Output = ()>> {
             _ = tokio::signal::ctrl_c() => {}
         }
     })
-}
-
-/// The client library's own words are left out: each of them is also an event, which is told by the link to the bus.
-const USUAL: &str = "info,async_nats=off";
-
-fn log(format: LogFormat) {
-    let filter = EnvFilter::builder().with_env_var("MCA_LOG").try_from_env();
-    let filter = filter.unwrap_or_else(|_| EnvFilter::new(USUAL));
-    let logger = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
-    match format {
-        LogFormat::Text => logger.init(),
-        LogFormat::Json => logger.json().init(),
-    }
 }

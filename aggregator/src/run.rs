@@ -6,7 +6,6 @@ use std::time::Duration;
 use anyhow::Context as _;
 use async_nats::jetstream;
 use bus_keys::AggregatorKeys;
-use bus_link::Servers;
 use bus_schema::timing::DRAIN_WITHIN;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -113,8 +112,7 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
         listen,
         public_url,
         allow_insecure_links,
-        nats_url,
-        nats_ca,
+        bus: address,
         nats_creds,
         bus_keys,
         signer,
@@ -137,8 +135,8 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
     }
     let conditions = Conditions::default();
     let users = Users::open(users, conditions.clone()).await?;
-    let servers = Servers::new(&nats_url, nats_ca.as_deref())?;
-    let agent_ca = agent_ca(agent_nats_ca.as_ref().or(nats_ca.as_ref()))?;
+    let servers = address.servers()?;
+    let agent_ca = agent_ca(agent_nats_ca.as_ref().or(address.nats_ca.as_ref()))?;
     let gate = match &bus_keys {
         Some(dir) => Some(Gate::open(&servers, dir, signer.as_deref()).await?),
         None => None,
@@ -218,7 +216,7 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
         conditions,
         metrics,
         agents: Agent {
-            nats_url: agent_nats_url.unwrap_or(nats_url),
+            nats_url: agent_nats_url.unwrap_or(address.nats_url),
             nats_ca: agent_ca,
             image: agent_image,
         },

@@ -1,20 +1,15 @@
 //! One connection to NATS, made again whenever it breaks.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use async_nats::{Client, ConnectOptions, Event};
-use bus_link::{LameDuckHandler, Servers, is_told_elsewhere};
+use bus_link::{LameDuckHandler, Observed, Servers};
 use bus_schema::{ClusterName, InstanceId};
 use tokio::sync::Notify;
 
 use super::credential::{Credential, Refusals};
 use super::heartbeat_interval::HeartbeatInterval;
-use crate::jitter;
-
-/// A connection that fell silent is given up after about three of these.
-const PING_EVERY: Duration = Duration::from_secs(10);
 
 /// Messages that wait in each subscription; more are dropped, and their requesters time out. Of what persons send, to 8 verbs and on 9
 /// subjects of the services convention, 17 × 256 × 8 KiB = 34 MiB wait at most. What the aggregator sends is small.
@@ -69,65 +64,46 @@ pub async fn connect(bus: &Bus, purpose: Purpose, queue: usize) -> Result<Connec
         Purpose::Requests => format!("agent {} requests {}", bus.cluster, bus.instance),
         Purpose::Logs => format!("agent {} logs", bus.cluster),
     };
-    let stands = Arc::new(Notify::new());
-    let leaving = Arc::new(Notify::new());
+    let options = options
+        .name(name)
+        .client_capacity(queue)
+        .subscription_capacity(SUBSCRIPTION_CAPACITY);
     let heartbeat_interval = bus.heartbeat_interval.clone();
-    let notes = Arc::new(Notes {
+    let stands = Arc::new(Notify::new());
+    let observer = Arc::new(Observer {
         stands: stands.clone(),
-        leaving: leaving.clone(),
         refusals: Refusals::default(),
         credential: bus.credential.clone(),
     });
-    let client = bus
-        .servers
-        .apply(options)
-        .name(name)
-        .ping_interval(PING_EVERY)
-        .client_capacity(queue)
-        .subscription_capacity(SUBSCRIPTION_CAPACITY)
-        .retry_on_initial_connect()
-        .reconnect_delay_callback(move |attempt| {
-            jitter::before_attempt(attempt, heartbeat_interval.spread())
-        })
-        .event_callback(move |event| {
-            let notes = notes.clone();
-            async move { notes.take(event).await }
-        })
-        .connect(bus.servers.addresses())
-        .await
-        .context("no connection to the bus can be made")?;
+    let observe = move |event| {
+        let observer = observer.clone();
+        async move { observer.observe(event).await }
+    };
+    let spread = move || heartbeat_interval.spread();
+    let connected = bus_link::connect(&bus.servers, options, spread, observe).await;
+    let (client, lame_duck) = connected.context("no connection to the bus can be made")?;
     Ok(Connected {
-        _lame_duck: LameDuckHandler::spawn(leaving, client.clone()),
         client,
         stands,
         heartbeat_interval: bus.heartbeat_interval.clone(),
+        _lame_duck: lame_duck,
     })
 }
 
-struct Notes {
+struct Observer {
     stands: Arc<Notify>,
-    leaving: Arc<Notify>,
     refusals: Refusals,
     credential: Option<Credential>,
 }
 
-impl Notes {
-    async fn take(&self, event: Event) {
+impl Observer {
+    async fn observe(&self, event: Event) -> Observed {
         if self.refusals.note(&event, self.credential.as_ref()).await {
-            return;
+            return Observed::Logged;
         }
-        match event {
-            event if is_told_elsewhere(&event) => tracing::debug!(%event, "bus"),
-            Event::Connected => {
-                tracing::info!("connected to the bus");
-                self.stands.notify_one();
-            }
-            Event::LameDuckMode => {
-                tracing::info!("the bus server is about to stop");
-                self.leaving.notify_one();
-            }
-            Event::Closed | Event::Draining => tracing::debug!(%event, "bus"),
-            event => tracing::warn!(%event, "bus"),
+        if matches!(event, Event::Connected) {
+            self.stands.notify_one();
         }
+        Observed::Unlogged
     }
 }

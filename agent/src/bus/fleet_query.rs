@@ -104,7 +104,7 @@ impl Server {
         if let Err(fault) = &answer {
             tracing::info!(
                 code = fault.code.as_str(),
-                message = fault.message,
+                reason = fault.message,
                 "refused a fleet query"
             );
         }

@@ -228,8 +228,8 @@ fn log(route: &Route, answer: &Result<Vec<u8>, Fault>, took: Duration) {
         // A flood of them would fill the log as well.
         Err(fault) if fault.code == FaultCode::Busy => tracing::debug!(verb, "busy"),
         Err(fault) => {
-            let (code, message) = (fault.code.as_str(), fault.message.as_str());
-            tracing::info!(verb, code, message, milliseconds = took, "refused");
+            let (code, reason) = (fault.code.as_str(), fault.message.as_str());
+            tracing::info!(verb, code, reason, milliseconds = took, "refused");
         }
         Ok(_) if route.verb.access == Access::Write => {
             tracing::info!(verb, milliseconds = took, "done");

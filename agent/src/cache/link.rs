@@ -66,7 +66,10 @@ impl Link {
         };
         let news = self.freshness.broke(answered, kind, message.clone());
         if news {
-            tracing::warn!(message, "the API server does not answer as expected");
+            tracing::warn!(
+                reason = message,
+                "the API server does not answer as expected"
+            );
         }
         news
     }

@@ -42,7 +42,7 @@ pub async fn keep<K, V>(
         {
             tracing::warn!(
                 of = std::any::type_name::<V>(),
-                message,
+                reason = message,
                 "a watch is broken"
             );
             news.notify_one();

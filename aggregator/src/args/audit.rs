@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use bus_link::BusAddress;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -27,12 +28,9 @@ pub struct AuditExport {
     /// Purge these lines once they are written; from the first operation on that is not settled yet, they stay.
     #[arg(long)]
     pub purge: bool,
-    /// The nats-server, as `tls://HOST:4222`; several are separated by commas.
-    #[arg(long, env = "MCA_NATS_URL", default_value = "nats://127.0.0.1:4222")]
-    pub nats_url: String,
-    /// The CA that signed the nats-server's certificate, if it is a private one.
-    #[arg(long, env = "MCA_NATS_CA", value_name = "FILE")]
-    pub nats_ca: Option<PathBuf>,
+    /// The bus.
+    #[command(flatten)]
+    pub bus: BusAddress,
     /// The credential of an administrator, as `aggregator bus creds --admin` makes it; without --purge the aggregator's own will do.
     #[arg(long, env = "MCA_NATS_CREDS", value_name = "FILE")]
     pub nats_creds: PathBuf,

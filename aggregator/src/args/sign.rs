@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use bus_link::LogFormat;
 use clap::Args;
 
-use super::{AgentCredentials, LogFormat};
+use super::AgentCredentials;
 
 /// What signs, and where it listens.
 #[derive(Debug, Args)]

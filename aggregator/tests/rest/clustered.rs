@@ -43,7 +43,7 @@ impl Clustered {
         let sim = sim.expect("a simulated cluster");
         write_users(&dir.path().join("users.json"));
         let mut settings = Service::settings(dir.path(), &nats.url());
-        settings.nats_ca = Some(authority.file());
+        settings.bus.nats_ca = Some(authority.file());
         settings.jetstream_replicas = 3;
         let service = Service::of(settings).await.expect("the aggregator starts");
         let kubeconfig = dir.path().join("kubeconfig");

@@ -107,7 +107,7 @@ async fn a_cluster_joins_a_bus_with_tls_by_its_manifest_and_is_read() {
 
     write_users(&dir.path().join("users.json"));
     let mut settings = Service::settings(dir.path(), &url);
-    settings.nats_ca = Some(ca.clone());
+    settings.bus.nats_ca = Some(ca.clone());
     let service = Service::of(settings).await.unwrap();
     let token = service.token("admin").await;
     service.online(1, &token).await;

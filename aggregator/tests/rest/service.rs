@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use aggregator::args::{AgentCredentials, LogFormat, Serve};
+use aggregator::args::{AgentCredentials, Serve};
 use aggregator::run;
 use aggregator_http::app::App;
 use aggregator_http::{listener, routes};
@@ -12,6 +12,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{Method, Request, Response, StatusCode};
+use bus_link::{BusAddress, LogFormat};
 use enrolment::AGENT_CREDENTIAL_LIFETIME;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
@@ -59,8 +60,10 @@ impl Service {
         Serve {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             public_url: Some("https://fleet.example".parse().expect("a URL")),
-            nats_url: nats_url.to_owned(),
-            nats_ca: None,
+            bus: BusAddress {
+                nats_url: nats_url.to_owned(),
+                nats_ca: None,
+            },
             nats_creds: None,
             bus_keys: Some(dir.join("nats/keys/aggregator")),
             signer: None,

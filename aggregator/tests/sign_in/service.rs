@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use aggregator::args::{AgentCredentials, LogFormat, Serve};
+use aggregator::args::{AgentCredentials, Serve};
 use aggregator::run;
 use aggregator_http::app::App;
 use aggregator_http::{listener, routes};
@@ -13,6 +13,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use axum::response::Response;
+use bus_link::{BusAddress, LogFormat};
 use enrolment::AGENT_CREDENTIAL_LIFETIME;
 use http_body_util::BodyExt as _;
 use identity::password::{self, Password};
@@ -91,8 +92,10 @@ impl Site {
         let app = run::start(Serve {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             public_url: None,
-            nats_url: self.nats.url(),
-            nats_ca: None,
+            bus: BusAddress {
+                nats_url: self.nats.url(),
+                nats_ca: None,
+            },
             nats_creds: None,
             bus_keys: Some(self.nats.keys().aggregator_dir()),
             signer: None,

@@ -140,8 +140,7 @@ impl Troubles {
 }
 
 /// Whether the client's event says no more than that an attempt failed, which is told here with its reason.
-#[must_use]
-pub fn is_told_elsewhere(event: &Event) -> bool {
+pub(crate) fn is_told_elsewhere(event: &Event) -> bool {
     let Event::ClientError(ClientError::Other(kind)) = event else {
         return false;
     };

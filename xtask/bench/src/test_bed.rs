@@ -129,7 +129,7 @@ impl TestBed {
         for (flag, value) in arguments {
             command.arg(flag).arg(value);
         }
-        spawn(program, command, &self.data)
+        spawn_quietly(program, command, &self.data)
     }
 
     /// A file of this stand.
@@ -151,9 +151,14 @@ pub fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
+/// Agents and simulators log warnings alone; the aggregator is measured with its line for each call.
+fn spawn_quietly(part: &str, mut command: Command, data: &DataDir) -> Result<Process> {
+    command.env("MCA_LOG", "warn,async_nats=off");
+    command.env("RUST_LOG", "warn");
+    spawn(part, command, data)
+}
+
 fn spawn(part: &str, mut command: Command, data: &DataDir) -> Result<Process> {
-    // For agents and simulators; the aggregator is measured with its line for each call.
-    command.env("RUST_LOG", "warn,async_nats=off");
     Group::Shared.apply(&mut command);
     Process::spawn(part, command, &data.log(part)?)
 }

@@ -56,7 +56,7 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    agent::LogFormat::Text.install();
+    bus_link::LogFormat::Text.install();
     let arguments = Arguments::parse();
     let simulation = simulation(&arguments).await?;
     let keys = AggregatorKeys::open(&arguments.bus_keys)?;

@@ -1,4 +1,4 @@
-//! How a connection comes to be and comes back.
+//! How a connection is made and authenticated.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use async_nats::{Auth, AuthError, ConnectOptions, Event};
 use bus_keys::{Credentials, CredentialsError};
-use bus_link::{LameDuckHandler, Servers, is_told_elsewhere};
-use tokio::sync::Notify;
-use tracing::{debug, info, warn};
+use bus_link::{Observed, Servers};
+use tracing::debug;
 
 use super::Bus;
 use super::replies::Replies;
@@ -74,31 +73,17 @@ impl Bus {
                 ConnectOptions::with_auth_callback(move |nonce| answer(path.clone(), nonce))
             }
         };
-        let leaving = Arc::new(Notify::new());
-        let told = Arc::clone(&leaving);
-        let connecting = servers
-            .apply(options)
-            .name(name)
-            .custom_inbox_prefix("_INBOX_aggregator")
-            .ping_interval(Duration::from_secs(10))
-            .retry_on_initial_connect()
-            .reconnect_delay_callback(reconnect_delay)
-            .event_callback(move |event| {
-                note(&event, &told);
-                async {}
-            })
-            .connect(servers.addresses());
-        // On the heap, as in `storage`: it is large.
-        let client = Box::pin(connecting).await;
-        let client = client.map_err(|source| ConnectError::NotConnected {
+        let options = options.name(name).custom_inbox_prefix("_INBOX_aggregator");
+        let observe = |event| std::future::ready(observe(&event));
+        let connected = bus_link::connect(servers, options, || Duration::ZERO, observe).await;
+        let (client, lame_duck) = connected.map_err(|source| ConnectError::NotConnected {
             url: servers.text().to_owned(),
             source,
         })?;
-        let lame_duck = Arc::new(LameDuckHandler::spawn(leaving, client.clone()));
         Ok(Self {
             client,
             replies: Replies::new(),
-            _lame_duck: lame_duck,
+            _lame_duck: Arc::new(lame_duck),
         })
     }
 }
@@ -125,26 +110,13 @@ async fn answer(path: PathBuf, nonce: Vec<u8>) -> Result<Auth, AuthError> {
     Ok(auth)
 }
 
-/// Full jitter up to 30 s; the callback also delays the very first attempt, which is to be at once.
-fn reconnect_delay(attempts: usize) -> Duration {
-    if attempts <= 1 {
-        return Duration::ZERO;
-    }
-    let doublings = u32::try_from(attempts.min(10)).unwrap_or(10);
-    let cap = Duration::from_millis(50 * 2_u64.pow(doublings)).min(Duration::from_secs(30));
-    cap.mul_f64(rand::random::<f64>())
-}
-
-fn note(event: &Event, leaving: &Notify) {
+/// One for each message that is dropped: a cluster that floods is logged where its messages are counted.
+fn observe(event: &Event) -> Observed {
     match event {
-        // One for each message that is dropped; who floods is told by the fleet.
-        Event::SlowConsumer(_) => debug!(%event, "the bus"),
-        event if is_told_elsewhere(event) => debug!(%event, "the bus"),
-        Event::Connected => info!("connected to the bus"),
-        Event::LameDuckMode => {
-            info!("the bus server is about to stop");
-            leaving.notify_one();
+        Event::SlowConsumer(_) => {
+            debug!(%event, "bus");
+            Observed::Logged
         }
-        other => warn!(event = %other, "the bus"),
+        _ => Observed::Unlogged,
     }
 }

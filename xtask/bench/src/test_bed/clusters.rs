@@ -9,7 +9,7 @@ use tokio::process::Command;
 use xtask::condition;
 use xtask::process::Process;
 
-use super::{READY_WITHIN, TestBed, spawn};
+use super::{READY_WITHIN, TestBed, spawn_quietly};
 
 /// Of each cluster of the load agents.
 const NAMESPACES: usize = 5;
@@ -50,7 +50,7 @@ impl TestBed {
             .args(["--deployments", &(namespaces * deployments).to_string()])
             .args(["--healthy", "--kubeconfig-out"])
             .arg(&kubeconfig);
-        let simulator = spawn("k8s-sim", command, &self.data)?;
+        let simulator = spawn_quietly("k8s-sim", command, &self.data)?;
         self.written(simulator, kubeconfig, clusters).await
     }
 
@@ -66,7 +66,7 @@ impl TestBed {
             .arg("--kubeconfig")
             .arg(&api.kubeconfig)
             .args(["--context", &api.cluster]);
-        spawn(&format!("agent {}", api.cluster), command, &self.data)
+        spawn_quietly(&format!("agent {}", api.cluster), command, &self.data)
     }
 
     /// Starts many clusters with their agents in one process; not all of them are online yet.

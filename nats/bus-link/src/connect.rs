@@ -1,0 +1,74 @@
+//! One connection to the bus, made again whenever it breaks, and what of that is logged.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::{Client, ConnectError, ConnectOptions, Event};
+use tokio::sync::Notify;
+
+use crate::backoff;
+use crate::lame_duck::LameDuckHandler;
+use crate::servers::Servers;
+use crate::trouble::is_told_elsewhere;
+
+/// A connection that fell silent is given up after about three of these.
+const PING_EVERY: Duration = Duration::from_secs(10);
+
+/// What has become of an event of the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Observed {
+    /// It is logged already.
+    Logged,
+    /// It is to be logged as always.
+    Unlogged,
+}
+
+/// Connects. Returns at once, whether or not the bus is there: attempts go on forever. `spread` is over how long a time the clients
+/// of a large fleet spread what all would do at the same moment; `observe` sees each event before it is logged. The handler is
+/// kept for as long as the client is used.
+///
+/// # Errors
+/// When the options cannot be used.
+pub async fn connect<F>(
+    servers: &Servers,
+    options: ConnectOptions,
+    spread: impl Fn() -> Duration + Send + Sync + 'static,
+    observe: impl Fn(Event) -> F + Send + Sync + 'static,
+) -> Result<(Client, LameDuckHandler), ConnectError>
+where
+    F: Future<Output = Observed> + Send + Sync + 'static,
+{
+    let leaving = Arc::new(Notify::new());
+    let notify = leaving.clone();
+    let connecting = servers
+        .apply(options)
+        .ping_interval(PING_EVERY)
+        .retry_on_initial_connect()
+        .reconnect_delay_callback(move |attempt| backoff::before_attempt(attempt, spread()))
+        .event_callback(move |event| {
+            if matches!(event, Event::LameDuckMode) {
+                notify.notify_one();
+            }
+            let observed = observe(event.clone());
+            async move {
+                if observed.await == Observed::Unlogged {
+                    log(&event);
+                }
+            }
+        })
+        .connect(servers.addresses());
+    // On the heap: it is large.
+    let client = Box::pin(connecting).await?;
+    let lame_duck = LameDuckHandler::spawn(leaving, client.clone());
+    Ok((client, lame_duck))
+}
+
+fn log(event: &Event) {
+    match event {
+        event if is_told_elsewhere(event) => tracing::debug!(%event, "bus"),
+        Event::Connected => tracing::info!("connected to the bus"),
+        Event::LameDuckMode => tracing::info!("the bus server is about to stop"),
+        Event::Closed | Event::Draining => tracing::debug!(%event, "bus"),
+        event => tracing::warn!(%event, "bus"),
+    }
+}

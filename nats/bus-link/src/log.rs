@@ -1,0 +1,33 @@
+//! How agents and aggregator write their log: to standard error, with what MCA_LOG chooses.
+
+use std::io::IsTerminal as _;
+
+use clap::ValueEnum;
+use tracing_subscriber::EnvFilter;
+
+/// How log lines look. What is logged is chosen by MCA_LOG, `info` if it is not set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people at a terminal.
+    Text,
+    /// One JSON object a line, control characters escaped.
+    Json,
+}
+
+/// The client library's own lines are left out: each of them is also an event, which [`connect`](crate::connect) logs.
+const DEFAULT: &str = "info,async_nats=off";
+
+impl LogFormat {
+    /// Sends the program's log to standard error from now on.
+    pub fn install(self) {
+        let filter = EnvFilter::builder().with_env_var("MCA_LOG").try_from_env();
+        let log = tracing_subscriber::fmt()
+            .with_env_filter(filter.unwrap_or_else(|_| EnvFilter::new(DEFAULT)))
+            .with_ansi(std::io::stderr().is_terminal())
+            .with_writer(std::io::stderr);
+        match self {
+            Self::Text => log.init(),
+            Self::Json => log.json().flatten_event(true).init(),
+        }
+    }
+}
