@@ -1,0 +1,117 @@
+//! A line of the audit: who did what, to what, with what outcome.
+
+use std::net::IpAddr;
+
+use bus_schema::{ClusterName, Namespace, OperationId, WorkloadName};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::refused::RefusedSignIns;
+
+/// The most characters of a user's name as it was given that are written.
+const USER_CHARACTERS: usize = 64;
+
+/// The verb of a sign-in.
+pub const SIGN_IN: &str = "sign-in";
+
+/// The verb of a sign-out.
+pub const SIGN_OUT: &str = "sign-out";
+
+/// One line of the audit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Entry {
+    /// When it was written.
+    pub time: Timestamp,
+    /// Who.
+    pub user: String,
+    /// From where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub address: Option<IpAddr>,
+    /// What: a verb, `sign-in` or `sign-out`.
+    pub verb: String,
+    /// On what; absent for sign-ins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
+    /// The write that this belongs to; absent for sign-ins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation_id: Option<OperationId>,
+    /// How it ended, or `pending`.
+    pub outcome: Outcome,
+    /// More about the outcome, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The REST call's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// What several refused sign-ins have in common; absent for everything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<RefusedSignIns>,
+}
+
+impl Entry {
+    /// Whether somebody of this name did it, or tried to sign in.
+    pub(super) fn is_about(&self, user: &str) -> bool {
+        let sample = self.refused.iter().flat_map(|refused| &refused.sample);
+        self.user == user || sample.into_iter().any(|name| name == user)
+    }
+}
+
+/// What an operation is done to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+pub struct Target {
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// The namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<Namespace>,
+    /// The deployment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployment_name: Option<WorkloadName>,
+}
+
+impl Target {
+    /// A cluster as a whole.
+    #[must_use]
+    pub fn cluster(cluster: &ClusterName) -> Self {
+        Self {
+            cluster: cluster.clone(),
+            namespace: None,
+            deployment_name: None,
+        }
+    }
+}
+
+/// How something ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It was written down and is under way.
+    Pending,
+    /// It was done.
+    Succeeded,
+    /// It was not done.
+    Failed,
+    /// It came too late and was not done.
+    Expired,
+    /// A newer one was done already.
+    Superseded,
+    /// Not known: the cluster is asked until it is, unless `detail` says that nobody can tell any more.
+    Unknown,
+    /// It was refused before it was tried, such as a wrong password.
+    Refused,
+}
+
+impl Outcome {
+    /// Whether this is the last word on an operation.
+    #[must_use]
+    pub const fn is_settled(self) -> bool {
+        !matches!(self, Self::Pending | Self::Unknown)
+    }
+}
+
+/// As much of a name as is written.
+pub(super) fn shown_user(user: &str) -> String {
+    user.chars().take(USER_CHARACTERS).collect()
+}

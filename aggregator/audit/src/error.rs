@@ -1,0 +1,29 @@
+//! How the writing of a line fails.
+
+use diagnostics::{Problem, ProblemCode};
+
+/// Why a line was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// The stream is away, full, or answers too late.
+    #[error("the audit cannot be written")]
+    Unavailable(#[source] Option<async_nats::jetstream::context::PublishError>),
+    /// Somebody else has written the operation's next line.
+    #[error("the operation has been settled already")]
+    SettledAlready,
+}
+
+impl From<AuditError> for Problem {
+    fn from(error: AuditError) -> Self {
+        match error {
+            AuditError::Unavailable(_) => Self::new(
+                ProblemCode::AuditUnavailable,
+                "the audit cannot be written, so nothing was done; reading still works",
+            ),
+            AuditError::SettledAlready => Self::new(
+                ProblemCode::Internal,
+                "there is an operation of this id already; nothing was done by this call",
+            ),
+        }
+    }
+}
