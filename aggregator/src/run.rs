@@ -31,7 +31,7 @@ use enrolment::{
 };
 use fleet::inventory::Inventory;
 use fleet::journal::{self, Journal};
-use fleet::{self, Clusters, Fleet};
+use fleet::{self, Clusters, Fleet, Heartbeats};
 use identity::Identity;
 use identity::sessions::Sessions;
 use identity::users::Users;
@@ -181,18 +181,21 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
     }
     let enrolment = Enrolment::new(Arc::clone(&fleet), issuer);
     if let Some(gate) = gate {
-        tokio::spawn(watch_presence(Arc::clone(&fleet), gate));
+        tokio::spawn(watch_presence(Arc::clone(fleet.registry()), gate));
     }
     tokio::spawn(fleet::follow_forgotten(
         Arc::clone(&fleet),
         kept.clusters.clone(),
     ));
-    Box::pin(kept.clusters.restore(&fleet)).await?;
-    tokio::spawn(fleet::follow_labels(Arc::clone(&fleet)));
+    Box::pin(kept.clusters.restore(fleet.registry())).await?;
+    tokio::spawn(fleet::follow_labels(
+        kept.clusters,
+        Arc::clone(fleet.registry()),
+    ));
     fleet::hear_answers(Arc::clone(&fleet)).await;
-    tokio::spawn(fleet::listen(Arc::clone(&fleet), kept.clusters));
+    tokio::spawn(Heartbeats::of(&fleet).receive());
     tokio::spawn(fleet::hear_changes(Arc::clone(&fleet)));
-    tokio::spawn(fleet::watch_time(Arc::clone(&fleet)));
+    tokio::spawn(fleet::watch_time(Arc::clone(fleet.registry())));
     tokio::spawn(fleet::watch_link(Arc::clone(&fleet)));
     tokio::spawn(fleet::keep_inventory(
         Arc::clone(&fleet),
@@ -208,7 +211,7 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
     };
     let identity = Identity::new(users, kept.sessions);
     let (users, sessions) = (identity.users.clone(), identity.sessions.clone());
-    let sessions = SessionAuthenticator::new(users, sessions, cookie, fleet.labels());
+    let sessions = SessionAuthenticator::new(users, sessions, cookie, fleet.registry().labels());
     Ok(Arc::new(AppState {
         fleet,
         enrolment,

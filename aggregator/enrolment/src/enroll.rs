@@ -54,7 +54,7 @@ impl Enrolment {
         key: Option<UserKey>,
     ) -> Result<(OperationId, Vec<UserKey>), Problem> {
         let Issuing { issuer, .. } = self.authorise(principal, cluster)?;
-        let presence = self.fleet.presence(cluster);
+        let presence = self.fleet.registry().presence(cluster);
         let (fleet, cluster) = (Arc::clone(&self.fleet), cluster.clone());
         let entry = self
             .fleet

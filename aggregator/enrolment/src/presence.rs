@@ -9,12 +9,12 @@ use futures::stream::select;
 use tracing::{info, warn};
 
 use super::{Gate, read_connection_event};
-use fleet::Fleet;
+use fleet::SharedRegistry;
 
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Listens forever.
-pub async fn watch_presence(fleet: Arc<Fleet>, gate: Gate) {
+pub async fn watch_presence(registry: Arc<SharedRegistry>, gate: Gate) {
     loop {
         if let Some((connects, disconnects)) = gate.system().connection_events().await {
             let connects = connects.map(|message| (true, message));
@@ -24,7 +24,7 @@ pub async fn watch_presence(fleet: Arc<Fleet>, gate: Gate) {
                 let Some(event) = read_connection_event(&message, gate.identity()) else {
                     continue;
                 };
-                let gone = fleet.take_connection_event(connects, &event);
+                let gone = registry.take_connection_event(connects, &event);
                 if gone {
                     info!(cluster = %event.cluster, instance = %event.instance, "an agent has disconnected");
                 }

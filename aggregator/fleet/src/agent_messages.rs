@@ -16,9 +16,11 @@ use futures::{Stream, StreamExt as _};
 use tokio::time::{Interval, MissedTickBehavior};
 use tracing::warn;
 
-use super::Fleet;
+use super::SharedRegistry;
 use super::exclusions::{Exclusions, Standing};
+use super::heartbeats::call_the_roll;
 use super::rate_limit::{Admission, RateLimit, RateLimits};
+use diagnostics::Metrics;
 use storage::bus::Bus;
 
 /// How often it is looked whether somebody is to be tried again, or has joined meanwhile.
@@ -44,7 +46,8 @@ pub struct Kind {
 
 /// What comes of them, within the limits.
 pub struct AgentMessages {
-    fleet: Arc<Fleet>,
+    registry: Arc<SharedRegistry>,
+    metrics: Metrics,
     kind: Kind,
     limits: RateLimits,
     exclusions: Exclusions,
@@ -80,11 +83,16 @@ impl Stream for Subscription {
 
 impl AgentMessages {
     /// Subscribes to those of all clusters; `None` when the client has ended.
-    pub async fn open(fleet: &Arc<Fleet>, kind: Kind) -> Option<Self> {
+    pub async fn open(
+        registry: &Arc<SharedRegistry>,
+        metrics: &Metrics,
+        kind: Kind,
+    ) -> Option<Self> {
         let mut looks = tokio::time::interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut messages = Self {
-            fleet: Arc::clone(fleet),
+            registry: Arc::clone(registry),
+            metrics: metrics.clone(),
             limits: RateLimits::new(kind.limit),
             kind,
             exclusions: Exclusions::default(),
@@ -145,22 +153,22 @@ impl AgentMessages {
             Admission::Read => return Some(from),
             Admission::Overflow => {
                 let what = "sends more messages than an agent does, which are left out";
-                self.fleet.misbehaves(cluster, what, None);
+                self.registry.misbehaves(cluster, what, None);
             }
             Admission::Flood => self.exclude(cluster, now),
             Admission::LeaveOut => {}
         }
-        self.fleet.metrics.left_out();
+        self.metrics.left_out();
         None
     }
 
     fn exclude(&mut self, cluster: &ClusterName, now: Instant) {
         let length = self.exclusions.exclude(cluster, now);
-        self.fleet.metrics.excluded();
+        self.metrics.excluded();
         let (kind, seconds) = (self.kind.name, length.as_secs());
         let what = format!("floods the bus with {kind}, which are ignored for {seconds} s");
         warn!(%cluster, "an agent {what}");
-        self.fleet.change(cluster, |registry, now| {
+        self.registry.change(cluster, |registry, now| {
             registry.misbehaves_for(length, cluster, &what, now)
         });
         self.looks.reset_immediately();
@@ -187,7 +195,7 @@ impl AgentMessages {
         (self.subjects, self.connects) = (wanted, connects);
         if self.kind.pattern == subject::HEARTBEATS && !is_trial {
             // For those that were lost in a flood or before the link came back, and of clusters that have just joined.
-            self.fleet.call_the_roll().await;
+            call_the_roll(&self.kind.bus, &self.registry).await;
         }
         Some(())
     }
@@ -210,7 +218,7 @@ impl AgentMessages {
             let text = pattern.clone();
             return BTreeSet::from([Subject { text, most: None }]);
         }
-        let registry = self.fleet.registry();
+        let registry = self.registry.read();
         let subjects = registry.heard_or_connected().filter_map(|cluster| {
             let most = match self.exclusions.standing(cluster, now) {
                 Standing::Received => None,

@@ -166,13 +166,13 @@ impl Fleet {
     async fn listen_for_answers(self: &Arc<Self>) -> Option<AgentMessages> {
         let kind = Kind {
             // Over which the questions go: the broker knows of the subscription before them.
-            bus: self.bus.clone(),
+            bus: self.link.bus.clone(),
             name: "answers",
             pattern: subject::answers_to(&self.answers.asker),
             queue: None,
             limit: rate_limit::ANSWERS,
         };
-        AgentMessages::open(self, kind).await
+        AgentMessages::open(&self.registry, &self.metrics, kind).await
     }
 
     fn hear_answer(&self, from: FromAgent, message: Message) {
@@ -185,7 +185,8 @@ impl Fleet {
             }
             Fate::Repeated(cluster) => {
                 self.metrics.answered("repeated");
-                self.misbehaves(&cluster, "answered one question more than once", None);
+                self.registry
+                    .misbehaves(&cluster, "answered one question more than once", None);
             }
         }
     }

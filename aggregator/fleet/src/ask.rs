@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use super::Fleet;
 use diagnostics::{Problem, ProblemCode};
 use identity::Principal;
-use registry::{Moment, Presence};
+use registry::Presence;
 use storage::bus::BusError;
 
 pub const NO_REPLY: &str = "answered with what is not a reply";
@@ -54,7 +54,7 @@ impl Fleet {
         if self.is_cut_off() {
             return Err(bus_unavailable());
         }
-        if self.registry().presence(cluster, Moment::now()) == Some(Presence::Offline) {
+        if self.registry.presence(cluster) == Some(Presence::Offline) {
             return Err(offline(cluster));
         }
         self.send_for_bytes(cluster, request, R::TIMEOUT)
@@ -70,7 +70,7 @@ impl Fleet {
         request: &R,
     ) -> Result<(), Problem> {
         let (grants, namespace) = (&principal.grants, request.namespace());
-        if !grants.sees(cluster) || self.registry().presence(cluster, Moment::now()).is_none() {
+        if !grants.sees(cluster) || self.registry.presence(cluster).is_none() {
             return Err(unknown(cluster));
         }
         if grants.may(R::RIGHT, cluster, namespace) {
@@ -89,7 +89,7 @@ impl Fleet {
 
     /// An older agent is not asked for what it does not answer: nobody would listen, as if it were offline.
     fn knows(&self, cluster: &ClusterName, verb: &str) -> Result<(), Problem> {
-        if self.registry().answers(cluster, verb) {
+        if self.registry.read().answers(cluster, verb) {
             return Ok(());
         }
         Err(Problem::new(
@@ -126,6 +126,7 @@ impl Fleet {
     ) -> Result<Bytes, SendError> {
         let payload = serde_json::to_vec(request).map_err(SendError::Unwritable)?;
         let asked = self
+            .link
             .bus
             .request_agent(cluster, verb, payload.into(), within);
         let reply = asked.await;
@@ -140,7 +141,9 @@ impl Fleet {
     pub(super) fn of_read(&self, error: SendError, cluster: &ClusterName) -> Problem {
         match error {
             SendError::Unwritable(error) => unwritable(error),
-            SendError::Unreadable(error) => self.misbehaves(cluster, NO_REPLY, Some(&*error)),
+            SendError::Unreadable(error) => {
+                self.registry.misbehaves(cluster, NO_REPLY, Some(&*error))
+            }
             SendError::Bus(BusError::Unavailable) => bus_unavailable(),
             SendError::Bus(BusError::NoResponders) => offline(cluster),
             SendError::Bus(BusError::TimedOut) => Problem::new(

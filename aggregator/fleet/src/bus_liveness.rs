@@ -1,12 +1,12 @@
 //! Whether the bus answers. While it does not, the silence of the clusters says nothing about them.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
 
 use super::Fleet;
+use super::heartbeats::call_the_roll;
 use registry::Moment;
 
 /// How often the bus is asked while it answers.
@@ -20,25 +20,26 @@ const WITHIN: Duration = Duration::from_secs(4);
 
 /// Probes the bus until the program ends.
 pub async fn watch_link(fleet: Arc<Fleet>) {
+    let (link, registry) = (&fleet.link, &fleet.registry);
     let mut answered = Instant::now();
     loop {
-        let connected = fleet.registry().is_connected();
+        let connected = registry.read().is_connected();
         let (answers, receives) =
-            tokio::join!(fleet.bus.answers(WITHIN), fleet.unasked.answers(WITHIN));
-        fleet.bus_answers.store(answers, Ordering::Relaxed);
+            tokio::join!(link.bus.answers(WITHIN), link.unasked.answers(WITHIN));
+        link.set_answered(answers);
         if answers && receives {
             answered = Instant::now();
             if !connected {
                 info!("the bus answers again");
-                fleet.registry_mut().reconnected(Moment::now());
-                fleet.call_the_roll().await;
+                registry.write().reconnected(Moment::now());
+                call_the_roll(&link.unasked, registry).await;
             }
             tokio::time::sleep(EVERY).await;
         } else {
             if connected {
                 warn!("the bus does not answer; no cluster is marked offline until it does");
             }
-            fleet.registry_mut().partitioned_since(answered);
+            registry.write().partitioned_since(answered);
             tokio::time::sleep(AGAIN_AFTER).await;
         }
     }

@@ -9,7 +9,7 @@ use bus_schema::{ClusterName, DeploymentChanges, subject};
 use tracing::warn;
 
 use super::agent_messages::{AgentMessages, Kind};
-use super::{Fleet, rate_limit};
+use super::{Fleet, SharedRegistry, rate_limit};
 use crate::watch::Event;
 use registry::{CHANGE_BYTES, Moment, Told, Verdict};
 
@@ -24,17 +24,18 @@ const NO_CHANGES: &str = "sent a change message that is malformed or too large";
 
 /// Listens forever.
 pub async fn hear_changes(fleet: Arc<Fleet>) {
+    let (link, registry, metrics) = (&fleet.link, &fleet.registry, &fleet.metrics);
     loop {
         let kind = Kind {
-            bus: fleet.unasked.clone(),
+            bus: link.unasked.clone(),
             name: "changes of deployments",
             pattern: subject::DEPLOYMENT_CHANGES.to_owned(),
             queue: None,
             limit: rate_limit::CHANGES,
         };
-        if let Some(mut changes) = AgentMessages::open(&fleet, kind).await {
+        if let Some(mut changes) = AgentMessages::open(registry, metrics, kind).await {
             while let Some((from, message)) = changes.next().await {
-                fleet.hear_change(from.cluster(), &message);
+                hear_change(registry, from.cluster(), &message);
             }
         }
         warn!("cannot subscribe to deployment changes; retrying");
@@ -43,70 +44,66 @@ pub async fn hear_changes(fleet: Arc<Fleet>) {
 }
 
 /// Looks at all clusters, forever.
-pub async fn watch_time(fleet: Arc<Fleet>) {
+pub async fn watch_time(registry: Arc<SharedRegistry>) {
     let mut looks = tokio::time::interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         looks.tick().await;
-        let watch = &fleet.watch;
-        let mut registry = fleet.registry_mut();
-        registry.look_at_all(Moment::now(), |news| watch.tell(Event::of(news)));
+        registry.publish_due();
     }
 }
 
-impl Fleet {
-    fn hear_change(&self, cluster: &ClusterName, message: &Message) {
-        let bytes = message.payload.len();
-        // Before it is read: who tells too much costs no more than this.
-        let may = self.registry_mut().may_tell(cluster, bytes, Moment::now());
-        if !may {
-            return;
-        }
-        if bytes > Changes::BYTES {
-            self.misbehaves(cluster, NO_CHANGES, None);
-            return;
-        }
-        let heard = match serde_json::from_slice::<Changes>(&message.payload) {
-            Ok(changes) => self.take_changes(cluster, changes),
-            Err(error) => {
-                self.misbehaves(cluster, NO_CHANGES, Some(&error));
-                return;
-            }
-        };
-        if heard == Verdict::Miscounted {
-            let what = "sent changes with wrong sequence numbers";
-            self.misbehaves(cluster, what, None);
-        }
+fn hear_change(registry: &SharedRegistry, cluster: &ClusterName, message: &Message) {
+    let bytes = message.payload.len();
+    // Before it is read: who tells too much costs no more than this.
+    let may = registry.write().may_tell(cluster, bytes, Moment::now());
+    if !may {
+        return;
     }
+    if bytes > Changes::BYTES {
+        registry.misbehaves(cluster, NO_CHANGES, None);
+        return;
+    }
+    let heard = match serde_json::from_slice::<Changes>(&message.payload) {
+        Ok(changes) => take_changes(registry, cluster, changes),
+        Err(error) => {
+            registry.misbehaves(cluster, NO_CHANGES, Some(&error));
+            return;
+        }
+    };
+    if heard == Verdict::Miscounted {
+        let what = "sent changes with wrong sequence numbers";
+        registry.misbehaves(cluster, what, None);
+    }
+}
 
-    fn take_changes(&self, cluster: &ClusterName, changes: Changes) -> Verdict {
-        let Some(after) = changes.after() else {
-            return Verdict::Miscounted;
-        };
-        let told = Told {
-            instance: &changes.instance,
-            after,
-            last: changes.sequence,
-        };
-        let room = CHANGE_BYTES * (changes.changed.len() + changes.gone.len());
-        // Told under the lock, so that nothing is told of a cluster after it was forgotten.
-        let mut registry = self.registry_mut();
-        if !registry.may_tell(cluster, room, Moment::now()) {
-            return Verdict::PassedOver;
-        }
-        let verdict = registry.hear_changes(cluster, told);
-        let Verdict::Shown { missed } = verdict else {
-            return verdict;
-        };
-        if missed > 0 {
-            self.watch.tell(Event::gap(cluster.clone(), Some(missed)));
-        }
-        for deployment in changes.changed {
-            self.watch.tell(Event::changed(cluster, deployment));
-        }
-        for gone in changes.gone {
-            self.watch.tell(Event::gone(cluster, gone));
-        }
-        verdict
+fn take_changes(shared: &SharedRegistry, cluster: &ClusterName, changes: Changes) -> Verdict {
+    let Some(after) = changes.after() else {
+        return Verdict::Miscounted;
+    };
+    let told = Told {
+        instance: &changes.instance,
+        after,
+        last: changes.sequence,
+    };
+    let room = CHANGE_BYTES * (changes.changed.len() + changes.gone.len());
+    // Told under the lock, so that nothing is told of a cluster after it was forgotten.
+    let mut registry = shared.write();
+    if !registry.may_tell(cluster, room, Moment::now()) {
+        return Verdict::PassedOver;
     }
+    let verdict = registry.hear_changes(cluster, told);
+    let Verdict::Shown { missed } = verdict else {
+        return verdict;
+    };
+    if missed > 0 {
+        shared.publish(Event::gap(cluster.clone(), Some(missed)));
+    }
+    for deployment in changes.changed {
+        shared.publish(Event::changed(cluster, deployment));
+    }
+    for gone in changes.gone {
+        shared.publish(Event::gone(cluster, gone));
+    }
+    verdict
 }

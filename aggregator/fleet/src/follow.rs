@@ -61,28 +61,29 @@ impl Fleet {
     ) -> Result<FollowedLog, Problem> {
         let LogReply::Stream { stream, credit } = self.ask(principal, cluster, request).await?
         else {
-            return Err(self.misbehaves(cluster, FOREIGN, None));
+            return Err(self.registry.misbehaves(cluster, FOREIGN, None));
         };
         // An agent must not make this program listen to, or write to, another cluster's subjects.
         match subject::parse(&stream) {
             Some(FromAgent::Stream(named, id))
                 if named == *cluster && subject::credit(cluster, &id) == credit => {}
-            _ => return Err(self.misbehaves(cluster, FOREIGN, None)),
+            _ => return Err(self.registry.misbehaves(cluster, FOREIGN, None)),
         }
         let chunks = self
+            .link
             .bus
             .subscribe(&stream)
             .await
             .ok_or_else(bus_unavailable)?;
         let mut log = FollowedLog {
-            bus: self.bus.clone(),
+            bus: self.link.bus.clone(),
             fleet: Arc::clone(self),
             cluster: cluster.clone(),
             chunks,
             credit,
             expected: 1,
             open: 0,
-            connects: self.bus.connects(),
+            connects: self.link.bus.connects(),
             backlog: Backlog::default(),
             failed: None,
         };
@@ -146,14 +147,16 @@ impl FollowedLog {
     }
 
     fn take(&mut self, message: &Message) -> Result<(), Problem> {
-        let misbehaves = |what| self.fleet.misbehaves(&self.cluster, what, None);
+        let misbehaves = |what| self.fleet.registry.misbehaves(&self.cluster, what, None);
         let payload = &message.payload;
         if payload.len() > LogChunk::MAX_BYTES {
             return Err(misbehaves("sent too large a part of a log"));
         }
         let chunk: LogChunk = serde_json::from_slice(payload).map_err(|error| {
             let what = "sent what is no part of a log";
-            self.fleet.misbehaves(&self.cluster, what, Some(&error))
+            self.fleet
+                .registry
+                .misbehaves(&self.cluster, what, Some(&error))
         })?;
         let Some(open) = self.open.checked_sub(chunk.lines.len()) else {
             return Err(misbehaves("sent more of a log than it was asked for"));
@@ -173,7 +176,11 @@ impl FollowedLog {
     }
 
     fn is_offline(&self) -> bool {
-        self.fleet.registry().presence(&self.cluster, Moment::now()) == Some(Presence::Offline)
+        self.fleet
+            .registry
+            .read()
+            .presence(&self.cluster, Moment::now())
+            == Some(Presence::Offline)
     }
 
     /// Whether it got out. It counts in any case: it may get out later.

@@ -76,7 +76,7 @@ pub async fn keep_inventory(fleet: Arc<Fleet>, every: Duration) {
 impl Fleet {
     /// Clusters whose list should be written anew.
     fn due(&self, every: Duration) -> Vec<ClusterName> {
-        let (registry, now) = (self.registry(), Moment::now());
+        let (registry, now) = (self.registry.read(), Moment::now());
         self.inventory.look(|seen| {
             let due = registry.names().filter(|cluster| {
                 registry.source(cluster, now).is_some_and(|source| {
@@ -110,7 +110,7 @@ impl Fleet {
 
     /// `None` where it is not needed any more, or another replica does it.
     async fn keep(&self, cluster: &ClusterName, every: Duration) -> Result<Option<()>, KeepError> {
-        let Some(source) = self.registry().source(cluster, Moment::now()) else {
+        let Some(source) = self.registry.read().source(cluster, Moment::now()) else {
             return Ok(None);
         };
         let still = |seen: Option<&Seen>| {
@@ -122,7 +122,7 @@ impl Fleet {
         let list = tokio::time::timeout(READ_WITHIN, self.list(cluster, &source.cluster_uid)).await;
         let list = list.map_err(|_| KeepError::TooSlow)??;
         // An older agent does not look at the uid that was meant.
-        let after = self.registry().source(cluster, Moment::now());
+        let after = self.registry.read().source(cluster, Moment::now());
         if after.map(|after| after.cluster_uid).as_ref() != Some(&source.cluster_uid) {
             return Err(KeepError::Doubtful);
         }
@@ -145,7 +145,7 @@ impl Fleet {
                 Ok(None) => return Ok(list),
                 Ok(next) => request.next = next,
                 Err(error) => {
-                    self.misbehaves(cluster, NO_REPLY, None);
+                    self.registry.misbehaves(cluster, NO_REPLY, None);
                     return Err(error.into());
                 }
             }
@@ -155,7 +155,7 @@ impl Fleet {
     /// What was forgotten while nobody here listened is not kept. What is young may be of a cluster that another replica heard first.
     async fn drop_forgotten(&self, age: Duration) {
         let forgotten: Vec<ClusterName> = {
-            let (registry, now) = (self.registry(), Moment::now());
+            let (registry, now) = (self.registry.read(), Moment::now());
             let known = |cluster: &&ClusterName| registry.presence(cluster, now).is_none();
             let old = |seen: &crate::inventory::SeenManifests| {
                 let old = seen.older_than(age, now.instant);

@@ -4,28 +4,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus_schema::{ClusterName, OperationId, Right};
-use tokio::sync::watch::Receiver;
 use tracing::warn;
 
-use super::Fleet;
 use super::ask::{bus_unavailable, unknown};
-use crate::watch::Event;
+use super::{Clusters, Fleet, SharedRegistry};
 use audit::RequestSource;
 use audit::Target;
 use diagnostics::{Problem, ProblemCode};
 use identity::Grants;
 use identity::Principal;
 use labels::{FleetLabels, LabelError, LabelPatch, Labels};
-use registry::Moment;
 use storage::WatchEvent;
 
 /// How long a change may take to come back from the bucket before its maker is answered all the same.
 const LEARNT_WITHIN: Duration = Duration::from_secs(2);
 
 /// Keeps up with the labels, for good.
-pub async fn follow_labels(fleet: Arc<Fleet>) {
+pub async fn follow_labels(clusters: Clusters, registry: Arc<SharedRegistry>) {
     let (mut labels, mut is_synced) = (FleetLabels::default(), false);
-    let watch = fleet.clusters.labels().watch();
+    let watch = clusters.labels().watch();
     let on = |event| {
         let is_new = match event {
             WatchEvent::Replaced => {
@@ -40,25 +37,13 @@ pub async fn follow_labels(fleet: Arc<Fleet>) {
             }
         };
         if is_new {
-            fleet.learn_labels(labels.clone());
+            registry.learn_labels(labels.clone());
         }
     };
     watch.run(None, on).await;
 }
 
 impl Fleet {
-    /// The labels of all clusters, and a notice whenever one changes.
-    #[must_use]
-    pub fn labels(&self) -> Receiver<Arc<FleetLabels>> {
-        self.labels.subscribe()
-    }
-
-    /// The labels of all clusters, as of now.
-    #[must_use]
-    pub fn current_labels(&self) -> Arc<FleetLabels> {
-        Arc::clone(&self.labels.borrow())
-    }
-
     /// Changes the labels of a known cluster.
     ///
     /// # Errors
@@ -70,7 +55,7 @@ impl Fleet {
         cluster: &ClusterName,
         patch: LabelPatch,
     ) -> Result<(OperationId, Labels), Problem> {
-        let presence = self.registry().presence(cluster, Moment::now());
+        let presence = self.registry.presence(cluster);
         if !principal.grants.sees(cluster) || presence.is_none() {
             return Err(unknown(cluster));
         }
@@ -98,7 +83,7 @@ impl Fleet {
         patch: &LabelPatch,
     ) -> Result<Labels, LabelError> {
         let (labels, revision) = self.clusters.patch_labels(cluster, patch).await?;
-        let mut all = self.labels.subscribe();
+        let mut all = self.registry.labels();
         let learnt = all.wait_for(|all| all.has(revision));
         if tokio::time::timeout(LEARNT_WITHIN, learnt).await.is_err() {
             warn!(%cluster, "label changes are not in effect here yet");
@@ -119,18 +104,6 @@ impl Fleet {
             return Ok(());
         }
         self.put_labels(cluster, &labels.into()).await.map(drop)
-    }
-
-    /// Takes over the labels of all clusters, and tells those who watch.
-    pub(super) fn learn_labels(&self, labels: FleetLabels) {
-        let labels = Arc::new(labels);
-        let (mut registry, now) = (self.registry_mut(), Moment::now());
-        let changed = labels.changed_since(&self.labels.borrow());
-        registry.label(Arc::clone(&labels));
-        for cluster in &changed {
-            registry.look(cluster, now, |news| self.watch.tell(Event::of(news)));
-        }
-        self.labels.send_replace(labels);
     }
 }
 

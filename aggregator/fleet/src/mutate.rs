@@ -78,7 +78,7 @@ impl Fleet {
         if self.is_cut_off() {
             return Err(bus_unavailable());
         }
-        let (registry, now) = (self.registry(), Moment::now());
+        let (registry, now) = (self.registry.read(), Moment::now());
         if registry.is_contested(cluster, now) {
             return Err(Problem::new(
                 ProblemCode::IdentityConflict,
@@ -141,7 +141,7 @@ impl Fleet {
             // It answered, so it did something.
             SendError::Unreadable(error) => (
                 Outcome::Unknown,
-                self.misbehaves(cluster, NO_REPLY, Some(&*error)),
+                self.registry.misbehaves(cluster, NO_REPLY, Some(&*error)),
             ),
             SendError::Bus(BusError::Unavailable) => (Outcome::Failed, bus_unavailable()),
             SendError::Bus(BusError::NoResponders) => (Outcome::Failed, offline(cluster)),
@@ -157,7 +157,7 @@ impl Fleet {
 
     /// Whether the cluster's name is still that of the Kubernetes cluster that was meant, and no other claims it.
     fn is_certainly(&self, cluster: &ClusterName, uid: Option<&str>) -> bool {
-        let (registry, now) = (self.registry(), Moment::now());
+        let (registry, now) = (self.registry.read(), Moment::now());
         registry.uid(cluster) == uid && !registry.is_contested(cluster, now)
     }
 

@@ -151,8 +151,8 @@ impl Fleet {
         principal: &Principal,
         query: &FleetQuery,
     ) -> Vec<(ClusterName, Option<AnswerState>)> {
-        let (registry, now) = (self.registry(), Moment::now());
-        let labels = self.current_labels();
+        let (registry, now) = (self.registry.read(), Moment::now());
+        let labels = self.registry.current_labels();
         let meant = |name: &&ClusterName| {
             let selector = query.cluster_labels.as_ref();
             Pattern::any_or_all(&query.clusters, name.as_str())
@@ -184,7 +184,13 @@ impl Fleet {
         for payload in wire::payloads(request, clusters)? {
             let subject = subject::FLEET_QUERY.to_owned();
             // One that waits for a link that is down would be answered when nobody waits any more.
-            if self.is_cut_off() || !self.bus.publish_accepting(subject, payload.into()).await {
+            if self.is_cut_off()
+                || !self
+                    .link
+                    .bus
+                    .publish_accepting(subject, payload.into())
+                    .await
+            {
                 return Err(bus_unavailable());
             }
         }

@@ -14,13 +14,13 @@ impl Fleet {
     /// Subscribes to them; `None` when the client has ended.
     pub async fn renewal_requests(self: &Arc<Self>) -> Option<AgentMessages> {
         let kind = Kind {
-            bus: self.unasked.clone(),
+            bus: self.link.unasked.clone(),
             name: "requests for renewal",
             pattern: subject::RENEWALS.to_owned(),
             queue: Some(QUEUE),
             limit: rate_limit::RENEWALS,
         };
-        AgentMessages::open(self, kind).await
+        AgentMessages::open(&self.registry, &self.metrics, kind).await
     }
 
     /// Answers the agent that has asked.
@@ -31,6 +31,6 @@ impl Fleet {
         renewal: &CredentialRenewal,
     ) {
         let answer_to = subject::credential(cluster, instance);
-        self.bus.publish(answer_to, json(renewal).into()).await;
+        self.link.bus.publish(answer_to, json(renewal).into()).await;
     }
 }

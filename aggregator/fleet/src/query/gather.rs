@@ -219,7 +219,7 @@ impl<'a> Gather<'a> {
 
     /// Those who have left meanwhile will not answer any more.
     fn give_up_the_gone(&mut self) -> Vec<ClusterName> {
-        let (registry, now) = (self.reader.fleet.registry(), Moment::now());
+        let (registry, now) = (self.reader.fleet.registry.read(), Moment::now());
         let mut gone = Vec::new();
         for (cluster, row) in &mut self.rows {
             if row.state.is_none() && registry.presence(cluster, now) == Some(Presence::Offline) {

@@ -28,7 +28,7 @@ impl Fleet {
         request: &FleetQueryRequest,
     ) -> Result<Option<KnownShare>, String> {
         let (kept, unchanged_until) = {
-            let registry = self.registry();
+            let registry = self.registry.read();
             let Some(kept) = self.inventory.kept(cluster, registry.uid(cluster)) else {
                 return Ok(None);
             };

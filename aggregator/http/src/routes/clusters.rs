@@ -43,7 +43,7 @@ pub async fn list_clusters(
     caller: Caller,
     extract::Query(filter): extract::Query<Filter>,
 ) -> Result<Json<ClusterList>, ProblemResponse> {
-    let mut items = app.fleet.clusters(&caller.principal);
+    let mut items = app.fleet.registry().clusters(&caller.principal);
     if let Some(selector) = filter.cluster_label_selector {
         let selector: ClusterSelector = selector
             .parse()

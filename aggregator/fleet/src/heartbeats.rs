@@ -1,0 +1,121 @@
+//! Heartbeats in, their answers out, and what is new of clusters persisted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::Message;
+use bus_schema::subject;
+use bus_schema::{ClusterName, Heartbeat, HeartbeatAck, RollCall};
+use tracing::{debug, info, warn};
+
+use super::agent_link::AgentLink;
+use super::agent_messages::{AgentMessages, Kind};
+use super::journal::Journal;
+use super::{Clusters, Fleet, SharedRegistry, json, rate_limit};
+use diagnostics::Metrics;
+use registry::Moment;
+use storage::bus::Bus;
+
+/// A heartbeat is small; what is larger is none.
+const HEARTBEAT_BYTES: usize = 16 * 1024;
+
+/// To a roll call.
+const ANSWERS_A_SECOND: u64 = 2000;
+
+/// The receiver of heartbeats.
+#[derive(Debug)]
+pub struct Heartbeats {
+    link: Arc<AgentLink>,
+    registry: Arc<SharedRegistry>,
+    clusters: Clusters,
+    /// For the time on the bus.
+    journal: Journal,
+    metrics: Metrics,
+}
+
+impl Heartbeats {
+    /// Those of the agents of this fleet.
+    #[must_use]
+    pub fn of(fleet: &Fleet) -> Self {
+        Self {
+            link: Arc::clone(&fleet.link),
+            registry: Arc::clone(&fleet.registry),
+            clusters: fleet.clusters.clone(),
+            journal: fleet.journal.clone(),
+            metrics: fleet.metrics.clone(),
+        }
+    }
+
+    /// Receives them forever.
+    pub async fn receive(self) {
+        loop {
+            let kind = Kind {
+                bus: self.link.unasked.clone(),
+                name: "heartbeats",
+                pattern: subject::HEARTBEATS.to_owned(),
+                queue: None,
+                limit: rate_limit::HEARTBEATS,
+            };
+            let heartbeats = AgentMessages::open(&self.registry, &self.metrics, kind);
+            if let Some(mut heartbeats) = heartbeats.await {
+                while let Some((from, message)) = heartbeats.next().await {
+                    self.take_in(from.cluster(), &message).await;
+                }
+            }
+            warn!("cannot subscribe to heartbeats; retrying");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    async fn take_in(&self, cluster: &ClusterName, message: &Message) {
+        let now = Moment::now();
+        let heartbeat = match read(message) {
+            Ok(heartbeat) => heartbeat,
+            Err(error) => {
+                let what = "sent what is no heartbeat, or is larger than one";
+                self.metrics.heard("refused");
+                let error = error.as_ref().map(|error| error as _);
+                self.registry.misbehaves(cluster, what, error);
+                return;
+            }
+        };
+        self.metrics.heard("taken");
+        let ack = HeartbeatAck {
+            sequence: heartbeat.sequence,
+            received_at: self.journal.now(),
+            every_seconds: Some(self.registry.read().pace().as_secs()),
+        };
+        // Not the message's own reply subject: an agent could name another cluster's there.
+        let answer_to = subject::clock(cluster, &heartbeat.instance);
+        self.link.bus.publish(answer_to, json(&ack).into()).await;
+        let record = self.registry.change(cluster, |registry, _| {
+            registry.observe(cluster.clone(), heartbeat, now)
+        });
+        if let Some(record) = record {
+            info!(%cluster, state = ?record.heartbeat.state, "heard");
+            let (clusters, cluster) = (self.clusters.clone(), cluster.clone());
+            tokio::spawn(async move { clusters.keep(&cluster, &record).await });
+        }
+    }
+}
+
+/// Calls on all agents, so that they are known soon and not only at their next heartbeat. Over the connection that is subscribed to what
+/// it brings, so that it comes behind the subscription.
+pub(super) async fn call_the_roll(bus: &Bus, registry: &SharedRegistry) {
+    let clusters = registry.read().names().count() as u64;
+    let call = json(&RollCall {
+        spread_milliseconds: clusters * 1000 / ANSWERS_A_SECOND,
+    });
+    let published = bus.publish(subject::ROLL_CALL.to_owned(), call.into());
+    if !published.await {
+        debug!("cannot publish a roll call; waiting for heartbeats");
+    }
+}
+
+/// An error without a cause is too large a message.
+fn read(message: &Message) -> Result<Heartbeat, Option<serde_json::Error>> {
+    if message.payload.len() > HEARTBEAT_BYTES {
+        return Err(None);
+    }
+    serde_json::from_slice(&message.payload).map_err(Some)
+}

@@ -1,0 +1,158 @@
+//! What is known of clusters, for all tasks of the process: whoever changes it here publishes what is new of it to those who watch.
+
+use std::sync::Arc;
+
+use bus_schema::ClusterName;
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::watch::{Receiver, Sender};
+
+use crate::watch::{Event, Hub, Reader, View};
+use diagnostics::{Problem, ProblemCode};
+use identity::Principal;
+use labels::FleetLabels;
+use registry::{ClusterView, ConnectionEvent, Moment, Presence, Registry};
+
+/// The registry, its labels, and the events of both.
+#[derive(Debug, Default)]
+pub struct SharedRegistry {
+    registry: RwLock<Registry>,
+    /// The same as in the registry, for those who must not wait for it.
+    labels: Sender<Arc<FleetLabels>>,
+    hub: Arc<Hub>,
+}
+
+impl SharedRegistry {
+    /// Every cluster that the principal may see, by name.
+    #[must_use]
+    pub fn clusters(&self, principal: &Principal) -> Vec<ClusterView> {
+        let (registry, now) = (self.read(), Moment::now());
+        registry
+            .names()
+            .filter(|name| principal.grants.sees(name))
+            .filter_map(|name| {
+                let view = registry.view(name, now)?;
+                let whole = principal.grants.sees_all_of(name);
+                Some(if whole { view } else { view.of_part() })
+            })
+            .collect()
+    }
+
+    /// What changes from now on, or behind the event of this id.
+    #[must_use]
+    pub fn watch(&self, view: View, last_id: Option<&[u8]>) -> Reader {
+        self.hub.read(view, last_id)
+    }
+
+    /// How many clusters there are of each presence.
+    #[must_use]
+    pub fn count_by_presence(&self) -> [(&'static str, i64); 3] {
+        let mut counts = [Presence::Online, Presence::Stale, Presence::Offline].map(|p| (p, 0));
+        let (registry, now) = (self.read(), Moment::now());
+        for presence in registry
+            .names()
+            .filter_map(|name| registry.presence(name, now))
+        {
+            for (of, count) in &mut counts {
+                *count += i64::from(*of == presence);
+            }
+        }
+        counts.map(|(presence, count)| (presence.word(), count))
+    }
+
+    /// Whether a cluster is heard; `None` if it is not known.
+    #[must_use]
+    pub fn presence(&self, cluster: &ClusterName) -> Option<Presence> {
+        self.read().presence(cluster, Moment::now())
+    }
+
+    /// Takes in that an agent has connected or disconnected; whether it is gone by that.
+    pub fn take_connection_event(&self, connects: bool, event: &ConnectionEvent) -> bool {
+        self.change(&event.cluster, |registry, _| {
+            if connects {
+                registry.connected(event);
+            }
+            !connects && registry.disconnected(event)
+        })
+    }
+
+    /// The labels of all clusters, and a notice whenever one changes.
+    #[must_use]
+    pub fn labels(&self) -> Receiver<Arc<FleetLabels>> {
+        self.labels.subscribe()
+    }
+
+    /// The labels of all clusters, as of now.
+    #[must_use]
+    pub fn current_labels(&self) -> Arc<FleetLabels> {
+        Arc::clone(&self.labels.borrow())
+    }
+
+    /// Takes over the labels of all clusters, and tells those who watch.
+    pub fn learn_labels(&self, labels: FleetLabels) {
+        let labels = Arc::new(labels);
+        let (mut registry, now) = (self.write(), Moment::now());
+        let changed = labels.changed_since(&self.labels.borrow());
+        registry.label(Arc::clone(&labels));
+        for cluster in &changed {
+            registry.look(cluster, now, |news| self.publish(Event::of(news)));
+        }
+        self.labels.send_replace(labels);
+    }
+
+    /// Remembers, for people to see, that an agent of this cluster `what`.
+    pub fn misbehaves(
+        &self,
+        cluster: &ClusterName,
+        what: &str,
+        error: Option<&dyn std::error::Error>,
+    ) -> Problem {
+        let news = self.change(cluster, |registry, now| {
+            registry.misbehaves(cluster, what, now)
+        });
+        if news {
+            let error = error.map(tracing::field::display);
+            tracing::warn!(%cluster, error, "an agent {what}");
+        }
+        let detail = format!("an agent of {cluster} {what}");
+        Problem::new(ProblemCode::AgentMisbehaves, detail)
+    }
+
+    /// Changes what is known of a cluster, and tells those who watch.
+    pub fn change<T>(
+        &self,
+        cluster: &ClusterName,
+        change: impl FnOnce(&mut Registry, Moment) -> T,
+    ) -> T {
+        let (mut registry, now) = (self.write(), Moment::now());
+        let changed = change(&mut registry, now);
+        registry.look(cluster, now, |news| self.publish(Event::of(news)));
+        changed
+    }
+
+    /// Forgets a cluster, and tells those who watch.
+    pub fn forget(&self, cluster: &ClusterName) {
+        let mut registry = self.write();
+        if registry.forget(cluster, Moment::now()) {
+            self.publish(Event::forgotten(cluster.clone()));
+        }
+    }
+
+    /// Publishes what time alone has changed.
+    pub(super) fn publish_due(&self) {
+        let mut registry = self.write();
+        registry.look_at_all(Moment::now(), |news| self.publish(Event::of(news)));
+    }
+
+    /// Publishes an event to those who watch.
+    pub(super) fn publish(&self, event: Event) {
+        self.hub.tell(event);
+    }
+
+    pub(super) fn read(&self) -> RwLockReadGuard<'_, Registry> {
+        self.registry.read()
+    }
+
+    pub(super) fn write(&self) -> RwLockWriteGuard<'_, Registry> {
+        self.registry.write()
+    }
+}
