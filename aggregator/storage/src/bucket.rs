@@ -5,10 +5,8 @@ use std::marker::PhantomData;
 
 use async_nats::connection::State;
 use async_nats::jetstream::consumer::DeliverPolicy;
-use async_nats::jetstream::kv::{
-    CreateErrorKind, DeleteErrorKind, PurgeErrorKind, Store, UpdateErrorKind,
-};
-use async_nats::jetstream::stream::{Info, LastRawMessageErrorKind};
+use async_nats::jetstream::kv::{CreateErrorKind, DeleteErrorKind, Store, UpdateErrorKind};
+use async_nats::jetstream::stream::Info;
 use async_nats::jetstream::{Context, Message};
 use bus_keys::streams::BucketSpec;
 use bytes::Bytes;
@@ -16,30 +14,15 @@ use tokio::time::timeout;
 
 use super::record::{Entry, Record, RecordKey};
 use super::replay::{Replay, ReplayError};
-use super::{MARKERS_LAST, StoreError, is_marker, open_kv};
+use super::{StoreError, open_kv};
+
+mod error;
+mod raw;
+
+pub use error::BucketError;
 
 /// Others may change the same record at the same moment.
 const TRIES: usize = 10;
-
-/// Why a bucket was not read or changed.
-#[derive(Debug, thiserror::Error)]
-pub enum BucketError {
-    /// It does not answer. A change may have been made all the same.
-    #[error("the bucket {bucket} does not answer")]
-    Unavailable {
-        /// The bucket.
-        bucket: &'static str,
-        /// Why not; absent after a time-out.
-        #[source]
-        source: Option<Box<dyn std::error::Error + Send + Sync>>,
-    },
-    /// Somebody else has changed the record meanwhile.
-    #[error("somebody else has changed the record in the bucket {bucket}")]
-    Conflict {
-        /// The bucket.
-        bucket: &'static str,
-    },
-}
 
 /// The bucket. Clones share it.
 #[derive(Debug)]
@@ -239,59 +222,6 @@ impl<T: Record> Bucket<T> {
             self.spec.description,
         )
         .await
-    }
-
-    /// Bytes that are no record, under a key of their own.
-    ///
-    /// # Errors
-    /// [`BucketError::Unavailable`]
-    pub async fn get_bytes(&self, key: &str) -> Result<Option<Bytes>, BucketError> {
-        self.within(self.store.get(key)).await
-    }
-
-    /// Writes such bytes; their revision.
-    ///
-    /// # Errors
-    /// [`BucketError::Unavailable`]
-    pub async fn put_bytes(&self, key: &str, bytes: Bytes) -> Result<u64, BucketError> {
-        self.written(self.store.put(key, bytes), |_| false).await
-    }
-
-    /// Deletes what stands under a key with its history; whether there was something. Nothing is written where there is nothing:
-    /// whoever makes up keys would fill the bucket with the markers of their deletions.
-    ///
-    /// # Errors
-    /// [`BucketError::Unavailable`]
-    pub async fn purge_key(&self, key: &str) -> Result<bool, BucketError> {
-        let subject = format!("{}{key}", self.store.prefix);
-        for _ in 0..TRIES {
-            // Of the leader: another server may not have the key yet.
-            let last = self.store.stream.get_last_raw_message_by_subject(&subject);
-            let last = async {
-                match last.await {
-                    Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => {
-                        Ok(None)
-                    }
-                    last => last.map(Some),
-                }
-            };
-            let last = self.within(last).await?;
-            let Some(last) = last.filter(|last| !is_marker(Some(&last.headers))) else {
-                return Ok(false);
-            };
-            let config = &self.store.stream.cached_info().config;
-            let markers_last = config.subject_delete_marker_ttl.unwrap_or(MARKERS_LAST);
-            let purged =
-                self.store
-                    .purge_expect_revision_with_ttl(key, last.sequence, markers_last);
-            let is_conflict = |kind: &PurgeErrorKind| *kind == PurgeErrorKind::WrongLastRevision;
-            match self.written(purged, is_conflict).await {
-                Ok(()) => return Ok(true),
-                Err(BucketError::Conflict { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Err(self.conflict())
     }
 
     pub(super) fn jetstream(&self) -> &Context {

@@ -1,19 +1,22 @@
 //! Where keys lie: one directory for each who holds some, private to its owner. What is there is never written over.
 
-use std::fs::{self, DirBuilder, File};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::key::{Key, Kind, Secret};
+use crate::key::{Key, Kind};
 use crate::mint::{AggregatorKeys, Identity, PeopleKeys};
+
+mod writer;
+
+pub(crate) use writer::KeyDirectoryWriter;
+pub use writer::{private_file, replace_private_file};
 
 /// A directory of keys cannot be made or used.
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
     /// All keys are there.
     #[error(
-        "{dir} has the keys of a bus already, and nothing was changed: whoever has them loses the bus if they are made anew. Give another directory"
+        "{dir} has the keys of a bus already, and nothing was changed: their holders lose the bus if they are made anew. Give another directory"
     )]
     Complete {
         /// The directory.
@@ -284,85 +287,4 @@ fn read_key(dir: &Path, file: &str, kind: Kind, public: &str) -> Result<Key, Dir
             source: error.into(),
         }),
     }
-}
-
-/// A directory that is being filled.
-pub(crate) struct Filling<'a> {
-    dir: &'a Path,
-}
-
-impl<'a> Filling<'a> {
-    pub fn new(dir: &'a Path) -> Result<Self, DirectoryError> {
-        private_dir(dir)?;
-        Ok(Self { dir })
-    }
-
-    pub fn secret(&self, name: &str, secret: &Secret) -> Result<(), DirectoryError> {
-        private_file(&self.dir.join(name), secret.expose())
-    }
-
-    pub fn key(&self, name: &str, key: &Key) -> Result<(), DirectoryError> {
-        self.secret(name, &Secret::new(format!("{}\n", key.seed().expose())))
-    }
-
-    pub fn text(&self, name: &str, text: &str) -> Result<(), DirectoryError> {
-        private_file(&self.dir.join(name), text)
-    }
-
-    pub fn identity(&self, identity: &Identity) -> Result<(), DirectoryError> {
-        let json = serde_json::to_string_pretty(identity).expect("it is plain data");
-        self.text(IDENTITY, &format!("{json}\n"))
-    }
-}
-
-fn private_dir(dir: &Path) -> Result<(), DirectoryError> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
-    made.map_err(|source| DirectoryError::NotWritten {
-        path: dir.to_owned(),
-        source,
-    })
-}
-
-/// Writes a file that its owner alone can read in the place of one that may be there: at once and whole, so that whoever reads it meanwhile
-/// has the old one or the new one.
-///
-/// # Errors
-/// When its directory cannot be written.
-pub fn replace_private_file(path: &Path, text: &str) -> Result<(), DirectoryError> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
-    // One that a process left which was killed at this very point.
-    drop(fs::remove_file(&beside));
-    private_file(&beside, text)?;
-    fs::rename(&beside, path).map_err(|source| DirectoryError::NotWritten {
-        path: path.to_owned(),
-        source,
-    })
-}
-
-/// Writes a new file that its owner alone can read.
-///
-/// # Errors
-/// Also when it is there already.
-pub fn private_file(path: &Path, text: &str) -> Result<(), DirectoryError> {
-    let mut options = File::options();
-    options.write(true).create_new(true).mode(0o600);
-    let written = options.open(path).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    });
-    written.map_err(|source| {
-        let source = match source.kind() {
-            ErrorKind::AlreadyExists => std::io::Error::new(
-                ErrorKind::AlreadyExists,
-                "it is there already and is left as it is",
-            ),
-            _ => source,
-        };
-        DirectoryError::NotWritten {
-            path: path.to_owned(),
-            source,
-        }
-    })
 }

@@ -1,4 +1,4 @@
-//! A new bus: all keys, each in the directory of whoever needs it, and the configuration of its nats-server.
+//! A new bus: all keys, each in the directory of the program that needs it, and the configuration of its nats-server.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::account::{FleetAccount, Revocations, system_account};
 use crate::claims::OperatorBody;
-use crate::directory::{AGGREGATOR, DirectoryError, Filling, Role, SYSTEM, ensure_free};
+use crate::directory::{AGGREGATOR, DirectoryError, KeyDirectoryWriter, Role, SYSTEM, ensure_free};
 use crate::jwt::{Claims, Token};
 use crate::key::{Key, Kind};
 use crate::mint::{AggregatorKeys, Identity, PeopleKeys, aggregator_credentials};
@@ -99,8 +99,8 @@ impl Bus {
         now: Timestamp,
     ) -> Result<(), DirectoryError> {
         let dir_of = |role: Role| dir.join(role.dir());
-        self.write_operator(&Filling::new(&dir_of(Role::Operator))?)?;
-        self.write_aggregator(&Filling::new(&dir_of(Role::Aggregator))?, now)?;
+        self.write_operator(&KeyDirectoryWriter::new(&dir_of(Role::Operator))?)?;
+        self.write_aggregator(&KeyDirectoryWriter::new(&dir_of(Role::Aggregator))?, now)?;
         let operator = dir_of(Role::Operator);
         self.write_servers(&dir_of(Role::Server), &operator, settings, now)
     }
@@ -122,23 +122,23 @@ impl Bus {
             fleet: (&self.identity.fleet, &fleet),
         };
         if settings.members.is_empty() {
-            let filling = Filling::new(dir)?;
-            filling.text("nats-server.conf", server_config::SHIPPED)?;
+            let writer = KeyDirectoryWriter::new(dir)?;
+            writer.text("nats-server.conf", server_config::SHIPPED)?;
             let text = server_config::of_this_bus(settings, &settings.store, &tokens);
-            return filling.text("bus.conf", &text);
+            return writer.text("bus.conf", &text);
         }
         let authority = RouteAuthority::generate(now)?;
-        let kept = Filling::new(operator)?;
+        let kept = KeyDirectoryWriter::new(operator)?;
         kept.text("routes-ca.crt", &authority.certificate)?;
         kept.secret("routes-ca.key", &authority.key)?;
         for member in &settings.members {
             let dir = dir.join(member.name.as_str());
-            let filling = Filling::new(&dir)?;
+            let writer = KeyDirectoryWriter::new(&dir)?;
             let (certificate, key) = authority.sign(member)?;
-            filling.text("routes-ca.crt", &authority.certificate)?;
-            filling.text("routes.crt", &certificate)?;
-            filling.secret("routes.key", &key)?;
-            filling.text("nats-server.conf", server_config::SHIPPED)?;
+            writer.text("routes-ca.crt", &authority.certificate)?;
+            writer.text("routes.crt", &certificate)?;
+            writer.secret("routes.key", &key)?;
+            writer.text("nats-server.conf", server_config::SHIPPED)?;
             let store = settings.store.join(member.name.as_str());
             let mut text = server_config::of_this_bus(settings, &store, &tokens);
             text.push_str(&server_config::of_this_member(
@@ -146,36 +146,36 @@ impl Bus {
                 member,
                 &absolute(&dir),
             ));
-            filling.text("bus.conf", &text)?;
+            writer.text("bus.conf", &text)?;
         }
         Ok(())
     }
 
-    fn write_operator(&self, filling: &Filling<'_>) -> Result<(), DirectoryError> {
-        filling.identity(&self.identity)?;
-        filling.key("operator.nk", &self.operator)?;
-        filling.key("operator-signing.nk", &self.operator_signing)?;
-        filling.key("system-scope.nk", &self.system_scope)?;
-        filling.key("aggregator-scope.nk", &self.aggregator_scope)?;
-        filling.key("agent-scope.nk", &self.agent_scope)?;
-        filling.key("cli-scope.nk", &self.cli_scope)?;
-        filling.key("admin-scope.nk", &self.admin_scope)
+    fn write_operator(&self, writer: &KeyDirectoryWriter<'_>) -> Result<(), DirectoryError> {
+        writer.identity(&self.identity)?;
+        writer.key("operator.nk", &self.operator)?;
+        writer.key("operator-signing.nk", &self.operator_signing)?;
+        writer.key("system-scope.nk", &self.system_scope)?;
+        writer.key("aggregator-scope.nk", &self.aggregator_scope)?;
+        writer.key("agent-scope.nk", &self.agent_scope)?;
+        writer.key("cli-scope.nk", &self.cli_scope)?;
+        writer.key("admin-scope.nk", &self.admin_scope)
     }
 
     fn write_aggregator(
         &self,
-        filling: &Filling<'_>,
+        writer: &KeyDirectoryWriter<'_>,
         now: Timestamp,
     ) -> Result<(), DirectoryError> {
         let Identity { fleet, system, .. } = &self.identity;
         let mint = |account: &str, scope: &Key| {
             aggregator_credentials(account, scope, &Key::generate(Kind::User), now)
         };
-        filling.identity(&self.identity)?;
-        filling.secret(AGGREGATOR, &mint(fleet, &self.aggregator_scope))?;
-        filling.secret(SYSTEM, &mint(system, &self.system_scope))?;
-        filling.key("operator-signing.nk", &self.operator_signing)?;
-        filling.key("agent-scope.nk", &self.agent_scope)
+        writer.identity(&self.identity)?;
+        writer.secret(AGGREGATOR, &mint(fleet, &self.aggregator_scope))?;
+        writer.secret(SYSTEM, &mint(system, &self.system_scope))?;
+        writer.key("operator-signing.nk", &self.operator_signing)?;
+        writer.key("agent-scope.nk", &self.agent_scope)
     }
 
     fn operator_token(&self, now: Timestamp) -> Token {

@@ -1,0 +1,126 @@
+//! The records of the bucket `credentials`.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use bus_keys::streams::{BucketSpec, CREDENTIALS};
+use bus_keys::{Revocations, UserKey};
+use bus_schema::ClusterName;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use storage::{Record, RecordError, RecordKey};
+
+use crate::{CREDENTIALS_PER_CLUSTER, EnrolmentError, LetIn, WITHIN};
+
+/// No cluster has a name like this.
+const LOCKED_OUT: &str = "_revoked-until";
+
+impl Record for OfCluster {
+    const BUCKET: BucketSpec = CREDENTIALS;
+    type Key = ClusterName;
+    const KEY: &'static str = "a cluster's name";
+    const WITHIN: Duration = WITHIN;
+}
+
+/// The list of revoked credentials as it stands in the bucket.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct RevocationRecord(pub(super) Revocations);
+
+impl Record for RevocationRecord {
+    const BUCKET: BucketSpec = CREDENTIALS;
+    type Key = LockedOut;
+    const KEY: &'static str = "the key of the revoked credentials";
+    const WITHIN: Duration = WITHIN;
+}
+
+/// The one key of the list of revoked credentials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LockedOut;
+
+impl RecordKey for LockedOut {
+    fn as_str(&self) -> &str {
+        LOCKED_OUT
+    }
+}
+
+impl FromStr for LockedOut {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        (text == LOCKED_OUT).then_some(Self).ok_or(())
+    }
+}
+
+/// What stands under a cluster's name.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct OfCluster {
+    pub(super) keys: Vec<Key>,
+    /// How often all of it was revoked: an invitation of an earlier generation is not good any more.
+    #[serde(default)]
+    pub(super) generation: u64,
+    /// Until when the last invitation of this generation is good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) invited_until: Option<Timestamp>,
+}
+
+impl OfCluster {
+    pub(super) fn let_in(&self, now: Timestamp) -> LetIn {
+        LetIn {
+            keys: self.keys.iter().map(|key| key.public_key.clone()).collect(),
+            invited: self.invited_until.is_some_and(|until| until > now),
+        }
+    }
+
+    pub(super) fn add(
+        &mut self,
+        cluster: &ClusterName,
+        mut added: Key,
+    ) -> Result<(), EnrolmentError> {
+        let mut keys = self.keys.iter();
+        if let Some(before) = keys.find(|key| key.public_key == added.public_key) {
+            // An older token for the same key counts as well.
+            let ends = before.expires_at.zip(added.expires_at);
+            added.expires_at = ends.map(|(before, added)| before.max(added));
+        }
+        self.keys.retain(|key| key.public_key != added.public_key);
+        if self.keys.len() >= CREDENTIALS_PER_CLUSTER {
+            let keys = self.keys.iter().map(|key| key.public_key.as_str());
+            return Err(EnrolmentError::TooManyCredentials {
+                cluster: cluster.clone(),
+                keys: keys.collect::<Vec<_>>().join(", "),
+            });
+        }
+        self.keys.push(added);
+        Ok(())
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Key {
+    pub(super) public_key: UserKey,
+    pub(super) issued_at: Timestamp,
+    pub(super) issued_by: String,
+    /// When the last token for it expires; absent: one has no end.
+    #[serde(default)]
+    pub(super) expires_at: Option<Timestamp>,
+}
+
+/// Whether a record of the bucket can be read.
+pub fn check(key: &str, value: &[u8]) -> Result<(), RecordError> {
+    match key {
+        LOCKED_OUT => RevocationRecord::parse(key, value).map(drop),
+        _ => OfCluster::parse(key, value).map(drop),
+    }
+}
+
+/// What is put in the place of a cluster's record that cannot be read: no key, and a generation that no invitation is of, so that none
+/// which was ended is good again. `None` where the record need only be deleted.
+pub fn emptied(key: &str) -> Option<Vec<u8>> {
+    let _: ClusterName = key.parse().ok()?;
+    let entry = OfCluster {
+        generation: Timestamp::now().as_second().unsigned_abs(),
+        ..OfCluster::default()
+    };
+    serde_json::to_vec(&entry).ok()
+}

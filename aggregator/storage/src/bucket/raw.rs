@@ -1,0 +1,64 @@
+//! What stands in a bucket beside its records: bytes under a key of their own.
+
+use async_nats::jetstream::kv::PurgeErrorKind;
+use async_nats::jetstream::stream::LastRawMessageErrorKind;
+use bytes::Bytes;
+
+use super::{Bucket, BucketError, TRIES};
+use crate::record::Record;
+use crate::{MARKERS_LAST, is_marker};
+
+impl<T: Record> Bucket<T> {
+    /// Bytes that are no record, under a key of their own.
+    ///
+    /// # Errors
+    /// [`BucketError::Unavailable`]
+    pub async fn get_bytes(&self, key: &str) -> Result<Option<Bytes>, BucketError> {
+        self.within(self.store.get(key)).await
+    }
+
+    /// Writes such bytes; their revision.
+    ///
+    /// # Errors
+    /// [`BucketError::Unavailable`]
+    pub async fn put_bytes(&self, key: &str, bytes: Bytes) -> Result<u64, BucketError> {
+        self.written(self.store.put(key, bytes), |_| false).await
+    }
+
+    /// Deletes what stands under a key with its history; whether there was something. Nothing is written where there is nothing:
+    /// a caller who makes up keys would fill the bucket with the markers of their deletions.
+    ///
+    /// # Errors
+    /// [`BucketError::Unavailable`]
+    pub async fn purge_key(&self, key: &str) -> Result<bool, BucketError> {
+        let subject = format!("{}{key}", self.store.prefix);
+        for _ in 0..TRIES {
+            // Of the leader: another server may not have the key yet.
+            let last = self.store.stream.get_last_raw_message_by_subject(&subject);
+            let last = async {
+                match last.await {
+                    Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => {
+                        Ok(None)
+                    }
+                    last => last.map(Some),
+                }
+            };
+            let last = self.within(last).await?;
+            let Some(last) = last.filter(|last| !is_marker(Some(&last.headers))) else {
+                return Ok(false);
+            };
+            let config = &self.store.stream.cached_info().config;
+            let markers_last = config.subject_delete_marker_ttl.unwrap_or(MARKERS_LAST);
+            let purged =
+                self.store
+                    .purge_expect_revision_with_ttl(key, last.sequence, markers_last);
+            let is_conflict = |kind: &PurgeErrorKind| *kind == PurgeErrorKind::WrongLastRevision;
+            match self.written(purged, is_conflict).await {
+                Ok(()) => return Ok(true),
+                Err(BucketError::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(self.conflict())
+    }
+}
