@@ -56,7 +56,7 @@ pub struct HeartbeatInput {
 pub enum Requester {
     /// An aggregator, which has its own limits for each user.
     Aggregator,
-    /// Whoever else may use the verb: people with the nats CLI.
+    /// Who else may use the verb: people with the nats CLI.
     Person,
 }
 

@@ -23,4 +23,4 @@ pub use fleet_query::FleetQueries;
 pub use heartbeat::Heart;
 pub use heartbeat_interval::HeartbeatInterval;
 pub use renewal::Renewal;
-pub use service::Desk;
+pub use service::RequestServer;

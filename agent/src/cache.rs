@@ -103,7 +103,7 @@ impl Caches {
         }
     }
 
-    /// All deployments as they are now, for whoever looks at each of them.
+    /// All deployments as they are now, for a caller that looks at each of them.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.newest.of(&self.deployments)
     }

@@ -18,8 +18,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::agent::Agent;
 use crate::bus::{
-    Bus, Connected, Credential, Desk, Feed, FleetQueries, Heart, HeartbeatInterval, Purpose,
-    Renewal, connect,
+    Bus, Connected, Credential, Feed, FleetQueries, Heart, HeartbeatInterval, Purpose, Renewal,
+    RequestServer, connect,
 };
 use crate::kubernetes::{Access, Kubernetes};
 use crate::log::Streams;
@@ -75,7 +75,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
 pub struct Running {
     connected: Connected,
     agent: Arc<Agent>,
-    desk: Desk,
+    requests: RequestServer,
     fleet_queries: FleetQueries,
     heart: JoinHandle<()>,
     beating: CancellationToken,
@@ -103,7 +103,7 @@ impl Running {
 
         let (stop, background) = (CancellationToken::new(), TaskTracker::new());
         agent.caches.keep(&agent.kubernetes, &background, &stop);
-        let desk = Desk::open(connected.client.clone(), agent.clone(), routes).await?;
+        let requests = RequestServer::open(connected.client.clone(), agent.clone(), routes).await?;
         let fleet_queries = FleetQueries::open(connected.client.clone(), agent.clone()).await?;
         let heart = Heart::new(&connected, agent.clone()).await?;
         let feed = Feed::new(connected.client.clone(), agent.clone());
@@ -117,7 +117,7 @@ impl Running {
             heart: tokio::spawn(heart.run(beating.clone())),
             connected,
             agent,
-            desk,
+            requests,
             fleet_queries,
             beating,
             background,
@@ -140,7 +140,10 @@ impl Running {
         // A log that is followed never ends by itself; its reader may go to another agent of the cluster at once.
         tokio::join!(self.agent.streams.close(), sleep(LINGER));
         let within = DRAIN_WITHIN - LINGER - FLUSH_WITHIN;
-        tokio::join!(self.desk.close(within), self.fleet_queries.close(within));
+        tokio::join!(
+            self.requests.close(within),
+            self.fleet_queries.close(within)
+        );
         self.stop.cancel();
         self.background.close();
         self.background.wait().await;

@@ -1,4 +1,4 @@
-//! What whoever runs the bus does at the command line, without a running aggregator: its keys, and credentials for people.
+//! What the operator of the bus does at the command line, without a running aggregator: its keys, and credentials for people.
 
 use std::io::Write as _;
 use std::path::{Path, absolute};

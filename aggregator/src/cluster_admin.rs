@@ -1,4 +1,4 @@
-//! `aggregator enroll`, `aggregator revoke` and `aggregator bus revoke`: what the API does, for whoever holds the aggregator's keys, without a running
+//! `aggregator enroll`, `aggregator revoke` and `aggregator bus revoke`: what the API does, for an operator who holds the aggregator's keys, without a running
 //! aggregator. Audited as well.
 
 use std::fmt::Display;

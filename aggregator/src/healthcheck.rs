@@ -26,7 +26,7 @@ pub fn ask(listen: SocketAddr) -> Result<()> {
     Ok(())
 }
 
-/// Succeeds when the signing process answers on this socket: it hangs up on whoever has asked for nothing.
+/// Succeeds when the signing process answers on this socket: it hangs up on a client that has asked for nothing.
 ///
 /// # Errors
 /// When nobody hangs up there.
@@ -41,7 +41,7 @@ fn hung_up(socket: &Path) -> std::io::Result<()> {
     stream.read_to_end(&mut Vec::new()).map(drop)
 }
 
-/// Whoever listens on all addresses is reached on loopback.
+/// A listener on all addresses is reached on loopback.
 fn reached_at(mut listen: SocketAddr) -> SocketAddr {
     if listen.ip().is_unspecified() {
         listen.set_ip(match listen {

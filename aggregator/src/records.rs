@@ -1,4 +1,4 @@
-//! Records in JetStream that cannot be read. Whoever reads a bucket skips them; here they are found, logged once, counted, and
+//! Records in JetStream that cannot be read. Readers of a bucket skip them; here they are found, logged once, counted, and
 //! raised as a condition that names the command which lists and deletes them.
 
 use std::collections::{BTreeMap, BTreeSet};

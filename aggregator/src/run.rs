@@ -192,7 +192,7 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
         kept.clusters,
         Arc::clone(fleet.registry()),
     ));
-    fleet::hear_answers(Arc::clone(&fleet)).await;
+    fleet::receive_responses(Arc::clone(&fleet)).await;
     tokio::spawn(Heartbeats::of(&fleet).receive());
     tokio::spawn(fleet::hear_changes(Arc::clone(&fleet)));
     tokio::spawn(fleet::watch_time(Arc::clone(fleet.registry())));

@@ -23,7 +23,7 @@ pub struct AnswerId {
     pub question: StreamId,
 }
 
-/// Clusters, and the namespaces of them that may be shown to whoever asks.
+/// Clusters, and the namespaces of them that may be shown to the requester.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Scope {
     /// The clusters.

@@ -121,7 +121,7 @@ pub struct Condition {
     pub kind: ConditionType,
     /// What is wrong and what to do about it, for people.
     pub message: String,
-    /// Since when, by the clock of whoever noticed it.
+    /// Since when, by the clock of the program that noticed it.
     pub since: Timestamp,
 }
 

@@ -43,12 +43,12 @@ impl Store {
         &self.journal
     }
 
-    /// Tells the latest resource version to whoever waits for changes.
+    /// Publishes the latest resource version to the watches that wait for changes.
     pub fn head(&self) -> watch::Receiver<u64> {
         self.head.subscribe()
     }
 
-    /// Forgets the history: whoever wants changes after an earlier version is told 410.
+    /// Forgets the history: a watch from an earlier version gets 410.
     pub fn compact(&mut self) {
         self.revision += 1;
         self.journal.clear(self.revision);

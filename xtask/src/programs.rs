@@ -2,7 +2,7 @@
 
 #![expect(
     clippy::print_stdout,
-    reason = "whoever waits for cargo is told what for"
+    reason = "somebody who waits for cargo wants to know what for"
 )]
 
 use std::env;

@@ -51,7 +51,7 @@ impl Session {
         Ok(())
     }
 
-    /// For whoever asks by themselves.
+    /// For a caller that makes its own requests.
     pub fn token(&self) -> &str {
         &self.token
     }

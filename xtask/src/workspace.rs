@@ -29,7 +29,7 @@ pub fn on_path(program: &str) -> Option<PathBuf> {
         .find(|candidate| candidate.is_file())
 }
 
-/// The file that an environment variable names. A name that leads nowhere is an error: whoever set it wants that one.
+/// The file that an environment variable names. A name that leads nowhere is an error: the one who set it wants that one.
 pub fn named_by(variable: &str) -> Result<Option<PathBuf>> {
     let Some(value) = env::var_os(variable).filter(|value| !value.is_empty()) else {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! What changes in the cluster, told to whoever listens. What cannot be told is counted all the same, so that it is missed.
+//! What changes in the cluster, published for anyone who listens. What cannot be published is counted all the same, so that it is missed.
 
 use std::sync::Arc;
 

@@ -110,16 +110,16 @@ impl Renewal {
             return;
         }
         let Ok(Some(answer)) = timeout(ANSWER_WITHIN, self.answers.next()).await else {
-            self.tell(credentials, "no aggregator answers");
+            self.log(credentials, "no aggregator answers");
             return;
         };
         match serde_json::from_slice(&answer.payload) {
             Ok(CredentialRenewal::Renewed { token }) => self.take(credentials, token).await,
-            Ok(CredentialRenewal::Refused { message }) => self.tell(credentials, &message),
+            Ok(CredentialRenewal::Refused { message }) => self.log(credentials, &message),
             Ok(CredentialRenewal::Other) => {
-                self.tell(credentials, "the answer is of a newer version")
+                self.log(credentials, "the answer is of a newer version")
             }
-            Err(error) => self.tell(credentials, &error.to_string()),
+            Err(error) => self.log(credentials, &error.to_string()),
         }
     }
 
@@ -132,7 +132,7 @@ impl Renewal {
                 self.is_told = false;
                 self.unkept = Some(token);
             }
-            Err(error) => self.tell(credentials, &error.to_string()),
+            Err(error) => self.log(credentials, &error.to_string()),
         }
     }
 
@@ -150,7 +150,7 @@ impl Renewal {
     }
 
     /// Once: it is asked again and again.
-    fn tell(&mut self, credentials: &Credentials, why: &str) {
+    fn log(&mut self, credentials: &Credentials, why: &str) {
         if self.is_told {
             tracing::debug!(why, "the credential is still not renewed");
             return;

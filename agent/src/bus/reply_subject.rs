@@ -1,5 +1,5 @@
 //! Where an answer may go. The requester names the subject, and the broker does not ask whether it may: an agent that answered anywhere
-//! would lend its own permissions to whoever may ask it something.
+//! would lend its own permissions to anyone who may send it a request.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

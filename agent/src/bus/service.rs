@@ -29,20 +29,20 @@ const IN_HAND: usize = 64;
 /// With all permits in use for this long, the aggregator is told so; a person at once, so that none of them waits for another one.
 const BUSY_AFTER: Duration = Duration::from_secs(1);
 
-/// Where requests come in.
-pub struct Desk {
+/// Takes requests, and has them answered.
+pub struct RequestServer {
     client: Client,
     tasks: TaskTracker,
     leaving: CancellationToken,
     cut_off: CancellationToken,
 }
 
-impl Desk {
+impl RequestServer {
     /// Opens all endpoints.
     pub async fn open(client: Client, agent: Arc<Agent>, routes: Vec<Route>) -> Result<Self> {
         let reply_subjects = Arc::new(ReplySubjects::of(agent.cluster.clone()));
         let (tasks, leaving, cut_off) = Default::default();
-        let desk = Self {
+        let server = Self {
             client: client.clone(),
             tasks,
             leaving,
@@ -64,26 +64,27 @@ impl Desk {
         let mut permits = HashMap::<Source, Permits>::new();
         for ((source, requester), requests) in requests {
             let permits = permits.entry(source);
-            let server = Server {
+            let worker = Worker {
                 client: client.clone(),
                 agent: agent.clone(),
                 requester,
                 reply_subjects: reply_subjects.clone(),
                 permits: permits.or_insert_with(|| Permits::new(IN_HAND)).clone(),
-                tasks: desk.tasks.clone(),
-                leaving: desk.leaving.clone(),
+                tasks: server.tasks.clone(),
+                leaving: server.leaving.clone(),
             };
-            let cut_off = desk.cut_off.clone();
-            desk.tasks.spawn(async move {
-                let serving = server.serve(select_all(requests));
+            let cut_off = server.cut_off.clone();
+            server.tasks.spawn(async move {
+                let serving = worker.serve(select_all(requests));
                 cut_off.run_until_cancelled(serving).await;
             });
         }
         let discovery = Discovery::open(client, agent, endpoints, reply_subjects).await?;
-        let leaving = desk.leaving.clone();
-        desk.tasks
+        let leaving = server.leaving.clone();
+        server
+            .tasks
             .spawn(async move { leaving.run_until_cancelled(discovery.run()).await });
-        Ok(desk)
+        Ok(server)
     }
 
     /// Takes no more requests, and waits for the answers to those that have come.
@@ -101,7 +102,7 @@ impl Desk {
 }
 
 #[derive(Clone)]
-struct Server {
+struct Worker {
     client: Client,
     agent: Arc<Agent>,
     requester: Requester,
@@ -111,7 +112,7 @@ struct Server {
     leaving: CancellationToken,
 }
 
-impl Server {
+impl Worker {
     /// For the aggregator a permit first, then the next request, then a task for it: what has no permit waits in the subscription.
     /// Persons' requests are taken at once, and refused where their share of the permits is in use.
     async fn serve(self, mut requests: SelectAll<Requests>) {

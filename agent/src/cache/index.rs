@@ -88,7 +88,7 @@ impl<V> Index<V> {
     where
         V: PartialEq,
     {
-        // Whoever writes makes all that was derived from the items old.
+        // A write makes all that was derived from the items old.
         if self.get(key).is_none_or(|old| change(&old).is_none()) {
             return false;
         }

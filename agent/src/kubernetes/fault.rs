@@ -1,4 +1,4 @@
-//! What the API server's errors mean for whoever asked, in one place.
+//! What the API server's errors mean for the requester, in one place.
 
 use bus_schema::{ConditionType, Fault, FaultCode};
 

@@ -113,7 +113,7 @@ impl Reader {
     /// Waits for so long, or until the pod has changed: then a log that could not be opened may be there.
     async fn pause(&mut self, long: Duration) {
         sleep(AGAIN).await;
-        // A pod that is gone is seen by whoever looks next.
+        // A pod that is gone is seen by the reader that looks next.
         let _ = timeout(long.saturating_sub(AGAIN), self.pod.changed()).await;
     }
 

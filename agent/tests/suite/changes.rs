@@ -17,7 +17,7 @@ use crate::deployment::Target;
 use crate::faults::of_deployments;
 use crate::stage::{PATIENCE, Stage};
 
-/// Whoever is told of changes.
+/// A subscriber to changes.
 pub struct Listener {
     changes: Subscriber,
     /// The number of the last change.
@@ -31,7 +31,7 @@ impl Listener {
         let heartbeats = stage.client.subscribe(subject::HEARTBEATS).await;
         let changes = stage.client.subscribe(subject::DEPLOYMENT_CHANGES).await;
         let mut heartbeats = heartbeats.expect("a subscription");
-        // Whoever hears the answer to a call has been heard by the server before it.
+        // A client that has the answer to a call was heard by the server before it.
         let call = stage.client.publish(subject::ROLL_CALL, "".into()).await;
         call.expect("a connection");
         let heartbeat = timeout(PATIENCE, heartbeats.next()).await;

@@ -15,7 +15,7 @@ use xtask::condition;
 use crate::deployment::Target;
 use crate::stage::{PATIENCE, Stage, read};
 
-/// Whoever asks all clusters.
+/// A requester of fleet queries.
 struct Requester<'a> {
     stage: &'a Stage,
     answers: Subscriber,

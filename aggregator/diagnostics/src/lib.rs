@@ -1,4 +1,4 @@
-//! How it is said what is wrong and how much there is: `Problem` to a caller, `Conditions` and `Metrics` to whoever runs the
+//! How it is said what is wrong and how much there is: `Problem` to a caller, `Conditions` and `Metrics` to the operator of the
 //! aggregator. Knows nothing of where failures come from, of NATS or of HTTP.
 
 mod conditions;

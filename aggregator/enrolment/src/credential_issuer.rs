@@ -178,7 +178,7 @@ impl CredentialIssuer {
         Ok(generation == invitation.generation)
     }
 
-    /// Revokes one credential of a cluster, or all of them: whoever is connected with it is cut off before this returns, and with all
+    /// Revokes one credential of a cluster, or all of them: a client that is connected with it is cut off before this returns, and with all
     /// of them the cluster's invitations die. `finish` comes after that and before the record of them goes, so that what breaks off on
     /// the way can be done again.
     ///

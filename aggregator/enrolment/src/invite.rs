@@ -1,4 +1,4 @@
-//! One-time links that join a cluster: made by somebody who may, used by whoever has them.
+//! One-time links that join a cluster: made by a user who may enroll, used by anyone who has them.
 
 use std::sync::Arc;
 
@@ -96,7 +96,7 @@ impl Enrolment {
             .map(|(operation_id, _)| (operation_id, cluster))
     }
 
-    /// Uses a link up: makes the credential, in the name of whoever has made the link.
+    /// Uses a link up: makes the credential, in the name of the user who made the link.
     ///
     /// # Errors
     /// When another one was faster, the cluster has two credentials already, or audit or bus are away.

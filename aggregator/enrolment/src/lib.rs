@@ -1,6 +1,6 @@
 //! Who is let onto the bus: a credential for each cluster's agents, and locking one out. Which credentials there are stands in the
 //! bucket `credentials`; what the nats-server enforces stands in the token of the fleet's account. The bucket is written first, so
-//! that whoever comes next carries out what another one began.
+//! that the next replica carries out what another one began.
 
 use std::time::Duration;
 

@@ -64,7 +64,7 @@ async fn answer(
         Err(error) => {
             let what = "asked for the renewal of what is no credential";
             let error = error.as_ref().map(|error| error as _);
-            fleet.registry().misbehaves(cluster, what, error);
+            fleet.registry().protocol_violation(cluster, what, error);
         }
     }
     sleep(PAUSE).await;

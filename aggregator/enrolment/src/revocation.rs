@@ -29,7 +29,7 @@ pub(super) fn is_over(until: Timestamp, now: Timestamp) -> bool {
 }
 
 impl CredentialIssuer {
-    /// Revokes one credential, whoever holds it: an agent, a person, an aggregator. `expires_at` is its end, where it is known that it has
+    /// Revokes one credential, no matter who holds it: an agent, a person, an aggregator. `expires_at` is its end, where it is known that it has
     /// one: it needs not to be revoked any longer than that.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
 //! Signs tokens of the bus, in this process or in one of its own (`aggregator sign`) that listens on a Unix domain socket alone. Both take the
-//! same few requests: whoever takes over the process that serves HTTP can make no administrator, nor change what a credential may do.
+//! same few requests: an attacker who takes over the process that serves HTTP can make no administrator, nor change what a credential may do.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

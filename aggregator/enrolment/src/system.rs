@@ -61,7 +61,7 @@ impl System {
     }
 }
 
-/// Reads an event of the system account; `None` for whoever is no agent.
+/// Reads an event of the system account; `None` for a client that is no agent.
 #[must_use]
 pub fn read_connection_event(message: &Message, identity: &Identity) -> Option<ConnectionEvent> {
     let Event { server, client } = serde_json::from_slice(&message.payload).ok()?;

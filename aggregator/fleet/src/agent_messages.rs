@@ -153,7 +153,7 @@ impl AgentMessages {
             Admission::Read => return Some(from),
             Admission::Overflow => {
                 let what = "sends more messages than an agent does, which are left out";
-                self.registry.misbehaves(cluster, what, None);
+                self.registry.protocol_violation(cluster, what, None);
             }
             Admission::Flood => self.exclude(cluster, now),
             Admission::LeaveOut => {}
@@ -169,7 +169,7 @@ impl AgentMessages {
         let what = format!("floods the bus with {kind}, which are ignored for {seconds} s");
         warn!(%cluster, "an agent {what}");
         self.registry.change(cluster, |registry, now| {
-            registry.misbehaves_for(length, cluster, &what, now)
+            registry.protocol_violation_for(length, cluster, &what, now)
         });
         self.looks.reset_immediately();
     }

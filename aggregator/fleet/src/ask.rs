@@ -142,7 +142,8 @@ impl Fleet {
         match error {
             SendError::Unwritable(error) => unwritable(error),
             SendError::Unreadable(error) => {
-                self.registry.misbehaves(cluster, NO_REPLY, Some(&*error))
+                self.registry
+                    .protocol_violation(cluster, NO_REPLY, Some(&*error))
             }
             SendError::Bus(BusError::Unavailable) => bus_unavailable(),
             SendError::Bus(BusError::NoResponders) => offline(cluster),

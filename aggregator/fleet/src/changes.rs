@@ -11,7 +11,7 @@ use tracing::warn;
 use super::agent_messages::{AgentMessages, Kind};
 use super::{Fleet, SharedRegistry, rate_limit};
 use crate::watch::Event;
-use registry::{CHANGE_BYTES, Moment, Told, Verdict};
+use registry::{CHANGE_BYTES, ChangeRange, Moment, Verdict};
 
 type Changes = DeploymentChanges<DeploymentSummary>;
 
@@ -56,24 +56,24 @@ pub async fn watch_time(registry: Arc<SharedRegistry>) {
 fn hear_change(registry: &SharedRegistry, cluster: &ClusterName, message: &Message) {
     let bytes = message.payload.len();
     // Before it is read: who tells too much costs no more than this.
-    let may = registry.write().may_tell(cluster, bytes, Moment::now());
+    let may = registry.write().may_publish(cluster, bytes, Moment::now());
     if !may {
         return;
     }
     if bytes > Changes::BYTES {
-        registry.misbehaves(cluster, NO_CHANGES, None);
+        registry.protocol_violation(cluster, NO_CHANGES, None);
         return;
     }
     let heard = match serde_json::from_slice::<Changes>(&message.payload) {
         Ok(changes) => take_changes(registry, cluster, changes),
         Err(error) => {
-            registry.misbehaves(cluster, NO_CHANGES, Some(&error));
+            registry.protocol_violation(cluster, NO_CHANGES, Some(&error));
             return;
         }
     };
     if heard == Verdict::Miscounted {
         let what = "sent changes with wrong sequence numbers";
-        registry.misbehaves(cluster, what, None);
+        registry.protocol_violation(cluster, what, None);
     }
 }
 
@@ -81,18 +81,18 @@ fn take_changes(shared: &SharedRegistry, cluster: &ClusterName, changes: Changes
     let Some(after) = changes.after() else {
         return Verdict::Miscounted;
     };
-    let told = Told {
+    let range = ChangeRange {
         instance: &changes.instance,
         after,
         last: changes.sequence,
     };
     let room = CHANGE_BYTES * (changes.changed.len() + changes.gone.len());
-    // Told under the lock, so that nothing is told of a cluster after it was forgotten.
+    // Published under the lock, so that nothing is published of a cluster after it was forgotten.
     let mut registry = shared.write();
-    if !registry.may_tell(cluster, room, Moment::now()) {
+    if !registry.may_publish(cluster, room, Moment::now()) {
         return Verdict::PassedOver;
     }
-    let verdict = registry.hear_changes(cluster, told);
+    let verdict = registry.hear_changes(cluster, range);
     let Verdict::Shown { missed } = verdict else {
         return verdict;
     };

@@ -61,13 +61,13 @@ impl Fleet {
     ) -> Result<FollowedLog, Problem> {
         let LogReply::Stream { stream, credit } = self.ask(principal, cluster, request).await?
         else {
-            return Err(self.registry.misbehaves(cluster, FOREIGN, None));
+            return Err(self.registry.protocol_violation(cluster, FOREIGN, None));
         };
         // An agent must not make this program listen to, or write to, another cluster's subjects.
         match subject::parse(&stream) {
             Some(FromAgent::Stream(named, id))
                 if named == *cluster && subject::credit(cluster, &id) == credit => {}
-            _ => return Err(self.registry.misbehaves(cluster, FOREIGN, None)),
+            _ => return Err(self.registry.protocol_violation(cluster, FOREIGN, None)),
         }
         let chunks = self
             .link
@@ -93,7 +93,7 @@ impl Fleet {
 }
 
 impl FollowedLog {
-    /// The next chunk. Whoever asks for it has taken the one before, so that as many lines are granted again.
+    /// The next chunk. A caller that asks for it has taken the one before, so that as many lines are granted again.
     ///
     /// # Errors
     /// Why there will be none.
@@ -147,19 +147,25 @@ impl FollowedLog {
     }
 
     fn take(&mut self, message: &Message) -> Result<(), Problem> {
-        let misbehaves = |what| self.fleet.registry.misbehaves(&self.cluster, what, None);
+        let protocol_violation = |what| {
+            self.fleet
+                .registry
+                .protocol_violation(&self.cluster, what, None)
+        };
         let payload = &message.payload;
         if payload.len() > LogChunk::MAX_BYTES {
-            return Err(misbehaves("sent too large a part of a log"));
+            return Err(protocol_violation("sent too large a part of a log"));
         }
         let chunk: LogChunk = serde_json::from_slice(payload).map_err(|error| {
             let what = "sent what is no part of a log";
             self.fleet
                 .registry
-                .misbehaves(&self.cluster, what, Some(&error))
+                .protocol_violation(&self.cluster, what, Some(&error))
         })?;
         let Some(open) = self.open.checked_sub(chunk.lines.len()) else {
-            return Err(misbehaves("sent more of a log than it was asked for"));
+            return Err(protocol_violation(
+                "sent more of a log than it was asked for",
+            ));
         };
         self.open = open;
         let chunk = self.counted(chunk);

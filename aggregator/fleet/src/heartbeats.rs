@@ -75,7 +75,7 @@ impl Heartbeats {
                 let what = "sent what is no heartbeat, or is larger than one";
                 self.metrics.heard("refused");
                 let error = error.as_ref().map(|error| error as _);
-                self.registry.misbehaves(cluster, what, error);
+                self.registry.protocol_violation(cluster, what, error);
                 return;
             }
         };

@@ -29,7 +29,7 @@ pub use write::Claim;
 
 use cache::Cache;
 
-/// After this a claim holds no longer: whoever made it has died, or is too slow.
+/// After this a claim holds no longer: the replica that made it has died, or is too slow.
 pub const CLAIM_LEASE: Duration = Duration::from_secs(30);
 
 /// Lists that are read from the bucket and unpacked at the same time.

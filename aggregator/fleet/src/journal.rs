@@ -104,7 +104,7 @@ impl Journal {
             shared.operations.create(&operation.id, &operation),
         );
         let last = match intended {
-            // Its record is that of whoever was first, whichever of the two wrote it.
+            // Its record is that of the replica that was first, whichever of the two wrote it.
             Err(AuditError::SettledAlready) => return Err(AuditError::SettledAlready),
             Ok(last) => match created {
                 Ok(_) | Err(BucketError::Conflict { .. }) => Ok(last),

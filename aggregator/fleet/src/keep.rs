@@ -145,7 +145,7 @@ impl Fleet {
                 Ok(None) => return Ok(list),
                 Ok(next) => request.next = next,
                 Err(error) => {
-                    self.registry.misbehaves(cluster, NO_REPLY, None);
+                    self.registry.protocol_violation(cluster, NO_REPLY, None);
                     return Err(error.into());
                 }
             }

@@ -107,7 +107,7 @@ impl Fleet {
     }
 }
 
-/// Whoever changes labels changes what everybody may do whose grants go by them.
+/// Changing labels changes what all users may do whose grants go by them.
 pub fn may_label(grants: &Grants) -> bool {
     grants.everywhere(Right::Enroll)
 }

@@ -15,7 +15,6 @@ use storage::bus::Bus;
 
 mod agent_link;
 mod agent_messages;
-mod answers;
 mod ask;
 mod bus_liveness;
 mod change_limit;
@@ -35,12 +34,12 @@ mod rate_limit;
 mod record;
 mod relay;
 mod renewals;
+mod responses;
 mod shared_registry;
 mod text;
 pub mod watch;
 
 pub use agent_messages::AgentMessages;
-pub use answers::hear_answers;
 pub use ask::lacks_right;
 pub use bus_liveness::watch_link;
 pub use changes::{hear_changes, watch_time};
@@ -56,10 +55,11 @@ pub use query::{
     FleetImage, FleetPage, FleetQuery, FleetTotals,
 };
 pub use relay::Relayed;
+pub use responses::receive_responses;
 pub use shared_registry::SharedRegistry;
 
 use agent_link::AgentLink;
-use answers::Answers;
+use responses::Responses;
 
 /// The clusters, and the one way to reach them.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ pub struct Fleet {
     registry: Arc<SharedRegistry>,
     /// How much each user has changed.
     changes: Attempts,
-    answers: Answers,
+    responses: Responses,
     answer_memory: query::MemoryBudget,
 }
 
@@ -94,7 +94,7 @@ impl Fleet {
             metrics,
             registry: Arc::default(),
             changes: Attempts::default(),
-            answers: Answers::new(),
+            responses: Responses::new(),
             answer_memory: query::MemoryBudget::of(query::ALL_ANSWERS_BYTES),
         }
     }

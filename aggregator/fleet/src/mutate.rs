@@ -141,7 +141,8 @@ impl Fleet {
             // It answered, so it did something.
             SendError::Unreadable(error) => (
                 Outcome::Unknown,
-                self.registry.misbehaves(cluster, NO_REPLY, Some(&*error)),
+                self.registry
+                    .protocol_violation(cluster, NO_REPLY, Some(&*error)),
             ),
             SendError::Bus(BusError::Unavailable) => (Outcome::Failed, bus_unavailable()),
             SendError::Bus(BusError::NoResponders) => (Outcome::Failed, offline(cluster)),

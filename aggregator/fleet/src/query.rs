@@ -110,7 +110,7 @@ impl Fleet {
         if gather.open() == 0 {
             return Ok(gather);
         }
-        let mut question = self.answers.question(gather.pending());
+        let mut question = self.responses.expect(gather.pending());
         let clusters = gather.open();
         let meant = match &query.cluster_labels {
             None => query.clusters.clone(),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bus_schema::ClusterName;
 
 use limits::{Limit, Take, Window};
-use registry::TOLD;
+use registry::CHANGES_LIMIT;
 
 const WITHIN: Duration = Duration::from_secs(5);
 
@@ -33,7 +33,7 @@ pub const HEARTBEATS: RateLimit = RateLimit {
 /// Changes of deployments: two messages a second of each of 32 instances, and three times as many.
 pub const CHANGES: RateLimit = RateLimit {
     messages: 1_024,
-    flood_bytes: 2 * TOLD.most,
+    flood_bytes: 2 * CHANGES_LIMIT.most,
 };
 
 /// Answers to questions to all clusters: one for each question, of which no aggregator asks 3,000 a second.

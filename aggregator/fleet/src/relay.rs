@@ -1,5 +1,5 @@
 //! Replies that are handed on byte for byte: reading all of a list and writing it again would take longer than the way to the cluster and
-//! back. Looked at is what must hold for whoever reads it: that it is a list, not deep, and of the namespace that was asked for.
+//! back. Looked at is what must hold for its reader: that it is a list, not deep, and of the namespace that was asked for.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! What is known of clusters, for all tasks of the process: whoever changes it here publishes what is new of it to those who watch.
+//! What is known of clusters, for all tasks of the process: each change here publishes what is new to those who watch.
 
 use std::sync::Arc;
 
@@ -87,7 +87,7 @@ impl SharedRegistry {
         Arc::clone(&self.labels.borrow())
     }
 
-    /// Takes over the labels of all clusters, and tells those who watch.
+    /// Takes over the labels of all clusters, and publishes that to those who watch.
     pub fn learn_labels(&self, labels: FleetLabels) {
         let labels = Arc::new(labels);
         let (mut registry, now) = (self.write(), Moment::now());
@@ -100,14 +100,14 @@ impl SharedRegistry {
     }
 
     /// Remembers, for people to see, that an agent of this cluster `what`.
-    pub fn misbehaves(
+    pub fn protocol_violation(
         &self,
         cluster: &ClusterName,
         what: &str,
         error: Option<&dyn std::error::Error>,
     ) -> Problem {
         let news = self.change(cluster, |registry, now| {
-            registry.misbehaves(cluster, what, now)
+            registry.protocol_violation(cluster, what, now)
         });
         if news {
             let error = error.map(tracing::field::display);
@@ -117,7 +117,7 @@ impl SharedRegistry {
         Problem::new(ProblemCode::AgentMisbehaves, detail)
     }
 
-    /// Changes what is known of a cluster, and tells those who watch.
+    /// Changes what is known of a cluster, and publishes that to those who watch.
     pub fn change<T>(
         &self,
         cluster: &ClusterName,
@@ -129,7 +129,7 @@ impl SharedRegistry {
         changed
     }
 
-    /// Forgets a cluster, and tells those who watch.
+    /// Forgets a cluster, and publishes that to those who watch.
     pub fn forget(&self, cluster: &ClusterName) {
         let mut registry = self.write();
         if registry.forget(cluster, Moment::now()) {
@@ -145,7 +145,7 @@ impl SharedRegistry {
 
     /// Publishes an event to those who watch.
     pub(super) fn publish(&self, event: Event) {
-        self.hub.tell(event);
+        self.hub.publish(event);
     }
 
     pub(super) fn read(&self) -> RwLockReadGuard<'_, Registry> {

@@ -14,7 +14,7 @@ mod selected;
 mod view;
 
 pub use event::Event;
-pub use reader::{Reader, Told};
+pub use reader::{Delivered, Reader};
 pub use selected::SelectedClusters;
 pub use view::View;
 
@@ -33,7 +33,7 @@ pub struct Hub {
 
 impl Hub {
     /// Tells all who may see it.
-    pub fn tell(&self, event: Event) {
+    pub fn publish(&self, event: Event) {
         let mut ring = self.ring();
         ring.push(event);
         // Under the lock, so that it only rises.

@@ -60,7 +60,7 @@ impl Authenticators {
         Self(authenticators)
     }
 
-    /// Whoever makes a call; `None` for nobody and for whoever presents a credential that is not good, which shall not be told apart.
+    /// The caller; `None` without a credential and with one that is not good, which a client must not be able to distinguish.
     pub async fn authenticate(&self, request: &Parts) -> Option<Authenticated> {
         for authenticator in &self.0 {
             match authenticator.authenticate(request).await {

@@ -89,7 +89,7 @@ impl FromRequestParts<App> for Caller {
     }
 }
 
-/// Where a call comes from, whoever makes it.
+/// Where a call comes from, no matter who makes it.
 #[derive(Debug, Clone)]
 pub struct Source(pub RequestSource);
 

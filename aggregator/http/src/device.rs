@@ -61,7 +61,7 @@ impl Device {
     }
 }
 
-/// What sets whoever tries to sign in as this user apart from strangers, if anything does: the cookie of a device, or a session.
+/// What sets the caller who tries to sign in as this user apart from strangers, if anything does: the cookie of a device, or a session.
 pub fn known(
     user: &User,
     headers: &HeaderMap,

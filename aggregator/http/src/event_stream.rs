@@ -14,9 +14,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use crate::app::App;
 use crate::caller::Caller;
 use diagnostics::{Problem, ProblemCode};
-use fleet::watch::Told;
+use fleet::watch::Delivered;
 
-/// Events that wait for a slow reader before whoever makes them waits too, and what they take in bytes unless one alone has more.
+/// Events that wait for a slow reader before their producer waits too, and what they take in bytes unless one alone has more.
 const EVENTS: usize = 16;
 const BYTES: usize = 32 * 1024;
 
@@ -41,7 +41,7 @@ struct ProblemEvent<'a> {
 }
 
 impl Events {
-    /// Sends an event; waits while the reader is slow. Nothing happens when the reader has left: whoever makes the events is
+    /// Sends an event; waits while the reader is slow. Nothing happens when the reader has left: the producer of the events is
     /// stopped then.
     pub async fn send<T: Serialize>(&self, name: &'static str, data: &T) {
         match serde_json::to_string(data) {
@@ -51,9 +51,9 @@ impl Events {
     }
 
     /// Sends an event that has been written already; waits as [`Events::send`] does.
-    pub async fn tell(&self, told: Told) {
-        let event = Event::default().event(told.name).id(told.id);
-        self.write(event, &told.data).await;
+    pub async fn forward(&self, delivered: Delivered) {
+        let event = Event::default().event(delivered.name).id(delivered.id);
+        self.write(event, &delivered.data).await;
     }
 
     async fn write(&self, event: Event, data: &str) {

@@ -67,7 +67,7 @@ impl IntoResponse for ProblemResponse {
         let Self(problem) = self;
         let mut response = status(problem.code).into_response();
         if let Some(after) = problem.retry_after {
-            // Rounded up, so that whoever waits that long is not refused once more.
+            // Rounded up, so that a caller who waits that long is not refused once more.
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
             response
                 .headers_mut()

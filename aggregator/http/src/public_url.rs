@@ -91,7 +91,7 @@ impl Links {
         self.url.as_ref().ok_or_else(unknown)
     }
 
-    /// Whether a private key may be given out to whoever calls.
+    /// Whether a private key may be given out to the caller.
     ///
     /// # Errors
     /// [`ProblemCode::EnrolmentUnavailable`] where it would travel in the clear.

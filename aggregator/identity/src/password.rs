@@ -86,7 +86,7 @@ impl Passwords {
         };
         self.runs.fetch_add(1, Ordering::Relaxed);
         let run = tokio::task::spawn_blocking(move || {
-            // The turn ends with the work, also when whoever asked has left meanwhile.
+            // The turn ends with the work, also when the caller has left meanwhile.
             let _turn = turn;
             hash.matches(&password)
         });

@@ -33,7 +33,7 @@ const PER_USER: usize = 200;
 pub struct Session {
     /// Who.
     pub user: String,
-    /// Since when, by the clock of whoever made it; shown only.
+    /// Since when, by the clock of the replica that made it; shown only.
     pub created_at: Timestamp,
     /// How the user proved to be who it is.
     pub via: Via,
@@ -121,7 +121,7 @@ impl Sessions {
         };
         let key = token.key();
         let revision = self.bucket.put(&key, &session).await.map_err(away)?;
-        // The mirror would learn of it a moment later, which is too late for whoever calls again at once.
+        // The mirror would learn of it a moment later, which is too late for a client that calls again at once.
         self.mirror.put(key, revision, session);
         Ok((token, self.lasts))
     }

@@ -182,7 +182,7 @@ fn find(set: &mut [Option<Slot>], key: u64) -> Option<&mut Slot> {
     set.iter_mut().flatten().find(|slot| slot.key == key)
 }
 
-/// The slot of the source, emptied if it is another's. With all of them taken the one goes that is soonest paid off: whoever tries often
+/// The slot of the source, emptied if it is another's. With all of them taken the one goes that is soonest paid off: a source that tries often
 /// cannot be washed out by many that try once.
 fn place(set: &mut [Option<Slot>], key: u64, now: Instant) -> &mut Option<Slot> {
     let own = |slot: &Option<Slot>| slot.is_some_and(|slot| slot.key == key);

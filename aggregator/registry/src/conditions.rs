@@ -12,8 +12,8 @@ use super::known::{Heard, Known};
 impl Known {
     pub(super) fn conditions(&self, now: LivenessEpoch, wall: Timestamp) -> Vec<Condition> {
         let mut conditions = self.reported(now);
-        let misbehaviour = self.misbehaviour.as_ref();
-        conditions.extend(misbehaviour.and_then(|it| it.condition(now.at)));
+        let violation = self.violation.as_ref();
+        conditions.extend(violation.and_then(|it| it.condition(now.at)));
         conditions.extend(self.clock_skew(now, wall));
         conditions.extend(self.identity_conflict(now, wall));
         conditions

@@ -8,7 +8,7 @@ use super::{Moment, Registry};
 use limits::{Limit, Window};
 
 /// What one cluster may tell. That is thousands of changes; with more, it misses some, and no other cluster does.
-pub const TOLD: Limit = Limit {
+pub const CHANGES_LIMIT: Limit = Limit {
     most: 8 * 1024 * 1024,
     within: Duration::from_secs(5),
 };
@@ -22,7 +22,7 @@ const LATE: Duration = Duration::from_secs(2);
 #[derive(Debug, Default)]
 pub(super) struct Feed {
     pub(super) followed: Option<Followed>,
-    told: Window,
+    published: Window,
 }
 
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub(super) struct Followed {
 
 /// Changes with the numbers behind `after`, up to `last`.
 #[derive(Debug, Clone, Copy)]
-pub struct Told<'a> {
+pub struct ChangeRange<'a> {
     /// Whose.
     pub instance: &'a InstanceId,
     /// The number before the first one.
@@ -61,17 +61,17 @@ pub enum Verdict {
 
 impl Registry {
     /// Whether a cluster may tell so many bytes more now; of one that is not known nothing is heard.
-    pub fn may_tell(&mut self, cluster: &ClusterName, bytes: usize, now: Moment) -> bool {
+    pub fn may_publish(&mut self, cluster: &ClusterName, bytes: usize, now: Moment) -> bool {
         let known = self.clusters.get_mut(cluster);
-        known.is_some_and(|known| known.feed.told.take(bytes, TOLD, now.instant))
+        known.is_some_and(|known| known.feed.published.take(bytes, CHANGES_LIMIT, now.instant))
     }
 
     /// Takes in the numbers of changes.
-    pub fn hear_changes(&mut self, cluster: &ClusterName, told: Told<'_>) -> Verdict {
+    pub fn hear_changes(&mut self, cluster: &ClusterName, range: ChangeRange<'_>) -> Verdict {
         let known = self.clusters.get_mut(cluster);
         let followed = known.and_then(|known| known.feed.followed.as_mut());
         match followed {
-            Some(followed) if followed.instance == *told.instance => followed.hear(told),
+            Some(followed) if followed.instance == *range.instance => followed.hear(range),
             _ => Verdict::PassedOver,
         }
     }
@@ -87,14 +87,14 @@ impl Followed {
         }
     }
 
-    fn hear(&mut self, told: Told<'_>) -> Verdict {
-        if told.last <= self.seen {
+    fn hear(&mut self, range: ChangeRange<'_>) -> Verdict {
+        if range.last <= self.seen {
             return Verdict::PassedOver;
         }
-        let Some(missed) = told.after.checked_sub(self.seen) else {
+        let Some(missed) = range.after.checked_sub(self.seen) else {
             return Verdict::Miscounted;
         };
-        self.seen = told.last;
+        self.seen = range.last;
         Verdict::Shown { missed }
     }
 

@@ -9,10 +9,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::bus_liveness::LivenessEpoch;
 use super::feed::Feed;
-use super::misbehaviour::{Misbehaviour, note};
 use super::saving::Saving;
 use super::shown::Shown;
 use super::view::ClusterView;
+use super::violation::{ProtocolViolation, note};
 use super::{Moment, Presence, Record};
 use labels::Labels;
 
@@ -24,7 +24,7 @@ pub struct Known {
     pub known_since: LivenessEpoch,
     pub last_heard: Option<Instant>,
     pub saving: Saving,
-    pub misbehaviour: Option<Misbehaviour>,
+    pub violation: Option<ProtocolViolation>,
     pub feed: Feed,
     pub shown: Shown,
 }
@@ -52,7 +52,7 @@ impl Known {
             known_since,
             last_heard: None,
             saving,
-            misbehaviour: None,
+            violation: None,
             feed: Feed::default(),
             shown: Shown::default(),
         }
@@ -73,7 +73,7 @@ impl Known {
         let other_facts =
             before_facts.map(|heard| facts(&heard.heartbeat)) != Some(facts(&heartbeat));
         if before_facts.is_none() && self.instances.len() >= INSTANCES {
-            note(&mut self.misbehaviour, CROWDED, Duration::ZERO, now);
+            note(&mut self.violation, CROWDED, Duration::ZERO, now);
             return None;
         }
         // A rival is shown as a condition, and does not become what is known of the cluster.

@@ -16,27 +16,27 @@ use labels::FleetLabels;
 mod bus_liveness;
 mod conditions;
 mod connections;
+mod events;
 mod feed;
 mod follow;
 mod known;
-mod misbehaviour;
-mod news;
 mod saving;
 mod shown;
 mod source;
 mod view;
+mod violation;
 
 pub use connections::ConnectionEvent;
-pub use feed::{CHANGE_BYTES, TOLD, Told, Verdict};
-pub use news::News;
+pub use events::RegistryEvent;
+pub use feed::{CHANGE_BYTES, CHANGES_LIMIT, ChangeRange, Verdict};
 pub use source::{LastChanges, ListSource};
 pub use view::ClusterView;
 
 use bus_liveness::BusLiveness;
 use connections::Connections;
 use known::Known;
-use misbehaviour::Misbehaviour;
 use saving::Saving;
+use violation::ProtocolViolation;
 
 /// Now, on both clocks: ages are measured on the one that never jumps, and shown on the other.
 #[derive(Debug, Clone, Copy)]
@@ -110,7 +110,7 @@ pub struct Registry {
     labels: Arc<FleetLabels>,
     connections: Connections,
     bus_liveness: BusLiveness,
-    misbehaving_stranger: Option<Misbehaviour>,
+    violation_of_unknown: Option<ProtocolViolation>,
 }
 
 /// Heartbeats of all clusters together in a second, above which each is asked to send fewer.

@@ -35,7 +35,7 @@ pub struct ClusterView {
     pub agents: usize,
     /// The verbs that its agent answers.
     pub verbs: Vec<String>,
-    /// What it holds, as last heard. Absent until its agent has read the cluster, and for whoever may see only some of its
+    /// What it holds, as last heard. Absent until its agent has read the cluster, and for a caller who may see only some of its
     /// namespaces: it counts all of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counts: Option<Counts>,

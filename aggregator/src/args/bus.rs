@@ -17,7 +17,7 @@ pub enum BusCommand {
     Init(BusInit),
     /// Make credentials for a person with the nats CLI.
     Creds(BusCreds),
-    /// Revoke one credential, whoever holds it: a person, an agent, an aggregator.
+    /// Revoke one credential, no matter who holds it: a person, an agent, an aggregator.
     Revoke(BusRevoke),
     /// Make the aggregator's own credentials anew.
     Renew(BusRenew),

@@ -20,7 +20,7 @@ pub(super) const AUDITS: [&str; 2] = ["audit", "audit-refused"];
 /// Lines of the audit that are read at first; older ones were read when they were new.
 const AUDIT_LINES: u64 = 10_000;
 
-/// What was taken out with the server's own tools is not told to whoever follows.
+/// What was taken out with the server's own tools is not delivered to a follower.
 const READ_AGAIN_EVERY: Duration = Duration::from_secs(5 * 60);
 
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);

@@ -208,7 +208,7 @@ fn difference(there: &Config, wanted: &Config) -> Vec<String> {
             format!("{:?}", wanted.discard),
         );
     }
-    // How much is the choice of whoever runs the bus, but a stream without a bound could starve the others.
+    // How much is the choice of the operator of the bus, but a stream without a bound could starve the others.
     if there.max_bytes <= 0 {
         compare(
             "max_bytes",

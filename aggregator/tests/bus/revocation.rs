@@ -195,7 +195,7 @@ async fn a_private_key_may_stay_in_its_cluster_and_is_never_let_in_again_once_re
     enrolment.enroll(&name, None, "ana").await.unwrap();
 }
 
-/// Whoever could enroll the key of somebody else would lock them out by locking the cluster out.
+/// A user who could enroll the key of somebody else would lock them out by locking the cluster out.
 #[tokio::test]
 async fn nobody_is_revoked_by_enrolling_their_key_for_another_cluster() {
     let (server, _dir) = server().await;

@@ -28,7 +28,7 @@ struct Clustered {
     dir: TempDir,
 }
 
-/// Before the server begins to throw out whoever has not gone by itself.
+/// Before the server begins to throw out clients that have not gone by themselves.
 const LAME_DUCK_GRACE: Duration = Duration::from_secs(9);
 
 impl Clustered {

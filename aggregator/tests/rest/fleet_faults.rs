@@ -225,11 +225,11 @@ async fn hostile_agents_spoil_their_own_rows_and_are_shown_as_misbehaving() {
     let list = stack.service.get("/clusters", &token).await;
     for item in list.body["items"].as_array().unwrap() {
         let conditions = item["conditions"].as_array().unwrap().iter();
-        let misbehaves = conditions
+        let protocol_violation = conditions
             .filter(|condition| condition["type"] == "misbehaving")
             .count();
         let hostile = clusters.iter().any(|(name, _)| item["cluster"] == *name);
-        assert_eq!(misbehaves, usize::from(hostile), "{item}");
+        assert_eq!(protocol_violation, usize::from(hostile), "{item}");
     }
 }
 

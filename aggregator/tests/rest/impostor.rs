@@ -1,4 +1,4 @@
-//! Whoever holds the credential of a cluster's agent, and does not behave as one.
+//! An attacker who holds the credential of a cluster's agent, and does not behave as one.
 
 use async_nats::{Client, ConnectOptions, HeaderMap, Message, Subscriber};
 use bus_schema::timing::HEARTBEAT_EVERY;
@@ -71,7 +71,7 @@ impl Impostor {
         heard.expect("a subscription")
     }
 
-    /// Replies to whoever asks about a namespace next; the aggregator asks for itself about all of them.
+    /// Replies to the next request about a namespace; the aggregator asks for itself about all of them.
     pub async fn replies(&self, questions: &mut Subscriber, reply: impl Into<Bytes>) {
         self.replies_with(questions, HeaderMap::new(), reply).await;
     }

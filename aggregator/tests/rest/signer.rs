@@ -221,7 +221,7 @@ async fn while_the_signing_process_is_away_the_rest_goes_on_and_what_was_revoked
     enroll(&service, &token, "cluster-c").await;
 }
 
-/// By whoever has taken over the process that serves HTTP.
+/// By an attacker who has taken over the process that serves HTTP.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_signed_but_agents_tokens_and_revocations() {
     let (site, other) = (Site::start().await, Site::start().await);

@@ -129,13 +129,13 @@ impl Node {
             .patch_status(name, &PatchParams::default(), &patch)
             .await?;
         for happening in happenings {
-            self.tell(pod, happening).await;
+            self.record(pod, happening).await;
         }
         Ok(())
     }
 
     /// Records an event; a node does not stop when that fails, as it does in a namespace that is going away.
-    async fn tell(&self, pod: &Pod, happening: &pod::Happening) {
+    async fn record(&self, pod: &Pod, happening: &pod::Happening) {
         let event = event::new(pod, Happening::of_container(happening), Timestamp::now());
         let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
         let events: Api<Event> = Api::namespaced(self.client.clone(), namespace);

@@ -62,7 +62,7 @@ impl AccountBody {
     }
 }
 
-/// What whoever has no permissions of their own may do: nothing.
+/// What a user without permissions of its own may do: nothing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct DefaultPermissions {
     #[serde(rename = "pub", default)]

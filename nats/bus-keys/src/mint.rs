@@ -79,7 +79,7 @@ impl AggregatorKeys {
     }
 }
 
-/// What makes credentials for people. They stay with whoever runs the bus.
+/// What makes credentials for people. They stay with the operator of the bus.
 #[derive(Debug, Clone)]
 pub struct PeopleKeys {
     /// The bus that they belong to.

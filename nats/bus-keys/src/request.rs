@@ -1,4 +1,4 @@
-//! Asking for a credential without giving the private key away: a public key, and the proof that whoever asks has its private key.
+//! Asking for a credential without giving the private key away: a public key, and the proof that the requester has its private key.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! What the nats-servers of one bus show each other: certificates of an authority that is made for nothing else. Whoever has none of
+//! What the nats-servers of one bus show each other: certificates of an authority that is made for nothing else. A server without one of
 //! them cannot pose as a server, and what flows between servers is never in the clear.
 
 use std::fmt;

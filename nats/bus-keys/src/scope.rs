@@ -142,7 +142,7 @@ impl Scope {
         Self::new("cli", key, template)
     }
 
-    /// For whoever runs the bus, for an hour: backups, repairs, and looking at what goes on.
+    /// For the operator of the bus, for an hour: backups, repairs, and looking at what goes on.
     pub fn admin(key: &str) -> Self {
         let all = || vec![">".to_owned()];
         let template = Template::new(all(), all(), Limits::NONE);

@@ -48,7 +48,7 @@ pub(crate) fn of_this_bus(settings: &ServerSettings, store: &Path, tokens: &Toke
     });
     let tls = tls.map_or(String::new(), |tls| format!("\n{tls}\n"));
     format!(
-        "# Made by `aggregator bus init` for one bus; nats-server.conf includes it. No secrets, but whoever changes it\n\
+        "# Made by `aggregator bus init` for one bus; nats-server.conf includes it. No secrets, but anyone who changes it\n\
          # decides whom the bus trusts.\n\
          MCA_LISTEN: {listen}\n\
          MCA_STORE_DIR: {jetstream}\n\
@@ -80,7 +80,7 @@ pub(crate) fn of_this_member(settings: &ServerSettings, member: &Member, dir: &P
            name: \"multi-cluster-aggregator\"\n  \
            listen: {listen}\n  \
            advertise: {advertised}\n  \
-           # Clients are given all servers by whoever starts them, under the names that are in the certificate.\n  \
+           # Clients are given all servers by their operator, under the names that are in the certificate.\n  \
            no_advertise: true\n  \
            routes: [{routes}]\n  \
            # Each shows the other a certificate of the authority that was made for this bus alone.\n  \

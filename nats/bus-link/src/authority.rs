@@ -1,5 +1,5 @@
 //! The file of `--nats-ca`: the CA that the nats-server's certificate must be signed by. With it no other one is trusted, not even
-//! those of the system: whoever runs a CA of their own wants no other to vouch for the bus.
+//! those of the system: an operator with a CA of their own wants no other to vouch for the bus.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use crate::backoff;
 use crate::lame_duck::LameDuckHandler;
 use crate::servers::Servers;
-use crate::trouble::is_told_elsewhere;
+use crate::trouble::is_logged_elsewhere;
 
 /// A connection that fell silent is given up after about three of these.
 const PING_EVERY: Duration = Duration::from_secs(10);
@@ -65,7 +65,7 @@ where
 
 fn log(event: &Event) {
     match event {
-        event if is_told_elsewhere(event) => tracing::debug!(%event, "bus"),
+        event if is_logged_elsewhere(event) => tracing::debug!(%event, "bus"),
         Event::Connected => tracing::info!("connected to the bus"),
         Event::LameDuckMode => tracing::info!("the bus server is about to stop"),
         Event::Closed | Event::Draining => tracing::debug!(%event, "bus"),

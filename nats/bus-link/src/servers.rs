@@ -120,7 +120,7 @@ impl Servers {
         self.authority.is_some() || self.addresses.iter().any(secure)
     }
 
-    /// The options for a connection to them; what goes wrong is told in the log.
+    /// The options for a connection to them; what goes wrong is logged.
     #[must_use]
     pub fn apply(&self, options: ConnectOptions) -> ConnectOptions {
         let mut options = options

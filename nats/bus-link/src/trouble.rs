@@ -1,4 +1,4 @@
-//! Why a nats-server cannot be reached, in one line that says what to do; told once, not at each of many attempts.
+//! Why a nats-server cannot be reached, in one line that says what to do; logged once, not at each of many attempts.
 
 use std::collections::HashMap;
 
@@ -7,8 +7,8 @@ use parking_lot::Mutex;
 
 use crate::authority::Authority;
 
-/// The same trouble is told again after so many attempts, which come half a minute apart.
-const TOLD_EVERY: usize = 60;
+/// The same trouble is logged again after so many attempts, which come half a minute apart.
+const LOGGED_EVERY: usize = 60;
 
 /// What is wrong with a server, as its client sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub(crate) enum Trouble {
     Expired,
     NoTls,
     OtherTls,
-    Away,
+    Unreachable,
 }
 
 impl Trouble {
@@ -43,11 +43,11 @@ impl Trouble {
         } else if says("certificate") || says("TLS") || says("alert") {
             Self::OtherTls
         } else {
-            Self::Away
+            Self::Unreachable
         })
     }
 
-    fn told(self, error: &str, authority: Option<&Authority>) -> String {
+    fn advice(self, error: &str, authority: Option<&Authority>) -> String {
         let trusted = authority.map_or_else(
             || "the CAs of this system; give the one that signed it with --nats-ca".to_owned(),
             |authority| {
@@ -72,7 +72,7 @@ impl Trouble {
                 Some(Err(error)) => error.to_string(),
                 _ => format!("no TLS with it: {error}"),
             },
-            Self::Away => error.to_owned(),
+            Self::Unreachable => error.to_owned(),
         }
     }
 }
@@ -88,7 +88,7 @@ pub(crate) struct Troubles {
 struct Known {
     trouble: Trouble,
     attempts: usize,
-    told_at: usize,
+    logged_at: usize,
 }
 
 impl Troubles {
@@ -99,15 +99,17 @@ impl Troubles {
         }
     }
 
-    /// Looks at all servers before an attempt, and tells what is new.
+    /// Looks at all servers before an attempt, and logs what is new.
     pub fn look_at(&self, servers: &[Server]) {
         for server in servers {
             let url = server.addr.as_url_str();
             let error = server.last_error.as_deref().unwrap_or_default();
             if let Some(trouble) = self.news(url, server.failed_attempts, error) {
-                let why = trouble.told(error, self.authority.as_ref());
+                let why = trouble.advice(error, self.authority.as_ref());
                 match trouble {
-                    Trouble::Away => tracing::warn!("no connection to the bus at {url}: {why}"),
+                    Trouble::Unreachable => {
+                        tracing::warn!("no connection to the bus at {url}: {why}")
+                    }
                     _ => tracing::error!("no connection to the bus at {url}: {why}"),
                 }
             }
@@ -122,25 +124,27 @@ impl Troubles {
             return None;
         };
         let before = known.get(url).copied();
-        let told_at = match before {
-            Some(known) if known.trouble == trouble && known.attempts <= attempts => known.told_at,
+        let logged_at = match before {
+            Some(known) if known.trouble == trouble && known.attempts <= attempts => {
+                known.logged_at
+            }
             // It stands anew, also after a connection in between, or is another one.
             _ => attempts,
         };
-        let is_due = told_at == attempts || attempts >= told_at + TOLD_EVERY;
+        let is_due = logged_at == attempts || attempts >= logged_at + LOGGED_EVERY;
         let is_new = before.is_none_or(|known| known.attempts != attempts);
         let now = Known {
             trouble,
             attempts,
-            told_at: if is_due { attempts } else { told_at },
+            logged_at: if is_due { attempts } else { logged_at },
         };
         known.insert(url.to_owned(), now);
         (is_due && is_new).then_some(trouble)
     }
 }
 
-/// Whether the client's event says no more than that an attempt failed, which is told here with its reason.
-pub(crate) fn is_told_elsewhere(event: &Event) -> bool {
+/// Whether the client's event says no more than that an attempt failed, which is logged here with its reason.
+pub(crate) fn is_logged_elsewhere(event: &Event) -> bool {
     let Event::ClientError(ClientError::Other(kind)) = event else {
         return false;
     };
@@ -151,38 +155,38 @@ pub(crate) fn is_told_elsewhere(event: &Event) -> bool {
         ConnectErrorKind::TimedOut,
     ]
     .iter()
-    .any(|told| told.to_string() == *kind)
+    .any(|kind_here| kind_here.to_string() == *kind)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn told(attempts: &[(usize, &str)]) -> Vec<usize> {
+    fn logged(attempts: &[(usize, &str)]) -> Vec<usize> {
         let troubles = Troubles::new(None);
-        let is_told =
+        let is_logged =
             |(attempts, error): &&(usize, &str)| troubles.news("a", *attempts, error).is_some();
-        attempts.iter().filter(is_told).map(|(n, _)| *n).collect()
+        attempts.iter().filter(is_logged).map(|(n, _)| *n).collect()
     }
 
     #[test]
-    fn a_trouble_is_told_once_and_again_after_many_attempts() {
+    fn a_trouble_is_logged_once_and_again_after_many_attempts() {
         let attempts: Vec<_> = (1..=130).map(|n| (n, "IO error: UnknownIssuer")).collect();
-        assert_eq!(told(&attempts), [1, 61, 121]);
+        assert_eq!(logged(&attempts), [1, 61, 121]);
     }
 
     #[test]
-    fn another_trouble_is_told_at_once_and_an_old_one_is_not_told_twice() {
+    fn another_trouble_is_logged_at_once_and_an_old_one_is_not_logged_twice() {
         let (issuer, away) = ("IO error: UnknownIssuer", "IO error: connection refused");
         let attempts = [(1, issuer), (1, issuer), (2, issuer), (3, away), (4, away)];
-        assert_eq!(told(&attempts), [1, 3]);
+        assert_eq!(logged(&attempts), [1, 3]);
     }
 
     #[test]
     fn after_a_connection_the_same_trouble_is_news() {
         let away = "IO error: connection refused";
-        assert_eq!(told(&[(1, away), (2, away), (0, ""), (1, away)]), [1, 1]);
-        assert_eq!(told(&[(2, away), (1, away)]), [2, 1]);
+        assert_eq!(logged(&[(1, away), (2, away), (0, ""), (1, away)]), [1, 1]);
+        assert_eq!(logged(&[(2, away), (1, away)]), [2, 1]);
     }
 
     #[test]

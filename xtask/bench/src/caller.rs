@@ -101,7 +101,7 @@ async fn connection(address: SocketAddr) -> Result<SendRequest<Full<Bytes>>> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-    // Its end is seen by whoever sends next.
+    // Its end is seen by the next sender.
     tokio::spawn(connection);
     Ok(sender)
 }

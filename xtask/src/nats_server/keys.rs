@@ -1,4 +1,4 @@
-//! The keys of a server's bus, in its directory: made by the code behind `aggregator bus init`, with credentials for whoever a
+//! The keys of a server's bus, in its directory: made by the code behind `aggregator bus init`, with credentials for whom a
 //! test or the demo has.
 
 use std::net::{Ipv4Addr, SocketAddr};

@@ -63,7 +63,7 @@ impl SigningKeys {
             } => {
                 let expires_at = expires_at.min(now + self.max_lifetime);
                 let token = self.keys.agent(&cluster, &key, (now, expires_at));
-                // With the key it can be revoked, whoever had it signed.
+                // With the key it can be revoked, no matter who had it signed.
                 info!(%cluster, public_key = %key, %expires_at, "agent's token signed");
                 token
             }

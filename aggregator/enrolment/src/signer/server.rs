@@ -22,7 +22,7 @@ const TRANSFER_WITHIN: Duration = Duration::from_secs(5);
 
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
-/// Signs for whoever can open the socket.
+/// Signs for every process that can open the socket.
 #[derive(Debug)]
 pub struct SignerServer {
     keys: Arc<SigningKeys>,

@@ -19,7 +19,7 @@ pub struct Seen {
     pub manifest: Manifest,
     /// Where it stands in the bucket.
     pub revision: u64,
-    /// When it came. Not by the clock of whoever wrote it.
+    /// When it came. Not by the clock of the replica that wrote it.
     at: Instant,
     /// When the list that counts came.
     kept_at: Instant,

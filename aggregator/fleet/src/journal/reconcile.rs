@@ -126,7 +126,7 @@ impl Journal {
     }
 
     async fn reconcile_one(&self, operation: Operation, observer: &impl Observe) -> Answered {
-        // Before that, whoever began it is still waiting.
+        // Before that, the caller that began it is still waiting.
         let overdue = self.now().duration_since(operation.deadline);
         if overdue < GRACE {
             return Answered::Yes;

@@ -20,7 +20,7 @@ use super::page::AnswerState::{Answered, Misbehaving, Offline, TimedOut};
 use super::page::{AnswerCounts, AnswerState, Away, FleetGroups, FleetPage};
 use super::totals::{Counted, Images};
 use crate::Fleet;
-use crate::answers::Question;
+use crate::responses::PendingRequest;
 use identity::Grants;
 use registry::{Moment, Presence};
 
@@ -124,7 +124,11 @@ impl<'a> Gather<'a> {
 
     /// Takes answers, and reads what was last known of those who are away, until nobody is waited for, or for as long as the query
     /// allows.
-    pub async fn collect(&mut self, question: &mut Question<'_>, request: &FleetQueryRequest) {
+    pub async fn collect(
+        &mut self,
+        question: &mut PendingRequest<'_>,
+        request: &FleetQueryRequest,
+    ) {
         let mut deadline = pin!(sleep_until(self.deadline()));
         let mut look = interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
         let fleet = self.reader.fleet;

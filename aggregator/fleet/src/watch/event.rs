@@ -1,4 +1,4 @@
-//! One event, written once for all who are told.
+//! One event, written once for all readers.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::FleetDeployment;
-use registry::{CHANGE_BYTES, ClusterView, News};
+use registry::{CHANGE_BYTES, ClusterView, RegistryEvent};
 
 /// What happened.
 #[derive(Debug)]
@@ -36,9 +36,9 @@ struct DeploymentEvent<'a> {
 impl Event {
     /// What is new about a cluster.
     #[must_use]
-    pub fn of(news: News) -> Self {
+    pub fn of(news: RegistryEvent) -> Self {
         match news {
-            News::Shown {
+            RegistryEvent::Shown {
                 cluster,
                 whole,
                 part,
@@ -52,7 +52,7 @@ impl Event {
                     part: data(part),
                 }
             }
-            News::Missed(cluster, missed) => Self::gap(cluster, missed),
+            RegistryEvent::Missed(cluster, missed) => Self::gap(cluster, missed),
         }
     }
 

@@ -28,9 +28,9 @@ pub(super) enum Start {
     Reset(&'static str),
 }
 
-/// What a reader is told.
+/// An event as a reader gets it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
+pub struct Delivered {
     /// The event's name.
     pub name: &'static str,
     /// Its id.
@@ -41,12 +41,12 @@ pub struct Told {
 
 impl Reader {
     /// What comes next that the reader may see.
-    pub async fn next(&mut self) -> Told {
+    pub async fn next(&mut self) -> Delivered {
         match self.start.take() {
-            Some(Start::Resumed) => return self.told("resumed", "{}".into()),
+            Some(Start::Resumed) => return self.event("resumed", "{}".into()),
             Some(Start::Reset(reason)) => {
                 let data = json!({ "reason": reason }).to_string();
-                return self.told("reset", data.into());
+                return self.event("reset", data.into());
             }
             None => {}
         }
@@ -57,7 +57,7 @@ impl Reader {
                 .as_mut()
                 .is_some_and(SelectedClusters::renew)
             {
-                return self.told("gap", "{}".into());
+                return self.event("gap", "{}".into());
             }
             // What comes after this look wakes it up again.
             self.newest.mark_unchanged();
@@ -67,12 +67,12 @@ impl Reader {
             };
             if self.position < begin {
                 self.position = end;
-                return self.told("gap", "{}".into());
+                return self.event("gap", "{}".into());
             }
             if let Some(event) = event {
                 self.position += 1;
                 if let Some(data) = self.view.of(&event) {
-                    return self.told(event.name, Arc::clone(data));
+                    return self.event(event.name, Arc::clone(data));
                 }
             } else {
                 let relabelled = async {
@@ -90,8 +90,8 @@ impl Reader {
         }
     }
 
-    fn told(&self, name: &'static str, data: Arc<str>) -> Told {
+    fn event(&self, name: &'static str, data: Arc<str>) -> Delivered {
         let id = self.hub.ids.id(&self.epoch, self.position);
-        Told { name, id, data }
+        Delivered { name, id, data }
     }
 }

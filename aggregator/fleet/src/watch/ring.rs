@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::Event;
-use registry::TOLD;
+use registry::CHANGES_LIMIT;
 
 /// What all events that are kept take together.
 pub const BYTES: usize = 32 * 1024 * 1024;
 
 // One cluster alone does not push out what the others have told in the meantime.
-const _: () = assert!(TOLD.most * 4 <= BYTES);
+const _: () = assert!(CHANGES_LIMIT.most * 4 <= BYTES);
 
 /// Events, counted from 0 over all times. A position is between two of them: it is the number of the one behind it.
 #[derive(Debug, Default)]

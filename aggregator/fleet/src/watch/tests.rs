@@ -42,17 +42,17 @@ fn reader(hub: &Arc<Hub>, view: &View, last_id: Option<&str>) -> Reader {
 }
 
 /// What there is to read now.
-fn read(reader: &mut Reader) -> Vec<Told> {
+fn read(reader: &mut Reader) -> Vec<Delivered> {
     std::iter::from_fn(|| reader.next().now_or_never()).collect()
 }
 
-fn names(told: &[Told]) -> Vec<&'static str> {
-    told.iter().map(|told| told.name).collect()
+fn names(delivered: &[Delivered]) -> Vec<&'static str> {
+    delivered.iter().map(|delivered| delivered.name).collect()
 }
 
 fn fill(hub: &Hub) -> usize {
     let filling = ring::BYTES / event("a", "pay", 0).bytes() + 1;
-    (0..filling).for_each(|number| hub.tell(event("a", "pay", number)));
+    (0..filling).for_each(|number| hub.publish(event("a", "pay", number)));
     filling
 }
 
@@ -60,15 +60,18 @@ fn fill(hub: &Hub) -> usize {
 fn a_reader_goes_on_just_behind_any_event_that_it_knows() {
     let (hub, all) = (Arc::<Hub>::default(), view("*", "*"));
     let mut first = reader(&hub, &all, None);
-    (0..10).for_each(|number| hub.tell(event("a", "pay", number)));
-    let told = read(&mut first);
-    assert_eq!(&*told[0].data, r#"{"reason":"started"}"#);
-    assert_eq!(told.len(), 11);
-    for known in 0..told.len() {
-        let mut second = reader(&hub, &all, Some(&told[known].id));
+    (0..10).for_each(|number| hub.publish(event("a", "pay", number)));
+    let delivered = read(&mut first);
+    assert_eq!(&*delivered[0].data, r#"{"reason":"started"}"#);
+    assert_eq!(delivered.len(), 11);
+    for known in 0..delivered.len() {
+        let mut second = reader(&hub, &all, Some(&delivered[known].id));
         let again = read(&mut second);
-        assert_eq!((again[0].name, &again[0].id), ("resumed", &told[known].id));
-        assert_eq!(again[1..], told[known + 1..]);
+        assert_eq!(
+            (again[0].name, &again[0].id),
+            ("resumed", &delivered[known].id)
+        );
+        assert_eq!(again[1..], delivered[known + 1..]);
     }
 }
 
@@ -90,8 +93,11 @@ fn what_cannot_be_gone_on_with_begins_anew_and_says_why() {
         &other_epoch,
         "0-18446744073709551616",
     ] {
-        let told = read(&mut reader(&hub, &all, Some(unknown)));
-        assert_eq!(&*told[0].data, r#"{"reason":"unknown_id"}"#, "{unknown}");
+        let delivered = read(&mut reader(&hub, &all, Some(unknown)));
+        assert_eq!(
+            &*delivered[0].data, r#"{"reason":"unknown_id"}"#,
+            "{unknown}"
+        );
     }
     // Another view has other ids: what was left out then is not gone on with.
     let mut other = reader(&hub, &view("*", "pay"), Some(&id));
@@ -109,20 +115,23 @@ fn who_is_too_slow_is_told_of_a_gap_and_those_who_are_not_miss_nothing() {
     assert_eq!(names(&read(&mut fast)), ["reset"]);
     let mut seen = 0;
     for number in 0..fill(&hub) * 2 {
-        hub.tell(event("b", "pay", number));
+        hub.publish(event("b", "pay", number));
         if number == 0 {
             // It has fallen behind as well by now, and catches up.
             assert_eq!(names(&read(&mut fast)), ["gap"]);
             continue;
         }
-        let told = read(&mut fast);
-        assert!(told.len() == 1 && told[0].data.contains(&format!(r#""d{number}""#)));
+        let delivered = read(&mut fast);
+        assert!(delivered.len() == 1 && delivered[0].data.contains(&format!(r#""d{number}""#)));
         seen += 1;
     }
     assert!(seen > 1000);
-    let told = read(&mut slow);
-    assert_eq!((names(&told), &*told[0].data), (vec!["gap"], "{}"));
-    hub.tell(event("b", "pay", 0));
+    let delivered = read(&mut slow);
+    assert_eq!(
+        (names(&delivered), &*delivered[0].data),
+        (vec!["gap"], "{}")
+    );
+    hub.publish(event("b", "pay", 0));
     assert_eq!(names(&read(&mut slow)), ["deployment"]);
     let ring = hub.ring();
     assert!(ring.end() - ring.begin() > 1000, "it is not emptied either");
@@ -135,21 +144,21 @@ fn nobody_learns_of_what_may_not_be_seen_not_even_how_much_it_is() {
     let mut admin = reader(&hub, &view("*", "*"), None);
     read(&mut pay);
     read(&mut admin);
-    hub.tell(event("a", "secret", 1));
-    hub.tell(event("a", "pay", 2));
-    hub.tell(event("b", "pay", 3));
-    hub.tell(Event::forgotten(cluster("b")));
-    hub.tell(Event::gap(cluster("a"), Some(7)));
-    hub.tell(Event::gap(cluster("b"), Some(7)));
+    hub.publish(event("a", "secret", 1));
+    hub.publish(event("a", "pay", 2));
+    hub.publish(event("b", "pay", 3));
+    hub.publish(Event::forgotten(cluster("b")));
+    hub.publish(Event::gap(cluster("a"), Some(7)));
+    hub.publish(Event::gap(cluster("b"), Some(7)));
     assert_eq!(read(&mut admin).len(), 6);
-    let told = read(&mut pay);
-    assert_eq!(names(&told), ["deployment", "gap"]);
-    assert!(told[0].data.contains(r#""d2""#));
+    let delivered = read(&mut pay);
+    assert_eq!(names(&delivered), ["deployment", "gap"]);
+    assert!(delivered[0].data.contains(r#""d2""#));
     // Some of the seven may be of other namespaces.
-    assert_eq!(&*told[1].data, r#"{"cluster":"a"}"#);
+    assert_eq!(&*delivered[1].data, r#"{"cluster":"a"}"#);
     let mut whole = reader(&hub, &view("a", "*"), None);
     read(&mut whole);
-    hub.tell(Event::gap(cluster("a"), Some(7)));
+    hub.publish(Event::gap(cluster("a"), Some(7)));
     assert_eq!(&*read(&mut whole)[0].data, r#"{"cluster":"a","missed":7}"#);
 }
 
@@ -161,11 +170,11 @@ fn a_reader_is_told_of_what_was_asked_for() {
     wanted.namespaces = vec!["pay".parse().expect("a pattern")];
     let mut reader = reader(&hub, &wanted, None);
     read(&mut reader);
-    hub.tell(event("prod-a", "pay", 1));
-    hub.tell(event("prod-a", "shop", 2));
-    hub.tell(event("dev", "pay", 3));
-    hub.tell(Event::forgotten(cluster("prod-b")));
-    hub.tell(Event::forgotten(cluster("dev")));
+    hub.publish(event("prod-a", "pay", 1));
+    hub.publish(event("prod-a", "shop", 2));
+    hub.publish(event("dev", "pay", 3));
+    hub.publish(Event::forgotten(cluster("prod-b")));
+    hub.publish(Event::forgotten(cluster("dev")));
     assert_eq!(names(&read(&mut reader)), ["deployment", "cluster_gone"]);
 }
 
@@ -180,21 +189,21 @@ async fn a_reader_of_some_labels_is_told_of_those_clusters_and_to_read_again_whe
     let mut reader = reader(&hub, &wanted, None);
     let id = read(&mut reader).remove(0).id;
     for name in ["a", "b", "c"] {
-        hub.tell(event(name, "pay", 1));
+        hub.publish(event(name, "pay", 1));
     }
     assert_eq!(names(&read(&mut reader)), ["deployment"]);
     // Labels that make no difference are no news; those that do wake it up.
     labels.send_replace(labelled(&[("a", "env=prod,x=y"), ("b", "env=dev")]));
     assert_eq!(names(&read(&mut reader)), [""; 0]);
-    let (told, _) = tokio::join!(reader.next(), async {
+    let (delivered, _) = tokio::join!(reader.next(), async {
         labels.send_replace(labelled(&[("b", "env=prod")]))
     });
-    assert_eq!((told.name, &*told.data), ("gap", "{}"));
+    assert_eq!((delivered.name, &*delivered.data), ("gap", "{}"));
     for name in ["a", "b", "c"] {
-        hub.tell(event(name, "pay", 2));
+        hub.publish(event(name, "pay", 2));
     }
-    let told = read(&mut reader);
-    assert!(told.len() == 1 && told[0].data.contains(r#""cluster":"b""#));
+    let delivered = read(&mut reader);
+    assert!(delivered.len() == 1 && delivered[0].data.contains(r#""cluster":"b""#));
     // What was left out meanwhile is not gone on with.
     let selector = "env=prod".parse().expect("a selector");
     wanted.selected = Some(SelectedClusters::new(selector, labels.subscribe()));
@@ -220,6 +229,6 @@ async fn a_reader_that_waits_is_woken() {
     let (hub, all) = (Arc::<Hub>::default(), view("*", "*"));
     let mut reader = reader(&hub, &all, None);
     read(&mut reader);
-    let (told, ()) = tokio::join!(reader.next(), async { hub.tell(event("a", "pay", 1)) });
-    assert_eq!(told.name, "deployment");
+    let (delivered, ()) = tokio::join!(reader.next(), async { hub.publish(event("a", "pay", 1)) });
+    assert_eq!(delivered.name, "deployment");
 }

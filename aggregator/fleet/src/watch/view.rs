@@ -32,7 +32,7 @@ impl View {
             return None;
         }
         let all = self.namespaces.is_empty() && self.grants.sees_all_of(cluster);
-        let told = if all { &event.whole } else { &event.part };
-        told.as_ref()
+        let delivered = if all { &event.whole } else { &event.part };
+        delivered.as_ref()
     }
 }

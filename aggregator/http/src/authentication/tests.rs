@@ -5,7 +5,7 @@ use identity::CredentialId;
 use identity::Grants;
 use identity::password::StoredHash;
 
-/// Authenticates whoever presents a header of this name, by its value.
+/// Authenticates a request that presents a header of this name, by its value.
 #[derive(Debug)]
 struct ByHeader(&'static str);
 

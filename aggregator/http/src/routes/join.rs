@@ -51,12 +51,12 @@ pub struct InvitedCluster {
     operation_id: OperationId,
     /// The cluster.
     cluster: ClusterName,
-    /// To be run by whoever may do everything in the cluster.
+    /// To be run by an administrator of the cluster.
     #[schema(
         example = "curl -fsS -X POST 'https://fleet.example/join/mca_…' | kubectl apply -f -"
     )]
     command: String,
-    /// The link alone: POST it, and the answer is the manifest. Whoever has it can join the cluster in your name.
+    /// The link alone: POST it, and the answer is the manifest. Anyone who has it can join the cluster in your name.
     url: String,
     /// Until when it is good, if nobody uses it before.
     expires_at: Timestamp,

@@ -21,7 +21,7 @@ use limits::Stream;
 ///
 /// Server-sent events with ids. `reset` or `resumed` is the first one: after a `reset`, whose `reason` is `started`, `unknown_id` or
 /// `too_old`, read the lists; after `resumed` the stream goes on just behind the event named by `Last-Event-ID`. `cluster` has a cluster as
-/// in `GET /clusters`, when anything but its age changed; whoever may see, or asks for, only some
+/// in `GET /clusters`, when anything but its age changed; a caller who may see, or asks for, only some
 /// namespaces is not told its `counts`, nor when they change; `cluster_gone` one that was forgotten. `deployment` has one that changed, as in
 /// `GET /deployments`, or without `deployment` one that is gone. `gap` tells that changes were missed, of its `cluster`, or without one by
 /// this stream because its reader is too slow: read the lists again. `problem` comes before the stream ends by itself.
@@ -52,7 +52,7 @@ pub async fn watch_fleet(
     Ok(event_stream::respond(&app, &caller, |events| async move {
         let _permit = permit;
         loop {
-            events.tell(reader.next().await).await;
+            events.forward(reader.next().await).await;
         }
     }))
 }

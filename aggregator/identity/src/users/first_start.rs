@@ -28,7 +28,7 @@ pub(super) async fn make_if_missing(path: &Path) -> Result<Option<Password>, Use
 }
 
 fn make(path: &Path) -> io::Result<Option<Password>> {
-    // A link that leads nowhere is there too: it is a mistake of whoever mounted it, and a user made beside it would hide that.
+    // A link that leads nowhere is there too: it is a mistake in the mount, and a user made beside it would hide that.
     if path.symlink_metadata().is_ok() {
         return Ok(None);
     }

@@ -74,9 +74,9 @@ fn what_an_agent_does_wrong_is_told_once_and_shown_for_a_minute() {
     let (mut registry, start) = (Registry::default(), Moment::now());
     registry.observe(cluster(), heartbeat("i1", "u1", start.wall), start);
     let at = |seconds| later(start, Duration::from_secs(seconds));
-    assert!(registry.misbehaves(&cluster(), "shouts", start));
-    assert!(!registry.misbehaves(&cluster(), "shouts", at(1)));
-    assert!(registry.misbehaves(&cluster(), "lies", at(2)));
+    assert!(registry.protocol_violation(&cluster(), "shouts", start));
+    assert!(!registry.protocol_violation(&cluster(), "shouts", at(1)));
+    assert!(registry.protocol_violation(&cluster(), "lies", at(2)));
     registry.observe(cluster(), heartbeat("i1", "u1", at(50).wall), at(50));
     let view = registry.view(&cluster(), at(50)).expect("it is known");
     assert!(
@@ -85,7 +85,7 @@ fn what_an_agent_does_wrong_is_told_once_and_shown_for_a_minute() {
     );
     registry.observe(cluster(), heartbeat("i1", "u1", at(62).wall), at(62));
     assert_eq!(kinds(&registry, at(62)), []);
-    assert!(registry.misbehaves(&cluster(), "shouts", at(63)));
+    assert!(registry.protocol_violation(&cluster(), "shouts", at(63)));
 }
 
 #[test]
@@ -93,7 +93,10 @@ fn names_that_are_only_misused_are_not_remembered() {
     let (mut registry, now) = (Registry::default(), Moment::now());
     for number in 0..1000 {
         let name = format!("stranger-{number}").parse().expect("a name");
-        assert_eq!(registry.misbehaves(&name, "shouts", now), number == 0);
+        assert_eq!(
+            registry.protocol_violation(&name, "shouts", now),
+            number == 0
+        );
     }
     assert_eq!(registry.names().count(), 0);
 }

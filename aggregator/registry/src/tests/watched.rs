@@ -55,7 +55,7 @@ impl Watched {
 
     fn hears(&mut self, instance: &str, after: u64, last: u64) -> Verdict {
         let instance = InstanceId::try_from(instance.to_owned()).expect("an id");
-        let told = Told {
+        let told = ChangeRange {
             instance: &instance,
             after,
             last,
@@ -64,9 +64,9 @@ impl Watched {
     }
 }
 
-fn short(news: &News) -> String {
+fn short(news: &RegistryEvent) -> String {
     match news {
-        News::Shown { whole, part, .. } => {
+        RegistryEvent::Shown { whole, part, .. } => {
             let (seen, view) = match (whole, part) {
                 (Some(view), Some(_)) => ("", view),
                 (Some(view), None) => ("whole ", view),
@@ -75,7 +75,7 @@ fn short(news: &News) -> String {
             };
             format!("{seen}{:?} {}", view.presence, view.agents)
         }
-        News::Missed(_, missed) => format!("missed {missed:?}"),
+        RegistryEvent::Missed(_, missed) => format!("missed {missed:?}"),
     }
 }
 
@@ -101,17 +101,19 @@ fn a_cluster_is_shown_anew_when_more_than_its_age_has_changed() {
             ..Counts::default()
         });
     };
-    // Of namespaces that whoever sees a part may not see, for all that is known here.
+    // Of namespaces that a caller who sees a part may not see, for all that is known here.
     assert_eq!(it.beats_so(52.0, "i1", 0, counts), ["whole Online 1"]);
     let upgraded = |heartbeat: &mut Heartbeat| {
         counts(heartbeat);
         "0.2.0".clone_into(&mut heartbeat.agent_version);
     };
     assert_eq!(it.beats_so(54.0, "i1", 0, upgraded), ["Online 1"]);
-    it.registry.misbehaves(&cluster(), "shouts", it.at(54.0));
+    it.registry
+        .protocol_violation(&cluster(), "shouts", it.at(54.0));
     assert_eq!(it.news(54.0), ["Online 1"]);
     // Only how often it does that is another number.
-    it.registry.misbehaves(&cluster(), "shouts", it.at(55.0));
+    it.registry
+        .protocol_violation(&cluster(), "shouts", it.at(55.0));
     assert_eq!(it.news(56.0).len(), 0);
 }
 
@@ -212,7 +214,7 @@ fn rivals_and_those_who_have_not_read_their_cluster_are_not_followed() {
     assert_eq!(it.beats_so(0.1, "i0", 0, rival), ["Online 1"]);
     assert_eq!(it.hears("i0", 0, 1), Verdict::PassedOver);
     assert_eq!(it.hears("i1", 0, 1), Verdict::PassedOver);
-    // What it counts is news to whoever sees all of it.
+    // What it counts is new to a caller who sees all of it.
     let first = ["whole Online 1", "missed None"];
     assert_eq!(it.beats(0.2, "i1", 1), first);
     let older = |heartbeat: &mut Heartbeat| heartbeat.changes = None;
@@ -228,7 +230,7 @@ fn of_a_forgotten_cluster_nothing_is_taken() {
     assert!(!it.registry.forget(&cluster(), it.at(1.0)));
     assert_eq!(it.beats(1.1, "i1", 1).len(), 0);
     assert_eq!(it.hears("i1", 0, 1), Verdict::PassedOver);
-    assert!(!it.registry.may_tell(&cluster(), 1, it.at(1.1)));
+    assert!(!it.registry.may_publish(&cluster(), 1, it.at(1.1)));
 }
 
 #[test]
@@ -236,9 +238,9 @@ fn who_tells_too_much_is_left_out_until_a_while_has_passed() {
     let mut it = Watched::new();
     it.beats(0.0, "i1", 0);
     let now = it.at(0.0);
-    assert!(it.registry.may_tell(&cluster(), TOLD.most, now));
-    assert!(!it.registry.may_tell(&cluster(), 1, it.at(4.0)));
-    assert!(it.registry.may_tell(&cluster(), 1, it.at(5.0)));
+    assert!(it.registry.may_publish(&cluster(), CHANGES_LIMIT.most, now));
+    assert!(!it.registry.may_publish(&cluster(), 1, it.at(4.0)));
+    assert!(it.registry.may_publish(&cluster(), 1, it.at(5.0)));
 }
 
 #[test]
@@ -258,7 +260,7 @@ fn what_changes_where_a_reader_may_not_look_does_not_delay_the_rest() {
         let news = it.beats_so(seconds, "i1", 0, counting(beat.into()));
         assert!(news.iter().all(|new| new == "whole Online 1"), "{news:?}");
     }
-    // Whoever sees all of it has been shown it four times in this second, and is shown this later.
+    // A caller who sees all of it has been shown it four times in this second, and is shown this later.
     let upgraded = |heartbeat: &mut Heartbeat| {
         counting(99)(heartbeat);
         "0.2.0".clone_into(&mut heartbeat.agent_version);

@@ -107,7 +107,7 @@ impl Writer {
         }
     }
 
-    /// Answers whoever follows next, and sends all that is granted at first.
+    /// Answers the next follower, and sends all that is granted at first.
     async fn writes(&mut self, stream: u64) {
         let mut credits = self.agent.hears(&format!("credit.s{stream}")).await;
         let reply = json!({"stream": format!("agent.writer.stream.s{stream}"), 

@@ -54,10 +54,10 @@ async fn a_hostile_feed_is_its_own_clusters_trouble() {
                 .await;
             continue;
         }
-        let misbehaves = |event: &Value| {
+        let protocol_violation = |event: &Value| {
             event["cluster"] == *name && event["conditions"][0]["type"] == "misbehaving"
         };
-        watcher.until("cluster", misbehaves).await;
+        watcher.until("cluster", protocol_violation).await;
     }
     let body = json!({"cluster": "cluster-a", "namespace": target.0, "deployment_name": target.1});
     stack.service.post("/restart", &token, &body).await;

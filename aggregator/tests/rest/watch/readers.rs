@@ -56,7 +56,7 @@ async fn nothing_is_told_of_what_the_reader_may_not_see() {
         "{text}"
     );
     assert!(text.contains("open"));
-    // Whoever sees cluster-b alone is told of it, and of no other.
+    // A caller who sees cluster-b alone is told of it, and of no other.
     let mut agents = stack.agents;
     agents.remove(1).stop().await;
     loop {
@@ -81,7 +81,7 @@ async fn a_stream_ends_with_its_session_and_says_so() {
     assert_eq!(refused.err().unwrap().code(), "unauthenticated");
 }
 
-/// A10. The session goes on with the other grants, and so does whoever else watches.
+/// A10. The session goes on with the other grants, and so do the others who watch.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_ends_when_other_things_may_be_seen_and_the_next_one_shows_those() {
     let stack = Stack::start(1).await;

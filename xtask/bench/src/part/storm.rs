@@ -165,7 +165,7 @@ impl Shown {
     }
 }
 
-/// Those that the nats-server counts, whoever has made them.
+/// Those that the nats-server counts, no matter who has made them.
 async fn connections(test_bed: &TestBed) -> Result<usize> {
     #[derive(Deserialize)]
     struct Server {

@@ -45,7 +45,7 @@ impl Gather<'_> {
             .iter()
             .cloned()
             .partition(|cluster| self.rows.get(cluster).is_some_and(Row::is_away));
-        let mut question = fleet.answers.question(there.iter().cloned());
+        let mut question = fleet.responses.expect(there.iter().cloned());
         let limit = u32::try_from(short.lacks).unwrap_or(u32::MAX);
         let more = FleetQueryRequest {
             answer: question.id.clone(),

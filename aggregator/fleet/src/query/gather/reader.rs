@@ -83,7 +83,9 @@ impl Reader<'_> {
     fn passed_over(&self, cluster: &ClusterName, why: &str) -> AnswerState {
         let detail: String = why.chars().take(WORDS).collect();
         tracing::debug!(%cluster, detail, "a response to a fleet query is ignored");
-        self.fleet.registry.misbehaves(cluster, NO_ANSWER, None);
+        self.fleet
+            .registry
+            .protocol_violation(cluster, NO_ANSWER, None);
         Misbehaving { detail }
     }
 

@@ -1,4 +1,4 @@
-//! What is new about clusters, for those who watch: told once, when it is first looked at after it came to be. Whoever changes the
+//! What is new about clusters, for those who watch: told once, when it is first looked at after it came to be. Code that changes the
 //! registry looks at the cluster afterwards; what changes by time alone is found by looking at all of them now and then.
 
 use bus_schema::{ClusterName, Condition, ConditionType};
@@ -13,7 +13,7 @@ use labels::Labels;
 
 /// Something new.
 #[derive(Debug, Clone)]
-pub enum News {
+pub enum RegistryEvent {
     /// A cluster looks otherwise than before, or is new: to those who may see all of it, to those who may see a part, or to both.
     Shown {
         /// The cluster.
@@ -29,20 +29,25 @@ pub enum News {
 
 impl Registry {
     /// What is new about a cluster.
-    pub fn look(&mut self, cluster: &ClusterName, now: Moment, mut tell: impl FnMut(News)) {
+    pub fn look(
+        &mut self,
+        cluster: &ClusterName,
+        now: Moment,
+        mut publish: impl FnMut(RegistryEvent),
+    ) {
         let epoch = self.bus_liveness.epoch(now.instant);
         if let Some(known) = self.clusters.get_mut(cluster) {
             let labels = self.labels.of(cluster);
-            known.look((cluster, labels), (epoch, now.wall), &mut tell);
+            known.look((cluster, labels), (epoch, now.wall), &mut publish);
         }
     }
 
     /// What is new about any.
-    pub fn look_at_all(&mut self, now: Moment, mut tell: impl FnMut(News)) {
+    pub fn look_at_all(&mut self, now: Moment, mut publish: impl FnMut(RegistryEvent)) {
         let epoch = self.bus_liveness.epoch(now.instant);
         for (cluster, known) in &mut self.clusters {
             let labels = self.labels.of(cluster);
-            known.look((cluster, labels), (epoch, now.wall), &mut tell);
+            known.look((cluster, labels), (epoch, now.wall), &mut publish);
         }
     }
 }
@@ -52,7 +57,7 @@ impl Known {
         &mut self,
         (cluster, labels): (&ClusterName, &Labels),
         (now, wall): (LivenessEpoch, Timestamp),
-        tell: &mut impl FnMut(News),
+        publish: &mut impl FnMut(RegistryEvent),
     ) {
         let mut shown = std::mem::take(&mut self.shown);
         let conditions = self.conditions(now, wall);
@@ -72,7 +77,7 @@ impl Known {
             shown.whole.view = whole.clone().or(shown.whole.view);
             shown.part.view = part.clone().or(shown.part.view);
             let cluster = cluster.clone();
-            tell(News::Shown {
+            publish(RegistryEvent::Shown {
                 cluster,
                 whole,
                 part,
@@ -80,8 +85,10 @@ impl Known {
         }
         self.shown = shown;
         match self.follow(now) {
-            Some(Gap::Counted(missed)) => tell(News::Missed(cluster.clone(), Some(missed))),
-            Some(Gap::Unknown) => tell(News::Missed(cluster.clone(), None)),
+            Some(Gap::Counted(missed)) => {
+                publish(RegistryEvent::Missed(cluster.clone(), Some(missed)))
+            }
+            Some(Gap::Unknown) => publish(RegistryEvent::Missed(cluster.clone(), None)),
             None => {}
         }
     }

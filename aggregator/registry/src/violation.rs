@@ -1,4 +1,4 @@
-//! What agents send that they should not: shown for a while, and told once.
+//! Protocol violations of agents: shown for a while, and logged once.
 
 use std::time::{Duration, Instant};
 
@@ -11,14 +11,14 @@ use super::{Moment, Registry};
 const SHOWN_FOR: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
-pub(super) struct Misbehaviour {
+pub(super) struct ProtocolViolation {
     what: String,
     since: Timestamp,
     times: u64,
     shown_until: Instant,
 }
 
-impl Misbehaviour {
+impl ProtocolViolation {
     fn is_over(&self, now: Instant) -> bool {
         now >= self.shown_until
     }
@@ -39,13 +39,13 @@ impl Misbehaviour {
 }
 
 impl Registry {
-    /// Remembers that an agent of this cluster `what`, such as "answered with no reply"; whether that is news, to be told once.
-    pub fn misbehaves(&mut self, cluster: &ClusterName, what: &str, now: Moment) -> bool {
-        self.misbehaves_for(Duration::ZERO, cluster, what, now)
+    /// Remembers that an agent of this cluster `what`, such as "answered with no reply"; whether that is new, to be logged once.
+    pub fn protocol_violation(&mut self, cluster: &ClusterName, what: &str, now: Moment) -> bool {
+        self.protocol_violation_for(Duration::ZERO, cluster, what, now)
     }
 
     /// The same of what has an effect for so long, and is shown as long.
-    pub fn misbehaves_for(
+    pub fn protocol_violation_for(
         &mut self,
         effect: Duration,
         cluster: &ClusterName,
@@ -53,17 +53,17 @@ impl Registry {
         now: Moment,
     ) -> bool {
         let slot = match self.clusters.get_mut(cluster) {
-            Some(known) => &mut known.misbehaviour,
+            Some(known) => &mut known.violation,
             // Never heard properly. All of these share one place: nobody can fill the memory with names.
-            None => &mut self.misbehaving_stranger,
+            None => &mut self.violation_of_unknown,
         };
         note(slot, what, effect, now)
     }
 }
 
-/// Notes that an agent did `what`; whether that is news.
+/// Notes that an agent did `what`; whether that is new.
 pub(super) fn note(
-    slot: &mut Option<Misbehaviour>,
+    slot: &mut Option<ProtocolViolation>,
     what: &str,
     effect: Duration,
     now: Moment,
@@ -78,7 +78,7 @@ pub(super) fn note(
             news
         }
         _ => {
-            *slot = Some(Misbehaviour {
+            *slot = Some(ProtocolViolation {
                 what: what.to_owned(),
                 since: now.wall,
                 times: 1,

@@ -1,0 +1,263 @@
+//! Responses to fleet queries: one subscription, from which each response is passed on to the query that waits for it.
+//! The cluster is read from the subject, which the broker authenticates.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::Message;
+use bus_schema::subject::{self, FromAgent};
+use bus_schema::{AnswerId, ClusterName, StreamId};
+use parking_lot::{Mutex, MutexGuard};
+use tokio::sync::mpsc;
+use tracing::{debug, warn};
+
+use super::agent_messages::{AgentMessages, Kind};
+use super::{Fleet, rate_limit};
+
+/// Requests that are over and still remembered, so that a second response is recognised.
+const REMEMBERED: usize = 64;
+
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// The requests of this aggregator, and who waits for the responses.
+#[derive(Debug)]
+pub(super) struct Responses {
+    requester: StreamId,
+    requests: Mutex<Requests>,
+}
+
+#[derive(Debug, Default)]
+struct Requests {
+    by_id: HashMap<StreamId, RequestEntry>,
+    over: VecDeque<StreamId>,
+}
+
+#[derive(Debug)]
+struct RequestEntry {
+    /// How often each cluster of the request has responded.
+    responses: BTreeMap<ClusterName, u32>,
+    /// `None` when the request is over.
+    waiting: Option<mpsc::Sender<(ClusterName, Message)>>,
+}
+
+/// A request whose responses are awaited. It is over when this is dropped.
+#[derive(Debug)]
+pub(super) struct PendingRequest<'a> {
+    pub id: AnswerId,
+    answers: mpsc::Receiver<(ClusterName, Message)>,
+    of: &'a Responses,
+}
+
+/// What became of a response.
+#[derive(Debug, PartialEq, Eq)]
+enum Fate {
+    Delivered,
+    /// To no request, from a cluster that was not asked, or too late.
+    Ignored,
+    /// The cluster had responded before.
+    Duplicate(ClusterName),
+}
+
+impl Responses {
+    /// Of a requester with a name of its own.
+    pub fn new() -> Self {
+        Self {
+            requester: random_id(),
+            requests: Mutex::default(),
+        }
+    }
+
+    /// Expects a response of each of these clusters.
+    pub fn expect(&self, clusters: impl Iterator<Item = ClusterName>) -> PendingRequest<'_> {
+        let responses: BTreeMap<_, _> = clusters.map(|cluster| (cluster, 0)).collect();
+        // Of each cluster two are passed on at most, so that there is always room.
+        let (waiting, answers) = mpsc::channel(2 * responses.len().max(1));
+        let question = random_id();
+        let entry = RequestEntry {
+            responses,
+            waiting: Some(waiting),
+        };
+        self.requests().by_id.insert(question.clone(), entry);
+        let asker = self.requester.clone();
+        PendingRequest {
+            id: AnswerId { asker, question },
+            answers,
+            of: self,
+        }
+    }
+
+    fn take_in(&self, from: FromAgent, message: Message) -> Fate {
+        let FromAgent::Answer(cluster, id) = from else {
+            return Fate::Ignored;
+        };
+        let mut requests = self.requests();
+        let Some(entry) = requests.by_id.get_mut(&id.question) else {
+            return Fate::Ignored;
+        };
+        let Some(times) = entry.responses.get_mut(&cluster) else {
+            return Fate::Ignored;
+        };
+        *times = times.saturating_add(1);
+        let (first, repeated) = (*times == 1, *times > 1);
+        let passed_on = entry
+            .waiting
+            .as_ref()
+            .filter(|_| *times <= 2)
+            .is_some_and(|waiting| waiting.try_send((cluster.clone(), message)).is_ok());
+        match (repeated, first && passed_on) {
+            (true, _) => Fate::Duplicate(cluster),
+            (false, true) => Fate::Delivered,
+            (false, false) => Fate::Ignored,
+        }
+    }
+
+    fn over(&self, question: &StreamId) {
+        let mut requests = self.requests();
+        if let Some(entry) = requests.by_id.get_mut(question) {
+            entry.waiting = None;
+        }
+        requests.over.push_back(question.clone());
+        if requests.over.len() > REMEMBERED
+            && let Some(forgotten) = requests.over.pop_front()
+        {
+            requests.by_id.remove(&forgotten);
+        }
+    }
+
+    fn requests(&self) -> MutexGuard<'_, Requests> {
+        self.requests.lock()
+    }
+}
+
+impl PendingRequest<'_> {
+    /// The next response, of any cluster; a second one of the same cluster too.
+    pub async fn next(&mut self) -> Option<(ClusterName, Message)> {
+        self.answers.recv().await
+    }
+}
+
+impl Drop for PendingRequest<'_> {
+    fn drop(&mut self) {
+        self.of.over(&self.id.question);
+    }
+}
+
+/// Receives responses from now on.
+pub async fn receive_responses(fleet: Arc<Fleet>) {
+    let mut answers = fleet.subscribe_to_responses().await;
+    tokio::spawn(async move {
+        loop {
+            match &mut answers {
+                Some(answers) => {
+                    while let Some((from, message)) = answers.next().await {
+                        fleet.receive_response(from, message);
+                    }
+                }
+                None => tokio::time::sleep(TRY_AGAIN_AFTER).await,
+            }
+            warn!("cannot subscribe to responses to fleet queries; retrying");
+            answers = fleet.subscribe_to_responses().await;
+        }
+    });
+}
+
+impl Fleet {
+    async fn subscribe_to_responses(self: &Arc<Self>) -> Option<AgentMessages> {
+        let kind = Kind {
+            // Over which the requests go: the broker knows of the subscription before them.
+            bus: self.link.bus.clone(),
+            name: "answers",
+            pattern: subject::answers_to(&self.responses.requester),
+            queue: None,
+            limit: rate_limit::ANSWERS,
+        };
+        AgentMessages::open(&self.registry, &self.metrics, kind).await
+    }
+
+    fn receive_response(&self, from: FromAgent, message: Message) {
+        let subject = message.subject.clone();
+        match self.responses.take_in(from, message) {
+            Fate::Delivered => {}
+            Fate::Ignored => {
+                self.metrics.answered("late");
+                debug!(%subject, "late or unknown response");
+            }
+            Fate::Duplicate(cluster) => {
+                self.metrics.answered("repeated");
+                self.registry.protocol_violation(
+                    &cluster,
+                    "answered one question more than once",
+                    None,
+                );
+            }
+        }
+    }
+}
+
+fn random_id() -> StreamId {
+    let id = format!("{:032x}", rand::random::<u128>());
+    id.parse().expect("hexadecimal digits are an id")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cluster(name: &str) -> ClusterName {
+        name.parse().unwrap()
+    }
+
+    fn take_in(answers: &Responses, name: &str, id: &AnswerId) -> Fate {
+        let subject = subject::answer(&cluster(name), id);
+        let from = subject::parse(&subject).unwrap();
+        let message = Message {
+            subject: subject.into(),
+            reply: None,
+            payload: bytes::Bytes::new(),
+            headers: None,
+            status: None,
+            description: None,
+            length: 0,
+        };
+        answers.take_in(from, message)
+    }
+
+    #[test]
+    fn only_those_who_were_asked_are_passed_on_and_repeaters_are_named() {
+        let answers = Responses::new();
+        let mut question = answers.expect([cluster("a"), cluster("b")].into_iter());
+        let id = question.id.clone();
+        assert_eq!(take_in(&answers, "c", &id), Fate::Ignored);
+        assert_eq!(take_in(&answers, "a", &id), Fate::Delivered);
+        for _ in 0..1000 {
+            let repeated = take_in(&answers, "a", &id);
+            assert_eq!(repeated, Fate::Duplicate(cluster("a")));
+        }
+        // However often one repeats itself, there is room for the others.
+        assert_eq!(take_in(&answers, "b", &id), Fate::Delivered);
+        let mut heard = Vec::new();
+        while let Ok((cluster, _)) = question.answers.try_recv() {
+            heard.push(cluster);
+        }
+        assert_eq!(heard, ["a", "a", "b"].map(cluster));
+    }
+
+    #[test]
+    fn a_question_that_is_over_is_remembered_for_a_while_and_then_forgotten() {
+        let answers = Responses::new();
+        let clusters = || [cluster("a"), cluster("b")].into_iter();
+        let first = answers.expect(clusters());
+        let id = first.id.clone();
+        assert_eq!(take_in(&answers, "a", &id), Fate::Delivered);
+        drop(first);
+        let repeated = Fate::Duplicate(cluster("a"));
+        assert_eq!(take_in(&answers, "a", &id), repeated);
+        assert_eq!(take_in(&answers, "b", &id), Fate::Ignored);
+        for _ in 0..REMEMBERED {
+            drop(answers.expect(clusters()));
+        }
+        assert_eq!(take_in(&answers, "a", &id), Fate::Ignored);
+        assert_eq!(answers.requests().by_id.len(), REMEMBERED);
+    }
+}
