@@ -5,6 +5,7 @@ mod events;
 mod info;
 mod log;
 mod namespaces;
+mod pause;
 pub mod payload;
 mod pod_status;
 mod pods;
@@ -14,7 +15,7 @@ mod rollout;
 use std::time::Duration;
 
 use bus_schema::timing::WRITE_WITHIN;
-use bus_schema::verb::Restart;
+use bus_schema::verb::{Pause, Restart};
 use bus_schema::{Access, Fault, Request, Verb};
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -34,6 +35,7 @@ pub fn routes() -> Vec<Route> {
         Route::to(Source::Memory, namespaces::list),
         Route::to(Source::Memory, deployments::list),
         Route::to_change::<Restart>(),
+        Route::to_change::<Pause>(),
         Route::to(Source::Kubernetes, rollout::get),
         Route::to(Source::Kubernetes, log::read),
         Route::to(Source::Kubernetes, pods::list),

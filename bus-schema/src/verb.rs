@@ -5,6 +5,7 @@ mod events;
 mod info;
 mod log;
 mod namespaces;
+mod pause;
 mod pods;
 mod restart;
 mod rollout;
@@ -14,6 +15,7 @@ pub use events::{EventSummary, ListEvents};
 pub use info::{ClusterInfo, GetInfo};
 pub use log::{LogReply, ReadLog};
 pub use namespaces::{ListNamespaces, NamespaceSummary};
+pub use pause::{Pause, Paused};
 pub use pods::{ContainerSummary, ListPods, PodSummary};
 pub use restart::{Restart, Restarted};
 pub use rollout::{GetRollout, PodProblem, Rollout, RolloutState};
@@ -26,6 +28,7 @@ pub const VERBS: &[Verb] = &[
     Verb::of::<ListNamespaces>(),
     Verb::of::<ListDeployments>(),
     Verb::of::<Restart>(),
+    Verb::of::<Pause>(),
     Verb::of::<GetRollout>(),
     Verb::of::<ReadLog>(),
     Verb::of::<ListPods>(),

@@ -93,15 +93,24 @@ impl Target {
         }
     }
 
+    pub fn workload(&self) -> WorkloadRef {
+        WorkloadRef::deployment(self.namespace.clone(), self.name.clone())
+    }
+
     /// A restart as the aggregator sends it; the higher the number, the later its operation was made.
     pub fn restart(&self, number: u32) -> Restart {
-        let time = self.made + SignedDuration::from_millis(number.into());
         Restart {
-            target: WorkloadRef::deployment(self.namespace.clone(), self.name.clone()),
-            guard: WriteGuard {
-                operation_id: Some(OperationId::at(time, 7)),
-                ..WriteGuard::default()
-            },
+            target: self.workload(),
+            guard: self.guard(number),
+        }
+    }
+
+    /// The guard of an operation; the higher the number, the later it was made.
+    pub fn guard(&self, number: u32) -> WriteGuard {
+        let time = self.made + SignedDuration::from_millis(number.into());
+        WriteGuard {
+            operation_id: Some(OperationId::at(time, 7)),
+            ..WriteGuard::default()
         }
     }
 

@@ -17,6 +17,7 @@ mod heartbeat;
 mod logs;
 mod many;
 mod on_both;
+mod pause;
 mod reads;
 mod refused;
 mod restart;

@@ -43,6 +43,7 @@ mod logs;
 mod metrics;
 mod namespaces;
 mod operations;
+mod pause;
 mod pods;
 mod restart;
 mod rollouts;
@@ -76,6 +77,7 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(fleet::list_deployment_groups))
         .routes(routes!(deployments::list_deployments))
         .routes(routes!(restart::restart_deployment))
+        .routes(routes!(pause::pause_deployment))
         .routes(routes!(rollouts::get_rollout))
         .routes(routes!(rollouts::watch_rollout))
         .routes(routes!(logs::read_log))

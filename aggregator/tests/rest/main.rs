@@ -18,6 +18,7 @@ mod last_known_faults;
 mod logs;
 mod metrics;
 mod partial_view;
+mod pause;
 mod reads;
 mod reconcile;
 mod renewal;

@@ -1,6 +1,8 @@
 //! Restarts, and how they go.
 
-use bus_schema::verb::{GetRollout, PodProblem, Restart, Restarted, Rollout, RolloutState};
+use bus_schema::verb::{
+    GetRollout, Pause, Paused, PodProblem, Restart, Restarted, Rollout, RolloutState,
+};
 
 use bus_schema::{WorkloadRef, WriteGuard};
 
@@ -33,6 +35,20 @@ fn restart() {
             restarted_at: Some(name("2026-03-01T10:00:00Z")),
         },
     );
+}
+
+#[test]
+fn pause() {
+    let target = WorkloadRef::deployment(name("shop"), name("cart"));
+    let guard = WriteGuard {
+        operation_id: Some(name("019cb00b0e8-0123456789abcdef")),
+        ..WriteGuard::default()
+    };
+    let pause = Pause { target, guard };
+    golden("pause.request", &pause);
+    let target = pause.target;
+    let paused = true;
+    golden("pause.reply", &Paused { target, paused });
 }
 
 #[test]

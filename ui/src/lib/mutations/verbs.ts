@@ -11,7 +11,7 @@ export interface Verb {
   /** As the audit has it. */
   name: string;
   /** The call that does it. */
-  path: '/restart';
+  path: '/restart' | '/pause';
   label: string;
   icon: IconName;
   /** On the page of a workload and in a table. */
@@ -37,4 +37,16 @@ const restart: Verb = {
   beginsRollout: true,
 };
 
-export const verbs = [restart];
+const pause: Verb = {
+  name: 'pause',
+  path: '/pause',
+  label: 'Pause',
+  icon: 'pause',
+  key: 'p',
+  right: 'pause',
+  confirm: 'Its pods go on running; changes of its template wait until it is resumed, as with kubectl rollout pause.',
+  obstacle: ({ paused }) => (paused ? 'It is paused already' : undefined),
+  beginsRollout: false,
+};
+
+export const verbs = [restart, pause];

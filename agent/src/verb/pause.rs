@@ -1,0 +1,22 @@
+//! `pause`: what `kubectl rollout pause` does.
+
+use bus_schema::Fault;
+use bus_schema::verb::{Pause, Paused};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::kubernetes::Deployment;
+use crate::mutation::Change;
+
+impl Change for Pause {
+    fn patch(&self, _: &Deployment, _: Timestamp) -> Result<Value, Fault> {
+        Ok(json!({ "spec": { "paused": true } }))
+    }
+
+    fn reply(&self, after: &Deployment) -> Paused {
+        Paused {
+            target: self.target.clone(),
+            paused: after.spec.paused,
+        }
+    }
+}

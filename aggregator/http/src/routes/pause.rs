@@ -1,0 +1,33 @@
+//! `POST /pause`
+
+use axum::Json;
+use axum::extract::State;
+use bus_schema::WriteGuard;
+use bus_schema::verb::{Pause, Paused};
+
+use super::workload_body::WorkloadBody;
+use crate::app::App;
+use crate::caller::Caller;
+use crate::extract;
+
+use crate::problem_response::ProblemResponse;
+use fleet::Done;
+
+/// Pause a deployment
+///
+/// As `kubectl rollout pause` does: what is changed in its template rolls out once it is resumed. Its pods go on running.
+#[utoipa::path(post, path = "/pause", tag = "Deployments", request_body = WorkloadBody,
+    responses((status = 200, description = "It is paused", body = Done<Paused>), ProblemResponse))]
+pub async fn pause_deployment(
+    State(app): State<App>,
+    caller: Caller,
+    extract::Json(body): extract::Json<WorkloadBody>,
+) -> Result<Json<Done<Paused>>, ProblemResponse> {
+    let (cluster, target) = body.target()?;
+    let guard = WriteGuard::default();
+    let pause = Pause { target, guard };
+    let done = app
+        .fleet
+        .mutate(&caller.principal, &caller.source, &cluster, pause);
+    Ok(Json(done.await?))
+}

@@ -1,0 +1,59 @@
+//! Pausing a rollout, as people order it.
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::stack::Stack;
+
+fn body((namespace, name): &(String, String)) -> Value {
+    json!({"cluster": "cluster-a", "namespace": namespace, "deployment_name": name})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_that_was_paused_is_shown_so_and_is_not_restarted() {
+    let stack = Stack::start(1).await;
+    let token = stack.service.token("admin").await;
+    let workload = stack.healthy("cluster-a").await;
+    let done = stack.service.post("/pause", &token, &body(&workload)).await;
+    assert_eq!(done.status, StatusCode::OK, "{done:?}");
+    assert_eq!(
+        (&done.body["outcome"], &done.body["paused"]),
+        (&json!("succeeded"), &json!(true))
+    );
+
+    let list = format!("/deployments/cluster-a/{}", workload.0);
+    let shown = async || {
+        let list = stack.service.get(&list, &token).await;
+        let mut items = list.body["items"].as_array()?.iter();
+        let item = items.find(|item| item["deployment_name"] == json!(workload.1))?;
+        (item["paused"] == json!(true)).then_some(())
+    };
+    stack.service.until("it is shown as paused", shown).await;
+    let refused = stack
+        .service
+        .post("/restart", &token, &body(&workload))
+        .await;
+    assert_eq!(
+        (refused.status, refused.code()),
+        (StatusCode::CONFLICT, "paused")
+    );
+
+    let audit = stack.service.get("/audit?verb=pause", &token).await;
+    assert_eq!(
+        audit.body["items"][0]["operation_id"],
+        done.body["operation_id"]
+    );
+    assert_eq!(audit.body["items"][0]["outcome"], "succeeded");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_pauses_nothing() {
+    let stack = Stack::start(1).await;
+    let token = stack.service.token("viewer").await;
+    let workload = stack.healthy("cluster-a").await;
+    let refused = stack.service.post("/pause", &token, &body(&workload)).await;
+    assert_eq!(
+        (refused.status, refused.code()),
+        (StatusCode::FORBIDDEN, "forbidden")
+    );
+}
