@@ -10,12 +10,13 @@ pub mod payload;
 mod pod_status;
 mod pods;
 mod restart;
+mod resume;
 mod rollout;
 
 use std::time::Duration;
 
 use bus_schema::timing::WRITE_WITHIN;
-use bus_schema::verb::{Pause, Restart};
+use bus_schema::verb::{Pause, Restart, Resume};
 use bus_schema::{Access, Fault, Request, Verb};
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -36,6 +37,7 @@ pub fn routes() -> Vec<Route> {
         Route::to(Source::Memory, deployments::list),
         Route::to_change::<Restart>(),
         Route::to_change::<Pause>(),
+        Route::to_change::<Resume>(),
         Route::to(Source::Kubernetes, rollout::get),
         Route::to(Source::Kubernetes, log::read),
         Route::to(Source::Kubernetes, pods::list),

@@ -8,6 +8,7 @@ mod namespaces;
 mod pause;
 mod pods;
 mod restart;
+mod resume;
 mod rollout;
 
 pub use deployments::{DeploymentSummary, ListDeployments};
@@ -18,6 +19,7 @@ pub use namespaces::{ListNamespaces, NamespaceSummary};
 pub use pause::{Pause, Paused};
 pub use pods::{ContainerSummary, ListPods, PodSummary};
 pub use restart::{Restart, Restarted};
+pub use resume::Resume;
 pub use rollout::{GetRollout, PodProblem, Rollout, RolloutState};
 
 use crate::Verb;
@@ -29,6 +31,7 @@ pub const VERBS: &[Verb] = &[
     Verb::of::<ListDeployments>(),
     Verb::of::<Restart>(),
     Verb::of::<Pause>(),
+    Verb::of::<Resume>(),
     Verb::of::<GetRollout>(),
     Verb::of::<ReadLog>(),
     Verb::of::<ListPods>(),

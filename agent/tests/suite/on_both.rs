@@ -72,7 +72,8 @@ scenarios! {
         a_restart_meant_for_another_cluster_patches_nothing,
         restarts_at_once_are_one_rollout,;
     pause:
-        a_pause_is_carried_out_once_and_one_that_is_paused_stays_so,;
+        a_pause_is_carried_out_once_and_one_that_is_paused_stays_so,
+        what_was_changed_while_paused_rolls_out_when_resumed,;
     logs:
         the_last_lines_of_all_containers_are_merged_by_time,
         a_run_that_never_was_is_a_problem_of_its_container_alone,

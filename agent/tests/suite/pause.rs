@@ -1,7 +1,9 @@
-//! Pausing a rollout.
+//! Pausing a rollout, and resuming it.
 
-use bus_schema::verb::Pause;
+use bus_schema::verb::{Pause, Resume, RolloutState};
 use bus_schema::{FaultCode, WriteGuard};
+
+use serde_json::json;
 
 use crate::deployment::Target;
 use crate::stage::Stage;
@@ -40,4 +42,29 @@ pub async fn a_pause_is_carried_out_once_and_one_that_is_paused_stays_so(stage: 
     assert_eq!(restart.code, FaultCode::Paused);
     let late = stage.ask(&pause(&target, 0)).await.unwrap_err();
     assert_eq!(late.code, FaultCode::Superseded);
+}
+
+pub async fn what_was_changed_while_paused_rolls_out_when_resumed(stage: &Stage) {
+    let target = Target::rolled_out(stage, "resumed").await;
+    let resume = |number| Resume {
+        target: target.workload(),
+        guard: target.guard(number),
+    };
+    stage.ask(&pause(&target, 1)).await.unwrap();
+    let annotations = json!({ "example.com/changed": "yes" });
+    let template = json!({ "metadata": { "annotations": annotations } });
+    target
+        .patch(json!({ "spec": { "template": template } }))
+        .await;
+    target.reaches(stage, RolloutState::Paused).await;
+    assert_eq!(target.replica_sets().await, 1);
+
+    assert!(!stage.ask(&resume(2)).await.unwrap().paused);
+    target.reaches(stage, RolloutState::Complete).await;
+    assert_eq!(target.replica_sets().await, 2);
+    // Resumed already, and once more: nothing rolls out.
+    assert!(!stage.ask(&resume(2)).await.unwrap().paused);
+    assert!(!stage.ask(&resume(3)).await.unwrap().paused);
+    target.reaches(stage, RolloutState::Complete).await;
+    assert_eq!(target.replica_sets().await, 2);
 }

@@ -46,6 +46,7 @@ mod operations;
 mod pause;
 mod pods;
 mod restart;
+mod resume;
 mod rollouts;
 mod session;
 mod watch;
@@ -78,6 +79,7 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(deployments::list_deployments))
         .routes(routes!(restart::restart_deployment))
         .routes(routes!(pause::pause_deployment))
+        .routes(routes!(resume::resume_deployment))
         .routes(routes!(rollouts::get_rollout))
         .routes(routes!(rollouts::watch_rollout))
         .routes(routes!(logs::read_log))

@@ -1,4 +1,4 @@
-//! Pausing a rollout, as people order it.
+//! Pausing a rollout and resuming it, as people order it.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ fn body((namespace, name): &(String, String)) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deployment_that_was_paused_is_shown_so_and_is_not_restarted() {
+async fn a_deployment_that_was_paused_is_shown_so_and_is_restarted_once_it_is_resumed() {
     let stack = Stack::start(1).await;
     let token = stack.service.token("admin").await;
     let workload = stack.healthy("cluster-a").await;
@@ -38,6 +38,18 @@ async fn a_deployment_that_was_paused_is_shown_so_and_is_not_restarted() {
         (StatusCode::CONFLICT, "paused")
     );
 
+    let resumed = stack
+        .service
+        .post("/resume", &token, &body(&workload))
+        .await;
+    assert_eq!(resumed.status, StatusCode::OK, "{resumed:?}");
+    assert_eq!(resumed.body["paused"], json!(false));
+    let restarted = stack
+        .service
+        .post("/restart", &token, &body(&workload))
+        .await;
+    assert_eq!(restarted.status, StatusCode::OK, "{restarted:?}");
+
     let audit = stack.service.get("/audit?verb=pause", &token).await;
     assert_eq!(
         audit.body["items"][0]["operation_id"],
@@ -47,13 +59,16 @@ async fn a_deployment_that_was_paused_is_shown_so_and_is_not_restarted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_viewer_pauses_nothing() {
+async fn a_viewer_pauses_and_resumes_nothing() {
     let stack = Stack::start(1).await;
     let token = stack.service.token("viewer").await;
     let workload = stack.healthy("cluster-a").await;
-    let refused = stack.service.post("/pause", &token, &body(&workload)).await;
-    assert_eq!(
-        (refused.status, refused.code()),
-        (StatusCode::FORBIDDEN, "forbidden")
-    );
+    for path in ["/pause", "/resume"] {
+        let refused = stack.service.post(path, &token, &body(&workload)).await;
+        assert_eq!(
+            (refused.status, refused.code()),
+            (StatusCode::FORBIDDEN, "forbidden"),
+            "{path}"
+        );
+    }
 }

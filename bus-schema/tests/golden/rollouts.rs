@@ -1,7 +1,7 @@
 //! Restarts, and how they go.
 
 use bus_schema::verb::{
-    GetRollout, Pause, Paused, PodProblem, Restart, Restarted, Rollout, RolloutState,
+    GetRollout, Pause, Paused, PodProblem, Restart, Restarted, Resume, Rollout, RolloutState,
 };
 
 use bus_schema::{WorkloadRef, WriteGuard};
@@ -38,7 +38,7 @@ fn restart() {
 }
 
 #[test]
-fn pause() {
+fn pause_and_resume() {
     let target = WorkloadRef::deployment(name("shop"), name("cart"));
     let guard = WriteGuard {
         operation_id: Some(name("019cb00b0e8-0123456789abcdef")),
@@ -46,9 +46,17 @@ fn pause() {
     };
     let pause = Pause { target, guard };
     golden("pause.request", &pause);
-    let target = pause.target;
-    let paused = true;
-    golden("pause.reply", &Paused { target, paused });
+    let Pause { target, guard } = pause;
+    let resume = Resume { target, guard };
+    golden("resume.request", &resume);
+    let target = resume.target;
+    let mut reply = Paused {
+        target,
+        paused: true,
+    };
+    golden("pause.reply", &reply);
+    reply.paused = false;
+    golden("resume.reply", &reply);
 }
 
 #[test]

@@ -11,7 +11,7 @@ export interface Verb {
   /** As the audit has it. */
   name: string;
   /** The call that does it. */
-  path: '/restart' | '/pause';
+  path: '/restart' | '/pause' | '/resume';
   label: string;
   icon: IconName;
   /** On the page of a workload and in a table. */
@@ -49,4 +49,16 @@ const pause: Verb = {
   beginsRollout: false,
 };
 
-export const verbs = [restart, pause];
+const resume: Verb = {
+  name: 'resume',
+  path: '/resume',
+  label: 'Resume',
+  icon: 'play',
+  key: 'u',
+  right: 'resume',
+  confirm: 'What was changed in its template while it was paused rolls out now, as with kubectl rollout resume.',
+  obstacle: ({ paused }) => (paused ? undefined : 'It is not paused'),
+  beginsRollout: true,
+};
+
+export const verbs = [restart, pause, resume];

@@ -1,0 +1,34 @@
+//! `POST /resume`
+
+use axum::Json;
+use axum::extract::State;
+use bus_schema::WriteGuard;
+use bus_schema::verb::{Paused, Resume};
+
+use super::workload_body::WorkloadBody;
+use crate::app::App;
+use crate::caller::Caller;
+use crate::extract;
+
+use crate::problem_response::ProblemResponse;
+use fleet::Done;
+
+/// Resume a deployment
+///
+/// As `kubectl rollout resume` does. What was changed in its template meanwhile rolls out now; follow that with
+/// `GET /rollouts/{cluster}/{namespace}/{deployment_name}/watch`.
+#[utoipa::path(post, path = "/resume", tag = "Deployments", request_body = WorkloadBody,
+    responses((status = 200, description = "It is resumed; what was changed meanwhile rolls out", body = Done<Paused>), ProblemResponse))]
+pub async fn resume_deployment(
+    State(app): State<App>,
+    caller: Caller,
+    extract::Json(body): extract::Json<WorkloadBody>,
+) -> Result<Json<Done<Paused>>, ProblemResponse> {
+    let (cluster, target) = body.target()?;
+    let guard = WriteGuard::default();
+    let resume = Resume { target, guard };
+    let done = app
+        .fleet
+        .mutate(&caller.principal, &caller.source, &cluster, resume);
+    Ok(Json(done.await?))
+}
