@@ -72,8 +72,6 @@ pub(crate) async fn wait_for(is_up: impl Fn() -> bool, nats_url: &str, creds: &P
     })
 }
 
-pub use crate::records_admin::records;
-
 /// `aggregator enroll CLUSTER`: the manifest, or the token, on standard output, or the credentials in a file.
 ///
 /// # Errors

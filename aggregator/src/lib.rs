@@ -6,5 +6,5 @@ pub mod bus_admin;
 pub mod cluster_admin;
 pub mod healthcheck;
 pub mod records;
-mod records_admin;
+pub mod records_admin;
 pub mod run;

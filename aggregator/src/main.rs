@@ -1,7 +1,7 @@
 //! The aggregator's program: parse, log, run, report.
 
 use aggregator::args::{AuditCommand, BusCommand, Cli, Command, UserCommand};
-use aggregator::{audit_admin, bus_admin, cluster_admin, healthcheck, run};
+use aggregator::{audit_admin, bus_admin, cluster_admin, healthcheck, records_admin, run};
 use aggregator_http::routes;
 use anyhow::Context as _;
 use bus_link::LogFormat;
@@ -46,7 +46,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
             BusCommand::Renew(args) => bus_admin::renew(&args),
             BusCommand::Records(args) => {
                 LogFormat::Text.install();
-                cluster_admin::records(args).await
+                records_admin::records(args).await
             }
         },
         Command::Audit {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::Context;
-use bus_keys::{CredentialRequest, Credentials, Key, Kind, Secret, Token, UserKey};
+use bus_keys::{CredentialRequest, Credentials, Key, Kind, UserKey};
 use bus_schema::ClusterName;
 use jiff::Timestamp;
 use tokio::sync::Notify;
@@ -13,8 +13,8 @@ use storage::StoreError;
 
 use super::issued::Issued;
 use super::{
-    AGENT_CREDENTIAL_LIFETIME, EnrolmentError, Found, Gate, INVITATION_LASTS, Invitation,
-    Invitations,
+    AGENT_CREDENTIAL_LIFETIME, Enrolled, EnrolmentError, Found, Gate, Given, INVITATION_LASTS,
+    Invitation, Invitations, LetIn,
 };
 
 /// Lets clusters in and locks credentials out.
@@ -25,33 +25,6 @@ pub struct CredentialIssuer {
     pub(super) lifetime: Duration,
     /// A revocation was recorded: the account is to be looked at again.
     pub(super) recorded: Arc<Notify>,
-}
-
-/// What a cluster can join with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LetIn {
-    /// The public keys of its credentials.
-    pub keys: Vec<UserKey>,
-    /// Whether an invitation was still good.
-    pub invited: bool,
-}
-
-/// A credential that was just made.
-#[derive(Debug)]
-pub struct Enrolled {
-    /// By which it can be revoked.
-    pub public_key: UserKey,
-    /// What its holder is given.
-    pub given: Given,
-}
-
-/// What the holder of a new credential is given.
-#[derive(Debug)]
-pub enum Given {
-    /// Private key and token.
-    Credentials(Secret),
-    /// The token alone: the private key never left its maker.
-    Token(Token),
 }
 
 impl CredentialIssuer {

@@ -8,7 +8,8 @@ use bus_schema::ClusterName;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Agent, EnrolmentError, WITHIN};
+use super::system::WITHIN;
+use super::{Agent, EnrolmentError};
 use identity::sessions::{SessionKey, Token};
 use labels::Labels;
 use storage::{Bucket, BucketError, Entry, Record, StoreError};

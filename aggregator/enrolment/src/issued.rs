@@ -6,7 +6,7 @@ use bus_keys::{Revocations, UserKey};
 use bus_schema::ClusterName;
 use jiff::Timestamp;
 
-use super::revocation::is_over;
+use super::credential::is_over;
 use super::{AccountUsage, EnrolmentError, Invitation, LetIn};
 use storage::{Bucket, Entry, Record, RecordKey, StoreError, shown};
 

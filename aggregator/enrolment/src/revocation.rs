@@ -6,6 +6,7 @@ use bus_keys::{Revocations, UserKey};
 use bus_schema::ClusterName;
 use jiff::Timestamp;
 
+use super::credential::is_over;
 use super::gate::Published;
 use super::{AccountUsage, CredentialIssuer, EnrolmentError};
 
@@ -21,11 +22,6 @@ const CLOCKS_DIFFER_BY: Duration = Duration::from_hours(24);
 fn revoked_until(end: Option<Timestamp>) -> Timestamp {
     let until = end.and_then(|end| end.checked_add(CLOCKS_DIFFER_BY).ok());
     until.map_or(WITHOUT_END, |until| until.min(WITHOUT_END))
-}
-
-/// By whole seconds, as tokens have them.
-pub(super) fn is_over(until: Timestamp, now: Timestamp) -> bool {
-    until.as_second() <= now.as_second()
 }
 
 impl CredentialIssuer {

@@ -1,13 +1,19 @@
 //! The system account of the nats-server: the token of the fleet's account, and who comes to it and goes.
 
+use std::time::Duration;
+
 use async_nats::{Message, Subscriber};
 use bus_keys::{Identity, Token};
 use bus_schema::InstanceId;
 use serde::Deserialize;
 
-use super::{EnrolmentError, WITHIN};
+use super::EnrolmentError;
 use registry::ConnectionEvent;
 use storage::bus::Bus;
+
+/// How long a bucket or the system account may take to answer. Each writes to the disk before it does, which takes seconds where
+/// others write as well, and nobody is let in or revoked so often that more would wait meanwhile.
+pub(super) const WITHIN: Duration = Duration::from_secs(10);
 
 /// A connection to the system account.
 #[derive(Debug, Clone)]

@@ -18,8 +18,8 @@ use tracing::warn;
 
 use super::SharedRegistry;
 use super::exclusions::{Exclusions, Standing};
-use super::heartbeats::call_the_roll;
 use super::rate_limit::{Admission, RateLimit, RateLimits};
+use super::roll_call::call_the_roll;
 use diagnostics::Metrics;
 use storage::bus::Bus;
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tracing::{info, warn};
 
 use super::Fleet;
-use super::heartbeats::call_the_roll;
+use super::roll_call::call_the_roll;
 use registry::Moment;
 
 /// How often the bus is asked while it answers.

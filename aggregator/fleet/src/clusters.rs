@@ -1,21 +1,18 @@
 //! What is kept of clusters in JetStream: their records and their labels.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
 use async_nats::jetstream::Context;
 use bus_schema::ClusterName;
-use tracing::{info, warn};
+use tracing::warn;
 
-use super::{Fleet, SharedRegistry};
+use super::SharedRegistry;
 use labels::{FleetLabels, LabelError, LabelPatch, Labels};
 use registry::{Moment, Record};
-use storage::{Bucket, BucketError, Entry, StoreError, WatchEvent};
+use storage::{Bucket, BucketError, Entry, StoreError};
 
 /// What is kept of clusters: the bucket `clusters`, and their labels.
 #[derive(Debug, Clone)]
 pub struct Clusters {
-    records: Bucket<Record>,
+    pub(super) records: Bucket<Record>,
     labels: Bucket<Labels>,
 }
 
@@ -86,41 +83,4 @@ impl Clusters {
         }
         Ok(())
     }
-}
-
-/// Forgets, for good, what another replica or a person at the command line has made the bucket forget, also while this one was cut off.
-pub async fn follow_forgotten(fleet: Arc<Fleet>, clusters: Clusters) {
-    let (mut kept, mut newest_deletion) = (HashMap::new(), 0);
-    let forget = |cluster: ClusterName| {
-        info!(%cluster, "forgotten");
-        fleet.registry.forget(&cluster);
-        let fleet = Arc::clone(&fleet);
-        tokio::spawn(async move { fleet.forget_kept(&cluster).await });
-    };
-    let on = |event| match event {
-        // What was kept in the bucket before will be kept in this one as soon as it is heard.
-        WatchEvent::Replaced => {
-            kept.clear();
-            newest_deletion = 0;
-        }
-        WatchEvent::Changed(cluster, entry) if entry.is_there() => {
-            kept.insert(cluster, entry.revision);
-        }
-        WatchEvent::Changed(cluster, entry) => {
-            kept.remove(&cluster);
-            // After an interruption it comes once more, and the cluster may be heard again by then.
-            if entry.revision > newest_deletion {
-                newest_deletion = entry.revision;
-                forget(cluster);
-            }
-        }
-        WatchEvent::Synced(snapshot) => {
-            let gone =
-                |cluster: &ClusterName, revision: &mut u64| !snapshot.has(cluster, *revision);
-            for (cluster, _) in kept.extract_if(gone) {
-                forget(cluster);
-            }
-        }
-    };
-    clusters.records.watch().run(None, on).await;
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_nats::Message;
 use bus_schema::subject;
-use bus_schema::{ClusterName, Heartbeat, HeartbeatAck, RollCall};
-use tracing::{debug, info, warn};
+use bus_schema::{ClusterName, Heartbeat, HeartbeatAck};
+use tracing::{info, warn};
 
 use super::agent_link::AgentLink;
 use super::agent_messages::{AgentMessages, Kind};
@@ -14,13 +14,9 @@ use super::journal::Journal;
 use super::{Clusters, Fleet, SharedRegistry, json, rate_limit};
 use diagnostics::Metrics;
 use registry::Moment;
-use storage::bus::Bus;
 
 /// A heartbeat is small; what is larger is none.
 const HEARTBEAT_BYTES: usize = 16 * 1024;
-
-/// To a roll call.
-const ANSWERS_A_SECOND: u64 = 2000;
 
 /// The receiver of heartbeats.
 #[derive(Debug)]
@@ -96,19 +92,6 @@ impl Heartbeats {
             let (clusters, cluster) = (self.clusters.clone(), cluster.clone());
             tokio::spawn(async move { clusters.keep(&cluster, &record).await });
         }
-    }
-}
-
-/// Calls on all agents, so that they are known soon and not only at their next heartbeat. Over the connection that is subscribed to what
-/// it brings, so that it comes behind the subscription.
-pub(super) async fn call_the_roll(bus: &Bus, registry: &SharedRegistry) {
-    let clusters = registry.read().names().count() as u64;
-    let call = json(&RollCall {
-        spread_milliseconds: clusters * 1000 / ANSWERS_A_SECOND,
-    });
-    let published = bus.publish(subject::ROLL_CALL.to_owned(), call.into());
-    if !published.await {
-        debug!("cannot publish a roll call; waiting for heartbeats");
     }
 }
 

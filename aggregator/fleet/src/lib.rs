@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use bus_schema::ClusterName;
-use serde::Serialize;
 
 use diagnostics::Metrics;
 use inventory::Inventory;
@@ -23,18 +22,23 @@ mod clusters;
 mod exclusions;
 mod fleet_deployment;
 mod follow;
+mod forgotten;
 mod heartbeats;
 pub mod inventory;
 pub mod journal;
+mod json;
 mod keep;
 mod label;
+mod memory_budget;
 mod mutate;
 mod query;
 mod rate_limit;
 mod record;
 mod relay;
 mod renewals;
+mod response_receiver;
 mod responses;
+mod roll_call;
 mod shared_registry;
 mod text;
 pub mod watch;
@@ -43,9 +47,10 @@ pub use agent_messages::AgentMessages;
 pub use ask::lacks_right;
 pub use bus_liveness::watch_link;
 pub use changes::{hear_changes, watch_time};
-pub use clusters::{Clusters, follow_forgotten};
+pub use clusters::Clusters;
 pub use fleet_deployment::FleetDeployment;
 pub use follow::FollowedLog;
+pub use forgotten::follow_forgotten;
 pub use heartbeats::Heartbeats;
 pub use keep::keep_inventory;
 pub use label::{follow_labels, may_label, may_set_labels};
@@ -55,10 +60,12 @@ pub use query::{
     FleetImage, FleetPage, FleetQuery, FleetTotals,
 };
 pub use relay::Relayed;
-pub use responses::receive_responses;
+pub use response_receiver::receive_responses;
 pub use shared_registry::SharedRegistry;
 
 use agent_link::AgentLink;
+use json::json;
+use memory_budget::MemoryBudget;
 use responses::Responses;
 
 /// The clusters, and the one way to reach them.
@@ -73,7 +80,7 @@ pub struct Fleet {
     /// How much each user has changed.
     changes: Attempts,
     responses: Responses,
-    answer_memory: query::MemoryBudget,
+    answer_memory: MemoryBudget,
 }
 
 impl Fleet {
@@ -95,7 +102,7 @@ impl Fleet {
             registry: Arc::default(),
             changes: Attempts::default(),
             responses: Responses::new(),
-            answer_memory: query::MemoryBudget::of(query::ALL_ANSWERS_BYTES),
+            answer_memory: MemoryBudget::of(memory_budget::ALL_ANSWERS_BYTES),
         }
     }
 
@@ -137,9 +144,4 @@ impl Fleet {
         self.registry.forget(cluster);
         Ok(())
     }
-}
-
-/// The writing of a value that cannot fail for our own types.
-fn json<T: Serialize>(value: &T) -> Vec<u8> {
-    serde_json::to_vec(value).unwrap_or_default()
 }

@@ -9,6 +9,7 @@ use bus_schema::{
 
 use super::Fleet;
 use super::ask::bus_unavailable;
+use super::memory_budget::ANSWER_BYTES;
 use diagnostics::{Problem, ProblemCode};
 use identity::Principal;
 use labels::ClusterSelector;
@@ -18,7 +19,6 @@ mod cursor;
 mod gather;
 mod inspect;
 mod known;
-mod memory_budget;
 mod merge;
 mod names;
 mod numbers;
@@ -33,13 +33,6 @@ pub use page::{
 
 use AnswerState::{Offline, Refused};
 use gather::Gather;
-pub(super) use memory_budget::MemoryBudget;
-
-/// What all answers to one question may take together.
-const ANSWER_BYTES: usize = 32 * 1024 * 1024;
-
-/// What those to all questions that are under way may.
-pub(super) const ALL_ANSWERS_BYTES: usize = 4 * ANSWER_BYTES;
 
 /// No cluster's share of a page is smaller.
 const LEAST_BYTES: usize = 16 * 1024;

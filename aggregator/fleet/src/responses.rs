@@ -2,28 +2,20 @@
 //! The cluster is read from the subject, which the broker authenticates.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::Arc;
-use std::time::Duration;
 
 use async_nats::Message;
-use bus_schema::subject::{self, FromAgent};
+use bus_schema::subject::FromAgent;
 use bus_schema::{AnswerId, ClusterName, StreamId};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::mpsc;
-use tracing::{debug, warn};
-
-use super::agent_messages::{AgentMessages, Kind};
-use super::{Fleet, rate_limit};
 
 /// Requests that are over and still remembered, so that a second response is recognised.
 const REMEMBERED: usize = 64;
 
-const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
-
 /// The requests of this aggregator, and who waits for the responses.
 #[derive(Debug)]
 pub(super) struct Responses {
-    requester: StreamId,
+    pub(super) requester: StreamId,
     requests: Mutex<Requests>,
 }
 
@@ -51,7 +43,7 @@ pub(super) struct PendingRequest<'a> {
 
 /// What became of a response.
 #[derive(Debug, PartialEq, Eq)]
-enum Fate {
+pub(super) enum Fate {
     Delivered,
     /// To no request, from a cluster that was not asked, or too late.
     Ignored,
@@ -87,7 +79,7 @@ impl Responses {
         }
     }
 
-    fn take_in(&self, from: FromAgent, message: Message) -> Fate {
+    pub fn take_in(&self, from: FromAgent, message: Message) -> Fate {
         let FromAgent::Answer(cluster, id) = from else {
             return Fate::Ignored;
         };
@@ -143,58 +135,6 @@ impl Drop for PendingRequest<'_> {
     }
 }
 
-/// Receives responses from now on.
-pub async fn receive_responses(fleet: Arc<Fleet>) {
-    let mut answers = fleet.subscribe_to_responses().await;
-    tokio::spawn(async move {
-        loop {
-            match &mut answers {
-                Some(answers) => {
-                    while let Some((from, message)) = answers.next().await {
-                        fleet.receive_response(from, message);
-                    }
-                }
-                None => tokio::time::sleep(TRY_AGAIN_AFTER).await,
-            }
-            warn!("cannot subscribe to responses to fleet queries; retrying");
-            answers = fleet.subscribe_to_responses().await;
-        }
-    });
-}
-
-impl Fleet {
-    async fn subscribe_to_responses(self: &Arc<Self>) -> Option<AgentMessages> {
-        let kind = Kind {
-            // Over which the requests go: the broker knows of the subscription before them.
-            bus: self.link.bus.clone(),
-            name: "answers",
-            pattern: subject::answers_to(&self.responses.requester),
-            queue: None,
-            limit: rate_limit::ANSWERS,
-        };
-        AgentMessages::open(&self.registry, &self.metrics, kind).await
-    }
-
-    fn receive_response(&self, from: FromAgent, message: Message) {
-        let subject = message.subject.clone();
-        match self.responses.take_in(from, message) {
-            Fate::Delivered => {}
-            Fate::Ignored => {
-                self.metrics.answered("late");
-                debug!(%subject, "late or unknown response");
-            }
-            Fate::Duplicate(cluster) => {
-                self.metrics.answered("repeated");
-                self.registry.protocol_violation(
-                    &cluster,
-                    "answered one question more than once",
-                    None,
-                );
-            }
-        }
-    }
-}
-
 fn random_id() -> StreamId {
     let id = format!("{:032x}", rand::random::<u128>());
     id.parse().expect("hexadecimal digits are an id")
@@ -203,6 +143,7 @@ fn random_id() -> StreamId {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bus_schema::subject;
 
     fn cluster(name: &str) -> ClusterName {
         name.parse().unwrap()

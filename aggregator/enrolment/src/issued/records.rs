@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use storage::{Record, RecordError, RecordKey};
 
-use crate::{CREDENTIALS_PER_CLUSTER, EnrolmentError, LetIn, WITHIN};
+use crate::system::WITHIN;
+use crate::{CREDENTIALS_PER_CLUSTER, EnrolmentError, LetIn};
 
 /// No cluster has a name like this.
 const LOCKED_OUT: &str = "_revoked-until";

@@ -3,11 +3,11 @@
 use bus_schema::{ClusterName, FleetQueryRequest, Listed as _, Share, Totals};
 use jiff::Timestamp;
 
-use super::memory_budget::MemoryPermit;
 use super::merge::{Item, Part, Shown};
 use crate::Fleet;
 use crate::FleetDeployment;
 use crate::inventory::Kept;
+use crate::memory_budget::MemoryPermit;
 
 /// What was last known of a cluster.
 #[derive(Debug)]

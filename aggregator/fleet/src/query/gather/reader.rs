@@ -6,13 +6,13 @@ use bus_schema::{ClusterName, FleetQueryRequest, Totals};
 use tokio::time::Instant;
 
 use super::super::inspect;
-use super::super::memory_budget::MemoryPermit;
 use super::super::merge::Part;
 use super::super::names::Names;
 use super::super::page::AnswerState::{Misbehaving, Refused, TimedOut};
 use super::super::page::{AnswerState, ClusterAnswer};
 use super::super::totals::{Counted, Images};
 use crate::Fleet;
+use crate::memory_budget::MemoryPermit;
 use diagnostics::{Problem, ProblemCode};
 use identity::Grants;
 use storage::bus::fault_in;

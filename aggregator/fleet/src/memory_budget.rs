@@ -4,6 +4,12 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+/// What all answers to one question may take together.
+pub(super) const ANSWER_BYTES: usize = 32 * 1024 * 1024;
+
+/// What those to all questions that are under way may.
+pub(super) const ALL_ANSWERS_BYTES: usize = 4 * ANSWER_BYTES;
+
 /// Counted in pieces of this many bytes.
 const PIECE: usize = 1024;
 

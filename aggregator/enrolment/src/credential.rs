@@ -1,0 +1,47 @@
+//! A credential of a cluster's agents: what its holder is given, how long it is good for, and how many a cluster may have.
+
+use std::time::Duration;
+
+use bus_keys::{Secret, Token, UserKey};
+use jiff::Timestamp;
+
+/// Two, so that a new credential can be put in place before the old one is revoked.
+pub const CREDENTIALS_PER_CLUSTER: usize = 2;
+
+/// How long an agent's credential is good for, unless it is renewed.
+pub const AGENT_CREDENTIAL_LIFETIME: Duration = Duration::from_hours(24 * 90);
+
+/// The longest that can be set.
+pub const AGENT_CREDENTIAL_LIFETIME_MAX: Duration = Duration::from_hours(24 * 400);
+
+/// What a cluster can join with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LetIn {
+    /// The public keys of its credentials.
+    pub keys: Vec<UserKey>,
+    /// Whether an invitation was still good.
+    pub invited: bool,
+}
+
+/// A credential that was just made.
+#[derive(Debug)]
+pub struct Enrolled {
+    /// By which it can be revoked.
+    pub public_key: UserKey,
+    /// What its holder is given.
+    pub given: Given,
+}
+
+/// What the holder of a new credential is given.
+#[derive(Debug)]
+pub enum Given {
+    /// Private key and token.
+    Credentials(Secret),
+    /// The token alone: the private key never left its maker.
+    Token(Token),
+}
+
+/// By whole seconds, as tokens have them.
+pub(super) fn is_over(until: Timestamp, now: Timestamp) -> bool {
+    until.as_second() <= now.as_second()
+}

@@ -1,0 +1,66 @@
+//! The receiver of responses to fleet queries.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::Message;
+use bus_schema::subject::{self, FromAgent};
+use tracing::{debug, warn};
+
+use super::agent_messages::{AgentMessages, Kind};
+use super::responses::Fate;
+use super::{Fleet, rate_limit};
+
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// Receives responses from now on.
+pub async fn receive_responses(fleet: Arc<Fleet>) {
+    let mut answers = fleet.subscribe_to_responses().await;
+    tokio::spawn(async move {
+        loop {
+            match &mut answers {
+                Some(answers) => {
+                    while let Some((from, message)) = answers.next().await {
+                        fleet.receive_response(from, message);
+                    }
+                }
+                None => tokio::time::sleep(TRY_AGAIN_AFTER).await,
+            }
+            warn!("cannot subscribe to responses to fleet queries; retrying");
+            answers = fleet.subscribe_to_responses().await;
+        }
+    });
+}
+
+impl Fleet {
+    async fn subscribe_to_responses(self: &Arc<Self>) -> Option<AgentMessages> {
+        let kind = Kind {
+            // Over which the requests go: the broker knows of the subscription before them.
+            bus: self.link.bus.clone(),
+            name: "answers",
+            pattern: subject::answers_to(&self.responses.requester),
+            queue: None,
+            limit: rate_limit::ANSWERS,
+        };
+        AgentMessages::open(&self.registry, &self.metrics, kind).await
+    }
+
+    fn receive_response(&self, from: FromAgent, message: Message) {
+        let subject = message.subject.clone();
+        match self.responses.take_in(from, message) {
+            Fate::Delivered => {}
+            Fate::Ignored => {
+                self.metrics.answered("late");
+                debug!(%subject, "late or unknown response");
+            }
+            Fate::Duplicate(cluster) => {
+                self.metrics.answered("repeated");
+                self.registry.protocol_violation(
+                    &cluster,
+                    "answered one question more than once",
+                    None,
+                );
+            }
+        }
+    }
+}
