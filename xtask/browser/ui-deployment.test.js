@@ -230,7 +230,7 @@ test('lines are found by a regular expression, left out by word and level, and c
   await log.getByText('INFO').first().waitFor();
   assert.deepEqual(await violations(page), []);
 
-  await page.getByRole('button', { name: 'Pause' }).click();
+  await page.getByRole('button', { name: 'Stop following' }).click();
   const shown = await log.evaluate((element) => {
     // Rows beside what is shown may go while the list comes to rest.
     const shown = element.getBoundingClientRect();
@@ -451,7 +451,7 @@ test('a window of a log has a beginning and an end, and says where it ends', asy
   // Without the end it is followed again, and a choice makes a window of the last quarter of an hour.
   await page.getByLabel('To', { exact: true }).fill('');
   await page.waitForURL((url) => !url.searchParams.has('to'));
-  await page.getByRole('button', { name: /Follow|Pause/ }).waitFor();
+  await page.getByRole('button', { name: /[Ff]ollow/ }).waitFor();
   await page.getByLabel('From when on').selectOption('Between two times…');
   await page.waitForURL((url) => Date.parse(url.searchParams.get('to')) - Date.parse(url.searchParams.get('from')) === 900_000);
   await page.getByText('Ended', { exact: true }).waitFor();

@@ -19,7 +19,16 @@ async fn hear(stage: &Stage) -> Subscriber {
         .subscribe(subject::HEARTBEATS)
         .await
         .expect("a subscription");
-    stage.client.flush().await.expect("sent");
+    // The server handles the messages of a connection in order: a message that came back was behind the subscription.
+    let mut ready = stage
+        .client
+        .subscribe("ready")
+        .await
+        .expect("a subscription");
+    let sent = stage.client.publish("ready", "".into()).await;
+    sent.expect("a connection");
+    let came = timeout(PATIENCE, ready.next()).await;
+    came.expect("a message in time").expect("a connection");
     heard
 }
 

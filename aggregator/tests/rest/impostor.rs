@@ -7,7 +7,9 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
+use crate::service::PATIENCE;
 use crate::stack::Stack;
 
 pub struct Impostor {
@@ -84,7 +86,8 @@ impl Impostor {
         reply: impl Into<Bytes>,
     ) {
         let question = loop {
-            let question = questions.next().await.expect("a question");
+            let question = timeout(PATIENCE, questions.next()).await;
+            let question = question.expect("a question in time").expect("a connection");
             let asked: Value = serde_json::from_slice(&question.payload).expect("a request");
             if asked["namespace"].is_string() {
                 break question;

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use async_nats::Subscriber;
+use futures::StreamExt as _;
 use identity::password::{self, Password};
 use k8s_sim::Simulation;
 use serde_json::{Value, json};
@@ -9,6 +11,7 @@ use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use xtask::nats_server::NatsServer;
 
 use crate::service::{PASSWORD, PATIENCE, Service};
@@ -93,6 +96,19 @@ impl Stack {
         let options = async_nats::ConnectOptions::with_credentials_file(creds).await;
         let client = options.expect("credentials").connect(self.nats.url()).await;
         client.expect("a connection")
+    }
+
+    /// What is sent on a subject from now on. The server handles the messages of a connection in order: a message that came back
+    /// was behind the subscription.
+    pub async fn subscribed(&self, subject: &'static str) -> Subscriber {
+        let admin = self.admin().await;
+        let subscribed = admin.subscribe(subject).await.expect("a subscription");
+        let mut ready = admin.subscribe("ready").await.expect("a subscription");
+        let sent = admin.publish("ready", "".into()).await;
+        sent.expect("a connection");
+        let came = timeout(PATIENCE, ready.next()).await;
+        came.expect("a message in time").expect("a connection");
+        subscribed
     }
 
     /// Waits until so many clusters are online and their caches filled.
