@@ -4,6 +4,7 @@ mod deployments;
 mod events;
 mod info;
 mod log;
+mod mutation;
 mod namespaces;
 mod pause;
 mod pods;

@@ -156,7 +156,7 @@ impl Fleet {
     }
 }
 
-fn read_reply<T: DeserializeOwned>(payload: &[u8]) -> Result<T, SendError> {
+pub fn read_reply<T: DeserializeOwned>(payload: &[u8]) -> Result<T, SendError> {
     serde_json::from_slice(payload).map_err(|error| SendError::Unreadable(error.into()))
 }
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus_schema::timing::{REPLY_MARGIN, WRITE_WITHIN};
-use bus_schema::{ClusterName, FaultCode, Mutation, OperationId, VERBS, WorkloadRef, WriteGuard};
+use bus_schema::{ClusterName, FaultCode, Mutation, OperationId, WorkloadRef, WriteGuard};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Fleet;
-use super::ask::{NO_REPLY, SendError, bus_unavailable, offline, unwritable};
+use super::ask::{NO_REPLY, SendError, bus_unavailable, offline, read_reply, unwritable};
 use crate::journal::{Begun, Observation, Observe, Operation, SentMutation, Verdict};
 use audit::RequestSource;
 use audit::{Outcome, Target};
@@ -165,14 +165,15 @@ impl Fleet {
     /// Has the cluster fence the mutation off, unless it was carried out.
     async fn fence(&self, cluster: &ClusterName, mutation: &SentMutation) -> Observation {
         let uid = mutation.cluster_uid();
-        let verb = VERBS.iter().find(|verb| verb.name == mutation.verb);
-        let Some(verb) = verb.filter(|_| self.is_certainly(cluster, uid)) else {
+        if !self.is_certainly(cluster, uid) {
             return Observation::Pending;
-        };
-        let within = WRITE_WITHIN + REPLY_MARGIN;
+        }
+        let (verb, within) = (mutation.verb.name, WRITE_WITHIN + REPLY_MARGIN);
         let answered = self
-            .send_json(cluster, verb.name, &mutation.fence(), within)
+            .send_json(cluster, verb, &mutation.fence(), within)
             .await;
+        // Every mutation is answered with what was changed.
+        let answered = answered.and_then(|reply| read_reply::<WorkloadRef>(&reply));
         // A second cluster of that name may have come, and have answered.
         if !self.is_certainly(cluster, uid) {
             return Observation::Pending;

@@ -183,6 +183,23 @@ async fn an_outcome_is_not_asked_of_another_cluster_that_has_the_name() {
     ends_as(&stack, &token, &of_yesterday.id, "unknown").await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_no_reply_settles_nothing() {
+    let stack = Stack::start(0).await;
+    let token = stack.service.token("admin").await;
+    let hostile = Impostor::heard(&stack, "hostile", &["restart"]).await;
+    let mut requests = hostile.hears("aggregator.restart").await;
+    stack.online(1).await;
+    let deployment = ("default".to_owned(), "web".to_owned());
+    let lost = Lost::restart("hostile", &json!("hostile"), &deployment);
+    lost.record(&stack).await;
+    hostile.replies(&mut requests, "{}").await;
+    // It is asked once more, since nothing was said of it.
+    let reply = json!({"namespace": "default", "deployment_name": "web"}).to_string();
+    hostile.replies(&mut requests, reply).await;
+    ends_as(&stack, &token, &lost.id, "succeeded").await;
+}
+
 /// One by one, the time-outs of the silent one would take minutes.
 #[tokio::test(flavor = "multi_thread")]
 async fn open_operations_of_a_silent_cluster_do_not_delay_the_outcome_of_another_cluster() {

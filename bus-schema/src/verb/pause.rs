@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Access, Mutation, Namespace, Request, Right, WorkloadRef, WriteGuard};
+use super::mutation::mutation;
+use crate::{Right, WorkloadRef, WriteGuard};
 
 /// Pauses a deployment: changes of its template roll nothing out until it is resumed. One that is paused already stays so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,30 +16,7 @@ pub struct Pause {
     pub guard: WriteGuard,
 }
 
-impl Request for Pause {
-    const VERB: &'static str = "pause";
-    const ACCESS: Access = Access::Write;
-    const RIGHT: Right = Right::Pause;
-    type Reply = Paused;
-
-    fn namespace(&self) -> Option<&Namespace> {
-        Some(&self.target.namespace)
-    }
-}
-
-impl Mutation for Pause {
-    fn target(&self) -> &WorkloadRef {
-        &self.target
-    }
-
-    fn guard(&self) -> &WriteGuard {
-        &self.guard
-    }
-
-    fn guard_mut(&mut self) -> &mut WriteGuard {
-        &mut self.guard
-    }
-}
+mutation!(Pause, "pause", Right::Pause => Paused);
 
 /// The change has been written to the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

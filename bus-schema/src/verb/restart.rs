@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Access, Mutation, Namespace, Request, Right, WorkloadRef, WriteGuard};
+use super::mutation::mutation;
+use crate::{Right, WorkloadRef, WriteGuard};
 
 /// Restarts a workload. With an operation's id: delivered twice, it restarts once; delivered after a newer operation or after its
 /// deadline, it does nothing.
@@ -17,30 +18,7 @@ pub struct Restart {
     pub guard: WriteGuard,
 }
 
-impl Request for Restart {
-    const VERB: &'static str = "restart";
-    const ACCESS: Access = Access::Write;
-    const RIGHT: Right = Right::Restart;
-    type Reply = Restarted;
-
-    fn namespace(&self) -> Option<&Namespace> {
-        Some(&self.target.namespace)
-    }
-}
-
-impl Mutation for Restart {
-    fn target(&self) -> &WorkloadRef {
-        &self.target
-    }
-
-    fn guard(&self) -> &WriteGuard {
-        &self.guard
-    }
-
-    fn guard_mut(&mut self) -> &mut WriteGuard {
-        &mut self.guard
-    }
-}
+mutation!(Restart, "restart", Right::Restart => Restarted);
 
 /// The restart has been written to the cluster; the rollout follows. A duplicate is answered alike.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

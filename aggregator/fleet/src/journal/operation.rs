@@ -2,7 +2,7 @@
 //! of one whose outcome was lost.
 
 use bus_keys::streams::{BucketSpec, OPERATIONS};
-use bus_schema::{ClusterName, Mutation, OperationId};
+use bus_schema::{ClusterName, Mutation, OperationId, Verb};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -24,11 +24,12 @@ pub struct Operation {
     pub entry: Entry,
 }
 
-/// A mutation as it is sent. It is sent once more, as a fence, to find out what came of it: that needs to know no verb.
+/// A mutation as it is sent. It is sent once more, as a fence, to find out what came of it: the same for all verbs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SentMutation {
-    /// Its verb.
-    pub verb: String,
+    /// Its verb. A record with one that is not known here was written by a newer version, and is skipped.
+    #[serde(with = "verb_by_name")]
+    pub verb: Verb,
     /// Its request.
     request: Map<String, Value>,
 }
@@ -40,7 +41,7 @@ impl SentMutation {
     /// When it cannot be written as JSON.
     pub fn new<M: Mutation>(mutation: &M) -> Result<Self, serde_json::Error> {
         Ok(Self {
-            verb: M::VERB.to_owned(),
+            verb: Verb::of::<M>(),
             request: serde_json::from_value(serde_json::to_value(mutation)?)?,
         })
     }
@@ -57,6 +58,23 @@ impl SentMutation {
         let mut fence = self.request.clone();
         fence.insert("fence".to_owned(), Value::Bool(true));
         Value::Object(fence)
+    }
+}
+
+mod verb_by_name {
+    use bus_schema::{Access, VERBS, Verb};
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(verb: &Verb, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(verb.name)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Verb, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let known = |verb: &&Verb| verb.name == name && verb.access == Access::Write;
+        let verb = VERBS.iter().find(known).copied();
+        verb.ok_or_else(|| D::Error::custom(format!("there is no mutation {name:?}")))
     }
 }
 
@@ -95,5 +113,27 @@ impl Record for Operation {
 
     fn is_of(&self, id: &OperationId) -> bool {
         self.id == *id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_mutation_is_read_back_and_one_of_a_newer_version_or_a_read_is_refused() {
+        let sent = |verb: &str| json!({ "verb": verb, "request": { "cluster_uid": "u" } });
+        let restart: SentMutation = serde_json::from_value(sent("restart")).unwrap();
+        assert_eq!(restart.cluster_uid(), Some("u"));
+        assert_eq!(
+            restart.fence(),
+            json!({ "cluster_uid": "u", "fence": true })
+        );
+        assert_eq!(serde_json::to_value(&restart).unwrap(), sent("restart"));
+        for verb in ["teleport", "rollout"] {
+            let error = serde_json::from_value::<SentMutation>(sent(verb)).unwrap_err();
+            assert!(error.to_string().contains(verb), "{error}");
+        }
     }
 }

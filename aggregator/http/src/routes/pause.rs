@@ -2,14 +2,12 @@
 
 use axum::Json;
 use axum::extract::State;
-use bus_schema::WriteGuard;
 use bus_schema::verb::{Pause, Paused};
 
 use super::workload_body::WorkloadBody;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::extract;
-
 use crate::problem_response::ProblemResponse;
 use fleet::Done;
 
@@ -23,11 +21,6 @@ pub async fn pause_deployment(
     caller: Caller,
     extract::Json(body): extract::Json<WorkloadBody>,
 ) -> Result<Json<Done<Paused>>, ProblemResponse> {
-    let (cluster, target) = body.target()?;
-    let guard = WriteGuard::default();
-    let pause = Pause { target, guard };
-    let done = app
-        .fleet
-        .mutate(&caller.principal, &caller.source, &cluster, pause);
-    Ok(Json(done.await?))
+    body.mutate(&app, &caller, |target, guard| Pause { target, guard })
+        .await
 }

@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::extract::State;
-use bus_schema::WriteGuard;
 use bus_schema::verb::{Restart, Restarted};
 
 use super::workload_body::WorkloadBody;
@@ -23,11 +22,6 @@ pub async fn restart_deployment(
     caller: Caller,
     extract::Json(body): extract::Json<WorkloadBody>,
 ) -> Result<Json<Done<Restarted>>, ProblemResponse> {
-    let (cluster, target) = body.target()?;
-    let guard = WriteGuard::default();
-    let restart = Restart { target, guard };
-    let done = app
-        .fleet
-        .mutate(&caller.principal, &caller.source, &cluster, restart);
-    Ok(Json(done.await?))
+    body.mutate(&app, &caller, |target, guard| Restart { target, guard })
+        .await
 }

@@ -2,14 +2,12 @@
 
 use axum::Json;
 use axum::extract::State;
-use bus_schema::WriteGuard;
 use bus_schema::verb::{Paused, Resume};
 
 use super::workload_body::WorkloadBody;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::extract;
-
 use crate::problem_response::ProblemResponse;
 use fleet::Done;
 
@@ -24,11 +22,6 @@ pub async fn resume_deployment(
     caller: Caller,
     extract::Json(body): extract::Json<WorkloadBody>,
 ) -> Result<Json<Done<Paused>>, ProblemResponse> {
-    let (cluster, target) = body.target()?;
-    let guard = WriteGuard::default();
-    let resume = Resume { target, guard };
-    let done = app
-        .fleet
-        .mutate(&caller.principal, &caller.source, &cluster, resume);
-    Ok(Json(done.await?))
+    body.mutate(&app, &caller, |target, guard| Resume { target, guard })
+        .await
 }

@@ -1,10 +1,17 @@
 //! The body of a call that changes a workload and has nothing more to say about it.
 
-use bus_schema::{ClusterName, Namespace, WorkloadKind, WorkloadName, WorkloadRef};
+use axum::Json;
+use bus_schema::{
+    ClusterName, Mutation, Namespace, WorkloadKind, WorkloadName, WorkloadRef, WriteGuard,
+};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use crate::app::App;
+use crate::caller::Caller;
+use crate::problem_response::ProblemResponse;
 use diagnostics::{Problem, ProblemCode};
+use fleet::Done;
 
 /// Which workload to change: by `deployment_name`, or by `kind` and `name`.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -12,7 +19,7 @@ use diagnostics::{Problem, ProblemCode};
 #[schema(example = json!({"cluster": "cluster-a", "namespace": "default", "deployment_name": "fastapi-a"}))]
 pub struct WorkloadBody {
     /// The cluster.
-    pub cluster: ClusterName,
+    cluster: ClusterName,
     /// The namespace.
     namespace: Namespace,
     /// The deployment.
@@ -27,11 +34,25 @@ pub struct WorkloadBody {
 }
 
 impl WorkloadBody {
+    /// Changes the workload: see [`fleet::Fleet::mutate`].
+    pub async fn mutate<M: Mutation>(
+        self,
+        app: &App,
+        caller: &Caller,
+        mutation: impl FnOnce(WorkloadRef, WriteGuard) -> M,
+    ) -> Result<Json<Done<M::Reply>>, ProblemResponse> {
+        let (cluster, workload) = self.target()?;
+        let mutation = mutation(workload, WriteGuard::default());
+        let fleet = &app.fleet;
+        let done = fleet.mutate(&caller.principal, &caller.source, &cluster, mutation);
+        Ok(Json(done.await?))
+    }
+
     /// The cluster, and the workload in it.
     ///
     /// # Errors
     /// [`ProblemCode::InvalidValue`] when the fields name no workload, or one in both forms.
-    pub fn target(self) -> Result<(ClusterName, WorkloadRef), Problem> {
+    fn target(self) -> Result<(ClusterName, WorkloadRef), Problem> {
         let Self {
             cluster,
             namespace,

@@ -1,0 +1,33 @@
+//! What is the same for every mutation.
+
+/// Makes a struct with the fields `target` and `guard` a mutation: `mutation!(Restart, "restart", Right::Restart => Restarted)`.
+macro_rules! mutation {
+    ($mutation:ty, $verb:literal, $right:expr => $reply:ty) => {
+        impl crate::Request for $mutation {
+            const VERB: &'static str = $verb;
+            const ACCESS: crate::Access = crate::Access::Write;
+            const RIGHT: crate::Right = $right;
+            type Reply = $reply;
+
+            fn namespace(&self) -> Option<&crate::Namespace> {
+                Some(&self.target.namespace)
+            }
+        }
+
+        impl crate::Mutation for $mutation {
+            fn target(&self) -> &crate::WorkloadRef {
+                &self.target
+            }
+
+            fn guard(&self) -> &crate::WriteGuard {
+                &self.guard
+            }
+
+            fn guard_mut(&mut self) -> &mut crate::WriteGuard {
+                &mut self.guard
+            }
+        }
+    };
+}
+
+pub(super) use mutation;
