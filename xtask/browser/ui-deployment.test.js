@@ -85,6 +85,35 @@ test('a restart is confirmed by name, followed to its end, and stands in the act
   assert.deepEqual(page.seen.errors, []);
 });
 
+test('a deployment is paused and resumed, and what does not fit says why before anything is sent', async (t) => {
+  const deployment = take();
+  const name = deployment.deployment_name;
+  const page = await open(t, { path: placeOf(deployment) });
+  await page.getByRole('button', { name: `Pause ${name}` }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('wait until it is resumed').waitFor();
+  await dialog.getByRole('button', { name: `Pause ${name}` }).click();
+  await dialog.getByText('succeeded').waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: `Resume ${name}` }).waitFor();
+  assert.equal(await page.getByRole('button', { name: `Restart ${name}` }).count(), 0);
+
+  await page.keyboard.press('r');
+  await dialog.getByText('It is paused and would not restart: resume it first.').waitFor();
+  assert.equal(await dialog.getByRole('button', { name: `Restart ${name}` }).count(), 0);
+  assert.deepEqual(await violations(page), []);
+  await page.keyboard.press('Escape');
+
+  await page.keyboard.press('u');
+  await dialog.getByRole('button', { name: `Resume ${name}` }).click();
+  await dialog.getByText('complete', { exact: true }).waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: `Restart ${name}` }).waitFor();
+  const activity = page.getByRole('region', { name: 'Activity' });
+  await activity.getByText('pause', { exact: false }).waitFor();
+  assert.deepEqual(page.seen.errors, []);
+});
+
 test('a restart that hangs says why, in the dialog and on the page', async (t) => {
   const deployment = take();
   await breakImage(demo, deployment);

@@ -1,4 +1,4 @@
-//! What is new about clusters, for those who watch: told once, when it is first looked at after it came to be. Code that changes the
+//! What is new about clusters, for those who watch: published once, when it is first looked at after it came to be. Code that changes the
 //! registry looks at the cluster afterwards; what changes by time alone is found by looking at all of them now and then.
 
 use bus_schema::{ClusterName, Condition, ConditionType};

@@ -1,4 +1,4 @@
-//! What is told to those who watch the fleet.
+//! What is published to those who watch the fleet.
 
 use serde_json::Value;
 
@@ -6,11 +6,11 @@ use crate::service::Service;
 use crate::watcher::Watcher;
 
 mod hostile;
+mod published;
 mod readers;
 mod slow;
-mod told;
 
-/// Watches; each of these clusters is followed by then, and all that it tells from now on is told.
+/// Watches; each of these clusters is followed by then, and all that it says from now on is published.
 async fn following(service: &Service, token: &str, clusters: &[&str]) -> Watcher {
     let mut watcher = Watcher::open(service, "/watch", token, None).await;
     assert_eq!(watcher.next().await.name, "reset");

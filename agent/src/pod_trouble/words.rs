@@ -1,0 +1,29 @@
+//! Reasons as text.
+
+/// Characters of a reason: those of a registry or a scheduler are at times pages.
+pub const LENGTH: usize = 400;
+
+pub fn named(reason: &str, message: &str) -> String {
+    match message {
+        "" => reason.to_owned(),
+        message => format!("{reason}: {message}"),
+    }
+}
+
+pub fn sentences(parts: &[&str]) -> String {
+    let parts: Vec<&str> = parts
+        .iter()
+        .copied()
+        .filter(|part| !part.is_empty())
+        .collect();
+    parts.join("; ")
+}
+
+/// One line of a bounded length.
+pub fn one_line(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(LENGTH) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
