@@ -72,23 +72,34 @@ export async function signIn({ url, user, password }) {
   const call = (method) => async (path, body) => {
     const answer = await fetch(url + path, { method, headers, body: body && JSON.stringify(body) });
     if (answer.status !== 200) {
-      throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+      throw Object.assign(new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`), { status: answer.status });
     }
     return answer.json();
   };
   return { get: call('GET'), post: call('POST'), patch: call('PATCH'), remove: call('DELETE') };
 }
 
-/** Looks until `look` finds something; `every` so many milliseconds, for what should not be asked for more often. */
+/**
+ * Calls `look` every so many milliseconds until it finds something. A 503 is "not yet": the aggregator connects again by itself
+ * after a server was stopped and continued.
+ */
 export async function eventually(what, look, within = 60_000, every = 50) {
   const deadline = Date.now() + within;
   for (;;) {
-    const found = await look();
-    if (found) {
-      return found;
+    let unavailable;
+    try {
+      const found = await look();
+      if (found) {
+        return found;
+      }
+    } catch (error) {
+      if (error.status !== 503) {
+        throw error;
+      }
+      unavailable = error;
     }
     if (Date.now() > deadline) {
-      throw new Error(`${what}: not within ${within} ms`);
+      throw new Error(`${what}: not within ${within} ms`, { cause: unavailable });
     }
     await pause(every);
   }

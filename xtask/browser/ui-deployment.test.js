@@ -38,13 +38,20 @@ async function open(t, options) {
   return page;
 }
 
-/** Until the old pods are gone as well: their logs would be followed too. */
-async function rolledOut(deployment) {
+/** Makes a change and waits until it is rolled out and the old pods are gone as well: their logs would be followed too. */
+async function rollOut(deployment, change) {
   const session = await signIn(demo);
   const { cluster, namespace, deployment_name: name, replicas } = deployment;
   const place = `${cluster}/${namespace}/${name}`;
+  const podNames = async () => (await session.get(`/pods/${place}`)).items.map(({ pod }) => pod);
+  // The rollout before it is complete, too, and the agent may not have seen the change yet: new names are the proof.
+  const old = new Set(await podNames());
+  await change();
+  await eventually('the new pods alone are there', async () => {
+    const names = await podNames();
+    return names.length === replicas && !names.some((pod) => old.has(pod));
+  });
   await eventually('the rollout', async () => (await session.get(`/rollouts/${place}`)).state === 'complete');
-  await eventually('the old pods are gone', async () => (await session.get(`/pods/${place}`)).items.length === replicas);
 }
 
 /** Of a log that is scrolled. */
@@ -164,8 +171,7 @@ test('a deployment that never was, and a page of nowhere, say so', async (t) => 
 
 test('a log follows all pods, stays where somebody reads, and goes back to the end', async (t) => {
   const deployment = take();
-  await writeLines(demo, deployment, 20);
-  await rolledOut(deployment);
+  await rollOut(deployment, () => writeLines(demo, deployment, 20));
   const page = await open(t, { path: `${placeOf(deployment)}/logs` });
   await page.getByText('Live', { exact: true }).last().waitFor();
   await page.getByText(new RegExp(`^${deployment.replicas} containers$`)).waitFor();
@@ -295,8 +301,7 @@ test('lines are found by a regular expression, left out by word and level, and c
 
 test('a session that ends while a log is followed is begun again, and no line is lost or comes twice', async (t) => {
   const deployment = take();
-  await writeLines(demo, deployment, 10);
-  await rolledOut(deployment);
+  await rollOut(deployment, () => writeLines(demo, deployment, 10));
   const page = await open(t, { path: `${placeOf(deployment)}/logs?from=1000` });
   await page.getByRole('log').getByText('INFO').first().waitFor();
   await page.request.post(`${demo.url}/logout`, { headers: { origin: demo.url } });
@@ -325,8 +330,7 @@ test('a session that ends while a log is followed is begun again, and no line is
 
 test('ten thousand lines scroll without a halt, while more come', async (t) => {
   const deployment = take();
-  await writeLines(demo, deployment, 300);
-  await rolledOut(deployment);
+  await rollOut(deployment, () => writeLines(demo, deployment, 300));
   const page = await open(t, { path: `${placeOf(deployment)}/logs?from=10000` });
   const count = async () => Number.parseInt((await page.getByText(/^[\d,]+ lines$/).innerText()).replace(/\D/g, ''), 10);
   await eventually('ten thousand lines', async () => (await count()) >= 10_000, 120_000);
@@ -458,7 +462,6 @@ test('nothing of it is wider than a telephone, and the title says where one is',
 
 test('a window of a log has a beginning and an end, and says where it ends', async (t) => {
   const deployment = take();
-  await rolledOut(deployment);
   const { cluster, namespace, deployment_name } = deployment;
   const session = await signIn(demo);
   const read = () => session.post('/log', { cluster, namespace, deployment_name, since_seconds: 3600, tail: 1000 });
