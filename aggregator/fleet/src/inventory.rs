@@ -3,15 +3,14 @@
 //! other is whole, and the manifest names the one that counts.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use async_nats::jetstream::Context;
-use bus_keys::streams::{BucketSpec, INVENTORY};
 use bus_schema::ClusterName;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Semaphore;
 
-use storage::{Bucket, BucketError, Entry, Record, StoreError, WatchEvent};
+use storage::{Bucket, BucketError, Entry, StoreError, WatchEvent};
 
 mod cache;
 mod known;
@@ -21,16 +20,12 @@ mod part;
 mod seen;
 mod write;
 
-pub use known::{Kept, LastKnown};
+pub use known::{LastKnown, LastKnownDeployment};
 pub use list::{List, ListError};
 pub use manifest::{Generation, Manifest};
 pub use seen::{Seen, SeenManifests};
-pub use write::Claim;
 
 use cache::Cache;
-
-/// After this a claim holds no longer: the replica that made it has died, or is too slow.
-pub const CLAIM_LEASE: Duration = Duration::from_secs(30);
 
 /// Lists that are read from the bucket and unpacked at the same time.
 const READERS: usize = 4;
@@ -44,7 +39,7 @@ pub struct Inventory {
     readers: Arc<Semaphore>,
 }
 
-/// Something could not be kept or read.
+/// Something could not be stored or read.
 #[derive(Debug, thiserror::Error)]
 pub enum InventoryError {
     /// The bucket was not read or written; a conflict where another replica has written meanwhile.
@@ -53,14 +48,6 @@ pub enum InventoryError {
     /// What stands in the bucket is not the whole list, or none.
     #[error("it is damaged: {0}")]
     Damaged(String),
-}
-
-impl Record for Manifest {
-    const BUCKET: BucketSpec = INVENTORY;
-    type Key = ClusterName;
-    const KEY: &'static str = "a cluster's name";
-    // One token: the keys of the parts have more.
-    const FILTER: &'static str = "*";
 }
 
 impl Inventory {
@@ -85,7 +72,7 @@ impl Inventory {
             WatchEvent::Changed(cluster, entry) => self.see(cluster, entry),
             WatchEvent::Synced(snapshot) => {
                 self.seen()
-                    .retain(|cluster, seen| snapshot.has(cluster, seen.revision));
+                    .retain(|cluster, seen| snapshot.has(cluster, seen.manifest.revision));
             }
         };
         watch.run(None, on).await;
@@ -96,38 +83,38 @@ impl Inventory {
         look(&self.seen.lock())
     }
 
-    /// The list that is kept of a cluster, unless it is another cluster's that had the name before.
+    /// The list that is stored of a cluster, unless it is another cluster's that had the name before.
     #[must_use]
     pub fn kept(&self, cluster: &ClusterName, uid: Option<&str>) -> Option<Generation> {
-        let kept = self.look(|seen| seen.get(cluster)?.manifest.kept.clone());
-        kept.filter(|kept| uid.is_none_or(|uid| uid == kept.cluster_uid))
+        let stored = self.look(|seen| seen.get(cluster)?.manifest.record.stored.clone());
+        stored.filter(|stored| uid.is_none_or(|uid| uid == stored.cluster_uid))
     }
 
-    /// Reads what is kept.
+    /// Reads what is stored.
     ///
     /// # Errors
     /// [`InventoryError::Damaged`] also where a newer list took its place meanwhile.
     pub async fn read(
         &self,
         cluster: &ClusterName,
-        kept: &Generation,
+        stored: &Generation,
     ) -> Result<Arc<LastKnown>, InventoryError> {
-        if let Some(known) = self.cache().get(&kept.id) {
+        if let Some(known) = self.cache().get(&stored.id) {
             return Ok(known);
         }
         let permit = self.readers.acquire().await;
         let mut packed = Vec::new();
-        for number in 0..kept.parts {
-            let key = part::key(cluster, kept.slot, number);
+        for number in 0..stored.parts {
+            let key = part::key(cluster, stored.slot, number);
             let part = self.bucket.get_bytes(&key).await?;
-            let part = part.as_deref().and_then(|part| part::of(&kept.id, part));
+            let part = part.as_deref().and_then(|part| part::of(&stored.id, part));
             let missing = || InventoryError::Damaged(format!("part {number} is not there"));
             packed.extend_from_slice(part.ok_or_else(missing)?);
         }
-        let known = LastKnown::unpack(packed, kept.deployments).await;
+        let known = LastKnown::unpack(packed, stored.deployments).await;
         drop(permit);
         let known = Arc::new(known.map_err(|error| InventoryError::Damaged(error.to_string()))?);
-        self.cache().put(kept.id.clone(), &known);
+        self.cache().put(stored.id.clone(), &known);
         Ok(known)
     }
 
@@ -136,7 +123,7 @@ impl Inventory {
     /// # Errors
     /// When the bucket does not answer: it can be done again.
     pub async fn forget(&self, cluster: &ClusterName) -> Result<(), InventoryError> {
-        let Some(parts) = self.look(|seen| Some(seen.get(cluster)?.manifest.parts())) else {
+        let Some(parts) = self.look(|seen| Some(seen.get(cluster)?.manifest.record.parts())) else {
             return Ok(());
         };
         for (slot, number) in parts {

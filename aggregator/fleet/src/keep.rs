@@ -14,15 +14,15 @@ use tracing::{debug, warn};
 
 use super::Fleet;
 use super::ask::{NO_REPLY, SendError};
-use crate::inventory::{CLAIM_LEASE, InventoryError, List, ListError, Seen};
+use crate::inventory::{InventoryError, List, ListError, Manifest, Seen};
 use registry::Moment;
-use storage::BucketError;
+use storage::{BucketError, Leased as _};
 
 /// Clusters that are read at the same time.
 const AT_ONCE: usize = 8;
 
-/// How long the reading of one cluster may take, all pages together. What remains of the claim is for writing.
-const READ_WITHIN: Duration = CLAIM_LEASE.checked_div(2).expect("two is not zero");
+/// How long the reading of one cluster may take, all pages together. What remains of the lease is for writing.
+const READ_WITHIN: Duration = Manifest::TERM.checked_div(2).expect("two is not zero");
 
 /// The longest time between two looks at what is due.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -54,7 +54,7 @@ pub async fn keep_inventory(fleet: Arc<Fleet>, every: Duration) {
         if fleet.is_cut_off() {
             continue;
         }
-        fleet.drop_forgotten(every.max(CLAIM_LEASE)).await;
+        fleet.drop_forgotten(every.max(Manifest::TERM)).await;
         tried.retain(|_, at: &mut Instant| at.elapsed() < every);
         let mut due = fleet.due(every);
         due.retain(|cluster| !tried.contains_key(cluster));
@@ -116,7 +116,9 @@ impl Fleet {
         let still = |seen: Option<&Seen>| {
             seen.is_none_or(|seen| seen.is_due(&source, every, Instant::now()))
         };
-        let Some(claim) = self.inventory.claim(cluster, still).await? else {
+        let lease = self.inventory.acquire_lease(cluster, still, Instant::now());
+        // After a failure it is not released: another replica would fail just now, too.
+        let Some(lease) = lease.await? else {
             return Ok(None);
         };
         let list = tokio::time::timeout(READ_WITHIN, self.list(cluster, &source.cluster_uid)).await;
@@ -126,7 +128,7 @@ impl Fleet {
         if after.map(|after| after.cluster_uid).as_ref() != Some(&source.cluster_uid) {
             return Err(KeepError::Doubtful);
         }
-        self.inventory.keep(claim, list, source).await?;
+        self.inventory.store(lease, list, source).await?;
         Ok(Some(()))
     }
 

@@ -12,6 +12,7 @@ use bus_keys::streams::{BucketSpec, StreamSpec};
 
 mod bucket;
 pub mod bus;
+mod lease;
 mod record;
 mod record_error;
 mod replay;
@@ -19,6 +20,7 @@ mod stream_levels;
 mod watch;
 
 pub use bucket::{Bucket, BucketError};
+pub use lease::{HeldLease, Lease, Leased, Observed};
 pub use record::{Entry, Record, RecordKey};
 pub use record_error::{RecordError, parse_key, parse_value, shown};
 pub use replay::{Replay, ReplayError};

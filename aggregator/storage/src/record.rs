@@ -5,8 +5,10 @@ use std::hash::Hash;
 use std::str::FromStr;
 use std::time::Duration;
 
+use async_nats::HeaderMap;
 use async_nats::jetstream::Message;
 use async_nats::jetstream::kv::{self, Operation};
+use async_nats::jetstream::message::StreamMessage;
 use bus_keys::streams::BucketSpec;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -93,15 +95,21 @@ impl<T: Record> Entry<T> {
 
     /// What a message of a bucket's stream says of this key.
     pub(super) fn from_message(key: &str, message: &Message, revision: u64) -> Self {
-        let record = match is_marker(message.headers.as_ref()) {
-            true => Ok(None),
-            false => T::parse(key, &message.payload).map(|(_, record)| Some(record)),
-        };
+        let record = read(key, message.headers.as_ref(), &message.payload);
         let published = message.info().map(|info| timestamp(info.published));
         Self {
             revision,
             created_at: published.unwrap_or_default(),
             record,
+        }
+    }
+
+    /// The same of a message that was read from the stream.
+    pub(super) fn from_stored(key: &str, message: &StreamMessage) -> Self {
+        Self {
+            revision: message.sequence,
+            created_at: timestamp(message.time),
+            record: read(key, Some(&message.headers), &message.payload),
         }
     }
 
@@ -130,6 +138,17 @@ impl<T: Record> Entry<T> {
         T: Default,
     {
         self.record.ok().flatten().unwrap_or_default()
+    }
+}
+
+fn read<T: Record>(
+    key: &str,
+    headers: Option<&HeaderMap>,
+    payload: &[u8],
+) -> Result<Option<T>, RecordError> {
+    match is_marker(headers) {
+        true => Ok(None),
+        false => T::parse(key, payload).map(|(_, record)| Some(record)),
     }
 }
 

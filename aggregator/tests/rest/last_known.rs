@@ -1,12 +1,14 @@
 //! What was last known of a cluster that is away: shown with its age, never as healthy, and to nobody who may not see it.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::http::{Method, StatusCode};
 use bus_schema::ClusterName;
-use fleet::inventory::{Generation, Inventory};
+use fleet::inventory::{Generation, Inventory, InventoryError, List, Manifest, Seen};
+use registry::ListSource;
 use serde_json::{Value, json};
+use storage::{BucketError, Leased as _};
 
 use crate::fleet::pages::{change, pages};
 use crate::fleet::{items, names};
@@ -267,8 +269,6 @@ pub async fn bucket(stack: &Stack) -> async_nats::jetstream::kv::Store {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_deployments_are_kept_also_with_images_that_no_two_share() {
-    use fleet::inventory::List;
-    use registry::ListSource;
     let stack = Stack::start(0).await;
     let jetstream = async_nats::jetstream::new(stack.admin().await);
     let cluster: ClusterName = "cluster-x".parse().unwrap();
@@ -293,12 +293,9 @@ async fn ten_thousand_deployments_are_kept_also_with_images_that_no_two_share() 
         let reply = json!({"items": items, "continue": next}).to_string();
         assert_eq!(list.add(reply.into(), now).unwrap().as_deref(), next);
     }
-    let source = ListSource {
-        cluster_uid: "uid".to_owned(),
-        changes: None,
-    };
-    let claim = inventory.claim(&cluster, |_| true).await.unwrap().unwrap();
-    inventory.keep(claim, list, source).await.unwrap();
+    let lease = inventory.acquire_lease(&cluster, |_| true, Instant::now());
+    let lease = lease.await.unwrap().expect("nobody else is there");
+    inventory.store(lease, list, source()).await.unwrap();
     let kept = inventory.kept(&cluster, Some("uid")).unwrap();
     assert!(
         kept.parts > 1 && !kept.truncated && kept.deployments == 10_000,
@@ -310,41 +307,74 @@ async fn ten_thousand_deployments_are_kept_also_with_images_that_no_two_share() 
     assert_eq!(keys(&bucket(&stack).await).await, Vec::<String>::new());
 }
 
+/// Two replicas that do not follow the bucket: what the other one does, each learns too late.
+async fn two_replicas(stack: &Stack) -> (Inventory, Inventory) {
+    let jetstream = async_nats::jetstream::new(stack.admin().await);
+    let open = async || Inventory::open(&jetstream, 1).await.expect("the bucket");
+    (open().await, open().await)
+}
+
+fn source() -> ListSource {
+    ListSource {
+        cluster_uid: "uid".to_owned(),
+        changes: None,
+    }
+}
+
+/// Whether a list should be read at this time.
+fn due(now: Instant) -> impl Fn(Option<&Seen>) -> bool {
+    move |seen| seen.is_none_or(|seen| seen.is_due(&source(), Duration::from_secs(60), now))
+}
+
+/// Without deployments.
+fn empty_list() -> List {
+    let mut list = List::begun(jiff::Timestamp::now());
+    let next = list.add(r#"{"items":[]}"#.into(), jiff::Timestamp::now());
+    assert_eq!(next.expect("a page"), None);
+    list
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_replicas_one_reads_a_cluster_that_is_due() {
     let stack = Stack::start(0).await;
-    let jetstream = async_nats::jetstream::new(stack.admin().await);
-    let cluster: ClusterName = "cluster-x".parse().unwrap();
-    // Neither follows: what the other one does, it learns too late.
-    let one = Inventory::open(&jetstream, 1).await.unwrap();
-    let other = Inventory::open(&jetstream, 1).await.unwrap();
-    let source = registry::ListSource {
-        cluster_uid: "uid".to_owned(),
-        changes: None,
-    };
-    let due = |seen: Option<&fleet::inventory::Seen>| {
-        seen.is_none_or(|seen| {
-            seen.is_due(&source, Duration::from_secs(60), std::time::Instant::now())
-        })
-    };
-    let claim = one
-        .claim(&cluster, due)
-        .await
-        .unwrap()
-        .expect("it was first");
-    assert!(other.claim(&cluster, due).await.unwrap().is_none());
+    let (one, other) = two_replicas(&stack).await;
+    let (cluster, now): (ClusterName, _) = ("cluster-x".parse().unwrap(), Instant::now());
+    let lease = one.acquire_lease(&cluster, due(now), now).await.unwrap();
+    let lease = lease.expect("it was first");
+    let refused = other.acquire_lease(&cluster, due(now), now).await;
+    assert!(refused.unwrap().is_none());
     // Now it knows, and does not ask.
-    assert!(other.look(|seen| {
-        seen.get(&cluster)
-            .is_some_and(|seen| seen.manifest.claim.is_some())
-    }));
-    assert!(other.claim(&cluster, due).await.unwrap().is_none());
-    let mut list = fleet::inventory::List::begun(jiff::Timestamp::now());
-    list.add(r#"{"items":[]}"#.into(), jiff::Timestamp::now())
-        .unwrap();
-    one.keep(claim, list, source.clone()).await.unwrap();
-    assert!(one.claim(&cluster, due).await.unwrap().is_none());
+    let leased = |seen: &Seen| seen.manifest.is_leased(Instant::now());
+    assert!(other.look(|seen| seen.get(&cluster).is_some_and(leased)));
+    let refused = other.acquire_lease(&cluster, due(now), now).await;
+    assert!(refused.unwrap().is_none());
+    one.store(lease, empty_list(), source()).await.unwrap();
+    let now = Instant::now();
+    let again = one.acquire_lease(&cluster, due(now), now).await;
+    assert!(again.unwrap().is_none());
     assert_eq!(one.kept(&cluster, Some("uid")).unwrap().deployments, 0);
     // Another cluster's list under the same name is nobody's.
     assert!(one.kept(&cluster, Some("rival")).is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_lost_its_lease_cannot_make_its_list_count() {
+    let stack = Stack::start(0).await;
+    let (slow, other) = two_replicas(&stack).await;
+    let (cluster, now): (ClusterName, _) = ("cluster-x".parse().unwrap(), Instant::now());
+    let lost = slow.acquire_lease(&cluster, due(now), now).await.unwrap();
+    let refused = other.acquire_lease(&cluster, due(now), now).await;
+    assert!(refused.unwrap().is_none());
+    let over = Instant::now() + Manifest::TERM;
+    let lease = other.acquire_lease(&cluster, due(over), over).await;
+    let lease = lease.unwrap().expect("its term is over");
+    let stored = slow.store(lost.expect("it was first"), empty_list(), source());
+    let error = stored.await.expect_err("the lease is lost");
+    let conflict = matches!(error, InventoryError::Bucket(BucketError::Conflict { .. }));
+    assert!(conflict, "{error}");
+    assert!(slow.kept(&cluster, None).is_none());
+    other.store(lease, empty_list(), source()).await.unwrap();
+    let stored = other.kept(&cluster, Some("uid")).unwrap();
+    let read = other.read(&cluster, &stored).await.unwrap();
+    assert_eq!(read.deployments().count(), 0);
 }

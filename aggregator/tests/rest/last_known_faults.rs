@@ -22,10 +22,10 @@ async fn a_list_that_is_half_written_is_not_read_and_the_one_before_still_is() {
     let slot = last["kept"]["slot"].as_u64().unwrap();
     let free = format!("cluster-a.{}.0", 1 - slot);
     bucket.put(&free, "half\nwritten".into()).await.unwrap();
-    let mut claimed = last.clone();
-    claimed["claim"] = json!("somebody");
+    let mut leased = last.clone();
+    leased["lease"] = json!({"holder": "somebody"});
     bucket
-        .put("cluster-a", claimed.to_string().into())
+        .put("cluster-a", leased.to_string().into())
         .await
         .unwrap();
     let page = away(&stack.service, &token, "cluster-a").await;
@@ -61,7 +61,7 @@ async fn settled(stack: &Stack, bucket: &async_nats::jetstream::kv::Store, clust
     let look = async || {
         let manifest = bucket.get(cluster).await.ok()??;
         let manifest: Value = serde_json::from_slice(&manifest).ok()?;
-        manifest["claim"].is_null().then_some(manifest)
+        manifest["lease"].is_null().then_some(manifest)
     };
     stack.service.until("the manifest is settled", look).await
 }

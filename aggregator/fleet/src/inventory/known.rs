@@ -14,25 +14,25 @@ const WINDOW_LOG: u32 = 24;
 /// A cluster's list, unpacked.
 #[derive(Debug)]
 pub struct LastKnown {
-    deployments: Vec<Kept>,
+    deployments: Vec<LastKnownDeployment>,
     bytes: usize,
 }
 
 /// One deployment.
 #[derive(Debug)]
-pub struct Kept {
+pub struct LastKnownDeployment {
     /// As it was last known.
     pub summary: DeploymentSummary,
     bytes: usize,
 }
 
-/// What is kept is no list.
+/// What is stored is not a list.
 #[derive(Debug, thiserror::Error)]
 pub enum UnpackError {
     /// It is not what was packed.
     #[error("it cannot be unpacked: {0}")]
     NotUnpacked(#[from] std::io::Error),
-    /// It is larger than any list that is kept.
+    /// It is larger than any list that is stored.
     #[error("it is larger than any")]
     TooLarge,
     /// It is not what an agent says.
@@ -78,22 +78,22 @@ impl LastKnown {
             (&a.namespace, &a.deployment_name) == (&b.namespace, &b.deployment_name)
         });
         let bytes = json.len() / summaries.len().max(1);
-        let kept = |summary| Kept { summary, bytes };
+        let known = |summary| LastKnownDeployment { summary, bytes };
         Ok(Self {
-            deployments: summaries.into_iter().map(kept).collect(),
+            deployments: summaries.into_iter().map(known).collect(),
             bytes: json.len(),
         })
     }
 
     /// Each deployment with its namespace and name, by namespace.
-    pub fn deployments(&self) -> impl Iterator<Item = ((&str, &str), &Kept)> {
-        self.deployments.iter().map(|kept| {
+    pub fn deployments(&self) -> impl Iterator<Item = ((&str, &str), &LastKnownDeployment)> {
+        self.deployments.iter().map(|known| {
             let DeploymentSummary {
                 namespace,
                 deployment_name,
                 ..
-            } = &kept.summary;
-            ((namespace.as_str(), deployment_name.as_str()), kept)
+            } = &known.summary;
+            ((namespace.as_str(), deployment_name.as_str()), known)
         })
     }
 
@@ -112,7 +112,7 @@ impl LastKnown {
     }
 }
 
-impl<'a> Listed<'a> for &'a Kept {
+impl<'a> Listed<'a> for &'a LastKnownDeployment {
     fn health(self) -> Health {
         Health::Unknown
     }
@@ -175,12 +175,12 @@ mod tests {
         let known = LastKnown::unpack(packed.clone(), 4).await.unwrap();
         let names: Vec<_> = known.deployments().map(|(name, _)| name).collect();
         assert_eq!(names, [("pay", "a"), ("pay", "b"), ("pay", "c")]);
-        for (_, kept) in known.deployments() {
+        for (_, deployment) in known.deployments() {
             assert_eq!(
-                (kept.health(), kept.summary.health),
+                (deployment.health(), deployment.summary.health),
                 (Health::Unknown, Health::Healthy)
             );
-            assert!(kept.images().eq(["web:1"]) && kept.bytes() > 0);
+            assert!(deployment.images().eq(["web:1"]) && deployment.bytes() > 0);
         }
         let wrong = LastKnown::unpack(packed, 3).await.unwrap_err();
         assert!(

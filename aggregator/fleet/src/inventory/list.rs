@@ -1,11 +1,11 @@
-//! A cluster's list as it comes, page by page: the agent's own words, packed and kept as they are.
+//! A cluster's list as it comes, page by page: the agent's own words, packed and stored as they are.
 
 use bus_schema::Page;
 use bus_schema::verb::DeploymentSummary;
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 
-/// The most bytes of JSON that are kept of a cluster: those of some 30,000 deployments.
+/// The most bytes of JSON that are stored of a cluster: those of some 30,000 deployments.
 pub(super) const MOST_BYTES: usize = 16 * 1024 * 1024;
 
 /// Fast, and makes a tenth of it.
@@ -60,7 +60,7 @@ impl List {
     /// Takes in the next page; the cursor of the one after it, if there is one and room for it.
     ///
     /// # Errors
-    /// See [`ListError`]. Such a list must not be kept.
+    /// See [`ListError`]. Such a list must not be stored.
     pub fn add(&mut self, page: Bytes, now: Timestamp) -> Result<Option<String>, ListError> {
         if self.bytes + page.len() > MOST_BYTES {
             self.facts.truncated = true;

@@ -1,10 +1,14 @@
-//! What is kept of a cluster, and where. Pure.
+//! What is stored of a cluster, and where. Pure.
 
-use bus_schema::StreamId;
+use std::time::Duration;
+
+use bus_keys::streams::{BucketSpec, INVENTORY};
+use bus_schema::{ClusterName, StreamId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use registry::LastChanges;
+use storage::{Lease, Leased, Record};
 
 /// The places of a cluster's lists.
 const SLOTS: usize = 2;
@@ -16,11 +20,11 @@ const PARTS: usize = 64;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// The list that counts.
+    #[serde(rename = "kept", default, skip_serializing_if = "Option::is_none")]
+    pub stored: Option<Generation>,
+    /// Held by the replica that reads and writes the next one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kept: Option<Generation>,
-    /// Present while somebody writes the next one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub claim: Option<StreamId>,
+    pub lease: Option<Lease>,
     /// How many parts each place has had at most.
     #[serde(default)]
     slots: [usize; SLOTS],
@@ -49,20 +53,42 @@ pub struct Generation {
     pub changes: LastChanges,
 }
 
+impl Record for Manifest {
+    const BUCKET: BucketSpec = INVENTORY;
+    type Key = ClusterName;
+    const KEY: &'static str = "a cluster's name";
+    // One token: the keys of the parts have more.
+    const FILTER: &'static str = "*";
+}
+
+impl Leased for Manifest {
+    /// Not renewed: reading and writing a list takes less, see `sync`.
+    const TERM: Duration = Duration::from_secs(30);
+
+    fn lease(&self) -> Option<&Lease> {
+        self.lease.as_ref()
+    }
+
+    fn lease_mut(&mut self) -> &mut Option<Lease> {
+        &mut self.lease
+    }
+}
+
 impl Manifest {
     /// Where the next list may be written without harm to the one that counts.
     #[must_use]
     pub fn free_slot(&self) -> usize {
-        self.kept.as_ref().map_or(0, |kept| (kept.slot + 1) % SLOTS)
+        self.stored
+            .as_ref()
+            .map_or(0, |stored| (stored.slot + 1) % SLOTS)
     }
 
-    /// Lets another list of so many parts count, and gives up the claim.
-    pub fn replace(&mut self, kept: Generation, parts: usize) -> &Generation {
-        if let Some(most) = self.slots.get_mut(kept.slot) {
+    /// Lets another list of so many parts count.
+    pub fn replace(&mut self, next: Generation, parts: usize) -> &Generation {
+        if let Some(most) = self.slots.get_mut(next.slot) {
             *most = parts.max(*most);
         }
-        self.claim = None;
-        self.kept.insert(Generation { parts, ..kept })
+        self.stored.insert(Generation { parts, ..next })
     }
 
     /// Each part that there may be: its place and its number.
@@ -100,6 +126,6 @@ mod tests {
         assert_eq!(manifest.free_slot(), 0);
         manifest.replace(generation(0), 1);
         assert_eq!(manifest.parts(), [(0, 0), (0, 1), (0, 2), (1, 0)]);
-        assert_eq!(manifest.kept.unwrap().parts, 1);
+        assert_eq!(manifest.stored.unwrap().parts, 1);
     }
 }

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use bus_schema::ClusterName;
 
-use super::{CLAIM_LEASE, Manifest};
+use super::Manifest;
 use registry::ListSource;
+use storage::Observed;
 
 /// The manifests of all clusters.
 #[derive(Debug, Default)]
@@ -15,14 +16,10 @@ pub struct SeenManifests(BTreeMap<ClusterName, Seen>);
 /// A manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
-    /// What it says.
-    pub manifest: Manifest,
-    /// Where it stands in the bucket.
-    pub revision: u64,
-    /// When it came. Not by the clock of the replica that wrote it.
-    at: Instant,
+    /// As it came last.
+    pub manifest: Observed<Manifest>,
     /// When the list that counts came.
-    kept_at: Instant,
+    stored_at: Instant,
 }
 
 impl SeenManifests {
@@ -34,7 +31,7 @@ impl SeenManifests {
 
     /// Clusters with a manifest that has stood for this long.
     pub fn older_than(&self, age: Duration, now: Instant) -> impl Iterator<Item = &ClusterName> {
-        let old = move |seen: &Seen| now.saturating_duration_since(seen.at) >= age;
+        let old = move |seen: &Seen| seen.manifest.age(now) >= age;
         self.0
             .iter()
             .filter(move |(_, seen)| old(seen))
@@ -44,17 +41,15 @@ impl SeenManifests {
     /// Takes in a manifest, unless a newer one is known.
     pub fn put(&mut self, cluster: ClusterName, manifest: Manifest, revision: u64, now: Instant) {
         let before = self.0.get(&cluster);
-        if before.is_some_and(|before| before.revision >= revision) {
+        if before.is_some_and(|before| before.manifest.revision >= revision) {
             return;
         }
-        let list = |manifest: &Manifest| manifest.kept.as_ref().map(|kept| kept.id.clone());
-        let same = before.filter(|before| list(&before.manifest) == list(&manifest));
-        let kept_at = same.map_or(now, |before| before.kept_at);
+        let list = |manifest: &Manifest| manifest.stored.as_ref().map(|stored| stored.id.clone());
+        let same = before.filter(|before| list(&before.manifest.record) == list(&manifest));
+        let stored_at = same.map_or(now, |before| before.stored_at);
         let seen = Seen {
-            manifest,
-            revision,
-            at: now,
-            kept_at,
+            manifest: Observed::new(manifest, revision, now),
+            stored_at,
         };
         self.0.insert(cluster, seen);
     }
@@ -74,15 +69,15 @@ impl Seen {
     /// Whether this cluster's list should be written anew: at most once in `every`, and only if it has changed.
     #[must_use]
     pub fn is_due(&self, source: &ListSource, every: Duration, now: Instant) -> bool {
-        let passed = |since: Instant, time| now.saturating_duration_since(since) >= time;
-        if self.manifest.claim.is_some() && !passed(self.at, CLAIM_LEASE) {
+        if self.manifest.is_leased(now) {
             return false;
         }
-        let Some(kept) = &self.manifest.kept else {
+        let Some(stored) = &self.manifest.record.stored else {
             return true;
         };
-        let changed = source.changes.as_ref() != Some(&kept.changes);
-        kept.cluster_uid != source.cluster_uid || (changed && passed(self.kept_at, every))
+        let is_changed = source.changes.as_ref() != Some(&stored.changes);
+        let is_old = now.saturating_duration_since(self.stored_at) >= every;
+        stored.cluster_uid != source.cluster_uid || (is_changed && is_old)
     }
 }
 
@@ -91,19 +86,20 @@ mod tests {
     use super::*;
     use crate::inventory::Generation;
     use registry::LastChanges;
+    use storage::Leased;
 
     const MINUTE: Duration = Duration::from_secs(60);
 
-    fn source(uid: &str, told: Option<u64>) -> ListSource {
+    fn source(uid: &str, published: Option<u64>) -> ListSource {
         let one = || "one".to_owned().try_into().unwrap();
         let changes = |number| LastChanges::from([(one(), number)]);
         ListSource {
             cluster_uid: uid.to_owned(),
-            changes: told.map(changes),
+            changes: published.map(changes),
         }
     }
 
-    fn manifest(id: &str, claim: Option<&str>) -> Manifest {
+    fn manifest(id: &str, lease: Option<&str>) -> Manifest {
         let mut manifest = Manifest::default();
         let generation = Generation {
             id: id.parse().unwrap(),
@@ -116,7 +112,8 @@ mod tests {
             changes: source("uid", Some(7)).changes.unwrap(),
         };
         manifest.replace(generation, 1);
-        manifest.claim = claim.map(|claim| claim.parse().unwrap());
+        let lease = lease.map(|holder| serde_json::json!({ "holder": holder }));
+        manifest.lease = lease.map(|lease| serde_json::from_value(lease).unwrap());
         manifest
     }
 
@@ -129,22 +126,26 @@ mod tests {
             seen.is_due(&source, MINUTE, start + after)
         };
         seen.put(cluster.clone(), manifest("a", None), 5, start);
-        let told = |number| source("uid", Some(number));
-        assert!(!due(&seen, told(8), MINUTE / 2), "it is too early");
-        assert!(due(&seen, told(8), MINUTE));
-        assert!(!due(&seen, told(7), 100 * MINUTE), "nothing has changed");
+        let published = |number| source("uid", Some(number));
+        assert!(!due(&seen, published(8), MINUTE / 2), "it is too early");
+        assert!(due(&seen, published(8), MINUTE));
+        assert!(
+            !due(&seen, published(7), 100 * MINUTE),
+            "nothing has changed"
+        );
         assert!(due(&seen, source("uid", None), MINUTE), "it does not say");
         assert!(due(&seen, source("other", Some(7)), Duration::ZERO));
 
         // Somebody else writes it; after a while they are taken for dead.
         seen.put(cluster.clone(), manifest("a", Some("x")), 6, start + MINUTE);
-        assert!(!due(&seen, told(8), MINUTE + CLAIM_LEASE / 2));
-        assert!(due(&seen, told(8), MINUTE + CLAIM_LEASE));
+        assert!(!due(&seen, published(8), MINUTE + Manifest::TERM / 2));
+        assert!(due(&seen, published(8), MINUTE + Manifest::TERM));
         seen.put(cluster.clone(), manifest("b", None), 7, start + 2 * MINUTE);
-        assert!(!due(&seen, told(8), 2 * MINUTE));
+        assert!(!due(&seen, published(8), 2 * MINUTE));
         // An older word that comes late changes nothing.
         seen.put(cluster.clone(), manifest("a", None), 5, start + 2 * MINUTE);
-        assert_eq!(seen.get(&cluster).unwrap().manifest, manifest("b", None));
+        let last = &seen.get(&cluster).unwrap().manifest;
+        assert_eq!(last.record, manifest("b", None));
         let old = seen.older_than(MINUTE, start + 3 * MINUTE);
         assert_eq!(old.collect::<Vec<_>>(), [&cluster]);
         assert_eq!(seen.older_than(MINUTE, start + 2 * MINUTE).count(), 0);

@@ -1,4 +1,5 @@
-//! Writing a cluster's next list: claimed first, so that of several replicas one reads the cluster; and counting only once it is whole.
+//! Writing a cluster's next list: by the holder of the manifest's lease, so that of several replicas one reads the cluster; and counting
+//! only once it is whole. A holder that lost its lease cannot make its list count: the manifest is written by compare-and-set.
 
 use std::time::Instant;
 
@@ -6,63 +7,49 @@ use bus_schema::{ClusterName, StreamId};
 
 use super::{Generation, Inventory, InventoryError, List, Manifest, Seen, part};
 use registry::ListSource;
-use storage::BucketError;
-
-/// The right to write a cluster's next list: while it holds, no other replica does.
-#[derive(Debug)]
-pub struct Claim {
-    cluster: ClusterName,
-    manifest: Manifest,
-    revision: u64,
-}
+use storage::{BucketError, HeldLease};
 
 impl Inventory {
-    /// Claims the writing of a cluster's next list, if `may` still says so; `None` where another replica was faster.
+    /// Acquires the lease for the writing of a cluster's next list, if `is_due` still says so; `None` where another replica was faster.
     ///
     /// # Errors
     /// When the bucket does not answer.
-    pub async fn claim(
+    pub async fn acquire_lease(
         &self,
         cluster: &ClusterName,
-        may: impl FnOnce(Option<&Seen>) -> bool,
-    ) -> Result<Option<Claim>, InventoryError> {
-        let before = self.look(|seen| {
+        is_due: impl FnOnce(Option<&Seen>) -> bool,
+        now: Instant,
+    ) -> Result<Option<HeldLease<Manifest>>, InventoryError> {
+        let seen = self.look(|seen| {
             let seen = seen.get(cluster);
-            may(seen).then(|| seen.map(|seen| (seen.manifest.clone(), seen.revision)))
+            is_due(seen).then(|| seen.map(|seen| seen.manifest.clone()))
         });
-        let Some(before) = before else {
+        let Some(seen) = seen else {
             return Ok(None);
         };
-        let revision = before.as_ref().map(|(_, revision)| *revision);
-        let mut manifest = before.map(|(manifest, _)| manifest).unwrap_or_default();
-        manifest.claim = Some(random_id());
-        match self.put(cluster, &manifest, revision).await {
-            Ok(revision) => Ok(Some(Claim {
-                cluster: cluster.clone(),
-                manifest,
-                revision,
-            })),
+        let acquired = self.bucket.acquire_lease(cluster, seen.as_ref(), now);
+        match acquired.await {
+            Ok(Some(lease)) => {
+                self.wrote(cluster, lease.record().clone(), lease.revision());
+                Ok(Some(lease))
+            }
+            Ok(None) => Ok(None),
             Err(BucketError::Conflict { .. }) => self.look_again(cluster).await.map(|()| None),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Keeps a list in the place of the one before.
+    /// Stores a list in the place of the one before, and releases the lease.
     ///
     /// # Errors
-    /// [`BucketError::Conflict`] when the claim does not hold any more. Then, and if the bucket does not answer, the list
-    /// before stays.
-    pub async fn keep(
+    /// [`BucketError::Conflict`] when the lease is lost. Then, and if the bucket does not answer, the list before stays.
+    pub async fn store(
         &self,
-        claim: Claim,
+        lease: HeldLease<Manifest>,
         list: List,
         source: ListSource,
     ) -> Result<(), InventoryError> {
-        let Claim {
-            cluster,
-            mut manifest,
-            revision,
-        } = claim;
+        let (cluster, mut manifest) = (lease.key().clone(), lease.record().clone());
         let (packed, list) = list
             .pack()
             .await
@@ -83,29 +70,20 @@ impl Inventory {
             let key = part::key(&cluster, generation.slot, number);
             self.bucket.put_bytes(&key, part).await?;
         }
-        self.put(&cluster, &manifest, Some(revision)).await?;
+        let (manifest, revision) = lease.complete(manifest).await?;
+        self.wrote(&cluster, manifest, revision);
         Ok(())
     }
 
-    async fn put(
-        &self,
-        cluster: &ClusterName,
-        manifest: &Manifest,
-        revision: Option<u64>,
-    ) -> Result<u64, BucketError> {
-        let revision = match revision {
-            None => self.bucket.create(cluster, manifest).await?,
-            Some(revision) => self.bucket.update(cluster, manifest, revision).await?,
-        };
-        // Its own word may come later than the next look.
-        self.seen()
-            .put(cluster.clone(), manifest.clone(), revision, Instant::now());
-        Ok(revision)
+    /// What was written here counts at once: the bucket's own message may come later than the next look.
+    fn wrote(&self, cluster: &ClusterName, manifest: Manifest, revision: u64) {
+        let mut seen = self.seen();
+        seen.put(cluster.clone(), manifest, revision, Instant::now());
     }
 
     /// What has been missed of a cluster, or is on the way.
     async fn look_again(&self, cluster: &ClusterName) -> Result<(), InventoryError> {
-        let entry = self.bucket.get(cluster).await?;
+        let entry = self.bucket.get_latest(cluster).await?;
         // First, since the bucket may be another one that counts from the beginning.
         self.seen().forget(cluster);
         self.see(cluster.clone(), entry);

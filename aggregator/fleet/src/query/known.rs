@@ -1,4 +1,4 @@
-//! The share of a cluster that is away: found in what is kept of it, by the same rules by which its agent would have found it.
+//! The share of a cluster that is away: found in what is stored of it, by the same rules by which its agent would have found it.
 
 use bus_schema::{ClusterName, FleetQueryRequest, Listed as _, Share, Totals};
 use jiff::Timestamp;
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::merge::{Item, Part, Shown};
 use crate::Fleet;
 use crate::FleetDeployment;
-use crate::inventory::Kept;
+use crate::inventory::LastKnownDeployment;
 use crate::memory_budget::MemoryPermit;
 
 /// What was last known of a cluster.
@@ -27,35 +27,35 @@ impl Fleet {
         cluster: &ClusterName,
         request: &FleetQueryRequest,
     ) -> Result<Option<KnownShare>, String> {
-        let (kept, unchanged_until) = {
+        let (stored, unchanged_until) = {
             let registry = self.registry.read();
-            let Some(kept) = self.inventory.kept(cluster, registry.uid(cluster)) else {
+            let Some(stored) = self.inventory.kept(cluster, registry.uid(cluster)) else {
                 return Ok(None);
             };
-            let until = registry.unchanged_until(cluster, &kept.changes);
-            (kept, until)
+            let until = registry.unchanged_until(cluster, &stored.changes);
+            (stored, until)
         };
-        let known = self.inventory.read(cluster, &kept).await;
+        let known = self.inventory.read(cluster, &stored).await;
         let known = known.map_err(|error| error.to_string())?;
         let share = Share::of(cluster, request).map_err(|fault| fault.message)?;
         let Some(share) = share else {
             return Ok(None);
         };
         let found = share.take_from(known.deployments());
-        let bytes = found.items.iter().map(|kept| kept.bytes()).sum();
+        let bytes = found.items.iter().map(|known| known.bytes()).sum();
         let Some(permit) = self.answer_memory.acquire(bytes) else {
             return Err("the aggregator has too many answers in hand; try again".to_owned());
         };
-        let as_of = unchanged_until.map_or(kept.as_of, |until| until.max(kept.as_of));
+        let as_of = unchanged_until.map_or(stored.as_of, |until| until.max(stored.as_of));
         let age = Timestamp::now().duration_since(as_of).as_secs();
         let stale_seconds = u64::try_from(age).unwrap_or(0);
-        let item = |kept: &Kept| {
-            let summary = &kept.summary;
+        let item = |known: &LastKnownDeployment| {
+            let summary = &known.summary;
             let shown = FleetDeployment::last_known(cluster.clone(), summary, as_of, stale_seconds);
             Item {
                 rank: request
                     .sort
-                    .rank(kept.health(), summary.created_at, summary.restarted_at),
+                    .rank(known.health(), summary.created_at, summary.restarted_at),
                 namespace: summary.namespace.clone(),
                 deployment_name: summary.deployment_name.clone(),
                 shown: Shown::LastKnown(Box::new(shown)),
@@ -69,7 +69,7 @@ impl Fleet {
             totals: found.totals.owned(),
             as_of,
             stale_seconds,
-            truncated: kept.truncated,
+            truncated: stored.truncated,
             permit,
         }))
     }

@@ -1,11 +1,12 @@
-//! What stands in a bucket beside its records: bytes under a key of their own.
+//! What stands in a bucket beside its records: bytes under a key of their own; and what the leader of its servers has of a key.
 
 use async_nats::jetstream::kv::PurgeErrorKind;
+use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::stream::LastRawMessageErrorKind;
 use bytes::Bytes;
 
 use super::{Bucket, BucketError, TRIES};
-use crate::record::Record;
+use crate::record::{Entry, Record, RecordKey};
 use crate::{MARKERS_LAST, is_marker};
 
 impl<T: Record> Bucket<T> {
@@ -31,19 +32,8 @@ impl<T: Record> Bucket<T> {
     /// # Errors
     /// [`BucketError::Unavailable`]
     pub async fn purge_key(&self, key: &str) -> Result<bool, BucketError> {
-        let subject = format!("{}{key}", self.store.prefix);
         for _ in 0..TRIES {
-            // Of the leader: another server may not have the key yet.
-            let last = self.store.stream.get_last_raw_message_by_subject(&subject);
-            let last = async {
-                match last.await {
-                    Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => {
-                        Ok(None)
-                    }
-                    last => last.map(Some),
-                }
-            };
-            let last = self.within(last).await?;
+            let last = self.last_message(key).await?;
             let Some(last) = last.filter(|last| !is_marker(Some(&last.headers))) else {
                 return Ok(false);
             };
@@ -60,5 +50,26 @@ impl<T: Record> Bucket<T> {
             }
         }
         Err(self.conflict())
+    }
+
+    /// What stands under a key, by the word of the leader: another server, which may answer [`Bucket::get`], may not have it yet.
+    ///
+    /// # Errors
+    /// [`BucketError::Unavailable`]
+    pub async fn get_latest(&self, key: &T::Key) -> Result<Entry<T>, BucketError> {
+        let last = self.last_message(key.as_str()).await?;
+        Ok(last.map_or_else(Entry::never, |last| Entry::from_stored(key.as_str(), &last)))
+    }
+
+    async fn last_message(&self, key: &str) -> Result<Option<StreamMessage>, BucketError> {
+        let subject = format!("{}{key}", self.store.prefix);
+        let last = self.store.stream.get_last_raw_message_by_subject(&subject);
+        let last = async {
+            match last.await {
+                Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
+                last => last.map(Some),
+            }
+        };
+        self.within(last).await
     }
 }
