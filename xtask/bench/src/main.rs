@@ -41,7 +41,7 @@ async fn run(options: &Options) -> Result<()> {
     let mut failed = Vec::new();
     for part in options.chosen() {
         eprintln!("==> {part}");
-        match part.run(options).await {
+        match part::run(part, options).await {
             Ok(more) => {
                 more.iter().for_each(|row| eprintln!("{row:?}"));
                 rows.extend(more);

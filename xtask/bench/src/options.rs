@@ -1,11 +1,10 @@
 //! The command line.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-
-use crate::part::Part;
 
 /// Measures the system next to its peers. Ends with an error only when a part did not run, not when a target is missed.
 #[derive(Debug, Clone, Parser)]
@@ -37,6 +36,29 @@ pub struct Options {
     seconds: u64,
 }
 
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// A list of 50 deployments for one caller, beside the bare bus, a bare HTTP server and the API server itself
+    List,
+    /// The same for 16 callers, beside the design that this system replaces
+    Callers,
+    /// A restart, until it is written, beside a patch of the API server
+    Restart,
+    /// How soon a new cluster and the loss of one are shown
+    Presence,
+    /// The memory of an agent
+    AgentMemory,
+    /// A query over the whole fleet, beside the bare scatter, and the aggregator's memory before and after
+    Fleet,
+    /// The same when all clusters are away, from what they last said
+    Away,
+    /// A change in a cluster until a reader of the event stream has it
+    Watch,
+    /// The bus restarted under very many agents
+    Storm,
+}
+
 impl Options {
     /// The parts to be run, in their order, each once.
     pub fn chosen(&self) -> Vec<Part> {
@@ -48,6 +70,15 @@ impl Options {
     /// How long one measurement lasts.
     pub fn length(&self) -> Duration {
         Duration::from_secs(self.seconds)
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.to_possible_value() {
+            Some(value) => f.write_str(value.get_name()),
+            None => Ok(()),
+        }
     }
 }
 
