@@ -79,6 +79,11 @@ impl Kubernetes {
         self.namespaced::<_, k8s::apps::v1::Deployment>(namespace)
     }
 
+    /// The deployments of one namespace with all their fields, for what is read one at a time.
+    pub fn whole_deployments(&self, namespace: &Namespace) -> Api<k8s::apps::v1::Deployment> {
+        Api::namespaced(self.client.clone(), namespace.as_str())
+    }
+
     /// The ReplicaSets of one namespace.
     pub fn replica_sets(&self, namespace: &Namespace) -> Api<ReplicaSet> {
         self.namespaced::<_, k8s::apps::v1::ReplicaSet>(namespace)

@@ -20,6 +20,7 @@ use crate::kubernetes::{CallError, Deployment};
 
 use deadline::Deadline;
 use object::Object;
+pub use recorded::last_operation;
 use recorded::{Recorded, Standing};
 
 /// Patches of one mutation whose answer may be lost before it is given up.

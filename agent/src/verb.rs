@@ -2,6 +2,7 @@
 
 mod deployments;
 mod events;
+mod get;
 mod info;
 mod log;
 mod namespaces;
@@ -38,6 +39,7 @@ pub fn routes() -> Vec<Route> {
         Route::to_change::<Restart>(),
         Route::to_change::<Pause>(),
         Route::to_change::<Resume>(),
+        Route::to(Source::Kubernetes, get::get),
         Route::to(Source::Kubernetes, rollout::get),
         Route::to(Source::Kubernetes, log::read),
         Route::to(Source::Kubernetes, pods::list),

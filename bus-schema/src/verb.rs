@@ -2,6 +2,7 @@
 
 mod deployments;
 mod events;
+mod get;
 mod info;
 mod log;
 mod mutation;
@@ -14,6 +15,7 @@ mod rollout;
 
 pub use deployments::{DeploymentSummary, ListDeployments};
 pub use events::{EventSummary, ListEvents};
+pub use get::{GetWorkload, TemplateContainer, Workload, WorkloadCondition};
 pub use info::{ClusterInfo, GetInfo};
 pub use log::{LogReply, ReadLog};
 pub use namespaces::{ListNamespaces, NamespaceSummary};
@@ -30,6 +32,7 @@ pub const VERBS: &[Verb] = &[
     Verb::of::<GetInfo>(),
     Verb::of::<ListNamespaces>(),
     Verb::of::<ListDeployments>(),
+    Verb::of::<GetWorkload>(),
     Verb::of::<Restart>(),
     Verb::of::<Pause>(),
     Verb::of::<Resume>(),

@@ -142,7 +142,7 @@ test('a restart that finds no connection is not sent, then or later, and says so
 
   await first.goto('account');
   await first.getByText('What you may do').waitFor();
-  const log = `/logs/${deployment.cluster}/${deployment.namespace}/${deployment.deployment_name}/watch`;
+  const log = `/workloads/${deployment.cluster}/${deployment.namespace}/Deployment/${deployment.deployment_name}/log/watch`;
   const hold = ([count, log]) => {
     globalThis.held = Array.from({ length: count }, (_, number) => new EventSource(`${log}?tail=${number + 1}`));
   };

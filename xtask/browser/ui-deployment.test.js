@@ -42,8 +42,8 @@ async function open(t, options) {
 async function rollOut(deployment, change) {
   const session = await signIn(demo);
   const { cluster, namespace, deployment_name: name, replicas } = deployment;
-  const place = `${cluster}/${namespace}/${name}`;
-  const podNames = async () => (await session.get(`/pods/${place}`)).items.map(({ pod }) => pod);
+  const path = `/workloads/${cluster}/${namespace}/Deployment/${name}`;
+  const podNames = async () => (await session.get(`${path}/pods`)).items.map(({ pod }) => pod);
   // The rollout before it is complete, too, and the agent may not have seen the change yet: new names are the proof.
   const old = new Set(await podNames());
   await change();
@@ -51,7 +51,7 @@ async function rollOut(deployment, change) {
     const names = await podNames();
     return names.length === replicas && !names.some((pod) => old.has(pod));
   });
-  await eventually('the rollout', async () => (await session.get(`/rollouts/${place}`)).state === 'complete');
+  await eventually('the rollout', async () => (await session.get(`${path}/rollout`)).state === 'complete');
 }
 
 /** Of a log that is scrolled. */
@@ -166,6 +166,21 @@ test('a deployment that never was, and a page of nowhere, say so', async (t) => 
   await eventually('one reason for all', async () => (await page.getByRole('alert').count()) === 1);
   await page.goto('deployments/no-such-cluster/default/cart');
   await page.getByRole('alert').getByText('cluster_unknown', { exact: true }).waitFor();
+  assert.deepEqual(await violations(page), []);
+});
+
+test('the details show what each container requests, and a condition that does not hold', async (t) => {
+  const deployment = take();
+  const page = await open(t, { path: placeOf(deployment) });
+  const details = page.getByRole('region', { name: 'Details' });
+  await details.getByText('app', { exact: true }).waitFor();
+  await details.getByText('cpu 100m, memory 128Mi of 256Mi').waitFor();
+  await details.getByText('RollingUpdate').waitFor();
+  const container = { name: 'app', resources: { requests: { cpu: '250m' }, limits: { cpu: '1' } } };
+  await patch(demo, deployment, { spec: { progressDeadlineSeconds: 1, template: { spec: { containers: [container] } } } });
+  await details.getByText('cpu 250m of 1, memory 128Mi of 256Mi').waitFor();
+  await breakImage(demo, deployment);
+  await details.getByText(/False: ProgressDeadlineExceeded/).waitFor();
   assert.deepEqual(await violations(page), []);
 });
 
@@ -322,7 +337,7 @@ test('a session that ends while a log is followed is begun again, and no line is
     const [, source, number] = row.match(/^\S+ (\S+) .* seq=(\d+)$/) ?? [];
     if (source) numbers.set(source, [...(numbers.get(source) ?? []), Number(number)]);
   }
-  assert.equal(numbers.size, deployment.replicas);
+  assert.equal(numbers.size, deployment.replicas * deployment.images.length, 'every container of every pod');
   for (const [source, seen] of numbers) {
     assert.deepEqual(seen, seen.map((_, index) => seen[0] + index), source);
   }
@@ -477,7 +492,7 @@ test('a window of a log has a beginning and an end, and says where it ends', asy
   assert.equal(await log.locator('.line').count(), inside.length);
   await log.getByText(new Date(begin).toISOString()).first().waitFor();
   assert.equal(await page.getByRole('button', { name: 'Follow' }).count(), 0);
-  assert.ok(!page.seen.requests.some((url) => url.includes('/logs/') && url.includes('/watch')), 'it is not followed');
+  assert.ok(!page.seen.requests.some((url) => url.includes('/log/watch')), 'it is not followed');
   assert.deepEqual(await violations(page), []);
 
   // Without the end it is followed again, and a choice makes a window of the last quarter of an hour.

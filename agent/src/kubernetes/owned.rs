@@ -1,6 +1,6 @@
 //! What belongs to a deployment: its ReplicaSets, and their pods.
 
-use bus_schema::{Namespace, WorkloadName};
+use bus_schema::{Namespace, WorkloadRef};
 use kube::api::ListParams;
 use kube::core::Selector;
 use tokio::time::Instant;
@@ -25,13 +25,12 @@ pub struct Workload {
 /// Reads a deployment with all that belongs to it.
 pub async fn workload(
     kubernetes: &Kubernetes,
-    namespace: &Namespace,
-    name: &WorkloadName,
+    target: &WorkloadRef,
     until: Instant,
 ) -> Result<Workload, CallError> {
-    let deployments = kubernetes.deployments(namespace);
-    let deployment = ask(until, || deployments.get(name.as_str())).await?;
-    belongings(kubernetes, namespace, deployment, until).await
+    let deployments = kubernetes.deployments(&target.namespace);
+    let deployment = ask(until, || deployments.get(target.name.as_str())).await?;
+    belongings(kubernetes, &target.namespace, deployment, until).await
 }
 
 /// Reads what belongs to a deployment that was read already. The selector only narrows the lists; what decides is who

@@ -91,7 +91,7 @@ impl Follow {
 
     /// Follows until the deployment is gone or its pods cannot be watched.
     pub async fn run(mut self) -> StreamEnd {
-        let api = self.agent.kubernetes.pods(&self.request.namespace);
+        let api = self.agent.kubernetes.pods(&self.request.target.namespace);
         let config = watcher::Config::default().timeout(WATCH_SECONDS);
         let config = match Selector::try_from(self.workload.deployment.spec.selector.clone()) {
             Ok(selector) => config.labels_from(&selector),
@@ -175,7 +175,7 @@ impl Follow {
         if let Some(ours) = self.sets.get(set) {
             return *ours;
         }
-        let (kubernetes, namespace) = (&self.agent.kubernetes, &self.request.namespace);
+        let (kubernetes, namespace) = (&self.agent.kubernetes, &self.request.target.namespace);
         let deployment = self.workload.deployment.clone();
         let until = Instant::now() + ASK_WITHIN;
         let Ok(now) = belongings(kubernetes, namespace, deployment, until).await else {
@@ -217,7 +217,7 @@ impl Follow {
             };
             let reader = Reader {
                 kubernetes: self.agent.kubernetes.clone(),
-                namespace: self.request.namespace.clone(),
+                namespace: self.request.target.namespace.clone(),
                 source,
                 pod: receiver.clone(),
                 buffer: self.buffer.clone(),
@@ -249,7 +249,7 @@ impl Follow {
 
     /// Whether the deployment and all its pods have gone, as far as is known.
     fn is_gone(&self) -> bool {
-        let (namespace, name) = (&self.request.namespace, &self.request.deployment_name);
+        let (namespace, name) = (&self.request.target.namespace, &self.request.target.name);
         let deployment = key(namespace.as_str(), name.as_str());
         let caches = &self.agent.caches;
         self.pods.is_empty()

@@ -44,7 +44,7 @@ async fn read(
     deadline: Instant,
     tail: &mut Tail,
 ) -> Result<(), CallError> {
-    let api = kubernetes.pod_logs(&request.namespace);
+    let api = kubernetes.pod_logs(&request.target.namespace);
     let (pod, params) = (source.pod.as_str(), params(request, source));
     let log = ask(deadline, || api.log_stream(pod, &params)).await?;
     let mut log = std::pin::pin!(log);

@@ -93,6 +93,11 @@ impl Recorded {
     }
 }
 
+/// The operation that an object's annotation names as the last one carried out.
+pub fn last_operation(metadata: &ObjectMeta) -> Option<OperationId> {
+    Recorded::of(metadata).done.pop()
+}
+
 fn with(ids: &[OperationId], id: &OperationId) -> String {
     let older = &ids[ids.len().saturating_sub(REMEMBERED - 1)..];
     let all: Vec<&str> = older.iter().chain([id]).map(OperationId::as_str).collect();

@@ -21,10 +21,15 @@ const AT_ONCE: u32 = 500;
 pub async fn list(cx: Cx, request: ListEvents) -> Result<Page<EventSummary>, Fault> {
     let limit = limit(request.limit)?;
     let after = request.next.as_deref().map(position).transpose()?;
-    let (namespace, name) = (&request.namespace, &request.deployment_name);
-    let workload = workload(&cx.agent.kubernetes, namespace, name, cx.until).await?;
+    let workload = workload(&cx.agent.kubernetes, &request.target, cx.until).await?;
     let concerned = Concerned::by(&workload);
-    let events = read(&cx.agent.kubernetes, namespace, &concerned, cx.until).await?;
+    let events = read(
+        &cx.agent.kubernetes,
+        &request.target.namespace,
+        &concerned,
+        cx.until,
+    )
+    .await?;
     let mut events: Vec<_> = events.iter().map(|event| (order(event), event)).collect();
     events.sort_by(|(a, _), (b, _)| b.cmp(a));
     let rest = events

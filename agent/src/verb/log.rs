@@ -13,8 +13,7 @@ const AT_ONCE: usize = 8;
 
 pub async fn read(cx: Cx, request: ReadLog) -> Result<LogReply, Fault> {
     check(&request, cx.requester)?;
-    let (namespace, name) = (&request.namespace, &request.deployment_name);
-    let workload = workload(&cx.agent.kubernetes, namespace, name, cx.until).await?;
+    let workload = workload(&cx.agent.kubernetes, &request.target, cx.until).await?;
     let sources = sources(&request, &workload.pods)?;
     if request.follow {
         return cx.agent.streams.open(&cx, request, workload).await;
@@ -77,7 +76,7 @@ fn check(request: &ReadLog, requester: Requester) -> Result<(), Fault> {
         // A person's credential could neither grant credit nor listen, and would keep others from it.
         _ if request.follow && requester == Requester::Person => refuse(
             "follow",
-            "only an aggregator can follow a log over the bus; ask it for GET /logs/{cluster}/{namespace}/{deployment_name}/watch",
+            "only an aggregator can follow a log over the bus; ask it for GET /workloads/{cluster}/{namespace}/{kind}/{name}/log/watch",
         ),
         _ => Ok(()),
     }

@@ -15,8 +15,7 @@ pub async fn list(cx: Cx, request: ListPods) -> Result<Page<PodSummary>, Fault> 
     let limit = limit(request.limit)?;
     let after = request.next.map(|next| next.parse::<PodName>()).transpose();
     let after = after.map_err(|error| page::not_a_cursor(&error.to_string()))?;
-    let (namespace, name) = (&request.namespace, &request.deployment_name);
-    let workload = workload(&cx.agent.kubernetes, namespace, name, cx.until).await?;
+    let workload = workload(&cx.agent.kubernetes, &request.target, cx.until).await?;
     let pods = workload.pods.iter().filter_map(to_summary);
     let rest = pods.filter(|pod| after.as_ref().is_none_or(|after| pod.pod > *after));
     Ok(page::fill(rest, limit, bytes, |pod| pod.pod.to_string()))

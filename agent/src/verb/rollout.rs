@@ -15,9 +15,10 @@ const PROBLEMS: usize = 50;
 
 pub async fn get(cx: Cx, request: GetRollout) -> Result<Rollout, Fault> {
     let kubernetes = &cx.agent.kubernetes;
-    let api = kubernetes.deployments(&request.namespace);
-    let deployment = ask(cx.until, || api.get(request.deployment_name.as_str())).await?;
-    let namespace = cx.agent.caches.namespaces.get(request.namespace.as_str());
+    let target = &request.target;
+    let api = kubernetes.deployments(&target.namespace);
+    let deployment = ask(cx.until, || api.get(target.name.as_str())).await?;
+    let namespace = cx.agent.caches.namespaces.get(target.namespace.as_str());
     let mut progress = progress(&deployment);
     if namespace.is_some_and(|namespace| &*namespace.phase == "Terminating") {
         progress.state = RolloutState::Terminating;
@@ -27,7 +28,7 @@ pub async fn get(cx: Cx, request: GetRollout) -> Result<Rollout, Fault> {
         RolloutState::Complete => Vec::new(),
         _ => {
             let all =
-                belongings(kubernetes, &request.namespace, deployment.clone(), cx.until).await?;
+                belongings(kubernetes, &target.namespace, deployment.clone(), cx.until).await?;
             let now = Timestamp::now();
             all.pods
                 .iter()
@@ -47,8 +48,7 @@ fn to_rollout(
 ) -> Rollout {
     let status = deployment.status.clone().unwrap_or_default();
     Rollout {
-        namespace: request.namespace,
-        deployment_name: request.deployment_name,
+        target: request.target,
         state: progress.state,
         message: progress.message,
         replicas: count(wanted(deployment)),

@@ -79,8 +79,7 @@ impl Target {
 
     pub fn list_pods(&self) -> ListPods {
         ListPods {
-            namespace: self.namespace.clone(),
-            deployment_name: self.name.clone(),
+            target: self.workload(),
             limit: None,
             next: None,
         }
@@ -88,8 +87,7 @@ impl Target {
 
     pub fn rollout(&self) -> GetRollout {
         GetRollout {
-            namespace: self.namespace.clone(),
-            deployment_name: self.name.clone(),
+            target: self.workload(),
         }
     }
 

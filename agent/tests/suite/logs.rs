@@ -14,8 +14,7 @@ use crate::stage::{PATIENCE, Stage};
 
 pub fn request(target: &Target) -> ReadLog {
     ReadLog {
-        namespace: target.namespace.clone(),
-        deployment_name: target.name.clone(),
+        target: target.workload(),
         pod: None,
         container: None,
         tail: None,

@@ -41,6 +41,7 @@ scenarios! {
         filters_must_all_hold,
         pages_together_are_the_list,
         pods_and_events_are_those_of_the_deployment,
+        one_workload_is_read_whole,
         what_does_not_exist_is_not_found,
         a_rollout_that_hangs_names_its_problem,;
     changes:

@@ -1,7 +1,11 @@
 //! What the reading verbs answer.
 
-use bus_schema::verb::{ListDeployments, ListEvents, ListNamespaces, ListPods, RolloutState};
+use bus_schema::verb::{
+    GetWorkload, ListDeployments, ListEvents, ListNamespaces, ListPods, RolloutState,
+    WorkloadCondition,
+};
 use bus_schema::{FaultCode, Health};
+use serde_json::json;
 use xtask::condition;
 
 use crate::deployment::Target;
@@ -173,8 +177,7 @@ pub async fn pods_and_events_are_those_of_the_deployment(stage: &Stage) {
     other.reaches(stage, RolloutState::Complete).await;
     target.stray_pod().await;
     let request = ListPods {
-        namespace: target.namespace.clone(),
-        deployment_name: target.name.clone(),
+        target: target.workload(),
         limit: None,
         next: None,
     };
@@ -189,8 +192,7 @@ pub async fn pods_and_events_are_those_of_the_deployment(stage: &Stage) {
         assert!(pod.replica_set.as_ref().unwrap().starts_with("my.app-"));
     }
     let request = ListEvents {
-        namespace: target.namespace.clone(),
-        deployment_name: target.name.clone(),
+        target: target.workload(),
         limit: None,
         next: None,
     };
@@ -209,9 +211,50 @@ pub async fn pods_and_events_are_those_of_the_deployment(stage: &Stage) {
     }
 }
 
+pub async fn one_workload_is_read_whole(stage: &Stage) {
+    let target = Target::rolled_out(stage, "whole").await;
+    let resources = json!({ "requests": { "cpu": "250m" }, "limits": { "memory": "64Mi" } });
+    let spec = json!({
+        "initContainers": [{ "name": "prepare", "image": "prepare:1" }],
+        "containers": [{ "name": "web", "image": "web:1", "resources": resources }],
+    });
+    target
+        .patch(json!({ "spec": { "template": { "spec": spec } } }))
+        .await;
+    target.reaches(stage, RolloutState::Complete).await;
+    stage.ask(&target.restart(1)).await.unwrap();
+    target.reaches(stage, RolloutState::Complete).await;
+
+    let request = GetWorkload {
+        target: target.workload(),
+    };
+    let workload = stage.ask(&request).await.unwrap();
+    let object = target.read().await.metadata;
+    assert_eq!(workload.target, target.workload());
+    assert_eq!(Some(&workload.uid), object.uid.as_ref());
+    assert_eq!(Some(&workload.labels), object.labels.as_ref());
+    assert_eq!((workload.replicas, workload.revision), (2, Some(3)));
+    assert_eq!(workload.operation_id, target.guard(1).operation_id);
+    assert!(workload.restarted_at.is_some());
+    assert_eq!(workload.strategy.as_deref(), Some("RollingUpdate"));
+    let containers = workload.containers.iter();
+    let containers: Vec<_> = containers.map(|c| (c.container.as_str(), c.init)).collect();
+    assert_eq!(containers, [("prepare", true), ("web", false)]);
+    let web = &workload.containers[1];
+    assert_eq!(web.image, "web:1");
+    assert_eq!(web.requests["cpu"], "250m");
+    assert_eq!(web.limits["memory"], "64Mi");
+    let is_available = |c: &WorkloadCondition| c.kind == "Available" && c.status == "True";
+    assert!(
+        workload.conditions.iter().any(is_available),
+        "{:?}",
+        workload.conditions
+    );
+}
+
 pub async fn what_does_not_exist_is_not_found(stage: &Stage) {
     let payload = r#"{"namespace":"no-such","deployment_name":"thing"}"#;
-    for verb in ["restart", "rollout", "log", "pods", "events"] {
+    for verb in ["get", "restart", "rollout", "log", "pods", "events"] {
         let message = stage.raw(verb, payload.into()).await.unwrap();
         let fault = crate::stage::read::<serde_json::Value>(&message).unwrap_err();
         assert_eq!(fault.code, FaultCode::NotFound, "{verb}: {fault}");

@@ -39,7 +39,7 @@ mod fleet;
 mod health;
 mod invitations;
 mod join;
-mod logs;
+mod log;
 mod metrics;
 mod namespaces;
 mod operations;
@@ -47,9 +47,10 @@ mod pause;
 mod pods;
 mod restart;
 mod resume;
-mod rollouts;
+mod rollout;
 mod session;
 mod watch;
+mod workload;
 mod workload_body;
 
 pub use document::openapi_json;
@@ -80,10 +81,11 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(restart::restart_deployment))
         .routes(routes!(pause::pause_deployment))
         .routes(routes!(resume::resume_deployment))
-        .routes(routes!(rollouts::get_rollout))
-        .routes(routes!(rollouts::watch_rollout))
-        .routes(routes!(logs::read_log))
-        .routes(routes!(logs::watch_log))
+        .routes(routes!(workload::get_workload))
+        .routes(routes!(rollout::get_rollout))
+        .routes(routes!(rollout::watch_rollout))
+        .routes(routes!(log::read_log))
+        .routes(routes!(log::watch_log))
         .routes(routes!(pods::list_pods))
         .routes(routes!(events::list_events))
         .routes(routes!(audit::read_audit))
@@ -210,15 +212,12 @@ mod tests {
     fn every_verb_of_the_bus_has_a_call() {
         let api = api();
         let paths = &api.get_openapi().paths.paths;
-        let resources: Vec<_> = paths
-            .keys()
-            .filter_map(|path| path.split('/').nth(1))
-            .collect();
+        let resources: Vec<_> = paths.keys().flat_map(|path| path.split('/')).collect();
         for verb in bus_schema::VERBS {
             let resource = match verb.name {
                 // Answered from heartbeats.
                 "info" => "clusters",
-                "rollout" => "rollouts",
+                "get" => "workloads",
                 name => name,
             };
             assert!(

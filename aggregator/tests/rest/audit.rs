@@ -43,7 +43,10 @@ async fn without_the_audit_nothing_is_changed_and_nobody_signed_in_and_reads_go_
 
     let rollout = stack
         .service
-        .get(&format!("/rollouts/cluster-a/{namespace}/{name}"), &token)
+        .get(
+            &format!("/workloads/cluster-a/{namespace}/Deployment/{name}/rollout"),
+            &token,
+        )
         .await;
     assert_eq!(
         (rollout.status, &rollout.body["restarted_at"]),
@@ -179,7 +182,10 @@ async fn an_operation_of_a_replica_that_died_is_settled_by_another() {
     // Healed at once, the order came in time: one rollout, and the audit says so.
     let rollout = stack
         .service
-        .get(&format!("/rollouts/cluster-a/{namespace}/{name}"), &token)
+        .get(
+            &format!("/workloads/cluster-a/{namespace}/Deployment/{name}/rollout"),
+            &token,
+        )
         .await;
     let restarted = rollout.body["restarted_at"].is_string();
     assert_eq!(

@@ -18,7 +18,10 @@ pub async fn restarted_at(
     name: &str,
 ) -> Option<Value> {
     let answer = service
-        .get(&format!("/rollouts/cluster-a/{namespace}/{name}"), token)
+        .get(
+            &format!("/workloads/cluster-a/{namespace}/Deployment/{name}/rollout"),
+            token,
+        )
         .await;
     (answer.status == StatusCode::OK).then(|| answer.body["restarted_at"].clone())
 }
@@ -228,8 +231,10 @@ async fn a_slow_api_server_of_one_cluster_does_not_delay_another() {
         .cluster("cluster-a")
         .faults()
         .set(k8s_sim::Fault::hang());
-    let hanging = stack.service.open("/pods/cluster-a/default/x", &token);
-    let path = format!("/rollouts/cluster-b/{namespace}/{name}");
+    let hanging = stack
+        .service
+        .open("/workloads/cluster-a/default/Deployment/x/pods", &token);
+    let path = format!("/workloads/cluster-b/{namespace}/Deployment/{name}/rollout");
     let answered = stack.service.get(&path, &token);
     tokio::select! {
         biased;

@@ -120,7 +120,9 @@ async fn a_followed_log_ends_where_more_is_sent_than_was_asked_for() {
             let closed: Value = serde_json::from_slice(&closed.payload).expect("credit");
             assert_eq!(closed["close"], true);
         };
-        let asked = stack.service.get("/logs/hostile/default/x/watch", &token);
+        let asked = stack
+            .service
+            .get("/workloads/hostile/default/Deployment/x/log/watch", &token);
         let (got, ()) = both(asked, answer).await;
         let text = got.body.to_string();
         assert!(text.contains("agent_misbehaves"), "{text}");
@@ -139,7 +141,7 @@ async fn a_followed_log_takes_no_harm_from_what_it_is_sent() {
     stack.known(&[CLUSTER]).await;
     let reply =
         |stream: &str, credit: &str| json!({"stream": stream, "credit": credit}).to_string();
-    let path = "/logs/hostile/default/x/watch";
+    let path = "/workloads/hostile/default/Deployment/x/log/watch";
     let own = (
         format!("agent.{CLUSTER}.stream.s1"),
         format!("cluster.{CLUSTER}.credit.s1"),

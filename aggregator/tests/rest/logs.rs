@@ -56,7 +56,7 @@ async fn a_log_is_followed_line_by_line() {
     let stack = Stack::start(1).await;
     let token = stack.service.token("viewer").await;
     let (namespace, name) = stack.healthy("cluster-a").await;
-    let path = format!("/logs/cluster-a/{namespace}/{name}/watch?tail=1");
+    let path = format!("/workloads/cluster-a/{namespace}/Deployment/{name}/log/watch?tail=1");
     let mut events = stream(stack.service.open(&path, &token).await);
     let chunk = event(&mut events, "lines", |chunk| {
         !chunk["lines"].as_array().unwrap().is_empty()
@@ -80,7 +80,7 @@ async fn a_followed_log_says_that_its_agent_has_left() {
     let mut stack = Stack::start(1).await;
     let token = stack.service.token("viewer").await;
     let (namespace, name) = stack.healthy("cluster-a").await;
-    let path = format!("/logs/cluster-a/{namespace}/{name}/watch?tail=1");
+    let path = format!("/workloads/cluster-a/{namespace}/Deployment/{name}/log/watch?tail=1");
     let mut events = stream(stack.service.open(&path, &token).await);
     event(&mut events, "lines", |_| true).await;
     stack.agents.remove(0).stop().await;
@@ -106,7 +106,7 @@ async fn a_followed_log_goes_on_when_all_that_was_granted_was_lost_on_the_way() 
     };
     let reply = json!({"stream": "agent.writer.stream.s", "credit": "cluster.writer.credit.s"});
     let (opened, ()) = tokio::join!(
-        behind.open("/logs/writer/default/web/watch", &token),
+        behind.open("/workloads/writer/default/Deployment/web/log/watch", &token),
         writer.replies(&mut logs, reply.to_string())
     );
     let mut events = stream(opened);
@@ -143,7 +143,7 @@ async fn signing_out_ends_what_is_being_followed() {
     let stack = Stack::start(1).await;
     let token = stack.service.token("viewer").await;
     let (namespace, name) = stack.healthy("cluster-a").await;
-    let path = format!("/logs/cluster-a/{namespace}/{name}/watch");
+    let path = format!("/workloads/cluster-a/{namespace}/Deployment/{name}/log/watch");
     let mut events = stream(stack.service.open(&path, &token).await);
     event(&mut events, "lines", |_| true).await;
     let out = stack.service.post_text("/logout", &token, "").await;
@@ -162,7 +162,7 @@ async fn a_user_follows_so_many_logs_in_all_sessions_and_leaves_other_users_thei
     let writer = Impostor::heard(&stack, "writer", &[]).await;
     let _replies = writer.lets_follow().await;
     stack.known(&["writer"]).await;
-    let path = "/logs/writer/default/web/watch";
+    let path = "/workloads/writer/default/Deployment/web/log/watch";
     let mut open = Vec::new();
     for (token, logs) in tokens.iter().zip([100, 28]) {
         for _ in 0..logs {
@@ -188,7 +188,7 @@ async fn an_aggregator_follows_so_many_logs() {
     let writer = Impostor::heard(&stack, "writer", &[]).await;
     let _replies = writer.lets_follow().await;
     stack.known(&["writer"]).await;
-    let path = "/logs/writer/default/web/watch";
+    let path = "/workloads/writer/default/Deployment/web/log/watch";
     let mut open = Vec::new();
     // A user takes no more than its share, and four of them all that there is.
     for user in ["viewer", "admin", "pay-default", "default"] {
@@ -211,7 +211,10 @@ async fn a_log_of_what_is_not_there_is_an_ordinary_problem() {
     let token = stack.service.token("viewer").await;
     let answer = stack
         .service
-        .get("/logs/cluster-a/default/missing/watch", &token)
+        .get(
+            "/workloads/cluster-a/default/Deployment/missing/log/watch",
+            &token,
+        )
         .await;
     assert_eq!(
         (answer.status, answer.code()),

@@ -135,7 +135,7 @@ async fn readers_of_event_streams_are_counted_while_they_read() {
     let stack = Stack::start(1).await;
     let token = stack.service.token("viewer").await;
     let (namespace, name) = stack.healthy("cluster-a").await;
-    let path = format!("/logs/cluster-a/{namespace}/{name}/watch");
+    let path = format!("/workloads/cluster-a/{namespace}/Deployment/{name}/log/watch");
     let reader = stack.service.open(&path, &token).await;
     assert_eq!(reader.status(), StatusCode::OK);
     let readers = async || scrape(&stack.service).await["aggregator_event_stream_readers"];

@@ -14,23 +14,35 @@ async fn every_read_answers_from_its_cluster() {
     let uid = stack.sim.cluster("cluster-a").uid();
     assert_eq!(clusters.body["items"][0]["cluster_uid"], json!(uid));
 
-    let target = format!("cluster-a/{namespace}/{name}");
+    let target = format!("/workloads/cluster-a/{namespace}/Deployment/{name}");
+    let workload = stack.service.get(&target, &token).await;
+    assert_eq!(
+        workload.body["deployment_name"],
+        json!(name),
+        "{workload:?}"
+    );
+    assert!(workload.body["uid"].is_string(), "{workload:?}");
+    assert!(workload.body["containers"][0]["image"].is_string());
+    let other_kind = format!("/workloads/cluster-a/{namespace}/CronJob/{name}");
+    let refused = stack.service.get(&other_kind, &token).await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.code()),
+        (400, "invalid_request")
+    );
+    assert_eq!(refused.body["field"], "kind", "{refused:?}");
     let rollout = stack
         .service
-        .get(&format!("/rollouts/{target}"), &token)
+        .get(&format!("{target}/rollout"), &token)
         .await;
     assert_eq!(rollout.body["state"], "complete", "{rollout:?}");
-    let pods = stack.service.get(&format!("/pods/{target}"), &token).await;
+    let pods = stack.service.get(&format!("{target}/pods"), &token).await;
     let replicas = rollout.body["replicas"].as_u64().unwrap();
     assert_eq!(
         pods.body["items"].as_array().unwrap().len() as u64,
         replicas,
         "{pods:?}"
     );
-    let events = stack
-        .service
-        .get(&format!("/events/{target}"), &token)
-        .await;
+    let events = stack.service.get(&format!("{target}/events"), &token).await;
     assert!(events.body["items"].is_array(), "{events:?}");
 
     let body =

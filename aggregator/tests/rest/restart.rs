@@ -14,7 +14,7 @@ async fn a_restart_is_followed_to_its_end_and_stands_in_the_audit() {
     let stack = Stack::start(1).await;
     let token = stack.service.token("admin").await;
     let (namespace, name) = stack.healthy("cluster-a").await;
-    let pods = format!("/pods/cluster-a/{namespace}/{name}");
+    let pods = format!("/workloads/cluster-a/{namespace}/Deployment/{name}/pods");
     let before = stack.service.get(&pods, &token).await.body["items"].clone();
 
     let restarted = stack
@@ -24,7 +24,7 @@ async fn a_restart_is_followed_to_its_end_and_stands_in_the_audit() {
     assert_eq!(restarted.status, StatusCode::OK, "{restarted:?}");
     assert_eq!(restarted.body["outcome"], "succeeded");
 
-    let path = format!("/rollouts/cluster-a/{namespace}/{name}/watch");
+    let path = format!("/workloads/cluster-a/{namespace}/Deployment/{name}/rollout/watch");
     let stream = stack.service.open(&path, &token).await;
     assert_eq!(stream.headers()["content-type"], "text/event-stream");
     let text = stream.into_body().collect().await.unwrap().to_bytes();
@@ -91,7 +91,7 @@ async fn a_viewer_restarts_nothing() {
         (StatusCode::FORBIDDEN, "forbidden")
     );
     let admin = stack.service.token("admin").await;
-    let rollout = format!("/rollouts/cluster-a/{namespace}/{name}");
+    let rollout = format!("/workloads/cluster-a/{namespace}/Deployment/{name}/rollout");
     let rollout = stack.service.get(&rollout, &admin).await;
     assert_eq!(rollout.body["restarted_at"], Value::Null, "{rollout:?}");
 }

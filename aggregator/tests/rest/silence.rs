@@ -120,7 +120,7 @@ async fn behind_a_bad_line_a_cluster_is_slow_and_truthful() {
 
     let (order, path) = (
         json!({"cluster": "cluster-a", "namespace": namespace, "deployment_name": name}),
-        format!("/rollouts/cluster-a/{namespace}/{name}"),
+        format!("/workloads/cluster-a/{namespace}/Deployment/{name}/rollout"),
     );
     let answer = stack.service.post("/restart", &token, &order).await;
     if answer.status != StatusCode::OK {

@@ -204,7 +204,7 @@ async fn a8_another_site_cannot_act_through_somebodys_browser() {
     let cookie = format!("{COOKIE}={}", service.token("ana").await);
     let cookie = ("cookie", &*cookie);
     let plain = ("content-type", "text/plain");
-    let stream = "/logs/prod-a/default/web/watch";
+    let stream = "/workloads/prod-a/default/Deployment/web/log/watch";
     for site in ["cross-site", "same-site"] {
         let site = ("sec-fetch-site", site);
         for (method, path) in [
@@ -295,7 +295,11 @@ async fn a9_a_token_in_a_url_is_not_looked_at() {
     let site = Site::start().await;
     let service = site.service().await;
     let token = service.token("ana").await;
-    for path in ["/me", "/clusters", "/logs/prod-a/default/web/watch"] {
+    for path in [
+        "/me",
+        "/clusters",
+        "/workloads/prod-a/default/Deployment/web/log/watch",
+    ] {
         for name in ["token", "access_token"] {
             let path = format!("{path}?{name}={token}");
             assert_eq!(

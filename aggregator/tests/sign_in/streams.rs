@@ -61,7 +61,7 @@ async fn a_watched_rollout_takes_a_permit_and_gives_it_back_when_it_cannot_be_wa
     let site = Site::start().await;
     let service = site.service().await;
     let token = service.token("ana").await;
-    let path = "/rollouts/prod-a/shop/web/watch";
+    let path = "/workloads/prod-a/shop/Deployment/web/rollout/watch";
     let mut held = hold(&service, Stream::Rollout, 128);
     let refused = service.send(bearer("GET", path, &token)).await;
     assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);

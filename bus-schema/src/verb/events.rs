@@ -3,15 +3,14 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Access, Namespace, Page, Request, Right, WorkloadName};
+use crate::{Access, Namespace, Page, Request, Right, WorkloadRef};
 
 /// Asks for events, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListEvents {
-    /// The deployment's namespace.
-    pub namespace: Namespace,
-    /// The deployment.
-    pub deployment_name: WorkloadName,
+    /// Of which workload.
+    #[serde(flatten)]
+    pub target: WorkloadRef,
     /// At most this many items, [`crate::DEFAULT_LIMIT`] if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
@@ -27,7 +26,7 @@ impl Request for ListEvents {
     type Reply = Page<EventSummary>;
 
     fn namespace(&self) -> Option<&Namespace> {
-        Some(&self.namespace)
+        Some(&self.target.namespace)
     }
 }
 

@@ -6,16 +6,15 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Access, ContainerName, LogContainer, LogLine, Namespace, PodName, Request, Right, WorkloadName,
+    Access, ContainerName, LogContainer, LogLine, Namespace, PodName, Request, Right, WorkloadRef,
 };
 
 /// Asks for log lines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadLog {
-    /// The deployment's namespace.
-    pub namespace: Namespace,
-    /// The deployment.
-    pub deployment_name: WorkloadName,
+    /// Of which workload.
+    #[serde(flatten)]
+    pub target: WorkloadRef,
     /// Only this pod; absent: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod: Option<PodName>,
@@ -54,7 +53,7 @@ impl Request for ReadLog {
     type Reply = LogReply;
 
     fn namespace(&self) -> Option<&Namespace> {
-        Some(&self.namespace)
+        Some(&self.target.namespace)
     }
 }
 

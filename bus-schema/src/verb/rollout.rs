@@ -3,15 +3,14 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Access, ContainerName, Namespace, PodName, Request, Right, WorkloadName};
+use crate::{Access, ContainerName, Namespace, PodName, Request, Right, WorkloadRef};
 
 /// Asks for the status of a deployment's rollout, read from the API server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GetRollout {
-    /// The deployment's namespace.
-    pub namespace: Namespace,
-    /// The deployment.
-    pub deployment_name: WorkloadName,
+    /// Of which workload.
+    #[serde(flatten)]
+    pub target: WorkloadRef,
 }
 
 impl Request for GetRollout {
@@ -21,7 +20,7 @@ impl Request for GetRollout {
     type Reply = Rollout;
 
     fn namespace(&self) -> Option<&Namespace> {
-        Some(&self.namespace)
+        Some(&self.target.namespace)
     }
 }
 
@@ -29,10 +28,9 @@ impl Request for GetRollout {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Rollout {
-    /// The deployment's namespace.
-    pub namespace: Namespace,
-    /// The deployment.
-    pub deployment_name: WorkloadName,
+    /// The workload.
+    #[serde(flatten)]
+    pub target: WorkloadRef,
     /// Where it stands.
     pub state: RolloutState,
     /// What it waits for or why it failed, in kubectl's sense.

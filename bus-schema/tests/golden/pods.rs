@@ -3,7 +3,7 @@
 use bus_schema::verb::{
     ContainerSummary, EventSummary, ListEvents, ListPods, LogReply, PodSummary, ReadLog,
 };
-use bus_schema::{LogChunk, LogContainer, LogCredit, LogLine, Page, StreamEnd};
+use bus_schema::{LogChunk, LogContainer, LogCredit, LogLine, Page, StreamEnd, WorkloadRef};
 
 use crate::{golden, name};
 
@@ -33,8 +33,7 @@ fn log() {
     golden(
         "log.request",
         &ReadLog {
-            namespace: name("shop"),
-            deployment_name: name("cart"),
+            target: WorkloadRef::deployment(name("shop"), name("cart")),
             pod: Some(name("cart-5d4f-x2x9q")),
             container: Some(name("cart")),
             tail: Some(10),
@@ -87,8 +86,7 @@ fn pods() {
     golden(
         "pods.request",
         &ListPods {
-            namespace: name("shop"),
-            deployment_name: name("cart"),
+            target: WorkloadRef::deployment(name("shop"), name("cart")),
             limit: None,
             next: None,
         },
@@ -120,8 +118,7 @@ fn events() {
     golden(
         "events.request",
         &ListEvents {
-            namespace: name("shop"),
-            deployment_name: name("cart"),
+            target: WorkloadRef::deployment(name("shop"), name("cart")),
             limit: Some(20),
             next: None,
         },

@@ -1,7 +1,10 @@
 //! Restarts, and how they go.
 
+use std::collections::BTreeMap;
+
 use bus_schema::verb::{
-    GetRollout, Pause, Paused, PodProblem, Restart, Restarted, Resume, Rollout, RolloutState,
+    GetRollout, GetWorkload, Pause, Paused, PodProblem, Restart, Restarted, Resume, Rollout,
+    RolloutState, TemplateContainer, Workload, WorkloadCondition,
 };
 
 use bus_schema::{WorkloadRef, WriteGuard};
@@ -60,19 +63,70 @@ fn pause_and_resume() {
 }
 
 #[test]
+fn get() {
+    let target = WorkloadRef::deployment(name("shop"), name("cart"));
+    golden(
+        "get.request",
+        &GetWorkload {
+            target: target.clone(),
+        },
+    );
+    let amounts = |cpu: &str, memory: &str| {
+        let amounts = [("cpu", cpu), ("memory", memory)];
+        BTreeMap::from(amounts.map(|(resource, amount)| (resource.to_owned(), amount.to_owned())))
+    };
+    golden(
+        "get.reply",
+        &Workload {
+            target,
+            uid: "5f1c7b9e-0000-4000-8000-000000000007".to_owned(),
+            created_at: Some(name("2026-01-01T08:00:00Z")),
+            revision: Some(4),
+            replicas: 3,
+            paused: true,
+            strategy: Some("RollingUpdate".to_owned()),
+            restarted_at: Some(name("2026-03-01T10:00:00Z")),
+            operation_id: Some(name("019cb00b0e8-0123456789abcdef")),
+            labels: BTreeMap::from([("app".to_owned(), "cart".to_owned())]),
+            containers: vec![
+                TemplateContainer {
+                    container: name("migrate"),
+                    image: "shop/cart:1.4.2".to_owned(),
+                    init: true,
+                    requests: BTreeMap::new(),
+                    limits: BTreeMap::new(),
+                },
+                TemplateContainer {
+                    container: name("cart"),
+                    image: "shop/cart:1.4.2".to_owned(),
+                    init: false,
+                    requests: amounts("250m", "64Mi"),
+                    limits: amounts("1", "128Mi"),
+                },
+            ],
+            conditions: vec![WorkloadCondition {
+                kind: "Available".to_owned(),
+                status: "True".to_owned(),
+                reason: "MinimumReplicasAvailable".to_owned(),
+                message: "Deployment has minimum availability.".to_owned(),
+                since: Some(name("2026-03-01T10:00:01Z")),
+            }],
+        },
+    );
+}
+
+#[test]
 fn rollout() {
     golden(
         "rollout.request",
         &GetRollout {
-            namespace: name("shop"),
-            deployment_name: name("cart"),
+            target: WorkloadRef::deployment(name("shop"), name("cart")),
         },
     );
     golden(
         "rollout.reply",
         &Rollout {
-            namespace: name("shop"),
-            deployment_name: name("cart"),
+            target: WorkloadRef::deployment(name("shop"), name("cart")),
             state: RolloutState::Progressing,
             message: "1 of 3 new replicas have been updated".to_owned(),
             replicas: 3,

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
-use k8s_openapi::api::core::v1::{Container, ContainerPort, EnvVar, PodSpec, PodTemplateSpec};
+use k8s_openapi::api::core::v1::{
+    Container, ContainerPort, EnvVar, PodSpec, PodTemplateSpec, ResourceRequirements,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 
 use crate::derived::REVISION;
@@ -77,8 +80,21 @@ fn application(namespace: &str, name: &str, version: &str) -> Container {
             value: Some("info".to_owned()),
             ..EnvVar::default()
         }]),
+        resources: Some(ResourceRequirements {
+            requests: Some(amounts(&[("cpu", "100m"), ("memory", "128Mi")])),
+            limits: Some(amounts(&[("memory", "256Mi")])),
+            ..ResourceRequirements::default()
+        }),
         ..Container::default()
     }
+}
+
+fn amounts(all: &[(&str, &str)]) -> BTreeMap<String, Quantity> {
+    let amount = |(resource, amount): &(&str, &str)| {
+        let quantity = Quantity((*amount).to_owned());
+        ((*resource).to_owned(), quantity)
+    };
+    all.iter().map(amount).collect()
 }
 
 fn sidecar() -> Container {

@@ -1,4 +1,4 @@
-//! `GET /events/{cluster}/{namespace}/{deployment_name}`
+//! `GET /workloads/…/events`
 
 use axum::Json;
 use axum::extract::State;
@@ -6,7 +6,7 @@ use bus_schema::Page;
 use bus_schema::verb::{EventSummary, ListEvents};
 
 use super::namespaces::Paging;
-use super::rollouts::Where;
+use super::workload::WorkloadPath;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::extract::{Path, Query};
@@ -15,23 +15,22 @@ use crate::problem_response::ProblemResponse;
 /// The Kubernetes events of a deployment, newest first
 ///
 /// Those of its ReplicaSets and pods too.
-#[utoipa::path(get, path = "/events/{cluster}/{namespace}/{deployment_name}", tag = "Deployments", params(Where, Paging),
+#[utoipa::path(get, path = "/workloads/{cluster}/{namespace}/{kind}/{name}/events", tag = "Deployments", params(WorkloadPath, Paging),
     responses((status = 200, description = "The events", body = Page<EventSummary>), ProblemResponse))]
 pub async fn list_events(
     State(app): State<App>,
     caller: Caller,
-    Path(target): Path<Where>,
+    Path(path): Path<WorkloadPath>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<EventSummary>>, ProblemResponse> {
     let request = ListEvents {
-        namespace: target.namespace,
-        deployment_name: target.deployment_name,
+        target: path.target(),
         limit: paging.limit,
         next: paging.next,
     };
     let events = app
         .fleet
-        .ask(&caller.principal, &target.cluster, &request)
+        .ask(&caller.principal, &path.cluster, &request)
         .await?;
     Ok(Json(events))
 }

@@ -150,7 +150,7 @@ async fn what_slow_readers_leave_takes_little_memory_and_each_line_of_it_is_coun
     let before = program.peak();
     let mut readers = Vec::new();
     for stream in 1..=READERS {
-        let path = "/logs/writer/default/web/watch";
+        let path = "/workloads/writer/default/Deployment/web/log/watch";
         let opened = SlowReader::open(program.address, path, &program.token);
         let (reader, ()) = tokio::join!(opened, writer.writes(stream));
         readers.push(reader);

@@ -3,7 +3,7 @@
 import { SvelteMap } from 'svelte/reactivity';
 
 import { api, askOnce, type Schemas } from '$lib/api';
-import { named, targetOf } from '$lib/workload/ref';
+import { targetOf } from '$lib/workload/ref';
 
 import { beginsRollout, newestRestarts } from './outcome';
 import type { Entry } from './trail.svelte';
@@ -46,10 +46,9 @@ export class Rollouts {
 async function read(entry: Entry): Promise<Rollout | undefined> {
   const workload = targetOf(entry.target);
   if (!workload) return undefined;
-  const path = named(workload);
   try {
     const rollout = await askOnce(() =>
-      api.GET('/rollouts/{cluster}/{namespace}/{deployment_name}', { params: { path } }),
+      api.GET('/workloads/{cluster}/{namespace}/{kind}/{name}/rollout', { params: { path: workload } }),
     );
     return beginsRollout([entry], rollout.restarted_at) && rollout;
   } catch {

@@ -4,7 +4,7 @@
 import { api, ApiProblem, ask, type Schemas } from '$lib/api';
 import { Stream, type StreamProblem } from '$lib/live/stream';
 import { whenVisible } from '$lib/live/visible';
-import { idOf, named, type WorkloadRef } from '$lib/workload/ref';
+import { named, pathOf, type WorkloadRef } from '$lib/workload/ref';
 
 import { since, type From } from './from';
 
@@ -52,7 +52,7 @@ export class Follower {
     if (sinceSeconds !== undefined) {
       query.set('since_seconds', String(sinceSeconds));
     }
-    this.#stream = new Stream(`/logs/${idOf(this.target)}/watch?${query}`, {
+    this.#stream = new Stream(`${pathOf(this.target)}/log/watch?${query}`, {
       on: { lines: (chunk: Schemas['LogChunk']) => this.#take(chunk), end: (end: End) => this.#end(end) },
       onproblem: (problem) => (this.#said = problem),
       onstate: (state) => {

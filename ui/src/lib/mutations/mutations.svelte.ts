@@ -3,7 +3,7 @@
 
 import { api, ApiProblem, ask, change, type Schemas } from '$lib/api';
 import { Stream, type StreamProblem } from '$lib/live/stream';
-import { idOf, named, type WorkloadRef } from '$lib/workload/ref';
+import { named, pathOf, type WorkloadRef } from '$lib/workload/ref';
 
 import type { State, Verb } from './verbs';
 
@@ -58,9 +58,8 @@ export class Mutation {
 
   /** Until the rollout ends. What is said of a restart before `since` does not count. */
   async #follow(since: number | undefined): Promise<void> {
-    const path = named(this.target);
     const { promise: ended, resolve } = Promise.withResolvers<void>();
-    const stream = new Stream(`/rollouts/${idOf(this.target)}/watch`, {
+    const stream = new Stream(`${pathOf(this.target)}/rollout/watch`, {
       on: { rollout: (rollout: Schemas['Rollout']) => this.#take(rollout, since) },
       onproblem: (problem) => (this.silence = problem),
       onstate: (state) => state === 'ended' && resolve(),
@@ -69,7 +68,7 @@ export class Mutation {
     // A hidden tab has no stream, and those that wait go on all the same.
     const read = async () => {
       const rollout = await ask(() =>
-        api.GET('/rollouts/{cluster}/{namespace}/{deployment_name}', { params: { path } }),
+        api.GET('/workloads/{cluster}/{namespace}/{kind}/{name}/rollout', { params: { path: this.target } }),
       );
       this.#take(rollout, since);
       if (this.ended) resolve();

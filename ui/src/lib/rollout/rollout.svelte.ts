@@ -4,7 +4,7 @@
 import { api, ask, type Schemas } from '$lib/api';
 import { Resource } from '$lib/list/resource.svelte';
 import { Stream, type StreamProblem } from '$lib/live/stream';
-import { idOf, named, type WorkloadRef } from '$lib/workload/ref';
+import { pathOf, type WorkloadRef } from '$lib/workload/ref';
 
 export type Rollout = Schemas['Rollout'];
 
@@ -38,15 +38,15 @@ export class RolloutModel {
   }
 
   #read(signal: AbortSignal): Promise<Rollout> {
-    const path = named(this.target);
     return ask(
-      () => api.GET('/rollouts/{cluster}/{namespace}/{deployment_name}', { params: { path }, signal }),
+      () =>
+        api.GET('/workloads/{cluster}/{namespace}/{kind}/{name}/rollout', { params: { path: this.target }, signal }),
       signal,
     );
   }
 
   #follow(): Stream {
-    return new Stream(`/rollouts/${idOf(this.target)}/watch`, {
+    return new Stream(`${pathOf(this.target)}/rollout/watch`, {
       on: { rollout: (rollout: Rollout) => this.#take(rollout) },
       onproblem: (problem) => this.#problem(problem),
       ends: (_, rollout) => ENDED.includes((rollout as Rollout).state),

@@ -21,7 +21,12 @@ export function refOf({ cluster, namespace, deployment_name: name }: Named): Wor
   return { cluster, namespace, kind: 'Deployment', name };
 }
 
-/** As calls take it, in their path or their body. */
+/** The path of what is read of it. */
+export function pathOf({ cluster, namespace, kind, name }: WorkloadRef): string {
+  return `/workloads/${cluster}/${namespace}/${kind}/${name}`;
+}
+
+/** As calls take it in their body, and the audit in its query. */
 export function named({ cluster, namespace, name }: WorkloadRef): Named {
   return { cluster, namespace, deployment_name: name };
 }

@@ -1,16 +1,18 @@
-//! `POST /log` and `GET /logs/…/watch`
+//! `POST /log` and `GET /workloads/…/log/watch`
 
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use bus_schema::verb::{LogReply, ReadLog};
-use bus_schema::{ClusterName, ContainerName, LogChunk, Namespace, PodName, WorkloadName};
+use bus_schema::{
+    ClusterName, ContainerName, LogChunk, Namespace, PodName, WorkloadName, WorkloadRef,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::audit::page;
-use super::rollouts::Where;
+use super::workload::WorkloadPath;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::event_stream;
@@ -81,8 +83,7 @@ pub async fn read_log(
         .into());
     };
     let request = ReadLog {
-        namespace,
-        deployment_name,
+        target: WorkloadRef::deployment(namespace, deployment_name),
         pod: body.pod,
         container: body.container,
         tail: body.tail,
@@ -136,17 +137,16 @@ pub struct Since {
 ///
 /// Server-sent events: `lines` with a chunk of lines, the containers that have changed, the number of lines that had to be dropped, and the number of containers that are too
 /// many to be followed; `problem` when the log cannot be followed further, `end` with the reason when it ends.
-#[utoipa::path(get, path = "/logs/{cluster}/{namespace}/{deployment_name}/watch", tag = "Deployments", params(Where, Since),
+#[utoipa::path(get, path = "/workloads/{cluster}/{namespace}/{kind}/{name}/log/watch", tag = "Deployments", params(WorkloadPath, Since),
     responses((status = 200, description = "Events: the lines", content_type = "text/event-stream", body = LogChunk), ProblemResponse))]
 pub async fn watch_log(
     State(app): State<App>,
     caller: Caller,
-    Path(target): Path<Where>,
+    Path(path): Path<WorkloadPath>,
     Query(since): Query<Since>,
 ) -> Result<Response, ProblemResponse> {
     let request = ReadLog {
-        namespace: target.namespace,
-        deployment_name: target.deployment_name,
+        target: path.target(),
         pod: since.pod,
         container: since.container,
         tail: since.tail,
@@ -158,7 +158,7 @@ pub async fn watch_log(
     let permit = caller.acquire(Stream::Log)?;
     let mut log = app
         .fleet
-        .follow(&caller.principal, &target.cluster, &request)
+        .follow(&caller.principal, &path.cluster, &request)
         .await?;
     Ok(event_stream::respond(&app, &caller, |events| async move {
         let _permit = permit;

@@ -1,15 +1,14 @@
-//! `GET /rollouts/{cluster}/{namespace}/{deployment_name}`, once or watched.
+//! `GET /workloads/…/rollout`, once or watched.
 
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use bus_schema::ClusterName;
 use bus_schema::verb::{GetRollout, Rollout, RolloutState};
-use bus_schema::{ClusterName, Namespace, WorkloadName};
-use serde::Deserialize;
-use utoipa::IntoParams;
 
+use super::workload::WorkloadPath;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::event_stream::{self, Events};
@@ -18,43 +17,25 @@ use crate::problem_response::ProblemResponse;
 use identity::Principal;
 use limits::Stream;
 
-/// The names in the path.
-#[derive(Debug, Clone, Deserialize, IntoParams)]
-#[into_params(parameter_in = Path)]
-pub struct Where {
-    /// The cluster.
-    pub cluster: ClusterName,
-    /// The namespace.
-    pub namespace: Namespace,
-    /// The deployment.
-    pub deployment_name: WorkloadName,
-}
-
-impl Where {
-    fn rollout(&self) -> GetRollout {
-        GetRollout {
-            namespace: self.namespace.clone(),
-            deployment_name: self.deployment_name.clone(),
-        }
-    }
-}
-
 /// How often a rollout that is watched is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// The status of a rollout
 ///
 /// By the rules of `kubectl rollout status`.
-#[utoipa::path(get, path = "/rollouts/{cluster}/{namespace}/{deployment_name}", tag = "Deployments", params(Where),
+#[utoipa::path(get, path = "/workloads/{cluster}/{namespace}/{kind}/{name}/rollout", tag = "Deployments", params(WorkloadPath),
     responses((status = 200, description = "How far the rollout is", body = Rollout), ProblemResponse))]
 pub async fn get_rollout(
     State(app): State<App>,
     caller: Caller,
-    Path(target): Path<Where>,
+    Path(path): Path<WorkloadPath>,
 ) -> Result<Json<Rollout>, ProblemResponse> {
+    let request = GetRollout {
+        target: path.target(),
+    };
     let rollout = app
         .fleet
-        .ask(&caller.principal, &target.cluster, &target.rollout())
+        .ask(&caller.principal, &path.cluster, &request)
         .await?;
     Ok(Json(rollout))
 }
@@ -63,27 +44,37 @@ pub async fn get_rollout(
 ///
 /// Server-sent events: `rollout` with the status each time that it changes, `problem` when the cluster cannot be asked. The stream
 /// ends when the rollout is complete, failed, or the deployment is gone; while it is paused or the cluster is away it goes on.
-#[utoipa::path(get, path = "/rollouts/{cluster}/{namespace}/{deployment_name}/watch", tag = "Deployments", params(Where),
+#[utoipa::path(get, path = "/workloads/{cluster}/{namespace}/{kind}/{name}/rollout/watch", tag = "Deployments", params(WorkloadPath),
     responses((status = 200, description = "Events: how far the rollout is, until it is over", content_type = "text/event-stream", body = Rollout), ProblemResponse))]
 pub async fn watch_rollout(
     State(app): State<App>,
     caller: Caller,
-    Path(target): Path<Where>,
+    Path(path): Path<WorkloadPath>,
 ) -> Result<Response, ProblemResponse> {
+    let request = GetRollout {
+        target: path.target(),
+    };
     let permit = caller.acquire(Stream::Rollout)?;
     // Asked once before the stream begins, so that a wrong name is an ordinary error.
     let first = app
         .fleet
-        .ask(&caller.principal, &target.cluster, &target.rollout())
+        .ask(&caller.principal, &path.cluster, &request)
         .await?;
     let (watcher, asked) = (caller.principal.clone(), app.clone());
     Ok(event_stream::respond(&app, &caller, |events| async move {
         let _permit = permit;
-        follow(&asked, &watcher, &target, first, &events).await;
+        follow(&asked, &watcher, &path.cluster, &request, first, &events).await;
     }))
 }
 
-async fn follow(app: &App, principal: &Principal, target: &Where, first: Rollout, events: &Events) {
+async fn follow(
+    app: &App,
+    principal: &Principal,
+    cluster: &ClusterName,
+    request: &GetRollout,
+    first: Rollout,
+    events: &Events,
+) {
     let mut looks = tokio::time::interval(LOOK_EVERY);
     let mut shown = None;
     let mut seen = Ok(first);
@@ -106,9 +97,6 @@ async fn follow(app: &App, principal: &Principal, target: &Where, first: Rollout
             }
         }
         looks.tick().await;
-        seen = app
-            .fleet
-            .ask(principal, &target.cluster, &target.rollout())
-            .await;
+        seen = app.fleet.ask(principal, cluster, request).await;
     }
 }
