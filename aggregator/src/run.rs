@@ -1,7 +1,6 @@
 //! From a command line to a running service, and back.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use anyhow::Context as _;
 use async_nats::jetstream;
@@ -21,28 +20,25 @@ use aggregator_http::routes;
 use aggregator_http::session_cookie::SessionCookie;
 use aggregator_http::trusted_proxies::TrustedProxies;
 use aggregator_http::ui;
-use audit::Audit;
 use diagnostics::Conditions;
 use diagnostics::Metrics;
 use enrolment::signer::{SignerServer, SigningKeys};
-use enrolment::{
-    Agent, CredentialIssuer, Enrolment, Gate, Invitations, agent_ca, reconcile_account,
-    renew_credentials, watch_presence,
-};
-use fleet::inventory::Inventory;
-use fleet::journal::{self, Journal};
-use fleet::{self, Clusters, Fleet, Heartbeats};
+use enrolment::{Agent, Gate, agent_ca, reconcile_account, renew_credentials, watch_presence};
 use identity::Identity;
-use identity::sessions::Sessions;
 use identity::users::Users;
-use storage::StoreError;
 use storage::bus::{Bus, BusClock};
 use storage::watch_stream_levels;
+
+mod cluster_services;
+mod stores;
+
+use cluster_services::ClusterServices;
+use stores::Stores;
 
 /// Serves until `stop` resolves, then ends what is under way. It listens at once: that it waits for the bus is an answer, too.
 ///
 /// # Errors
-/// When the users, the address or what is kept in JetStream cannot be used.
+/// When the users, the address or what is stored in JetStream cannot be used.
 pub async fn serve(mut args: Serve, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
     let listener = TcpListener::bind(args.listen)
         .await
@@ -75,7 +71,7 @@ pub async fn serve(mut args: Serve, stop: impl Future<Output = ()>) -> anyhow::R
     app.stopping.cancel();
     listening.cancel();
     let ended = async {
-        let (_, ()) = tokio::join!(serving, app.fleet.finish_writes());
+        let (_, ()) = tokio::join!(serving, app.journal.finish());
         app.audit.finish().await;
     };
     if tokio::time::timeout(DRAIN_WITHIN, ended).await.is_err() {
@@ -99,10 +95,10 @@ pub async fn sign(args: &Sign, stop: impl Future<Output = ()>) -> anyhow::Result
     Ok(())
 }
 
-/// Everything but the listener: connects, opens what is kept, and begins to listen for heartbeats.
+/// Everything but the listener: connects, opens what is stored, and begins to listen for heartbeats.
 ///
 /// # Errors
-/// When the users or what is kept in JetStream cannot be used. While the bus is away it waits.
+/// When the users or what is stored in JetStream cannot be used. While the bus is away it waits.
 pub async fn start(args: Serve) -> anyhow::Result<App> {
     start_counted(args, &ConnectionCounts::default()).await
 }
@@ -147,11 +143,17 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
     let unasked = Bus::connect_as("aggregator unasked", &servers, nats_creds.as_deref()).await?;
     // On the heap, as in `storage`: it is large.
     let clock = BusClock::default();
-    let kept = Box::pin(Kept::open(&bus, gate.as_ref(), jetstream_replicas, &clock)).await?;
+    let stores = Box::pin(Stores::open(
+        &bus,
+        gate.as_ref(),
+        jetstream_replicas,
+        &clock,
+    ))
+    .await?;
     clock.compare(&bus).await;
     let unreadable = UnreadableRecords::new(conditions.clone());
     records::watch(&jetstream::new(bus.client().clone()), &unreadable);
-    let metrics = Metrics::new(kept.audit.failures(), |registry| {
+    let metrics = Metrics::new(stores.audit.failures(), |registry| {
         connections.register(registry);
         unreadable.register(registry);
     });
@@ -161,14 +163,8 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
         metrics.clone(),
         conditions.clone(),
     ));
-    let fleet = Arc::new(Fleet::new(
-        (bus, unasked),
-        kept.journal.clone(),
-        kept.inventory,
-        kept.clusters.clone(),
-        metrics.clone(),
-    ));
-    let issuer = kept.issuer.map(|(issuer, invitations)| {
+    let services = ClusterServices::new((bus, unasked), &stores, &metrics);
+    let issuer = stores.issuer.map(|(issuer, invitations)| {
         let issuer = issuer.with_lifetime(agent_credentials.lifetime);
         (issuer, invitations)
     });
@@ -179,43 +175,35 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
             metrics.clone(),
         ));
     }
-    let enrolment = Enrolment::new(Arc::clone(&fleet), issuer);
+    let enrolment = services.enrolment(issuer);
     if let Some(gate) = gate {
-        tokio::spawn(watch_presence(Arc::clone(fleet.registry()), gate));
+        tokio::spawn(watch_presence(Arc::clone(&services.registry), gate));
     }
-    tokio::spawn(fleet::follow_forgotten(
-        Arc::clone(&fleet),
-        kept.clusters.clone(),
+    Box::pin(services.start(inventory_interval)).await?;
+    tokio::spawn(renew_credentials(
+        enrolment.clone(),
+        services.renewal_requests(),
     ));
-    Box::pin(kept.clusters.restore(fleet.registry())).await?;
-    tokio::spawn(fleet::follow_labels(
-        kept.clusters,
-        Arc::clone(fleet.registry()),
-    ));
-    fleet::receive_responses(Arc::clone(&fleet)).await;
-    tokio::spawn(Heartbeats::of(&fleet).receive());
-    tokio::spawn(fleet::hear_changes(Arc::clone(&fleet)));
-    tokio::spawn(fleet::watch_time(Arc::clone(fleet.registry())));
-    tokio::spawn(fleet::watch_link(Arc::clone(&fleet)));
-    tokio::spawn(fleet::keep_inventory(
-        Arc::clone(&fleet),
-        inventory_interval,
-    ));
-    tokio::spawn(journal::reconcile(kept.journal, Arc::clone(&fleet)));
-    tokio::spawn(renew_credentials(enrolment.clone()));
-    tokio::spawn(kept.audit.clone().write_sums());
+    tokio::spawn(stores.audit.clone().write_sums());
     let cookie = if cookie_secure {
         SessionCookie::Secure
     } else {
         SessionCookie::Plain
     };
-    let identity = Identity::new(users, kept.sessions);
+    let identity = Identity::new(users, stores.sessions);
     let (users, sessions) = (identity.users.clone(), identity.sessions.clone());
-    let sessions = SessionAuthenticator::new(users, sessions, cookie, fleet.registry().labels());
+    let sessions = SessionAuthenticator::new(users, sessions, cookie, services.registry.labels());
     Ok(Arc::new(AppState {
-        fleet,
+        fleet: services.fleet,
+        queries: services.queries,
+        logs: services.logs,
+        registry: services.registry,
+        labels: services.labels,
+        link: services.link,
+        journal: stores.journal,
+        change_limit: services.change_limit,
         enrolment,
-        audit: kept.audit,
+        audit: stores.audit,
         conditions,
         metrics,
         agents: Agent {
@@ -230,61 +218,4 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
         trusted_proxies: TrustedProxies::new(trusted_proxies),
         stopping: CancellationToken::new(),
     }))
-}
-
-/// What is kept in JetStream.
-struct Kept {
-    audit: Audit,
-    journal: Journal,
-    inventory: Inventory,
-    clusters: Clusters,
-    sessions: Sessions,
-    issuer: Option<(CredentialIssuer, Invitations)>,
-}
-
-impl Kept {
-    /// Opens all of it; waits for as long as the bus is away.
-    async fn open(
-        bus: &Bus,
-        gate: Option<&Gate>,
-        replicas: usize,
-        clock: &BusClock,
-    ) -> Result<Self, StoreError> {
-        loop {
-            match Self::open_once(bus, gate, replicas, clock).await {
-                Err(error @ StoreError::NotOpened { .. }) => {
-                    warn!(error = %anyhow::Error::from(error), "waiting for JetStream");
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                }
-                done => return done,
-            }
-        }
-    }
-
-    async fn open_once(
-        bus: &Bus,
-        gate: Option<&Gate>,
-        replicas: usize,
-        clock: &BusClock,
-    ) -> Result<Self, StoreError> {
-        let jetstream = jetstream::new(bus.client().clone());
-        let issuer = match gate {
-            Some(gate) => {
-                // First of all: the permissions to open the rest may be among them.
-                gate.bring_permissions_up_to_date().await;
-                let issuer = CredentialIssuer::open(gate.clone(), &jetstream, replicas).await?;
-                Some((issuer, Invitations::open(&jetstream, replicas).await?))
-            }
-            None => None,
-        };
-        let audit = Audit::open(&jetstream, replicas, clock.clone()).await?;
-        Ok(Self {
-            journal: Journal::open(&jetstream, replicas, audit.clone(), clock.clone()).await?,
-            audit,
-            inventory: Inventory::open(&jetstream, replicas).await?,
-            clusters: Clusters::open(&jetstream, replicas).await?,
-            sessions: Sessions::open(&jetstream, replicas).await?,
-            issuer,
-        })
-    }
 }

@@ -29,14 +29,14 @@ impl Enrolment {
         may_set_labels(principal, &labels)?;
         let Issuing { issuer, .. } = self.authorise(principal, cluster)?;
         let (cluster, by) = (cluster.clone(), principal.user.to_string());
-        let fleet = Arc::clone(&self.fleet);
-        let entry = self
-            .fleet
-            .entry(&principal.user, source, "enroll", Target::cluster(&cluster));
-        self.fleet
-            .record(entry, async move {
+        let cluster_labels = Arc::clone(&self.labels);
+        let entry =
+            self.journal
+                .entry(&principal.user, source, "enroll", Target::cluster(&cluster));
+        self.journal
+            .record_to_end(entry, async move {
                 let enrolled = issuer.enroll(&cluster, request.as_ref(), &by).await?;
-                fleet.put_first_labels(&cluster, labels).await?;
+                cluster_labels.put_first(&cluster, labels).await?;
                 Ok::<_, EnrolmentError>(enrolled)
             })
             .await
@@ -54,13 +54,14 @@ impl Enrolment {
         key: Option<UserKey>,
     ) -> Result<(OperationId, Vec<UserKey>), Problem> {
         let Issuing { issuer, .. } = self.authorise(principal, cluster)?;
-        let presence = self.fleet.registry().presence(cluster);
-        let (fleet, cluster) = (Arc::clone(&self.fleet), cluster.clone());
-        let entry = self
-            .fleet
-            .entry(&principal.user, source, "revoke", Target::cluster(&cluster));
-        self.fleet
-            .record(entry, async move {
+        let presence = self.registry.presence(cluster);
+        let (clusters, registry) = (self.clusters.clone(), Arc::clone(&self.registry));
+        let cluster = cluster.clone();
+        let entry =
+            self.journal
+                .entry(&principal.user, source, "revoke", Target::cluster(&cluster));
+        self.journal
+            .record_to_end(entry, async move {
                 let forget = async |let_in: &LetIn| {
                     let cluster = cluster.clone();
                     match presence {
@@ -72,7 +73,7 @@ impl Enrolment {
                         Some(_) => return Err(EnrolmentError::CredentialUnrecorded { cluster }),
                     }
                     if key.is_none() {
-                        fleet.forget_for_good(&cluster).await?;
+                        clusters.forget_here_too(&registry, &cluster).await?;
                     }
                     Ok(())
                 };

@@ -6,13 +6,18 @@ use bus_schema::{ClusterName, Right};
 
 use super::{CredentialIssuer, Invitations};
 use diagnostics::{Problem, ProblemCode};
-use fleet::{Fleet, lacks_right};
+use fleet::journal::Journal;
+use fleet::{ChangeLimit, ClusterLabels, Clusters, SharedRegistry, lacks_right};
 use identity::Principal;
 
 /// Enrolment of clusters by those who may, each act audited like any other change. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Enrolment {
-    pub(super) fleet: Arc<Fleet>,
+    pub(super) clusters: Clusters,
+    pub(super) registry: Arc<SharedRegistry>,
+    pub(super) labels: Arc<ClusterLabels>,
+    pub(super) journal: Journal,
+    change_limit: Arc<ChangeLimit>,
     /// None where clusters can neither be enrolled nor revoked.
     issuing: Option<Issuing>,
 }
@@ -25,14 +30,28 @@ pub(super) struct Issuing {
 }
 
 impl Enrolment {
-    /// Over this fleet; without an issuer every call is refused.
+    /// Of these clusters and their labels; without an issuer every call is refused.
     #[must_use]
-    pub fn new(fleet: Arc<Fleet>, issuer: Option<(CredentialIssuer, Invitations)>) -> Self {
+    pub fn new(
+        clusters: Clusters,
+        registry: Arc<SharedRegistry>,
+        labels: Arc<ClusterLabels>,
+        journal: Journal,
+        change_limit: Arc<ChangeLimit>,
+        issuer: Option<(CredentialIssuer, Invitations)>,
+    ) -> Self {
         let issuing = issuer.map(|(issuer, invitations)| Issuing {
             issuer,
             invitations,
         });
-        Self { fleet, issuing }
+        Self {
+            clusters,
+            registry,
+            labels,
+            journal,
+            change_limit,
+            issuing,
+        }
     }
 
     /// What a change of a cluster's credentials needs, which counts for the principal.
@@ -45,7 +64,7 @@ impl Enrolment {
             return Err(lacks_right(cluster, Right::Enroll));
         }
         let issuing = self.issuing()?;
-        self.fleet.count_change(&principal.user)?;
+        self.change_limit.count(&principal.user)?;
         Ok(issuing)
     }
 

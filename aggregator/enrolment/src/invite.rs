@@ -25,14 +25,14 @@ impl Enrolment {
     ) -> Result<(OperationId, Token), Problem> {
         may_set_labels(principal, &invitation.labels)?;
         let issuing = self.authorise(principal, &invitation.cluster)?;
-        let entry = self.fleet.entry(
+        let entry = self.journal.entry(
             &principal.user,
             source,
             "invite",
             Target::cluster(&invitation.cluster),
         );
-        self.fleet
-            .record(entry, async move {
+        self.journal
+            .record_to_end(entry, async move {
                 invitation.generation = issuing.issuer.invite(&invitation.cluster).await?;
                 issuing.invitations.make(&invitation).await
             })
@@ -81,7 +81,7 @@ impl Enrolment {
         }
         let cluster = found.invitation.cluster.clone();
         let issuing = self.authorise(principal, &cluster)?;
-        let mut entry = self.fleet.entry(
+        let mut entry = self.journal.entry(
             &principal.user,
             source,
             "withdraw",
@@ -89,8 +89,8 @@ impl Enrolment {
         );
         entry.detail = Some(format!("an invitation by {}", found.invitation.by));
         let withdrawn = self
-            .fleet
-            .record(entry, async move { issuing.invitations.take(found).await });
+            .journal
+            .record_to_end(entry, async move { issuing.invitations.take(found).await });
         withdrawn
             .await
             .map(|(operation_id, _)| (operation_id, cluster))
@@ -108,16 +108,16 @@ impl Enrolment {
         let issuing = self.issuing()?;
         let Invitation { cluster, by, .. } = &found.invitation;
         let mut entry = self
-            .fleet
+            .journal
             .entry(by, source, "enroll", Target::cluster(cluster));
         entry.detail = Some("by a link".to_owned());
-        let fleet = Arc::clone(&self.fleet);
-        let joined = self.fleet.record(entry, async move {
+        let cluster_labels = Arc::clone(&self.labels);
+        let joined = self.journal.record_to_end(entry, async move {
             let (issuer, invitations) = (&issuing.issuer, &issuing.invitations);
             let invitation = found.invitation.clone();
             let enrolled = issuer.enroll_invited(found, invitations).await?;
             let (cluster, labels) = (&invitation.cluster, invitation.labels.clone());
-            fleet.put_first_labels(cluster, labels).await?;
+            cluster_labels.put_first(cluster, labels).await?;
             Ok::<_, EnrolmentError>((invitation, enrolled))
         });
         joined.await.map(|(_, joined)| joined)

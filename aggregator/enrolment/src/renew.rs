@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::{CredentialIssuer, Enrolment, EnrolmentError, Issuing};
-use fleet::Fleet;
+use fleet::RenewalRequests;
 
 /// Clusters whose requests are worked on at the same time.
 const AT_ONCE: usize = 16;
@@ -26,16 +26,16 @@ const PAUSE: Duration = Duration::from_secs(1);
 struct Busy(Mutex<BTreeSet<ClusterName>>);
 
 /// Answers without end. Does nothing where this aggregator has no keys to sign with.
-pub async fn renew_credentials(enrolment: Enrolment) {
+pub async fn renew_credentials(enrolment: Enrolment, requests: RenewalRequests) {
     let Ok(Issuing { issuer, .. }) = enrolment.issuing() else {
         return;
     };
-    let (fleet, issuer, busy) = (&enrolment.fleet, &issuer, &Busy::default());
+    let (renewals, issuer, busy) = (&requests, &issuer, &Busy::default());
     loop {
-        if let Some(requests) = fleet.renewal_requests().await {
+        if let Some(requests) = renewals.subscribe().await {
             let requests = requests.stream();
             let answering = requests.for_each_concurrent(AT_ONCE, |(from, request)| async move {
-                answer(fleet, issuer, busy, from.cluster(), &request).await;
+                answer(renewals, issuer, busy, from.cluster(), &request).await;
             });
             answering.await;
         }
@@ -45,7 +45,7 @@ pub async fn renew_credentials(enrolment: Enrolment) {
 }
 
 async fn answer(
-    fleet: &Fleet,
+    renewals: &RenewalRequests,
     issuer: &CredentialIssuer,
     busy: &Busy,
     cluster: &ClusterName,
@@ -57,14 +57,11 @@ async fn answer(
     match read(request) {
         Ok(asked) => {
             let renewal = renewal(issuer, cluster, &asked).await;
-            fleet
-                .answer_renewal(cluster, &asked.instance, &renewal)
-                .await;
+            renewals.answer(cluster, &asked.instance, &renewal).await;
         }
         Err(error) => {
-            let what = "asked for the renewal of what is no credential";
             let error = error.as_ref().map(|error| error as _);
-            fleet.registry().protocol_violation(cluster, what, error);
+            renewals.reject(cluster, error);
         }
     }
     sleep(PAUSE).await;

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
 
-use super::Fleet;
+use super::SharedRegistry;
+use super::agent_link::AgentLink;
 use super::roll_call::call_the_roll;
 use registry::Moment;
 
@@ -19,8 +20,7 @@ const AGAIN_AFTER: Duration = Duration::from_millis(250);
 const WITHIN: Duration = Duration::from_secs(4);
 
 /// Probes the bus until the program ends.
-pub async fn watch_link(fleet: Arc<Fleet>) {
-    let (link, registry) = (&fleet.link, &fleet.registry);
+pub async fn watch_link(link: Arc<AgentLink>, registry: Arc<SharedRegistry>) {
     let mut answered = Instant::now();
     loop {
         let connected = registry.read().is_connected();
@@ -32,7 +32,7 @@ pub async fn watch_link(fleet: Arc<Fleet>) {
             if !connected {
                 info!("the bus answers again");
                 registry.write().reconnected(Moment::now());
-                call_the_roll(&link.unasked, registry).await;
+                call_the_roll(&link.unasked, &registry).await;
             }
             tokio::time::sleep(EVERY).await;
         } else {

@@ -2,17 +2,21 @@
 
 use std::time::Instant;
 
-use super::Fleet;
 use diagnostics::{Problem, ProblemCode};
+use limits::Attempts;
 
-impl Fleet {
+/// How much each user has changed.
+#[derive(Debug, Default)]
+pub struct ChangeLimit(Attempts);
+
+impl ChangeLimit {
     /// Counts a change or a sign-in of this user, which are lines of the audit. Before any of it is written.
     ///
     /// # Errors
     /// [`ProblemCode::RateLimited`]
-    pub fn count_change(&self, user: &str) -> Result<(), Problem> {
-        let sources = self.changes.changes(user);
-        self.changes.take(&sources, Instant::now()).map_err(|wait| {
+    pub fn count(&self, user: &str) -> Result<(), Problem> {
+        let sources = self.0.changes(user);
+        self.0.take(&sources, Instant::now()).map_err(|wait| {
             let detail =
                 format!("{user} has changed too much in a short time; wait, then try again");
             Problem::new(ProblemCode::RateLimited, detail).retry_after(wait)

@@ -8,9 +8,11 @@ use bus_schema::verb::DeploymentSummary;
 use bus_schema::{ClusterName, DeploymentChanges, subject};
 use tracing::warn;
 
+use super::agent_link::AgentLink;
 use super::agent_messages::{AgentMessages, Kind};
-use super::{Fleet, SharedRegistry, rate_limit};
+use super::{SharedRegistry, rate_limit};
 use crate::watch::Event;
+use diagnostics::Metrics;
 use registry::{CHANGE_BYTES, ChangeRange, Moment, Verdict};
 
 type Changes = DeploymentChanges<DeploymentSummary>;
@@ -23,8 +25,7 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 const NO_CHANGES: &str = "sent a change message that is malformed or too large";
 
 /// Listens forever.
-pub async fn hear_changes(fleet: Arc<Fleet>) {
-    let (link, registry, metrics) = (&fleet.link, &fleet.registry, &fleet.metrics);
+pub async fn hear_changes(link: Arc<AgentLink>, registry: Arc<SharedRegistry>, metrics: Metrics) {
     loop {
         let kind = Kind {
             bus: link.unasked.clone(),
@@ -33,9 +34,9 @@ pub async fn hear_changes(fleet: Arc<Fleet>) {
             queue: None,
             limit: rate_limit::CHANGES,
         };
-        if let Some(mut changes) = AgentMessages::open(registry, metrics, kind).await {
+        if let Some(mut changes) = AgentMessages::open(&registry, &metrics, kind).await {
             while let Some((from, message)) = changes.next().await {
-                hear_change(registry, from.cluster(), &message);
+                hear_change(&registry, from.cluster(), &message);
             }
         }
         warn!("cannot subscribe to deployment changes; retrying");

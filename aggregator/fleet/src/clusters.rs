@@ -1,4 +1,6 @@
-//! What is kept of clusters in JetStream: their records and their labels.
+//! What is persisted of clusters in JetStream: their records and their labels.
+
+use std::sync::Arc;
 
 use async_nats::jetstream::Context;
 use bus_schema::ClusterName;
@@ -9,11 +11,11 @@ use labels::{FleetLabels, LabelError, LabelPatch, Labels};
 use registry::{Moment, Record};
 use storage::{Bucket, BucketError, Entry, StoreError};
 
-/// What is kept of clusters: the bucket `clusters`, and their labels.
+/// What is persisted of clusters: the bucket `clusters`, and their labels. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Clusters {
-    pub(super) records: Bucket<Record>,
-    labels: Bucket<Labels>,
+    pub(super) records: Arc<Bucket<Record>>,
+    labels: Arc<Bucket<Labels>>,
 }
 
 impl Clusters {
@@ -23,12 +25,12 @@ impl Clusters {
     /// When JetStream is away, or a bucket of that name is there with other settings.
     pub async fn open(jetstream: &Context, replicas: usize) -> Result<Self, StoreError> {
         Ok(Self {
-            records: Bucket::open(jetstream, replicas).await?,
-            labels: Bucket::open(jetstream, replicas).await?,
+            records: Arc::new(Bucket::open(jetstream, replicas).await?),
+            labels: Arc::new(Bucket::open(jetstream, replicas).await?),
         })
     }
 
-    pub(super) async fn keep(&self, cluster: &ClusterName, record: &Record) {
+    pub(super) async fn persist(&self, cluster: &ClusterName, record: &Record) {
         if let Err(error) = self.records.put(cluster, record).await {
             let error = &error as &dyn std::error::Error;
             warn!(%cluster, error, "cannot persist a cluster's record");
@@ -65,7 +67,21 @@ impl Clusters {
         self.labels.purge(cluster).await.map(drop)
     }
 
-    /// Puts every cluster that was kept into the fleet, with its labels. A record that cannot be read is skipped, see
+    /// The same, and here at once.
+    ///
+    /// # Errors
+    /// As [`Clusters::forget`].
+    pub async fn forget_here_too(
+        &self,
+        registry: &SharedRegistry,
+        cluster: &ClusterName,
+    ) -> Result<(), BucketError> {
+        self.forget(cluster).await?;
+        registry.forget(cluster);
+        Ok(())
+    }
+
+    /// Puts every cluster that was persisted into the registry, with its labels. A record that cannot be read is skipped, see
     /// [`crate::records`]: the cluster will be heard again.
     ///
     /// # Errors

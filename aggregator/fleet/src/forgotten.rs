@@ -6,29 +6,34 @@ use std::sync::Arc;
 use bus_schema::ClusterName;
 use tracing::info;
 
-use super::{Clusters, Fleet};
+use super::inventory::Inventory;
+use super::{Clusters, SharedRegistry};
 use storage::WatchEvent;
 
 /// Forgets, for good, what another replica or a person at the command line has made the bucket forget, also while this one was cut off.
-pub async fn follow_forgotten(fleet: Arc<Fleet>, clusters: Clusters) {
-    let (mut kept, mut newest_deletion) = (HashMap::new(), 0);
+pub async fn follow_forgotten(
+    registry: Arc<SharedRegistry>,
+    inventory: Inventory,
+    clusters: Clusters,
+) {
+    let (mut recorded, mut newest_deletion) = (HashMap::new(), 0);
     let forget = |cluster: ClusterName| {
         info!(%cluster, "forgotten");
-        fleet.registry.forget(&cluster);
-        let fleet = Arc::clone(&fleet);
-        tokio::spawn(async move { fleet.forget_kept(&cluster).await });
+        registry.forget(&cluster);
+        let inventory = inventory.clone();
+        tokio::spawn(async move { inventory.forget_now_or_later(&cluster).await });
     };
     let on = |event| match event {
-        // What was kept in the bucket before will be kept in this one as soon as it is heard.
+        // A cluster of the bucket before will be recorded in this one as soon as it is heard.
         WatchEvent::Replaced => {
-            kept.clear();
+            recorded.clear();
             newest_deletion = 0;
         }
         WatchEvent::Changed(cluster, entry) if entry.is_there() => {
-            kept.insert(cluster, entry.revision);
+            recorded.insert(cluster, entry.revision);
         }
         WatchEvent::Changed(cluster, entry) => {
-            kept.remove(&cluster);
+            recorded.remove(&cluster);
             // After an interruption it comes once more, and the cluster may be heard again by then.
             if entry.revision > newest_deletion {
                 newest_deletion = entry.revision;
@@ -38,7 +43,7 @@ pub async fn follow_forgotten(fleet: Arc<Fleet>, clusters: Clusters) {
         WatchEvent::Synced(snapshot) => {
             let gone =
                 |cluster: &ClusterName, revision: &mut u64| !snapshot.has(cluster, *revision);
-            for (cluster, _) in kept.extract_if(gone) {
+            for (cluster, _) in recorded.extract_if(gone) {
                 forget(cluster);
             }
         }

@@ -11,7 +11,7 @@ use tracing::{info, warn};
 use super::agent_link::AgentLink;
 use super::agent_messages::{AgentMessages, Kind};
 use super::journal::Journal;
-use super::{Clusters, Fleet, SharedRegistry, json, rate_limit};
+use super::{Clusters, SharedRegistry, json, rate_limit};
 use diagnostics::Metrics;
 use registry::Moment;
 
@@ -30,15 +30,21 @@ pub struct Heartbeats {
 }
 
 impl Heartbeats {
-    /// Those of the agents of this fleet.
+    /// Those that come over this link, taken into this registry.
     #[must_use]
-    pub fn of(fleet: &Fleet) -> Self {
+    pub fn new(
+        link: Arc<AgentLink>,
+        registry: Arc<SharedRegistry>,
+        clusters: Clusters,
+        journal: Journal,
+        metrics: Metrics,
+    ) -> Self {
         Self {
-            link: Arc::clone(&fleet.link),
-            registry: Arc::clone(&fleet.registry),
-            clusters: fleet.clusters.clone(),
-            journal: fleet.journal.clone(),
-            metrics: fleet.metrics.clone(),
+            link,
+            registry,
+            clusters,
+            journal,
+            metrics,
         }
     }
 
@@ -90,7 +96,7 @@ impl Heartbeats {
         if let Some(record) = record {
             info!(%cluster, state = ?record.heartbeat.state, "heard");
             let (clusters, cluster) = (self.clusters.clone(), cluster.clone());
-            tokio::spawn(async move { clusters.keep(&cluster, &record).await });
+            tokio::spawn(async move { clusters.persist(&cluster, &record).await });
         }
     }
 }

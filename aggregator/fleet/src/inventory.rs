@@ -9,6 +9,7 @@ use async_nats::jetstream::Context;
 use bus_schema::ClusterName;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Semaphore;
+use tracing::warn;
 
 use storage::{Bucket, BucketError, Entry, StoreError, WatchEvent};
 
@@ -30,10 +31,10 @@ use cache::Cache;
 /// Lists that are read from the bucket and unpacked at the same time.
 const READERS: usize = 4;
 
-/// The bucket, and what is known of it here.
+/// The bucket, and what is known of it here. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Inventory {
-    bucket: Bucket<Manifest>,
+    bucket: Arc<Bucket<Manifest>>,
     seen: Arc<Mutex<SeenManifests>>,
     cache: Arc<Mutex<Cache>>,
     readers: Arc<Semaphore>,
@@ -57,7 +58,7 @@ impl Inventory {
     /// When JetStream is away, or a bucket of that name is there with other settings.
     pub async fn open(jetstream: &Context, replicas: usize) -> Result<Self, StoreError> {
         Ok(Self {
-            bucket: Bucket::open(jetstream, replicas).await?,
+            bucket: Arc::new(Bucket::open(jetstream, replicas).await?),
             seen: Arc::default(),
             cache: Arc::default(),
             readers: Arc::new(Semaphore::new(READERS)),
@@ -85,7 +86,7 @@ impl Inventory {
 
     /// The list that is stored of a cluster, unless it is another cluster's that had the name before.
     #[must_use]
-    pub fn kept(&self, cluster: &ClusterName, uid: Option<&str>) -> Option<Generation> {
+    pub fn stored(&self, cluster: &ClusterName, uid: Option<&str>) -> Option<Generation> {
         let stored = self.look(|seen| seen.get(cluster)?.manifest.record.stored.clone());
         stored.filter(|stored| uid.is_none_or(|uid| uid == stored.cluster_uid))
     }
@@ -134,6 +135,14 @@ impl Inventory {
         self.bucket.purge(cluster).await?;
         self.seen().forget(cluster);
         Ok(())
+    }
+
+    /// Forgets a cluster. Where the bucket does not answer, [`InventorySync`](crate::InventorySync) does it later.
+    pub(super) async fn forget_now_or_later(&self, cluster: &ClusterName) {
+        if let Err(error) = self.forget(cluster).await {
+            let error = &error as &dyn std::error::Error;
+            warn!(%cluster, error, "a forgotten cluster's list is not dropped yet");
+        }
     }
 
     fn see(&self, cluster: ClusterName, entry: Entry<Manifest>) {

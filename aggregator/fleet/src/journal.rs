@@ -13,6 +13,7 @@ use audit::{Audit, AuditError, Entry, Outcome, Sequence};
 use storage::bus::BusClock;
 use storage::{Bucket, BucketError, StoreError};
 
+mod act;
 mod operation;
 mod reconcile;
 mod unacknowledged;

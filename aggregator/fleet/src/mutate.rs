@@ -10,7 +10,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Fleet;
-use super::ask::{NO_REPLY, SendError, bus_unavailable, offline, read_reply, unwritable};
+use super::agent_link::{SendError, read_reply};
+use super::client::NO_REPLY;
+use super::refusals::{bus_unavailable, offline, unwritable};
 use crate::journal::{Begun, Observation, Observe, Operation, SentMutation, Verdict};
 use audit::RequestSource;
 use audit::{Outcome, Target};
@@ -49,7 +51,7 @@ impl Fleet {
     ) -> Result<Done<M::Reply>, Problem> {
         self.authorise(principal, cluster, &mutation)?;
         let cluster_uid = self.ready_for_writes(cluster)?;
-        self.count_change(&principal.user)?;
+        self.change_limit.count(&principal.user)?;
         let id = self.journal.new_id();
         let deadline = self.journal.now() + WRITE_WITHIN;
         *mutation.guard_mut() = WriteGuard {
@@ -59,7 +61,7 @@ impl Fleet {
             fence: false,
         };
         let target = target(cluster, mutation.target());
-        let entry = self.entry(&principal.user, source, M::VERB, target);
+        let entry = self.journal.entry(&principal.user, source, M::VERB, target);
         let sent = SentMutation::new(&mutation).map_err(unwritable)?;
         let operation = Operation::new(id.clone(), Some(sent), deadline, entry);
         let (fleet, cluster) = (Arc::clone(self), cluster.clone());
@@ -75,7 +77,7 @@ impl Fleet {
 
     /// The uid of a cluster that may be written to.
     fn ready_for_writes(&self, cluster: &ClusterName) -> Result<Option<String>, Problem> {
-        if self.is_cut_off() {
+        if self.link.is_cut_off() {
             return Err(bus_unavailable());
         }
         let (registry, now) = (self.registry.read(), Moment::now());
@@ -105,7 +107,7 @@ impl Fleet {
     ) -> Result<Done<M::Reply>, Problem> {
         let left = begun.operation.deadline.duration_since(self.journal.now());
         let within = Duration::try_from(left).unwrap_or_default() + REPLY_MARGIN;
-        match self.send(cluster, &mutation, within).await {
+        match self.link.send(cluster, &mutation, within).await {
             Ok(reply) => {
                 let (operation_id, outcome) = (begun.operation.id.clone(), Outcome::Succeeded);
                 self.journal.conclude(begun, outcome, None).await;
@@ -170,6 +172,7 @@ impl Fleet {
         }
         let (verb, within) = (mutation.verb.name, WRITE_WITHIN + REPLY_MARGIN);
         let answered = self
+            .link
             .send_json(cluster, verb, &mutation.fence(), within)
             .await;
         // Every mutation is answered with what was changed.
@@ -209,7 +212,7 @@ fn observation<T>(answered: Result<T, SendError>) -> Observation {
 
 impl Observe for Arc<Fleet> {
     fn is_cut_off(&self) -> bool {
-        Fleet::is_cut_off(self)
+        self.link.is_cut_off()
     }
 
     async fn observe(&self, operation: &Operation) -> Observation {

@@ -1,16 +1,19 @@
 //! One question to all clusters. Each cluster that the principal may see is waited for until the deadline at most: a slow one costs its
 //! own row and never the answer. What the principal may see goes with the question, and is applied to the answers again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bus_schema::{
     ClusterName, DeploymentFilter, FleetQueryRequest, PAGE_BYTES, Pattern, Place, Sort, subject,
 };
 
-use super::Fleet;
-use super::ask::bus_unavailable;
-use super::memory_budget::ANSWER_BYTES;
-use diagnostics::{Problem, ProblemCode};
+use super::SharedRegistry;
+use super::agent_link::AgentLink;
+use super::inventory::Inventory;
+use super::memory_budget::{ALL_ANSWERS_BYTES, ANSWER_BYTES, MemoryBudget};
+use super::refusals::bus_unavailable;
+use diagnostics::{Metrics, Problem, ProblemCode};
 use identity::Principal;
 use labels::ClusterSelector;
 use registry::{Moment, Presence};
@@ -18,11 +21,13 @@ use registry::{Moment, Presence};
 mod cursor;
 mod gather;
 mod inspect;
-mod known;
+mod last_known;
 mod merge;
 mod names;
 mod numbers;
 mod page;
+mod response_receiver;
+mod responses;
 mod totals;
 mod wire;
 
@@ -31,8 +36,11 @@ pub use page::{
     FleetGroups, FleetImage, FleetPage, FleetTotals,
 };
 
+pub use response_receiver::receive_responses;
+
 use AnswerState::{Offline, Refused};
 use gather::Gather;
+use responses::Responses;
 
 /// No cluster's share of a page is smaller.
 const LEAST_BYTES: usize = 16 * 1024;
@@ -60,7 +68,36 @@ pub struct FleetQuery {
     pub count_names: bool,
 }
 
-impl Fleet {
+/// What asks all clusters at once.
+#[derive(Debug)]
+pub struct FleetQueries {
+    link: Arc<AgentLink>,
+    registry: Arc<SharedRegistry>,
+    metrics: Metrics,
+    responses: Responses,
+    inventory: Inventory,
+    answer_memory: MemoryBudget,
+}
+
+impl FleetQueries {
+    /// Over this link; clusters that are offline answer from the inventory.
+    #[must_use]
+    pub fn new(
+        link: Arc<AgentLink>,
+        registry: Arc<SharedRegistry>,
+        inventory: Inventory,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            link,
+            registry,
+            metrics,
+            responses: Responses::new(),
+            inventory,
+            answer_memory: MemoryBudget::of(ALL_ANSWERS_BYTES),
+        }
+    }
+
     /// Asks all clusters that the principal may see for a page of their deployments.
     ///
     /// # Errors
@@ -78,7 +115,7 @@ impl Fleet {
     /// Asks all clusters that the principal may see for their deployments by name. Each page counts all of them anew.
     ///
     /// # Errors
-    /// As [`Fleet::query`].
+    /// As [`FleetQueries::query`].
     pub async fn query_groups(
         &self,
         principal: &Principal,
@@ -177,13 +214,8 @@ impl Fleet {
         for payload in wire::payloads(request, clusters)? {
             let subject = subject::FLEET_QUERY.to_owned();
             // One that waits for a link that is down would be answered when nobody waits any more.
-            if self.is_cut_off()
-                || !self
-                    .link
-                    .bus
-                    .publish_accepting(subject, payload.into())
-                    .await
-            {
+            let bus = &self.link.bus;
+            if self.link.is_cut_off() || !bus.publish_accepting(subject, payload.into()).await {
                 return Err(bus_unavailable());
             }
         }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::Fleet;
-use super::ask::SendError;
+use super::agent_link::SendError;
 use super::text::Text;
 use diagnostics::Problem;
 use identity::Principal;
@@ -43,7 +43,7 @@ impl Fleet {
         let reply = self.ask_for_bytes(principal, cluster, request).await?;
         match check(&reply, request.namespace.as_ref()) {
             Ok(()) => Ok(Relayed(reply)),
-            Err(error) => Err(self.of_read(SendError::Unreadable(error.into()), cluster)),
+            Err(error) => Err(self.read_error(SendError::Unreadable(error.into()), cluster)),
         }
     }
 }

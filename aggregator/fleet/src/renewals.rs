@@ -4,15 +4,35 @@ use std::sync::Arc;
 
 use bus_schema::{ClusterName, CredentialRenewal, InstanceId, subject};
 
+use super::agent_link::AgentLink;
 use super::agent_messages::{AgentMessages, Kind};
-use super::{Fleet, json, rate_limit};
+use super::{SharedRegistry, json, rate_limit};
+use diagnostics::Metrics;
 
 /// Of several replicas one answers.
 const QUEUE: &str = "aggregator";
 
-impl Fleet {
+/// The requests of all agents.
+#[derive(Debug)]
+pub struct RenewalRequests {
+    link: Arc<AgentLink>,
+    registry: Arc<SharedRegistry>,
+    metrics: Metrics,
+}
+
+impl RenewalRequests {
+    /// Those that come over this link.
+    #[must_use]
+    pub fn new(link: Arc<AgentLink>, registry: Arc<SharedRegistry>, metrics: Metrics) -> Self {
+        Self {
+            link,
+            registry,
+            metrics,
+        }
+    }
+
     /// Subscribes to them; `None` when the client has ended.
-    pub async fn renewal_requests(self: &Arc<Self>) -> Option<AgentMessages> {
+    pub async fn subscribe(&self) -> Option<AgentMessages> {
         let kind = Kind {
             bus: self.link.unasked.clone(),
             name: "requests for renewal",
@@ -24,7 +44,7 @@ impl Fleet {
     }
 
     /// Answers the agent that has asked.
-    pub async fn answer_renewal(
+    pub async fn answer(
         &self,
         cluster: &ClusterName,
         instance: &InstanceId,
@@ -32,5 +52,11 @@ impl Fleet {
     ) {
         let answer_to = subject::credential(cluster, instance);
         self.link.bus.publish(answer_to, json(renewal).into()).await;
+    }
+
+    /// Remembers, for people to see, that an agent of this cluster has sent what is no such request.
+    pub fn reject(&self, cluster: &ClusterName, error: Option<&dyn std::error::Error>) {
+        let what = "asked for the renewal of what is no credential";
+        self.registry.protocol_violation(cluster, what, error);
     }
 }

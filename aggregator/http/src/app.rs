@@ -12,7 +12,10 @@ use audit::Audit;
 use diagnostics::Conditions;
 use diagnostics::Metrics;
 use enrolment::{Agent, Enrolment};
-use fleet::Fleet;
+use fleet::journal::Journal;
+use fleet::{
+    AgentLink, ChangeLimit, ClusterLabels, Fleet, FleetQueries, LogStreams, SharedRegistry,
+};
 use identity::Identity;
 
 /// The state of every handler.
@@ -21,8 +24,22 @@ pub type App = Arc<AppState>;
 /// The parts of the aggregator, made once by `run`.
 #[derive(Debug)]
 pub struct AppState {
-    /// The road to the clusters.
+    /// Requests to one cluster.
     pub fleet: Arc<Fleet>,
+    /// Requests to all clusters at once.
+    pub queries: Arc<FleetQueries>,
+    /// Followed logs.
+    pub logs: LogStreams,
+    /// What is known of clusters.
+    pub registry: Arc<SharedRegistry>,
+    /// Labels of clusters.
+    pub labels: Arc<ClusterLabels>,
+    /// Whether agents can be reached.
+    pub link: Arc<AgentLink>,
+    /// Operations and their outcomes.
+    pub journal: Journal,
+    /// How much each user may change.
+    pub change_limit: Arc<ChangeLimit>,
     /// Enrolment of clusters.
     pub enrolment: Enrolment,
     /// Who did what.

@@ -41,10 +41,7 @@ impl Caller {
             created_at,
             lifetime,
         } = authenticated;
-        let (users, labels) = (
-            app.identity.users.subscribe(),
-            app.fleet.registry().labels(),
-        );
+        let (users, labels) = (app.identity.users.subscribe(), app.registry.labels());
         let grants = Arc::clone(&principal.grants);
         Self {
             revocation: Revocation::new(Arc::clone(&user), grants, lifetime, users, labels),

@@ -71,7 +71,7 @@ pub async fn sign_in(
     }
     match verified? {
         Some(user) => {
-            app.fleet.count_change(&username)?;
+            app.change_limit.count(&username)?;
             record(app, &username, address, SIGN_IN).await?;
             let (token, lasts) = identity.sessions.create(&user).await?;
             let device = device::cookie(&user, headers, app.cookie);

@@ -74,7 +74,7 @@ async fn a_restart_ordered_into_a_cut_line_is_never_carried_out() {
     );
     let operation = answer.body["operation_id"].clone();
     // A cut cable is noticed after about 30 s, by pings that are not answered.
-    let noticed = async || (!behind.app.fleet.bus().is_up()).then_some(());
+    let noticed = async || (!behind.app.link.is_up()).then_some(());
     behind.until("the cut is noticed", noticed).await;
     let refused = behind
         .post("/restart", &token, &body(&namespace, &name))
@@ -108,7 +108,7 @@ async fn everything_is_back_after_the_broker_restarts() {
     let mut stack = Stack::start(2).await;
     let token = stack.service.token("admin").await;
     stack.nats.kill().await.unwrap();
-    let away = async || (!stack.service.app.fleet.bus().is_up()).then_some(());
+    let away = async || (!stack.service.app.link.is_up()).then_some(());
     stack
         .service
         .until("the bus is seen to be away", away)
@@ -213,7 +213,7 @@ async fn a_name_belongs_to_its_first_cluster_even_when_only_a_second_one_is_left
     // What is shown is the first one's, which is away.
     let page = crate::last_known::away(&later, &token, "cluster-a").await;
     let known: bus_schema::ClusterName = "cluster-a".parse().unwrap();
-    let kept = inventory.kept(&known, None).expect("a list");
+    let kept = inventory.stored(&known, None).expect("a list");
     assert_eq!(kept.cluster_uid, stack.sim.clusters()[0].uid());
     assert_eq!(crate::fleet::items(&page).len(), 8);
     let body = json!({"cluster": "cluster-a", "namespace": namespace, "deployment_name": name});

@@ -300,7 +300,7 @@ async fn without_the_bus_a_fleet_query_fails_at_once() {
     let mut stack = Stack::start(1).await;
     let token = stack.service.token("viewer").await;
     stack.nats.kill().await.unwrap();
-    let away = async || (!stack.service.app.fleet.bus().is_up()).then_some(());
+    let away = async || (!stack.service.app.link.is_up()).then_some(());
     stack
         .service
         .until("the bus is seen to be away", away)

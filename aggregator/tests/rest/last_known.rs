@@ -33,7 +33,7 @@ pub async fn kept(
 ) -> Generation {
     let name: ClusterName = cluster.parse().expect("a name");
     let look = async || {
-        let kept = inventory.kept(&name, None)?;
+        let kept = inventory.stored(&name, None)?;
         // It may be replaced meanwhile.
         let known = inventory.read(&name, &kept).await.ok()?;
         let text = known
@@ -296,7 +296,7 @@ async fn ten_thousand_deployments_are_kept_also_with_images_that_no_two_share() 
     let lease = inventory.acquire_lease(&cluster, |_| true, Instant::now());
     let lease = lease.await.unwrap().expect("nobody else is there");
     inventory.store(lease, list, source()).await.unwrap();
-    let kept = inventory.kept(&cluster, Some("uid")).unwrap();
+    let kept = inventory.stored(&cluster, Some("uid")).unwrap();
     assert!(
         kept.parts > 1 && !kept.truncated && kept.deployments == 10_000,
         "{kept:?}"
@@ -352,9 +352,9 @@ async fn of_two_replicas_one_reads_a_cluster_that_is_due() {
     let now = Instant::now();
     let again = one.acquire_lease(&cluster, due(now), now).await;
     assert!(again.unwrap().is_none());
-    assert_eq!(one.kept(&cluster, Some("uid")).unwrap().deployments, 0);
+    assert_eq!(one.stored(&cluster, Some("uid")).unwrap().deployments, 0);
     // Another cluster's list under the same name is nobody's.
-    assert!(one.kept(&cluster, Some("rival")).is_none());
+    assert!(one.stored(&cluster, Some("rival")).is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -372,9 +372,9 @@ async fn a_replica_that_lost_its_lease_cannot_make_its_list_count() {
     let error = stored.await.expect_err("the lease is lost");
     let conflict = matches!(error, InventoryError::Bucket(BucketError::Conflict { .. }));
     assert!(conflict, "{error}");
-    assert!(slow.kept(&cluster, None).is_none());
+    assert!(slow.stored(&cluster, None).is_none());
     other.store(lease, empty_list(), source()).await.unwrap();
-    let stored = other.kept(&cluster, Some("uid")).unwrap();
+    let stored = other.stored(&cluster, Some("uid")).unwrap();
     let read = other.read(&cluster, &stored).await.unwrap();
     assert_eq!(read.deployments().count(), 0);
 }

@@ -256,7 +256,7 @@ async fn an_enrolment_whose_outcome_was_lost_does_not_stay_pending() {
 async fn an_operation_that_another_has_begun_is_left_alone() {
     let stack = Stack::start(1).await;
     let token = stack.service.token("admin").await;
-    let journal = stack.service.app.fleet.journal();
+    let journal = &stack.service.app.journal;
     let entry: Entry = serde_json::from_value(json!({
         "time": Timestamp::now(), "user": "admin", "verb": "enroll", "target": {"cluster": "cluster-a"}, "outcome": "pending",
     }))

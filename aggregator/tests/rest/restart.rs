@@ -60,10 +60,10 @@ async fn a_user_who_has_changed_too_much_restarts_nothing_and_leaves_no_line() {
     let stack = Stack::start(1).await;
     let token = stack.service.token("admin").await;
     let (namespace, name) = stack.healthy("cluster-a").await;
-    let (order, fleet) = (body(&namespace, &name), &stack.service.app.fleet);
+    let (order, limit) = (body(&namespace, &name), &stack.service.app.change_limit);
     let changes = async {
         loop {
-            while fleet.count_change("admin").is_ok() {}
+            while limit.count("admin").is_ok() {}
             tokio::task::yield_now().await;
         }
     };

@@ -65,7 +65,7 @@ async fn a_fleet_is_back_after_the_broker_was_killed_and_nobody_was_called_offli
         .map(|cluster| cluster.name().to_owned())
         .collect();
     stack.nats.kill().await.unwrap();
-    let away = async || (!stack.service.app.fleet.bus().is_up()).then_some(());
+    let away = async || (!stack.service.app.link.is_up()).then_some(());
     stack.service.until("the broker is missed", away).await;
     let killed = Instant::now();
     stack.nats.restart().await.unwrap();

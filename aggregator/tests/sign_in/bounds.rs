@@ -135,7 +135,7 @@ async fn a_bucket_without_a_bound_is_refused_with_the_difference() {
 async fn beside_many_changes(service: &Service, user: &str, request: Request<Body>) -> Answer {
     let changes = async {
         loop {
-            while service.app.fleet.count_change(user).is_ok() {}
+            while service.app.change_limit.count(user).is_ok() {}
             tokio::task::yield_now().await;
         }
     };

@@ -11,16 +11,15 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use tokio::time::{Instant, interval_at, sleep_until};
 
-use super::FleetQuery;
 use super::cursor;
-use super::known::KnownShare;
+use super::last_known::KnownShare;
 use super::merge::{Merge, Part};
 use super::names::{self, GroupCursor, Names};
 use super::page::AnswerState::{Answered, Misbehaving, Offline, TimedOut};
 use super::page::{AnswerCounts, AnswerState, Away, FleetGroups, FleetPage};
+use super::responses::PendingRequest;
 use super::totals::{Counted, Images};
-use crate::Fleet;
-use crate::responses::PendingRequest;
+use super::{FleetQueries, FleetQuery};
 use identity::Grants;
 use registry::{Moment, Presence};
 
@@ -77,7 +76,7 @@ impl Row {
 type Reading<'a> = BoxFuture<'a, (ClusterName, Result<Option<KnownShare>, String>)>;
 
 impl<'a> Gather<'a> {
-    pub fn new(fleet: &'a Fleet, grants: &'a Grants, query: &'a FleetQuery) -> Self {
+    pub fn new(queries: &'a FleetQueries, grants: &'a Grants, query: &'a FleetQuery) -> Self {
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
         Self {
             query,
@@ -85,7 +84,7 @@ impl<'a> Gather<'a> {
             rows: BTreeMap::new(),
             open: 0,
             reader: Reader {
-                fleet,
+                queries,
                 grants,
                 begun: Instant::now(),
                 images: Images::new(query.count_images),
@@ -131,10 +130,10 @@ impl<'a> Gather<'a> {
     ) {
         let mut deadline = pin!(sleep_until(self.deadline()));
         let mut look = interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
-        let fleet = self.reader.fleet;
+        let queries = self.reader.queries;
         let read = |cluster: ClusterName| -> Reading<'_> {
             Box::pin(async move {
-                let share = fleet.known_share(&cluster, request).await;
+                let share = queries.last_known_share(&cluster, request).await;
                 (cluster, share)
             })
         };
@@ -223,7 +222,7 @@ impl<'a> Gather<'a> {
 
     /// Those who have left meanwhile will not answer any more.
     fn give_up_the_gone(&mut self) -> Vec<ClusterName> {
-        let (registry, now) = (self.reader.fleet.registry.read(), Moment::now());
+        let (registry, now) = (self.reader.queries.registry.read(), Moment::now());
         let mut gone = Vec::new();
         for (cluster, row) in &mut self.rows {
             if row.state.is_none() && registry.presence(cluster, now) == Some(Presence::Offline) {

@@ -43,7 +43,7 @@ pub async fn list_clusters(
     caller: Caller,
     extract::Query(filter): extract::Query<Filter>,
 ) -> Result<Json<ClusterList>, ProblemResponse> {
-    let mut items = app.fleet.registry().clusters(&caller.principal);
+    let mut items = app.registry.clusters(&caller.principal);
     if let Some(selector) = filter.cluster_label_selector {
         let selector: ClusterSelector = selector
             .parse()
@@ -86,7 +86,7 @@ pub async fn patch_cluster(
     extract::MergePatch(ClusterPatch { labels }): extract::MergePatch<ClusterPatch>,
 ) -> Result<Json<LabelledCluster>, ProblemResponse> {
     let labelled = app
-        .fleet
+        .labels
         .label(&caller.principal, &caller.source, &cluster, labels);
     let (operation_id, labels) = labelled.await?;
     Ok(Json(LabelledCluster {

@@ -72,7 +72,7 @@ pub async fn list_fleet_deployments(
     RawQuery(text): RawQuery,
 ) -> Result<Json<FleetPage>, ProblemResponse> {
     let query = query::read(text.as_deref().unwrap_or_default())?;
-    Ok(Json(app.fleet.query(&caller.principal, &query).await?))
+    Ok(Json(app.queries.query(&caller.principal, &query).await?))
 }
 
 /// The deployments of the whole fleet, grouped by name
@@ -91,6 +91,6 @@ pub async fn list_deployment_groups(
     RawQuery(text): RawQuery,
 ) -> Result<Json<FleetGroups>, ProblemResponse> {
     let query = query::read_groups(text.as_deref().unwrap_or_default())?;
-    let groups = app.fleet.query_groups(&caller.principal, &query);
+    let groups = app.queries.query_groups(&caller.principal, &query);
     Ok(Json(groups.await?))
 }

@@ -19,7 +19,7 @@ pub async fn livez() -> &'static str {
 /// wrong with it all the same, which `GET /conditions` explains.
 #[utoipa::path(get, path = "/readyz", tag = "Health", security(()), responses((status = 200, description = "`ok`, and what is wrong all the same", body = String), OwnProblem))]
 pub async fn readyz(State(app): State<App>) -> Result<String, ProblemResponse> {
-    if app.fleet.is_cut_off() {
+    if app.link.is_cut_off() {
         let detail = "the aggregator is cut off from the bus";
         return Err(Problem::new(ProblemCode::BusUnavailable, detail).into());
     }

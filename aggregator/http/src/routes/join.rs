@@ -152,7 +152,7 @@ pub(super) fn still_may(app: &App, invitation: &Invitation) -> Result<(), Proble
         grants.may(Right::Enroll, cluster, None) && (labels.is_empty() || may_label(grants))
     };
     match app.identity.users.current().find_with(by, credential) {
-        Some(user) if may(&user.grants_with(app.fleet.registry().current_labels())) => Ok(()),
+        Some(user) if may(&user.grants_with(app.registry.current_labels())) => Ok(()),
         _ => Err(EnrolmentError::InvitationUnknown.into()),
     }
 }

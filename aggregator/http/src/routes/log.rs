@@ -157,7 +157,7 @@ pub async fn watch_log(
     };
     let permit = caller.acquire(Stream::Log)?;
     let mut log = app
-        .fleet
+        .logs
         .follow(&caller.principal, &path.cluster, &request)
         .await?;
     Ok(event_stream::respond(&app, &caller, |events| async move {

@@ -28,10 +28,9 @@ pub async fn read_metrics(
     State(app): State<App>,
 ) -> Result<([(HeaderName, &'static str); 1], String), ProblemResponse> {
     app.metrics.set_conditions(&app.conditions.list());
-    let text = app.metrics.text(
-        app.fleet.registry().count_by_presence(),
-        !app.fleet.is_cut_off(),
-    );
+    let text = app
+        .metrics
+        .text(app.registry.count_by_presence(), !app.link.is_cut_off());
     let text =
         text.map_err(|_| Problem::new(ProblemCode::Internal, "cannot serialize a message"))?;
     Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text))

@@ -34,7 +34,7 @@ pub async fn get_operation(
     caller: Caller,
     Path(Which { operation_id }): Path<Which>,
 ) -> Result<Json<Entry>, ProblemResponse> {
-    let newest = app.fleet.journal().newest(&operation_id).await;
+    let newest = app.journal.newest(&operation_id).await;
     let newest = newest.map_err(Problem::from)?;
     match newest.filter(|entry| visible(&caller.principal, entry)) {
         Some(entry) => Ok(Json(entry)),

@@ -48,7 +48,7 @@ pub async fn watch_fleet(
     )?;
     let permit = caller.acquire(Stream::Fleet)?;
     let last_id = headers.get("last-event-id").map(|id| id.as_bytes());
-    let mut reader = app.fleet.registry().watch(view, last_id);
+    let mut reader = app.registry.watch(view, last_id);
     Ok(event_stream::respond(&app, &caller, |events| async move {
         let _permit = permit;
         loop {
@@ -73,10 +73,7 @@ fn view(app: &App, principal: &Principal, query: &str) -> Result<View, Problem> 
             }
             "clusterLabelSelector" => {
                 let selector = value.parse().map_err(|error| wrong(&field, error))?;
-                view.selected = Some(SelectedClusters::new(
-                    selector,
-                    app.fleet.registry().labels(),
-                ));
+                view.selected = Some(SelectedClusters::new(selector, app.registry.labels()));
                 continue;
             }
             _ => return Err(wrong(&field, "there is no such parameter")),

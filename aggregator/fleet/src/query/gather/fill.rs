@@ -39,13 +39,13 @@ impl Gather<'_> {
         short: &Short,
         request: &FleetQueryRequest,
     ) -> Option<Vec<(ClusterName, Part)>> {
-        let (fleet, deadline) = (self.reader.fleet, self.deadline());
+        let (queries, deadline) = (self.reader.queries, self.deadline());
         let (away, there): (Vec<_>, Vec<_>) = short
             .clusters
             .iter()
             .cloned()
             .partition(|cluster| self.rows.get(cluster).is_some_and(Row::is_away));
-        let mut question = fleet.responses.expect(there.iter().cloned());
+        let mut question = queries.responses.expect(there.iter().cloned());
         let limit = u32::try_from(short.lacks).unwrap_or(u32::MAX);
         let more = FleetQueryRequest {
             answer: question.id.clone(),
@@ -59,12 +59,12 @@ impl Gather<'_> {
         };
         let mut parts = Vec::new();
         for cluster in away {
-            let share = fleet.known_share(&cluster, &more).await.ok()??;
+            let share = queries.last_known_share(&cluster, &more).await.ok()??;
             self.reader.permits.push(share.permit);
             parts.push((cluster, share.part));
         }
         if !there.is_empty() {
-            fleet.put(&more, there.iter().cloned()).await.ok()?;
+            queries.put(&more, there.iter().cloned()).await.ok()?;
         }
         while parts.len() < short.clusters.len() {
             let (cluster, message) = timeout_at(deadline, question.next()).await.ok()??;

@@ -5,13 +5,12 @@ use bus_link::encoding;
 use bus_schema::{ClusterName, FleetQueryRequest, Totals};
 use tokio::time::Instant;
 
-use super::super::inspect;
 use super::super::merge::Part;
 use super::super::names::Names;
 use super::super::page::AnswerState::{Misbehaving, Refused, TimedOut};
 use super::super::page::{AnswerState, ClusterAnswer};
 use super::super::totals::{Counted, Images};
-use crate::Fleet;
+use super::super::{FleetQueries, inspect};
 use crate::memory_budget::MemoryPermit;
 use diagnostics::{Problem, ProblemCode};
 use identity::Grants;
@@ -24,7 +23,7 @@ const WORDS: usize = 300;
 
 /// What has been read is held here as well.
 pub struct Reader<'a> {
-    pub fleet: &'a Fleet,
+    pub queries: &'a FleetQueries,
     pub grants: &'a Grants,
     pub begun: Instant,
     pub images: Images,
@@ -56,7 +55,7 @@ impl Reader<'_> {
         }
         let unpacked = encoding::unpack(message.payload.clone(), message.headers.as_ref());
         let payload = unpacked.map_err(|error| self.passed_over(cluster, &error.to_string()))?;
-        let Some(permit) = self.fleet.answer_memory.acquire(payload.len()) else {
+        let Some(permit) = self.queries.answer_memory.acquire(payload.len()) else {
             return Err(Refused {
                 code: ProblemCode::RateLimited,
                 detail: "the aggregator has too many answers in hand; try again".to_owned(),
@@ -83,7 +82,7 @@ impl Reader<'_> {
     fn passed_over(&self, cluster: &ClusterName, why: &str) -> AnswerState {
         let detail: String = why.chars().take(WORDS).collect();
         tracing::debug!(%cluster, detail, "a response to a fleet query is ignored");
-        self.fleet
+        self.queries
             .registry
             .protocol_violation(cluster, NO_ANSWER, None);
         Misbehaving { detail }
@@ -92,7 +91,7 @@ impl Reader<'_> {
     /// What is said of a cluster in the end.
     pub fn answer(&self, cluster: ClusterName, state: Option<AnswerState>) -> ClusterAnswer {
         let state = state.unwrap_or(TimedOut);
-        self.fleet.metrics.answered(state.word());
+        self.queries.metrics.answered(state.word());
         ClusterAnswer { cluster, state }
     }
 

@@ -3,8 +3,8 @@
 use bus_schema::{ClusterName, FleetQueryRequest, Listed as _, Share, Totals};
 use jiff::Timestamp;
 
+use super::FleetQueries;
 use super::merge::{Item, Part, Shown};
-use crate::Fleet;
 use crate::FleetDeployment;
 use crate::inventory::LastKnownDeployment;
 use crate::memory_budget::MemoryPermit;
@@ -20,16 +20,16 @@ pub struct KnownShare {
     pub permit: MemoryPermit,
 }
 
-impl Fleet {
+impl FleetQueries {
     /// A cluster's share by what was last known; `None` where nothing is. A failure is told in words.
-    pub(super) async fn known_share(
+    pub(super) async fn last_known_share(
         &self,
         cluster: &ClusterName,
         request: &FleetQueryRequest,
     ) -> Result<Option<KnownShare>, String> {
         let (stored, unchanged_until) = {
             let registry = self.registry.read();
-            let Some(stored) = self.inventory.kept(cluster, registry.uid(cluster)) else {
+            let Some(stored) = self.inventory.stored(cluster, registry.uid(cluster)) else {
                 return Ok(None);
             };
             let until = registry.unchanged_until(cluster, &stored.changes);

@@ -6,8 +6,11 @@ use std::time::Duration;
 use bus_schema::{ClusterName, OperationId, Right};
 use tracing::warn;
 
-use super::ask::{bus_unavailable, unknown};
-use super::{Clusters, Fleet, SharedRegistry};
+use super::agent_link::AgentLink;
+use super::change_limit::ChangeLimit;
+use super::journal::Journal;
+use super::refusals::{bus_unavailable, unknown};
+use super::{Clusters, SharedRegistry};
 use audit::RequestSource;
 use audit::Target;
 use diagnostics::{Problem, ProblemCode};
@@ -43,7 +46,36 @@ pub async fn follow_labels(clusters: Clusters, registry: Arc<SharedRegistry>) {
     watch.run(None, on).await;
 }
 
-impl Fleet {
+/// What changes the labels of clusters.
+#[derive(Debug)]
+pub struct ClusterLabels {
+    clusters: Clusters,
+    registry: Arc<SharedRegistry>,
+    /// Nothing is changed while this replica is cut off.
+    link: Arc<AgentLink>,
+    journal: Journal,
+    change_limit: Arc<ChangeLimit>,
+}
+
+impl ClusterLabels {
+    /// Labels in these buckets, of the clusters of this registry.
+    #[must_use]
+    pub fn new(
+        clusters: Clusters,
+        registry: Arc<SharedRegistry>,
+        link: Arc<AgentLink>,
+        journal: Journal,
+        change_limit: Arc<ChangeLimit>,
+    ) -> Self {
+        Self {
+            clusters,
+            registry,
+            link,
+            journal,
+            change_limit,
+        }
+    }
+
     /// Changes the labels of a known cluster.
     ///
     /// # Errors
@@ -62,26 +94,20 @@ impl Fleet {
         if !may_label(&principal.grants) {
             return Err(forbidden());
         }
-        if self.is_cut_off() {
+        if self.link.is_cut_off() {
             return Err(bus_unavailable());
         }
-        self.count_change(&principal.user)?;
-        let mut entry = self.entry(&principal.user, source, "label", Target::cluster(cluster));
+        self.change_limit.count(&principal.user)?;
+        let target = Target::cluster(cluster);
+        let mut entry = self.journal.entry(&principal.user, source, "label", target);
         entry.detail = Some(patch.to_string());
-        let (fleet, cluster) = (Arc::clone(self), cluster.clone());
-        self.record(
-            entry,
-            async move { fleet.put_labels(&cluster, &patch).await },
-        )
-        .await
+        let (labels, cluster) = (Arc::clone(self), cluster.clone());
+        let put = async move { labels.put(&cluster, &patch).await };
+        self.journal.record_to_end(entry, put).await
     }
 
     /// Changes labels, and waits until they count here.
-    pub(super) async fn put_labels(
-        &self,
-        cluster: &ClusterName,
-        patch: &LabelPatch,
-    ) -> Result<Labels, LabelError> {
+    async fn put(&self, cluster: &ClusterName, patch: &LabelPatch) -> Result<Labels, LabelError> {
         let (labels, revision) = self.clusters.patch_labels(cluster, patch).await?;
         let mut all = self.registry.labels();
         let learnt = all.wait_for(|all| all.has(revision));
@@ -95,15 +121,11 @@ impl Fleet {
     ///
     /// # Errors
     /// When there would be too many, or the bucket does not answer.
-    pub async fn put_first_labels(
-        &self,
-        cluster: &ClusterName,
-        labels: Labels,
-    ) -> Result<(), LabelError> {
+    pub async fn put_first(&self, cluster: &ClusterName, labels: Labels) -> Result<(), LabelError> {
         if labels.is_empty() {
             return Ok(());
         }
-        self.put_labels(cluster, &labels.into()).await.map(drop)
+        self.put(cluster, &labels.into()).await.map(drop)
     }
 }
 

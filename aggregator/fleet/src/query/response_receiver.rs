@@ -7,33 +7,34 @@ use async_nats::Message;
 use bus_schema::subject::{self, FromAgent};
 use tracing::{debug, warn};
 
-use super::agent_messages::{AgentMessages, Kind};
+use super::FleetQueries;
 use super::responses::Fate;
-use super::{Fleet, rate_limit};
+use crate::agent_messages::{AgentMessages, Kind};
+use crate::rate_limit;
 
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Receives responses from now on.
-pub async fn receive_responses(fleet: Arc<Fleet>) {
-    let mut answers = fleet.subscribe_to_responses().await;
+pub async fn receive_responses(queries: Arc<FleetQueries>) {
+    let mut responses = queries.subscribe_to_responses().await;
     tokio::spawn(async move {
         loop {
-            match &mut answers {
-                Some(answers) => {
-                    while let Some((from, message)) = answers.next().await {
-                        fleet.receive_response(from, message);
+            match &mut responses {
+                Some(responses) => {
+                    while let Some((from, message)) = responses.next().await {
+                        queries.receive_response(from, message);
                     }
                 }
                 None => tokio::time::sleep(TRY_AGAIN_AFTER).await,
             }
             warn!("cannot subscribe to responses to fleet queries; retrying");
-            answers = fleet.subscribe_to_responses().await;
+            responses = queries.subscribe_to_responses().await;
         }
     });
 }
 
-impl Fleet {
-    async fn subscribe_to_responses(self: &Arc<Self>) -> Option<AgentMessages> {
+impl FleetQueries {
+    async fn subscribe_to_responses(&self) -> Option<AgentMessages> {
         let kind = Kind {
             // Over which the requests go: the broker knows of the subscription before them.
             bus: self.link.bus.clone(),

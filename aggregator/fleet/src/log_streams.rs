@@ -11,8 +11,9 @@ use bus_schema::verb::{LogReply, ReadLog};
 use bus_schema::{ClusterName, LogChunk, LogCredit};
 use futures::StreamExt;
 
-use super::ask::{bus_unavailable, offline};
-use super::{Fleet, json};
+use super::agent_link::AgentLink;
+use super::refusals::{bus_unavailable, offline};
+use super::{Fleet, SharedRegistry, json};
 use diagnostics::Problem;
 use identity::Principal;
 use registry::{Moment, Presence};
@@ -32,7 +33,7 @@ const RENEW_EVERY: Duration = CREDIT_LEASE.checked_div(3).expect("three is not z
 #[derive(Debug)]
 pub struct FollowedLog {
     bus: Bus,
-    fleet: Arc<Fleet>,
+    registry: Arc<SharedRegistry>,
     cluster: ClusterName,
     chunks: Subscriber,
     credit: String,
@@ -48,19 +49,37 @@ pub struct FollowedLog {
 
 const FOREIGN: &str = "answered with a stream that is not its own";
 
-impl Fleet {
+/// Followed logs of all clusters.
+#[derive(Debug)]
+pub struct LogStreams {
+    fleet: Arc<Fleet>,
+    link: Arc<AgentLink>,
+    registry: Arc<SharedRegistry>,
+}
+
+impl LogStreams {
+    /// Of these clusters, which are asked by this client.
+    #[must_use]
+    pub fn new(fleet: Arc<Fleet>, link: Arc<AgentLink>, registry: Arc<SharedRegistry>) -> Self {
+        Self {
+            fleet,
+            link,
+            registry,
+        }
+    }
+
     /// Begins to follow a log.
     ///
     /// # Errors
     /// See [`Fleet::ask`].
     pub async fn follow(
-        self: &Arc<Self>,
+        &self,
         principal: &Principal,
         cluster: &ClusterName,
         request: &ReadLog,
     ) -> Result<FollowedLog, Problem> {
-        let LogReply::Stream { stream, credit } = self.ask(principal, cluster, request).await?
-        else {
+        let reply = self.fleet.ask(principal, cluster, request).await?;
+        let LogReply::Stream { stream, credit } = reply else {
             return Err(self.registry.protocol_violation(cluster, FOREIGN, None));
         };
         // An agent must not make this program listen to, or write to, another cluster's subjects.
@@ -77,7 +96,7 @@ impl Fleet {
             .ok_or_else(bus_unavailable)?;
         let mut log = FollowedLog {
             bus: self.link.bus.clone(),
-            fleet: Arc::clone(self),
+            registry: Arc::clone(&self.registry),
             cluster: cluster.clone(),
             chunks,
             credit,
@@ -147,19 +166,14 @@ impl FollowedLog {
     }
 
     fn take(&mut self, message: &Message) -> Result<(), Problem> {
-        let protocol_violation = |what| {
-            self.fleet
-                .registry
-                .protocol_violation(&self.cluster, what, None)
-        };
+        let protocol_violation = |what| self.registry.protocol_violation(&self.cluster, what, None);
         let payload = &message.payload;
         if payload.len() > LogChunk::MAX_BYTES {
             return Err(protocol_violation("sent too large a part of a log"));
         }
         let chunk: LogChunk = serde_json::from_slice(payload).map_err(|error| {
             let what = "sent what is no part of a log";
-            self.fleet
-                .registry
+            self.registry
                 .protocol_violation(&self.cluster, what, Some(&error))
         })?;
         let Some(open) = self.open.checked_sub(chunk.lines.len()) else {
@@ -182,11 +196,7 @@ impl FollowedLog {
     }
 
     fn is_offline(&self) -> bool {
-        self.fleet
-            .registry
-            .read()
-            .presence(&self.cluster, Moment::now())
-            == Some(Presence::Offline)
+        self.registry.read().presence(&self.cluster, Moment::now()) == Some(Presence::Offline)
     }
 
     /// Whether it got out. It counts in any case: it may get out later.

@@ -1,17 +1,18 @@
 //! What the aggregator does by itself on behalf of a principal, such as enrolment: written down like any change, and ended even if the caller has left.
 
-use std::sync::Arc;
-
 use bus_schema::OperationId;
 
-use super::Fleet;
+use super::Journal;
 use audit::{Entry, Outcome, RequestSource, Target};
 use diagnostics::{Problem, ProblemCode};
 
-impl Fleet {
+impl Journal {
     /// Does something of the aggregator's own, to its end even if the caller has left.
-    pub async fn record<T, E>(
-        self: &Arc<Self>,
+    ///
+    /// # Errors
+    /// When the intent is not acknowledged, and then nothing was done; and those of `act`.
+    pub async fn record_to_end<T, E>(
+        &self,
         entry: Entry,
         act: impl Future<Output = Result<T, E>> + Send + 'static,
     ) -> Result<(OperationId, T), Problem>
@@ -19,11 +20,9 @@ impl Fleet {
         T: Send + 'static,
         E: std::fmt::Display + Into<Problem> + Send + 'static,
     {
-        let (journal, id) = (self.journal.clone(), self.journal.new_id());
+        let (journal, id) = (self.clone(), self.new_id());
         let operation = id.clone();
-        let done = self
-            .journal
-            .spawn(async move { journal.record(operation, entry, act).await });
+        let done = self.spawn(async move { journal.record(operation, entry, act).await });
         let done = done
             .await
             .map_err(|_| Problem::new(ProblemCode::Internal, "it broke off; see the audit"))?;
@@ -35,9 +34,10 @@ impl Fleet {
     }
 
     /// The first line of an operation in the audit.
+    #[must_use]
     pub fn entry(&self, user: &str, source: &RequestSource, verb: &str, target: Target) -> Entry {
         Entry {
-            time: self.journal.now(),
+            time: self.now(),
             user: user.to_owned(),
             address: source.address,
             verb: verb.to_owned(),

@@ -1,0 +1,134 @@
+//! The authorised client of clusters. Who asks here is authorised first; what changes anything goes through the journal: audited, with
+//! a deadline, and reconciled if its outcome is lost. A handler cannot skip any of it.
+
+use std::sync::Arc;
+
+use bus_schema::{ClusterName, Request, Right};
+use bytes::Bytes;
+
+use super::SharedRegistry;
+use super::agent_link::{AgentLink, SendError, read_reply};
+use super::change_limit::ChangeLimit;
+use super::journal::Journal;
+use super::refusals::{bus_unavailable, lacks_right, offline, unknown, unwritable};
+use diagnostics::{Problem, ProblemCode};
+use identity::Principal;
+use registry::Presence;
+use storage::bus::BusError;
+
+/// What is said of an agent whose reply cannot be read.
+pub(super) const NO_REPLY: &str = "answered with what is not a reply";
+
+/// The clusters, for those who may ask them or change them: the one way for a person to reach one.
+#[derive(Debug)]
+pub struct Fleet {
+    pub(super) link: Arc<AgentLink>,
+    pub(super) registry: Arc<SharedRegistry>,
+    pub(super) journal: Journal,
+    pub(super) change_limit: Arc<ChangeLimit>,
+}
+
+impl Fleet {
+    /// Over this link, to the clusters of this registry.
+    #[must_use]
+    pub fn new(
+        link: Arc<AgentLink>,
+        registry: Arc<SharedRegistry>,
+        journal: Journal,
+        change_limit: Arc<ChangeLimit>,
+    ) -> Self {
+        Self {
+            link,
+            registry,
+            journal,
+            change_limit,
+        }
+    }
+
+    /// Asks a cluster for what changes nothing.
+    ///
+    /// # Errors
+    /// What the principal may not see is [`ProblemCode::ClusterUnknown`] or [`ProblemCode::NotFound`], as if it did not exist.
+    pub async fn ask<R: Request>(
+        &self,
+        principal: &Principal,
+        cluster: &ClusterName,
+        request: &R,
+    ) -> Result<R::Reply, Problem> {
+        let reply = self.ask_for_bytes(principal, cluster, request).await?;
+        read_reply(&reply).map_err(|error| self.read_error(error, cluster))
+    }
+
+    pub(super) async fn ask_for_bytes<R: Request>(
+        &self,
+        principal: &Principal,
+        cluster: &ClusterName,
+        request: &R,
+    ) -> Result<Bytes, Problem> {
+        self.authorise(principal, cluster, request)?;
+        if self.link.is_cut_off() {
+            return Err(bus_unavailable());
+        }
+        if self.registry.presence(cluster) == Some(Presence::Offline) {
+            return Err(offline(cluster));
+        }
+        self.link
+            .send_for_bytes(cluster, request, R::TIMEOUT)
+            .await
+            .map_err(|error| self.read_error(error, cluster))
+    }
+
+    /// The one place where it is decided whether the principal may use this verb there.
+    pub(super) fn authorise<R: Request>(
+        &self,
+        principal: &Principal,
+        cluster: &ClusterName,
+        request: &R,
+    ) -> Result<(), Problem> {
+        let (grants, namespace) = (&principal.grants, request.namespace());
+        if !grants.sees(cluster) || self.registry.presence(cluster).is_none() {
+            return Err(unknown(cluster));
+        }
+        if grants.may(R::RIGHT, cluster, namespace) {
+            return self.knows(cluster, R::VERB);
+        }
+        if let Some(namespace) =
+            namespace.filter(|namespace| !grants.may(Right::Read, cluster, Some(namespace)))
+        {
+            return Err(Problem::new(
+                ProblemCode::NotFound,
+                format!("there is no namespace \"{namespace}\" in {cluster} that you may see"),
+            ));
+        }
+        Err(lacks_right(cluster, R::RIGHT))
+    }
+
+    /// An older agent is not asked for what it does not answer: nobody would listen, as if it were offline.
+    fn knows(&self, cluster: &ClusterName, verb: &str) -> Result<(), Problem> {
+        if self.registry.read().answers(cluster, verb) {
+            return Ok(());
+        }
+        Err(Problem::new(
+            ProblemCode::AgentTooOld,
+            format!("the agent of {cluster} does not know \"{verb}\"; update it"),
+        ))
+    }
+
+    /// A read that failed: whatever happened, it may simply be asked again.
+    pub(super) fn read_error(&self, error: SendError, cluster: &ClusterName) -> Problem {
+        match error {
+            SendError::Unwritable(error) => unwritable(error),
+            SendError::Unreadable(error) => {
+                self.registry
+                    .protocol_violation(cluster, NO_REPLY, Some(&*error))
+            }
+            SendError::Bus(BusError::Unavailable) => bus_unavailable(),
+            SendError::Bus(BusError::NoResponders) => offline(cluster),
+            SendError::Bus(BusError::TimedOut) => Problem::new(
+                ProblemCode::ClusterTimeout,
+                format!("the agent of {cluster} did not answer in time"),
+            ),
+            SendError::Bus(BusError::Fault(fault)) => fault.into(),
+        }
+    }
+}

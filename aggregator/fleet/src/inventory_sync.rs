@@ -1,0 +1,200 @@
+//! Syncs the inventory: what each cluster last says of its deployments, for when it is offline. Read once in a while and only where
+//! something has changed, by one of the replicas, a few clusters at a time. No user asks for it: what of it is shown, grants decide.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bus_schema::verb::ListDeployments;
+use bus_schema::{ClusterName, MAX_LIMIT, Request};
+use jiff::Timestamp;
+use rand::seq::SliceRandom as _;
+use tokio::sync::Semaphore;
+use tracing::{debug, warn};
+
+use super::SharedRegistry;
+use super::agent_link::{AgentLink, SendError};
+use super::client::NO_REPLY;
+use crate::inventory::{Inventory, InventoryError, List, ListError, Manifest, Seen, SeenManifests};
+use diagnostics::Metrics;
+use registry::Moment;
+use storage::{BucketError, Leased as _};
+
+/// Clusters that are read at the same time.
+const AT_ONCE: usize = 8;
+
+/// How long the reading of one cluster may take, all pages together. What remains of the lease is for writing.
+const READ_WITHIN: Duration = Manifest::TERM.checked_div(2).expect("two is not zero");
+
+/// The longest time between two looks at what is due.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Why a list was not synced.
+#[derive(Debug, thiserror::Error)]
+enum SyncError {
+    #[error(transparent)]
+    Inventory(#[from] InventoryError),
+    #[error("the cluster did not answer")]
+    NotRead(#[source] SendError),
+    #[error("the cluster's answer is no list")]
+    NoList(#[from] ListError),
+    #[error("the cluster was not read in time")]
+    TooSlow,
+    #[error("it is not certain any more which cluster the list is of")]
+    Doubtful,
+}
+
+/// What reads clusters and stores what they say.
+#[derive(Debug)]
+pub struct InventorySync {
+    link: Arc<AgentLink>,
+    registry: Arc<SharedRegistry>,
+    inventory: Inventory,
+    metrics: Metrics,
+}
+
+impl InventorySync {
+    /// From the clusters of this registry into this inventory.
+    #[must_use]
+    pub fn new(
+        link: Arc<AgentLink>,
+        registry: Arc<SharedRegistry>,
+        inventory: Inventory,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            link,
+            registry,
+            inventory,
+            metrics,
+        }
+    }
+
+    /// Syncs the lists of all clusters until the program ends, each at most once in `every`.
+    pub async fn sync_inventory(self: Arc<Self>, every: Duration) {
+        tokio::spawn(self.inventory.clone().follow());
+        let permits = Arc::new(Semaphore::new(AT_ONCE));
+        let mut tried = HashMap::new();
+        loop {
+            // Not in step with other replicas.
+            let look = LOOK_EVERY.min(every / 4);
+            tokio::time::sleep(look.mul_f64(0.5 + rand::random::<f64>() / 2.0)).await;
+            if self.link.is_cut_off() {
+                continue;
+            }
+            self.drop_forgotten(every.max(Manifest::TERM)).await;
+            tried.retain(|_, at: &mut Instant| at.elapsed() < every);
+            let mut due = self.due(every);
+            due.retain(|cluster| !tried.contains_key(cluster));
+            due.shuffle(&mut rand::rng());
+            for cluster in due {
+                let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
+                    return;
+                };
+                tried.insert(cluster.clone(), Instant::now());
+                let sync = Arc::clone(&self);
+                tokio::spawn(async move {
+                    sync.sync_and_report(&cluster, every).await;
+                    drop(permit);
+                });
+            }
+        }
+    }
+
+    /// Clusters whose list should be written anew.
+    fn due(&self, every: Duration) -> Vec<ClusterName> {
+        let (registry, now) = (self.registry.read(), Moment::now());
+        self.inventory.look(|seen| {
+            let due = registry.names().filter(|cluster| {
+                registry.source(cluster, now).is_some_and(|source| {
+                    let seen = seen.get(cluster);
+                    seen.is_none_or(|seen| seen.is_due(&source, every, now.instant))
+                })
+            });
+            due.cloned().collect()
+        })
+    }
+
+    async fn sync_and_report(&self, cluster: &ClusterName, every: Duration) {
+        let outcome = match Box::pin(self.sync(cluster, every)).await {
+            Ok(Some(())) => "kept",
+            Ok(None)
+            | Err(SyncError::Inventory(InventoryError::Bucket(BucketError::Conflict { .. }))) => {
+                "overtaken"
+            }
+            Err(error @ SyncError::Inventory(_)) => {
+                let error = &error as &dyn std::error::Error;
+                warn!(%cluster, error, "a cluster's list was not synced");
+                "failed"
+            }
+            Err(error) => {
+                debug!(%cluster, %error, "a cluster's list was not synced");
+                "not_read"
+            }
+        };
+        self.metrics.kept(outcome);
+    }
+
+    /// `None` where it is not needed any more, or another replica does it.
+    async fn sync(&self, cluster: &ClusterName, every: Duration) -> Result<Option<()>, SyncError> {
+        let Some(source) = self.registry.read().source(cluster, Moment::now()) else {
+            return Ok(None);
+        };
+        let now = Instant::now();
+        let is_due = |seen: Option<&Seen>| seen.is_none_or(|seen| seen.is_due(&source, every, now));
+        let lease = self.inventory.acquire_lease(cluster, is_due, now);
+        // After a failure it is not released: another replica would fail just now, too.
+        let Some(lease) = lease.await? else {
+            return Ok(None);
+        };
+        let list = tokio::time::timeout(READ_WITHIN, self.list(cluster, &source.cluster_uid)).await;
+        let list = list.map_err(|_| SyncError::TooSlow)??;
+        // An older agent does not look at the uid that was meant.
+        let after = self.registry.read().source(cluster, Moment::now());
+        if after.map(|after| after.cluster_uid).as_ref() != Some(&source.cluster_uid) {
+            return Err(SyncError::Doubtful);
+        }
+        self.inventory.store(lease, list, source).await?;
+        Ok(Some(()))
+    }
+
+    async fn list(&self, cluster: &ClusterName, uid: &str) -> Result<List, SyncError> {
+        let mut list = List::begun(Timestamp::now());
+        let mut request = ListDeployments {
+            // A second cluster of that name may be there, and not be known yet.
+            cluster_uid: Some(uid.to_owned()),
+            limit: Some(MAX_LIMIT),
+            ..ListDeployments::default()
+        };
+        loop {
+            let page = self
+                .link
+                .send_for_bytes(cluster, &request, ListDeployments::TIMEOUT);
+            let page = page.await.map_err(SyncError::NotRead)?;
+            match list.add(page, Timestamp::now()) {
+                Ok(None) => return Ok(list),
+                Ok(next) => request.next = next,
+                Err(error) => {
+                    self.registry.protocol_violation(cluster, NO_REPLY, None);
+                    return Err(error.into());
+                }
+            }
+        }
+    }
+
+    /// What was forgotten while this replica did not listen is dropped. What is young may be of a cluster that another replica heard first.
+    async fn drop_forgotten(&self, age: Duration) {
+        let forgotten: Vec<ClusterName> = {
+            let (registry, now) = (self.registry.read(), Moment::now());
+            let is_unknown = |cluster: &&ClusterName| registry.presence(cluster, now).is_none();
+            let old = |seen: &SeenManifests| {
+                let old = seen.older_than(age, now.instant);
+                old.filter(is_unknown).cloned().collect()
+            };
+            self.inventory.look(old)
+        };
+        for cluster in forgotten {
+            self.inventory.forget_now_or_later(&cluster).await;
+        }
+    }
+}
