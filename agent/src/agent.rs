@@ -159,7 +159,9 @@ fn same(meant: &str, own: Option<&str>) -> Result<(), Fault> {
         Some(own) if own == meant => Ok(()),
         Some(own) => Err(Fault::new(
             FaultCode::IdentityConflict,
-            format!("this is the cluster {own}, and {meant} was meant; nothing was done"),
+            format!(
+                "the request is for the cluster with uid {meant}, but this cluster's uid is {own}; nothing was done"
+            ),
         )),
         None => Err(Fault::new(
             FaultCode::NotReady,

@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use crate::kubernetes::Access;
 use crate::run::{Config, RenewedToken};
 
-/// Answers for one Kubernetes cluster on the bus.
+/// Serves one Kubernetes cluster on the bus.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -17,42 +17,41 @@ use crate::run::{Config, RenewedToken};
     subcommand_negates_reqs = true
 )]
 pub struct Cli {
-    /// What to do instead.
+    /// A command to run instead of the agent.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// The bus. Not among the arguments below: clap finds no `Option` of what is flattened twice.
+    /// The bus. Not among the arguments below: with clap, an optional group cannot contain another flattened group.
     #[command(flatten)]
     pub bus: BusAddress,
-    /// How to answer.
+    /// The flags of the agent.
     #[command(flatten)]
     pub args: Option<Args>,
 }
 
-/// What can be done instead of answering.
+/// The other commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make a private key for a cluster, and print the request that `aggregator enroll --credential-request` takes: the public key,
-    /// signed.
+    /// Create a private key for a cluster, and print the signed public key, for `aggregator enroll --credential-request`.
     Keygen {
-        /// Where the private key is written; a file that is there already is left as it is.
+        /// The file for the private key; an existing file is not overwritten.
         file: PathBuf,
         /// The name of the cluster that the request is for.
         cluster: ClusterName,
     },
 }
 
-/// How to answer.
+/// The flags of the agent.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The cluster's name on the bus: a DNS-1123 label.
     #[arg(long, env = "MCA_CLUSTER_NAME")]
     pub cluster_name: ClusterName,
 
-    /// The file with the agent's NATS credentials; absent: none are sent. It is read again at each connection.
+    /// The file with the agent's NATS credentials, read again at each connection. Without it, none are sent.
     #[arg(long, env = "MCA_NATS_CREDS", value_name = "FILE")]
     pub nats_creds: Option<PathBuf>,
 
-    /// The private key that `agent keygen` wrote, where the file of --nats-creds has the token alone.
+    /// The private key from `agent keygen`, if the file of --nats-creds contains only the token.
     #[arg(
         long,
         env = "MCA_NATS_SEED",
@@ -61,12 +60,12 @@ pub struct Args {
     )]
     pub nats_seed: Option<PathBuf>,
 
-    /// Where the token of a renewed credential is read, and kept unless there is a ConfigMap [default: the file of --nats-creds with
-    /// `.renewed` behind its name].
+    /// The file from which the token of a renewed credential is read, and to which it is written unless a ConfigMap is used
+    /// [default: the file of --nats-creds with `.renewed` appended].
     #[arg(long, env = "MCA_NATS_RENEWED", value_name = "FILE")]
     pub nats_renewed: Option<PathBuf>,
 
-    /// The ConfigMap of the agent's namespace that is mounted at --nats-renewed: the token is kept there instead.
+    /// The ConfigMap in the agent's namespace that is mounted at --nats-renewed: the renewed token is stored there instead.
     #[arg(
         long,
         env = "MCA_NATS_RENEWED_CONFIG_MAP",
@@ -75,21 +74,21 @@ pub struct Args {
     )]
     pub nats_renewed_config_map: Option<String>,
 
-    /// The kubeconfig of the cluster; with neither this nor --context, the pod's ServiceAccount is used.
+    /// The kubeconfig of the cluster [default, without --context: the pod's ServiceAccount].
     #[arg(long, env = "MCA_KUBECONFIG", value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
 
-    /// The kubeconfig's context; absent: its current one.
+    /// The context in the kubeconfig [default: its current context].
     #[arg(long, env = "MCA_CONTEXT")]
     pub context: Option<String>,
 
-    /// How log lines look.
+    /// The format of the log.
     #[arg(long, env = "MCA_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
     pub log_format: LogFormat,
 }
 
 impl Args {
-    /// What the agent needs to know.
+    /// The configuration of the agent.
     #[must_use]
     pub fn config(self, bus: BusAddress) -> Config {
         let BusAddress { nats_url, nats_ca } = bus;

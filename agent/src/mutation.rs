@@ -156,7 +156,7 @@ impl Attempts {
         }
         let made = self.made;
         let message = format!(
-            "the object changed each time before it was written ({made} attempts); nothing was done"
+            "others changed the object at the same time, at each of {made} attempts; nothing was done"
         );
         Err(self.failed(Fault::new(FaultCode::Conflict, message)))
     }

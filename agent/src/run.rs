@@ -90,7 +90,7 @@ impl Running {
     /// When the configuration, the credential or the way to the API server cannot be used.
     pub async fn start(config: Config) -> Result<Self> {
         let kubernetes = config.kubernetes.clone().open().await;
-        let kubernetes = kubernetes.context("no way to the API server")?;
+        let kubernetes = kubernetes.context("cannot set up the connection to the API server")?;
         let bus = config.bus()?;
         let store = config.token_store(&kubernetes);
         let connected = connect(&bus, Purpose::Requests, QUEUE).await?;
@@ -132,7 +132,7 @@ impl Running {
 
     /// Says goodbye, answers what has come by then, and ends.
     pub async fn stop(self) -> Result<()> {
-        tracing::info!("leaving");
+        tracing::info!("shutting down");
         self.beating.cancel();
         self.heart
             .await

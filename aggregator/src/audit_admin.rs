@@ -58,7 +58,7 @@ pub async fn export(args: AuditExport) -> Result<()> {
     let settings = &stream.cached_info().config;
     ensure!(
         !(args.purge && settings.deny_purge),
-        "--purge: the stream AUDIT was made with deny_purge, which cannot be taken back; nats/README.md says how it is made anew"
+        "--purge: the stream AUDIT was created with deny_purge, which cannot be changed; nats/README.md describes how to create it again"
     );
     let clock = BusClock::default();
     clock.compare(&bus).await;
@@ -80,7 +80,7 @@ async fn write(
     let mut options = File::options();
     options.write(true).create_new(true).mode(0o600);
     let file = options.open(path);
-    let file = file.with_context(|| format!("--out: {} cannot be made", path.display()))?;
+    let file = file.with_context(|| format!("--out: cannot create {}", path.display()))?;
     let written = copy(BufWriter::new(&file), jetstream, stream, before).await;
     let written = written.and_then(|exported| {
         // On the disk before anything is purged.
@@ -91,7 +91,7 @@ async fn write(
         // Half of it would look like all of it.
         drop(std::fs::remove_file(path));
     }
-    written.with_context(|| format!("{} was not written", path.display()))
+    written.with_context(|| format!("cannot write {}", path.display()))
 }
 
 async fn copy(
@@ -117,7 +117,10 @@ async fn copy(
         open: BTreeMap::new(),
     };
     while pending > 0 {
-        let message = messages.next().await.context("the audit ended")??;
+        let message = messages
+            .next()
+            .await
+            .context("the audit ended before the last line was read")??;
         let (sequence, at) = match message.info() {
             Ok(info) => {
                 pending = info.pending;
@@ -174,7 +177,7 @@ impl Exported {
             let newest = audit.newest(operation).await?;
             let entry = newest.and_then(|(_, entry)| entry);
             if !entry.is_some_and(|entry| entry.outcome.is_settled()) {
-                warn!(%operation, sequence = begun.sequence, "not settled yet: lines from this one on stay");
+                warn!(%operation, sequence = begun.sequence, "this operation has no outcome yet: lines from here on are not purged");
                 end = begun.sequence;
             }
         }

@@ -47,7 +47,7 @@ pub fn init(args: &BusInit) -> Result<()> {
         ),
     };
     say(&format!(
-        "{operator}: makes all other keys. Back it up, and take it off this machine; `aggregator bus creds` needs it.\n\
+        "{operator}: makes all other keys. Back it up and move it off this machine; `aggregator bus creds` needs it.\n\
          {server}: for {whom}: nats-server -c {config}\n\
          {aggregator}: for the aggregator: aggregator serve --bus-keys {aggregator} …\n",
         aggregator = dir(Role::Aggregator),
@@ -78,7 +78,7 @@ pub fn creds(args: &BusCreds) -> Result<()> {
     // To standard error, since the credentials may have gone to standard output.
     let hint = format!(
         "use them as: nats --creds {file} --inbox-prefix {prefix} …\n\
-         good until {expires_at:.0}; to lock them out before: aggregator bus revoke {user} --expires-at {expires_at:.0}\n"
+         valid until {expires_at:.0}; to revoke them earlier: aggregator bus revoke {user} --expires-at {expires_at:.0}\n"
     );
     Ok(std::io::stderr().write_all(hint.as_bytes())?)
 }
@@ -89,7 +89,7 @@ pub fn creds(args: &BusCreds) -> Result<()> {
 /// When the keys cannot be read, or the credentials not be written.
 pub fn renew(args: &BusRenew) -> Result<()> {
     let old = renew_aggregator(&args.keys, &args.bus_keys, Timestamp::now())?;
-    say("made anew; once every aggregator has them, lock the old ones out:\n")?;
+    say("renewed; once every aggregator has them, revoke the old ones:\n")?;
     old.iter()
         .try_for_each(|user| say(&format!("aggregator bus revoke {user}\n")))
 }

@@ -119,7 +119,7 @@ fn has_credentials(args: &Enroll) -> Result<bool> {
     };
     ensure!(
         args.keep,
-        "--creds-out: {} is there already and is left as it is; give another file, or --keep",
+        "--creds-out: {} already exists and was not changed; give another file, or --keep",
         file.display()
     );
     tracing::info!(cluster = %args.cluster, file = %file.display(), "agent already enrolled");
@@ -144,7 +144,7 @@ pub async fn revoke(args: Revoke) -> Result<()> {
     let act = link.issuer.revoke(&args.cluster, args.key.as_ref(), forget);
     let revoked = record(&link.journal, entry, act).await??;
     if revoked.is_empty() {
-        tracing::warn!(cluster = %args.cluster, "no credential of it was recorded: an agent with another one will be back");
+        tracing::warn!(cluster = %args.cluster, "no credential of this cluster was recorded: an agent whose credential was issued elsewhere can reconnect");
     }
     for key in revoked {
         tracing::info!(cluster = %args.cluster, public_key = %key, "credential revoked");
@@ -169,7 +169,7 @@ pub async fn revoke_key(args: BusRevoke) -> Result<()> {
     ] {
         if user_of(&own)? == key {
             bail!(
-                "{} is the credential with which this would be done: make a new one first with `aggregator bus renew`",
+                "{} is the credential that this command itself uses: make a new one first with `aggregator bus renew`",
                 own.display()
             );
         }

@@ -73,7 +73,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
 
 /// Resolves when the process is to end.
 fn stop() -> anyhow::Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate()).context("no signals can be received")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}

@@ -86,7 +86,7 @@ impl UnreadableRecords {
     fn remove(&self, bucket: &'static str, key: &str) {
         let mut records = self.records();
         if records.remove(&(bucket, key.to_owned())).is_some() {
-            info!(bucket, key = %key.escape_debug(), "an unreadable record is gone");
+            info!(bucket, key = %key.escape_debug(), "a record that could not be read was deleted or replaced");
             self.publish(bucket, &records);
         }
     }
@@ -117,7 +117,7 @@ impl UnreadableRecords {
 /// How a record that cannot be read is mended.
 fn repair(bucket: &str, record: &str) -> String {
     match AUDITS.contains(&bucket) {
-        true => "nothing is deleted from the audit, so the line stays".to_owned(),
+        true => "lines of the audit are never deleted one by one, so it stays".to_owned(),
         false => format!("delete it with `aggregator bus records --delete {record}`"),
     }
 }
@@ -134,13 +134,13 @@ fn message(records: &Records) -> Option<String> {
     let named = named.map(|((bucket, key), error)| format!("{} ({error})", shown(bucket, key)));
     let named = named.collect::<Vec<_>>().join(", ");
     let more = match records.len() {
-        REMEMBERED.. => " and very many more".to_owned(),
+        REMEMBERED.. => " and many more".to_owned(),
         count if count > NAMED => format!(" and {} more", count - NAMED),
         _ => String::new(),
     };
     let repair = repair(bucket, &shown(bucket, key));
     Some(format!(
-        "records in JetStream cannot be read and are skipped: {named}{more}; `aggregator bus records` lists them; of the first: {repair}"
+        "records in JetStream cannot be read and are skipped: {named}{more}; `aggregator bus records` lists them; for the first: {repair}"
     ))
 }
 

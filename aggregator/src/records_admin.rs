@@ -45,12 +45,12 @@ async fn delete(link: &Link, record: &str) -> Result<()> {
         .find(|source| source.name() == bucket)
         .with_context(|| format!("--delete: there is no bucket {bucket}"))?;
     if source.is_audit() {
-        bail!("--delete: nothing is deleted from the audit");
+        bail!("--delete: lines of the audit cannot be deleted");
     }
     let found = find(link, source).await?;
     let bad = found.into_iter().find(|bad| bad.key == key);
     let bad = bad.with_context(|| {
-        format!("--delete: {record} is not there or can be read, so it is left as it is")
+        format!("--delete: {record} does not exist or can be read, so it was not deleted")
     })?;
     let mut entry = intent(link.journal.now(), "delete-record", None);
     entry.detail = Some(format!("{record}: {}", bad.error));

@@ -75,7 +75,7 @@ pub async fn serve(mut args: Serve, stop: impl Future<Output = ()>) -> anyhow::R
         app.audit.finish().await;
     };
     if tokio::time::timeout(DRAIN_WITHIN, ended).await.is_err() {
-        warn!("stopped before all calls were answered");
+        warn!("stopped before all requests were answered");
     }
     Ok(())
 }

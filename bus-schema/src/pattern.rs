@@ -15,7 +15,7 @@ pub struct Pattern(String);
 /// The text is not a pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "not a pattern: use 1 to 63 of a-z, 0-9, - and *; the first that is wrong is at position {position}"
+    "not a pattern: use 1 to 63 of a-z, 0-9, - and *; the first wrong character is at position {position}"
 )]
 pub struct PatternError {
     /// Of the first character that no pattern has there, counted from 0; the text's length where more is needed.

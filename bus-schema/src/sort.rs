@@ -47,7 +47,7 @@ pub struct Sort {
 /// The text is not an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "not an order: use name, age, health or restarted_at, with - before it for the largest first"
+    "not a sort order: use name, age, health or restarted_at, with - before it for the largest first"
 )]
 pub struct SortError;
 

@@ -81,7 +81,7 @@ pub async fn connect(bus: &Bus, purpose: Purpose, queue: usize) -> Result<Connec
     };
     let spread = move || heartbeat_interval.spread();
     let connected = bus_link::connect(&bus.servers, options, spread, observe).await;
-    let (client, lame_duck) = connected.context("no connection to the bus can be made")?;
+    let (client, lame_duck) = connected.context("cannot connect to the bus")?;
     Ok(Connected {
         client,
         stands,

@@ -33,13 +33,13 @@ pub enum CredentialError {
         path: PathBuf,
         source: std::io::Error,
     },
-    #[error("{} is no credential: {source}", path.display())]
+    #[error("{} is not a valid credential: {source}", path.display())]
     Unusable {
         path: PathBuf,
         source: CredentialsError,
     },
     #[error(
-        "{} is the credential of {named}, and this is the agent of {cluster}: give it its own", path.display()
+        "{} is the credential of {named}, but this agent serves {cluster}: give it a credential for {cluster}", path.display()
     )]
     OtherCluster {
         path: PathBuf,
@@ -50,7 +50,7 @@ pub enum CredentialError {
     Expired { path: PathBuf, at: Timestamp },
     #[error("the new token cannot be used: {0}")]
     NotRenewed(#[from] CredentialsError),
-    #[error("the new token expires at {0}, which is no later than that of the one before")]
+    #[error("the new token expires at {0}, no later than the current one")]
     NotLater(Timestamp),
 }
 
@@ -141,20 +141,20 @@ impl Credential {
     async fn verdict(&self, said: &Said) -> String {
         let cluster = &self.cluster;
         let remedy = format!(
-            "have a new one made with `aggregator enroll {cluster}` and put it in {}",
+            "make a new one with `aggregator enroll {cluster}` and write it to {}",
             self.file.display()
         );
         match (self.read().await, said) {
             (Err(error), _) => format!("{error}; {remedy}"),
             (Ok(one), Said::Revoked) => format!(
-                "its credential {} was revoked; if that was not meant, {remedy}",
+                "its credential {} was revoked; if that was a mistake, {remedy}",
                 one.user()
             ),
             (Ok(one), Said::Expired) => {
                 format!("its credential {} has expired; {remedy}", one.user())
             }
             (Ok(one), Said::No) => format!(
-                "its credential {} was revoked, or is of another bus (it is for the account {}); {remedy}",
+                "its credential {} was revoked, or belongs to another bus (its account is {}); {remedy}",
                 one.user(),
                 one.account()
             ),
@@ -228,7 +228,7 @@ impl Refusals {
             && let Some(credential) = credential
             && credential.read().await.is_ok()
         {
-            tracing::info!("the connection's token has expired; going on with the renewed one");
+            tracing::info!("the connection's token has expired; reconnecting with the renewed one");
             return true;
         }
         let number = {
@@ -239,7 +239,7 @@ impl Refusals {
         if number.is_multiple_of(TOLD_EVERY) {
             let why = match credential {
                 Some(credential) => credential.verdict(&said).await,
-                None => "it has no credential; give it one with --nats-creds".to_owned(),
+                None => "it has no credential; set one with --nats-creds".to_owned(),
             };
             tracing::error!("the bus refuses this agent: {why}");
         } else {

@@ -49,7 +49,10 @@ impl FleetQueries {
         self.stop.cancel();
         self.tasks.close();
         if timeout(within, self.tasks.wait()).await.is_err() {
-            tracing::warn!(left = self.tasks.len(), "fleet queries are left unanswered");
+            tracing::warn!(
+                left = self.tasks.len(),
+                "stopped before all fleet queries were answered"
+            );
         }
     }
 }
@@ -127,7 +130,7 @@ impl Server {
             Ok(answer) => answer,
             Err(_) => {
                 tracing::error!("a fleet query panicked");
-                let words = "the agent has a defect; its log has more";
+                let words = "internal error of the agent; see its log";
                 Some(Err(Fault::new(FaultCode::Internal, words)))
             }
         }

@@ -110,14 +110,14 @@ impl Renewal {
             return;
         }
         let Ok(Some(answer)) = timeout(ANSWER_WITHIN, self.answers.next()).await else {
-            self.log(credentials, "no aggregator answers");
+            self.log(credentials, "no aggregator answered");
             return;
         };
         match serde_json::from_slice(&answer.payload) {
             Ok(CredentialRenewal::Renewed { token }) => self.take(credentials, token).await,
             Ok(CredentialRenewal::Refused { message }) => self.log(credentials, &message),
             Ok(CredentialRenewal::Other) => {
-                self.log(credentials, "the answer is of a newer version")
+                self.log(credentials, "the response is from a newer version")
             }
             Err(error) => self.log(credentials, &error.to_string()),
         }
@@ -144,7 +144,7 @@ impl Renewal {
             Ok(()) => self.unkept = None,
             Err(error) => tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "the renewed token is not kept: after a restart this agent has the one before, which may have expired by then"
+                "the renewed token could not be stored: after a restart this agent uses the previous one, which may have expired by then"
             ),
         }
     }
@@ -160,7 +160,7 @@ impl Renewal {
         tracing::warn!(
             public_key = %credentials.user(),
             expires_at = credentials.expires_at().map(|end| end.to_string()),
-            "the credential is not renewed: {why}; this goes on to be tried. Before it expires, have a new one made with `aggregator enroll {cluster}`"
+            "cannot renew the credential: {why}; retrying. If this lasts, replace it before it expires: `aggregator enroll {cluster}`"
         );
     }
 }

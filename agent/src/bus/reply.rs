@@ -34,8 +34,9 @@ impl Reply {
         };
         let most = max_payload.min(AGENT_MESSAGE_BYTES) - HEADER_BYTES;
         if body.len() > most {
-            let message =
-                format!("the reply has {bytes} bytes, and the bus takes {most}; ask for less");
+            let message = format!(
+                "the reply has {bytes} bytes, more than the {most} that the bus allows; request less"
+            );
             return Self::fault(&Fault::new(FaultCode::TooLarge, message));
         }
         Self {

@@ -52,7 +52,7 @@ impl ReplySubjects {
             reply,
             refused,
             "a request was not carried out: its reply subject is missing or is not an inbox; \
-             ask with `nats req` and --inbox-prefix _INBOX.NAME"
+             use `nats req` with --inbox-prefix _INBOX.NAME"
         );
     }
 }

@@ -96,7 +96,10 @@ impl RequestServer {
         }
         self.tasks.close();
         if timeout(within, self.tasks.wait()).await.is_err() {
-            tracing::warn!(left = self.tasks.len(), "requests are left unanswered");
+            tracing::warn!(
+                left = self.tasks.len(),
+                "stopped before all requests were answered"
+            );
         }
     }
 }
@@ -200,7 +203,7 @@ impl Worker {
                 tracing::error!(verb = route.verb.name, "a handler panicked");
                 Err(Fault::new(
                     FaultCode::Internal,
-                    "the agent has a defect; its log has more",
+                    "internal error of the agent; see its log",
                 ))
             });
         (answer, begun.elapsed())
@@ -211,7 +214,7 @@ impl Worker {
 type Answered = (Result<Vec<u8>, Fault>, Duration);
 
 fn busy() -> Answered {
-    let message = "too many requests are in hand; try again";
+    let message = "too many requests are in progress; try again";
     (Err(Fault::new(FaultCode::Busy, message)), Duration::ZERO)
 }
 

@@ -100,7 +100,7 @@ pub fn conditions(link: &Freshness, watches: &[&Freshness]) -> Vec<Condition> {
     }
     let long = |b: &Broken| Instant::now().duration_since(b.stale_since) >= WORTH_SAYING;
     if let Some((_, broken)) = all.iter().find(|(filled, broken)| *filled && long(broken)) {
-        let message = "what is shown of the cluster may be out of date";
+        let message = "the state shown for this cluster may be out of date";
         say(ConditionType::CacheStale, message, broken.noticed);
     }
     conditions

@@ -66,10 +66,7 @@ impl Link {
         };
         let news = self.freshness.broke(answered, kind, message.clone());
         if news {
-            tracing::warn!(
-                reason = message,
-                "the API server does not answer as expected"
-            );
+            tracing::warn!(reason = message, "unexpected response of the API server");
         }
         news
     }

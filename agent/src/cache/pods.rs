@@ -108,12 +108,12 @@ async fn look(
         }
         Err(error) if error.code() == Some(403) => {
             if caches.pod_looks.was_refused() {
-                tracing::warn!(%error, "pods may not be listed: why deployments are not healthy is not known");
+                tracing::warn!(%error, "the agent may not list pods: deployments that are not healthy are shown without the reason");
             }
             Outcome::Refused
         }
         Err(error) => {
-            tracing::debug!(%error, ?key, "the pods of a deployment were not read");
+            tracing::debug!(%error, ?key, "cannot read the pods of a deployment");
             Outcome::Same
         }
     };

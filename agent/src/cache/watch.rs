@@ -43,7 +43,7 @@ pub async fn keep<K, V>(
             tracing::warn!(
                 of = std::any::type_name::<V>(),
                 reason = message,
-                "a watch is broken"
+                "a watch failed; retrying"
             );
             news.notify_one();
         }

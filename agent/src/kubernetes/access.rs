@@ -44,14 +44,14 @@ impl Access {
     pub async fn open(self) -> Result<Kubernetes> {
         let mut config = match self {
             Self::InCluster => kube::Config::incluster()
-                .context("not in a cluster: name a kubeconfig with --kubeconfig")?,
+                .context("not running in a cluster: give a kubeconfig with --kubeconfig")?,
             Self::Kubeconfig { file, context } => from_kubeconfig(file, context).await?,
             Self::Client(client) => return Ok(Kubernetes::new(client)),
         };
         // kube would repeat writes as well; `ask` repeats what may be repeated, inside its bound.
         config.default_retry = false;
         let client = ClientBuilder::try_from(config)
-            .context("no client can be made of the configuration")?
+            .context("cannot create a Kubernetes client from the configuration")?
             .with_layer(&MapResponseLayer::new(keep_retry_after))
             .build();
         Ok(Kubernetes::new(client))

@@ -21,7 +21,7 @@ pub enum CallError {
     #[error("the API server refused: {}", .0.message)]
     Refused(Box<Status>),
     /// The connection broke, or the answer was not understood; a write may have been carried out.
-    #[error("the API server's answer was lost")]
+    #[error("the API server's response was lost")]
     AnswerLost(#[source] kube::Error),
 }
 

@@ -57,7 +57,7 @@ impl Streams {
         workload: Workload,
     ) -> Result<LogReply, Fault> {
         if self.stop.is_cancelled() {
-            return Err(Fault::new(FaultCode::Leaving, "the agent is leaving"));
+            return Err(Fault::new(FaultCode::Leaving, "the agent is shutting down"));
         }
         let place = self.places.clone().try_acquire_owned().map_err(|_| {
             let message = format!("{PLACES} logs are being followed already");

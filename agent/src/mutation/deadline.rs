@@ -45,7 +45,7 @@ impl Deadline {
         if Instant::now() < self.until {
             return Ok(());
         }
-        Err(expired("the time for it ran out"))
+        Err(expired("the deadline has passed"))
     }
 }
 

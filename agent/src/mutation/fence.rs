@@ -70,7 +70,7 @@ pub async fn fence<M: Change>(cx: &Cx, mutation: &M) -> Result<M::Reply, Fault> 
 }
 
 fn cannot_tell(why: &str) -> Fault {
-    let message = format!("whether it was carried out cannot be known any more: {why}");
+    let message = format!("it is no longer possible to know whether it was carried out: {why}");
     Fault::new(FaultCode::OutcomeUnknown, message)
 }
 

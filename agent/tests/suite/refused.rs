@@ -49,7 +49,7 @@ async fn a_credential_of_another_bus_is_told_once_and_a_good_one_in_its_place_is
     let _program = program(&stage, &creds, &log);
     let line = line(&log, "refuses this agent").await;
     for part in [
-        "or is of another bus",
+        "or belongs to another bus",
         "aggregator enroll cluster-a",
         "agent.creds",
     ] {

@@ -117,7 +117,7 @@ async fn a_ca_that_does_not_match_is_told_once_and_the_right_one_in_its_place_is
         let mut agent = program(stage, url, Some(&ca), &log);
         let said = line(&log, "no connection to the bus").await;
         for part in [
-            "is not signed by a CA that is trusted",
+            "is not signed by a trusted CA",
             &ca.display().to_string(),
             "--nats-ca",
             "ERROR",
@@ -168,11 +168,11 @@ async fn each_way_in_which_tls_fails_has_a_line_of_its_own() {
             ca,
             "is for another host name",
         ),
-        (past.url(), ca, "is out of date"),
+        (past.url(), ca, "has expired or is not valid yet"),
         (
             past.websocket_url().unwrap().to_owned(),
             ca,
-            "is out of date",
+            "has expired or is not valid yet",
         ),
         (clear.url(), ca, "does not speak TLS"),
         (

@@ -140,6 +140,6 @@ fn unavailable(error: impl std::error::Error) -> Problem {
     warn!(%error, "the audit cannot be read");
     Problem::new(
         ProblemCode::AuditUnavailable,
-        "the audit cannot be read now",
+        "the audit cannot be read now; try again",
     )
 }

@@ -22,7 +22,7 @@ impl From<AuditError> for Problem {
             ),
             AuditError::SettledAlready => Self::new(
                 ProblemCode::Internal,
-                "there is an operation of this id already; nothing was done by this call",
+                "an operation with this id exists already; this call did nothing",
             ),
         }
     }

@@ -53,7 +53,7 @@ impl Audit {
         let written = self.write(subject, entry, PublishMessage::build()).await;
         if let Err(error) = written {
             let detail = entry.detail.as_deref().unwrap_or_default();
-            warn!(%error, user = %entry.user, detail, "a refused sign-in is not in the audit");
+            warn!(%error, user = %entry.user, detail, "cannot record a refused sign-in in the audit");
         }
     }
 

@@ -1,5 +1,5 @@
-//! What is wrong with the aggregator itself, for as long as it is: one list, shown by `GET /conditions` and the UI, counted in
-//! `GET /metrics`, and named by `GET /readyz`. Whatever notices a condition raises it here, and clears it here.
+//! What is wrong with the aggregator itself at the moment: one list, shown by `GET /conditions` and the UI, counted in
+//! `GET /metrics`, and named by `GET /readyz`. The code that detects a condition raises and clears it here.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,23 +9,23 @@ use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What kinds there are. Each is a series in `GET /metrics`, and has a title in the UI.
+/// The type of a condition. Each is a series in `GET /metrics`, and has a title in the UI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AggregatorConditionType {
-    /// The file of users is missing or has a mistake: users, passwords and grants are those of its last good version.
+    /// The users file is missing or has an error: users, passwords and grants are those of its last valid version.
     UsersFileUnusable,
-    /// The list of revoked credentials is as large as a message on the bus may be: no other credential can be revoked.
+    /// The list of revoked credentials has reached the largest size of a message on the bus: the latest revocations are not enforced.
     RevocationsFull,
-    /// The list of revoked credentials takes four fifths of what a message on the bus may have.
+    /// The list of revoked credentials has reached 80 % of the largest size of a message on the bus.
     RevocationsNearlyFull,
-    /// The account's token on the nats-server could not be changed: revocations and permissions are not those that they should be.
+    /// The account's token on the nats-server could not be updated: the latest revocations and permissions are not enforced.
     AccountTokenOutdated,
-    /// A stream or bucket takes four fifths of what it may: when it is full, what needs it is refused.
+    /// A stream or bucket has reached 80 % of its size limit. When it is full, requests that write to it are refused.
     StoreNearlyFull,
-    /// Records in JetStream cannot be read: they are skipped, all others are used.
+    /// Records in JetStream cannot be read and are skipped; all others are used.
     RecordsUnreadable,
-    /// The clock of the aggregator's machine is far from that of the nats-server, by which it works all the same.
+    /// The clock of the aggregator's machine differs much from that of the nats-server. The aggregator uses the latter.
     ClockSkewed,
 }
 
@@ -59,9 +59,9 @@ impl AggregatorConditionType {
 /// One thing that is wrong with this aggregator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(examples(json!({"type": "users_file_unusable", "since": "2026-01-05T10:00:00Z",
-    "message": "/etc/mca/users.json cannot be read; users, passwords and grants stay as they were, those of removed users too"})))]
+    "message": "/etc/mca/users.json cannot be read; users, passwords and grants stay those of the last valid version, so removed users stay signed in"})))]
 pub struct AggregatorCondition {
-    /// What kind of thing.
+    /// The type.
     #[serde(rename = "type")]
     pub kind: AggregatorConditionType,
     /// What happened, to which object, and what to do.
@@ -75,7 +75,7 @@ pub struct AggregatorCondition {
 pub struct Conditions(Arc<Mutex<BTreeMap<AggregatorConditionType, AggregatorCondition>>>);
 
 impl Conditions {
-    /// Something is wrong; where it was so already, the message is the new one and the time the old one.
+    /// Raises a condition. If it is raised already, only its message changes, not its time.
     pub fn raise(&self, kind: AggregatorConditionType, message: String) {
         let mut raised = self.raised();
         let since = raised
@@ -89,12 +89,12 @@ impl Conditions {
         raised.insert(kind, condition);
     }
 
-    /// It is not wrong any more, or never was.
+    /// Clears a condition, if it is raised.
     pub fn clear(&self, kind: AggregatorConditionType) {
         self.raised().remove(&kind);
     }
 
-    /// Everything that is wrong now.
+    /// The conditions that are raised now.
     #[must_use]
     pub fn list(&self) -> Vec<AggregatorCondition> {
         self.raised().values().cloned().collect()

@@ -245,41 +245,37 @@ impl Series {
     fn register(&mut self, audit_unavailable: Counter) {
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         let registry = &mut self.registry;
-        registry.register("build", "Which program this is", version);
+        registry.register("build", "Version of this program", version);
         let (calls, seconds) = (self.calls.clone(), self.call_seconds.clone());
-        registry.register(
-            "http_requests",
-            "Calls of the API that were answered",
-            calls,
-        );
-        let help = "Seconds until the answer to a call began";
+        registry.register("http_requests", "Answered HTTP requests", calls);
+        let help = "Seconds until the response to a request began";
         registry.register("http_request_duration_seconds", help, seconds);
         let help = "Requests to the agent of one cluster, by verb and outcome";
         registry.register("bus_requests", help, self.bus_requests.clone());
-        let help = "Heartbeats that came in";
+        let help = "Heartbeats received";
         registry.register("heartbeats", help, self.heartbeats.clone());
         let help =
-            "Messages of agents that were left out unread because their cluster sent too many";
+            "Messages of agents that were dropped unread because their cluster sent too many";
         registry.register("agent_messages_left_out", help, self.left_out.clone());
         let help = "How often a cluster was excluded from a subscription for a while because it flooded it";
         registry.register("cluster_exclusions", help, self.exclusions.clone());
-        let help = "What became of the clusters in questions to all of them, and of answers that nobody waited for";
+        let help = "Clusters in fleet queries by the outcome of their response, and responses that came too late";
         registry.register("survey_answers", help, self.answers.clone());
-        let help = "What clusters last said, as it was to be kept";
+        let help = "Writes of the last known deployments of clusters, by outcome";
         registry.register("inventory_writes", help, self.inventory.clone());
         let help = "Readers of event streams";
         registry.register("event_stream_readers", help, self.readers.clone());
-        let help = "Clusters by whether their agents are heard";
+        let help = "Clusters by presence, as their agents' heartbeats show it";
         registry.register("clusters", help, self.clusters.clone());
         let help = "Whether the bus answers";
         registry.register("bus_connected", help, self.connected.clone());
-        let help = "Whether this is wrong with the aggregator itself (see GET /conditions)";
+        let help = "Whether the aggregator has this condition (see GET /conditions)";
         registry.register("condition", help, self.conditions.clone());
         let help = "Revoked credentials in the account's token";
         registry.register("revocations", help, self.revocations.clone());
-        let help = "Size of the account's token, which has the list of revoked credentials";
+        let help = "Size of the account's token, which contains the list of revoked credentials";
         registry.register("account_token_bytes", help, self.account_token.clone());
-        let help = "The largest that the account's token may be: the nats-server's max_payload";
+        let help = "Largest allowed size of the account's token: the nats-server's max_payload";
         let limit = self.account_token_limit.clone();
         registry.register("account_token_limit_bytes", help, limit);
         let help = "How far the nats-server's clock is ahead of the aggregator's";
@@ -287,9 +283,9 @@ impl Series {
         registry.register_with_unit("clock_offset", help, Unit::Seconds, offset);
         let help = "Bytes in each stream and bucket of JetStream";
         registry.register("stream_bytes", help, self.stream_bytes.clone());
-        let help = "Bytes that each stream and bucket of JetStream may have; 0 without a bound";
+        let help = "Size limit of each stream and bucket of JetStream; 0 if there is none";
         registry.register("stream_max_bytes", help, self.stream_max_bytes.clone());
-        let help = "Lines of the audit that could not be written: what they were about was refused";
+        let help = "Lines of the audit that could not be written, each of which refused a request";
         registry.register("audit_unavailable", help, audit_unavailable);
     }
 }

@@ -1,5 +1,5 @@
-//! How a call fails, with a stable code. Knows nothing of where failures come from, but for the faults that agents answer with, and
-//! nothing of HTTP: that is `problem_response`.
+//! How a call fails, with a stable code. Knows the faults that agents return, no other source of failures, and nothing of HTTP: that is
+//! in `problem_response`.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 pub struct Problem {
     /// What failed, for programs.
     pub code: ProblemCode,
-    /// What is wrong and what would be right, for people.
+    /// What is wrong and how to correct it, for people.
     pub detail: Cow<'static, str>,
     /// The part of the request that is wrong.
     pub field: Option<String>,
@@ -81,7 +81,7 @@ macro_rules! codes {
 codes! {
     /// The request cannot be read: `field` says which part.
     InvalidRequest = "invalid_request", Aggregator, false;
-    /// The request can be read, but a value is not what it should be: `field` says which.
+    /// A value in the request is not valid: `field` says which.
     InvalidValue = "invalid_request", Aggregator, false;
     /// No session, or one that has ended.
     Unauthenticated = "unauthenticated", Aggregator, false;
@@ -91,33 +91,33 @@ codes! {
     CrossSite = "cross_site", Aggregator, false;
     /// The path does not exist.
     RouteUnknown = "route_unknown", Aggregator, false;
-    /// The path does not take this method.
+    /// The path does not support this method.
     MethodNotAllowed = "method_not_allowed", Aggregator, false;
-    /// The body is larger than a request may be.
+    /// The body is larger than the limit.
     BodyTooLarge = "body_too_large", Aggregator, false;
-    /// The body is of another type than the call takes.
+    /// The call does not accept a body of this content type.
     MediaTypeUnsupported = "media_type_unsupported", Aggregator, false;
     /// The request did not arrive in time.
     RequestTimeout = "request_timeout", Aggregator, true;
     /// Too many attempts.
     RateLimited = "rate_limited", Aggregator, true;
-    /// The audit cannot be written, and so nothing is changed and nobody signed in.
+    /// The audit cannot be written, so changes and sign-ins are refused.
     AuditUnavailable = "audit_unavailable", Aggregator, true;
-    /// A defect of the aggregator.
+    /// An internal error of the aggregator.
     Internal = "internal", Aggregator, false;
-    /// The aggregator is cut off from the bus.
+    /// The bus is unavailable.
     BusUnavailable = "bus_unavailable", Bus, true;
     /// No such cluster, or none that the caller may see.
     ClusterUnknown = "cluster_unknown", Aggregator, false;
-    /// No agent of the cluster listens.
+    /// No agent of the cluster is connected.
     ClusterOffline = "cluster_offline", Bus, true;
     /// The agent did not answer a read in time.
     ClusterTimeout = "cluster_timeout", Agent, true;
-    /// A write was sent and its outcome is not known yet: the cluster is asked until it is.
+    /// A write was sent and its outcome is not known yet: the aggregator goes on to determine it.
     OutcomeUnknown = "outcome_unknown", Agent, false;
     /// The write came too late and was not carried out.
     Expired = "expired", Agent, true;
-    /// This aggregator has no keys to let clusters in with.
+    /// This aggregator has no keys to enroll clusters with.
     EnrolmentUnavailable = "enrolment_unavailable", Aggregator, false;
     /// The process that signs credentials does not answer.
     SignerUnavailable = "signer_unavailable", Aggregator, true;
@@ -125,27 +125,27 @@ codes! {
     CredentialsExhausted = "credentials_exhausted", Aggregator, false;
     /// The cluster has no such credential.
     CredentialUnknown = "credential_unknown", Aggregator, false;
-    /// The link has been used, is too old, or was never made.
+    /// The link was used or withdrawn, has expired, or never existed.
     InvitationUnknown = "invitation_unknown", Aggregator, false;
-    /// The cluster is there with a credential that was not enrolled here.
+    /// The cluster is connected with a credential that was not issued here.
     CredentialUnrecorded = "credential_unrecorded", Aggregator, false;
-    /// The list of revoked credentials is as large as a message on the bus may be.
+    /// The list of revoked credentials has reached the largest size of a message on the bus.
     RevocationsFull = "revocations_full", Bus, false;
     /// Two Kubernetes clusters claim the name.
     IdentityConflict = "identity_conflict", Agent, false;
     /// The agent does not know the verb.
     AgentTooOld = "agent_too_old", Agent, false;
-    /// The agent answered with what is not a reply.
+    /// The agent sent an invalid reply.
     AgentMisbehaves = "agent_misbehaves", Agent, false;
-    /// The agent has too much in hand, is leaving, or has not read its cluster yet.
+    /// The agent has too many requests, is shutting down, or has not read its cluster yet.
     AgentBusy = "agent_busy", Agent, true;
-    /// The reply would be larger than the bus carries.
+    /// The reply would be larger than the bus allows.
     ReplyTooLarge = "reply_too_large", Agent, false;
-    /// The list has changed too much to go on with this page token.
+    /// The list has changed too much to continue from this cursor.
     ContinueExpired = "continue_expired", Kubernetes, false;
     /// The namespace, deployment, pod or container does not exist.
     NotFound = "not_found", Kubernetes, false;
-    /// The agent's RBAC forbids it.
+    /// The cluster does not allow the agent to do it.
     ClusterForbids = "cluster_forbids", Kubernetes, false;
     /// The deployment is paused.
     Paused = "paused", Kubernetes, false;
@@ -153,7 +153,7 @@ codes! {
     Superseded = "superseded", Kubernetes, false;
     /// The object kept changing while it was written.
     Conflict = "conflict", Kubernetes, true;
-    /// The API server fails, cannot be reached, or asks to slow down.
+    /// The API server fails, cannot be reached, or limits the rate of requests.
     KubernetesUnavailable = "kubernetes_unavailable", Kubernetes, true;
     /// The API server did not answer in time.
     KubernetesTimeout = "kubernetes_timeout", Kubernetes, true;

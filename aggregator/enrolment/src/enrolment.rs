@@ -72,7 +72,7 @@ impl Enrolment {
         self.issuing.clone().ok_or_else(|| {
             Problem::new(
                 ProblemCode::EnrolmentUnavailable,
-                "this aggregator was started without --bus-keys, so it can let nobody in and lock nobody out",
+                "this aggregator was started without --bus-keys, so it can neither enroll nor revoke clusters",
             )
         })
     }

@@ -10,11 +10,11 @@ use labels::LabelError;
 use storage::bus::BusError;
 use storage::{BucketError, RecordError};
 
-/// Why nobody was let in or revoked.
+/// Why a credential was not issued or revoked.
 #[derive(Debug, thiserror::Error)]
 pub enum EnrolmentError {
     /// The cluster has as many credentials as it may.
-    #[error("{cluster} has two credentials already; lock one of them out first: {keys}")]
+    #[error("{cluster} has two credentials already; revoke one of them first: {keys}")]
     TooManyCredentials {
         /// The cluster.
         cluster: ClusterName,
@@ -22,7 +22,7 @@ pub enum EnrolmentError {
         keys: String,
     },
     /// The key was revoked before.
-    #[error("this key was revoked for good; make another one with `agent keygen`")]
+    #[error("this key was revoked permanently; make another one with `agent keygen`")]
     KeyLockedOut,
     /// The caller has not shown that the private key is theirs.
     #[error("{0}")]
@@ -39,9 +39,9 @@ pub enum EnrolmentError {
         /// The cluster.
         cluster: ClusterName,
     },
-    /// Somebody is there whom nobody has let in here.
+    /// An agent is connected whose credential was not issued here.
     #[error(
-        "an agent of {cluster} is there with a credential that was not enrolled here, so its key is not known: lock it out with `aggregator bus revoke KEY`; the nats-server's /connz?auth=true shows the key"
+        "an agent of {cluster} is connected with a credential that was not issued here, so its key is unknown: find the key with the nats-server's /connz?auth=true and revoke it with `aggregator bus revoke KEY`"
     )]
     CredentialUnrecorded {
         /// The cluster.
@@ -52,12 +52,12 @@ pub enum EnrolmentError {
         "this invitation was used or withdrawn, has expired, or was never made; make a new one"
     )]
     InvitationUnknown,
-    /// Which keys the cluster has is not known.
+    /// The keys of the cluster are unknown, since their record cannot be read.
     #[error(
-        "the record {record} cannot be read ({error}), so which keys the cluster has is not known: lock them out with `aggregator bus revoke KEY`, then delete the record with `aggregator bus records --delete {record}`"
+        "the record {record} cannot be read ({error}), so the keys of the cluster are unknown: revoke them with `aggregator bus revoke KEY`, then delete the record with `aggregator bus records --delete {record}`"
     )]
     RecordUnreadable {
-        /// Where it stands.
+        /// Its bucket and key.
         record: String,
         /// What is wrong with it.
         error: RecordError,
@@ -65,18 +65,18 @@ pub enum EnrolmentError {
     /// The bucket was not read or changed.
     #[error(transparent)]
     Bucket(#[from] BucketError),
-    /// The system gives no random bytes.
-    #[error("the system gives no random bytes")]
+    /// The operating system provided no random bytes.
+    #[error("the operating system provided no random bytes")]
     NotRandom(#[source] getrandom::Error),
     /// The system account does not answer.
-    #[error("the nats-server does not answer about its accounts")]
+    #[error("the nats-server did not answer a request about its accounts")]
     SystemUnavailable(#[from] BusError),
     /// Nothing was signed.
     #[error(transparent)]
     NotSigned(#[from] SignError),
     /// The account's token would be larger than a message may be.
     #[error(
-        "the list of revoked credentials is full ({0}): this one is recorded and not enforced yet, its holder still connects. Raise max_payload in nats-server.conf and restart the nats-server; it is enforced by itself then"
+        "the list of revoked credentials is full ({0}): this one is recorded but not enforced, so its holder can still connect. Raise max_payload in nats-server.conf and restart the nats-server; it is then enforced automatically"
     )]
     RevocationsFull(AccountUsage),
     /// The same for the record of it.
@@ -87,14 +87,14 @@ pub enum EnrolmentError {
     /// The nats-server refuses the token.
     #[error("the nats-server refuses the account's token: {0}")]
     Refused(String),
-    /// What the nats-server has is no account of this bus.
-    #[error("the nats-server has another account than these keys are for")]
+    /// The account on the nats-server does not belong to this bus.
+    #[error("these keys are for another account than the one on the nats-server")]
     OtherAccount(#[from] JwtError),
     /// The cluster's labels were not set or forgotten.
     #[error(transparent)]
     NotLabelled(#[from] LabelError),
-    /// Others change the account's token all the time.
-    #[error("others change the account's token at the same time")]
+    /// Others changed the account's token at each attempt.
+    #[error("others are changing the account's token at the same time; try again")]
     Contended,
 }
 

@@ -45,7 +45,7 @@ impl Gate {
             Some(socket) => {
                 if AggregatorKeys::open_signing_keys(keys).is_ok() {
                     tracing::warn!(
-                        "{} has the signing keys, so this process can sign in spite of --signer: move operator-signing.nk and agent-scope.nk to where `aggregator sign` alone can read them",
+                        "{} contains the signing keys, so this process can sign in spite of --signer: move operator-signing.nk and agent-scope.nk to a directory that only `aggregator sign` can read",
                         keys.display()
                     );
                 }
@@ -79,7 +79,7 @@ impl Gate {
         if let Err(error) = self.publish(&Revocations::new()).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "the permissions on the bus could not be brought up to date"
+                "cannot update the permissions in the account's token; retrying in the background"
             );
         }
     }

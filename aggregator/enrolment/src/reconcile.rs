@@ -48,7 +48,7 @@ pub async fn reconcile_account(issuer: CredentialIssuer, conditions: Conditions,
 fn show(reconciled: &Result<AccountUsage, EnrolmentError>, failures: u32, conditions: &Conditions) {
     let full = match reconciled {
         Err(EnrolmentError::RevocationsFull(usage)) => Some(format!(
-            "the list of revoked credentials is full ({usage}): the latest revocations are not enforced. Raise max_payload in nats-server.conf and restart the nats-server; they take effect by themselves then"
+            "the list of revoked credentials is full ({usage}): the latest revocations are not enforced. Raise max_payload in nats-server.conf and restart the nats-server; they then take effect automatically"
         )),
         _ => None,
     };
@@ -61,7 +61,7 @@ fn show(reconciled: &Result<AccountUsage, EnrolmentError>, failures: u32, condit
     let outdated = match reconciled {
         // Once may be that the link is not up yet, or that another replica did the same.
         Err(error) if full.is_none() && failures > 1 => Some(format!(
-            "the account's token on the nats-server cannot be brought up to date: {error}. Credentials revoked since then still connect, and permissions may be those of the version before; it is tried again"
+            "the account's token on the nats-server cannot be updated: {error}. Credentials revoked since then can still connect, and permissions may be those of the previous version; retrying"
         )),
         _ => None,
     };

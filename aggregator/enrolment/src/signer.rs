@@ -41,7 +41,7 @@ pub enum SignError {
     #[error("the signing process refuses: {0}")]
     Refused(String),
     /// It answered with something else than a token of this bus.
-    #[error("the signing process answered with something else than a token of this bus")]
+    #[error("the response of the signing process is not a token of this bus")]
     InvalidToken(#[from] JwtError),
 }
 

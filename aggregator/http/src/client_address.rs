@@ -25,8 +25,8 @@ impl FromRequestParts<App> for ClientAddress {
         if proxies.is_to_be_named(peer.ip(), &parts.headers) {
             warn!(
                 peer = %peer.ip(),
-                "this peer sends X-Forwarded-For and is no trusted proxy: its header is ignored, and all who come through it count as \
-                 one address; if it is your ingress, name its address in --trusted-proxies (MCA_TRUSTED_PROXIES)"
+                "this peer sends X-Forwarded-For but is not a trusted proxy: the header is ignored, and all clients behind it count as \
+                 one address; if it is your ingress, add its address to --trusted-proxies (MCA_TRUSTED_PROXIES)"
             );
         }
         Ok(Self(proxies.client(peer.ip(), &parts.headers)))

@@ -161,7 +161,7 @@ async fn serve_one(
 ) {
     // Events are small, and each is to arrive at once.
     if let Err(error) = stream.set_nodelay(true) {
-        debug!(%peer, %error, "answers may be delayed");
+        debug!(%peer, %error, "cannot set TCP_NODELAY: responses may be delayed");
     }
     let limits = permit.limits();
     let (kind, activity) = (permit.kind(), permit.activity());

@@ -14,7 +14,7 @@ pub struct PublicUrl(String);
 
 /// What is not a [`PublicUrl`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("write it like https://fleet.example, or with a path before which nothing is cut off")]
+#[error("write it like https://fleet.example, optionally with a path prefix")]
 pub struct PublicUrlError;
 
 impl PublicUrl {
@@ -112,8 +112,8 @@ impl Links {
             Err(problem) => Some(format!("clusters cannot be enrolled: {}", problem.detail)),
             Ok(()) if secure => None,
             Ok(()) => Some(
-                "--allow-insecure-links: manifests and links that join clusters are given out, though their private keys can be read \
-                 by everybody on the way"
+                "--allow-insecure-links: manifests and links that join clusters are issued over plain HTTP: anyone on the network path can \
+                 read their private keys"
                     .to_owned(),
             ),
         }
@@ -121,16 +121,16 @@ impl Links {
 }
 
 fn unknown() -> Problem {
-    let detail = "this aggregator does not know how it is reached from elsewhere, and whether over HTTPS: start it with \
-        --public-url https://…, or send the `credential_request` of `agent keygen` to POST /clusters/{cluster}/enroll";
+    let detail = "this aggregator does not know its public URL, nor whether it is HTTPS: start it with --public-url https://…, \
+        or send the `credential_request` of `agent keygen` to POST /clusters/{cluster}/enroll";
     Problem::new(ProblemCode::EnrolmentUnavailable, detail)
 }
 
 fn in_the_clear(url: &PublicUrl) -> Problem {
     let detail = format!(
-        "what joins a cluster has a private key in it and would travel in the clear to {url}: start the aggregator with --public-url \
+        "a manifest or link that joins a cluster contains a private key, and would be sent unencrypted by {url}: start the aggregator with --public-url \
          https://…, behind a proxy with TLS, or send the `credential_request` of `agent keygen` to POST /clusters/{{cluster}}/enroll; \
-         --allow-insecure-links gives it out all the same"
+         --allow-insecure-links allows it in spite of that"
     );
     Problem::new(ProblemCode::EnrolmentUnavailable, detail)
 }

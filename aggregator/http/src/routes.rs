@@ -1,4 +1,4 @@
-//! The REST API: one line a call, and what stands around all of them.
+//! The REST API: one line per call, and the layers around all of them.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -98,11 +98,10 @@ pub fn api() -> OpenApiRouter<App> {
     api
 }
 
-/// The service that is put in its place once the bus and what is kept there can be used. Until then: that the process runs, and that
-/// it cannot do its work yet.
+/// The service until the bus and the data in it can be used: it reports that the process is alive but not ready.
 pub fn once_ready(service: Arc<OnceLock<Router>>) -> Router {
     let waiting = || async {
-        let detail = "the aggregator waits for the bus";
+        let detail = "the aggregator is waiting for the bus";
         ProblemResponse(Problem::new(ProblemCode::BusUnavailable, detail))
     };
     let waiting = Router::new()
@@ -117,7 +116,7 @@ pub fn once_ready(service: Arc<OnceLock<Router>>) -> Router {
     })
 }
 
-/// What is no page loads nothing and is shown in no frame.
+/// For responses that are not pages: nothing may be loaded, and no site may frame them.
 const NO_PAGE: &str = "default-src 'none'; frame-ancestors 'none'";
 
 /// Swagger UI is its own files, pictures in its style sheet, and one style attribute, known by its hash.
@@ -125,7 +124,7 @@ const SWAGGER_UI: &str = "default-src 'none'; script-src 'self'; \
      style-src 'self' 'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='; img-src 'self' data:; connect-src 'self'; \
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Unless what is further inside has said it.
+/// Unless an inner layer has set it.
 fn content_security_policy(policy: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
     let value = HeaderValue::from_static(policy);
     SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, value)
@@ -165,7 +164,7 @@ pub fn router(app: App) -> Router {
             origin::same_site_only,
         ))
         .layer(DefaultBodyLimit::max(BODY_LIMIT));
-    // What the API answers is private and of the moment; the pages of /docs may be kept.
+    // Responses of the API are private and soon out of date; the pages of /docs may be cached.
     let api: Router = api
         .layer(SetResponseHeaderLayer::if_not_present(
             header::CACHE_CONTROL,
@@ -176,7 +175,7 @@ pub fn router(app: App) -> Router {
     docs.merge(api).layer(around)
 }
 
-/// Gives each call an id, in the log and in the answer. A caller's own is not taken: it could forge lines of the log.
+/// Gives each call an id, in the log and in the response. An id sent by the caller is ignored: it could forge lines of the log.
 async fn with_request_id(mut request: Request, next: Next) -> Response {
     let id = format!("{:016x}", rand::random::<u64>());
     let value = HeaderValue::from_str(&id).expect("hexadecimal digits are legal in a header");
@@ -187,7 +186,7 @@ async fn with_request_id(mut request: Request, next: Next) -> Response {
     let mut response = next.run(request).instrument(span.clone()).await;
     let (status, milliseconds) = (response.status().as_u16(), began.elapsed().as_millis());
     span.in_scope(|| match probed {
-        // Every few seconds the same.
+        // Probes repeat every few seconds.
         true if status == 200 => tracing::debug!(status, milliseconds, "answered"),
         _ => tracing::info!(status, milliseconds, "answered"),
     });
@@ -195,7 +194,7 @@ async fn with_request_id(mut request: Request, next: Next) -> Response {
     response
 }
 
-/// A path as the log may show it: a link that joins a cluster is as good as a credential.
+/// A path as it may be logged: a link that joins a cluster is a secret.
 fn loggable(path: &str) -> &str {
     if path.starts_with(join::PREFIX) {
         join::PREFIX

@@ -111,7 +111,7 @@ pub async fn sign_out(
     if let Some(user) = user {
         // It has happened, whether it can be recorded or not: nobody should stay signed in for want of an audit.
         if let Err(problem) = record(app, user, address, SIGN_OUT).await {
-            warn!(%problem, %address, "a sign-out is not in the audit");
+            warn!(%problem, %address, "cannot record a sign-out in the audit");
         }
     }
     Ok(())
@@ -166,7 +166,7 @@ async fn record(
 }
 
 pub(crate) fn too_often(wait: Duration) -> Problem {
-    let detail = "too many wrong tries for this user from this address, or from this address or its network altogether; wait, then try \
-        again; a browser in which the user has signed in before is not affected by the tries of others";
+    let detail = "too many wrong passwords for this user from this address, or for all users from this address or its network; wait, then \
+        try again; a browser in which the user has signed in before is not affected by others";
     Problem::new(ProblemCode::RateLimited, detail).retry_after(wait)
 }

@@ -79,10 +79,11 @@ impl Passwords {
     pub async fn verify(&self, password: Password, hash: StoredHash) -> Result<bool, Problem> {
         let turn = Arc::clone(&self.turns).acquire_owned();
         let Ok(Ok(turn)) = tokio::time::timeout(TURN_WITHIN, turn).await else {
-            return Err(
-                Problem::new(ProblemCode::RateLimited, "too many people sign in just now")
-                    .retry_after(TURN_WITHIN),
-            );
+            return Err(Problem::new(
+                ProblemCode::RateLimited,
+                "too many sign-ins at the same time",
+            )
+            .retry_after(TURN_WITHIN));
         };
         self.runs.fetch_add(1, Ordering::Relaxed);
         let run = tokio::task::spawn_blocking(move || {

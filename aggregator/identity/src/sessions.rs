@@ -111,8 +111,12 @@ impl Sessions {
     /// [`ProblemCode::BusUnavailable`] when the bucket does not take it.
     pub async fn create(&self, user: &User) -> Result<(Token, Duration), Problem> {
         self.make_room(&user.name).await;
-        let token = Token::mint()
-            .map_err(|_| Problem::new(ProblemCode::Internal, "the system gives no random bytes"))?;
+        let token = Token::mint().map_err(|_| {
+            Problem::new(
+                ProblemCode::Internal,
+                "the operating system provided no random bytes",
+            )
+        })?;
         let session = Session {
             user: user.name.clone(),
             created_at: Timestamp::now(),
@@ -157,7 +161,7 @@ impl Sessions {
 fn away(_: BucketError) -> Problem {
     Problem::new(
         ProblemCode::BusUnavailable,
-        "the bus is away, so nobody can sign in or out; who is signed in stays so",
+        "the bus is unavailable, so nobody can sign in or out; open sessions stay valid",
     )
 }
 

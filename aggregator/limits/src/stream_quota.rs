@@ -44,7 +44,7 @@ const IN_ALL: usize = 512;
 pub enum QuotaExceeded {
     /// The user's own.
     #[error(
-        "the user {user} has {} {} open, in all sessions together, and may have no more; close one of them, then try again",
+        "the user {user} has {} {} open, in all sessions together, which is the limit; close one of them, then try again",
         stream.per_user(), stream.words()
     )]
     OfUser {
@@ -54,7 +54,7 @@ pub enum QuotaExceeded {
         stream: Stream,
     },
     /// That of this aggregator.
-    #[error("{IN_ALL} {} are open on this aggregator, which takes no more; try again later", .stream.words())]
+    #[error("{IN_ALL} {} are open on this aggregator, which is its limit; try again later", .stream.words())]
     InAll {
         /// What there are too many of.
         stream: Stream,

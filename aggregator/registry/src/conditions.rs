@@ -63,7 +63,7 @@ impl Known {
             kind: ConditionType::IdentityConflict,
             message: format!(
                 "another Kubernetes cluster (uid {claimed}) uses this name too; stop its agent or give it another name, or, if it \
-                 has taken the place of the old one, forget that with DELETE /clusters and enroll it"
+                 replaces the old cluster, remove that with DELETE /clusters and enroll the new one"
             ),
             since: wall,
         })

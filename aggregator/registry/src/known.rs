@@ -37,11 +37,11 @@ pub struct Heard {
     pub ahead: SignedDuration,
 }
 
-/// Instances of one cluster's agent that are listened to: more are no replicas but a defect or an attack.
+/// Agents of one cluster that are tracked: more than that are not replicas but a defect or an attack.
 pub const INSTANCES: usize = 32;
 
-/// What more instances than that do.
-const CROWDED: &str = "is one of more than 32 that claim this cluster, and is ignored";
+/// The protocol violation of any further agent.
+const CROWDED: &str = "is ignored, since more than 32 agents claim the cluster";
 
 impl Known {
     /// Of which nothing but this has been heard.

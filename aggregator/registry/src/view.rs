@@ -55,15 +55,15 @@ impl ClusterView {
     }
 }
 
-/// Conditions without the agent's own words, which may be about any namespace, and how often something happened.
+/// Conditions without counts and without the agent's own text, which may name any namespace.
 pub(super) fn of_part(conditions: &[Condition]) -> Vec<Condition> {
     let plain = |condition: &Condition| {
         let message = match condition.kind {
             ConditionType::KubernetesUnreachable => "the agent cannot reach its API server",
             ConditionType::Unauthorized => "the API server does not accept the agent's token",
-            ConditionType::Forbidden => "the agent's RBAC forbids what it needs",
-            ConditionType::CacheStale => "what is shown of the cluster may be out of date",
-            ConditionType::Misbehaving => "an agent of this cluster sends what it should not",
+            ConditionType::Forbidden => "the agent's RBAC does not allow all that it needs",
+            ConditionType::CacheStale => "the state shown for this cluster may be out of date",
+            ConditionType::Misbehaving => "an agent of this cluster violates the protocol",
             // Said by the aggregator, of the agent's clock and of the cluster's identity.
             ConditionType::ClockSkew | ConditionType::IdentityConflict => &condition.message,
             ConditionType::Other => return None,

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{Moment, Registry};
 
-/// After the last time.
+/// How long a violation is shown after it last happened.
 const SHOWN_FOR: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
@@ -23,7 +23,7 @@ impl ProtocolViolation {
         now >= self.shown_until
     }
 
-    /// As it is shown, for a while.
+    /// The condition to show, until its time is over.
     pub fn condition(&self, now: Instant) -> Option<Condition> {
         let Self {
             what, since, times, ..
@@ -31,7 +31,7 @@ impl ProtocolViolation {
         (!self.is_over(now)).then(|| Condition {
             kind: ConditionType::Misbehaving,
             message: format!(
-                "an agent of this cluster {what} ({times} times); look at its log and version"
+                "an agent of this cluster {what} ({times} times); check its log and version"
             ),
             since: *since,
         })
@@ -39,12 +39,12 @@ impl ProtocolViolation {
 }
 
 impl Registry {
-    /// Remembers that an agent of this cluster `what`, such as "answered with no reply"; whether that is new, to be logged once.
+    /// Records that an agent of this cluster `what`, such as "answered with no reply". Returns whether that is new, to log it once.
     pub fn protocol_violation(&mut self, cluster: &ClusterName, what: &str, now: Moment) -> bool {
         self.protocol_violation_for(Duration::ZERO, cluster, what, now)
     }
 
-    /// The same of what has an effect for so long, and is shown as long.
+    /// The same for a violation with a lasting `effect`: the condition is shown for that long.
     pub fn protocol_violation_for(
         &mut self,
         effect: Duration,
@@ -54,14 +54,14 @@ impl Registry {
     ) -> bool {
         let slot = match self.clusters.get_mut(cluster) {
             Some(known) => &mut known.violation,
-            // Never heard properly. All of these share one place: nobody can fill the memory with names.
+            // No valid heartbeat yet. All of these clusters share one slot, so that made-up names cannot fill the memory.
             None => &mut self.violation_of_unknown,
         };
         note(slot, what, effect, now)
     }
 }
 
-/// Notes that an agent did `what`; whether that is new.
+/// Records that an agent did `what`; returns whether that is new.
 pub(super) fn note(
     slot: &mut Option<ProtocolViolation>,
     what: &str,
@@ -71,11 +71,11 @@ pub(super) fn note(
     let shown_until = now.instant + effect.max(SHOWN_FOR);
     match slot {
         Some(it) if !it.is_over(now.instant) => {
-            let news = it.what != what;
+            let is_new = it.what != what;
             what.clone_into(&mut it.what);
             it.times += 1;
             it.shown_until = it.shown_until.max(shown_until);
-            news
+            is_new
         }
         _ => {
             *slot = Some(ProtocolViolation {

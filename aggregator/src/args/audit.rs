@@ -8,30 +8,29 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-/// What can be done about the audit.
+/// The commands of `aggregator audit`.
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
-    /// Write the lines before a date to a file, one JSON object a line, and purge them if told so.
+    /// Write the lines before a date to a file, one JSON object per line; with --purge, then delete them.
     Export(AuditExport),
 }
 
 /// Lines to export.
 #[derive(Debug, Args)]
 pub struct AuditExport {
-    /// The lines that were stored before: a day such as 2026-01-31, which begins at midnight UTC, or a time such as
-    /// 2026-01-31T12:00:00Z.
+    /// Export the lines stored before this day, such as 2026-01-31 (midnight UTC), or this time, such as 2026-01-31T12:00:00Z.
     #[arg(long, value_name = "DATE", value_parser = time)]
     pub before: Timestamp,
-    /// The new file, private to its owner. One that is there already is left as it is.
+    /// The file to create, private to its owner. An existing file is not overwritten.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
-    /// Purge these lines once they are written; from the first operation on that is not settled yet, they stay.
+    /// Purge the exported lines once they are written, up to the first operation that has no outcome yet.
     #[arg(long)]
     pub purge: bool,
     /// The bus.
     #[command(flatten)]
     pub bus: BusAddress,
-    /// The credential of an administrator, as `aggregator bus creds --admin` makes it; without --purge the aggregator's own will do.
+    /// The credential of an administrator, from `aggregator bus creds --admin`; without --purge the aggregator's own is enough.
     #[arg(long, env = "MCA_NATS_CREDS", value_name = "FILE")]
     pub nats_creds: PathBuf,
 }

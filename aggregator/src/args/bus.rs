@@ -10,16 +10,16 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::BusLink;
 
-/// What can be done about the bus.
+/// The commands of `aggregator bus`.
 #[derive(Debug, Subcommand)]
 pub enum BusCommand {
-    /// Make the keys of a new bus, and the configuration of its nats-server.
+    /// Create the keys of a new bus and the configuration of its nats-server.
     Init(BusInit),
-    /// Make credentials for a person with the nats CLI.
+    /// Create credentials for a user of the nats CLI.
     Creds(BusCreds),
-    /// Revoke one credential, no matter who holds it: a person, an agent, an aggregator.
+    /// Revoke one credential of a person, an agent or an aggregator.
     Revoke(BusRevoke),
-    /// Make the aggregator's own credentials anew.
+    /// Renew the aggregator's own credentials.
     Renew(BusRenew),
     /// List the records in JetStream that cannot be read, or delete one of them.
     Records(BusRecords),
@@ -28,29 +28,29 @@ pub enum BusCommand {
 /// A new bus.
 #[derive(Debug, Args)]
 pub struct BusInit {
-    /// Where to put the keys: `operator` (keep it off line), `server` and `aggregator`. What is there is never written over.
+    /// The directory for the keys, in `operator` (store it offline), `server` and `aggregator`. Existing keys are never overwritten.
     pub dir: PathBuf,
-    /// Where the nats-server will listen.
+    /// The address at which the nats-server will listen.
     #[arg(long, default_value = "127.0.0.1:4222")]
     pub listen: SocketAddr,
-    /// Where the nats-server will keep its data [default: DIR/store].
+    /// The directory in which the nats-server will store its data [default: DIR/store].
     #[arg(long, value_name = "DIR")]
     pub store_dir: Option<PathBuf>,
-    /// The nats-server's TLS certificate, with those between it and the CA.
+    /// The nats-server's TLS certificate, followed by any intermediate certificates.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
     /// The private key of the TLS certificate.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
-    /// Where the nats-server will listen for WebSocket, such as `0.0.0.0:443`; with the same certificate, without which it may be
-    /// loopback alone.
+    /// The address at which the nats-server will listen for WebSocket, such as `0.0.0.0:443`, with the same certificate. Without a
+    /// certificate it must be a loopback address.
     #[arg(long, value_name = "ADDR")]
     pub websocket: Option<SocketAddr>,
-    /// One server of a cluster, and where the others reach it, as `n1=nats-1.example:6222`; once for each, of which there are three
-    /// or more. Each gets a directory in `server`, and its data go to one of its name in --store-dir.
+    /// A server of a NATS cluster and the address at which the others reach it, such as `n1=nats-1.example:6222`; give it once for each
+    /// of three or five servers. Each gets a directory of its name in `server`, and one in --store-dir for its data.
     #[arg(long = "server", value_name = "NAME=HOST:PORT")]
     pub servers: Vec<Member>,
-    /// Where all keys are there already, leave them and succeed; for what runs at every start.
+    /// If all keys exist already, leave them unchanged and succeed; for scripts that run at every start.
     #[arg(long)]
     pub keep: bool,
 }
@@ -58,7 +58,7 @@ pub struct BusInit {
 /// Credentials for a person.
 #[derive(Debug, Args)]
 pub struct BusCreds {
-    /// The directory `operator` that `aggregator bus init` made.
+    /// The directory `operator` that `aggregator bus init` created.
     #[arg(
         long,
         env = "MCA_OPERATOR_KEYS",
@@ -66,29 +66,29 @@ pub struct BusCreds {
         default_value = "bus/operator"
     )]
     pub keys: PathBuf,
-    /// The verbs, such as `restart,rollout`; everything else the nats-server refuses.
+    /// The verbs to allow, such as `restart,rollout`; the nats-server refuses all others.
     #[arg(long, value_delimiter = ',', value_parser = verb, required_unless_present = "admin")]
     pub verbs: Vec<&'static str>,
-    /// The clusters, by name.
+    /// The clusters to allow, by name.
     #[arg(long, value_delimiter = ',', required_unless_present_any = ["all_clusters", "admin"])]
     pub clusters: Vec<ClusterName>,
-    /// All clusters, those to come included.
+    /// Allow all clusters, including future ones.
     #[arg(long, conflicts_with = "clusters")]
     pub all_clusters: bool,
-    /// Also `nats micro ls`, which shows the names of all clusters.
+    /// Also allow `nats micro ls`, which shows the names of all clusters.
     #[arg(long)]
     pub list_agents: bool,
-    /// Everything, streams and buckets included: for backups and repairs.
+    /// Allow everything, including streams and buckets: for backups and repairs.
     #[arg(long, conflicts_with_all = ["verbs", "clusters", "all_clusters", "list_agents"])]
     pub admin: bool,
-    /// How long they are good for, such as `8h`.
+    /// How long the credentials are valid, such as `8h`.
     #[arg(long, default_value = "8h", value_parser = lifetime)]
     pub expires: SignedDuration,
-    /// Whose they are, as the nats-server shows it. Replies come in under `_INBOX.NAME`: who has the same name can read them
-    /// [default: made up].
+    /// The holder's name, as the nats-server shows it. Replies arrive under `_INBOX.NAME`, where holders of the same name can read
+    /// them [default: generated].
     #[arg(long)]
     pub name: Option<CredentialName>,
-    /// Write them here, private; else to standard output.
+    /// Write the credentials to this file, private to its owner [default: standard output].
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
 }
@@ -96,10 +96,10 @@ pub struct BusCreds {
 /// A credential to revoke.
 #[derive(Debug, Args)]
 pub struct BusRevoke {
-    /// Its public key, as `bus creds`, `bus renew` and the nats-server's /connz show it: U and 55 letters and digits.
+    /// Its public key, as shown by `bus creds`, `bus renew` and the nats-server's /connz: U and 55 letters and digits.
     pub key: UserKey,
-    /// When it expires, as `bus creds` says it, such as 2026-03-01T18:00:00Z: it need not be revoked any longer. Without that it is so
-    /// without end, and takes its place in a list that can become full.
+    /// When the credential expires, as shown by `bus creds`, such as 2026-03-01T18:00:00Z: its revocation can be dropped then. Without
+    /// this the revocation is permanent and uses up space in a list of limited size.
     #[arg(long, value_name = "TIME")]
     pub expires_at: Option<Timestamp>,
     /// The bus.
@@ -110,7 +110,7 @@ pub struct BusRevoke {
 /// Records that cannot be read.
 #[derive(Debug, Args)]
 pub struct BusRecords {
-    /// Delete this one, as the list names it. One that can be read is left as it is.
+    /// Delete this record, named as in the list. A record that can be read is not deleted.
     #[arg(long, value_name = "BUCKET/KEY")]
     pub delete: Option<String>,
     /// The bus.
@@ -121,7 +121,7 @@ pub struct BusRecords {
 /// New credentials for the aggregator.
 #[derive(Debug, Args)]
 pub struct BusRenew {
-    /// The directory `operator` that `aggregator bus init` made.
+    /// The directory `operator` that `aggregator bus init` created.
     #[arg(
         long,
         env = "MCA_OPERATOR_KEYS",
@@ -129,7 +129,7 @@ pub struct BusRenew {
         default_value = "bus/operator"
     )]
     pub keys: PathBuf,
-    /// The directory `aggregator`, where the new credentials are put. A running aggregator takes them at its next connection.
+    /// The directory `aggregator`, to which the new credentials are written. A running aggregator uses them from its next connection on.
     #[arg(
         long,
         env = "MCA_BUS_KEYS",
@@ -142,7 +142,7 @@ pub struct BusRenew {
 fn verb(text: &str) -> Result<&'static str, String> {
     bus_keys::Permit::verb(text).ok_or_else(|| {
         let verbs = bus_keys::Permit::all_verbs().join(", ");
-        format!("there is no such verb; there are {verbs}")
+        format!("no such verb; use one of {verbs}")
     })
 }
 
@@ -153,6 +153,6 @@ fn lifetime(text: &str) -> Result<SignedDuration, String> {
     if duration > SignedDuration::ZERO && duration < SignedDuration::from_hours(24 * 400) {
         Ok(duration)
     } else {
-        Err("more than nothing, and at most 400 days".to_owned())
+        Err("use more than 0 s and less than 400 days".to_owned())
     }
 }

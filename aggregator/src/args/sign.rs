@@ -7,10 +7,10 @@ use clap::Args;
 
 use super::AgentCredentials;
 
-/// What signs, and where it listens.
+/// The signing keys, and the socket to serve them on.
 #[derive(Debug, Args)]
 pub struct Sign {
-    /// Where to listen: a Unix domain socket for this user and its group. One that nobody listens on is replaced.
+    /// The Unix domain socket to listen on, open to this user and its group. A leftover socket without a listener is replaced.
     #[arg(long, env = "MCA_SIGNER", value_name = "SOCKET")]
     pub signer: PathBuf,
     /// A directory with identity.json, operator-signing.nk and agent-scope.nk, such as `aggregator` of `aggregator bus init`.
@@ -21,10 +21,10 @@ pub struct Sign {
         default_value = "bus/aggregator"
     )]
     pub bus_keys: PathBuf,
-    /// Of agents' credentials, whatever `serve` asks for.
+    /// The longest lifetime of agents' credentials, whatever `serve` requests.
     #[command(flatten)]
     pub agent_credentials: AgentCredentials,
-    /// How the log is written.
+    /// The format of the log.
     #[arg(
         long,
         env = "MCA_LOG_FORMAT",

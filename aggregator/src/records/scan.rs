@@ -53,7 +53,7 @@ pub fn watch(jetstream: &Context, unreadable: &UnreadableRecords) {
             loop {
                 let followed = follow(&jetstream, source, &unreadable);
                 if let Ok(Err(error)) = timeout(READ_AGAIN_EVERY, Box::pin(followed)).await {
-                    debug!(source = source.0, %error, "records are not checked; trying again");
+                    debug!(source = source.0, %error, "cannot check the records; retrying");
                 }
                 sleep(TRY_AGAIN_AFTER).await;
             }

@@ -30,15 +30,15 @@ pub struct Bus {
 #[derive(Debug, thiserror::Error)]
 pub enum BusError {
     /// The connection was down before anything was sent.
-    #[error("the bus is away")]
+    #[error("the bus is unavailable")]
     Unavailable,
-    /// Nobody listens on the subject.
-    #[error("nobody listens")]
+    /// Nothing subscribes to the subject.
+    #[error("no responders")]
     NoResponders,
-    /// Somebody listens and did not answer in time.
-    #[error("no answer in time")]
+    /// There is a subscriber, which did not answer in time.
+    #[error("no response in time")]
     TimedOut,
-    /// It was answered with a fault.
+    /// The reply is a fault.
     #[error(transparent)]
     Fault(Fault),
 }
@@ -56,7 +56,7 @@ impl BusError {
     }
 }
 
-/// How long a message may wait to get out.
+/// How long a message may wait until it is sent.
 const OUT_WITHIN: Duration = Duration::from_millis(250);
 
 impl Bus {

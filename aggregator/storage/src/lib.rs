@@ -44,7 +44,7 @@ pub enum StoreError {
     },
     /// It is there with other settings.
     #[error(
-        "{name} is there with other settings: {difference}; change it with `nats stream edit`, or move it away after a backup"
+        "{name} exists with other settings: {difference}; change it with `nats stream edit`, or back it up and delete it"
     )]
     SettingsDiffer {
         /// The stream.

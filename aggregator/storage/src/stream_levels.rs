@@ -99,9 +99,9 @@ fn message(levels: &[StreamLevel]) -> Option<String> {
         return None;
     }
     Some(format!(
-        "{}: when a stream is full, what needs it is refused; without the audit nothing is changed and nobody signs in. Move old \
-         lines out of the audit with `aggregator audit export --purge`; of another stream, raise max_bytes, and max_file_store in \
-         nats-server.conf before it",
+        "{}: requests that write to a full stream are refused; when the audit is full, nothing can be changed and nobody can sign in. \
+         Export and purge old lines of the audit with `aggregator audit export --purge`; for another stream, raise max_file_store in \
+         nats-server.conf, then the stream's max_bytes",
         full.join(", ")
     ))
 }

@@ -117,7 +117,7 @@ impl<T: Record> Watch<T> {
             match self.sync(on).await {
                 Ok(changes) => {
                     if is_reported {
-                        info!(bucket = self.bucket.name(), "the bucket is watched again");
+                        info!(bucket = self.bucket.name(), "watching the bucket again");
                     }
                     return changes;
                 }
@@ -128,7 +128,7 @@ impl<T: Record> Watch<T> {
                     warn!(
                         bucket,
                         error,
-                        "the bucket cannot be watched; what other replicas change in it is not seen until it can"
+                        "cannot watch the bucket; retrying. Changes by other replicas are not seen meanwhile"
                     );
                     is_reported = true;
                 }

@@ -49,7 +49,7 @@ async fn bus_init_makes_a_bus_once_and_says_no_secret() {
     let again = aggregator(&["bus", "init", bus]).await;
     assert!(!again.status.success());
     assert!(
-        said(&again).contains("has the keys of a bus already"),
+        said(&again).contains("already contains the keys of a bus"),
         "{}",
         said(&again)
     );
@@ -86,7 +86,7 @@ async fn bus_init_makes_three_servers_and_refuses_what_cannot_work_before_it_wri
             &[
                 "--server", "n1=a:1", "--server", "n2=b:1", "--server", "n1=c:1",
             ],
-            "n1 stands there twice",
+            "n1 is given twice",
         ),
         (&["--websocket", "0.0.0.0:443"], "--tls-cert"),
         (&["--tls-cert", "a.crt"], "--tls-key"),
@@ -140,11 +140,7 @@ async fn names_that_are_none_are_refused_at_the_command_line() {
         assert!(said(&output).contains("--name"), "{}", said(&output));
     }
     let verb = aggregator(&["bus", "creds", "--verbs", ">", "--clusters", "a"]).await;
-    assert!(
-        said(&verb).contains("there is no such verb"),
-        "{}",
-        said(&verb)
-    );
+    assert!(said(&verb).contains("no such verb"), "{}", said(&verb));
 }
 
 #[tokio::test]

@@ -126,8 +126,8 @@ async fn a_bucket_without_a_bound_is_refused_with_the_difference() {
     let refused = site.try_service().await.map(drop).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "KV_operations is there with other settings: max_bytes is unlimited and should be 67108864, \
-         allow_msg_ttl is false and should be true; change it with `nats stream edit`, or move it away after a backup"
+        "KV_operations exists with other settings: max_bytes is unlimited and should be 67108864, \
+         allow_msg_ttl is false and should be true; change it with `nats stream edit`, or back it up and delete it"
     );
 }
 

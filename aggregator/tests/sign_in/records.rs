@@ -261,7 +261,7 @@ async fn whoever_is_revoked_stays_so_when_the_list_of_them_is_lost_or_cannot_be_
     let refused = async |key: &str| {
         let refused = enroll(key).await;
         assert!(
-            !refused.status.success() && said(&refused).contains("was revoked for good"),
+            !refused.status.success() && said(&refused).contains("was revoked permanently"),
             "{}",
             said(&refused)
         );

@@ -28,7 +28,7 @@ pub enum CredentialNameError {
     #[error(transparent)]
     NoLabel(#[from] LabelError),
     /// It is taken.
-    #[error("\"{0}\" is the name of a part of the system; name the credential after its holder")]
+    #[error("\"{0}\" is reserved for a part of the system; name the credential after its holder")]
     Reserved(String),
 }
 

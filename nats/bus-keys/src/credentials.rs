@@ -32,7 +32,7 @@ pub enum CredentialsError {
     #[error("the new token is not for the same holder on the same bus")]
     OtherHolder,
     /// The private key belongs to another token.
-    #[error("its private key is not the one that its token was made for ({0})")]
+    #[error("its private key does not match its token ({0})")]
     OtherKey(UserKey),
 }
 
@@ -104,7 +104,7 @@ impl Credentials {
         let seed = seed.expose();
         Secret::new(format!(
             "{BEGIN_TOKEN}\n{token}\n{END_TOKEN}\n\n\
-             This file lets its holder onto the bus: keep it as you keep a password.\n\n\
+             This file gives access to the bus: protect it like a password.\n\n\
              {BEGIN_KEY}\n{seed}\n{END_KEY}\n"
         ))
     }

@@ -16,7 +16,7 @@ pub use writer::{private_file, replace_private_file};
 pub enum DirectoryError {
     /// All keys are there.
     #[error(
-        "{dir} has the keys of a bus already, and nothing was changed: their holders lose the bus if they are made anew. Give another directory"
+        "{dir} already contains the keys of a bus, and nothing was changed: new keys would cut off everyone who uses the old ones. Give another directory"
     )]
     Complete {
         /// The directory.
@@ -24,7 +24,7 @@ pub enum DirectoryError {
     },
     /// Some keys are there.
     #[error(
-        "{dir} has some keys of a bus and lacks {missing}: put them back from a backup, or move away what is there"
+        "{dir} contains some keys of a bus but not {missing}: restore them from a backup, or empty the directory"
     )]
     Incomplete {
         /// The directory.
@@ -60,16 +60,16 @@ pub enum DirectoryError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// No certificates for the servers.
-    #[error("no certificates can be made for the servers")]
+    #[error("cannot create certificates for the servers")]
     NoCertificates(#[from] rcgen::Error),
     /// A key is there that the bus does not know.
-    #[error("{path} is the key of another bus than identity.json beside it says")]
+    #[error("{path} is the key of another bus than the one in identity.json beside it")]
     OfAnotherBus {
         /// Which.
         path: PathBuf,
     },
     /// Two directories do not belong together.
-    #[error("{one} and {other} have the keys of two buses")]
+    #[error("{one} and {other} contain the keys of two different buses")]
     OfTwoBuses {
         /// The one.
         one: PathBuf,

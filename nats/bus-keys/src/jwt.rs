@@ -39,7 +39,7 @@ pub enum JwtError {
     #[error("the signature of the token is wrong")]
     WronglySigned,
     /// Of another account, or signed by another operator.
-    #[error("the token is not this bus's")]
+    #[error("the token belongs to another bus")]
     OfAnotherBus,
 }
 

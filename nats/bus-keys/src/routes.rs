@@ -28,7 +28,7 @@ pub struct Member {
 /// What is no [`Member`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "write it as NAME=HOST:PORT, such as n1=nats-1.example:6222: where the other servers reach this one"
+    "write it as NAME=HOST:PORT, such as n1=nats-1.example:6222, the address at which the other servers reach this one"
 )]
 pub struct MemberError;
 

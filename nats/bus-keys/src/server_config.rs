@@ -44,7 +44,7 @@ pub(crate) fn of_this_bus(settings: &ServerSettings, store: &Path, tokens: &Toke
     let websocket = websocket.map_or(String::new(), |listen| {
         let tls = tls.as_deref().unwrap_or("no_tls: true");
         let listen = quoted(&port_or_any(listen));
-        format!("\n# For agents whom a firewall lets out to web servers alone.\nwebsocket {{\n  listen: {listen}\n  {tls}\n}}\n")
+        format!("\n# For agents behind a firewall that allows only HTTPS.\nwebsocket {{\n  listen: {listen}\n  {tls}\n}}\n")
     });
     let tls = tls.map_or(String::new(), |tls| format!("\n{tls}\n"));
     format!(

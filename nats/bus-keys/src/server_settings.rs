@@ -24,14 +24,14 @@ pub struct ServerSettings {
 #[derive(Debug, thiserror::Error)]
 pub enum ServerSettingsError {
     /// Two servers cannot agree when one of them is away.
-    #[error("--server: {0} servers are no cluster; give none, three or five, each once")]
+    #[error("--server: {0} servers cannot form a cluster; give none, three or five, each once")]
     TooFew(usize),
     /// Two servers of one name or address.
-    #[error("--server: {0} stands there twice")]
+    #[error("--server: {0} is given twice")]
     Twice(String),
     /// WebSocket without TLS.
     #[error(
-        "--websocket: {0} is open to others, and there is no TLS; give --tls-cert and --tls-key"
+        "--websocket: {0} is not a loopback address, which requires TLS; give --tls-cert and --tls-key"
     )]
     Clear(SocketAddr),
 }

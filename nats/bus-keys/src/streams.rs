@@ -84,7 +84,7 @@ pub const CREDENTIALS: BucketSpec = BucketSpec {
 /// By cluster, what it last said of its deployments. 10,000 clusters with 100 deployments each fill a third of it.
 pub const INVENTORY: BucketSpec = BucketSpec {
     name: "inventory",
-    description: "what each cluster last said of its deployments",
+    description: "the last known deployments of each cluster",
     history: 1,
     max_age: Duration::ZERO,
     max_bytes: 512 * MIB,

@@ -4,15 +4,14 @@ use std::path::PathBuf;
 
 use crate::servers::{Servers, ServersError};
 
-/// Where the nats-servers are, and who vouches for them.
+/// The addresses of the nats-servers, and the CA that authenticates them.
 #[derive(Debug, Clone, clap::Args)]
 pub struct BusAddress {
-    /// Where the bus listens, as `tls://HOST:4222`, or `wss://HOST:443` where a firewall lets nothing else out; several servers are
-    /// separated by commas.
+    /// The address of the bus: `tls://HOST:4222`, or `wss://HOST:443` behind a firewall that allows only HTTPS. Separate several
+    /// servers with commas.
     #[arg(long, env = "MCA_NATS_URL", default_value = "nats://127.0.0.1:4222")]
     pub nats_url: String,
-    /// The CA that signed the nats-server's certificate, if it is a private one. No other is trusted then, and nothing is said
-    /// without TLS.
+    /// The CA that signed the nats-server's certificate, if it is a private one. No other CA is trusted then, and TLS is mandatory.
     #[arg(long, env = "MCA_NATS_CA", value_name = "FILE")]
     pub nats_ca: Option<PathBuf>,
 }

@@ -28,7 +28,7 @@ pub enum AuthorityError {
     },
     /// Nothing in it is a certificate.
     #[error(
-        "--nats-ca: there is no certificate in {}; it is to have the certificate of the CA that signed the nats-server's, as PEM (-----BEGIN CERTIFICATE-----)",
+        "--nats-ca: there is no certificate in {}; it must contain the certificate of the CA that signed the nats-server's, as PEM (-----BEGIN CERTIFICATE-----)",
         file.display()
     )]
     NoCertificate {

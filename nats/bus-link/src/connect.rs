@@ -67,7 +67,7 @@ fn log(event: &Event) {
     match event {
         event if is_logged_elsewhere(event) => tracing::debug!(%event, "bus"),
         Event::Connected => tracing::info!("connected to the bus"),
-        Event::LameDuckMode => tracing::info!("the bus server is about to stop"),
+        Event::LameDuckMode => tracing::info!("the nats-server is shutting down (lame duck mode)"),
         Event::Closed | Event::Draining => tracing::debug!(%event, "bus"),
         event => tracing::warn!(%event, "bus"),
     }

@@ -22,13 +22,13 @@ pub const UNPACKED_BYTES: usize = 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum EncodingError {
     /// It is not what its header says.
-    #[error("the reply is not the zstd that its header promises")]
+    #[error("the reply is not valid zstd, though its header says so")]
     Broken(#[source] std::io::Error),
     /// It would be too large.
     #[error("the reply is larger than {UNPACKED_BYTES} bytes when it is unpacked")]
     TooLarge,
     /// It is encoded in another way than was accepted.
-    #[error("the reply has an encoding that was not asked for")]
+    #[error("the reply has an encoding that was not requested")]
     Unknown,
 }
 

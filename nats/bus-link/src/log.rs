@@ -5,16 +5,16 @@ use std::io::IsTerminal as _;
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
-/// How log lines look. What is logged is chosen by MCA_LOG, `info` if it is not set.
+/// The format of the log. MCA_LOG sets the level, `info` by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// For people at a terminal.
     Text,
-    /// One JSON object a line, control characters escaped.
+    /// One JSON object per line, with control characters escaped.
     Json,
 }
 
-/// The client library's own lines are left out: each of them is also an event, which [`connect`](crate::connect) logs.
+/// The client library's own lines are turned off: each of them is also an event, which [`connect`](crate::connect) logs.
 const DEFAULT: &str = "info,async_nats=off";
 
 impl LogFormat {

@@ -8,7 +8,7 @@ use async_nats::{ConnectOptions, ServerAddr};
 use crate::authority::{Authority, AuthorityError};
 use crate::trouble::Troubles;
 
-/// The nats-servers of one bus, and who vouches for them.
+/// The nats-servers of one bus, and the CA that authenticates them.
 #[derive(Debug, Clone)]
 pub struct Servers {
     text: String,
@@ -27,23 +27,25 @@ pub enum ServersError {
         /// What was given.
         text: String,
     },
-    /// A password has no place here, and would be in every log.
-    #[error("--nats-url: an address has a user in it; the bus lets nobody in but by --nats-creds")]
+    /// A password in a URL would end up in logs.
+    #[error(
+        "--nats-url: an address contains a user; the bus accepts only the credentials of --nats-creds"
+    )]
     User,
     /// Another scheme than those of NATS.
-    #[error("--nats-url: {text} begins with none of tls://, wss://, nats:// and ws://")]
+    #[error("--nats-url: {text} does not begin with tls://, wss://, nats:// or ws://")]
     OtherScheme {
         /// What was given.
         text: String,
     },
-    /// The client cannot go from one to the other.
-    #[error("--nats-url: {text} mixes WebSocket with other addresses; give those of one kind")]
+    /// The client cannot switch between the two.
+    #[error("--nats-url: {text} mixes WebSocket with other addresses; use one kind")]
     Mixed {
         /// What was given.
         text: String,
     },
-    /// The one asks for TLS, the other excludes it.
-    #[error("--nats-url: {text} is in the clear, and --nats-ca asks for TLS; write it as wss://")]
+    /// A CA requires TLS, and `ws://` excludes it.
+    #[error("--nats-url: {text} is not encrypted, and --nats-ca requires TLS; write it as wss://")]
     Clear {
         /// What was given.
         text: String,
@@ -53,7 +55,7 @@ pub enum ServersError {
     Authority(#[from] AuthorityError),
 }
 
-/// As long as the server waits for who connects: on a line of two seconds, TCP, TLS and the challenge take six and more.
+/// As long as the server waits for a client to authenticate: with a latency of two seconds, TCP, TLS and the challenge take six and more.
 const CONNECTED_WITHIN: Duration = Duration::from_secs(15);
 
 impl Servers {
@@ -106,14 +108,14 @@ impl Servers {
         self.addresses.clone()
     }
 
-    /// Who vouches for them, if not the CAs of the system.
+    /// The CA that authenticates them, if not those of the system.
     #[must_use]
     pub fn authority(&self) -> Option<&Authority> {
         self.authority.as_ref()
     }
 
-    /// With one server of `tls://` or a CA nothing is said to any of them in the clear: the client would ask those that it
-    /// hears of from others for no TLS.
+    /// One `tls://` address or a CA makes TLS mandatory for all servers: otherwise the client would connect without TLS to servers
+    /// that it learns of from others.
     #[must_use]
     pub fn demand_tls(&self) -> bool {
         let secure = |address: &ServerAddr| matches!(address.scheme(), "tls" | "wss");
@@ -130,11 +132,11 @@ impl Servers {
             options = options.add_root_certificates(authority.file().to_owned());
         }
         if self.addresses.iter().any(ServerAddr::is_websocket) {
-            // They are told as if they were none of WebSocket.
+            // A server announces the others without the WebSocket scheme, so the client could not connect to them.
             options = options.ignore_discovered_servers();
         }
         let troubles = Troubles::new(self.authority.clone());
-        // The only place where the client says why it was not let in; it chooses among the servers as ever.
+        // The only callback in which the client gives the reason why it was refused. `None`: it chooses the server itself.
         options.reconnect_to_server_callback(move |servers, _| {
             troubles.look_at(&servers);
             async { None }

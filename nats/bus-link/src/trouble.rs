@@ -52,25 +52,25 @@ impl Trouble {
             || "the CAs of this system; give the one that signed it with --nats-ca".to_owned(),
             |authority| {
                 let file = authority.file().display();
-                format!("those in {file} (--nats-ca); put the CA that signed it there")
+                format!("those in {file} (--nats-ca); add the CA that signed it to that file")
             },
         );
         match self {
             Self::UnknownIssuer => {
-                format!("its certificate is not signed by a CA that is trusted, which are {trusted}")
+                format!("its certificate is not signed by a trusted CA; trusted are {trusted}")
             }
             Self::OtherName => format!(
-                "its certificate is for another host name ({error}); write one of its names in --nats-url, or have one made for this name"
+                "its certificate is for another host name ({error}); use one of its names in --nats-url, or issue a certificate for this name"
             ),
             Self::Expired => format!(
-                "its certificate is out of date, or this machine's clock is wrong ({error}); renew it, and reload the nats-server"
+                "its certificate has expired or is not valid yet, or this machine's clock is wrong ({error}); renew it and reload the nats-server"
             ),
             Self::NoTls => {
-                "it does not speak TLS, and nothing is said to it in the clear; give it a certificate, or take tls:// and --nats-ca away".to_owned()
+                "it does not speak TLS, which tls:// and --nats-ca require; configure a certificate on the nats-server, or remove both".to_owned()
             }
             Self::OtherTls => match authority.map(Authority::pem) {
                 Some(Err(error)) => error.to_string(),
-                _ => format!("no TLS with it: {error}"),
+                _ => format!("TLS failed: {error}"),
             },
             Self::Unreachable => error.to_owned(),
         }

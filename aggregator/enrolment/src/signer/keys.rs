@@ -28,7 +28,7 @@ pub struct SigningKeys {
 enum Refusal {
     #[error("the account's token: {0}")]
     Account(#[from] JwtError),
-    #[error("the account's token would have {0} bytes, and no message may be as large")]
+    #[error("the account's token would have {0} bytes, more than a message may have")]
     TooLarge(usize),
 }
 

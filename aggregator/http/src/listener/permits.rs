@@ -166,7 +166,7 @@ impl Held {
         warn!(
             %network,
             per_address,
-            "further connections from this address are closed; if it is a proxy, name it in --trusted-proxies, or set \
+            "too many connections from this address: further ones are closed; if it is a proxy, add it to --trusted-proxies, or raise \
              --connections-per-address"
         );
     }

@@ -63,7 +63,7 @@ fn of_status(status: StatusCode) -> Problem {
         ),
         StatusCode::METHOD_NOT_ALLOWED => (
             ProblemCode::MethodNotAllowed,
-            "this path does not take this method; see the header Allow",
+            "this path does not support this method; see the header Allow",
         ),
         StatusCode::PAYLOAD_TOO_LARGE => {
             (ProblemCode::BodyTooLarge, "the body is larger than 64 kB")
@@ -86,7 +86,7 @@ fn of_status(status: StatusCode) -> Problem {
         }
         _ => (
             ProblemCode::Internal,
-            "something failed here; the log has more under the request's id",
+            "internal error; search the aggregator's log for the request's id",
         ),
     };
     Problem::new(code, detail)

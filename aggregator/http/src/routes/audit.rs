@@ -18,10 +18,10 @@ use identity::Principal;
 
 mod cursor;
 
-/// The most lines of a page.
+/// Most lines of a page.
 const MOST: u32 = 500;
 
-/// Which lines.
+/// Filters and the page.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -49,7 +49,7 @@ pub struct Filter {
     /// At most this many lines, 100 if absent.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
-    /// The `continue` of the page before.
+    /// The `continue` of the previous page.
     #[serde(rename = "continue")]
     next: Option<String>,
 }
@@ -112,7 +112,7 @@ pub async fn page(
 }
 
 fn not_a_cursor() -> Problem {
-    let detail = "continue: give back the `continue` of your page before as it was";
+    let detail = "continue: pass the `continue` of the previous page unchanged";
     Problem::new(ProblemCode::InvalidRequest, detail).field("continue")
 }
 

@@ -23,7 +23,7 @@ pub struct ClusterList {
     items: Vec<ClusterView>,
 }
 
-/// Which of them.
+/// Which clusters.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -33,9 +33,9 @@ pub struct Filter {
     cluster_label_selector: Option<String>,
 }
 
-/// Every known cluster, the offline ones too
+/// Every known cluster, including offline ones
 ///
-/// Answered from heartbeats; no cluster is asked.
+/// Answered from heartbeats; no request is sent to a cluster.
 #[utoipa::path(get, path = "/clusters", tag = "Fleet", params(Filter),
     responses((status = 200, description = "The clusters", body = ClusterList), OwnProblem))]
 pub async fn list_clusters(
@@ -53,19 +53,19 @@ pub async fn list_clusters(
     Ok(Json(ClusterList { items }))
 }
 
-/// What is to change of a cluster: a JSON merge patch (RFC 7396).
+/// Changes to a cluster: a JSON merge patch (RFC 7396).
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"labels": {"env": "prod", "old": null}}))]
 pub struct ClusterPatch {
-    /// By key a new value, or `null` for a label that is to go. The others stay.
+    /// For each key a new value, or `null` to remove the label. Other labels stay unchanged.
     labels: LabelPatch,
 }
 
 /// A cluster after a change.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LabelledCluster {
-    /// The operation, as it stands in the audit.
+    /// The id of the operation in the audit.
     operation_id: OperationId,
     /// The cluster.
     cluster: ClusterName,
@@ -75,7 +75,7 @@ pub struct LabelledCluster {
 
 /// Change a cluster's labels
 ///
-/// For those who have the right `enroll` on all clusters and namespaces: grants may go by labels. A cluster has at most 32.
+/// Requires the right `enroll` on all clusters and namespaces, since grants may depend on labels. A cluster has at most 32 labels.
 #[utoipa::path(patch, path = "/clusters/{cluster}", tag = "Fleet", params(ClusterPath),
     request_body(content((ClusterPatch = "application/json"), (ClusterPatch = "application/merge-patch+json"))),
     responses((status = 200, description = "The cluster's labels", body = LabelledCluster), OwnProblem))]

@@ -13,17 +13,17 @@ use crate::problem_response::ProblemResponse;
 use diagnostics::AggregatorCondition;
 use diagnostics::{Problem, ProblemCode};
 
-/// What is wrong with the aggregator that answers.
+/// The conditions of the aggregator that answers.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AggregatorConditions {
-    /// Empty when nothing is.
+    /// Empty when nothing is wrong.
     items: Vec<AggregatorCondition>,
 }
 
 /// What is wrong with the aggregator itself
 ///
-/// For those who have the right `audit` everywhere. What is wrong with a cluster is in `GET /clusters`.
-#[utoipa::path(get, path = "/conditions", tag = "Health", responses((status = 200, description = "What is wrong; nothing if the list is empty", body = AggregatorConditions), OwnProblem))]
+/// Requires the right `audit` on all clusters and namespaces. The conditions of clusters are in `GET /clusters`.
+#[utoipa::path(get, path = "/conditions", tag = "Health", responses((status = 200, description = "What is wrong; empty if nothing is", body = AggregatorConditions), OwnProblem))]
 pub async fn list_conditions(
     State(app): State<App>,
     caller: Caller,

@@ -24,7 +24,7 @@ pub struct Where {
     namespace: Namespace,
 }
 
-/// Which of them.
+/// Filters and the page.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -45,7 +45,7 @@ pub struct Filter {
     /// At most this many items, 500 if absent.
     #[param(minimum = 1, maximum = 5000)]
     limit: Option<u32>,
-    /// The `continue` of the page before.
+    /// The `continue` of the previous page.
     #[serde(rename = "continue")]
     next: Option<String>,
 }

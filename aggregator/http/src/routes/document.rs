@@ -1,6 +1,6 @@
 //! The document that describes all routes, as it is committed.
 
-/// The whole document as it is committed: pretty, with an end of line.
+/// The whole document as it is committed: pretty-printed, with a final newline.
 ///
 /// # Errors
 /// When it cannot be written as JSON.

@@ -29,29 +29,29 @@ pub struct ClusterPath {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({}))]
 pub struct EnrollBody {
-    /// What `agent keygen FILE CLUSTER` printed, a public key and the proof of its private key: then the answer has no private key in it.
+    /// The output of `agent keygen FILE CLUSTER`: a public key, signed with its private key. The response then contains no private key.
     #[schema(pattern = r"^U[A-Z2-7]{55}\.[A-Za-z0-9_-]{86}$")]
     credential_request: Option<String>,
-    /// The nats-server as the cluster reaches it, if not as `--agent-nats-url` says.
+    /// The address at which the cluster reaches the nats-server, if not that of `--agent-nats-url`.
     nats_url: Option<String>,
-    /// The agent's image, if not the one that `--agent-image` names.
+    /// The agent's image, if not that of `--agent-image`.
     #[schema(value_type = Option<ImageName>)]
     image: Option<String>,
-    /// Labels of the cluster, beside those that it has: for those who may enroll every cluster.
+    /// Labels to add to the cluster. Requires the right to enroll every cluster.
     #[serde(default)]
     labels: Labels,
 }
 
-/// What joins the cluster.
+/// The manifest or token with which the cluster joins.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct EnrolledCluster {
-    /// The operation, as it stands in the audit.
+    /// The id of the operation in the audit.
     operation_id: OperationId,
     /// The cluster.
     cluster: ClusterName,
-    /// By which this credential is revoked.
+    /// The public key of the credential, needed to revoke it.
     public_key: String,
-    /// For `kubectl apply -f -`. It has a private key in it and cannot be had again. Absent with `credential_request`.
+    /// For `kubectl apply -f -`. It contains a private key and cannot be retrieved again. Absent with `credential_request`.
     #[serde(skip_serializing_if = "Option::is_none")]
     manifest: Option<String>,
     /// The token, with `credential_request` only.
@@ -62,7 +62,7 @@ pub struct EnrolledCluster {
 /// Which credentials were revoked.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RevokedCluster {
-    /// The operation, as it stands in the audit.
+    /// The id of the operation in the audit.
     operation_id: OperationId,
     /// The cluster.
     cluster: ClusterName,
@@ -75,17 +75,17 @@ pub struct RevokedCluster {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct RevokeQuery {
-    /// Only the credential with this public key; the cluster is not forgotten then.
+    /// Revoke only the credential with this public key; the cluster is then not removed.
     #[param(pattern = "^U[A-Z2-7]{55}$")]
     key: Option<String>,
 }
 
-/// Let a cluster in
+/// Enroll a cluster
 ///
-/// Answers with what joins the cluster: a manifest for `kubectl apply -f -`, or the token for a key that was made there. A
-/// cluster may have two credentials, so that one can be put in the place of the other.
+/// The response has a manifest for `kubectl apply -f -`, or the token for a key that was made in the cluster. A
+/// cluster may have two credentials, so that one can replace the other.
 #[utoipa::path(post, path = "/clusters/{cluster}/enroll", tag = "Fleet", params(ClusterPath), request_body = EnrollBody,
-    responses((status = 200, description = "What joins the cluster, once", body = EnrolledCluster), OwnProblem))]
+    responses((status = 200, description = "The manifest or token, shown only once", body = EnrolledCluster), OwnProblem))]
 pub async fn enroll_cluster(
     State(app): State<App>,
     caller: Caller,
@@ -120,10 +120,10 @@ pub async fn enroll_cluster(
     }))
 }
 
-/// Lock a cluster out
+/// Revoke a cluster
 ///
-/// All its credentials are revoked, its agents cut off, its links of `POST …/invite` are void, and the cluster is forgotten. With `key`
-/// that one credential only.
+/// Revokes all its credentials, disconnects its agents, voids its links of `POST …/invite`, and removes the cluster. With `key`, revokes
+/// only that credential.
 #[utoipa::path(delete, path = "/clusters/{cluster}", tag = "Fleet", params(ClusterPath, RevokeQuery),
     responses((status = 200, description = "The revoked credentials", body = RevokedCluster), OwnProblem))]
 pub async fn revoke_cluster(
@@ -145,7 +145,7 @@ pub async fn revoke_cluster(
     }))
 }
 
-/// How the cluster's agent is started: as this aggregator was told, but for what the caller says.
+/// The settings of the cluster's agent: those of this aggregator, except where the caller overrides them.
 pub(super) fn agent(
     app: &App,
     nats_url: Option<String>,

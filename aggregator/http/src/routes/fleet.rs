@@ -45,23 +45,24 @@ struct Selection {
     /// At most this many items, 500 if absent.
     #[param(minimum = 1, maximum = 5000)]
     limit: Option<u32>,
-    /// The `continue` of the page before; filters and order must be the same.
+    /// The `continue` of the previous page; filters and order must be the same.
     #[param(rename = "continue")]
     next: Option<String>,
-    /// How long clusters are waited for: seconds, or with a unit such as `500ms`; 2 s if absent, 100 ms to 30 s.
+    /// How long to wait for clusters: seconds, or with a unit such as `500ms`; 2 s if absent, 100 ms to 30 s.
     #[param(pattern = r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)(s|ms)?$")]
     timeout: Option<String>,
 }
 
 /// The deployments of the whole fleet
 ///
-/// Every cluster that the caller may see is asked at once. The answer says of each whether it answered, and comes after `timeout`
-/// at the latest: a cluster that does not answer costs its own row. Pages are cut behind a place in the order, so that what is
-/// created or deleted meanwhile neither hides nor doubles anything else; in an order by what changes, a deployment may move.
+/// Queries every cluster that the caller may see, at once. The response says for each whether it answered, and comes after `timeout`
+/// at the latest: a cluster that does not answer is listed as such, and the others are not affected. A page continues after the last item
+/// of the previous one, so deployments that are created or deleted in between neither hide nor repeat others; sorted by a value that
+/// changes, a deployment may move between pages.
 #[utoipa::path(get, path = "/deployments", tag = "Deployments",
     params(Selection,
         ("sort" = Option<String>, Query, pattern = "^-?(name|age|health|restarted_at)$",
-            description = "`name` (if absent), `age` (youngest first), `health` (worst first) or `restarted_at`; with `-` before it the other way round."),
+            description = "`name` (if absent), `age` (youngest first), `health` (worst first) or `restarted_at`; with `-` in front, reversed."),
         ("countImages" = Option<bool>, Query,
             description = "With `false`, the totals leave images out, which makes a large fleet's answer faster."),
     ),
@@ -82,7 +83,7 @@ pub async fn list_fleet_deployments(
 #[utoipa::path(get, path = "/deployment-groups", tag = "Deployments",
     params(Selection,
         ("sort" = Option<String>, Query, pattern = "^-?(name|health)$",
-            description = "`health` (worst first, and then the most deployments of that health first; if absent) or `name`; with `-` before it the other way round."),
+            description = "`health` (worst first, and then the most deployments of that health first; if absent) or `name`; with `-` in front, reversed."),
     ),
     responses((status = 200, description = "The groups, and which clusters have answered", body = FleetGroups), ProblemResponse))]
 pub async fn list_deployment_groups(

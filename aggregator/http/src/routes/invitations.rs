@@ -1,4 +1,4 @@
-//! `GET /invitations` and `DELETE /invitations/{invitation_id}`: the commands that were made and not run yet.
+//! `GET /invitations` and `DELETE /invitations/{invitation_id}`: commands that were not run yet.
 
 use axum::Json;
 use axum::extract::State;
@@ -25,21 +25,21 @@ pub struct InvitationList {
     items: Vec<PendingInvitation>,
 }
 
-/// A command of `POST /clusters/{cluster}/invite` that nobody has run yet.
+/// A command of `POST /clusters/{cluster}/invite` that was not run yet.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PendingInvitation {
-    /// By which it can be withdrawn. It is no secret: nobody can join with it.
+    /// The id to withdraw it by. It is not a secret: it cannot be used to join.
     #[schema(pattern = "^[0-9a-f]{64}$", min_length = 64, max_length = 64)]
     id: String,
     /// The cluster that it joins.
     cluster: ClusterName,
     /// The labels that the cluster gets.
     labels: Labels,
-    /// Who has made it.
+    /// The user who made it.
     by: String,
-    /// When.
+    /// When it was made.
     created_at: Timestamp,
-    /// Until when it is good.
+    /// When it expires.
     expires_at: Timestamp,
 }
 
@@ -56,10 +56,10 @@ impl From<Found> for PendingInvitation {
     }
 }
 
-/// An invitation with which nobody can join any more.
+/// A withdrawn invitation.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct WithdrawnInvitation {
-    /// The operation, as it stands in the audit.
+    /// The id of the operation in the audit.
     operation_id: OperationId,
     /// The cluster.
     cluster: ClusterName,
@@ -74,10 +74,10 @@ pub struct InvitationPath {
     invitation_id: String,
 }
 
-/// Invitations that wait to be used
+/// Invitations that can be used
 ///
-/// Those to clusters that the caller may enroll. One that was used, withdrawn or has expired is not listed, nor one whose maker could not
-/// make it again.
+/// Lists invitations to clusters that the caller may enroll, except those that were used or withdrawn, have expired, or whose maker has lost
+/// the right to make them.
 #[utoipa::path(get, path = "/invitations", tag = "Fleet", responses((status = 200, description = "The invitations", body = InvitationList), OwnProblem))]
 pub async fn list_invitations(
     State(app): State<App>,
@@ -92,7 +92,7 @@ pub async fn list_invitations(
 
 /// Withdraw an invitation
 ///
-/// Its command is good for nothing then. A cluster that has joined with it stays: lock that out with `DELETE /clusters/{cluster}`.
+/// Its command no longer works. A cluster that has joined with it stays enrolled: revoke that with `DELETE /clusters/{cluster}`.
 #[utoipa::path(delete, path = "/invitations/{invitation_id}", tag = "Fleet", params(InvitationPath),
     responses((status = 200, description = "The invitation is void", body = WithdrawnInvitation), OwnProblem))]
 pub async fn withdraw_invitation(

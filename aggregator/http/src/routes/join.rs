@@ -1,4 +1,4 @@
-//! `POST /clusters/{cluster}/invite` and `POST /join/{token}`: one command, good once, that joins a cluster.
+//! `POST /clusters/{cluster}/invite` and `POST /join/{token}`: a one-time command that joins a cluster.
 
 use std::time::Instant;
 
@@ -26,7 +26,7 @@ use identity::Grants;
 use identity::sessions::Token;
 use labels::Labels;
 
-/// Where links lead; what comes after it is secret.
+/// The path of links; what follows it is secret.
 pub(super) const PREFIX: &str = "/join/";
 
 /// How the cluster is to join.
@@ -34,20 +34,20 @@ pub(super) const PREFIX: &str = "/join/";
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({}))]
 pub struct InviteBody {
-    /// The nats-server as the cluster reaches it, if not as `--agent-nats-url` says.
+    /// The address at which the cluster reaches the nats-server, if not that of `--agent-nats-url`.
     nats_url: Option<String>,
-    /// The agent's image, if not the one that `--agent-image` names.
+    /// The agent's image, if not that of `--agent-image`.
     #[schema(value_type = Option<ImageName>)]
     image: Option<String>,
-    /// Labels that the cluster gets when the command is run, beside those that it has: for those who may enroll every cluster.
+    /// Labels to add to the cluster when the command is run. Requires the right to enroll every cluster.
     #[serde(default)]
     labels: Labels,
 }
 
-/// A link that joins the cluster, once.
+/// A one-time link that joins the cluster.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct InvitedCluster {
-    /// The operation, as it stands in the audit.
+    /// The id of the operation in the audit.
     operation_id: OperationId,
     /// The cluster.
     cluster: ClusterName,
@@ -58,7 +58,7 @@ pub struct InvitedCluster {
     command: String,
     /// The link alone: POST it, and the answer is the manifest. Anyone who has it can join the cluster in your name.
     url: String,
-    /// Until when it is good, if nobody uses it before.
+    /// When it expires, if it is not used before.
     expires_at: Timestamp,
 }
 
@@ -72,7 +72,7 @@ pub struct JoinPath {
 
 /// Make a command that joins a cluster
 ///
-/// Good once and for a quarter of an hour. The credential is made when the command is run, and nobody else has seen it.
+/// It can be run once, within 15 minutes. The credential is made when the command is run, and shown to no one else.
 #[utoipa::path(post, path = "/clusters/{cluster}/invite", tag = "Fleet", params(ClusterPath), request_body = InviteBody,
     responses((status = 200, description = "The command, once", body = InvitedCluster), OwnProblem))]
 pub async fn invite_cluster(
@@ -108,7 +108,7 @@ pub async fn invite_cluster(
 
 /// Join a cluster by a link
 ///
-/// For the command of `POST /clusters/{cluster}/invite`. Not a GET: what only looks at links would use them up.
+/// For the command of `POST /clusters/{cluster}/invite`. Not a GET, so that link previews and scanners do not use up the link.
 #[utoipa::path(post, path = "/join/{token}", tag = "Fleet", params(JoinPath), security(()),
     responses((status = 200, body = String, content_type = "application/yaml", description = "For `kubectl apply -f -`"), OwnProblem))]
 pub async fn join_cluster(
@@ -139,7 +139,7 @@ pub async fn join_cluster(
     Ok(([(header::CONTENT_TYPE, "application/yaml")], manifest))
 }
 
-/// A link is worth no more than its maker: who has lost the right since, or has another password, has lost the link as well.
+/// A link is valid only while its maker still has the right to enroll and the same password.
 pub(super) fn still_may(app: &App, invitation: &Invitation) -> Result<(), Problem> {
     let Invitation {
         cluster,

@@ -22,7 +22,7 @@ use audit::{AuditFilter, AuditPage};
 use diagnostics::{Problem, ProblemCode};
 use limits::Stream;
 
-/// Whose log.
+/// Which log, and which of its lines.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"cluster": "cluster-a", "namespace": "default", "deployment_name": "fastapi-a", "tail": 20}))]
@@ -31,21 +31,21 @@ pub struct LogBody {
     cluster: Option<ClusterName>,
     /// The namespace.
     namespace: Option<Namespace>,
-    /// The deployment; without it the activity log is answered.
+    /// The deployment; without it, the activity log is returned.
     deployment_name: Option<WorkloadName>,
     /// Only this pod; absent: all.
     pod: Option<PodName>,
     /// Only this container; absent: all.
     container: Option<ContainerName>,
-    /// The last so many lines of each container (or of the activity log, where 500 is the most), 100 if absent.
+    /// Number of last lines of each container (or of the activity log, at most 500), 100 if absent.
     #[schema(minimum = 0, maximum = 10_000)]
     tail: Option<u32>,
-    /// Only lines of the last so many seconds.
+    /// Only lines of the last this many seconds.
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 4_294_967_295_i64)]
     since_seconds: Option<u32>,
     /// Only lines up to this time, in RFC 3339; with `since_seconds`. `tail` counts back from here.
     until: Option<Timestamp>,
-    /// The log of each container's run before the present one.
+    /// The log of each container's previous run.
     #[serde(default)]
     previous: bool,
 }
@@ -62,7 +62,7 @@ pub enum LogAnswer {
 
 /// Check a log
 ///
-/// With `deployment_name` the lines of all its pods and containers, and how it is with each of those; without it the activity log, filtered by what is given.
+/// With `deployment_name`, the lines of all its pods and containers, and the state of each; without it, the activity log, with the given filters.
 #[utoipa::path(post, path = "/log", tag = "Deployments", request_body = LogBody,
     responses((status = 200, description = "The lines", body = LogAnswer), ProblemResponse))]
 pub async fn read_log(
@@ -116,7 +116,7 @@ async fn activity(app: &App, caller: &Caller, body: LogBody) -> Result<AuditPage
     page(app, caller, &filter, body.tail.unwrap_or(100), None).await
 }
 
-/// From where on.
+/// Which log, and where to begin.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -125,10 +125,10 @@ pub struct Since {
     pod: Option<PodName>,
     /// Only this container; absent: all.
     container: Option<ContainerName>,
-    /// Begin with the last so many lines of each container, 100 if absent.
+    /// Begin with this many last lines of each container, 100 if absent.
     #[param(minimum = 0, maximum = 10_000)]
     tail: Option<u32>,
-    /// Begin with the lines of the last so many seconds.
+    /// Begin with the lines of the last this many seconds.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 4_294_967_295_i64)]
     since_seconds: Option<u32>,
 }

@@ -12,16 +12,16 @@ use crate::openapi::OwnProblem;
 use crate::problem_response::ProblemResponse;
 use diagnostics::{Problem, ProblemCode};
 
-/// How the text is to be read.
+/// The content type.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The one label of all paths that are none of the API's.
+/// The label of all paths that are not part of the API.
 const NO_ROUTE: &str = "none";
 
-/// What is counted
+/// Metrics
 ///
-/// For Prometheus: calls, requests on the bus, clusters by presence and more. No names of clusters, people or namespaces stand in
-/// it, and it needs no session.
+/// For Prometheus: calls, requests on the bus, clusters by presence and more. They contain no names of clusters, users or namespaces, and
+/// need no session.
 #[utoipa::path(get, path = "/metrics", tag = "Health", security(()),
     responses((status = 200, description = "The metrics", body = String, content_type = "application/openmetrics-text"), OwnProblem))]
 pub async fn read_metrics(
@@ -36,7 +36,7 @@ pub async fn read_metrics(
     Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text))
 }
 
-/// Counts each call by its route, never by its path: anybody could make up paths without end.
+/// Counts each call by its route, not by its path, since callers could make up any number of paths.
 pub async fn count(State(app): State<App>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
     let (method, began) = (known(request.method()), Instant::now());

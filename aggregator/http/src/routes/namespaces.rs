@@ -28,7 +28,7 @@ pub struct Paging {
     /// At most this many items, 500 if absent.
     #[param(minimum = 1, maximum = 5000)]
     pub limit: Option<u32>,
-    /// The `continue` of the page before.
+    /// The `continue` of the previous page.
     #[serde(rename = "continue")]
     pub next: Option<String>,
 }
@@ -51,7 +51,7 @@ pub async fn list_namespaces(
         next: paging.next,
     };
     let mut page = app.fleet.ask(&caller.principal, &cluster, &request).await?;
-    // Whatever the agent makes of the patterns: nothing else is shown, nor named by the cursor.
+    // Filtered again, whatever the agent returned: no other namespace is shown, nor named by the cursor.
     page.items
         .retain(|item| grants.may(Right::Read, &cluster, Some(&item.namespace)));
     let last = page.items.last().map(|item| item.namespace.to_string());

@@ -19,14 +19,14 @@ use diagnostics::{Problem, ProblemCode};
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct Which {
-    /// Its id, as in the answer to the change and in the audit.
+    /// Its id, from the response to the change or from the audit.
     operation_id: OperationId,
 }
 
-/// What came of a change
+/// The outcome of a change
 ///
-/// The newest line of the operation in the audit. While its outcome is `pending` or `unknown` the aggregator is still finding out,
-/// unless `detail` says that nobody can tell any more.
+/// The newest line of the operation in the audit. While its outcome is `pending` or `unknown`, the aggregator is still determining it,
+/// unless `detail` says that it can no longer be determined.
 #[utoipa::path(get, path = "/operations/{operation_id}", tag = "Activity", params(Which),
     responses((status = 200, description = "Its newest line", body = Entry), OwnProblem))]
 pub async fn get_operation(

@@ -13,7 +13,7 @@ use fleet::Done;
 
 /// Restart a deployment
 ///
-/// As `kubectl rollout restart` does. Answers when the cluster has taken it; follow the rollout with
+/// Like `kubectl rollout restart`. Responds when the cluster has accepted the change; follow the rollout with
 /// `GET /rollouts/{cluster}/{namespace}/{deployment_name}/watch`.
 #[utoipa::path(post, path = "/restart", tag = "Deployments", request_body = WorkloadBody,
     responses((status = 200, description = "What was changed; the rollout goes on", body = Done<Restarted>), ProblemResponse))]

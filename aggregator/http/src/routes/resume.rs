@@ -13,10 +13,10 @@ use fleet::Done;
 
 /// Resume a deployment
 ///
-/// As `kubectl rollout resume` does. What was changed in its template meanwhile rolls out now; follow that with
+/// Like `kubectl rollout resume`. Changes made to its template meanwhile roll out now; follow that with
 /// `GET /rollouts/{cluster}/{namespace}/{deployment_name}/watch`.
 #[utoipa::path(post, path = "/resume", tag = "Deployments", request_body = WorkloadBody,
-    responses((status = 200, description = "It is resumed; what was changed meanwhile rolls out", body = Done<Paused>), ProblemResponse))]
+    responses((status = 200, description = "It is resumed; changes made meanwhile roll out", body = Done<Paused>), ProblemResponse))]
 pub async fn resume_deployment(
     State(app): State<App>,
     caller: Caller,

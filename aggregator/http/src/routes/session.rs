@@ -25,7 +25,7 @@ mod credentials;
 
 pub use credentials::{JsonCredentials, PasswordForm};
 
-/// Somebody is signed in.
+/// A new session.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(examples(json!({"access_token": "mca_…", "token_type": "bearer", "expires_in": 43200})))]
 pub struct SignedIn {
@@ -76,7 +76,7 @@ pub async fn login(
     Ok((AppendHeaders(cookies.collect()), Json(signed_in)))
 }
 
-/// Sign out. The token is worth nothing from then on, anywhere. A success also without a session.
+/// Sign out. Ends the session on all replicas. Succeeds also without a session.
 #[utoipa::path(
     post, path = "/logout", tag = "Session", operation_id = "logout",
     responses((status = 204, description = "Signed out"), OwnProblem),
@@ -99,7 +99,7 @@ pub async fn logout(
     Ok((StatusCode::NO_CONTENT, emptied))
 }
 
-/// Who is signed in, and what that person may do.
+/// The signed-in user, with grants and session.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Me {
     /// The user's name.
@@ -115,7 +115,7 @@ pub struct Me {
 pub struct MyGrant {
     #[serde(flatten)]
     grant: Grant,
-    /// The clusters that it reaches now, if it goes by labels.
+    /// The clusters that it covers now, if it selects them by labels.
     #[serde(skip_serializing_if = "Option::is_none")]
     labelled_clusters: Option<Vec<ClusterName>>,
 }

@@ -20,19 +20,20 @@ use limits::Stream;
 /// Watch the whole fleet
 ///
 /// Server-sent events with ids. `reset` or `resumed` is the first one: after a `reset`, whose `reason` is `started`, `unknown_id` or
-/// `too_old`, read the lists; after `resumed` the stream goes on just behind the event named by `Last-Event-ID`. `cluster` has a cluster as
-/// in `GET /clusters`, when anything but its age changed; a caller who may see, or asks for, only some
-/// namespaces is not told its `counts`, nor when they change; `cluster_gone` one that was forgotten. `deployment` has one that changed, as in
-/// `GET /deployments`, or without `deployment` one that is gone. `gap` tells that changes were missed, of its `cluster`, or without one by
-/// this stream because its reader is too slow: read the lists again. `problem` comes before the stream ends by itself.
+/// `too_old`, read the lists; after `resumed` the stream continues after the event named by `Last-Event-ID`. `cluster` has a cluster as
+/// in `GET /clusters`, when anything but its age changed; a caller who may see, or requests, only some
+/// namespaces gets neither its `counts` nor an event when only they change. `cluster_gone` names a cluster that was removed. `deployment` has
+/// a deployment that changed, as in `GET /deployments`, or without `deployment` one that was deleted. `gap` reports missed changes, of its
+/// `cluster`, or without `cluster` because the reader of this stream is too slow: read the lists again. `problem` comes before the server ends
+/// the stream.
 #[utoipa::path(get, path = "/watch", tag = "Fleet",
     params(
         ("cluster" = Option<Vec<bus_schema::Pattern>>, Query, explode = false, min_items = 1, max_items = 100,
             description = "Only these clusters: names in which `*` stands for any characters, separated by commas or repeated."),
         ("clusterLabelSelector" = Option<String>, Query,
-            description = "Only clusters whose labels this Kubernetes label selector selects. When others are selected than before, a `gap` says so."),
+            description = "Only clusters whose labels this Kubernetes label selector selects. When the selection changes, a `gap` reports it."),
         ("namespace" = Option<Vec<bus_schema::Pattern>>, Query, explode = false, min_items = 1, max_items = 100, description = "Only deployments in these namespaces, likewise."),
-        ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was received."),
+        ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event received."),
     ),
     responses((status = 200, description = "Events: what changes", content_type = "text/event-stream", body = String), OwnProblem))]
 pub async fn watch_fleet(

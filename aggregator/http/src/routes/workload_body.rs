@@ -1,4 +1,4 @@
-//! The body of a call that changes a workload and has nothing more to say about it.
+//! The body of a call that changes a workload and needs no other parameters.
 
 use axum::Json;
 use bus_schema::{

@@ -18,7 +18,7 @@ pub enum HashPasswordError {
     #[error("give the password as one line")]
     SeveralLines,
     /// The input or the output broke.
-    #[error("the password cannot be read, or its hash not be written")]
+    #[error("cannot read the password or write its hash")]
     Io(#[from] io::Error),
     /// The hash cannot be made.
     #[error("the password cannot be hashed")]

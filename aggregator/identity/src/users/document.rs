@@ -56,7 +56,9 @@ impl Entry for RoleEntry {
     /// To repeat a built-in role as it is does no harm.
     fn check(&self, name: &str) -> Result<(), &'static str> {
         if built_in(name).is_some_and(|rights| rights != self.0) {
-            return Err("a built-in role cannot be given other rights; give yours another name");
+            return Err(
+                "this is the name of a built-in role, whose rights cannot be changed; choose another name",
+            );
         }
         Ok(())
     }

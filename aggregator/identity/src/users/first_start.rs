@@ -90,7 +90,7 @@ pub(super) fn announce(
         output,
         "\n{file} was missing. It was made with one user, who may do everything:\n\n    \
          user      {USER}\n    password  {password}\n\n\
-         This one-time message is the only place where the password stands.\n\n"
+         The password is shown only this once, and stored nowhere in plain text.\n\n"
     )?;
     output.flush()
 }

@@ -50,9 +50,7 @@ impl<'de, V: Deserialize<'de> + Entry> Visitor<'de> for Entries<V> {
                 ));
             }
             if entries.contains_key(&name) {
-                return Err(A::Error::custom(format_args!(
-                    "\"{name}\" stands here twice"
-                )));
+                return Err(A::Error::custom(format_args!("\"{name}\" appears twice")));
             }
             let entry: V = map.next_value()?;
             entry.check(&name).map_err(A::Error::custom)?;

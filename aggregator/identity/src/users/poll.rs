@@ -59,7 +59,7 @@ pub(super) async fn follow(
             Err(refused) => {
                 error!(
                     error = &refused as &dyn std::error::Error,
-                    "the users stay as they were: removed users stay signed in until the file is good again"
+                    "the users file is not usable: users, passwords and grants stay unchanged, and removed users stay signed in until it is corrected"
                 );
                 conditions.raise(UNUSABLE, stale(&refused));
             }
@@ -74,7 +74,7 @@ fn stale(refused: &UsersError) -> String {
         _ => refused.to_string(),
     };
     format!(
-        "{cause}; users, passwords and grants stay those of the last good version, so removed users stay signed in: mend the file, \
+        "{cause}; users, passwords and grants stay those of the last valid version, so removed users stay signed in; correct the file: \
          it is read again within a second"
     )
 }
@@ -82,7 +82,7 @@ fn stale(refused: &UsersError) -> String {
 fn publish(path: &Path, directory: Directory, published: &watch::Sender<Arc<Directory>>) {
     let users = directory.len();
     published.send_replace(Arc::new(directory));
-    info!(path = %path.display(), users, "the users have been read again");
+    info!(path = %path.display(), users, "the users file was reloaded");
 }
 
 async fn look(path: &Path) -> (Seen, io::Result<String>) {

@@ -13,7 +13,7 @@ pub enum BucketError {
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
     /// Somebody else has changed the record meanwhile.
-    #[error("somebody else has changed the record in the bucket {bucket}")]
+    #[error("the record in the bucket {bucket} was changed concurrently")]
     Conflict {
         /// The bucket.
         bucket: &'static str,

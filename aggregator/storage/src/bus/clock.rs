@@ -52,13 +52,13 @@ impl BusClock {
         let sent = Moment::now();
         let answer = bus.client().request(subject, "".into());
         let Ok(Ok(answer)) = tokio::time::timeout(ANSWER_WITHIN, answer).await else {
-            debug!("the nats-server did not say its time");
+            debug!("cannot read the nats-server's time");
             return;
         };
         let arrived = Moment::now();
         match serde_json::from_slice::<StreamInfo>(&answer.payload) {
             Ok(info) => self.clock().observe(sent, info.ts, arrived),
-            Err(error) => debug!(%error, "the nats-server did not say its time"),
+            Err(error) => debug!(%error, "cannot read the nats-server's time"),
         }
     }
 
@@ -95,8 +95,8 @@ fn judge(offset: SignedDuration, conditions: &Conditions) {
         "ahead of"
     };
     let message = format!(
-        "the clock of this machine is {:.1} s {direction} that of the nats-server, by which deadlines and the audit are dated; \
-         set both by the same time server (NTP)",
+        "the clock of this machine is {:.1} s {direction} that of the nats-server, which deadlines and the audit go by; \
+         set both clocks by the same time server (NTP)",
         offset.abs().as_secs_f64()
     );
     conditions.raise(kind, message);

@@ -16,7 +16,7 @@ use super::replies::Replies;
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The credentials cannot be read.
-    #[error("the credentials cannot be read from {path}")]
+    #[error("cannot read the credentials from {path}")]
     CredentialsUnreadable {
         /// The file.
         path: String,
@@ -25,7 +25,7 @@ pub enum ConnectError {
         source: std::io::Error,
     },
     /// The file has no credentials.
-    #[error("{path} is no credential")]
+    #[error("{path} is not a valid credential")]
     CredentialsUnusable {
         /// The file.
         path: String,
@@ -34,7 +34,7 @@ pub enum ConnectError {
         source: CredentialsError,
     },
     /// The first connection failed.
-    #[error("no connection to {url}")]
+    #[error("cannot connect to {url}")]
     NotConnected {
         /// Where to.
         url: String,

@@ -79,7 +79,7 @@ pub fn private_file(path: &Path, text: &str) -> Result<(), DirectoryError> {
         let source = match source.kind() {
             ErrorKind::AlreadyExists => std::io::Error::new(
                 ErrorKind::AlreadyExists,
-                "it is there already and is left as it is",
+                "it already exists and was not changed",
             ),
             _ => source,
         };

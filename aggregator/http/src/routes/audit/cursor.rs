@@ -1,5 +1,5 @@
-//! Where the next page of the audit begins in its two streams, encrypted and authenticated: a plain number would count the lines that its reader may not
-//! see. With a key of the reader's own, so that nobody gets anywhere with somebody else's.
+//! Where the next page of the audit begins in its two streams, encrypted and authenticated: a plain number would reveal how many lines its
+//! reader may not see. The key is derived for each reader, so that a cursor is of no use to anyone else.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,21 +9,21 @@ use ::audit::Cursor;
 
 use identity::password::UserKey;
 
-/// For which a key is derived.
+/// The purpose for which the key is derived.
 pub const PURPOSE: &str = "cursor of the audit";
 
 const TAG: usize = 16;
 
 const BYTES: usize = 2 * size_of::<u64>();
 
-/// The `continue` that leads there.
+/// The `continue` for this position.
 pub fn write(key: &UserKey, cursor: Cursor) -> String {
     let tag = tag(key, cursor);
     let hidden = masked(key, &tag, to_bytes(cursor));
     URL_SAFE_NO_PAD.encode([&tag[..], &hidden].concat())
 }
 
-/// Where it leads to; `None` if it was not given out to the holder of this key.
+/// The position of a `continue`; `None` if it was not issued to the holder of this key.
 pub fn read(key: &UserKey, text: &str) -> Option<Cursor> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
     let (claimed, hidden) = bytes.split_first_chunk::<TAG>()?;

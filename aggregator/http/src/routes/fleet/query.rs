@@ -8,17 +8,17 @@ use bus_schema::{DEFAULT_LIMIT, HealthFilter, MAX_LIMIT, Pattern, Selector, Sort
 use diagnostics::{Problem, ProblemCode};
 use fleet::FleetQuery;
 
-/// How long clusters are waited for when nobody says.
+/// How long to wait for clusters by default.
 const WITHIN: Duration = Duration::from_secs(2);
 
-/// How long they may be.
+/// The range of `timeout`.
 const WITHIN_BOUNDS: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(100)..=Duration::from_secs(30);
 
-/// The most patterns of one kind.
+/// Most patterns of one kind.
 const MOST_PATTERNS: usize = 100;
 
-/// The most characters of a text that is looked for.
+/// Most characters of a text to search for.
 const TEXT_CHARACTERS: usize = 512;
 
 /// Reads the part of the address behind the question mark, of a list.
@@ -98,7 +98,7 @@ fn take(query: &mut FleetQuery, field: &str, value: &str) -> Result<(), Problem>
     Ok(())
 }
 
-/// Separated by commas; positions are those in the whole value.
+/// Values separated by commas; positions in errors count from the start of the whole value.
 pub fn patterns(field: &str, value: &str, patterns: &mut Vec<Pattern>) -> Result<(), Problem> {
     let mut begins = 0;
     for part in value.split(',') {
@@ -121,7 +121,7 @@ pub fn label_selector(value: &str) -> Result<String, Problem> {
     Ok(value.to_owned())
 }
 
-/// Bounded: with many stars in it, a longer one would take long.
+/// Bounded, since matching a longer one with many stars would take long.
 pub fn looked_for(field: &str, value: &str) -> Result<String, Problem> {
     if value.chars().count() > TEXT_CHARACTERS {
         return Err(wrong(

@@ -1,4 +1,4 @@
-//! The two shapes in which a user name and a password come, read strictly.
+//! The two formats of a user name and a password, parsed strictly.
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
@@ -25,14 +25,14 @@ pub struct JsonCredentials {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PasswordForm {
-    /// `password`, if it is there.
+    /// `password`, if present.
     #[serde(default)]
     #[schema(pattern = "^(password)?$")]
     grant_type: String,
     username: String,
     #[schema(value_type = String, format = Password)]
     password: Password,
-    /// Not used: what somebody may do stands in the grants.
+    /// Not used: the grants decide what a user may do.
     #[serde(default, rename = "scope")]
     #[schema(value_type = Option<String>)]
     _scope: IgnoredAny,
@@ -80,7 +80,7 @@ fn is_form(headers: &HeaderMap) -> bool {
 fn from_form(body: &[u8]) -> Result<Credentials, Problem> {
     let pairs = MapDeserializer::<_, Error>::new(form_urlencoded::parse(body));
     let form = PasswordForm::deserialize(pairs).map_err(|error| {
-        // "missing field `username`": the library says no field but in its words.
+        // "missing field `username`": the library names the field only in its message.
         let detail = error.to_string();
         let field = detail.split('`').nth(1).map(str::to_owned);
         let problem = Problem::new(ProblemCode::InvalidRequest, detail);
