@@ -59,7 +59,7 @@ pub async fn sign_in(
         Some(device) => attempts.device(&username, &device),
         None => attempts.stranger(&username, address),
     };
-    if let Err(wait) = attempts.take(&sources, Instant::now()) {
+    if let Err(wait) = attempts.acquire(&sources, Instant::now()) {
         let refusal = Refusal::RateLimited;
         app.audit.refused(&username, address, refusal).await;
         return Err(too_often(wait));
@@ -67,7 +67,7 @@ pub async fn sign_in(
     let verified = verified(identity, &username, password).await;
     if !matches!(verified, Ok(None)) {
         // A right password, or one that was not looked at: neither is a guess.
-        attempts.give_back(&sources);
+        attempts.refund(&sources);
     }
     match verified? {
         Some(user) => {
@@ -125,12 +125,12 @@ async fn sign_out_unknown(
 ) -> Result<(), Problem> {
     let unknown = &identity.unknown_sign_outs;
     let sources = unknown.sign_out(address);
-    unknown.take(&sources, Instant::now()).map_err(|wait| {
+    unknown.acquire(&sources, Instant::now()).map_err(|wait| {
         let detail = "too many sign-outs without a session from this address or its network; wait, then try again";
         Problem::new(ProblemCode::RateLimited, detail).retry_after(wait)
     })?;
     if identity.sessions.revoke(token).await? {
-        unknown.give_back(&sources);
+        unknown.refund(&sources);
     }
     Ok(())
 }

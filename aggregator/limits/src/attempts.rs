@@ -1,6 +1,7 @@
-//! How often somebody may try what can be guessed, or change something: a table of fixed size, whatever the number of users and addresses. Time is an
-//! argument. A try counts for the user at that address, for the address and for its network, each with an allowance of its own: wrong
-//! tries of one person are not everybody's behind the same proxy, and many addresses of one network are one guesser.
+//! Rate limits for attempts that could be guesses (passwords, links), and for changes: a table of fixed size, whatever the number of users and
+//! addresses. Time is an argument. An attempt counts against the user at that address, the address, and its network, each with its own
+//! allowance: one person's wrong passwords do not block everyone behind the same proxy, and many addresses of one network count as one
+//! guesser.
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::IpAddr;
@@ -10,7 +11,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::network;
 
-/// How much may be tried: so many at once after a while without any, and then one each so often.
+/// A token bucket: this many attempts at once after a pause, then one per interval.
 #[derive(Debug, Clone, Copy)]
 struct Allowance {
     at_once: u32,
@@ -29,13 +30,13 @@ const ADDRESS: Allowance = Allowance {
     one_each: Duration::from_secs(3),
 };
 
-/// For all of a network: 24 bits of IPv4, 48 of IPv6, which is what one customer gets.
+/// For a whole network: 24 bits of IPv4 or 48 of IPv6, which providers assign to one customer.
 const NETWORK: Allowance = Allowance {
     at_once: 100,
     one_each: Duration::from_millis(600),
 };
 
-/// Changes of one user: all workloads of a large fleet at once, and then so many that it takes five days to fill the audit.
+/// For changes by one user: all workloads of a large fleet at once, then a rate at which filling the audit takes five days.
 const CHANGES: Allowance = Allowance {
     at_once: 1000,
     one_each: Duration::from_millis(500),
@@ -43,32 +44,32 @@ const CHANGES: Allowance = Allowance {
 
 const SETS: usize = 8192;
 
-/// The slots that a source may be in.
+/// The slots of a set: a source can be in any of them.
 const WAYS: usize = 8;
 
-/// Somebody whose tries are counted, as a number that nobody outside can choose.
+/// One source of attempts, by a keyed hash that no outsider can choose.
 #[derive(Debug, Clone, Copy)]
 struct Source {
     key: u64,
     allowance: Allowance,
 }
 
-/// Those for whom one try counts.
+/// All sources that one attempt counts against.
 #[derive(Debug, Clone)]
 pub struct Sources(Vec<Source>);
 
-/// A source that has tried, and when its last try will have been paid off.
+/// A source with recent attempts, and when its allowance will be full again.
 #[derive(Debug, Clone, Copy)]
 struct Slot {
     key: u64,
     paid_off: Instant,
 }
 
-/// The tries of all sources.
+/// The attempts of all sources.
 #[derive(Debug)]
 pub struct Attempts {
     slots: Mutex<Box<[Option<Slot>]>>,
-    /// Keyed anew in each process, so that nobody can choose addresses that share a set.
+    /// Keyed randomly in each process, so that an attacker cannot choose addresses that share a set.
     hasher: RandomState,
 }
 
@@ -82,7 +83,7 @@ impl Default for Attempts {
 }
 
 impl Attempts {
-    /// Somebody of whom nothing is known who tries a password of this user.
+    /// A client without a known device that tries a password of this user.
     #[must_use]
     pub fn stranger(&self, user: &str, address: IpAddr) -> Sources {
         let host = network(address, 32, 64);
@@ -93,13 +94,13 @@ impl Attempts {
         ])
     }
 
-    /// A device that this user has signed in from: what strangers try does not count for it, nor what it tries for them.
+    /// A device that this user has signed in from. Its attempts and those of strangers do not count against each other.
     #[must_use]
     pub fn device(&self, user: &str, device: &[u8]) -> Sources {
         Sources(vec![self.source(("device", user, device), NARROW)])
     }
 
-    /// Somebody who tries a link.
+    /// A client that tries a link.
     #[must_use]
     pub fn link(&self, address: IpAddr) -> Sources {
         Sources(vec![
@@ -108,7 +109,7 @@ impl Attempts {
         ])
     }
 
-    /// Somebody who ends sessions that are not known here.
+    /// A client that signs out of sessions that are not known here.
     #[must_use]
     pub fn sign_out(&self, address: IpAddr) -> Sources {
         Sources(vec![
@@ -117,7 +118,7 @@ impl Attempts {
         ])
     }
 
-    /// A user who changes something, or signs in.
+    /// A user who changes something or signs in.
     #[must_use]
     pub fn changes(&self, user: &str) -> Sources {
         Sources(vec![self.source(("changes", user), CHANGES)])
@@ -128,11 +129,11 @@ impl Attempts {
         Source { key, allowance }
     }
 
-    /// Counts a try for all of these; refuses it, and counts it for none, when one of them has tried too often.
+    /// Counts an attempt against all of these sources. If one of them has no allowance left, refuses it and counts it against none.
     ///
     /// # Errors
     /// The time after which all of them may try again.
-    pub fn take(&self, sources: &Sources, now: Instant) -> Result<(), Duration> {
+    pub fn acquire(&self, sources: &Sources, now: Instant) -> Result<(), Duration> {
         let mut slots = self.slots();
         let waits = sources.0.iter().filter_map(|source| {
             let slot = find(set(&mut slots, source.key), source.key)?;
@@ -147,7 +148,7 @@ impl Attempts {
             return Err(wait);
         }
         for source in &sources.0 {
-            let slot = place(set(&mut slots, source.key), source.key, now);
+            let slot = slot_for(set(&mut slots, source.key), source.key, now);
             let before = slot.map_or(now, |slot| slot.paid_off.max(now));
             *slot = Some(Slot {
                 key: source.key,
@@ -157,8 +158,8 @@ impl Attempts {
         Ok(())
     }
 
-    /// Takes a try back: it was a right one, and an office behind one address may sign in as often as it likes.
-    pub fn give_back(&self, sources: &Sources) {
+    /// Undoes the count of an attempt that succeeded: an office behind one address may sign in as often as it likes.
+    pub fn refund(&self, sources: &Sources) {
         let mut slots = self.slots();
         for source in &sources.0 {
             if let Some(slot) = find(set(&mut slots, source.key), source.key) {
@@ -182,9 +183,9 @@ fn find(set: &mut [Option<Slot>], key: u64) -> Option<&mut Slot> {
     set.iter_mut().flatten().find(|slot| slot.key == key)
 }
 
-/// The slot of the source, emptied if it is another's. With all of them taken the one goes that is soonest paid off: a source that tries often
-/// cannot be washed out by many that try once.
-fn place(set: &mut [Option<Slot>], key: u64, now: Instant) -> &mut Option<Slot> {
+/// The slot of the source, or an emptied one. If all are in use, evicts the source whose allowance will be full soonest: a source with many
+/// attempts cannot be evicted by many sources with one attempt each.
+fn slot_for(set: &mut [Option<Slot>], key: u64, now: Instant) -> &mut Option<Slot> {
     let own = |slot: &Option<Slot>| slot.is_some_and(|slot| slot.key == key);
     let index = set.iter().position(own).unwrap_or_else(|| {
         let soonest = |slot: &Option<Slot>| slot.map_or(now, |slot| slot.paid_off);
@@ -213,10 +214,10 @@ mod tests {
         text.parse::<Ipv6Addr>().unwrap().into()
     }
 
-    /// Tries until it is refused; how often that went well, and how long to wait.
+    /// Attempts until one is refused; returns how many were accepted, and the wait.
     fn exhaust(attempts: &Attempts, sources: &Sources, now: Instant) -> (usize, Duration) {
         for taken in 0..1000 {
-            if let Err(wait) = attempts.take(sources, now) {
+            if let Err(wait) = attempts.acquire(sources, now) {
                 return (taken, wait);
             }
         }
@@ -227,7 +228,7 @@ mod tests {
     fn spray(attempts: &Attempts, addresses: impl Iterator<Item = IpAddr>, now: Instant) -> usize {
         let tried = addresses.enumerate().filter(|(number, address)| {
             let stranger = attempts.stranger(&format!("user-{number}"), *address);
-            attempts.take(&stranger, now).is_ok()
+            attempts.acquire(&stranger, now).is_ok()
         });
         tried.count()
     }
@@ -239,9 +240,9 @@ mod tests {
         let (taken, wait) = exhaust(&attempts, &ana, now);
         assert_eq!((taken, wait), (5, NARROW.one_each));
         let just_before = now + wait - Duration::from_millis(1);
-        assert!(attempts.take(&ana, just_before).is_err());
-        assert!(attempts.take(&ana, now + wait).is_ok());
-        assert!(attempts.take(&ana, now + wait).is_err());
+        assert!(attempts.acquire(&ana, just_before).is_err());
+        assert!(attempts.acquire(&ana, now + wait).is_ok());
+        assert!(attempts.acquire(&ana, now + wait).is_err());
         let (later, _) = exhaust(&attempts, &ana, now + Duration::from_secs(600));
         assert_eq!(later, 5);
     }
@@ -251,12 +252,12 @@ mod tests {
         let (attempts, now) = (Attempts::default(), Instant::now());
         let ana = attempts.changes("ana");
         for _ in 0..1000 {
-            attempts.take(&ana, now).unwrap();
+            attempts.acquire(&ana, now).unwrap();
         }
-        assert_eq!(attempts.take(&ana, now), Err(CHANGES.one_each));
-        assert!(attempts.take(&attempts.changes("bob"), now).is_ok());
+        assert_eq!(attempts.acquire(&ana, now), Err(CHANGES.one_each));
+        assert!(attempts.acquire(&attempts.changes("bob"), now).is_ok());
         let later = now + Duration::from_secs(1);
-        let taken = (0..10).filter(|_| attempts.take(&ana, later).is_ok());
+        let taken = (0..10).filter(|_| attempts.acquire(&ana, later).is_ok());
         assert_eq!(taken.count(), 2);
     }
 
@@ -264,18 +265,26 @@ mod tests {
     fn another_user_another_address_and_a_known_device_go_on() {
         let (attempts, now) = (Attempts::default(), Instant::now());
         exhaust(&attempts, &attempts.stranger("ana", v4(1)), now);
-        assert!(attempts.take(&attempts.stranger("bob", v4(1)), now).is_ok());
-        assert!(attempts.take(&attempts.stranger("ana", v4(2)), now).is_ok());
-        let device = attempts.device("ana", b"laptop");
-        assert_eq!(exhaust(&attempts, &device, now).0, 5);
         assert!(
             attempts
-                .take(&attempts.device("ana", b"phone"), now)
+                .acquire(&attempts.stranger("bob", v4(1)), now)
                 .is_ok()
         );
         assert!(
             attempts
-                .take(&attempts.device("bob", b"laptop"), now)
+                .acquire(&attempts.stranger("ana", v4(2)), now)
+                .is_ok()
+        );
+        let device = attempts.device("ana", b"laptop");
+        assert_eq!(exhaust(&attempts, &device, now).0, 5);
+        assert!(
+            attempts
+                .acquire(&attempts.device("ana", b"phone"), now)
+                .is_ok()
+        );
+        assert!(
+            attempts
+                .acquire(&attempts.device("bob", b"laptop"), now)
                 .is_ok()
         );
     }
@@ -290,7 +299,7 @@ mod tests {
         assert_eq!(spray(&attempts, sources, now), 100);
         assert!(
             attempts
-                .take(&attempts.stranger("ana", v6("2001:db8:1::1")), now)
+                .acquire(&attempts.stranger("ana", v6("2001:db8:1::1")), now)
                 .is_ok()
         );
     }
@@ -299,7 +308,7 @@ mod tests {
     fn what_is_refused_for_one_reason_does_not_count_for_another() {
         let (attempts, now) = (Attempts::default(), Instant::now());
         for _ in 0..1000 {
-            let _ = attempts.take(&attempts.stranger("ana", v4(1)), now);
+            let _ = attempts.acquire(&attempts.stranger("ana", v4(1)), now);
         }
         assert_eq!(spray(&attempts, (0..50).map(|_| v4(1)), now), 20 - 5);
     }
@@ -309,8 +318,8 @@ mod tests {
         let (attempts, now) = (Attempts::default(), Instant::now());
         for number in 0..1000 {
             let stranger = attempts.stranger(&format!("user-{}", number % 3), v4(1));
-            attempts.take(&stranger, now).unwrap();
-            attempts.give_back(&stranger);
+            attempts.acquire(&stranger, now).unwrap();
+            attempts.refund(&stranger);
         }
         assert_eq!(
             exhaust(&attempts, &attempts.stranger("user-1", v4(1)), now).0,
@@ -323,9 +332,9 @@ mod tests {
         let (attempts, now) = (Attempts::default(), Instant::now());
         let ana = attempts.stranger("ana", v4(1));
         exhaust(&attempts, &ana, now);
-        attempts.give_back(&ana);
-        assert!(attempts.take(&ana, now).is_ok());
-        assert!(attempts.take(&ana, now).is_err());
+        attempts.refund(&ana);
+        assert!(attempts.acquire(&ana, now).is_ok());
+        assert!(attempts.acquire(&ana, now).is_err());
     }
 
     #[test]
@@ -333,11 +342,11 @@ mod tests {
         let (attempts, now) = (Attempts::default(), Instant::now());
         let ana = |address| attempts.stranger("ana", address);
         exhaust(&attempts, &ana(v6("2001:db8::1")), now);
-        assert!(attempts.take(&ana(v6("2001:db8::ffff:1")), now).is_err());
-        assert!(attempts.take(&ana(v6("2001:db8:0:1::1")), now).is_ok());
+        assert!(attempts.acquire(&ana(v6("2001:db8::ffff:1")), now).is_err());
+        assert!(attempts.acquire(&ana(v6("2001:db8:0:1::1")), now).is_ok());
         exhaust(&attempts, &ana(v4(0x0a00_0001)), now);
-        assert!(attempts.take(&ana(v6("::ffff:10.0.0.1")), now).is_err());
-        assert!(attempts.take(&ana(v6("::ffff:10.0.0.2")), now).is_ok());
+        assert!(attempts.acquire(&ana(v6("::ffff:10.0.0.1")), now).is_err());
+        assert!(attempts.acquire(&ana(v6("::ffff:10.0.0.2")), now).is_ok());
     }
 
     #[test]
@@ -350,10 +359,10 @@ mod tests {
         // One of each network.
         for number in 1..=1_000_000 {
             let stranger = attempts.stranger("ana", v4(number << 8));
-            assert!(attempts.take(&stranger, now).is_ok(), "{number}");
+            assert!(attempts.acquire(&stranger, now).is_ok(), "{number}");
         }
         assert_eq!(bytes(), before);
         assert!(before < 4 * 1024 * 1024, "{before} bytes");
-        assert!(attempts.take(&ana, now).is_err());
+        assert!(attempts.acquire(&ana, now).is_err());
     }
 }

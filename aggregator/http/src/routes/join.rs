@@ -120,13 +120,15 @@ pub async fn join_cluster(
     let attempts = &app.identity.attempts;
     app.links.carry_secrets()?;
     let sources = attempts.link(address);
-    attempts.take(&sources, Instant::now()).map_err(too_often)?;
+    attempts
+        .acquire(&sources, Instant::now())
+        .map_err(too_often)?;
     let found = match Token::parse(&token) {
         Some(token) => app.enrolment.invitation(&token.key()).await,
         None => Err(EnrolmentError::InvitationUnknown.into()),
     };
     if !matches!(&found, Err(problem) if problem.code == ProblemCode::InvitationUnknown) {
-        attempts.give_back(&sources);
+        attempts.refund(&sources);
     }
     let found = found?;
     still_may(&app, &found.invitation)?;
