@@ -14,7 +14,9 @@ use jiff::Timestamp;
 
 use crate::args::{BusLink, BusRevoke, Enroll, Revoke};
 use audit::{Audit, AuditError, Entry, Outcome, Target};
-use enrolment::{Agent, CredentialIssuer, EnrolmentError, Gate, Given, LetIn, agent_ca};
+use enrolment::{
+    Agent, ClusterCredentials, CredentialIssuer, EnrolmentError, Gate, Given, agent_ca,
+};
 use fleet::Clusters;
 use fleet::journal::Journal;
 use labels::{LabelPatch, Labels};
@@ -137,7 +139,7 @@ pub(crate) fn say(text: &str) -> Result<()> {
 pub async fn revoke(args: Revoke) -> Result<()> {
     let link = Link::open(&args.link).await?;
     let entry = intent(link.journal.now(), "revoke", Some(&args.cluster));
-    let forget = async |_: &LetIn| match args.key {
+    let forget = async |_: &ClusterCredentials| match args.key {
         None => Ok(link.clusters.forget(&args.cluster).await?),
         Some(_) => Ok(()),
     };

@@ -14,12 +14,12 @@ pub const AGENT_CREDENTIAL_LIFETIME: Duration = Duration::from_hours(24 * 90);
 /// The longest that can be set.
 pub const AGENT_CREDENTIAL_LIFETIME_MAX: Duration = Duration::from_hours(24 * 400);
 
-/// What a cluster can join with.
+/// The credentials with which the agents of a cluster can connect, and whether more can be issued by an invitation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LetIn {
-    /// The public keys of its credentials.
+pub struct ClusterCredentials {
+    /// Their public keys.
     pub keys: Vec<UserKey>,
-    /// Whether an invitation was still good.
+    /// Whether an invitation was still valid.
     pub invited: bool,
 }
 

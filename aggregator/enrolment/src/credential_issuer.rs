@@ -13,8 +13,8 @@ use storage::StoreError;
 
 use super::issued::Issued;
 use super::{
-    AGENT_CREDENTIAL_LIFETIME, Enrolled, EnrolmentError, Found, Gate, Given, INVITATION_LASTS,
-    Invitation, Invitations, LetIn,
+    AGENT_CREDENTIAL_LIFETIME, ClusterCredentials, Enrolled, EnrolmentError, Found, Gate, Given,
+    INVITATION_LASTS, Invitation, Invitations,
 };
 
 /// Lets clusters in and locks credentials out.
@@ -161,17 +161,17 @@ impl CredentialIssuer {
         &self,
         cluster: &ClusterName,
         key: Option<&UserKey>,
-        finish: impl AsyncFnOnce(&LetIn) -> Result<(), EnrolmentError>,
+        finish: impl AsyncFnOnce(&ClusterCredentials) -> Result<(), EnrolmentError>,
     ) -> Result<Vec<UserKey>, EnrolmentError> {
-        let let_in = match key {
+        let credentials = match key {
             Some(key) => self.issued.one(cluster, key).await?,
             None => self.issued.end_invitations(cluster).await?,
         };
-        let revoked = &let_in.keys;
+        let revoked = &credentials.keys;
         self.record_revoked(cluster, revoked).await?;
         self.enforce_revocations().await?;
-        finish(&let_in).await?;
+        finish(&credentials).await?;
         self.issued.remove(cluster, revoked).await?;
-        Ok(let_in.keys)
+        Ok(credentials.keys)
     }
 }

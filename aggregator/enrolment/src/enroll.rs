@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bus_keys::{CredentialRequest, UserKey};
 use bus_schema::{ClusterName, OperationId};
 
-use super::{Enrolled, Enrolment, EnrolmentError, Issuing, LetIn};
+use super::{ClusterCredentials, Enrolled, Enrolment, EnrolmentError, Issuing};
 use audit::{RequestSource, Target};
 use diagnostics::Problem;
 use fleet::may_set_labels;
@@ -66,8 +66,8 @@ impl Enrolment {
                     let cluster = cluster.clone();
                     match presence {
                         Some(Presence::Offline) => {}
-                        _ if !let_in.keys.is_empty() => {}
-                        None if let_in.invited => {}
+                        _ if !credentials.keys.is_empty() => {}
+                        None if credentials.invited => {}
                         None => return Err(EnrolmentError::CredentialUnknown { cluster }),
                         // It would be forgotten for as long as it takes to its next heartbeat.
                         Some(_) => return Err(EnrolmentError::CredentialUnrecorded { cluster }),

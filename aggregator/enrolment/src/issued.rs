@@ -7,7 +7,7 @@ use bus_schema::ClusterName;
 use jiff::Timestamp;
 
 use super::credential::is_over;
-use super::{AccountUsage, EnrolmentError, Invitation, LetIn};
+use super::{AccountUsage, ClusterCredentials, EnrolmentError, Invitation};
 use storage::{Bucket, Entry, Record, RecordKey, StoreError, shown};
 
 mod ends;
@@ -101,29 +101,36 @@ impl Issued {
     }
 
     /// One credential of a cluster, if it has it.
-    pub async fn one(&self, cluster: &ClusterName, key: &UserKey) -> Result<LetIn, EnrolmentError> {
+    pub async fn one(
+        &self,
+        cluster: &ClusterName,
+        key: &UserKey,
+    ) -> Result<ClusterCredentials, EnrolmentError> {
         if !self.of(cluster).await?.contains(key) {
             let cluster = cluster.clone();
             return Err(EnrolmentError::CredentialUnknown { cluster });
         }
-        Ok(LetIn {
+        Ok(ClusterCredentials {
             keys: vec![key.clone()],
             invited: false,
         })
     }
 
     /// Ends all invitations of a cluster: what it can join with, as it was before. Nothing is written if that is nothing.
-    pub async fn end_invitations(&self, cluster: &ClusterName) -> Result<LetIn, EnrolmentError> {
+    pub async fn end_invitations(
+        &self,
+        cluster: &ClusterName,
+    ) -> Result<ClusterCredentials, EnrolmentError> {
         let entry = read(&self.clusters, cluster).await?;
-        let let_in = entry.let_in(Timestamp::now());
-        if let_in.keys.is_empty() && !let_in.invited {
-            return Ok(let_in);
+        let credentials = entry.credentials(Timestamp::now());
+        if credentials.keys.is_empty() && !credentials.invited {
+            return Ok(credentials);
         }
         self.change(cluster, |entry| {
-            let let_in = entry.let_in(Timestamp::now());
+            let credentials = entry.credentials(Timestamp::now());
             entry.generation += 1;
             entry.invited_until = None;
-            Ok(let_in)
+            Ok(credentials)
         })
         .await
     }

@@ -5,7 +5,7 @@ use async_nats::{ConnectErrorKind, ConnectOptions, jetstream};
 use bus_keys::{CredentialRequest, Credentials, Key, Kind, UserKey, private_file, user_of};
 use bus_link::Servers;
 use bus_schema::ClusterName;
-use enrolment::{CredentialIssuer, Enrolled, EnrolmentError, Gate, Given, LetIn};
+use enrolment::{ClusterCredentials, CredentialIssuer, Enrolled, EnrolmentError, Gate, Given};
 use storage::bus::Bus;
 use xtask::condition;
 use xtask::nats_server::NatsServer;
@@ -152,13 +152,13 @@ async fn what_breaks_off_after_locking_out_can_be_done_again() {
     let (server, _dir) = server().await;
     let enrolment = enrolment(&server).await;
     let name = cluster("cluster-a");
-    let let_in = enrolment.enroll(&name, None, "ana").await.unwrap();
-    let broken = async |_: &LetIn| Err(EnrolmentError::Contended);
+    let enrolled = enrolment.enroll(&name, None, "ana").await.unwrap();
+    let broken = async |_: &ClusterCredentials| Err(EnrolmentError::Contended);
     let refused = enrolment.revoke(&name, None, broken).await.unwrap_err();
     assert!(matches!(refused, EnrolmentError::Contended), "{refused}");
-    assert!(connect(&server, text(&let_in)).await.is_err());
+    assert!(connect(&server, text(&enrolled)).await.is_err());
     let again = revoke(&enrolment, &name, None).await.unwrap();
-    assert_eq!(again, [let_in.public_key]);
+    assert_eq!(again, [enrolled.public_key]);
 }
 
 #[tokio::test]
@@ -277,7 +277,7 @@ async fn a_revoked_or_unknown_credential_is_not_renewed_and_each_cluster_has_its
     assert!(matches!(foreign, EnrolmentError::CredentialUnknown { .. }));
 
     // Recorded as revoked, but its record is still there: as while a revocation is under way.
-    let broken = async |_: &LetIn| Err(EnrolmentError::Contended);
+    let broken = async |_: &ClusterCredentials| Err(EnrolmentError::Contended);
     let under_way = enrolment.revoke(&a, Some(&keys[0]), broken).await;
     under_way.unwrap_err();
     let revoked = enrolment.renew(&a, &keys[0]).await.unwrap_err();

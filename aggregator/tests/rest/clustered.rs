@@ -219,8 +219,8 @@ async fn who_is_revoked_is_so_on_all_servers_also_on_one_that_was_away_and_after
     this.replicated().await;
     let token = this.service.token("admin").await;
     let path = "/clusters/cluster-b/enroll";
-    let let_in = this.service.post(path, &token, &json!({})).await;
-    let manifest = let_in.body["manifest"].as_str().unwrap();
+    let enrolled = this.service.post(path, &token, &json!({})).await;
+    let manifest = enrolled.body["manifest"].as_str().unwrap();
     let stranger = unpacked(manifest, "agent.creds", this.dir.path());
     let friend = this.nats.keys().agent_creds("cluster-a").unwrap();
     for server in &this.nats.servers {
@@ -235,7 +235,7 @@ async fn who_is_revoked_is_so_on_all_servers_also_on_one_that_was_away_and_after
         tries.push(answer.body.clone());
         match answer.status {
             StatusCode::OK => {
-                assert_eq!(answer.body["revoked"], json!([let_in.body["public_key"]]));
+                assert_eq!(answer.body["revoked"], json!([enrolled.body["public_key"]]));
                 Some(())
             }
             StatusCode::NOT_FOUND if tries.len() > 1 => Some(()),

@@ -20,9 +20,9 @@ async fn a_cluster_is_let_in_with_a_manifest_revoked_and_forgotten() {
     let stack = Stack::start(0).await;
     let token = stack.service.token("admin").await;
     let path = "/clusters/cluster-a/enroll";
-    let let_in = stack.service.post(path, &token, &json!({})).await;
-    assert_eq!(let_in.status, StatusCode::OK, "{let_in:?}");
-    let manifest = let_in.body["manifest"].as_str().unwrap();
+    let enrolled = stack.service.post(path, &token, &json!({})).await;
+    assert_eq!(enrolled.status, StatusCode::OK, "{enrolled:?}");
+    let manifest = enrolled.body["manifest"].as_str().unwrap();
     for part in [
         "kind: Secret",
         "registry.example/agent:test",
@@ -30,7 +30,7 @@ async fn a_cluster_is_let_in_with_a_manifest_revoked_and_forgotten() {
     ] {
         assert!(manifest.contains(part), "{part}");
     }
-    let key = let_in.body["public_key"].as_str().unwrap();
+    let key = enrolled.body["public_key"].as_str().unwrap();
 
     let second = stack.service.post(path, &token, &json!({})).await;
     assert_eq!(second.status, StatusCode::OK, "{second:?}");

@@ -50,8 +50,8 @@ async fn an_agent_renews_its_credential_and_stays_past_its_first_end_until_it_is
     let service = Service::of(settings).await.unwrap();
     let token = service.token("admin").await;
     let enroll = "/clusters/cluster-a/enroll";
-    let let_in = service.post(enroll, &token, &json!({})).await;
-    let manifest = let_in.body["manifest"].as_str().unwrap();
+    let enrolled = service.post(enroll, &token, &json!({})).await;
+    let manifest = enrolled.body["manifest"].as_str().unwrap();
     let creds = unpacked(manifest, "agent.creds", dir.path());
     let first = std::fs::read_to_string(&creds).unwrap();
     let first_end = Credentials::parse(&first, None).unwrap().expires_at();

@@ -78,7 +78,7 @@ impl Site {
         put.expect("it is written");
     }
 
-    async fn is_let_in(&self, creds: &str) -> bool {
+    async fn can_connect(&self, creds: &str) -> bool {
         let options = async_nats::ConnectOptions::with_credentials(creds).expect("credentials");
         let connected = options.max_reconnects(1).connect(self.nats.url()).await;
         connected.is_ok()
@@ -115,8 +115,8 @@ async fn a_full_list_of_revocations_stops_no_start_and_is_told_as_what_it_is() {
     let service = site.service().await;
     let token = service.token("admin").await;
     let enroll = "/clusters/cluster-a/enroll";
-    let let_in = service.post(enroll, &token, &json!({})).await;
-    let creds = creds_in(&let_in.body, site.dir.path());
+    let enrolled = service.post(enroll, &token, &json!({})).await;
+    let creds = creds_in(&enrolled.body, site.dir.path());
     until_none(&service, &token).await;
 
     // Little more than 90 entries are what fits beside the permissions.
@@ -143,7 +143,7 @@ async fn a_full_list_of_revocations_stops_no_start_and_is_told_as_what_it_is() {
     for part in ["116 entries", "of the 16384", "max_payload"] {
         assert!(message.contains(part), "{part}: {message}");
     }
-    assert!(site.is_let_in(&creds).await, "as the condition says");
+    assert!(site.can_connect(&creds).await, "as the condition says");
 
     // Another replica starts, serves and signs people in.
     let other = site.service().await;
@@ -154,7 +154,7 @@ async fn a_full_list_of_revocations_stops_no_start_and_is_told_as_what_it_is() {
     // It is carried out once there is room, without another call.
     site.take_messages_of("1MB").await;
     until_none(&other, &token).await;
-    assert!(!site.is_let_in(&creds).await, "it is revoked");
+    assert!(!site.can_connect(&creds).await, "it is revoked");
     let again = other.delete("/clusters/cluster-a", &token).await;
     assert_eq!(again.status, StatusCode::OK, "{again:?}");
 }
@@ -165,8 +165,8 @@ async fn revocations_of_what_has_expired_make_room_for_others() {
     let service = site.service().await;
     let token = service.token("admin").await;
     let enroll = "/clusters/cluster-a/enroll";
-    let let_in = service.post(enroll, &token, &json!({})).await;
-    let creds = creds_in(&let_in.body, site.dir.path());
+    let enrolled = service.post(enroll, &token, &json!({})).await;
+    let creds = creds_in(&enrolled.body, site.dir.path());
 
     let soon = Timestamp::now() + SignedDuration::from_secs(20);
     site.record_revocations(85, soon).await;
@@ -176,14 +176,14 @@ async fn revocations_of_what_has_expired_make_room_for_others() {
     site.record_revocations(30, later).await;
     let refused = service.delete("/clusters/cluster-a", &token).await;
     assert_eq!(refused.code(), "revocations_full", "{refused:?}");
-    assert!(site.is_let_in(&creds).await);
+    assert!(site.can_connect(&creds).await);
 
     // Without another call, once the first ones are over.
     until_none(&service, &token).await;
     let samples = scrape(&service).await;
     assert_eq!(samples["aggregator_revocations"], 31.0);
     assert_eq!(site.recorded().await.len(), 31, "nor are they recorded");
-    assert!(!site.is_let_in(&creds).await, "it is revoked");
+    assert!(!site.can_connect(&creds).await, "it is revoked");
 }
 
 #[tokio::test(flavor = "multi_thread")]

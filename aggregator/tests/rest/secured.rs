@@ -119,8 +119,8 @@ async fn a_cluster_joins_a_bus_with_tls_by_its_manifest_and_is_read() {
 
     // The API gives the CA out as well.
     let path = "/clusters/cluster-b/enroll";
-    let let_in = service.post(path, &token, &serde_json::json!({})).await;
-    let manifest = let_in.body["manifest"].as_str().unwrap();
+    let enrolled = service.post(path, &token, &serde_json::json!({})).await;
+    let manifest = enrolled.body["manifest"].as_str().unwrap();
     let given = unpacked(manifest, "ca.pem", dir.path());
     assert_eq!(std::fs::read(given).unwrap(), std::fs::read(&ca).unwrap());
     agent.stop().await;

@@ -84,7 +84,7 @@ impl Site {
         Service::of(settings).await.expect("it starts")
     }
 
-    async fn is_let_in(&self, creds: &str) -> bool {
+    async fn can_connect(&self, creds: &str) -> bool {
         let options = ConnectOptions::with_credentials(creds).expect("credentials");
         options.connect(self.nats.url()).await.is_ok()
     }
@@ -138,11 +138,11 @@ async fn clusters_are_enrolled_and_revoked_by_a_process_without_signing_keys() {
     let signed = Credentials::parse(&creds, None).unwrap();
     let in_12_hours = Timestamp::now() + SignedDuration::from_hours(12);
     assert!(signed.expires_at().unwrap() <= in_12_hours);
-    assert!(site.is_let_in(&creds).await);
+    assert!(site.can_connect(&creds).await);
     let revoked = service.delete("/clusters/cluster-a", &token).await;
     let key = signed.user().to_string();
     assert_eq!(revoked.body["revoked"], json!([key]), "{revoked:?}");
-    assert!(!site.is_let_in(&creds).await);
+    assert!(!site.can_connect(&creds).await);
 
     // At the command line, the same.
     let (url, socket) = (site.nats.url(), site.socket());
@@ -191,7 +191,7 @@ async fn while_the_signing_process_is_away_the_rest_goes_on_and_what_was_revoked
         let detail = answer.body["detail"].as_str().unwrap();
         assert!(detail.contains("signing process"), "{detail}");
     }
-    assert!(site.is_let_in(&creds).await, "nothing could be signed");
+    assert!(site.can_connect(&creds).await, "nothing could be signed");
     for path in ["/clusters", "/readyz"] {
         assert_eq!(service.get(path, &token).await.status, StatusCode::OK);
     }
@@ -211,7 +211,7 @@ async fn while_the_signing_process_is_away_the_rest_goes_on_and_what_was_revoked
     let _signer = site.signer().await;
     let no_condition = async || conditions().await?.is_empty().then_some(());
     service.until("no condition", no_condition).await;
-    assert!(!site.is_let_in(&creds).await, "it is enforced");
+    assert!(!site.can_connect(&creds).await, "it is enforced");
     let joined = join(&service, link).await;
     assert_eq!(
         joined.status,

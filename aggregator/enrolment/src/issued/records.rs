@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use storage::{Record, RecordError, RecordKey};
 
 use crate::system::WITHIN;
-use crate::{CREDENTIALS_PER_CLUSTER, EnrolmentError, LetIn};
+use crate::{CREDENTIALS_PER_CLUSTER, ClusterCredentials, EnrolmentError};
 
 /// No cluster has a name like this.
 const LOCKED_OUT: &str = "_revoked-until";
@@ -66,8 +66,8 @@ pub(super) struct OfCluster {
 }
 
 impl OfCluster {
-    pub(super) fn let_in(&self, now: Timestamp) -> LetIn {
-        LetIn {
+    pub(super) fn credentials(&self, now: Timestamp) -> ClusterCredentials {
+        ClusterCredentials {
             keys: self.keys.iter().map(|key| key.public_key.clone()).collect(),
             invited: self.invited_until.is_some_and(|until| until > now),
         }
