@@ -24,7 +24,7 @@ pub enum DirectoryError {
     },
     /// Some keys are there.
     #[error(
-        "{dir} contains some keys of a bus but not {missing}: restore them from a backup, or empty the directory"
+        "{dir} contains some keys of a bus but lacks {missing}: restore them from a backup, or empty the directory"
     )]
     Incomplete {
         /// The directory.
