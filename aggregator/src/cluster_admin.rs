@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use crate::args::{BusLink, BusRevoke, Enroll, Revoke};
 use audit::{Audit, AuditError, Entry, Outcome, Target};
 use enrolment::{
-    Agent, ClusterCredentials, CredentialIssuer, EnrolmentError, Gate, Given, agent_ca,
+    Agent, ClusterCredentials, CredentialIssuer, EnrolmentError, Gate, IssuedCredential, agent_ca,
 };
 use fleet::Clusters;
 use fleet::journal::Journal;
@@ -105,10 +105,12 @@ pub async fn enroll(args: Enroll) -> Result<()> {
         nats_ca,
         image: args.agent_image,
     };
-    match (&enrolled.given, &args.creds_out) {
-        (Given::Credentials(secret), Some(file)) => private_file(file, secret.expose())?,
-        (Given::Credentials(secret), None) => say(&agent.manifest(&args.cluster, secret))?,
-        (Given::Token(token), _) => say(&format!("{}\n", token.as_str()))?,
+    match (&enrolled.credential, &args.creds_out) {
+        (IssuedCredential::Credentials(secret), Some(file)) => private_file(file, secret.expose())?,
+        (IssuedCredential::Credentials(secret), None) => {
+            say(&agent.manifest(&args.cluster, secret))?
+        }
+        (IssuedCredential::Token(token), _) => say(&format!("{}\n", token.as_str()))?,
     }
     tracing::info!(cluster = %args.cluster, public_key = %enrolled.public_key, "agent enrolled");
     Ok(())

@@ -26,16 +26,16 @@ pub struct ClusterCredentials {
 /// A credential that was just made.
 #[derive(Debug)]
 pub struct Enrolled {
-    /// By which it can be revoked.
+    /// The key to revoke it by.
     pub public_key: UserKey,
-    /// What its holder is given.
-    pub given: Given,
+    /// The credential for its holder.
+    pub credential: IssuedCredential,
 }
 
-/// What the holder of a new credential is given.
+/// A new credential, as its holder receives it.
 #[derive(Debug)]
-pub enum Given {
-    /// Private key and token.
+pub enum IssuedCredential {
+    /// The private key and the token.
     Credentials(Secret),
     /// The token alone: the private key never left its maker.
     Token(Token),

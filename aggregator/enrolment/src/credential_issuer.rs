@@ -13,8 +13,8 @@ use storage::StoreError;
 
 use super::issued::Issued;
 use super::{
-    AGENT_CREDENTIAL_LIFETIME, ClusterCredentials, Enrolled, EnrolmentError, Found, Gate, Given,
-    INVITATION_LASTS, Invitation, Invitations,
+    AGENT_CREDENTIAL_LIFETIME, ClusterCredentials, Enrolled, EnrolmentError, Found, Gate,
+    INVITATION_LASTS, Invitation, Invitations, IssuedCredential,
 };
 
 /// Lets clusters in and locks credentials out.
@@ -71,8 +71,11 @@ impl CredentialIssuer {
                 self.refuse_taken(cluster, &public_key).await?;
                 let signer = self.gate.signer();
                 let token = signer.agent(cluster, &public_key, times.1).await?;
-                let given = Given::Token(token);
-                Enrolled { public_key, given }
+                let credential = IssuedCredential::Token(token);
+                Enrolled {
+                    public_key,
+                    credential,
+                }
             }
             None => self.new_credential(cluster, times.1).await?,
         };
@@ -112,8 +115,11 @@ impl CredentialIssuer {
         let public_key = UserKey::from(&key);
         let signer = self.gate.signer();
         let token = signer.agent(cluster, &public_key, expires_at).await?;
-        let given = Given::Credentials(Credentials::text(&token, &key));
-        Ok(Enrolled { public_key, given })
+        let credential = IssuedCredential::Credentials(Credentials::text(&token, &key));
+        Ok(Enrolled {
+            public_key,
+            credential,
+        })
     }
 
     /// Revoking this cluster would revoke the other holder of the key.

@@ -24,7 +24,7 @@ mod system;
 pub use account_usage::AccountUsage;
 pub use credential::{
     AGENT_CREDENTIAL_LIFETIME, AGENT_CREDENTIAL_LIFETIME_MAX, CREDENTIALS_PER_CLUSTER,
-    ClusterCredentials, Enrolled, Given,
+    ClusterCredentials, Enrolled, IssuedCredential,
 };
 pub use credential_issuer::CredentialIssuer;
 pub use enrolment::Enrolment;

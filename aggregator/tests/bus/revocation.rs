@@ -5,7 +5,9 @@ use async_nats::{ConnectErrorKind, ConnectOptions, jetstream};
 use bus_keys::{CredentialRequest, Credentials, Key, Kind, UserKey, private_file, user_of};
 use bus_link::Servers;
 use bus_schema::ClusterName;
-use enrolment::{ClusterCredentials, CredentialIssuer, Enrolled, EnrolmentError, Gate, Given};
+use enrolment::{
+    ClusterCredentials, CredentialIssuer, Enrolled, EnrolmentError, Gate, IssuedCredential,
+};
 use storage::bus::Bus;
 use xtask::condition;
 use xtask::nats_server::NatsServer;
@@ -39,9 +41,9 @@ fn cluster(name: &str) -> ClusterName {
 }
 
 fn text(enrolled: &Enrolled) -> &str {
-    match &enrolled.given {
-        Given::Credentials(secret) => secret.expose(),
-        Given::Token(token) => panic!("{token:?}"),
+    match &enrolled.credential {
+        IssuedCredential::Credentials(secret) => secret.expose(),
+        IssuedCredential::Token(token) => panic!("{token:?}"),
     }
 }
 
@@ -171,7 +173,7 @@ async fn a_private_key_may_stay_in_its_cluster_and_is_never_let_in_again_once_re
         .enroll(&name, Some(&request), "ana")
         .await
         .unwrap();
-    let Given::Token(token) = enrolled.given else {
+    let IssuedCredential::Token(token) = enrolled.credential else {
         panic!("a private key was made");
     };
     let file = dir.path().join("agent.creds");
@@ -204,7 +206,7 @@ async fn nobody_is_revoked_by_enrolling_their_key_for_another_cluster() {
     let (key, thief) = (Key::generate(Kind::User), Key::generate(Kind::User));
     let own = CredentialRequest::sign(&key, "cluster-a");
     let enrolled = enrolment.enroll(&a, Some(&own), "ana").await.unwrap();
-    let Given::Token(token) = enrolled.given else {
+    let IssuedCredential::Token(token) = enrolled.credential else {
         panic!("a private key was made");
     };
     let agent = Credentials::text(&token, &key);

@@ -13,7 +13,7 @@ use crate::extract;
 use crate::openapi::OwnProblem;
 use crate::problem_response::ProblemResponse;
 use diagnostics::{Problem, ProblemCode};
-use enrolment::{Agent, Given, ImageName, check_addresses};
+use enrolment::{Agent, ImageName, IssuedCredential, check_addresses};
 use labels::Labels;
 
 /// Which cluster.
@@ -107,9 +107,9 @@ pub async fn enroll_cluster(
         body.labels,
     );
     let (operation_id, enrolled) = enrolled.await?;
-    let (manifest, jwt) = match enrolled.given {
-        Given::Credentials(secret) => (Some(agent.manifest(&cluster, &secret)), None),
-        Given::Token(token) => (None, Some(token.as_str().to_owned())),
+    let (manifest, jwt) = match enrolled.credential {
+        IssuedCredential::Credentials(secret) => (Some(agent.manifest(&cluster, &secret)), None),
+        IssuedCredential::Token(token) => (None, Some(token.as_str().to_owned())),
     };
     Ok(Json(EnrolledCluster {
         operation_id,

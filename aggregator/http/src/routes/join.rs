@@ -20,7 +20,7 @@ use crate::openapi::OwnProblem;
 use crate::problem_response::ProblemResponse;
 use crate::sign_in::too_often;
 use diagnostics::{Problem, ProblemCode};
-use enrolment::{EnrolmentError, Given, INVITATION_LASTS, ImageName, Invitation};
+use enrolment::{EnrolmentError, INVITATION_LASTS, ImageName, Invitation, IssuedCredential};
 use fleet::may_label;
 use identity::Grants;
 use identity::sessions::Token;
@@ -134,7 +134,7 @@ pub async fn join_cluster(
     still_may(&app, &found.invitation)?;
     let joined = app.enrolment.join(found, &source);
     let (Invitation { cluster, agent, .. }, enrolled) = joined.await?;
-    let Given::Credentials(credentials) = &enrolled.given else {
+    let IssuedCredential::Credentials(credentials) = &enrolled.credential else {
         return Err(Problem::new(ProblemCode::Internal, "no credential was made").into());
     };
     let manifest = agent.manifest(&cluster, credentials);

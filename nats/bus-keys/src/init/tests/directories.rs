@@ -94,7 +94,10 @@ fn credentials_say_what_is_wrong_with_them() {
     assert_eq!(missing, "there is no private key in it");
     let other = Key::generate(Kind::User).seed();
     let refused = Credentials::parse(alone, Some(other.expose())).unwrap_err();
-    assert!(refused.to_string().contains("does not match its token"), "{refused}");
+    assert!(
+        refused.to_string().contains("does not match its token"),
+        "{refused}"
+    );
     assert!(!format!("{good:?}").contains("-----"), "{good:?}");
     let cut = &text.expose()[..text.expose().len() / 2];
     assert!(Credentials::parse(cut, None).is_err());
