@@ -15,7 +15,8 @@ use jiff::Timestamp;
 use crate::args::{BusLink, BusRevoke, Enroll, Revoke};
 use audit::{Audit, AuditError, Entry, Outcome, Target};
 use enrolment::{
-    Agent, ClusterCredentials, CredentialIssuer, EnrolmentError, Gate, IssuedCredential, agent_ca,
+    Agent, BusAccount, ClusterCredentials, CredentialIssuer, EnrolmentError, IssuedCredential,
+    agent_ca,
 };
 use fleet::Clusters;
 use fleet::journal::Journal;
@@ -38,9 +39,9 @@ impl Link {
     pub(crate) async fn open(args: &BusLink) -> Result<Self> {
         let creds = AggregatorKeys::aggregator_creds(&args.bus_keys);
         let servers = args.bus.servers()?;
-        let gate = Gate::open(&servers, &args.bus_keys, args.signer.as_deref()).await?;
+        let account = BusAccount::open(&servers, &args.bus_keys, args.signer.as_deref()).await?;
         let bus = Bus::connect(&servers, Some(&creds)).await?;
-        let is_up = || bus.is_up() && gate.system().is_up();
+        let is_up = || bus.is_up() && account.system().is_up();
         wait_for(is_up, &args.bus.nats_url, &args.bus_keys).await?;
         let (jetstream, replicas) = (
             jetstream::new(bus.client().clone()),
@@ -50,7 +51,7 @@ impl Link {
         clock.compare(&bus).await;
         let audit = Audit::open(&jetstream, replicas, clock.clone()).await?;
         Ok(Self {
-            issuer: CredentialIssuer::open(gate, &jetstream, replicas).await?,
+            issuer: CredentialIssuer::open(account, &jetstream, replicas).await?,
             journal: Journal::open(&jetstream, replicas, audit, clock).await?,
             clusters: Clusters::open(&jetstream, replicas).await?,
             jetstream,

@@ -133,8 +133,8 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
     let users = Users::open(users, conditions.clone()).await?;
     let servers = address.servers()?;
     let agent_ca = agent_ca(agent_nats_ca.as_ref().or(address.nats_ca.as_ref()))?;
-    let gate = match &bus_keys {
-        Some(dir) => Some(Gate::open(&servers, dir, signer.as_deref()).await?),
+    let account = match &bus_keys {
+        Some(dir) => Some(BusAccount::open(&servers, dir, signer.as_deref()).await?),
         None => None,
     };
     let nats_creds =

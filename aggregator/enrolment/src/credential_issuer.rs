@@ -13,14 +13,14 @@ use storage::StoreError;
 
 use super::issued::Issued;
 use super::{
-    AGENT_CREDENTIAL_LIFETIME, ClusterCredentials, Enrolled, EnrolmentError, Found, Gate,
+    AGENT_CREDENTIAL_LIFETIME, BusAccount, ClusterCredentials, Enrolled, EnrolmentError, Found,
     INVITATION_LASTS, Invitation, Invitations, IssuedCredential,
 };
 
 /// Lets clusters in and locks credentials out.
 #[derive(Debug, Clone)]
 pub struct CredentialIssuer {
-    pub(super) gate: Gate,
+    pub(super) account: BusAccount,
     pub(super) issued: Issued,
     pub(super) lifetime: Duration,
     /// A revocation was recorded: the account is to be looked at again.
@@ -33,12 +33,12 @@ impl CredentialIssuer {
     /// # Errors
     /// When the bucket cannot be used.
     pub async fn open(
-        gate: Gate,
+        account: BusAccount,
         jetstream: &Context,
         replicas: usize,
     ) -> Result<Self, StoreError> {
         Ok(Self {
-            gate,
+            account,
             issued: Issued::open(jetstream, replicas).await?,
             lifetime: AGENT_CREDENTIAL_LIFETIME,
             recorded: Arc::default(),
@@ -69,7 +69,7 @@ impl CredentialIssuer {
             Some(request) => {
                 let public_key = request.proven_for(cluster.as_str())?.clone();
                 self.refuse_taken(cluster, &public_key).await?;
-                let signer = self.gate.signer();
+                let signer = self.account.signer();
                 let token = signer.agent(cluster, &public_key, times.1).await?;
                 let credential = IssuedCredential::Token(token);
                 Enrolled {
@@ -113,7 +113,7 @@ impl CredentialIssuer {
     ) -> Result<Enrolled, EnrolmentError> {
         let key = Key::generate(Kind::User);
         let public_key = UserKey::from(&key);
-        let signer = self.gate.signer();
+        let signer = self.account.signer();
         let token = signer.agent(cluster, &public_key, expires_at).await?;
         let credential = IssuedCredential::Credentials(Credentials::text(&token, &key));
         Ok(Enrolled {

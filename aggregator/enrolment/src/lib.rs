@@ -3,12 +3,12 @@
 //! that the next replica carries out what another one began.
 
 mod account_usage;
+mod bus_account;
 mod credential;
 mod credential_issuer;
 mod enroll;
 mod enrolment;
 mod error;
-mod gate;
 mod invitation;
 mod invite;
 mod issued;
@@ -22,6 +22,7 @@ pub mod signer;
 mod system;
 
 pub use account_usage::AccountUsage;
+pub use bus_account::BusAccount;
 pub use credential::{
     AGENT_CREDENTIAL_LIFETIME, AGENT_CREDENTIAL_LIFETIME_MAX, CREDENTIALS_PER_CLUSTER,
     ClusterCredentials, Enrolled, IssuedCredential,
@@ -29,7 +30,6 @@ pub use credential::{
 pub use credential_issuer::CredentialIssuer;
 pub use enrolment::Enrolment;
 pub use error::EnrolmentError;
-pub use gate::Gate;
 pub use invitation::{Found, INVITATION_LASTS, Invitation, Invitations};
 pub use issued::{check as check_credentials, emptied as emptied_credentials};
 pub use manifest::{Agent, ImageName, ImageNameError, agent_ca, check_addresses};

@@ -8,20 +8,20 @@ use futures::StreamExt as _;
 use futures::stream::select;
 use tracing::{info, warn};
 
-use super::{Gate, read_connection_event};
+use super::{BusAccount, read_connection_event};
 use fleet::SharedRegistry;
 
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Listens forever.
-pub async fn watch_presence(registry: Arc<SharedRegistry>, gate: Gate) {
+pub async fn watch_presence(registry: Arc<SharedRegistry>, account: BusAccount) {
     loop {
-        if let Some((connects, disconnects)) = gate.system().connection_events().await {
+        if let Some((connects, disconnects)) = account.system().connection_events().await {
             let connects = connects.map(|message| (true, message));
             let disconnects = disconnects.map(|message| (false, message));
             let mut events = select(connects, disconnects);
             while let Some((connects, message)) = events.next().await {
-                let Some(event) = read_connection_event(&message, gate.identity()) else {
+                let Some(event) = read_connection_event(&message, account.identity()) else {
                     continue;
                 };
                 let gone = registry.take_connection_event(connects, &event);

@@ -26,7 +26,7 @@ impl CredentialIssuer {
         if self.revoked().await?.contains_key(key) {
             return Err(EnrolmentError::KeyLockedOut);
         }
-        let signed = self.gate.signer().agent(cluster, key, expires_at);
+        let signed = self.account.signer().agent(cluster, key, expires_at);
         Ok(signed.await?)
     }
 }

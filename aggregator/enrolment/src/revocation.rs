@@ -6,8 +6,8 @@ use bus_keys::{Revocations, UserKey};
 use bus_schema::ClusterName;
 use jiff::Timestamp;
 
+use super::bus_account::Published;
 use super::credential::is_over;
-use super::gate::Published;
 use super::{AccountUsage, CredentialIssuer, EnrolmentError};
 
 /// Another replica may change the account's token at the same moment; more than this is no coincidence.
@@ -87,7 +87,7 @@ impl CredentialIssuer {
     /// Every credential that is revoked: by the bucket, and by the account's token, so that a record which is lost or cannot be read makes
     /// none of them good again.
     pub(super) async fn revoked(&self) -> Result<Revocations, EnrolmentError> {
-        let mut revoked = self.gate.revoked().await?;
+        let mut revoked = self.account.revoked().await?;
         for (key, until) in self.recorded_revocations().await? {
             let entry = revoked.entry(key).or_insert(until);
             *entry = until.max(*entry);
@@ -109,7 +109,7 @@ impl CredentialIssuer {
     ) -> Result<(), EnrolmentError> {
         match self.issued.record_revoked(keys, None).await {
             Err(EnrolmentError::RecordUnreadable { .. }) => {
-                let known = self.gate.revoked().await?;
+                let known = self.account.revoked().await?;
                 self.issued.record_revoked(keys, Some(&known)).await
             }
             recorded => recorded,
@@ -121,7 +121,7 @@ impl CredentialIssuer {
     pub(super) async fn enforce_revocations(&self) -> Result<AccountUsage, EnrolmentError> {
         for _ in 0..PUBLISH_TRIES {
             let (revoked, now) = (self.recorded_revocations().await?, Timestamp::now());
-            if let Published::AsItWas(usage) = self.gate.publish(&revoked).await? {
+            if let Published::Unchanged(usage) = self.account.publish(&revoked).await? {
                 // After the token: what is in the token and not in the bucket stays there.
                 if revoked.values().any(|until| is_over(*until, now)) {
                     self.issued.prune(now).await?;
@@ -137,7 +137,7 @@ impl CredentialIssuer {
     async fn revoke_in_system(&self) -> Result<(), EnrolmentError> {
         let mut revoked = self.revoked().await?;
         for _ in 0..PUBLISH_TRIES {
-            self.gate.publish_system(&revoked).await?;
+            self.account.publish_system(&revoked).await?;
             let now = self.revoked().await?;
             if now == revoked {
                 return Ok(());

@@ -6,7 +6,7 @@ use bus_keys::{CredentialRequest, Credentials, Key, Kind, UserKey, private_file,
 use bus_link::Servers;
 use bus_schema::ClusterName;
 use enrolment::{
-    ClusterCredentials, CredentialIssuer, Enrolled, EnrolmentError, Gate, IssuedCredential,
+    BusAccount, ClusterCredentials, CredentialIssuer, Enrolled, EnrolmentError, IssuedCredential,
 };
 use storage::bus::Bus;
 use xtask::condition;
@@ -17,18 +17,18 @@ use crate::party::{PATIENCE, Party, server};
 pub async fn enrolment(server: &NatsServer) -> CredentialIssuer {
     let (keys, servers) = (server.keys(), Servers::new(&server.url(), None));
     let servers = servers.expect("an address");
-    let gate = Gate::open(&servers, &keys.aggregator_dir(), None)
+    let account = BusAccount::open(&servers, &keys.aggregator_dir(), None)
         .await
         .expect("keys");
     let bus = Bus::connect(&servers, Some(&keys.aggregator_creds()))
         .await
         .expect("keys");
-    let up = async || Ok((bus.is_up() && gate.system().is_up()).then_some(()));
+    let up = async || Ok((bus.is_up() && account.system().is_up()).then_some(()));
     let up = condition::met("both links", PATIENCE, up).await;
     up.expect("they stand");
     let jetstream = jetstream::new(bus.client().clone());
     condition::met("the bucket", PATIENCE, async || {
-        Ok(CredentialIssuer::open(gate.clone(), &jetstream, 1)
+        Ok(CredentialIssuer::open(account.clone(), &jetstream, 1)
             .await
             .ok())
     })

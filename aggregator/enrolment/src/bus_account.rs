@@ -11,7 +11,7 @@ use storage::bus::{Bus, ConnectError};
 
 /// What is needed before anything else of the bus can be used.
 #[derive(Debug, Clone)]
-pub struct Gate {
+pub struct BusAccount {
     signer: Signer,
     system: System,
 }
@@ -20,12 +20,12 @@ pub struct Gate {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Published {
     /// It said all of it already.
-    AsItWas(AccountUsage),
+    Unchanged(AccountUsage),
     /// There is a new one.
     Changed,
 }
 
-impl Gate {
+impl BusAccount {
     /// Reads the aggregator's keys, and connects to the system account. With the socket of the signing process, the signing keys need not
     /// be there.
     ///
@@ -75,7 +75,7 @@ impl Gate {
 
     /// Gives everybody the permissions of this version: they stand in the account's token, not in the credentials. Where that fails
     /// they stay those of the version before, and [`super::reconcile_account`] tries again.
-    pub async fn bring_permissions_up_to_date(&self) {
+    pub async fn publish_permissions(&self) {
         if let Err(error) = self.publish(&Revocations::new()).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
@@ -98,7 +98,7 @@ impl Gate {
     pub(super) async fn publish(&self, revoked: &Revocations) -> Result<Published, EnrolmentError> {
         let account = self.account().await?;
         match self.signer.fleet_account(&account, revoked).await? {
-            None => Ok(Published::AsItWas(self.usage(&account))),
+            None => Ok(Published::Unchanged(self.usage(&account))),
             Some(changed) => {
                 let usage = self.usage(&changed);
                 if !usage.fits() {
