@@ -13,8 +13,8 @@ use storage::StoreError;
 
 use super::issued::Issued;
 use super::{
-    AGENT_CREDENTIAL_LIFETIME, BusAccount, ClusterCredentials, Enrolled, EnrolmentError, Found,
-    INVITATION_LASTS, Invitation, Invitations, IssuedCredential,
+    AGENT_CREDENTIAL_LIFETIME, BusAccount, ClusterCredentials, Enrolled, EnrolmentError,
+    INVITATION_LASTS, Invitation, Invitations, IssuedCredential, StoredInvitation,
 };
 
 /// Lets clusters in and locks credentials out.
@@ -91,7 +91,7 @@ impl CredentialIssuer {
     /// [`EnrolmentError::InvitationUnknown`] then; when the cluster has two credentials already, or bucket or signing process do not answer.
     pub async fn enroll_invited(
         &self,
-        found: Found,
+        found: StoredInvitation,
         invitations: &Invitations,
     ) -> Result<Enrolled, EnrolmentError> {
         let now = Timestamp::now();
@@ -129,7 +129,7 @@ impl CredentialIssuer {
         key: &UserKey,
     ) -> Result<(), EnrolmentError> {
         if self.revoked().await?.contains_key(key) {
-            return Err(EnrolmentError::KeyLockedOut);
+            return Err(EnrolmentError::KeyRevoked);
         }
         match self.issued.holder(key).await? {
             Some(holder) if holder != *cluster => {

@@ -23,7 +23,7 @@ pub enum EnrolmentError {
     },
     /// The key was revoked before.
     #[error("this key was revoked permanently; make another one with `agent keygen`")]
-    KeyLockedOut,
+    KeyRevoked,
     /// The caller has not shown that the private key is theirs.
     #[error("{0}")]
     NotProven(#[from] NotProven),
@@ -106,7 +106,7 @@ impl From<EnrolmentError> for Problem {
         };
         let code = match &error {
             EnrolmentError::TooManyCredentials { .. } => ProblemCode::CredentialsExhausted,
-            EnrolmentError::KeyLockedOut
+            EnrolmentError::KeyRevoked
             | EnrolmentError::NotProven(_)
             | EnrolmentError::KeyOfAnotherCluster { .. } => ProblemCode::InvalidValue,
             EnrolmentError::CredentialUnknown { .. } => ProblemCode::CredentialUnknown,

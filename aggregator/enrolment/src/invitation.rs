@@ -37,7 +37,7 @@ pub struct Invitation {
 
 /// An invitation, and the state of the bucket in which it stood.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct StoredInvitation {
     /// What the link is for.
     pub invitation: Invitation,
     /// By which it can be withdrawn, and nobody can join: the hash of the link's token.
@@ -85,18 +85,20 @@ impl Invitations {
     ///
     /// # Errors
     /// When the bucket does not answer.
-    pub async fn find(&self, id: &SessionKey) -> Result<Option<Found>, EnrolmentError> {
+    pub async fn find(&self, id: &SessionKey) -> Result<Option<StoredInvitation>, EnrolmentError> {
         let entry = self.bucket.get(id).await?;
-        Ok(Found::of(id.clone(), entry))
+        Ok(StoredInvitation::of(id.clone(), entry))
     }
 
     /// All that have neither been used nor expired, the newest first.
     ///
     /// # Errors
     /// When the bucket does not answer.
-    pub async fn list(&self) -> Result<Vec<Found>, EnrolmentError> {
+    pub async fn list(&self) -> Result<Vec<StoredInvitation>, EnrolmentError> {
         let all = self.bucket.list().await?.into_iter();
-        let mut found: Vec<Found> = all.filter_map(|(id, entry)| Found::of(id, entry)).collect();
+        let mut found: Vec<StoredInvitation> = all
+            .filter_map(|(id, entry)| StoredInvitation::of(id, entry))
+            .collect();
         found.sort_by_key(|found| std::cmp::Reverse(found.created_at));
         Ok(found)
     }
@@ -105,7 +107,7 @@ impl Invitations {
     ///
     /// # Errors
     /// [`EnrolmentError::InvitationUnknown`] for the others; or when the bucket does not answer.
-    pub async fn take(&self, found: Found) -> Result<Invitation, EnrolmentError> {
+    pub async fn take(&self, found: StoredInvitation) -> Result<Invitation, EnrolmentError> {
         match self.bucket.delete(&found.id, found.revision).await {
             Ok(()) => Ok(found.invitation),
             Err(BucketError::Conflict { .. }) => Err(EnrolmentError::InvitationUnknown),
@@ -114,7 +116,7 @@ impl Invitations {
     }
 }
 
-impl Found {
+impl StoredInvitation {
     fn of(id: SessionKey, entry: Entry<Invitation>) -> Option<Self> {
         Some(Self {
             id,

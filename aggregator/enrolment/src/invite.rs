@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bus_schema::{ClusterName, OperationId, Right};
 
-use super::{Enrolled, Enrolment, EnrolmentError, Found, Invitation};
+use super::{Enrolled, Enrolment, EnrolmentError, Invitation, StoredInvitation};
 use audit::RequestSource;
 use audit::Target;
 use diagnostics::Problem;
@@ -43,7 +43,7 @@ impl Enrolment {
     ///
     /// # Errors
     /// When it is good for nothing any more, or the bus is away.
-    pub async fn invitation(&self, id: &SessionKey) -> Result<Found, Problem> {
+    pub async fn invitation(&self, id: &SessionKey) -> Result<StoredInvitation, Problem> {
         let found = self.issuing()?.invitations.find(id).await?;
         found.ok_or_else(|| EnrolmentError::InvitationUnknown.into())
     }
@@ -52,7 +52,10 @@ impl Enrolment {
     ///
     /// # Errors
     /// When the bus is away.
-    pub async fn invitations(&self, principal: &Principal) -> Result<Vec<Found>, Problem> {
+    pub async fn invitations(
+        &self,
+        principal: &Principal,
+    ) -> Result<Vec<StoredInvitation>, Problem> {
         let issuing = self.issuing()?;
         let mut found = issuing.invitations.list().await?;
         found.retain(|found| may_enroll(principal, &found.invitation));
@@ -102,7 +105,7 @@ impl Enrolment {
     /// When another one was faster, the cluster has two credentials already, or audit or bus are away.
     pub async fn join(
         &self,
-        found: Found,
+        found: StoredInvitation,
         source: &RequestSource,
     ) -> Result<(Invitation, Enrolled), Problem> {
         let issuing = self.issuing()?;

@@ -13,16 +13,16 @@ use storage::{Bucket, Entry, Record, RecordKey, StoreError, shown};
 mod ends;
 mod records;
 
-pub use records::{LockedOut, check, emptied};
+pub use records::{RevocationsKey, check, emptied};
 
-use records::{Key, OfCluster, RevocationRecord};
+use records::{ClusterRecord, Key, RevocationRecord};
 
 /// More than the headers of a write take.
 const HEADERS: usize = 256;
 
 #[derive(Debug, Clone)]
 pub(super) struct Issued {
-    clusters: Bucket<OfCluster>,
+    clusters: Bucket<ClusterRecord>,
     revocations: Bucket<RevocationRecord>,
 }
 
@@ -150,7 +150,7 @@ impl Issued {
     /// The cluster that a key was issued to, as far as the records can be read.
     pub async fn holder(&self, key: &UserKey) -> Result<Option<ClusterName>, EnrolmentError> {
         let clusters = self.clusters.list().await?.into_iter();
-        let holds = |entry: Entry<OfCluster>| {
+        let holds = |entry: Entry<ClusterRecord>| {
             let keys = entry.record_or_default().keys;
             keys.iter().any(|issued| issued.public_key == *key)
         };
@@ -159,7 +159,7 @@ impl Issued {
     }
 
     pub async fn revoked(&self) -> Result<Revocations, EnrolmentError> {
-        let RevocationRecord(list) = read(&self.revocations, &LockedOut).await?;
+        let RevocationRecord(list) = read(&self.revocations, &RevocationsKey).await?;
         Ok(list)
     }
 
@@ -209,12 +209,12 @@ impl Issued {
     async fn change<R>(
         &self,
         cluster: &ClusterName,
-        change: impl Fn(&mut OfCluster) -> Result<R, EnrolmentError>,
+        change: impl Fn(&mut ClusterRecord) -> Result<R, EnrolmentError>,
     ) -> Result<R, EnrolmentError> {
         let changed = self.clusters.modify(cluster, |entry| {
-            let mut of_cluster = readable(cluster, entry)?;
-            let result = change(&mut of_cluster)?;
-            Ok::<_, EnrolmentError>((of_cluster, result))
+            let mut record = readable(cluster, entry)?;
+            let result = change(&mut record)?;
+            Ok::<_, EnrolmentError>((record, result))
         });
         changed.await.map(|(result, _)| result)
     }
@@ -225,10 +225,10 @@ impl Issued {
         instead: Option<&Revocations>,
         change: impl Fn(&mut Revocations) -> Result<(), EnrolmentError>,
     ) -> Result<(), EnrolmentError> {
-        let changed = self.revocations.modify(&LockedOut, |entry| {
+        let changed = self.revocations.modify(&RevocationsKey, |entry| {
             let mut record = match (&entry.record, instead) {
                 (Err(_), Some(instead)) => RevocationRecord(instead.clone()),
-                _ => readable(&LockedOut, entry)?,
+                _ => readable(&RevocationsKey, entry)?,
             };
             change(&mut record.0)?;
             self.fits(&record.0)?;

@@ -30,7 +30,7 @@ pub use credential::{
 pub use credential_issuer::CredentialIssuer;
 pub use enrolment::Enrolment;
 pub use error::EnrolmentError;
-pub use invitation::{Found, INVITATION_LASTS, Invitation, Invitations};
+pub use invitation::{INVITATION_LASTS, Invitation, Invitations, StoredInvitation};
 pub use issued::{check as check_credentials, emptied as emptied_credentials};
 pub use manifest::{Agent, ImageName, ImageNameError, agent_ca, check_addresses};
 pub use presence::watch_presence;

@@ -24,7 +24,7 @@ impl CredentialIssuer {
         let expires_at = self.issued.extend(cluster, key, ends).await?;
         // After the end was written: who revokes it from now on knows how long it must be revoked.
         if self.revoked().await?.contains_key(key) {
-            return Err(EnrolmentError::KeyLockedOut);
+            return Err(EnrolmentError::KeyRevoked);
         }
         let signed = self.account.signer().agent(cluster, key, expires_at);
         Ok(signed.await?)

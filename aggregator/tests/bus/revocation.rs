@@ -193,7 +193,7 @@ async fn a_private_key_may_stay_in_its_cluster_and_is_never_let_in_again_once_re
         .enroll(&name, Some(&request), "ana")
         .await
         .unwrap_err();
-    assert!(matches!(again, EnrolmentError::KeyLockedOut), "{again}");
+    assert!(matches!(again, EnrolmentError::KeyRevoked), "{again}");
     enrolment.enroll(&name, None, "ana").await.unwrap();
 }
 
@@ -283,7 +283,7 @@ async fn a_revoked_or_unknown_credential_is_not_renewed_and_each_cluster_has_its
     let under_way = enrolment.revoke(&a, Some(&keys[0]), broken).await;
     under_way.unwrap_err();
     let revoked = enrolment.renew(&a, &keys[0]).await.unwrap_err();
-    assert!(matches!(revoked, EnrolmentError::KeyLockedOut), "{revoked}");
+    assert!(matches!(revoked, EnrolmentError::KeyRevoked), "{revoked}");
     enrolment.renew(&a, &keys[1]).await.unwrap();
     let done = enrolment.revoke(&a, Some(&keys[0]), async |_| Ok(())).await;
     assert_eq!(done.unwrap(), keys[..1]);

@@ -14,9 +14,9 @@ use crate::system::WITHIN;
 use crate::{CREDENTIALS_PER_CLUSTER, ClusterCredentials, EnrolmentError};
 
 /// No cluster has a name like this.
-const LOCKED_OUT: &str = "_revoked-until";
+const REVOCATIONS: &str = "_revoked-until";
 
-impl Record for OfCluster {
+impl Record for ClusterRecord {
     const BUCKET: BucketSpec = CREDENTIALS;
     type Key = ClusterName;
     const KEY: &'static str = "a cluster's name";
@@ -30,32 +30,32 @@ pub(super) struct RevocationRecord(pub(super) Revocations);
 
 impl Record for RevocationRecord {
     const BUCKET: BucketSpec = CREDENTIALS;
-    type Key = LockedOut;
+    type Key = RevocationsKey;
     const KEY: &'static str = "the key of the revoked credentials";
     const WITHIN: Duration = WITHIN;
 }
 
 /// The one key of the list of revoked credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct LockedOut;
+pub struct RevocationsKey;
 
-impl RecordKey for LockedOut {
+impl RecordKey for RevocationsKey {
     fn as_str(&self) -> &str {
-        LOCKED_OUT
+        REVOCATIONS
     }
 }
 
-impl FromStr for LockedOut {
+impl FromStr for RevocationsKey {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        (text == LOCKED_OUT).then_some(Self).ok_or(())
+        (text == REVOCATIONS).then_some(Self).ok_or(())
     }
 }
 
 /// What stands under a cluster's name.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(super) struct OfCluster {
+pub(super) struct ClusterRecord {
     pub(super) keys: Vec<Key>,
     /// How often all of it was revoked: an invitation of an earlier generation is not good any more.
     #[serde(default)]
@@ -65,7 +65,7 @@ pub(super) struct OfCluster {
     pub(super) invited_until: Option<Timestamp>,
 }
 
-impl OfCluster {
+impl ClusterRecord {
     pub(super) fn credentials(&self, now: Timestamp) -> ClusterCredentials {
         ClusterCredentials {
             keys: self.keys.iter().map(|key| key.public_key.clone()).collect(),
@@ -110,8 +110,8 @@ pub(super) struct Key {
 /// Whether a record of the bucket can be read.
 pub fn check(key: &str, value: &[u8]) -> Result<(), RecordError> {
     match key {
-        LOCKED_OUT => RevocationRecord::parse(key, value).map(drop),
-        _ => OfCluster::parse(key, value).map(drop),
+        REVOCATIONS => RevocationRecord::parse(key, value).map(drop),
+        _ => ClusterRecord::parse(key, value).map(drop),
     }
 }
 
@@ -119,9 +119,9 @@ pub fn check(key: &str, value: &[u8]) -> Result<(), RecordError> {
 /// which was ended is good again. `None` where the record need only be deleted.
 pub fn emptied(key: &str) -> Option<Vec<u8>> {
     let _: ClusterName = key.parse().ok()?;
-    let entry = OfCluster {
+    let entry = ClusterRecord {
         generation: Timestamp::now().as_second().unsigned_abs(),
-        ..OfCluster::default()
+        ..ClusterRecord::default()
     };
     serde_json::to_vec(&entry).ok()
 }

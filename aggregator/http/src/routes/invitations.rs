@@ -14,7 +14,7 @@ use crate::caller::Caller;
 use crate::extract;
 use crate::openapi::OwnProblem;
 use crate::problem_response::ProblemResponse;
-use enrolment::{Found, INVITATION_LASTS};
+use enrolment::{INVITATION_LASTS, StoredInvitation};
 use identity::sessions::SessionKey;
 use labels::Labels;
 
@@ -43,8 +43,8 @@ pub struct PendingInvitation {
     expires_at: Timestamp,
 }
 
-impl From<Found> for PendingInvitation {
-    fn from(found: Found) -> Self {
+impl From<StoredInvitation> for PendingInvitation {
+    fn from(found: StoredInvitation) -> Self {
         Self {
             id: found.id.as_str().to_owned(),
             cluster: found.invitation.cluster,
