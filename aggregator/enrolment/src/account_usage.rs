@@ -1,15 +1,15 @@
-//! How full the token of the fleet's account is, which has the list of revoked credentials.
+//! The size of the fleet account's token, which contains the list of revoked credentials.
 
 use std::fmt;
 
-/// How much of a message the account's token takes.
+/// The size of the account's token compared to the largest message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccountUsage {
     /// Revoked credentials in it.
     pub revocations: usize,
     /// Its size.
     pub bytes: usize,
-    /// The largest message that the nats-server takes: its `max_payload`.
+    /// The largest message that the nats-server accepts: its `max_payload`.
     pub limit: usize,
 }
 
@@ -34,9 +34,6 @@ impl fmt::Display for AccountUsage {
             bytes,
             limit,
         } = self;
-        write!(
-            f,
-            "{revocations} entries, {bytes} bytes of the {limit} that the nats-server takes"
-        )
+        write!(f, "{revocations} entries, {bytes} of at most {limit} bytes")
     }
 }

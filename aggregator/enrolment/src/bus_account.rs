@@ -1,4 +1,5 @@
-//! The aggregator's keys and its link to the system account: the token of the fleet's account, with the list of revoked credentials.
+//! The fleet's account on the nats-server: its token, which has the permissions and the list of revoked credentials, is signed with the
+//! aggregator's keys and published over the system account.
 
 use std::path::Path;
 
@@ -9,28 +10,28 @@ use super::{AGENT_CREDENTIAL_LIFETIME_MAX, AccountUsage, EnrolmentError, System}
 use crate::signer::{Signer, SigningKeys};
 use storage::bus::{Bus, ConnectError};
 
-/// What is needed before anything else of the bus can be used.
+/// Signs and publishes the account's token. Must be used before anything else on the bus: it sets the permissions for the rest.
 #[derive(Debug, Clone)]
 pub struct BusAccount {
     signer: Signer,
     system: System,
 }
 
-/// What became of the account's token.
+/// The result of publishing the account's token.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Published {
-    /// It said all of it already.
+    /// The current token has all of it already.
     Unchanged(AccountUsage),
-    /// There is a new one.
+    /// There is a new token.
     Changed,
 }
 
 impl BusAccount {
-    /// Reads the aggregator's keys, and connects to the system account. With the socket of the signing process, the signing keys need not
-    /// be there.
+    /// Reads the aggregator's keys and connects to the system account. With the socket of a signing process, the signing keys are not
+    /// needed.
     ///
     /// # Errors
-    /// When the keys cannot be used. The nats-server may be away.
+    /// When the keys cannot be used. An unavailable nats-server is not an error: the connection is retried.
     pub async fn open(
         servers: &Servers,
         keys: &Path,
@@ -63,7 +64,7 @@ impl BusAccount {
         self.signer.identity()
     }
 
-    /// Who comes and goes.
+    /// The system account.
     #[must_use]
     pub fn system(&self) -> &System {
         &self.system
@@ -73,8 +74,8 @@ impl BusAccount {
         &self.signer
     }
 
-    /// Gives everybody the permissions of this version: they stand in the account's token, not in the credentials. Where that fails
-    /// they stay those of the version before, and [`super::reconcile_account`] tries again.
+    /// Publishes the permissions of this version, which are in the account's token and not in the credentials. If that fails, those of
+    /// the previous version stay in force, and [`super::reconcile_account`] retries.
     pub async fn publish_permissions(&self) {
         if let Err(error) = self.publish(&Revocations::new()).await {
             tracing::warn!(
@@ -84,7 +85,7 @@ impl BusAccount {
         }
     }
 
-    /// Which credentials are revoked by the account's token.
+    /// The credentials that the account's token revokes.
     pub(super) async fn revoked(&self) -> Result<Revocations, EnrolmentError> {
         Ok(self.account().await?.revoked())
     }
@@ -94,7 +95,7 @@ impl BusAccount {
         Ok(FleetAccount::parse(&account, self.identity())?)
     }
 
-    /// Makes sure that the account's token locks these out, each for as long as it must.
+    /// Makes sure that the account's token revokes these, each until its time.
     pub(super) async fn publish(&self, revoked: &Revocations) -> Result<Published, EnrolmentError> {
         let account = self.account().await?;
         match self.signer.fleet_account(&account, revoked).await? {
@@ -110,7 +111,7 @@ impl BusAccount {
         }
     }
 
-    /// The same for the system account, which may look up the fleet's token and not its own: so there is nothing to compare it with.
+    /// The same for the system account. It may look up the fleet's token but not its own, so there is no current token to compare with.
     pub(super) async fn publish_system(&self, revoked: &Revocations) -> Result<(), EnrolmentError> {
         let account = self.account().await?;
         let token = self.signer.system_account(&account, revoked).await?;

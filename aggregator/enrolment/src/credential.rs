@@ -1,17 +1,17 @@
-//! A credential of a cluster's agents: what its holder is given, how long it is good for, and how many a cluster may have.
+//! A credential of a cluster's agents: its content, its lifetime, and how many a cluster may have.
 
 use std::time::Duration;
 
 use bus_keys::{Secret, Token, UserKey};
 use jiff::Timestamp;
 
-/// Two, so that a new credential can be put in place before the old one is revoked.
+/// Two, so that a new credential can be installed before the old one is revoked.
 pub const CREDENTIALS_PER_CLUSTER: usize = 2;
 
-/// How long an agent's credential is good for, unless it is renewed.
+/// How long an agent's credential is valid unless it is renewed.
 pub const AGENT_CREDENTIAL_LIFETIME: Duration = Duration::from_hours(24 * 90);
 
-/// The longest that can be set.
+/// The longest lifetime that can be configured.
 pub const AGENT_CREDENTIAL_LIFETIME_MAX: Duration = Duration::from_hours(24 * 400);
 
 /// The credentials with which the agents of a cluster can connect, and whether more can be issued by an invitation.
@@ -41,7 +41,7 @@ pub enum IssuedCredential {
     Token(Token),
 }
 
-/// By whole seconds, as tokens have them.
+/// Compares whole seconds, the precision of tokens.
 pub(super) fn is_over(until: Timestamp, now: Timestamp) -> bool {
     until.as_second() <= now.as_second()
 }

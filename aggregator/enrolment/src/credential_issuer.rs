@@ -17,18 +17,18 @@ use super::{
     INVITATION_LASTS, Invitation, Invitations, IssuedCredential, StoredInvitation,
 };
 
-/// Lets clusters in and locks credentials out.
+/// Issues and revokes the credentials of clusters' agents.
 #[derive(Debug, Clone)]
 pub struct CredentialIssuer {
     pub(super) account: BusAccount,
     pub(super) issued: Issued,
     pub(super) lifetime: Duration,
-    /// A revocation was recorded: the account is to be looked at again.
+    /// Notified when a revocation was recorded, so that it is enforced at once.
     pub(super) recorded: Arc<Notify>,
 }
 
 impl CredentialIssuer {
-    /// Opens the bucket, makes it if there is none. What another one began is for [`reconcile_account`].
+    /// Opens the bucket, creating it if it is missing. Work that another replica left unfinished is done by [`reconcile_account`].
     ///
     /// # Errors
     /// When the bucket cannot be used.
@@ -45,7 +45,7 @@ impl CredentialIssuer {
         })
     }
 
-    /// The same with agents' credentials that are good for so long.
+    /// The same with this lifetime for agents' credentials.
     #[must_use]
     pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
@@ -85,7 +85,7 @@ impl CredentialIssuer {
         Ok(enrolled)
     }
 
-    /// Uses an invitation up and makes a credential in its name, unless the cluster has been revoked since it was made.
+    /// Uses up an invitation and issues a credential for it, unless the cluster was revoked after the invitation was made.
     ///
     /// # Errors
     /// [`EnrolmentError::InvitationUnknown`] then; when the cluster has two credentials already, or bucket or signing process do not answer.
@@ -96,7 +96,7 @@ impl CredentialIssuer {
     ) -> Result<Enrolled, EnrolmentError> {
         let now = Timestamp::now();
         let times = (now, now + self.lifetime);
-        // First, so that the link can be used again where nothing is signed.
+        // Signed first, so that the link stays usable if signing fails.
         let enrolled = self.new_credential(&found.invitation.cluster, times.1);
         let enrolled = enrolled.await?;
         let invitation = invitations.take(found).await?;
@@ -122,7 +122,7 @@ impl CredentialIssuer {
         })
     }
 
-    /// Revoking this cluster would revoke the other holder of the key.
+    /// Refuses a key that is revoked, or belongs to another cluster: revoking one cluster would revoke the other as well.
     async fn refuse_taken(
         &self,
         cluster: &ClusterName,
@@ -139,7 +139,7 @@ impl CredentialIssuer {
         }
     }
 
-    /// Notes that there is an invitation for this cluster: the generation that it is good for.
+    /// Records that there is an invitation for this cluster, and returns the generation in which it is valid.
     ///
     /// # Errors
     /// When the bucket does not answer.
@@ -148,7 +148,7 @@ impl CredentialIssuer {
         self.issued.invite(cluster, until).await
     }
 
-    /// Whether an invitation is of its cluster's present generation.
+    /// Whether an invitation belongs to its cluster's current generation.
     ///
     /// # Errors
     /// When the bucket does not answer.
@@ -157,12 +157,12 @@ impl CredentialIssuer {
         Ok(generation == invitation.generation)
     }
 
-    /// Revokes one credential of a cluster, or all of them: a client that is connected with it is cut off before this returns, and with all
-    /// of them the cluster's invitations die. `finish` comes after that and before the record of them goes, so that what breaks off on
-    /// the way can be done again.
+    /// Revokes one credential of a cluster, or all of them and its invitations. Clients connected with them are disconnected before this
+    /// returns. `finish` runs after that and before the credentials are removed from their record, so that an interrupted revocation can
+    /// be repeated.
     ///
     /// # Errors
-    /// When the cluster has none such, or bucket or nats-server do not answer. What was begun is then carried out later.
+    /// When the cluster has no such credential, or bucket or nats-server do not answer. What was begun is then completed later.
     pub async fn revoke(
         &self,
         cluster: &ClusterName,

@@ -1,4 +1,4 @@
-//! Clusters that are let in, and those that are revoked and forgotten. Audited like any write.
+//! Enrolling clusters, and revoking and removing them. Audited like any write.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use labels::Labels;
 use registry::Presence;
 
 impl Enrolment {
-    /// Makes a credential for a cluster's agents. The cluster need not be known yet.
+    /// Issues a credential for a cluster's agents. The cluster need not be known yet.
     ///
     /// # Errors
-    /// When the principal may not, the cluster has two already, the request proves nothing, or audit or bus are away.
+    /// When the principal may not, the cluster has two already, the request does not prove the private key, or audit or bus are unavailable.
     pub async fn enroll(
         &self,
         principal: &Principal,
@@ -42,10 +42,10 @@ impl Enrolment {
             .await
     }
 
-    /// Locks out one credential of a cluster; or all of them, and then the cluster is forgotten.
+    /// Revokes one credential of a cluster; or all of them, and then removes the cluster.
     ///
     /// # Errors
-    /// When the principal may not, the cluster has none such, or audit or bus are away.
+    /// When the principal may not, the cluster has no such credential, or audit or bus are unavailable.
     pub async fn revoke(
         &self,
         principal: &Principal,
@@ -69,7 +69,7 @@ impl Enrolment {
                         _ if !credentials.keys.is_empty() => {}
                         None if credentials.invited => {}
                         None => return Err(EnrolmentError::CredentialUnknown { cluster }),
-                        // It would be forgotten for as long as it takes to its next heartbeat.
+                        // Its next heartbeat would bring it back.
                         Some(_) => return Err(EnrolmentError::CredentialUnrecorded { cluster }),
                     }
                     if key.is_none() {

@@ -1,4 +1,4 @@
-//! Who may enroll a cluster, and with what it is done.
+//! Authorisation of enrolment, and what it needs.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use fleet::journal::Journal;
 use fleet::{ChangeLimit, ClusterLabels, Clusters, SharedRegistry, lacks_right};
 use identity::Principal;
 
-/// Enrolment of clusters by those who may, each act audited like any other change. Clones share it.
+/// Enrolment of clusters by authorised users, each act audited like any other change. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Enrolment {
     pub(super) clusters: Clusters,
@@ -54,7 +54,7 @@ impl Enrolment {
         }
     }
 
-    /// What a change of a cluster's credentials needs, which counts for the principal.
+    /// Authorises a change of a cluster's credentials and counts it against the principal's rate limit.
     pub(super) fn authorise(
         &self,
         principal: &Principal,

@@ -1,4 +1,4 @@
-//! One-time links that join a cluster: the bucket `invitations`. No credential is kept there; it is made when the link is used.
+//! One-time links that join a cluster: the bucket `invitations`. It contains no credentials; they are issued when the link is used.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use identity::sessions::{SessionKey, Token};
 use labels::Labels;
 use storage::{Bucket, BucketError, Entry, Record, StoreError};
 
-/// How long a link is good for.
+/// How long a link is valid.
 pub const INVITATION_LASTS: Duration = INVITATIONS.max_age;
 
-/// What a link is for.
+/// The content of a link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invitation {
     /// The cluster that it joins.
@@ -27,20 +27,20 @@ pub struct Invitation {
     /// The labels that the cluster gets.
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
-    /// Who has made it.
+    /// The user who made it.
     pub by: String,
-    /// The fingerprint of the maker's password hash then: another password ends the invitation.
+    /// The fingerprint of the maker's password hash at that time: changing the password ends the invitation.
     pub credential: String,
-    /// The cluster's generation then: locking the cluster out ends the invitation.
+    /// The cluster's generation at that time: revoking the cluster ends the invitation.
     pub generation: u64,
 }
 
-/// An invitation, and the state of the bucket in which it stood.
+/// An invitation as it was read from the bucket.
 #[derive(Debug, Clone)]
 pub struct StoredInvitation {
-    /// What the link is for.
+    /// The content of the link.
     pub invitation: Invitation,
-    /// By which it can be withdrawn, and nobody can join: the hash of the link's token.
+    /// The hash of the link's token: with it the invitation can be withdrawn but not used.
     pub id: SessionKey,
     /// When it was made.
     pub created_at: Timestamp,
@@ -61,27 +61,26 @@ pub struct Invitations {
 }
 
 impl Invitations {
-    /// Opens the bucket, makes it if there is none.
+    /// Opens the bucket, creating it if it is missing.
     ///
     /// # Errors
-    /// When JetStream is away, or a bucket of that name is there with other settings.
+    /// When JetStream is unavailable, or a bucket of that name exists with other settings.
     pub async fn open(jetstream: &Context, replicas: usize) -> Result<Self, StoreError> {
         let bucket = Bucket::open(jetstream, replicas).await?;
         Ok(Self { bucket })
     }
 
-    /// Makes a link's token.
+    /// Stores an invitation and returns the token of its link.
     ///
     /// # Errors
-    /// When the system gives no random bytes, or the bucket does not answer.
+    /// When the operating system provides no random bytes, or the bucket does not answer.
     pub async fn make(&self, invitation: &Invitation) -> Result<Token, EnrolmentError> {
         let token = Token::mint().map_err(EnrolmentError::NotRandom)?;
         self.bucket.put(&token.key(), invitation).await?;
         Ok(token)
     }
 
-    /// The invitation of this id; `None` if it was used, has expired, or never was one. One whose record cannot be read is good for
-    /// nothing, too.
+    /// The invitation with this id; `None` if it was used, has expired, never existed, or its record cannot be read.
     ///
     /// # Errors
     /// When the bucket does not answer.
@@ -90,7 +89,7 @@ impl Invitations {
         Ok(StoredInvitation::of(id.clone(), entry))
     }
 
-    /// All that have neither been used nor expired, the newest first.
+    /// All invitations that have neither been used nor expired, newest first.
     ///
     /// # Errors
     /// When the bucket does not answer.
@@ -103,10 +102,10 @@ impl Invitations {
         Ok(found)
     }
 
-    /// Uses it up. Of several who try at once, one succeeds.
+    /// Uses up an invitation. Of several concurrent calls, one succeeds.
     ///
     /// # Errors
-    /// [`EnrolmentError::InvitationUnknown`] for the others; or when the bucket does not answer.
+    /// [`EnrolmentError::InvitationUnknown`] for the other calls; or when the bucket does not answer.
     pub async fn take(&self, found: StoredInvitation) -> Result<Invitation, EnrolmentError> {
         match self.bucket.delete(&found.id, found.revision).await {
             Ok(()) => Ok(found.invitation),

@@ -13,10 +13,10 @@ use identity::Principal;
 use identity::sessions::{SessionKey, Token};
 
 impl Enrolment {
-    /// Makes a link with which a cluster joins, once. The generation of the cluster is filled in.
+    /// Makes a one-time link with which a cluster joins. The generation of the cluster is filled in here.
     ///
     /// # Errors
-    /// When the principal may not, or audit or bus are away.
+    /// When the principal may not, or audit or bus are unavailable.
     pub async fn invite(
         &self,
         principal: &Principal,
@@ -39,10 +39,10 @@ impl Enrolment {
             .await
     }
 
-    /// The invitation of this id.
+    /// The invitation with this id.
     ///
     /// # Errors
-    /// When it is good for nothing any more, or the bus is away.
+    /// When there is no valid invitation with this id, or the bus is unavailable.
     pub async fn invitation(&self, id: &SessionKey) -> Result<StoredInvitation, Problem> {
         let found = self.issuing()?.invitations.find(id).await?;
         found.ok_or_else(|| EnrolmentError::InvitationUnknown.into())
@@ -51,7 +51,7 @@ impl Enrolment {
     /// The invitations to clusters that the principal may enroll, the newest first.
     ///
     /// # Errors
-    /// When the bus is away.
+    /// When the bus is unavailable.
     pub async fn invitations(
         &self,
         principal: &Principal,
@@ -68,10 +68,10 @@ impl Enrolment {
         Ok(still_good)
     }
 
-    /// Withdraws an invitation: nobody joins with it any more.
+    /// Withdraws an invitation, so that it can no longer be used.
     ///
     /// # Errors
-    /// When the principal may not enroll its cluster, it was used meanwhile, or audit or bus are away.
+    /// When the principal may not enroll its cluster, it was used meanwhile, or audit or bus are unavailable.
     pub async fn withdraw(
         &self,
         principal: &Principal,
@@ -99,10 +99,10 @@ impl Enrolment {
             .map(|(operation_id, _)| (operation_id, cluster))
     }
 
-    /// Uses a link up: makes the credential, in the name of the user who made the link.
+    /// Uses up a link: issues the credential on behalf of the user who made the link.
     ///
     /// # Errors
-    /// When another one was faster, the cluster has two credentials already, or audit or bus are away.
+    /// When the link was used meanwhile, the cluster has two credentials already, or audit or bus are unavailable.
     pub async fn join(
         &self,
         found: StoredInvitation,
@@ -127,7 +127,7 @@ impl Enrolment {
     }
 }
 
-/// Of an invitation to another cluster nothing is said, not even that it is there.
+/// An invitation to a cluster that the principal may not enroll is treated as if it did not exist.
 fn may_enroll(principal: &Principal, invitation: &Invitation) -> bool {
     principal
         .grants

@@ -1,5 +1,5 @@
-//! The bucket `credentials`: under each cluster's name the public keys that were let in, and under one of its own those that are
-//! revoked. No private key ever stands there.
+//! The bucket `credentials`: one record per cluster with the public keys of its credentials, and one record with all revoked keys. It
+//! never contains private keys.
 
 use async_nats::jetstream::Context;
 use bus_keys::{Revocations, UserKey};
@@ -17,7 +17,7 @@ pub use records::{RevocationsKey, check, emptied};
 
 use records::{ClusterRecord, Key, RevocationRecord};
 
-/// More than the headers of a write take.
+/// Upper bound for the headers of a write, in bytes.
 const HEADERS: usize = 256;
 
 #[derive(Debug, Clone)]
@@ -58,7 +58,7 @@ impl Issued {
             .await
     }
 
-    /// The same in the name of an invitation, if it is of the cluster's present generation.
+    /// The same for an invitation, if it belongs to the cluster's current generation.
     pub async fn add_invited(
         &self,
         invitation: &Invitation,
@@ -81,7 +81,7 @@ impl Issued {
         .await
     }
 
-    /// Notes an invitation: the generation that it is good for.
+    /// Records an invitation, and returns the generation in which it is valid.
     pub async fn invite(
         &self,
         cluster: &ClusterName,
@@ -94,13 +94,13 @@ impl Issued {
         .await
     }
 
-    /// How often all of a cluster was revoked.
+    /// How many times the whole cluster was revoked.
     pub async fn generation(&self, cluster: &ClusterName) -> Result<u64, EnrolmentError> {
         let entry = read(&self.clusters, cluster).await?;
         Ok(entry.generation)
     }
 
-    /// One credential of a cluster, if it has it.
+    /// One credential of a cluster.
     pub async fn one(
         &self,
         cluster: &ClusterName,
@@ -116,7 +116,7 @@ impl Issued {
         })
     }
 
-    /// Ends all invitations of a cluster: what it can join with, as it was before. Nothing is written if that is nothing.
+    /// Ends all invitations of a cluster, and returns its credentials as they were before. Writes nothing if it has neither.
     pub async fn end_invitations(
         &self,
         cluster: &ClusterName,
@@ -163,8 +163,8 @@ impl Issued {
         Ok(list)
     }
 
-    /// Records that these keys are revoked, and until when that must be remembered. A record that cannot be read is replaced by those
-    /// who are `known` to be revoked, if they are given.
+    /// Records that these keys are revoked, and until when the revocation must be stored. A record that cannot be read is replaced by the
+    /// `known` revocations, if they are given.
     pub async fn record_revoked(
         &self,
         keys: &[(UserKey, Timestamp)],
@@ -183,7 +183,7 @@ impl Issued {
         .await
     }
 
-    /// Forgets the keys whose time is over.
+    /// Removes revocations whose time is over.
     pub async fn prune(&self, now: Timestamp) -> Result<(), EnrolmentError> {
         self.change_revocations(None, |entry| {
             entry.retain(|_, until| !is_over(*until, now));
@@ -192,7 +192,7 @@ impl Issued {
         .await
     }
 
-    /// The list can become larger than a message.
+    /// Refuses a list that would be larger than a message.
     fn fits(&self, list: &Revocations) -> Result<(), EnrolmentError> {
         let bytes = serde_json::to_vec(list).map_or(0, |json| json.len());
         let limit = self.revocations.max_payload();
@@ -219,7 +219,7 @@ impl Issued {
         changed.await.map(|(result, _)| result)
     }
 
-    /// Changes the list of revoked credentials; one that cannot be read as if it said `instead`, if that is given.
+    /// Changes the list of revoked credentials; one that cannot be read is replaced by `instead`, if that is given.
     async fn change_revocations(
         &self,
         instead: Option<&Revocations>,

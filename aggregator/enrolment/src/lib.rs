@@ -1,6 +1,6 @@
-//! Who is let onto the bus: a credential for each cluster's agents, and locking one out. Which credentials there are stands in the
-//! bucket `credentials`; what the nats-server enforces stands in the token of the fleet's account. The bucket is written first, so
-//! that the next replica carries out what another one began.
+//! Who may connect to the bus: issuing and revoking the credentials of clusters' agents. The bucket `credentials` records them; the
+//! nats-server enforces the token of the fleet's account. The bucket is written first, so that another replica can complete what
+//! one has begun.
 
 mod account_usage;
 mod bus_account;

@@ -1,4 +1,4 @@
-//! What joins a cluster with one `kubectl apply -f -`: the objects of `k8s/base`, and the two that differ from cluster to cluster.
+//! The manifest that joins a cluster with one `kubectl apply -f -`: the objects of `k8s/base`, and the two that differ between clusters.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use bus_link::{Authority, AuthorityError};
 use bus_schema::ClusterName;
 use serde::{Deserialize, Serialize};
 
-/// The files of `k8s/base` as kustomize and the chart have them.
+/// The files of `k8s/base`, which kustomize and the chart use too.
 const OBJECTS: [&str; 10] = [
     include_str!("../../../k8s/base/namespace/namespace.yaml"),
     include_str!("../../../k8s/base/agent/service-account.yaml"),
@@ -23,24 +23,25 @@ const OBJECTS: [&str; 10] = [
     include_str!("../../../k8s/base/agent/token.yaml"),
     include_str!("../../../k8s/base/agent/network-policy.yaml"),
     include_str!("../../../k8s/base/agent/disruption-budget.yaml"),
-    // Last: when it starts, the rest is there.
+    // Last: it needs the other objects when it starts.
     include_str!("../../../k8s/base/agent/deployment.yaml"),
 ];
 
-/// What differs from cluster to cluster. By the label it can be applied alone, where the rest comes from kustomize or Helm.
+/// The metadata of the objects that differ between clusters. The label selects them, to apply only these where kustomize or Helm installs the
+/// rest.
 const METADATA: &str = "  namespace: multi-cluster-aggregator
   labels:
     app.kubernetes.io/name: multi-cluster-aggregator-agent
     app.kubernetes.io/part-of: multi-cluster-aggregator
     multi-cluster-aggregator/made-by: enroll";
 
-/// The image of the agent as it stands in the Deployment.
+/// The agent's image in the Deployment.
 const IMAGE: &str = concat!("multi-cluster-aggregator/agent:", env!("CARGO_PKG_VERSION"));
 
-/// How the agents of new clusters are started.
+/// The settings of the agents of new clusters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agent {
-    /// The nats-server, as they reach it.
+    /// The address at which they reach the nats-server.
     pub nats_url: String,
     /// The CA that signed the nats-server's certificate, as PEM, if it is a private one.
     pub nats_ca: Option<String>,
@@ -99,17 +100,17 @@ pub fn check_addresses(text: &str) -> std::io::Result<()> {
     addresses.try_for_each(|address| address.trim().parse::<ServerAddr>().map(drop))
 }
 
-/// The text of the CA that agents are to trust.
+/// The CA that agents must trust, as PEM.
 ///
 /// # Errors
-/// When there is none in the file.
+/// When the file contains none.
 pub fn agent_ca(file: Option<&PathBuf>) -> Result<Option<String>, AuthorityError> {
     let read = |file: &PathBuf| Authority::open(file)?.pem();
     file.map(read).transpose()
 }
 
 impl Agent {
-    /// The manifest for this cluster. It has the credential in it: it is as secret as that.
+    /// The manifest for this cluster. It contains the credential, so it is secret.
     #[must_use]
     pub fn manifest(&self, cluster: &ClusterName, credentials: &Secret) -> String {
         let [shared @ .., deployment] = OBJECTS;
@@ -127,7 +128,7 @@ impl Agent {
             None => "",
         };
         format!(
-            "# How this cluster's agents find the bus.
+            "# The address of the bus for this cluster's agents.
 apiVersion: v1
 kind: ConfigMap
 metadata:
@@ -147,7 +148,7 @@ data:
             format!("  ca.pem: {}\n", BASE64.encode(pem))
         });
         format!(
-            "# Who has this is this cluster's agent on the bus.
+            "# Secret: any holder of this credential can act as this cluster's agent on the bus.
 apiVersion: v1
 kind: Secret
 metadata:
@@ -161,7 +162,7 @@ data:
     }
 }
 
-/// A string of JSON is one of YAML.
+/// A JSON string is also a YAML string.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }

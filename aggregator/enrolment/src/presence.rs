@@ -1,5 +1,5 @@
-//! Who comes and goes, told by the nats-server: a killed agent is known to be gone in milliseconds. Heartbeats decide all the same:
-//! what the server has told while nobody listened is not missed for longer than they take.
+//! Follows the nats-server's connection events, so that a killed agent is known to be gone within milliseconds. Heartbeats still decide:
+//! an event that was missed is made up for by the next heartbeats.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use fleet::SharedRegistry;
 
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// Listens forever.
+/// Follows the events forever.
 pub async fn watch_presence(registry: Arc<SharedRegistry>, account: BusAccount) {
     loop {
         if let Some((connects, disconnects)) = account.system().connection_events().await {

@@ -1,5 +1,5 @@
-//! Keeps the account's token in line with the bucket of credentials, in the background: nothing that the aggregator serves waits for
-//! it. What stands in its way is a condition of the aggregator.
+//! Reconciles the account's token with the bucket of credentials in the background: no request waits for it. A failure is a condition of
+//! the aggregator.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use super::{AccountUsage, CredentialIssuer, EnrolmentError};
 use diagnostics::Metrics;
 use diagnostics::{AggregatorConditionType, Conditions};
 
-/// Another replica, or somebody at the command line, may have left something undone.
+/// Another replica or a command line may have left work unfinished.
 const EVERY: Duration = Duration::from_secs(60);
 
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 const TRY_AGAIN_AT_MOST_AFTER: Duration = Duration::from_secs(15);
 
-/// Carries out what is recorded, without end.
+/// Enforces the recorded revocations, forever.
 pub async fn reconcile_account(issuer: CredentialIssuer, conditions: Conditions, metrics: Metrics) {
     let mut failures: u32 = 0;
     loop {
@@ -40,7 +40,7 @@ pub async fn reconcile_account(issuer: CredentialIssuer, conditions: Conditions,
             }
         };
         show(&reconciled, failures, &conditions);
-        // A revocation that was recorded meanwhile is looked at now.
+        // A newly recorded revocation ends the wait.
         drop(timeout(wait, issuer.recorded.notified()).await);
     }
 }
@@ -59,7 +59,7 @@ fn show(reconciled: &Result<AccountUsage, EnrolmentError>, failures: u32, condit
         _ => None,
     };
     let outdated = match reconciled {
-        // Once may be that the link is not up yet, or that another replica did the same.
+        // A single failure may mean that the link is not up yet, or that another replica did the same.
         Err(error) if full.is_none() && failures > 1 => Some(format!(
             "the account's token on the nats-server cannot be updated: {error}. Credentials revoked since then can still connect, and permissions may be those of the previous version; retrying"
         )),

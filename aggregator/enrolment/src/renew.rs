@@ -1,5 +1,5 @@
-//! Agents' credentials, renewed over the bus before their end. The broker authenticates the cluster by the subject; what the body names
-//! is a public key, and the token that it gets is of no use to anybody else.
+//! Renews agents' credentials over the bus before they expire. The broker authenticates the cluster by the subject; the body names a
+//! public key, and without its private key the new token is useless.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,13 +15,13 @@ use tracing::{info, warn};
 use super::{CredentialIssuer, Enrolment, EnrolmentError, Issuing};
 use fleet::RenewalRequests;
 
-/// Clusters whose requests are worked on at the same time.
+/// Clusters whose requests are handled at the same time.
 const AT_ONCE: usize = 16;
 
-/// A cluster gets its next answer after so long: one that asks without end gets one place of those, and no more.
+/// Shortest time between two responses to a cluster: one that sends requests without end occupies only one slot.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The clusters that are worked on, or have just been.
+/// The clusters whose requests are being handled, or were within [`PAUSE`].
 #[derive(Default)]
 struct Busy(Mutex<BTreeSet<ClusterName>>);
 
@@ -71,9 +71,9 @@ async fn answer(
 async fn renewal(
     issuer: &CredentialIssuer,
     cluster: &ClusterName,
-    asked: &RenewCredential,
+    requested: &RenewCredential,
 ) -> CredentialRenewal {
-    let renewed = match asked.public_key.parse::<UserKey>() {
+    let renewed = match requested.public_key.parse::<UserKey>() {
         Ok(key) => issuer.renew(cluster, &key).await,
         Err(_) => Err(EnrolmentError::CredentialUnknown {
             cluster: cluster.clone(),
@@ -81,7 +81,7 @@ async fn renewal(
     };
     match renewed {
         Ok(token) => {
-            info!(%cluster, public_key = asked.public_key, "credential renewed");
+            info!(%cluster, public_key = requested.public_key, "credential renewed");
             CredentialRenewal::Renewed {
                 token: token.as_str().to_owned(),
             }
@@ -95,7 +95,7 @@ async fn renewal(
     }
 }
 
-/// An error without a cause is too large a message.
+/// The error is `None` if the message is too large.
 fn read(request: &Message) -> Result<RenewCredential, Option<serde_json::Error>> {
     if request.payload.len() > RenewCredential::MAX_BYTES {
         return Err(None);

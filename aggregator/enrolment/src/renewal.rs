@@ -1,4 +1,4 @@
-//! A credential gets a new end for the same key, for as long as nobody has revoked it.
+//! Extends a credential: a new token for the same key, unless it is revoked.
 
 use bus_keys::{Token, UserKey};
 use bus_schema::ClusterName;
@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{CredentialIssuer, EnrolmentError};
 
 impl CredentialIssuer {
-    /// A new token for a credential of this cluster. Who asks need not be its holder: without the private key the token is of no use.
+    /// A new token for a credential of this cluster. The requester need not be its holder: without the private key the token is useless.
     ///
     /// # Errors
     /// When the cluster has no such credential, it is revoked, or the bucket does not answer.
@@ -18,11 +18,11 @@ impl CredentialIssuer {
     ) -> Result<Token, EnrolmentError> {
         let now = Timestamp::now();
         let expires_at = now + self.lifetime;
-        // Who asks again and again gets the same end, so that nothing need be written for it.
+        // Repeated requests get the same expiry, so that each of them does not cause a write.
         let long_enough = now + self.lifetime.mul_f64(0.9);
         let ends = (expires_at, long_enough);
         let expires_at = self.issued.extend(cluster, key, ends).await?;
-        // After the end was written: who revokes it from now on knows how long it must be revoked.
+        // Checked after the expiry was written: a later revocation then covers the new token too.
         if self.revoked().await?.contains_key(key) {
             return Err(EnrolmentError::KeyRevoked);
         }

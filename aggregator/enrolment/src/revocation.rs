@@ -10,13 +10,13 @@ use super::bus_account::Published;
 use super::credential::is_over;
 use super::{AccountUsage, CredentialIssuer, EnrolmentError};
 
-/// Another replica may change the account's token at the same moment; more than this is no coincidence.
+/// Another replica may change the account's token at the same moment; more conflicts in a row than this are an error.
 const PUBLISH_TRIES: usize = 10;
 
-/// For credentials that have no end.
+/// For credentials that do not expire.
 const WITHOUT_END: Timestamp = Timestamp::constant(253_370_764_800, 0);
 
-/// The clocks of aggregators and nats-servers are not further apart.
+/// Assumed largest difference between the clocks of aggregators and nats-servers.
 const CLOCKS_DIFFER_BY: Duration = Duration::from_hours(24);
 
 fn revoked_until(end: Option<Timestamp>) -> Timestamp {
@@ -25,11 +25,11 @@ fn revoked_until(end: Option<Timestamp>) -> Timestamp {
 }
 
 impl CredentialIssuer {
-    /// Revokes one credential, no matter who holds it: an agent, a person, an aggregator. `expires_at` is its end, where it is known that it has
-    /// one: it needs not to be revoked any longer than that.
+    /// Revokes one credential of an agent, a person or an aggregator. `expires_at` is when it expires, if known: after that the revocation can
+    /// be dropped.
     ///
     /// # Errors
-    /// When bucket or nats-server do not answer. To be called again then: only in the fleet's account is it carried out later by itself.
+    /// When bucket or nats-server do not answer. Call it again then: only the revocation in the fleet's account is completed automatically.
     pub async fn revoke_key(
         &self,
         key: &UserKey,
@@ -66,7 +66,7 @@ impl CredentialIssuer {
         keys: &[UserKey],
     ) -> Result<(), EnrolmentError> {
         let mut recorded = Vec::new();
-        // A renewal that is under way has written its end before it asks whether the key is revoked: so it is seen at a second look.
+        // A concurrent renewal writes the new expiry before it checks for revocation, so reading the expiries again finds it.
         for _ in 0..PUBLISH_TRIES {
             let mut ends = self.issued.ends_of(cluster).await?;
             ends.retain(|(issued, _)| keys.contains(issued));
@@ -84,8 +84,8 @@ impl CredentialIssuer {
         Ok(())
     }
 
-    /// Every credential that is revoked: by the bucket, and by the account's token, so that a record which is lost or cannot be read makes
-    /// none of them good again.
+    /// Every credential that is revoked in the bucket or in the account's token: a lost or unreadable record must not make any of them valid
+    /// again.
     pub(super) async fn revoked(&self) -> Result<Revocations, EnrolmentError> {
         let mut revoked = self.account.revoked().await?;
         for (key, until) in self.recorded_revocations().await? {
@@ -95,7 +95,7 @@ impl CredentialIssuer {
         Ok(revoked)
     }
 
-    /// Those of the bucket alone; nobody, where the record cannot be read. The account's token loses nobody by that.
+    /// Those in the bucket alone; none if the record cannot be read. The account's token keeps its own entries in that case.
     async fn recorded_revocations(&self) -> Result<Revocations, EnrolmentError> {
         match self.issued.revoked().await {
             Err(EnrolmentError::RecordUnreadable { .. }) => Ok(Revocations::new()),
@@ -116,13 +116,13 @@ impl CredentialIssuer {
         }
     }
 
-    /// Until the account's token revokes every credential that is in the bucket, and nobody whose credentials have all expired. Two replicas
-    /// that do so at once may overwrite each other's token, so each looks again after it has written.
+    /// Publishes the account's token until it revokes every credential that is in the bucket, and none that has expired. Two replicas
+    /// that do so at once may overwrite each other's token, so each compares again after it has written.
     pub(super) async fn enforce_revocations(&self) -> Result<AccountUsage, EnrolmentError> {
         for _ in 0..PUBLISH_TRIES {
             let (revoked, now) = (self.recorded_revocations().await?, Timestamp::now());
             if let Published::Unchanged(usage) = self.account.publish(&revoked).await? {
-                // After the token: what is in the token and not in the bucket stays there.
+                // Pruned after the token, since entries that are only in the token stay there.
                 if revoked.values().any(|until| is_over(*until, now)) {
                     self.issued.prune(now).await?;
                 }
@@ -132,8 +132,8 @@ impl CredentialIssuer {
         Err(EnrolmentError::Contended)
     }
 
-    /// The same for the system account, whose token is written without a look at the one before: so until nothing else has been revoked
-    /// meanwhile that an older list would have accepted again.
+    /// The same for the system account, whose current token cannot be read. Repeated until nothing else was revoked meanwhile, since an
+    /// older list would undo that revocation.
     async fn revoke_in_system(&self) -> Result<(), EnrolmentError> {
         let mut revoked = self.revoked().await?;
         for _ in 0..PUBLISH_TRIES {

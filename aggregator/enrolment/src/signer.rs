@@ -1,5 +1,5 @@
-//! Signs tokens of the bus, in this process or in one of its own (`aggregator sign`) that listens on a Unix domain socket alone. Both take the
-//! same few requests: an attacker who takes over the process that serves HTTP can make no administrator, nor change what a credential may do.
+//! Signs tokens of the bus, in this process or in a separate one (`aggregator sign`) that listens only on a Unix domain socket. Both accept the
+//! same few requests, so an attacker who takes over the process that serves HTTP cannot create an administrator or change permissions.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,22 +34,22 @@ enum Backend {
 /// Why nothing was signed.
 #[derive(Debug, thiserror::Error)]
 pub enum SignError {
-    /// Nobody listens on the socket, or the response is late or is none.
+    /// Nothing listens on the socket, or the response is late or invalid.
     #[error("the signing process (`aggregator sign`) does not answer")]
     Unavailable(#[source] std::io::Error),
     /// It does not sign this.
     #[error("the signing process refuses: {0}")]
     Refused(String),
-    /// It answered with something else than a token of this bus.
+    /// The response is not a token of this bus.
     #[error("the response of the signing process is not a token of this bus")]
     InvalidToken(#[from] JwtError),
 }
 
-/// All that can be signed. There is deliberately no request for a person, an administrator, an aggregator, or a permission.
+/// Everything that can be signed. Deliberately, no request makes a person, an administrator, an aggregator, or a permission.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum SignRequest {
-    /// An agent's token. It ends at `expires_at`, or sooner.
+    /// An agent's token. It expires at `expires_at` or sooner.
     Agent {
         cluster: ClusterName,
         key: UserKey,
@@ -71,7 +71,7 @@ enum SignRequest {
 #[serde(rename_all = "snake_case")]
 enum SignResponse {
     Token(String),
-    /// The current token says all of it.
+    /// The current token revokes all of them already.
     Unchanged,
     Refused(String),
 }
@@ -86,7 +86,7 @@ impl Signer {
         }
     }
 
-    /// Asks the process that listens on this socket. It may start later.
+    /// Sends requests to the process that listens on this socket. It may start later.
     #[must_use]
     pub fn on_socket(identity: Identity, socket: &Path) -> Self {
         Self {
@@ -101,7 +101,7 @@ impl Signer {
         &self.identity
     }
 
-    /// The token that lets the holder of this key be an agent of the cluster.
+    /// The token with which the holder of this key is an agent of the cluster.
     ///
     /// # Errors
     /// When the signing process does not answer or refuses.
@@ -120,7 +120,7 @@ impl Signer {
         Ok(Token::parse(&token)?)
     }
 
-    /// The fleet account with these users revoked as well; `None` where it is so already.
+    /// The fleet account with these users revoked as well; `None` if they are already.
     ///
     /// # Errors
     /// When the signing process does not answer or refuses.

@@ -1,4 +1,4 @@
-//! The system account of the nats-server: the token of the fleet's account, and who comes to it and goes.
+//! The system account of the nats-server: reads and updates the token of the fleet's account, and receives its connection events.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use super::EnrolmentError;
 use registry::ConnectionEvent;
 use storage::bus::Bus;
 
-/// How long a bucket or the system account may take to answer. Each writes to the disk before it does, which takes seconds where
-/// others write as well, and nobody is let in or revoked so often that more would wait meanwhile.
+/// How long a bucket or the system account may take to answer. Each writes to disk first, which can take seconds on a busy disk, and
+/// enrolment is rare enough that no queue builds up meanwhile.
 pub(super) const WITHIN: Duration = Duration::from_secs(10);
 
 /// A connection to the system account.
@@ -27,13 +27,13 @@ impl System {
         Self { bus, fleet }
     }
 
-    /// Whether it stands.
+    /// Whether the connection is up.
     #[must_use]
     pub fn is_up(&self) -> bool {
         self.bus.is_up()
     }
 
-    /// The largest message that the server takes.
+    /// The largest message that the server accepts.
     pub(super) fn message_limit(&self) -> usize {
         self.bus.client().max_payload()
     }
@@ -45,7 +45,7 @@ impl System {
         Ok(String::from_utf8_lossy(&reply.payload).into_owned())
     }
 
-    /// Puts another token in its place. Who it revokes is cut off when this returns.
+    /// Replaces that token. Clients that it revokes are disconnected when this returns.
     pub(super) async fn update(&self, token: &Token) -> Result<(), EnrolmentError> {
         let subject = "$SYS.REQ.CLAIMS.UPDATE".to_owned();
         let payload = token.as_str().to_owned().into();
@@ -58,7 +58,7 @@ impl System {
         }
     }
 
-    /// Subscribes to connections to the fleet's account that come to be, and to those that end; `None` while the bus is away.
+    /// Subscribes to the connects and the disconnects of the fleet's account; `None` while the bus is unavailable.
     pub async fn connection_events(&self) -> Option<(Subscriber, Subscriber)> {
         let subject = |event| format!("$SYS.ACCOUNT.{}.{event}", self.fleet);
         let connects = self.bus.subscribe(&subject("CONNECT")).await?;
@@ -67,11 +67,11 @@ impl System {
     }
 }
 
-/// Reads an event of the system account; `None` for a client that is no agent.
+/// Reads an event of the system account; `None` for a client that is not an agent.
 #[must_use]
 pub fn read_connection_event(message: &Message, identity: &Identity) -> Option<ConnectionEvent> {
     let Event { server, client } = serde_json::from_slice(&message.payload).ok()?;
-    // Such as "agent cluster-a requests 1c2b…"; the connection for logs ends with nothing.
+    // Such as "agent cluster-a requests 1c2b…"; an agent's connection for logs has no instance in its name.
     let instance = client.name.strip_prefix("agent ")?;
     let instance = instance.split(' ').nth(2)?.to_owned();
     Some(ConnectionEvent {

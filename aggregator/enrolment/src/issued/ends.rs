@@ -1,4 +1,4 @@
-//! When credentials expire, as it stands in the bucket.
+//! When credentials expire, according to the bucket.
 
 use bus_keys::UserKey;
 use bus_schema::ClusterName;
@@ -17,7 +17,8 @@ impl Issued {
         Ok(keys.map(|key| (key.public_key, key.expires_at)).collect())
     }
 
-    /// Notes that there is a token for the key until then, and until when there is one: where that is long enough already it stays so.
+    /// Records that the key's token is valid until `expires_at`, and returns the recorded expiry. If the current one is late enough already,
+    /// it stays unchanged.
     pub async fn extend(
         &self,
         cluster: &ClusterName,

@@ -13,7 +13,7 @@ use storage::{Record, RecordError, RecordKey};
 use crate::system::WITHIN;
 use crate::{CREDENTIALS_PER_CLUSTER, ClusterCredentials, EnrolmentError};
 
-/// No cluster has a name like this.
+/// Not a valid cluster name, so it cannot collide with one.
 const REVOCATIONS: &str = "_revoked-until";
 
 impl Record for ClusterRecord {
@@ -23,7 +23,7 @@ impl Record for ClusterRecord {
     const WITHIN: Duration = WITHIN;
 }
 
-/// The list of revoked credentials as it stands in the bucket.
+/// The list of revoked credentials in the bucket.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct RevocationRecord(pub(super) Revocations);
@@ -35,7 +35,7 @@ impl Record for RevocationRecord {
     const WITHIN: Duration = WITHIN;
 }
 
-/// The one key of the list of revoked credentials.
+/// The key of the list of revoked credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RevocationsKey;
 
@@ -53,14 +53,14 @@ impl FromStr for RevocationsKey {
     }
 }
 
-/// What stands under a cluster's name.
+/// The record of a cluster.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct ClusterRecord {
     pub(super) keys: Vec<Key>,
-    /// How often all of it was revoked: an invitation of an earlier generation is not good any more.
+    /// How many times the whole cluster was revoked: invitations of earlier generations are void.
     #[serde(default)]
     pub(super) generation: u64,
-    /// Until when the last invitation of this generation is good.
+    /// When the last invitation of this generation expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) invited_until: Option<Timestamp>,
 }
@@ -80,7 +80,7 @@ impl ClusterRecord {
     ) -> Result<(), EnrolmentError> {
         let mut keys = self.keys.iter();
         if let Some(before) = keys.find(|key| key.public_key == added.public_key) {
-            // An older token for the same key counts as well.
+            // An older token for the same key stays valid too.
             let ends = before.expires_at.zip(added.expires_at);
             added.expires_at = ends.map(|(before, added)| before.max(added));
         }
@@ -102,7 +102,7 @@ pub(super) struct Key {
     pub(super) public_key: UserKey,
     pub(super) issued_at: Timestamp,
     pub(super) issued_by: String,
-    /// When the last token for it expires; absent: one has no end.
+    /// When the last token for it expires; absent if one never expires.
     #[serde(default)]
     pub(super) expires_at: Option<Timestamp>,
 }
@@ -115,8 +115,8 @@ pub fn check(key: &str, value: &[u8]) -> Result<(), RecordError> {
     }
 }
 
-/// What is put in the place of a cluster's record that cannot be read: no key, and a generation that no invitation is of, so that none
-/// which was ended is good again. `None` where the record need only be deleted.
+/// The replacement for a cluster's record that cannot be read: no keys, and a generation without invitations, so that no ended invitation
+/// becomes valid again. `None` if the record only needs to be deleted.
 pub fn emptied(key: &str) -> Option<Vec<u8>> {
     let _: ClusterName = key.parse().ok()?;
     let entry = ClusterRecord {

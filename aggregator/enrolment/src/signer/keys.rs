@@ -1,4 +1,4 @@
-//! What is signed and what is refused. Knows of no socket.
+//! Decides what is signed. Knows nothing of sockets.
 
 use std::time::Duration;
 
@@ -12,15 +12,14 @@ use tracing::info;
 use super::wire::MESSAGE_BYTES;
 use super::{SignRequest, SignResponse};
 
-/// The signing keys, and what must not be undone with them.
+/// The signing keys, and the revocations that must not be undone with them.
 #[derive(Debug)]
 pub struct SigningKeys {
     keys: AggregatorKeys,
     max_lifetime: Duration,
-    /// Every revocation that has been in a token or a request here: an older token of the account, which is as valid, must not bring
-    /// somebody back.
+    /// Every revocation seen in a token or a request: presenting an older token of the account, which is still valid, must not undo one.
     revoked: Mutex<Revocations>,
-    /// When the last token of the system account was issued, by its own word.
+    /// The `iat` of the last token of the system account.
     system_issued_at: Mutex<Timestamp>,
 }
 
@@ -63,7 +62,7 @@ impl SigningKeys {
             } => {
                 let expires_at = expires_at.min(now + self.max_lifetime);
                 let token = self.keys.agent(&cluster, &key, (now, expires_at));
-                // With the key it can be revoked, no matter who had it signed.
+                // Logged, since the key is needed to revoke it, no matter who requested it.
                 info!(%cluster, public_key = %key, %expires_at, "agent's token signed");
                 token
             }
@@ -98,16 +97,15 @@ impl SigningKeys {
         Ok(SignResponse::Token(token.as_str().to_owned()))
     }
 
-    /// A second after everything that can have been issued so far. Of two tokens that were issued in one second the nats-server keeps the
-    /// one that it reads last: at its start the configuration's, in which nobody is revoked.
+    /// One second later than any token issued so far. Of two tokens issued in the same second, the nats-server uses the one that it reads
+    /// last: at its start that is the one in the configuration, which revokes nobody.
     fn next_system_issue(&self, now: Timestamp) -> Timestamp {
         let mut issued_at = self.system_issued_at.lock();
         *issued_at = now.max(*issued_at) + SignedDuration::from_secs(1);
         *issued_at
     }
 
-    /// Those that are not over. The others are left to who names them in a request: somebody else may have put them into the account, and mean
-    /// the time differently.
+    /// The revocations that are not over. Older ones are dropped here; whether they stay in the account is decided by the token and the request.
     fn revoked(&self, now: Timestamp) -> MutexGuard<'_, Revocations> {
         let mut revoked = self.revoked.lock();
         revoked.retain(|_, until| *until > now);
@@ -115,7 +113,7 @@ impl SigningKeys {
     }
 }
 
-/// Each for as long as any of them says.
+/// Each key until the latest time in any of the lists.
 fn union<const N: usize>(lists: [&Revocations; N]) -> Revocations {
     let mut all = Revocations::new();
     for (key, until) in lists.into_iter().flatten() {

@@ -1,4 +1,4 @@
-//! `aggregator sign`: answers on the socket. It has no connection to the bus.
+//! `aggregator sign`: serves requests on the socket. It has no connection to the bus.
 
 use std::io::{ErrorKind, Result};
 use std::path::Path;
@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use super::wire::{read_line, write_line};
 use super::{BindError, SignResponse, SigningKeys, socket};
 
-/// Connections that are answered at the same time; others wait.
+/// Connections that are served at the same time; others wait.
 const CONNECTIONS: usize = 8;
 
 /// How long reading a request may take, and how long writing the response.
@@ -33,7 +33,7 @@ impl SignerServer {
     /// Listens on a socket that this user and its group can open.
     ///
     /// # Errors
-    /// When another process listens there, or the socket cannot be made.
+    /// When another process listens there, or the socket cannot be created.
     pub fn bind(keys: SigningKeys, path: &Path) -> std::result::Result<Self, BindError> {
         let listener = socket::bind(path)?;
         info!(socket = %path.display(), "signing");
@@ -41,7 +41,7 @@ impl SignerServer {
         Ok(Self { keys, listener })
     }
 
-    /// Answers until it is dropped.
+    /// Serves requests until it is dropped.
     pub async fn run(self) {
         let permits = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
@@ -84,6 +84,6 @@ async fn answer(mut stream: UnixStream, keys: &SigningKeys) -> Result<()> {
 fn respond(keys: &SigningKeys, line: &[u8]) -> SignResponse {
     match serde_json::from_slice(line) {
         Ok(request) => keys.respond(request, Timestamp::now()),
-        Err(error) => SignResponse::Refused(format!("not a request that is signed here: {error}")),
+        Err(error) => SignResponse::Refused(format!("not a valid signing request: {error}")),
     }
 }

@@ -1,4 +1,4 @@
-//! The socket file: for this user and its group alone, from its first moment.
+//! The socket file: accessible only to this user and its group from the moment it exists.
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::{Error, ErrorKind, Result};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::net::UnixListener;
 
-/// Nobody can be listened to on this socket.
+/// The socket cannot be opened.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {path}")]
 pub struct BindError {
@@ -17,7 +17,7 @@ pub struct BindError {
     source: Error,
 }
 
-/// Replaces a socket that a process has left behind, and nothing else that may be there.
+/// Replaces a leftover socket without a listener, but no other file.
 pub(super) fn bind(path: &Path) -> std::result::Result<UnixListener, BindError> {
     let bound = refuse_occupied(path).and_then(|()| bind_private(path));
     bound.map_err(|source| BindError {
@@ -43,13 +43,13 @@ fn refuse_occupied(path: &Path) -> Result<()> {
     }
 }
 
-/// In a directory that this user alone can enter until its mode is set: the mode of a new socket is the umask's.
+/// A new socket gets its mode from the umask, so it is created in a directory that only this user can enter, and moved once its mode is set.
 fn bind_private(path: &Path) -> Result<UnixListener> {
     let mut private = path.as_os_str().to_owned();
     private.push(".new");
     let private = PathBuf::from(private);
     let inner = private.join("s");
-    // What a process left that was killed at this very point.
+    // Left behind by a process that was killed at this point.
     drop(fs::remove_file(&inner));
     drop(fs::remove_dir(&private));
     DirBuilder::new().mode(0o700).create(&private)?;

@@ -1,4 +1,4 @@
-//! What goes over the socket: a request and its response, each one line of JSON, on a connection of their own.
+//! The protocol on the socket: one request and one response per connection, each a line of JSON.
 
 use std::io::{Error, ErrorKind, Result};
 use std::path::Path;
@@ -11,10 +11,10 @@ use tokio::time::timeout;
 
 use super::{SignRequest, SignResponse};
 
-/// The account's token and the list of those to revoke. A nats-server warns of a `max_payload` above 8 MiB, and each of the two fits into that.
+/// A request has the account's token and the list of keys to revoke. Each fits into a `max_payload`, for which the nats-server warns above 8 MiB.
 pub(super) const MESSAGE_BYTES: usize = 16 * 1024 * 1024;
 
-/// How long the signing process may take.
+/// How long a call to the signing process may take.
 const CALL_WITHIN: Duration = Duration::from_secs(10);
 
 pub(super) async fn call(socket: &Path, request: &SignRequest) -> Result<SignResponse> {
@@ -28,7 +28,7 @@ pub(super) async fn call(socket: &Path, request: &SignRequest) -> Result<SignRes
     timeout(CALL_WITHIN, call).await?
 }
 
-/// `None` where nothing was sent.
+/// `None` if nothing was sent.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidData`] for a line that is too long, [`ErrorKind::UnexpectedEof`] for one that does not end.
