@@ -22,7 +22,7 @@ use diagnostics::Problem;
 use storage::bus::BusClock;
 use storage::{StoreError, open_stream};
 
-/// A line that stands in the stream, by its sequence there.
+/// A line in the stream, by its sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sequence(pub u64);
 
@@ -32,9 +32,9 @@ const ACK_WITHIN: Duration = Duration::from_secs(3);
 /// A sign-in or sign-out that was done.
 #[derive(Debug, Clone)]
 pub struct SignIn {
-    /// The user's name, as it was given.
+    /// The user's name, as entered.
     pub user: String,
-    /// From where.
+    /// Where the request came from.
     pub address: IpAddr,
     /// `sign-in` or `sign-out`.
     pub verb: &'static str,
@@ -52,10 +52,10 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// Opens the streams, makes them if there are none. Lines are dated by this clock.
+    /// Opens the streams, creating them if they are missing. Lines get their time from this clock.
     ///
     /// # Errors
-    /// When JetStream is away, or a stream of such a name is there with other settings.
+    /// When JetStream is unavailable, or a stream exists with other settings.
     pub async fn open(
         jetstream: &Context,
         replicas: usize,
@@ -72,7 +72,7 @@ impl Audit {
         })
     }
 
-    /// How many lines could not be written since it was opened.
+    /// Number of lines that could not be written since the start.
     #[must_use]
     pub fn failures(&self) -> Counter {
         self.failures.clone()
@@ -81,7 +81,7 @@ impl Audit {
     /// Writes an operation's first line.
     ///
     /// # Errors
-    /// [`AuditError::Unavailable`]: then nothing may be done.
+    /// [`AuditError::Unavailable`]: the operation must not be started.
     pub async fn intend(
         &self,
         operation: &OperationId,
@@ -90,7 +90,7 @@ impl Audit {
         self.append(operation, entry, Sequence(0)).await
     }
 
-    /// Writes an operation's next line, after the one at `last`, so that of several writers only one gets through.
+    /// Writes an operation's next line, after the one at `last`, so that only one of several concurrent writers succeeds.
     ///
     /// # Errors
     /// See [`AuditError`].
@@ -107,7 +107,7 @@ impl Audit {
     /// Writes a sign-in or sign-out that was done.
     ///
     /// # Errors
-    /// [`ProblemCode::AuditUnavailable`]: then nobody may be signed in.
+    /// [`ProblemCode::AuditUnavailable`]: the sign-in must be refused.
     pub async fn sign_in(&self, sign_in: SignIn) -> Result<(), Problem> {
         let entry = Entry {
             time: self.clock.now(),
@@ -125,8 +125,7 @@ impl Audit {
         written.await.map(drop).map_err(Problem::from)
     }
 
-    /// The newest line of an operation and where it stands; `None` if it has none. A line that cannot be read stands there all the
-    /// same, and says nothing.
+    /// The newest line of an operation and its sequence; `None` if it has none. A line that cannot be read has a sequence but no content.
     ///
     /// # Errors
     /// [`AuditError::Unavailable`] when the stream does not answer in time.

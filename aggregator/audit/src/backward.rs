@@ -1,4 +1,4 @@
-//! One stream of the audit, read from its newest line to older ones.
+//! Reads one stream of the audit backwards, from its newest line to older ones.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use diagnostics::{Problem, ProblemCode};
 /// Lines read from the stream at a time.
 const WINDOW: u64 = 500;
 
-/// Lines looked at for one page before it is given out as it is, so that a filter that matches nothing costs a bounded time.
+/// Most lines scanned for one page, so that a filter that matches nothing takes a bounded time.
 const LOOKED_AT: u64 = 10_000;
 
-/// A line, as it stands in the stream.
+/// A line of the stream.
 #[derive(Debug)]
 pub(super) struct Line {
     pub sequence: u64,
@@ -29,11 +29,11 @@ pub(super) struct Line {
 pub(super) struct Backward<'a> {
     stream: &'a Stream,
     first: u64,
-    /// Not further than to this line.
+    /// The oldest line to read.
     stop: u64,
-    /// Everything from this line on was read.
+    /// All lines from this one on were read.
     read_to: u64,
-    /// Read and not taken yet, the newest last.
+    /// Lines that were read and not taken yet, newest last.
     lines: Vec<Line>,
 }
 
@@ -52,7 +52,7 @@ impl<'a> Backward<'a> {
         })
     }
 
-    /// Reads until there is a line to take, as far as it may.
+    /// Reads until there is a line to take, within the limit.
     pub async fn fill(&mut self) -> Result<(), Problem> {
         while self.lines.is_empty() && self.read_to > self.stop {
             let start = self.read_to.saturating_sub(WINDOW).max(self.stop);
@@ -66,7 +66,7 @@ impl<'a> Backward<'a> {
         self.lines.pop()
     }
 
-    /// Leaves all lines that were not taken out, as if there were none.
+    /// Discards all remaining lines.
     pub fn close(&mut self) {
         self.read_to = self.end();
         self.lines.clear();
@@ -79,7 +79,7 @@ impl<'a> Backward<'a> {
         self.lines.last().map(|line| line.stored_at)
     }
 
-    /// What is older than the line at this sequence was not taken.
+    /// Lines older than the one at this sequence were not taken.
     pub fn end(&self) -> u64 {
         let newest = self.lines.last();
         newest.map_or(self.read_to, |line| line.sequence + 1)
@@ -89,7 +89,7 @@ impl<'a> Backward<'a> {
         self.end() > self.first
     }
 
-    /// Whether there are lines that are not looked at for this page.
+    /// Whether there are lines that were not scanned for this page.
     pub fn is_at_limit(&self) -> bool {
         self.lines.is_empty() && self.has_older()
     }

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::refused::RefusedSignIns;
 
-/// The most characters of a user's name as it was given that are written.
+/// Most characters written of a user's name as it was entered.
 const USER_CHARACTERS: usize = 64;
 
 /// The verb of a sign-in.
@@ -23,42 +23,42 @@ pub const SIGN_OUT: &str = "sign-out";
 pub struct Entry {
     /// When it was written.
     pub time: Timestamp,
-    /// Who.
+    /// The user.
     pub user: String,
-    /// From where.
+    /// Where the request came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub address: Option<IpAddr>,
-    /// What: a verb, `sign-in` or `sign-out`.
+    /// The verb, `sign-in` or `sign-out`.
     pub verb: String,
-    /// On what; absent for sign-ins.
+    /// The target; absent for sign-ins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Target>,
-    /// The write that this belongs to; absent for sign-ins.
+    /// The operation that this line belongs to; absent for sign-ins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation_id: Option<OperationId>,
-    /// How it ended, or `pending`.
+    /// The outcome, or `pending`.
     pub outcome: Outcome,
-    /// More about the outcome, for people.
+    /// Details of the outcome, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// The REST call's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
-    /// What several refused sign-ins have in common; absent for everything else.
+    /// The summary of several refused sign-ins; absent for everything else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<RefusedSignIns>,
 }
 
 impl Entry {
-    /// Whether somebody of this name did it, or tried to sign in.
+    /// Whether a user of this name did it, or tried to sign in.
     pub(super) fn is_about(&self, user: &str) -> bool {
         let sample = self.refused.iter().flat_map(|refused| &refused.sample);
         self.user == user || sample.into_iter().any(|name| name == user)
     }
 }
 
-/// What an operation is done to.
+/// The target of an operation.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 pub struct Target {
     /// The cluster.
@@ -83,35 +83,35 @@ impl Target {
     }
 }
 
-/// How something ended.
+/// The outcome of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It was written down and is under way.
+    /// It was recorded and is in progress.
     Pending,
     /// It was done.
     Succeeded,
     /// It was not done.
     Failed,
-    /// It came too late and was not done.
+    /// It was too late and was not done.
     Expired,
-    /// A newer one was done already.
+    /// A newer operation was done already.
     Superseded,
-    /// Not known: the cluster is asked until it is, unless `detail` says that nobody can tell any more.
+    /// Not known yet: the aggregator goes on to determine it, unless `detail` says that this is no longer possible.
     Unknown,
-    /// It was refused before it was tried, such as a wrong password.
+    /// It was refused before it was attempted, such as a sign-in with a wrong password.
     Refused,
 }
 
 impl Outcome {
-    /// Whether this is the last word on an operation.
+    /// Whether this outcome is final.
     #[must_use]
     pub const fn is_settled(self) -> bool {
         !matches!(self, Self::Pending | Self::Unknown)
     }
 }
 
-/// As much of a name as is written.
+/// Cuts a name to the length that is written.
 pub(super) fn shown_user(user: &str) -> String {
     user.chars().take(USER_CHARACTERS).collect()
 }

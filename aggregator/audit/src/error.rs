@@ -1,14 +1,14 @@
-//! How the writing of a line fails.
+//! How writing a line fails.
 
 use diagnostics::{Problem, ProblemCode};
 
 /// Why a line was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
-    /// The stream is away, full, or answers too late.
+    /// The stream is unavailable, full, or too slow.
     #[error("the audit cannot be written")]
     Unavailable(#[source] Option<async_nats::jetstream::context::PublishError>),
-    /// Somebody else has written the operation's next line.
+    /// Another writer has written the operation's next line.
     #[error("the operation has been settled already")]
     SettledAlready,
 }

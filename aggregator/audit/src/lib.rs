@@ -1,5 +1,5 @@
-//! Who did what, where, with what outcome: the JetStream stream `AUDIT`, and `AUDIT_REFUSED` for refused sign-ins. An intent is
-//! acknowledged before anything is done.
+//! The audit: who did what, where, with what outcome, in the JetStream stream `AUDIT`, and `AUDIT_REFUSED` for refused sign-ins. The intent
+//! of an operation is acknowledged by the stream before the operation starts.
 
 mod audit;
 mod backward;

@@ -1,4 +1,4 @@
-//! Reading the audit newest first, from both of its streams. An operation has several lines and is shown once, as its newest line.
+//! Reads the audit newest first, from both of its streams. An operation has several lines and is shown once, as its newest line.
 
 use std::collections::HashSet;
 
@@ -11,10 +11,10 @@ use super::backward::{Backward, Line};
 use super::{Audit, Entry, Outcome, SIGN_IN, SIGN_OUT};
 use diagnostics::Problem;
 
-/// So far the clock by which a line has its time may be ahead of that of the nats-server.
+/// How far the clock in a line's time may be ahead of the nats-server's.
 const AHEAD: SignedDuration = SignedDuration::from_mins(1);
 
-/// What is asked for; what is absent matches everything.
+/// Filters; an absent one matches everything.
 #[derive(Debug, Default, Clone)]
 pub struct AuditFilter {
     /// Of this user.
@@ -37,30 +37,30 @@ pub struct AuditFilter {
     pub until: Option<Timestamp>,
 }
 
-/// The lines before which the next page ends.
+/// The positions before which the next page ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
-    /// In the stream of the audit.
+    /// In the stream `AUDIT`.
     pub audit: u64,
-    /// In that of refused sign-ins.
+    /// In the stream `AUDIT_REFUSED`.
     pub refused: u64,
 }
 
-/// Lines, newest first, and where the next page begins; `None` when there are no older ones.
+/// Lines, newest first, and the cursor of the next page; `None` when there are no older lines.
 pub type Part = (Vec<Entry>, Option<Cursor>);
 
-/// Part of the audit, newest first.
+/// A page of the audit, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AuditPage {
     /// The lines.
     pub items: Vec<Entry>,
-    /// Give this back as `continue` for older lines; absent when there are none. It is of the caller alone.
+    /// Pass this as `continue` for older lines; absent when there are none. It is valid only for the same caller.
     #[serde(rename = "continue", skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
 
 impl Audit {
-    /// A page of at most `limit` lines that match and that `visible` lets through, older than `before`.
+    /// A page of at most `limit` lines older than `before` that match the filters and `visible`.
     ///
     /// # Errors
     /// [`ProblemCode::AuditUnavailable`](diagnostics::ProblemCode::AuditUnavailable) when the streams do not answer.
@@ -103,8 +103,8 @@ impl Audit {
         Ok((items, more.then_some(next)))
     }
 
-    /// Whether this is the newest line of its operation. Of an operation that was met on an earlier page only its newest line in
-    /// the whole stream tells.
+    /// Whether this is the newest line of its operation. If the operation may have been on an earlier page, only the newest line in the
+    /// whole stream can decide.
     async fn is_newest(
         &self,
         entry: &Entry,
@@ -128,11 +128,11 @@ impl Audit {
     }
 }
 
-/// Takes the newer one of the newest lines of both, by the time at which the server stored them.
+/// Takes the newest line of both streams, by the time at which the server stored it.
 async fn newer(one: &mut Backward<'_>, other: &mut Backward<'_>) -> Result<Option<Line>, Problem> {
     one.fill().await?;
     other.fill().await?;
-    // Lines that were not looked at may be newer than those of the other stream.
+    // Lines that were not scanned may be newer than those of the other stream.
     if one.is_at_limit() || other.is_at_limit() {
         return Ok(None);
     }

@@ -1,4 +1,4 @@
-//! Sign-ins that were refused, several as one line.
+//! Several refused sign-ins as one line.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 pub enum Refusal {
     /// The user name or the password is wrong.
     WrongCredentials,
-    /// Too many wrong ones before.
+    /// Too many wrong passwords before.
     RateLimited,
 }
 
@@ -26,14 +26,14 @@ impl fmt::Display for Refusal {
 /// Several refused sign-ins as one line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RefusedSignIns {
-    /// From where; absent when they came from many networks.
+    /// The network they came from; absent when they came from many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<String>,
-    /// How many, beside the first, which has a line of its own.
+    /// How many, not counting the first, which has a separate line.
     pub count: u64,
-    /// For how many user names; 512 are told apart.
+    /// For how many user names; at most 512 are distinguished.
     pub users: usize,
-    /// Five of the names at most.
+    /// At most five of the names.
     pub sample: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! The writing of refused sign-ins: the first of a network at once, the others as sums.
+//! Writes refused sign-ins: the first of a network at once, the others as summaries.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -12,11 +12,11 @@ use super::entry::shown_user;
 use super::sums::{Sums, entry};
 use super::{Audit, Entry, Refusal};
 
-/// How often it is looked which sums are due.
+/// How often due summaries are written.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 impl Audit {
-    /// Writes that a sign-in was refused: at once if it is the first of its network within a minute, else summed with others.
+    /// Records a refused sign-in: at once if it is the first of its network within a minute, else summarised with others.
     pub async fn refused(&self, user: &str, address: IpAddr, refusal: Refusal) {
         let user = shown_user(user);
         let is_first = self.sums().add(address, refusal, &user, Instant::now());
@@ -26,7 +26,7 @@ impl Audit {
         }
     }
 
-    /// Writes each sum when it is due, for ever.
+    /// Writes each summary when it is due, forever.
     pub async fn write_sums(self) {
         let mut look = tokio::time::interval(LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -36,7 +36,7 @@ impl Audit {
         }
     }
 
-    /// Writes all sums, due or not: the program ends.
+    /// Writes all summaries, due or not, since the program is about to end.
     pub async fn finish(&self) {
         self.end_sums(None).await;
     }

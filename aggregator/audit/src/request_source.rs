@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-/// Where a request came from. Both are absent for what the aggregator does by itself.
+/// Where a request came from. Both fields are absent for actions of the aggregator itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RequestSource {
     /// The client's address.

@@ -1,5 +1,5 @@
-//! Sign-ins that were refused. They need no right, so strangers can cause as many as they like: they have a stream of their own, which
-//! drops its oldest lines, and all of a network within a minute are two lines.
+//! Summaries of refused sign-ins. Anyone can cause any number of them, so they have a separate stream, which drops its oldest lines, and
+//! those of one network within a minute make at most two lines.
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
@@ -13,19 +13,19 @@ use super::entry::{Entry, Outcome, SIGN_IN};
 use super::refused::{Refusal, RefusedSignIns};
 use limits::network;
 
-/// The user of a line about several.
+/// The user name in a line about several users.
 const SEVERAL: &str = "(several)";
 
-/// How long refusals are summed after the first one, which is written at once.
+/// How long refusals are summarised after the first one, which is written at once.
 const SUMMED_FOR: Duration = Duration::from_secs(60);
 
-/// Networks with sums of their own; what comes from others meanwhile is one sum.
+/// Most networks with separate summaries; refusals from further networks share one.
 const NETWORKS: usize = 256;
 
-/// Names that are told apart in one sum.
+/// Most names distinguished in one summary.
 const NAMES: usize = 512;
 
-/// Names that a sum shows.
+/// Most names shown in a summary.
 const SHOWN: usize = 5;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,7 +42,7 @@ struct Sum {
     sample: Vec<String>,
 }
 
-/// What is being summed. Time is an argument.
+/// The summaries in progress. Time is an argument.
 #[derive(Debug, Default)]
 pub(super) struct Sums {
     sums: BTreeMap<Source, Sum>,
@@ -50,7 +50,7 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    /// Counts a refusal; whether it is the first one, which is not summed.
+    /// Counts a refusal; returns whether it is the first one, which is not summarised.
     pub fn add(&mut self, address: IpAddr, refusal: Refusal, user: &str, now: Instant) -> bool {
         let mut source = Source {
             network: Some(network(address, 24, 48)),
@@ -74,7 +74,7 @@ impl Sums {
         false
     }
 
-    /// Ends the sums that are due; all of them without a time.
+    /// Ends the summaries that are due; without a time, all of them.
     pub fn end(&mut self, now: Option<Instant>) -> Vec<Entry> {
         let is_due = |sum: &Sum| now.is_none_or(|now| sum.due <= now);
         let ended = self.sums.extract_if(.., |_, sum| is_due(sum));

@@ -1,5 +1,5 @@
-//! How it is said what is wrong and how much there is: `Problem` to a caller, `Conditions` and `Metrics` to the operator of the
-//! aggregator. Knows nothing of where failures come from, of NATS or of HTTP.
+//! Failures and measurements: `Problem` for callers, `Conditions` and `Metrics` for the operators of the aggregator. Knows nothing of where
+//! failures come from, of NATS or of HTTP.
 
 mod conditions;
 mod metrics;

@@ -1,5 +1,5 @@
-//! What is counted, for `GET /metrics`. No label has a value that a caller, a cluster or a person chooses: there are as many series as
-//! the program has routes, verbs and outcomes.
+//! Metrics, for `GET /metrics`. No label has a value chosen by a caller, a cluster or a user: the number of series is bounded by the
+//! program's routes, verbs and outcomes.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -16,7 +16,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::{AggregatorCondition, AggregatorConditionType};
 
-/// Seconds: from a reply out of memory to the time after which a call is given up.
+/// Buckets in seconds: from a response out of memory to the time-out of a call.
 const SECONDS: [f64; 14] = [
     0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0,
 ];
@@ -68,7 +68,7 @@ struct BusRequest {
     outcome: &'static str,
 }
 
-/// How one of several ended.
+/// The outcome of one event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct One {
     outcome: &'static str,
@@ -89,7 +89,7 @@ struct StreamLabel {
     stream: String,
 }
 
-/// A reader of an event stream, for as long as this lives.
+/// A reader of an event stream, counted until this is dropped.
 #[derive(Debug)]
 pub struct Reader(Gauge);
 
@@ -100,7 +100,7 @@ impl Drop for Reader {
 }
 
 impl Metrics {
-    /// Nothing counted yet, but what the audit counts by itself, and what others register who count by themselves.
+    /// New counters, together with that of the audit and those that `register` adds.
     #[must_use]
     pub fn new(audit_unavailable: Counter, register_others: impl FnOnce(&mut Registry)) -> Self {
         let seconds: fn() -> Histogram = || Histogram::new(SECONDS);
@@ -147,45 +147,45 @@ impl Metrics {
         series.calls.get_or_create(&call).inc();
     }
 
-    /// An agent was asked.
+    /// A request was sent to an agent.
     pub fn asked(&self, verb: &'static str, outcome: &'static str) {
         let request = BusRequest { verb, outcome };
         self.0.bus_requests.get_or_create(&request).inc();
     }
 
-    /// A heartbeat came in; `outcome` is whether it was one.
+    /// A heartbeat was received; `outcome` says whether it was valid.
     pub fn heard(&self, outcome: &'static str) {
         self.0.heartbeats.get_or_create(&One { outcome }).inc();
     }
 
-    /// A message of an agent was left out unread: its cluster sends too many.
+    /// A message of an agent was dropped unread, since its cluster sends too many.
     pub fn left_out(&self) {
         self.0.left_out.inc();
     }
 
-    /// A cluster was excluded from a subscription for a while: it flooded it.
+    /// A cluster was excluded from a subscription for a while, since it flooded it.
     pub fn excluded(&self) {
         self.0.exclusions.inc();
     }
 
-    /// A cluster had a part in a question to all, or should have had.
+    /// A cluster was part of a fleet query, or a response came too late.
     pub fn answered(&self, outcome: &'static str) {
         self.0.answers.get_or_create(&One { outcome }).inc();
     }
 
-    /// What a cluster last said was to be kept.
+    /// The last known deployments of a cluster were to be saved.
     pub fn kept(&self, outcome: &'static str) {
         self.0.inventory.get_or_create(&One { outcome }).inc();
     }
 
-    /// A reader of an event stream has come.
+    /// A reader of an event stream has connected.
     #[must_use]
     pub fn reader(&self) -> Reader {
         self.0.readers.inc();
         Reader(self.0.readers.clone())
     }
 
-    /// What is wrong with the aggregator itself: 1 for each of these, 0 for all others that there are.
+    /// Sets the conditions of the aggregator: 1 for each of these, 0 for all other types.
     pub fn set_conditions(&self, raised: &[AggregatorCondition]) {
         for kind in AggregatorConditionType::ALL {
             let condition = kind.as_str();
@@ -196,7 +196,7 @@ impl Metrics {
         }
     }
 
-    /// How large the account's token is now: the revocations in it, its bytes, and how many it may have.
+    /// Sets the size of the account's token: its revocations, its bytes, and its limit in bytes.
     pub fn set_account_usage(&self, revocations: usize, bytes: usize, limit: usize) {
         let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         self.0.revocations.set(number(revocations));
@@ -204,12 +204,12 @@ impl Metrics {
         self.0.account_token_limit.set(number(limit));
     }
 
-    /// How far the nats-server's clock is ahead of this machine's.
+    /// Sets how far the nats-server's clock is ahead of this machine's.
     pub fn set_clock_offset(&self, offset: SignedDuration) {
         self.0.clock_offset.set(offset.as_secs_f64());
     }
 
-    /// How full a stream of JetStream is now: its bytes, and how many it may have.
+    /// Sets the size of a stream and its limit, in bytes.
     pub fn set_stream_level(&self, stream: &str, bytes: u64, max_bytes: u64) {
         let label = StreamLabel {
             stream: stream.to_owned(),
@@ -221,10 +221,10 @@ impl Metrics {
         gauge.set(number(max_bytes));
     }
 
-    /// All of it as text, in the OpenMetrics format, with the number of clusters by presence.
+    /// All metrics as text in the OpenMetrics format, with the number of clusters by presence.
     ///
     /// # Errors
-    /// When a series cannot be written, which is a defect.
+    /// When a series cannot be written, which is a bug.
     pub fn text(
         &self,
         clusters: impl IntoIterator<Item = (&'static str, i64)>,

@@ -1,4 +1,4 @@
-//! What all calls share.
+//! The state shared by all calls.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use identity::Identity;
 /// The state of every handler.
 pub type App = Arc<AppState>;
 
-/// The parts of the aggregator, made once by `run`.
+/// The parts of the aggregator, created once by `run`.
 #[derive(Debug)]
 pub struct AppState {
     /// Requests to one cluster.
@@ -42,24 +42,24 @@ pub struct AppState {
     pub change_limit: Arc<ChangeLimit>,
     /// Enrolment of clusters.
     pub enrolment: Enrolment,
-    /// Who did what.
+    /// The audit.
     pub audit: Audit,
-    /// How the agents of new clusters are started.
+    /// The settings of new clusters' agents.
     pub agents: Agent,
-    /// Where what joins a cluster is fetched.
+    /// The URLs of links that join clusters.
     pub links: Links,
-    /// What is wrong with this process itself.
+    /// The conditions of this process.
     pub conditions: Conditions,
-    /// What is counted.
+    /// The metrics.
     pub metrics: Metrics,
-    /// Who there is, and who is signed in.
+    /// Users and sessions.
     pub identity: Identity,
-    /// Who makes a call.
+    /// The authenticators of calls.
     pub authenticators: Authenticators,
-    /// How browsers hold a token.
+    /// How browsers store a token.
     pub cookie: SessionCookie,
-    /// Whose word about addresses is believed.
+    /// The proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: TrustedProxies,
-    /// Cancelled when the program is to stop: event streams end then.
+    /// Cancelled when the program stops, which ends event streams.
     pub stopping: CancellationToken,
 }

@@ -1,4 +1,4 @@
-//! Who makes a call: one [`Authenticator`] for each kind of credential. Says nothing of what may be done; that is decided by the principal's grants.
+//! Authentication of calls: one [`Authenticator`] for each kind of credential. What the caller may do is decided by the principal's grants.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,46 +21,46 @@ pub use session::SessionAuthenticator;
 
 /// Authenticates by one kind of credential.
 pub trait Authenticator: fmt::Debug + Send + Sync {
-    /// Whose credential the request presents. Never looked for in a URL: those stand in logs and histories.
+    /// Authenticates the credential in the request. Credentials in URLs are never accepted, since URLs end up in logs and histories.
     fn authenticate<'a>(&'a self, request: &'a Parts) -> BoxFuture<'a, Authentication>;
 }
 
-/// What an authenticator says of a request.
+/// The verdict of an authenticator on a request.
 #[derive(Debug)]
 pub enum Authentication {
-    /// It presents no credential of this kind: the next authenticator is asked.
+    /// The request has no credential of this kind: the next authenticator is tried.
     NotPresented,
-    /// It presents one that is not good. No other authenticator is asked: a program means what it says.
+    /// The credential is not valid. No other authenticator is tried, so that a wrong credential is never ignored.
     Rejected,
-    /// It presents a good one.
+    /// The credential is valid.
     Authenticated(Box<Authenticated>),
 }
 
-/// The holder of a good credential.
+/// The holder of a valid credential.
 #[derive(Debug)]
 pub struct Authenticated {
-    /// Who acts.
+    /// The acting user.
     pub principal: Principal,
-    /// The user as it was then: other grants or another password end what goes on in its name.
+    /// The user at that time: a change of grants or password ends streams that were opened before.
     pub user: Arc<User>,
-    /// Since when the credential is there.
+    /// When the credential was issued.
     pub created_at: Timestamp,
-    /// Until when it is good.
+    /// Its lifetime.
     pub lifetime: CredentialLifetime,
 }
 
-/// All authenticators, in the order in which they are asked.
+/// All authenticators, in the order in which they are tried.
 #[derive(Debug)]
 pub struct Authenticators(Vec<Box<dyn Authenticator>>);
 
 impl Authenticators {
-    /// These, in this order. The last one should reject every bearer token that is none of its own.
+    /// These authenticators, in this order. The last one should reject every bearer token that it does not know.
     #[must_use]
     pub fn new(authenticators: Vec<Box<dyn Authenticator>>) -> Self {
         Self(authenticators)
     }
 
-    /// The caller; `None` without a credential and with one that is not good, which a client must not be able to distinguish.
+    /// The caller; `None` without a credential and with an invalid one alike, which a client must not be able to distinguish.
     pub async fn authenticate(&self, request: &Parts) -> Option<Authenticated> {
         for authenticator in &self.0 {
             match authenticator.authenticate(request).await {

@@ -1,4 +1,4 @@
-//! Who makes a call, from where, and until when. A handler that takes a [`Caller`] cannot be called by nobody.
+//! The caller of a call: who, from where, and for how long. A handler that takes a [`Caller`] cannot be called without authentication.
 
 use std::sync::Arc;
 
@@ -18,16 +18,16 @@ use identity::password::UserKey;
 use identity::users::User;
 use limits::{Stream, StreamPermit, StreamQuota};
 
-/// Somebody who was authenticated.
+/// An authenticated caller.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// Who acts, with what was granted at the time of the call.
+    /// The acting user, with the grants at the time of the call.
     pub principal: Principal,
-    /// From where.
+    /// Where the request came from.
     pub source: RequestSource,
-    /// When that ends.
+    /// Ends long-lived responses when the rights change.
     pub revocation: Revocation,
-    /// Since when the credential of the call is there.
+    /// When the credential of the call was issued.
     pub credential_created_at: Timestamp,
     user: Arc<User>,
     quota: Arc<StreamQuota>,
@@ -53,13 +53,13 @@ impl Caller {
         }
     }
 
-    /// A key that this user alone has, in all replicas, until the password changes.
+    /// A key of this user, the same on all replicas until the password changes.
     #[must_use]
     pub fn key(&self, purpose: &str) -> UserKey {
         UserKey::derive(&self.user.name, &self.user.password_hash, purpose)
     }
 
-    /// By which another password is noticed.
+    /// The fingerprint by which a changed password is detected.
     #[must_use]
     pub fn password_fingerprint(&self) -> String {
         self.user.password_hash.fingerprint()
@@ -68,7 +68,7 @@ impl Caller {
     /// A permit for one more stream.
     ///
     /// # Errors
-    /// [`ProblemCode::RateLimited`] when the user, or everybody together, has as many as they may.
+    /// [`ProblemCode::RateLimited`] when the limit of the user, or of all users together, is reached.
     pub fn acquire(&self, stream: Stream) -> Result<StreamPermit, Problem> {
         let permit = self.quota.acquire(stream, &self.principal.user);
         permit.map_err(Problem::from)
@@ -86,7 +86,7 @@ impl FromRequestParts<App> for Caller {
     }
 }
 
-/// Where a call comes from, no matter who makes it.
+/// Where a call comes from, authenticated or not.
 #[derive(Debug, Clone)]
 pub struct Source(pub RequestSource);
 
@@ -105,7 +105,7 @@ impl FromRequestParts<App> for Source {
     }
 }
 
-/// The same words whatever is wrong with a credential: who tries some learns nothing.
+/// The same text whatever is wrong with a credential, so that guesses reveal nothing.
 fn missing() -> Problem {
     Problem::new(
         ProblemCode::Unauthenticated,
@@ -113,7 +113,7 @@ fn missing() -> Problem {
     )
 }
 
-/// The call needs somebody who is signed in.
+/// The call needs a session.
 #[derive(Debug)]
 pub struct Unauthenticated(Problem);
 

@@ -1,4 +1,4 @@
-//! From where a request comes: the other end of the connection, unless that is a proxy that was declared as one.
+//! The client address of a request: the peer of the connection, unless that is a trusted proxy.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::problem_response::ProblemResponse;
 use diagnostics::{Problem, ProblemCode};
 
-/// Where the request comes from.
+/// The client address of the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
 

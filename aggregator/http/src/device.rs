@@ -1,6 +1,6 @@
 //! Devices that a user has signed in from before: a cookie that outlives the session, authenticated with a key of that user which all
-//! replicas derive from `users.json`. It opens nothing. It sets its holder apart from strangers, whose wrong tries would otherwise
-//! refuse the right password too.
+//! replicas derive from `users.json`. It grants no access. It only gives its holder a separate rate limit, so that wrong passwords sent by
+//! strangers do not lock the user out.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use identity::password::UserKey;
 use identity::sessions::Sessions;
 use identity::users::User;
 
-/// For which a key is derived.
+/// The purpose for which the key is derived.
 const PURPOSE: &str = "device cookie";
 
 /// Renewed at each sign-in.
@@ -31,7 +31,7 @@ const TAG: usize = 16;
 pub struct Device([u8; ID]);
 
 impl Device {
-    /// The device of a sign-in: the one that is known already, or a new one; `None` when the system gives no random bytes.
+    /// The device of a sign-in, known or new; `None` when the operating system provides no random bytes.
     fn of(user: &User, headers: &HeaderMap, cookie: SessionCookie) -> Option<Self> {
         Self::presented(user, headers, cookie).or_else(|| {
             let mut id = [0; ID];
@@ -61,7 +61,7 @@ impl Device {
     }
 }
 
-/// What sets the caller who tries to sign in as this user apart from strangers, if anything does: the cookie of a device, or a session.
+/// The known device of a caller who tries to sign in as this user, by the cookie of the device or a session, if there is one.
 pub fn known(
     user: &User,
     headers: &HeaderMap,

@@ -1,4 +1,4 @@
-//! Server-sent events: a bounded buffer for each reader, ended when the reader leaves, their session or grants are gone, or the
+//! Server-sent events: a bounded buffer for each reader. A stream ends when the reader leaves, the session ends, the grants change, or the
 //! program stops.
 
 use std::convert::Infallible;
@@ -16,21 +16,21 @@ use crate::caller::Caller;
 use diagnostics::{Problem, ProblemCode};
 use fleet::watch::Delivered;
 
-/// Events that wait for a slow reader before their producer waits too, and what they take in bytes unless one alone has more.
+/// Events buffered for a slow reader before their producer waits too, and their bytes, unless a single event is larger.
 const EVENTS: usize = 16;
 const BYTES: usize = 32 * 1024;
 
-/// How long the reason for a cut waits for its reader.
+/// How long the reason for an ended stream waits for its reader.
 const LAST_WORDS_WITHIN: Duration = Duration::from_secs(1);
 
-/// Where events are written.
+/// The sender of a stream's events.
 #[derive(Debug)]
 pub struct Events {
     sender: mpsc::Sender<Waiting>,
     room: Arc<Semaphore>,
 }
 
-/// An event, and the room that it takes until its reader has it.
+/// An event, with the permits for its bytes until its reader has received it.
 type Waiting = (Event, OwnedSemaphorePermit);
 
 #[derive(Serialize)]
@@ -41,8 +41,8 @@ struct ProblemEvent<'a> {
 }
 
 impl Events {
-    /// Sends an event; waits while the reader is slow. Nothing happens when the reader has left: the producer of the events is
-    /// stopped then.
+    /// Sends an event; waits while the reader is slow. Does nothing when the reader has left: the producer of the events is then
+    /// stopped.
     pub async fn send<T: Serialize>(&self, name: &'static str, data: &T) {
         match serde_json::to_string(data) {
             Ok(data) => self.write(Event::default().event(name), &data).await,
@@ -50,7 +50,7 @@ impl Events {
         }
     }
 
-    /// Sends an event that has been written already; waits as [`Events::send`] does.
+    /// Sends an event that is serialized already; waits like [`Events::send`].
     pub async fn forward(&self, delivered: Delivered) {
         let event = Event::default().event(delivered.name).id(delivered.id);
         self.write(event, &delivered.data).await;
@@ -63,7 +63,7 @@ impl Events {
         drop(self.sender.send((event.data(data), room)).await);
     }
 
-    /// Says what failed.
+    /// Sends the reason of a failure.
     pub async fn problem(&self, problem: &Problem) {
         let data = ProblemEvent {
             code: problem.code.as_str(),
@@ -74,7 +74,7 @@ impl Events {
     }
 }
 
-/// Answers with the events that `make` sends until it returns.
+/// Responds with the events that `make` sends until it returns.
 pub fn respond<F>(app: &App, caller: &Caller, make: impl FnOnce(Events) -> F) -> Response
 where
     F: Future<Output = ()> + Send + 'static,
@@ -95,7 +95,7 @@ where
             () = revocation.revoked() => {
                 let detail = "the session has ended or its grants have changed; sign in again";
                 let problem = Problem::new(ProblemCode::Unauthenticated, detail);
-                // A reader that takes nothing is cut off without them.
+                // A reader that receives nothing is disconnected without the reason.
                 let said = last_words.problem(&problem);
                 drop(tokio::time::timeout(LAST_WORDS_WITHIN, said).await);
             }

@@ -1,4 +1,4 @@
-//! What handlers take, read strictly: an unknown field, a wrong value or a name that is none is answered with the field's name.
+//! Strict extractors for handlers: an unknown field, a wrong value or an invalid name is a problem with the field's name.
 
 use std::error::Error as _;
 
@@ -13,7 +13,7 @@ use serde::de::{self, DeserializeOwned};
 use crate::problem_response::ProblemResponse;
 use diagnostics::{Problem, ProblemCode};
 
-/// The most bytes that a request's body may have.
+/// Most bytes of a request's body.
 pub const BODY_LIMIT: usize = 64 * 1024;
 
 const JSON: &str = "application/json";
@@ -23,7 +23,7 @@ const MERGE_PATCH: &str = "application/merge-patch+json";
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 
-/// A change as JSON (RFC 7396), which may be sent as `application/merge-patch+json` too.
+/// A JSON merge patch (RFC 7396), which may also be sent as `application/merge-patch+json`.
 #[derive(Debug)]
 pub struct MergePatch<T>(pub T);
 
@@ -90,7 +90,7 @@ pub async fn body(request: Request) -> Result<Bytes, Problem> {
     }
 }
 
-/// Whether the body is declared as JSON.
+/// Whether the content type is JSON.
 #[must_use]
 pub fn is_json(headers: &HeaderMap) -> bool {
     is_one_of(&[JSON], headers)
@@ -108,7 +108,7 @@ fn is_one_of(types: &[&str], headers: &HeaderMap) -> bool {
 }
 
 fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    // serde would read the fields from an array too, by their order.
+    // serde would also accept an array, with the fields in order.
     if !bytes.trim_ascii_start().starts_with(b"{") {
         let detail = "the body is not a JSON object: it begins with {";
         return Err(Problem::new(ProblemCode::InvalidRequest, detail));
@@ -135,7 +135,7 @@ fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     Ok(value)
 }
 
-/// The error's text without " at line 1 column 17", which the field's name makes needless.
+/// The error's text without " at line 1 column 17", which is redundant beside the field's name.
 fn without_position(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rfind(" at line ") {
@@ -144,7 +144,7 @@ fn without_position(error: &serde_json::Error) -> String {
     }
 }
 
-/// A problem with one field; a missing field is named by the message alone.
+/// A problem with one field; the name of a missing field is only in the message.
 fn named(code: ProblemCode, path: &str, message: &str) -> Problem {
     let missing = message
         .strip_prefix("missing field `")
@@ -163,7 +163,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Path<T> {
         let code = ProblemCode::InvalidRequest;
         let names = RawPathParams::from_request_parts(parts, state).await;
         let names = names.map_err(|error| Problem::new(code, error.to_string()))?;
-        // Not the library's own reading, which does not say which of the names is wrong.
+        // Not the library's own extractor, which does not report which of the names is wrong.
         let names = MapDeserializer::<_, de::value::Error>::new(names.iter());
         let names = serde_path_to_error::deserialize(names)
             .map_err(|error| named(code, &error.path().to_string(), &error.inner().to_string()))?;

@@ -1,5 +1,5 @@
-//! Everything that is HTTP: the calls of the API and their document, who makes them, how problems are rendered, event streams, the
-//! listener, and the files of the web UI. Asks `fleet` and `enrolment`, and knows nothing of NATS.
+//! The HTTP side: the calls of the API and their document, authentication, rendering of problems, event streams, the listener, and the files of
+//! the web UI. Uses `fleet` and `enrolment`, and knows nothing of NATS.
 
 pub mod app;
 pub mod authentication;

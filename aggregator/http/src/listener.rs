@@ -1,8 +1,9 @@
-//! Connections: bounded in number, by address too, in time to say what they want and to take the answer, and ended in order.
+//! Accepts connections, with limits on their number (in total and by address), on the time for sending a request and for reading the
+//! response, and with a graceful shutdown.
 //!
-//! Anybody may connect, so a connection earns its permit by requests. One without a request in flight is closed after a while,
-//! and at once when its permit is wanted: the longest idle one first. Evicting alone would leave the probes out while every permit has a
-//! request in flight, and a reserve alone would leave everybody else out; so there are both.
+//! Anybody can connect, so idle connections do not keep their permits: one without a request in flight is closed after a while, and at once
+//! when another connection needs its permit, the longest idle one first. Eviction alone would refuse probes while every permit has a request
+//! in flight, and a reserve alone would refuse everybody else; so there are both.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -36,27 +37,27 @@ pub use counts::ConnectionCounts;
 
 use permits::{Kind, Permit, Permits};
 
-/// What a connection holds of a request's headers at most, and of an answer that its reader does not take.
+/// Bytes buffered per connection: of a request's headers, and of a response that is not read.
 const BUFFER: usize = 64 * 1024;
 
-/// Streams of HTTP/2 that were reset before they were looked at. One more ends the connection: nobody needs that many.
+/// HTTP/2 streams that the client reset before they were accepted. One more ends the connection: no normal client has that many.
 const PENDING_RESETS: usize = 20;
 
-/// Streams of HTTP/2 that this side resets for what is wrong with them, before the connection ends.
+/// HTTP/2 streams that the server reset because of errors. One more ends the connection.
 const ERROR_RESETS: usize = 256;
 
-/// Who gets how many connections.
+/// The limits that operators can set.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// For an IPv4 address, and for an IPv6 network of 64 bits.
     pub per_address: usize,
-    /// These share their addresses among many people, and have only the bound of all connections.
+    /// Proxies with many users behind one address, to which only the total limit applies.
     pub trusted_proxies: TrustedProxies,
-    /// What is counted.
+    /// The metrics of connections.
     pub counts: ConnectionCounts,
 }
 
-/// A quarter of all: one address cannot take every connection, and an office behind one is not noticed.
+/// A quarter of all: one address cannot take every connection, but it is enough for an office behind one address.
 pub const PER_ADDRESS: usize = 1_024;
 
 impl Default for Settings {
@@ -69,19 +70,19 @@ impl Default for Settings {
     }
 }
 
-/// The bounds that nobody needs to change.
+/// The fixed limits.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
-    /// Connections at a time.
+    /// Most connections at a time.
     connections: usize,
-    /// Further ones, while all of these have a request in flight: for `/livez` and `/readyz` alone.
+    /// Further connections while all of these have a request in flight, only for `/livez` and `/readyz`.
     reserve: usize,
-    /// How long a request's headers may take; of a new connection, the first request with all that precedes it.
+    /// How long a request's headers may take. For a new connection, this includes everything before its first request.
     headers_within: Duration,
-    /// How long a connection may stay without a request, and a request without progress. Not shorter than the one before; longer than any call may take until its
-    /// answer begins (`routes::ANSWER_WITHIN`) and than event streams are silent.
+    /// How long a connection may stay without a request, and a request without progress. Not shorter than `headers_within`; longer than the time until a
+    /// response must begin (`routes::ANSWER_WITHIN`) and than the pauses in event streams.
     idle_within: Duration,
-    /// How long a connection that is to end may take to say so.
+    /// How long closing a connection gracefully may take.
     close_within: Duration,
 }
 
@@ -97,7 +98,7 @@ impl Default for Limits {
     }
 }
 
-/// Serves until `stopping` is cancelled and what has been asked by then is answered.
+/// Serves until `stopping` is cancelled and all requests received by then are answered.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -123,7 +124,7 @@ async fn serve_within(
         };
         match accepted {
             Ok((stream, peer)) => {
-                // Without a permit it is closed here and now.
+                // Without a permit the stream is dropped, which closes it.
                 if let Some(permit) = permits.acquire(peer.ip()) {
                     let served = serve_one(stream, peer, router.clone(), permit, stopping.clone());
                     connections.spawn(served);
@@ -131,7 +132,7 @@ async fn serve_within(
             }
             Err(error) if is_of_one(&error) => debug!(%error, "a connection broke off"),
             Err(error) => {
-                // Out of file descriptors, most likely: the program may have fewer than there are permits.
+                // Most likely out of file descriptors: the limit of the process may be lower than the number of permits.
                 warn!(%error, "a connection was not accepted");
                 permits.evict_longest_idle();
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -143,7 +144,7 @@ async fn serve_within(
     connections.wait().await;
 }
 
-/// Whether it is about the connection that was to be accepted, and not about accepting.
+/// Whether the error concerns a single connection, and not the listener.
 fn is_of_one(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(
@@ -159,14 +160,14 @@ async fn serve_one(
     permit: Permit,
     stopping: CancellationToken,
 ) {
-    // Events are small, and each is to arrive at once.
+    // Events are small and should be sent without delay.
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%peer, %error, "cannot set TCP_NODELAY: responses may be delayed");
     }
     let limits = permit.limits();
     let (kind, activity) = (permit.kind(), permit.activity());
     let service = service_fn(move |request| {
-        // From here on, so that a request which waits for its task counts.
+        // Counted from here on, so that a request that waits for its task counts too.
         let in_flight = activity.begin();
         let answering = answer(request, peer, router.clone(), kind);
         async move {

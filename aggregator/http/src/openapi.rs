@@ -1,4 +1,4 @@
-//! The document that describes the API, `openapi.json`: what the routes do not say themselves.
+//! The document that describes the API, `openapi.json`: the parts that are not derived from the routes.
 
 use std::collections::BTreeMap;
 
@@ -42,13 +42,13 @@ impl Modify for SecuritySchemes {
     }
 }
 
-/// Whether a call may fail with a code.
+/// Whether a call can fail with a code.
 type Fits = fn(ProblemCode) -> bool;
 
-/// What a call may fail with that needs no cluster.
+/// The codes with which a call that needs no cluster can fail.
 pub struct OwnProblem;
 
-/// Every call may fail, and always in the same shape.
+/// The failures of every call, all in the same format.
 impl IntoResponses for ProblemResponse {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         failures("Problem", |_| true)
@@ -61,12 +61,12 @@ impl IntoResponses for OwnProblem {
     }
 }
 
-/// Not of a cluster, its agent or what is between.
+/// Failures that do not involve a cluster, its agent or the bus in between.
 fn is_own(code: ProblemCode) -> bool {
     code.hop() == Hop::Aggregator || code == ProblemCode::BusUnavailable
 }
 
-/// A reference for each status that these codes have.
+/// A reference for each status of these codes.
 fn failures(name: &str, fits: Fits) -> BTreeMap<String, RefOr<Response>> {
     let codes = ProblemCode::ALL.iter().filter(|code| fits(**code));
     let statuses = codes.map(|code| status(*code).as_u16());
@@ -77,7 +77,7 @@ fn failures(name: &str, fits: Fits) -> BTreeMap<String, RefOr<Response>> {
     statuses.map(reference).collect()
 }
 
-/// Adds what [`failures`] refers to: a response for each status, which lists its codes.
+/// Adds the responses that [`failures`] refers to: one for each status, which lists its codes.
 struct Failures;
 
 impl Modify for Failures {

@@ -1,5 +1,4 @@
-//! Keeps other sites from acting through somebody's browser. A browser sends the cookie by itself; a token in a header it sends
-//! only for a page of ours.
+//! Protects against cross-site requests. A browser sends the cookie automatically, but a token in a header only for pages of this server.
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, Uri, header};
@@ -11,7 +10,7 @@ use crate::authentication::PresentedCredential;
 use crate::problem_response::ProblemResponse;
 use diagnostics::{Problem, ProblemCode};
 
-/// Middleware: refuses what carries the cookie, or signs in, from another site.
+/// Middleware: refuses requests from other sites that carry the cookie or sign in.
 pub async fn same_site_only(State(app): State<App>, request: Request, next: Next) -> Response {
     let headers = request.headers();
     let by_cookie = matches!(
@@ -22,7 +21,7 @@ pub async fn same_site_only(State(app): State<App>, request: Request, next: Next
     let refused = match Proof::of(&request) {
         Proof::SameOrigin => false,
         Proof::OtherOrigin => (by_cookie || signs_in) && !is_navigation(&request),
-        // Programs say nothing, and browsers always do when they change anything.
+        // Without such headers it is a program: browsers always send them for requests that change something.
         Proof::None => by_cookie && !signs_in && !is_safe(request.method()),
     };
     if refused {
@@ -33,7 +32,7 @@ pub async fn same_site_only(State(app): State<App>, request: Request, next: Next
     next.run(request).await
 }
 
-/// Where a browser says that a request comes from.
+/// The site that a request comes from, according to the browser.
 #[derive(Debug, PartialEq, Eq)]
 enum Proof {
     SameOrigin,
@@ -44,8 +43,8 @@ enum Proof {
 impl Proof {
     fn of(request: &Request) -> Self {
         let headers = request.headers();
-        // Scripts cannot set either header. The first cannot be had over plain HTTP but from localhost; the second is left out
-        // of a page's own reading calls.
+        // Scripts cannot set either header. Browsers send the first over plain HTTP only to localhost, and omit the second from a page's own
+        // GET requests.
         match text(headers, "sec-fetch-site") {
             Some("same-origin" | "none") => return Self::SameOrigin,
             Some(_) => return Self::OtherOrigin,
@@ -59,14 +58,14 @@ impl Proof {
     }
 }
 
-/// The header's value; one that cannot be read is some other site's.
+/// The header's value; one that cannot be read counts as another site.
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers
         .get(name)
         .map(|value| value.to_str().unwrap_or("unreadable"))
 }
 
-/// Whether host and port are those that the request was sent to. The scheme is not compared: a proxy that ends TLS hides it.
+/// Whether host and port are those that the request was sent to. The scheme is not compared, since a proxy that terminates TLS hides it.
 fn is_here(origin: &str, request: &Request) -> bool {
     let authority = request
         .uri()
@@ -85,7 +84,8 @@ fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
-/// Somebody followed a link to here, from a wiki on a sibling host say. Nothing is changed, and the other page sees nothing of it.
+/// Whether the user followed a link to here, for example from a wiki on a sibling host. It changes nothing, and the other page cannot read the
+/// response.
 fn is_navigation(request: &Request) -> bool {
     let headers = request.headers();
     *request.method() == Method::GET

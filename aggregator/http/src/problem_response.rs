@@ -9,7 +9,7 @@ mod render;
 
 pub use render::{ProblemBody, render};
 
-/// A failed call as a response. [`render`] writes its body, since only there the request's id is known.
+/// A failed call as a response. [`render`] writes its body, since the request's id is known only there.
 #[derive(Debug, Clone)]
 pub struct ProblemResponse(pub Problem);
 
@@ -67,7 +67,7 @@ impl IntoResponse for ProblemResponse {
         let Self(problem) = self;
         let mut response = status(problem.code).into_response();
         if let Some(after) = problem.retry_after {
-            // Rounded up, so that a caller who waits that long is not refused once more.
+            // Rounded up, so that a caller who waits that long is not refused again.
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
             response
                 .headers_mut()

@@ -1,4 +1,4 @@
-//! How the service is reached from elsewhere, for links that people pass on. Never taken from a request: its Host is anybody's to write.
+//! The public URL of the service, for links. It is never taken from a request, whose Host header anyone can forge.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -8,23 +8,23 @@ use axum::http::Uri;
 
 use diagnostics::{Problem, ProblemCode};
 
-/// Such as `https://fleet.example`, without a slash at its end.
+/// A URL such as `https://fleet.example`, without a trailing slash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicUrl(String);
 
-/// What is not a [`PublicUrl`].
+/// A text that is not a [`PublicUrl`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("write it like https://fleet.example, optionally with a path prefix")]
 pub struct PublicUrlError;
 
 impl PublicUrl {
-    /// That of a listener, where others can reach it by its address.
+    /// The URL of a listener, if it can be reached by its address.
     #[must_use]
     pub fn of(listen: SocketAddr) -> Option<Self> {
         (!listen.ip().is_unspecified()).then(|| Self(format!("http://{listen}")))
     }
 
-    /// Whether nobody on the way can read what travels there: over HTTPS, or within this machine.
+    /// Whether the transport is confidential: HTTPS, or within this machine.
     #[must_use]
     pub fn is_confidential(&self) -> bool {
         let uri: Option<Uri> = self.0.parse().ok();
@@ -48,7 +48,7 @@ impl FromStr for PublicUrl {
 
     fn from_str(text: &str) -> Result<Self, PublicUrlError> {
         let uri: Uri = text.parse().map_err(|_| PublicUrlError)?;
-        // A shell reads the URL in a command: nothing in it may mean anything there.
+        // The URL becomes part of a shell command, so it must not contain shell metacharacters.
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b":/.-_~%[]".contains(&byte);
         let known = matches!(uri.scheme_str(), Some("http" | "https"));
         if known && uri.authority().is_some() && uri.query().is_none() && text.bytes().all(plain) {
@@ -65,7 +65,7 @@ impl fmt::Display for PublicUrl {
     }
 }
 
-/// Where what joins a cluster is fetched: manifests have a private key in them, and links are as good as one.
+/// The URLs of links that join clusters, and whether they may carry secrets: manifests contain a private key, and links give access to one.
 #[derive(Debug)]
 pub struct Links {
     url: Option<PublicUrl>,
@@ -73,7 +73,7 @@ pub struct Links {
 }
 
 impl Links {
-    /// With the URL that was given, or else that of the listener where it has one.
+    /// Uses the configured URL, or else that of the listener, if it has one.
     #[must_use]
     pub fn new(given: Option<PublicUrl>, listen: SocketAddr, allow_insecure: bool) -> Self {
         Self {
@@ -82,19 +82,19 @@ impl Links {
         }
     }
 
-    /// What links begin with.
+    /// The base URL of links.
     ///
     /// # Errors
-    /// As [`Links::carry_secrets`], and where it is not known how this service is reached.
+    /// Those of [`Links::carry_secrets`], and when the public URL is not known.
     pub fn url(&self) -> Result<&PublicUrl, Problem> {
         self.carry_secrets()?;
         self.url.as_ref().ok_or_else(unknown)
     }
 
-    /// Whether a private key may be given out to the caller.
+    /// Checks that a private key may be sent to callers.
     ///
     /// # Errors
-    /// [`ProblemCode::EnrolmentUnavailable`] where it would travel in the clear.
+    /// [`ProblemCode::EnrolmentUnavailable`] when it would be sent unencrypted.
     pub fn carry_secrets(&self) -> Result<(), Problem> {
         match &self.url {
             _ if self.allow_insecure => Ok(()),
@@ -104,7 +104,7 @@ impl Links {
         }
     }
 
-    /// What is to be said about it at the start, if anything.
+    /// A warning to log at the start, if any.
     #[must_use]
     pub fn warning(&self) -> Option<String> {
         let secure = self.url.as_ref().is_some_and(PublicUrl::is_confidential);

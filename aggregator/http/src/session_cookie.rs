@@ -1,4 +1,4 @@
-//! How a browser holds a token: out of reach of scripts and of other sites.
+//! The cookie in which a browser stores a token, out of reach of scripts and of other sites.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use identity::sessions::Token;
 /// The cookie of this installation.
 #[derive(Debug, Clone, Copy)]
 pub enum SessionCookie {
-    /// Sent over HTTPS (or to localhost) alone. With its prefix browsers refuse one that was set otherwise or by a sibling site.
+    /// Sent only over HTTPS (or to localhost). Because of its prefix, browsers refuse such a cookie if it is set otherwise or by a sibling site.
     Secure,
-    /// Sent over HTTP too, for a demo that is reached by another name than localhost.
+    /// Also sent over HTTP, for a demo that is reached by another name than localhost.
     Plain,
 }
 
@@ -27,25 +27,25 @@ impl SessionCookie {
         }
     }
 
-    /// The cookie that hands over a token.
+    /// The cookie that sets a token.
     #[must_use]
     pub fn holding(self, token: &Token, lasts: Duration) -> Cookie<'static> {
         self.with(token.expose().to_owned(), lasts)
     }
 
-    /// The cookie that takes it away.
+    /// The cookie that removes it.
     #[must_use]
     pub fn emptied(self) -> Cookie<'static> {
         self.with(String::new(), Duration::ZERO)
     }
 
-    /// The cookie that outlives sessions: by it a device is known from which a user has signed in.
+    /// The cookie that outlives sessions and identifies a device from which a user has signed in.
     #[must_use]
     pub fn device(self, value: String, lasts: Duration) -> Cookie<'static> {
         self.build(self.device_name(), value, lasts)
     }
 
-    /// What a request carries of that.
+    /// The device cookie of a request.
     #[must_use]
     pub fn device_in(self, headers: &HeaderMap) -> Option<String> {
         let jar = CookieJar::from_headers(headers);
@@ -60,7 +60,7 @@ impl SessionCookie {
         }
     }
 
-    /// What a request carries.
+    /// The token in a request's cookie.
     #[must_use]
     pub fn value_in(self, headers: &HeaderMap) -> Option<String> {
         let jar = CookieJar::from_headers(headers);

@@ -1,5 +1,5 @@
-//! Signing in: the password, the limit on guesses, the audit and the session, in the order that lets nobody in unseen and tells
-//! nobody who exists.
+//! Signing in: the password, the rate limit, the audit and the session, in an order that allows no sign-in without an audit line and does not
+//! reveal which users exist.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,31 +18,31 @@ use identity::password::Password;
 use identity::sessions::Token;
 use identity::users::User;
 
-/// What somebody signs in with.
+/// The credentials of a sign-in.
 #[derive(Debug)]
 pub struct Credentials {
-    /// The user's name, as it was given.
+    /// The user's name, as entered.
     pub username: String,
     /// The password.
     pub password: Password,
 }
 
-/// What somebody gets who has signed in.
+/// The result of a sign-in.
 #[derive(Debug)]
 pub struct SignedIn {
     /// The session.
     pub token: Token,
-    /// How long it is good for.
+    /// How long it is valid.
     pub lasts: Duration,
-    /// By which the device is known from now on.
+    /// The cookie that identifies the device from now on.
     pub device: Option<Cookie<'static>>,
 }
 
-/// Signs somebody in.
+/// Signs a user in.
 ///
 /// # Errors
 /// [`ProblemCode::RateLimited`] for the user at this address, the address or its network, or for the device where that is known, [`ProblemCode::Unauthenticated`] for a wrong name and a wrong password alike,
-/// [`ProblemCode::AuditUnavailable`] and [`ProblemCode::BusUnavailable`] when a right one cannot be recorded or kept.
+/// [`ProblemCode::AuditUnavailable`] and [`ProblemCode::BusUnavailable`] when a successful one cannot be recorded or stored.
 pub async fn sign_in(
     app: &AppState,
     credentials: Credentials,
@@ -66,7 +66,7 @@ pub async fn sign_in(
     }
     let verified = verified(identity, &username, password).await;
     if !matches!(verified, Ok(None)) {
-        // A right password, or one that was not looked at: neither is a guess.
+        // The password was right, or was not checked: neither is a guess.
         attempts.refund(&sources);
     }
     match verified? {
@@ -92,7 +92,7 @@ pub async fn sign_in(
     }
 }
 
-/// Ends the session of a token, if there is one, and says in the audit whose it was.
+/// Ends the session of a token, if there is one, and records its user in the audit.
 ///
 /// # Errors
 /// [`ProblemCode::BusUnavailable`]: then the session goes on. [`ProblemCode::RateLimited`] for an address with too many tokens that
@@ -109,7 +109,7 @@ pub async fn sign_out(
         None => sign_out_unknown(&app.identity, token, address).await?,
     }
     if let Some(user) = user {
-        // It has happened, whether it can be recorded or not: nobody should stay signed in for want of an audit.
+        // The sign-out is not undone if it cannot be recorded: an unavailable audit must not keep users signed in.
         if let Err(problem) = record(app, user, address, SIGN_OUT).await {
             warn!(%problem, %address, "cannot record a sign-out in the audit");
         }
@@ -117,7 +117,7 @@ pub async fn sign_out(
     Ok(())
 }
 
-/// Another replica may have begun the session a moment ago, so the bucket is asked; but not as often as strangers would like.
+/// Another replica may have created the session a moment ago, so the bucket is read; but only within a rate limit, since anyone can send tokens.
 async fn sign_out_unknown(
     identity: &Identity,
     token: &Token,

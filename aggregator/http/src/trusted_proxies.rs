@@ -1,4 +1,4 @@
-//! Proxies whose word about their clients is believed.
+//! Proxies whose `X-Forwarded-For` is trusted.
 
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
@@ -8,11 +8,11 @@ use axum::http::HeaderMap;
 use ipnet::IpNet;
 use parking_lot::Mutex;
 
-/// Peers that are named in the log for a header that is not believed. More than one, so that a stranger who sends the header first does
-/// not keep the ingress from being named; not all, since anybody may send it.
+/// Most peers that are logged for an untrusted header. More than one, so that a stranger who sends the header first does not prevent the
+/// ingress from being logged; not all, since anybody can send it.
 const NAMED: usize = 16;
 
-/// Networks whose word about their clients is believed. None by default: the header is anybody's to write.
+/// Networks whose `X-Forwarded-For` is trusted. None by default, since anyone can send the header.
 #[derive(Debug, Clone, Default)]
 pub struct TrustedProxies {
     networks: Vec<IpNet>,
@@ -37,7 +37,7 @@ impl TrustedProxies {
             .any(|network| network.contains(&address))
     }
 
-    /// Whether this peer is to be named in the log: it says for whom it calls, is not believed, and has not been named before.
+    /// Whether to log this peer: it sends the header, is not trusted, and has not been logged before.
     pub fn is_to_be_named(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
         let peer = peer.to_canonical();
         if self.trusts(peer) || !headers.contains_key("x-forwarded-for") {
@@ -47,7 +47,7 @@ impl TrustedProxies {
         named.len() < NAMED && named.insert(peer)
     }
 
-    /// Each proxy appends whom it was called by, so the list is read from its end, for as long as the proxies are ours.
+    /// Each proxy appends the address of its client, so the list is read from its end, for as long as the addresses are of trusted proxies.
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
         let lists = headers.get_all("x-forwarded-for").into_iter().rev();

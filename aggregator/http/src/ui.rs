@@ -1,5 +1,5 @@
-//! The built web UI, beside the API. Its pages live under `/ui/`, because the API has `/clusters` and `/deployments` for itself.
-//! It is served while the aggregator waits for the bus, too: the page says so better than a browser's error.
+//! Serves the built web UI. Its pages are under `/ui/`, because `/clusters` and `/deployments` belong to the API.
+//! It is also served while the aggregator is waiting for the bus, since the page explains that better than a browser's error.
 
 use std::path::Path;
 
@@ -11,14 +11,14 @@ use axum::routing::get;
 use tower_http::services::{ServeDir, ServeFile};
 use tower_http::set_header::SetResponseHeaderLayer;
 
-/// Nothing from elsewhere, nothing inline: a name full of markup stays text even where the page has an error.
+/// Nothing from other sites, nothing inline: a name that contains markup stays text even if the page has a bug.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Where the build puts files whose name changes with their content.
+/// The directory of files whose name changes with their content.
 const HASHED: &str = "/_app/immutable";
 
-/// The service, with the UI of that directory at `/ui/`, and `/` leading there.
+/// The service, with the UI of that directory at `/ui/`, and a redirect from `/`.
 pub fn beside(service: Router, dir: &Path) -> Router {
     let fixed = [
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
@@ -29,7 +29,7 @@ pub fn beside(service: Router, dir: &Path) -> Router {
     let hashed = Router::new()
         .fallback_service(compressed(dir.join("_app/immutable")))
         .layer(map_response(kept_for_ever));
-    // The pages are one program, so every path that is no file is its first page.
+    // It is a single-page application, so every path that is not a file is its start page.
     let page = ServeFile::new(dir.join("index.html"))
         .precompressed_br()
         .precompressed_gzip();
@@ -51,7 +51,7 @@ fn compressed(dir: impl AsRef<Path>) -> ServeDir {
     ServeDir::new(dir).precompressed_br().precompressed_gzip()
 }
 
-/// A file that is not there may come with the next version.
+/// A missing file may exist in the next version.
 async fn kept_for_ever(mut response: Response) -> Response {
     if response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED {
         let value = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -60,7 +60,7 @@ async fn kept_for_ever(mut response: Response) -> Response {
     response
 }
 
-/// Unless it is there already: what is further inside knows better.
+/// Unless an inner layer has set it.
 fn with(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
 }

@@ -1,4 +1,4 @@
-//! What a principal has proved with who it is: its name and its end, without the secret.
+//! The credential with which a principal was authenticated: its id and its lifetime, without the secret.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Names a credential: its kind, and its id among those. It is no secret, and nothing leads from it to one.
+/// Identifies a credential by its kind and its id within that kind. It is not a secret, and no secret can be derived from it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CredentialId(String);
 
 impl CredentialId {
-    /// The credential of this id among those of a kind, such as `session`.
+    /// The credential with this id, of a kind such as `session`.
     #[must_use]
     pub fn new(kind: &'static str, id: &str) -> Self {
         Self(format!("{kind}:{id}"))
@@ -26,7 +26,7 @@ impl fmt::Display for CredentialId {
     }
 }
 
-/// Until when a credential is good: it expires by a clock that nobody can set, or is revoked before. Clones share it.
+/// The lifetime of a credential: it expires by the monotonic clock, or is revoked before. Clones share it.
 #[derive(Debug, Clone)]
 pub struct CredentialLifetime {
     expires: Instant,
@@ -34,7 +34,7 @@ pub struct CredentialLifetime {
 }
 
 impl CredentialLifetime {
-    /// Good for so long from now on.
+    /// Valid for this long from now on.
     #[must_use]
     pub fn starting_now(lasts: Duration) -> Self {
         Self {
@@ -43,7 +43,7 @@ impl CredentialLifetime {
         }
     }
 
-    /// Ends it now.
+    /// Revokes it now.
     pub fn revoke(&self) {
         self.revoked.cancel();
     }

@@ -1,4 +1,4 @@
-//! Who may do what, and where: the one function that decides. Knows neither people nor files nor requests.
+//! Authorisation: who may do what, and where, decided in one function. Knows neither users nor files nor requests.
 
 use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
@@ -23,14 +23,14 @@ pub struct Grant {
     pub role: String,
     /// What the role allows.
     pub rights: BTreeSet<Right>,
-    /// Where: names of clusters, `*` stands for any characters.
+    /// The clusters, by name; `*` stands for any characters.
     #[schema(value_type = Vec<String>)]
     pub clusters: Vec<Pattern>,
-    /// Only those of them that have labels which this selector selects.
+    /// Only those of them whose labels this selector selects.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "env=prod")]
     pub cluster_labels: Option<ClusterSelector>,
-    /// Where in them: names of namespaces, `*` stands for any characters.
+    /// The namespaces in them, by name; `*` stands for any characters.
     #[schema(value_type = Vec<String>)]
     pub namespaces: Vec<Pattern>,
 }
@@ -39,13 +39,13 @@ impl Grant {
     fn covers_cluster(&self, cluster: &ClusterName, labels: &FleetLabels) -> bool {
         Pattern::any(&self.clusters, cluster.as_str())
             && self.cluster_labels.as_ref().is_none_or(|selector| {
-                // One without labels may be a cluster of which they are not known: nothing is granted there, by `env!=prod` neither.
+                // The labels of a cluster without any may just not be known: nothing is granted there, not even by `env!=prod`.
                 let labels = labels.of(cluster);
                 !labels.is_empty() && selector.selects(labels)
             })
     }
 
-    /// Whether it holds in all clusters and namespaces, those to come included.
+    /// Whether it covers all clusters and namespaces, including future ones.
     fn covers_everything(&self) -> bool {
         self.cluster_labels.is_none()
             && self.clusters.iter().any(Pattern::matches_all)
@@ -64,7 +64,7 @@ impl Grant {
     }
 }
 
-/// All that one person was granted, with the labels of clusters at one moment: what it comes to then.
+/// All grants of one user, evaluated with the labels of clusters at one moment.
 #[derive(Debug, Clone)]
 pub struct Grants {
     granted: Arc<[Grant]>,
@@ -72,13 +72,13 @@ pub struct Grants {
 }
 
 impl Grants {
-    /// Exactly these.
+    /// These grants with these labels.
     #[must_use]
     pub fn new(granted: Arc<[Grant]>, labels: Arc<FleetLabels>) -> Self {
         Self { granted, labels }
     }
 
-    /// Whether it comes to the same in every cluster with these labels.
+    /// Whether they allow the same in every cluster with these labels.
     #[must_use]
     pub fn holds_with(&self, labels: &FleetLabels) -> bool {
         let changed = labels.changed_since(&self.labels);
@@ -92,7 +92,7 @@ impl Grants {
     }
 
     /// The decision. Without a namespace it is about the cluster as a whole: one grant with that right that covers the cluster
-    /// suffices, whatever its namespaces.
+    /// is enough, whatever its namespaces.
     #[must_use]
     pub fn may(&self, right: Right, cluster: &ClusterName, namespace: Option<&Namespace>) -> bool {
         let cluster = (cluster, &*self.labels);
@@ -100,13 +100,13 @@ impl Grants {
         granted.any(|grant| grant.covers(right, cluster, namespace))
     }
 
-    /// Whether the cluster exists for this person.
+    /// Whether this user may know that the cluster exists.
     #[must_use]
     pub fn sees(&self, cluster: &ClusterName) -> bool {
         self.may(Right::Read, cluster, None)
     }
 
-    /// Whether all of the cluster's namespaces may be seen, those to come included.
+    /// Whether all of the cluster's namespaces may be seen, including future ones.
     #[must_use]
     pub fn sees_all_of(&self, cluster: &ClusterName) -> bool {
         self.granted.iter().any(|grant| {
@@ -115,7 +115,7 @@ impl Grants {
         })
     }
 
-    /// The namespaces of a cluster that may be seen: those that match any of these.
+    /// Patterns of the namespaces of a cluster that may be seen.
     #[must_use]
     pub fn namespaces(&self, cluster: &ClusterName) -> Vec<Pattern> {
         let grants = self.granted.iter();
@@ -125,8 +125,8 @@ impl Grants {
             .collect()
     }
 
-    /// Where a right was granted, for those who apply it without knowing the rest: a cluster's namespaces that any of these
-    /// covers are just those of which [`Grants::may`] says so. Clusters that were granted by labels are named.
+    /// Where a right was granted, for agents, which apply it without knowing the rest: these cover exactly the namespaces of a cluster for
+    /// which [`Grants::may`] says yes. Clusters that were granted by labels are named.
     #[must_use]
     pub fn scopes(&self, right: Right) -> Vec<Scope> {
         let granted = self.granted.iter();
@@ -141,7 +141,7 @@ impl Grants {
         granted.map(scope).collect()
     }
 
-    /// Whether the right was granted for all clusters and namespaces, those to come included: for what belongs to none of them,
+    /// Whether the right was granted for all clusters and namespaces, including future ones: required for what belongs to none of them,
     /// such as the sign-ins in the audit.
     #[must_use]
     pub fn everywhere(&self, right: Right) -> bool {
@@ -149,7 +149,7 @@ impl Grants {
         granted.any(|grant| grant.rights.contains(&right) && grant.covers_everything())
     }
 
-    /// The clusters that a grant by labels reaches; `None` for one that goes by names alone.
+    /// The clusters that a grant by labels covers; `None` for a grant by names alone.
     pub fn labelled_clusters<'a>(
         &'a self,
         grant: &'a Grant,
@@ -159,14 +159,14 @@ impl Grants {
         Some(labelled.filter(|cluster| grant.covers_cluster(cluster, &self.labels)))
     }
 
-    /// Each grant, to show to its holder.
+    /// Each grant, to show to its user.
     #[must_use]
     pub fn as_slice(&self) -> &[Grant] {
         &self.granted
     }
 }
 
-/// Two that come to the same may differ; two that differ in what they come to do.
+/// Conservative: grants that allow the same may compare as different, but grants that allow different things never compare as equal.
 impl Hash for Grants {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.granted.hash(state);

@@ -1,4 +1,4 @@
-//! All that it takes to know who there is and who is signed in.
+//! Users and sessions, with their limits.
 
 use std::sync::Arc;
 
@@ -11,22 +11,22 @@ use limits::StreamQuota;
 /// Users, their sessions, and what limits both.
 #[derive(Debug)]
 pub struct Identity {
-    /// Who there is.
+    /// The users.
     pub users: Users,
-    /// Who is signed in.
+    /// Their sessions.
     pub sessions: Sessions,
-    /// How many streams they have open.
+    /// The quota of their open streams.
     pub stream_quota: Arc<StreamQuota>,
-    /// The road to Argon2.
+    /// The password hasher.
     pub passwords: Passwords,
-    /// Who tries too often.
+    /// The rate limit of sign-ins and links.
     pub attempts: Attempts,
-    /// Who ends too many sessions that are not known: a table of its own, so that none of it counts for those who sign in.
+    /// The rate limit of sign-outs from unknown sessions: a separate table, so that they do not count against sign-ins.
     pub unknown_sign_outs: Attempts,
 }
 
 impl Identity {
-    /// Nobody has tried anything yet.
+    /// Without any attempts yet.
     #[must_use]
     pub fn new(users: Users, sessions: Sessions) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! Who there is, who is signed in, and what each may do. Knows neither clusters' presence nor requests.
+//! Users, their sessions, and what each may do. Knows neither the presence of clusters nor requests.
 
 mod credential;
 mod grants;

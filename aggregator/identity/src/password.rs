@@ -1,4 +1,4 @@
-//! Passwords: how they are hashed, and how guessing them is kept slow for the guesser and cheap for everybody else.
+//! Passwords: how they are hashed, with a bound on the CPU and memory that sign-ins can take.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,19 +17,19 @@ pub use hash::{StoredHash, StoredHashError, hash};
 pub use stdin::{HashPasswordError, hash_password_from_stdin};
 pub use user_key::UserKey;
 
-/// Each run fills 19 MiB and keeps a core busy for some 25 ms: more of them at once would starve what else the process does.
+/// Each run takes 19 MiB and about 25 ms of a core: more of them at once would starve the rest of the process.
 const RUNS_AT_ONCE: usize = 2;
 
-/// How long a sign-in waits for its turn before it is told to come back.
+/// How long a sign-in waits for its turn before it is refused.
 const TURN_WITHIN: Duration = Duration::from_secs(3);
 
-/// The fewest characters of a password that is set here.
+/// Fewest characters of a password that is hashed here.
 pub const MIN_CHARACTERS: usize = 8;
 
-/// The most bytes of a password.
+/// Most bytes of a password.
 pub const MAX_BYTES: usize = 1024;
 
-/// What somebody typed. Never shown.
+/// A password as entered. Its `Debug` text does not show it.
 #[derive(Clone, serde::Deserialize)]
 #[serde(transparent)]
 pub struct Password(String);
@@ -54,7 +54,7 @@ impl std::fmt::Debug for Password {
     }
 }
 
-/// The road to Argon2, a few at a time.
+/// Runs Argon2, with a limit on concurrent runs.
 #[derive(Debug)]
 pub struct Passwords {
     turns: Arc<Semaphore>,
@@ -71,8 +71,8 @@ impl Default for Passwords {
 }
 
 impl Passwords {
-    /// Whether the password is the one that was hashed. Takes the same work for a right and a wrong one: hand in
-    /// [`StoredHash::decoy`] for a user that there is not.
+    /// Whether the password is the one that was hashed. Takes the same work for a right and a wrong one: pass
+    /// [`StoredHash::decoy`] for a user that does not exist.
     ///
     /// # Errors
     /// [`ProblemCode::RateLimited`] when too many wait already.
@@ -87,7 +87,7 @@ impl Passwords {
         };
         self.runs.fetch_add(1, Ordering::Relaxed);
         let run = tokio::task::spawn_blocking(move || {
-            // The turn ends with the work, also when the caller has left meanwhile.
+            // The permit is released when the work ends, even if the caller has left meanwhile.
             let _turn = turn;
             hash.matches(&password)
         });
@@ -95,7 +95,7 @@ impl Passwords {
             .map_err(|_| Problem::new(ProblemCode::Internal, "the password could not be checked"))
     }
 
-    /// How often Argon2 ran.
+    /// Number of runs of Argon2.
     #[must_use]
     pub fn runs(&self) -> u64 {
         self.runs.load(Ordering::Relaxed)

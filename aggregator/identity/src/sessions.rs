@@ -1,5 +1,5 @@
-//! Who is signed in: opaque random tokens, kept hashed in a JetStream bucket and mirrored in memory by every replica. Looking one up
-//! costs no call; ending one ends it everywhere. How old a session is, the bucket decides: no clock of this machine is asked.
+//! Sessions: opaque random tokens, stored hashed in a JetStream bucket and mirrored in memory by every replica. A look-up needs no request;
+//! ending a session ends it on all replicas. The bucket decides when sessions expire, not the clock of this machine.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,19 +25,19 @@ use mirror::Mirror;
 /// How long a session lasts.
 pub const LASTS: Duration = SESSIONS.max_age;
 
-/// More sessions of one user than this are no person's: the oldest one ends.
+/// Most sessions of one user: with more, the oldest one ends.
 const PER_USER: usize = 200;
 
-/// A session as it stands in the bucket, under the hash of its token.
+/// A session in the bucket, under the hash of its token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
-    /// Who.
+    /// The user.
     pub user: String,
-    /// Since when, by the clock of the replica that made it; shown only.
+    /// When it began, by the clock of the replica that created it; only for display.
     pub created_at: Timestamp,
-    /// How the user proved to be who it is.
+    /// How the user was authenticated.
     pub via: Via,
-    /// The fingerprint of the password's hash then: another password ends the sessions of the one before.
+    /// The fingerprint of the password's hash at that time: changing the password ends the session.
     pub credential: String,
 }
 
@@ -47,7 +47,7 @@ pub struct Session {
 pub enum Via {
     /// With a password.
     Password,
-    /// In a way that a newer version knows.
+    /// In a way that only a newer version knows.
     #[serde(other)]
     Other,
 }
@@ -74,11 +74,11 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// Opens the bucket, makes it if there is none (kept by so many servers), and reads all sessions before it returns. From then
-    /// on it watches the bucket, also over interruptions.
+    /// Opens the bucket, creating it with this many replicas if it is missing, and reads all sessions before it returns. From then
+    /// on it watches the bucket, and resumes after interruptions.
     ///
     /// # Errors
-    /// When JetStream does not answer, or the bucket is there with other settings.
+    /// When JetStream does not answer, or the bucket exists with other settings.
     pub async fn open(jetstream: &Context, replicas: usize) -> Result<Self, StoreError> {
         Self::open_as(jetstream, SESSIONS, replicas).await
     }
@@ -105,10 +105,10 @@ impl Sessions {
         })
     }
 
-    /// Signs somebody in: the token, which nobody can read afterwards, and how long it is good for.
+    /// Creates a session; returns its token, which cannot be read again afterwards, and how long it is valid.
     ///
     /// # Errors
-    /// [`ProblemCode::BusUnavailable`] when the bucket does not take it.
+    /// [`ProblemCode::BusUnavailable`] when it cannot be stored.
     pub async fn create(&self, user: &User) -> Result<(Token, Duration), Problem> {
         self.make_room(&user.name).await;
         let token = Token::mint().map_err(|_| {
@@ -125,21 +125,21 @@ impl Sessions {
         };
         let key = token.key();
         let revision = self.bucket.put(&key, &session).await.map_err(away)?;
-        // The mirror would learn of it a moment later, which is too late for a client that calls again at once.
+        // The watch would add it to the mirror a moment later, too late for a client that calls again at once.
         self.mirror.put(key, revision, session);
         Ok((token, self.lasts))
     }
 
-    /// The session of a token, if it has one.
+    /// The session of a token, if there is one.
     #[must_use]
     pub fn find(&self, token: &Token) -> Option<Arc<SessionHandle>> {
         self.mirror.find(&token.key())
     }
 
-    /// Ends the session of a token, here and everywhere; whether there was one.
+    /// Ends the session of a token on all replicas; returns whether there was one.
     ///
     /// # Errors
-    /// [`ProblemCode::BusUnavailable`] when the bucket does not take it: then the session goes on.
+    /// [`ProblemCode::BusUnavailable`] when that cannot be stored: then the session goes on.
     pub async fn revoke(&self, token: &Token) -> Result<bool, Problem> {
         self.end(&token.key()).await
     }
@@ -152,7 +152,7 @@ impl Sessions {
 
     async fn make_room(&self, user: &str) {
         for key in self.mirror.beyond(user, PER_USER - 1) {
-            // Best effort: the limit is there for the memory, and the next sign-in tries again.
+            // Best effort: the limit protects memory, and the next sign-in tries again.
             let _ = self.end(&key).await;
         }
     }

@@ -1,4 +1,4 @@
-//! The people of `users.json`, as they are now: read again whenever the file changes. A file with a mistake changes nothing.
+//! The users in `users.json`, read again whenever the file changes. A file with an error changes nothing.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,59 +20,59 @@ mod poll;
 pub use named::NAME_CHARACTERS;
 pub use place::DocumentError;
 
-/// One person.
+/// A user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
-    /// How the person signs in.
+    /// The name to sign in with.
     pub name: String,
-    /// What the password is checked against.
+    /// The hash of the password.
     pub password_hash: StoredHash,
-    /// What the person may do.
+    /// What the user may do.
     pub grants: Arc<[Grant]>,
 }
 
 impl User {
-    /// What the person may do while clusters have these labels.
+    /// What the user may do while clusters have these labels.
     #[must_use]
     pub fn grants_with(&self, labels: Arc<FleetLabels>) -> Grants {
         Grants::new(Arc::clone(&self.grants), labels)
     }
 }
 
-/// Everybody, at one moment.
+/// All users, at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Directory {
     users: BTreeMap<String, Arc<User>>,
 }
 
 impl Directory {
-    /// The person of this name.
+    /// The user with this name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<Arc<User>> {
         self.users.get(name).cloned()
     }
 
-    /// The person of this name, if the password is still the one with this fingerprint.
+    /// The user with this name, if the password still has this fingerprint.
     #[must_use]
     pub fn find_with(&self, name: &str, fingerprint: &str) -> Option<Arc<User>> {
         self.find(name)
             .filter(|user| user.password_hash.fingerprint() == fingerprint)
     }
 
-    /// What to check the password of somebody unknown against. Costs what the hash of a user here costs, so that the time of an
-    /// answer does not tell who exists.
+    /// A hash to check the password of an unknown user against. It costs as much as the hash of a known user, so that the response time does not
+    /// reveal who exists.
     #[must_use]
     pub fn decoy(&self) -> StoredHash {
         StoredHash::decoy(self.users.values().next().map(|user| &user.password_hash))
     }
 
-    /// How many there are.
+    /// Number of users.
     #[must_use]
     pub fn len(&self) -> usize {
         self.users.len()
     }
 
-    /// Whether there is nobody.
+    /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.users.is_empty()
@@ -82,7 +82,7 @@ impl Directory {
 /// The file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum UsersError {
-    /// It is there and cannot be read.
+    /// It exists but cannot be read.
     #[error("{path} cannot be read")]
     NotRead {
         /// The file.
@@ -91,16 +91,16 @@ pub enum UsersError {
         #[source]
         source: std::io::Error,
     },
-    /// It has a mistake.
+    /// It has an error.
     #[error("{path}: {source}")]
     Refused {
         /// The file.
         path: String,
-        /// The place and the reason.
+        /// The position and the reason.
         source: DocumentError,
     },
-    /// There was none, and none can be made.
-    #[error("{path} is missing and cannot be made")]
+    /// It was missing and cannot be created.
+    #[error("{path} is missing and cannot be created")]
     NotMade {
         /// The file.
         path: String,
@@ -110,18 +110,18 @@ pub enum UsersError {
     },
 }
 
-/// The current [`Directory`], shared by all who ask.
+/// The current [`Directory`]. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Users {
     directory: watch::Receiver<Arc<Directory>>,
 }
 
 impl Users {
-    /// Reads the file and watches it from then on, for as long as the value or a clone of it lives. If there is no file, makes one
-    /// with one administrator and prints the password to standard error, this once.
+    /// Reads the file and watches it from then on, for as long as the value or a clone of it lives. If there is no file, creates one
+    /// with one administrator and prints the password to standard error once.
     ///
     /// # Errors
-    /// See [`UsersError`]. Later mistakes leave everything as it was, are logged, and are a condition until the file is good again.
+    /// See [`UsersError`]. Later errors change nothing; they are logged, and are a condition until the file is corrected.
     pub async fn open(path: PathBuf, conditions: Conditions) -> Result<Self, UsersError> {
         Self::open_announcing(path, conditions, &mut std::io::stderr()).await
     }
@@ -147,13 +147,13 @@ impl Users {
         })
     }
 
-    /// Everybody, as of now.
+    /// All users, as of now.
     #[must_use]
     pub fn current(&self) -> Arc<Directory> {
         Arc::clone(&self.directory.borrow())
     }
 
-    /// Everybody, and a notice whenever that changes.
+    /// All users, with a notification whenever they change.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Arc<Directory>> {
         self.directory.clone()

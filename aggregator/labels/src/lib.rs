@@ -1,4 +1,4 @@
-//! Labels of clusters, such as `env=prod`: by them queries choose clusters, and grants may. Agents know nothing of them.
+//! Labels of clusters, such as `env=prod`: queries and grants can select clusters by them. Agents know nothing of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use diagnostics::{Problem, ProblemCode};
 use storage::{BucketError, Entry, Record, Snapshot};
 
-/// The most labels of one cluster.
+/// Most labels of one cluster.
 pub const LABELS_PER_CLUSTER: usize = 32;
 
 /// The labels of one cluster.
@@ -22,14 +22,14 @@ pub const LABELS_PER_CLUSTER: usize = 32;
 #[schema(value_type = BTreeMap<LabelKey, LabelValue>, example = json!({"env": "prod", "region": "eu"}))]
 pub struct Labels(BTreeMap<LabelKey, LabelValue>);
 
-/// What is to change: by key a new value, or `null` for a label that is to go (RFC 7396).
+/// Changes to labels: for each key a new value, or `null` to remove the label (RFC 7396).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(transparent)]
 #[schema(value_type = BTreeMap<LabelKey, NewLabelValue>, example = json!({"env": "prod", "old": null}))]
 pub struct LabelPatch(BTreeMap<LabelKey, Option<LabelValue>>);
 
-/// A new value, or `null` for a label that is to go.
-// The macro takes no `Option` of another schema as the value of a map.
+/// A new value, or `null` to remove the label.
+// A type of its own, since utoipa's macro does not accept an `Option` of another schema as the value of a map.
 #[derive(ToSchema)]
 #[schema(value_type = Option<String>, pattern = "^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$", max_length = 63)]
 #[expect(dead_code, reason = "its schema is used, not its value")]
@@ -46,9 +46,9 @@ pub enum LabelError {
     NotWritten(#[from] BucketError),
 }
 
-/// A bucket of its own, for two reasons. The record in `clusters` is written whole, from its own memory, by whichever replica hears a
-/// heartbeat, and would take labels back that another one has just set; and labels are there before a cluster is first heard, so that it
-/// is never without them. The record in `credentials` is there as early, but guards keys, and is not to be risked for anything else.
+/// Labels have a bucket of their own, for two reasons. Any replica that receives a heartbeat writes the whole record in `clusters` from its
+/// memory, which could undo labels that another replica has just set. And labels exist before the first heartbeat of a cluster, so that it is
+/// never without them. The record in `credentials` exists as early, but protects keys and must not be put at risk for anything else.
 impl Record for Labels {
     const BUCKET: BucketSpec = LABELS;
     type Key = ClusterName;
@@ -79,12 +79,12 @@ impl Labels {
     /// The value of a label.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
-        // Compared as text: a key that is no label key has no value.
+        // Compared as text: an invalid label key has no value.
         let found = self.0.iter().find(|(known, _)| known.as_str() == key);
         found.map(|(_, value)| value.as_str())
     }
 
-    /// The same after a change.
+    /// The labels after a change.
     ///
     /// # Errors
     /// [`LabelError::TooMany`]
@@ -105,14 +105,14 @@ impl Labels {
 }
 
 impl LabelPatch {
-    /// Whether nothing is to change.
+    /// Whether nothing changes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// Adds these, and leaves the others as they are.
+/// Adds these labels and leaves others unchanged.
 impl From<Labels> for LabelPatch {
     fn from(labels: Labels) -> Self {
         let labels = labels.0.into_iter();
@@ -126,7 +126,7 @@ impl FromIterator<(LabelKey, LabelValue)> for Labels {
     }
 }
 
-/// As the audit has it: `env=prod, old removed`.
+/// The text for the audit: `env=prod, old removed`.
 impl fmt::Display for LabelPatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, (key, value)) in self.0.iter().enumerate() {
@@ -157,7 +157,7 @@ pub fn parse_label(text: &str) -> Result<(LabelKey, LabelValue), String> {
     Ok((key, value))
 }
 
-/// A selector of clusters, with its text: it is shown, compared and written by that.
+/// A selector of clusters, with its text, by which it is shown, compared and serialized.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClusterSelector {
     text: String,
@@ -165,7 +165,7 @@ pub struct ClusterSelector {
 }
 
 impl ClusterSelector {
-    /// Whether a cluster with these labels is selected, by the rules of Kubernetes: `env!=prod` selects one without labels too.
+    /// Whether a cluster with these labels is selected, by the rules of Kubernetes: `env!=prod` also selects one without the label.
     #[must_use]
     pub fn selects(&self, labels: &Labels) -> bool {
         self.selector.matches(|key| labels.get(key))
@@ -199,7 +199,7 @@ impl Serialize for ClusterSelector {
 #[derive(Debug, Clone, Default)]
 pub struct FleetLabels {
     clusters: BTreeMap<ClusterName, Labels>,
-    /// Of the bucket.
+    /// The revision of the bucket.
     revision: u64,
 }
 
@@ -212,12 +212,12 @@ impl FleetLabels {
         self.clusters.get(cluster).unwrap_or(&NONE)
     }
 
-    /// The clusters that have some.
+    /// The clusters that have labels.
     pub fn names(&self) -> impl Iterator<Item = &ClusterName> {
         self.clusters.keys()
     }
 
-    /// Whether the change of this revision of the bucket is in it.
+    /// Whether it includes this revision of the bucket.
     #[must_use]
     pub fn has(&self, revision: u64) -> bool {
         self.revision >= revision
@@ -231,8 +231,8 @@ impl FleetLabels {
         changed.cloned().collect()
     }
 
-    /// Takes in what stands in the bucket; whether it was not known before. A record that cannot be read is as good as none, but for its
-    /// revision: the next one takes its place.
+    /// Applies an entry of the bucket; returns whether it is new. An unreadable record counts as a cluster without labels, but its revision
+    /// is stored, so that only a newer record replaces it.
     pub fn put(&mut self, cluster: ClusterName, entry: Entry<Labels>) -> bool {
         let revision = entry.revision;
         let labels = entry.record_or_default();
@@ -245,13 +245,13 @@ impl FleetLabels {
         is_new
     }
 
-    /// Forgets what is not in the bucket any more.
+    /// Removes clusters that are no longer in the bucket.
     pub fn retain(&mut self, snapshot: &Snapshot<ClusterName>) {
-        // Labels are learnt from the bucket alone, so none is newer than the snapshot.
+        // Labels come only from the bucket, so none can be newer than the snapshot.
         self.clusters.retain(|cluster, _| snapshot.has(cluster, 0));
     }
 
-    /// The bucket is another one, and counts from the beginning.
+    /// The bucket was created again: its revisions start from the beginning.
     pub fn forget_revision(&mut self) {
         self.revision = 0;
     }

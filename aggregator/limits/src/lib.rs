@@ -1,4 +1,4 @@
-//! How often something may be tried, and how much may be open at once, by user, address and network.
+//! Rate limits for attempts and quotas for open streams, by user, address and network.
 
 mod attempts;
 mod network;

@@ -1,10 +1,10 @@
-//! The networks that addresses belong to: what is limited by address alone, somebody with many addresses is not limited by.
+//! The networks that addresses belong to: a limit per address alone would not limit a client with many addresses.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-/// The network of an address, with so many bits. An IPv6 address in which an IPv4 address stands is that one.
+/// The network of an address, with prefixes of these lengths. An IPv4-mapped IPv6 address counts as the IPv4 address.
 pub fn network(address: IpAddr, v4_bits: u8, v6_bits: u8) -> IpNet {
     let address = address.to_canonical();
     let bits = if address.is_ipv4() { v4_bits } else { v6_bits };

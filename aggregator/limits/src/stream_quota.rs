@@ -1,5 +1,5 @@
-//! How many streams may be open: of one user in all sessions, and of everybody. Without a limit for each user one of them could take the permits of all
-//! others; a limit for each session would be none, since a user may sign in as often as it likes.
+//! How many streams may be open, per user in all sessions and in total. Without a limit per user, one of them could take all permits; a limit
+//! per session would have no effect, since a user may sign in any number of times.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -36,27 +36,27 @@ impl Stream {
     }
 }
 
-/// The streams of one kind that everybody together may have open.
+/// Most open streams of one kind, of all users together.
 const IN_ALL: usize = 512;
 
 /// A limit is reached.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QuotaExceeded {
-    /// The user's own.
+    /// The limit of the user.
     #[error(
         "the user {user} has {} {} open, in all sessions together, which is the limit; close one of them, then try again",
         stream.per_user(), stream.words()
     )]
     OfUser {
-        /// Who.
+        /// The user.
         user: String,
-        /// What there are too many of.
+        /// The kind of stream.
         stream: Stream,
     },
-    /// That of this aggregator.
+    /// The limit of this aggregator.
     #[error("{IN_ALL} {} are open on this aggregator, which is its limit; try again later", .stream.words())]
     InAll {
-        /// What there are too many of.
+        /// The kind of stream.
         stream: Stream,
     },
 }
@@ -73,11 +73,11 @@ struct Open {
     in_all: HashMap<Stream, usize>,
 }
 
-/// The streams that are open, and how many more may be.
+/// The open streams, and the permits for more.
 #[derive(Debug, Default)]
 pub struct StreamQuota(Mutex<Open>);
 
-/// The permission for one stream, for as long as this lives.
+/// The permit for one stream, until it is dropped.
 #[derive(Debug)]
 pub struct StreamPermit {
     quota: Arc<StreamQuota>,
@@ -89,7 +89,7 @@ impl StreamQuota {
     /// A permit for one more stream of this user.
     ///
     /// # Errors
-    /// [`QuotaExceeded`] when the user, or everybody together, has as many as they may.
+    /// [`QuotaExceeded`] when the limit of the user, or of all users together, is reached.
     pub fn acquire(
         self: &Arc<Self>,
         stream: Stream,
@@ -129,7 +129,7 @@ impl Drop for StreamPermit {
         if let Some(all) = in_all.get_mut(&self.stream) {
             *all -= 1;
         }
-        // Users are forgotten with their last stream.
+        // A user's entry is removed with the last stream.
         let key = (self.stream, std::mem::take(&mut self.user));
         if let Some(of_user) = of_users.get_mut(&key) {
             *of_user -= 1;

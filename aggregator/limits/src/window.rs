@@ -1,8 +1,8 @@
-//! How much of something may be in a while, counted in windows of time.
+//! A limit on an amount per window of time.
 
 use std::time::{Duration, Instant};
 
-/// So much in a while.
+/// An amount per window of time.
 #[derive(Debug, Clone, Copy)]
 pub struct Limit {
     pub most: usize,
@@ -15,25 +15,25 @@ pub struct Window {
     used: usize,
 }
 
-/// What became of an amount.
+/// The result of charging an amount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Take {
-    /// There was room for it.
+    /// It was within the limit.
     Fits,
-    /// It is the first one of this window for which there was none.
+    /// It is the first in this window that was over the limit.
     Overflows,
-    /// It comes behind that.
+    /// It came after that one.
     Full,
 }
 
 impl Window {
-    /// Whether there is room for so much more. Once there was not, there is none until the next window: who sends too much is left
-    /// out in one piece.
+    /// Charges an amount; returns whether it is within the limit. Once the limit is exceeded, everything until the next window is refused: a
+    /// sender of too much is cut off in one piece.
     pub fn take(&mut self, amount: usize, limit: Limit, now: Instant) -> bool {
         self.charge(amount, limit, now) == Take::Fits
     }
 
-    /// The same, and whether it was refused for the first time.
+    /// The same, and whether it is the first refusal.
     pub fn charge(&mut self, amount: usize, limit: Limit, now: Instant) -> Take {
         if self.is_over(limit.within, now) {
             (self.began, self.used) = (Some(now), 0);
@@ -47,12 +47,12 @@ impl Window {
         }
     }
 
-    /// How much was charged since it began, refused or not.
+    /// The amount charged since the window began, including refused amounts.
     pub fn used(&self) -> usize {
         self.used
     }
 
-    /// Whether nothing of it counts any more.
+    /// Whether the window has ended.
     pub fn is_over(&self, within: Duration, now: Instant) -> bool {
         self.began
             .is_none_or(|began| now.saturating_duration_since(began) >= within)

@@ -1,14 +1,14 @@
-//! Whether silence means anything. While this aggregator is partitioned from the bus, all clusters are silent and none of them is lost: that
-//! time, and the time that agents may take to come back after it, does not count.
+//! Whether missing heartbeats mean anything. While this aggregator is partitioned from the bus, it hears no cluster, and none of them is lost:
+//! that time, and the time that agents may take to reconnect afterwards, does not count as silence.
 
 use std::time::{Duration, Instant};
 
 use bus_schema::timing::BACK_WITHIN;
 
-/// For how long this aggregator has been partitioned from the bus.
+/// How long this aggregator has been partitioned from the bus.
 #[derive(Debug, Default)]
 pub(super) struct BusLiveness {
-    /// In earlier partitions.
+    /// The duration of earlier partitions.
     before: Duration,
     last: Option<Break>,
 }
@@ -16,7 +16,7 @@ pub(super) struct BusLiveness {
 #[derive(Debug)]
 struct Break {
     from: Instant,
-    /// When agents began to come back.
+    /// When agents began to reconnect.
     until: Option<Instant>,
 }
 
@@ -69,12 +69,12 @@ impl Break {
 }
 
 impl LivenessEpoch {
-    /// How long ago something was heard.
+    /// The time since a heartbeat.
     pub fn age(self, heard: Self) -> Duration {
         self.at.saturating_duration_since(heard.at)
     }
 
-    /// For how long of that it would have been heard again.
+    /// The part of that time in which another heartbeat could have been received.
     pub fn silence(self, heard: Self) -> Duration {
         self.age(heard)
             .saturating_sub(self.partitioned.saturating_sub(heard.partitioned))

@@ -1,4 +1,4 @@
-//! What is wrong with a cluster: what its agents say, and what is seen from here.
+//! The conditions of a cluster: those that its agents report, and those that the aggregator observes.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ impl Known {
         conditions
     }
 
-    /// What the agents that are heard say themselves, each kind once; or what was last said.
+    /// The conditions that live agents report, each type once; without live agents, the last reported ones.
     fn reported(&self, now: LivenessEpoch) -> Vec<Condition> {
         let mut reported = BTreeMap::new();
         for heard in self.alive(now) {

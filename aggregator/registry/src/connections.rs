@@ -1,4 +1,4 @@
-//! Agents' connections, as the nats-server tells of them. One that was never heard of is as good as one that has ended.
+//! Agents' connections, as reported by the nats-server. A connection that was never reported is treated like one that has ended.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -7,23 +7,22 @@ use bus_schema::{ClusterName, InstanceId};
 
 use super::{Moment, Registry};
 
-/// Heartbeats that were under way when their sender was cut off arrive within this time.
+/// Heartbeats that were in transit when their sender was disconnected arrive within this time.
 const STRAGGLERS: Duration = Duration::from_secs(2);
 
-/// An agent's connection that has just come to be, or has ended. The nats-server authenticates the cluster; the instance is what the
-/// agent says.
+/// An agent's connection that was opened or closed. The nats-server authenticates the cluster; the instance is as claimed by the agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectionEvent {
-    /// Whose agent.
+    /// The agent's cluster.
     pub cluster: ClusterName,
-    /// Which of its agents.
+    /// The agent's instance.
     pub instance: InstanceId,
-    /// Which connection, by the server's own count.
+    /// The server's id and the connection's number there.
     pub connection: (String, u64),
 }
 
-/// The latest connection of each instance. It may have a new one before the end of its old one is told; and of those that end with
-/// their nats-server nobody tells.
+/// The latest connection of each instance. A new connection may be reported before the end of the old one, and the end of connections to a
+/// nats-server that stops is not reported at all.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
     open: BTreeMap<(ClusterName, InstanceId), (String, u64)>,
@@ -31,12 +30,12 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    /// Once for each of their agents.
+    /// The clusters of connected agents, once for each agent.
     pub(super) fn clusters(&self) -> impl Iterator<Item = &ClusterName> {
         self.open.keys().map(|(cluster, _)| cluster)
     }
 
-    /// Whether what comes from this cluster was sent before it was forgotten.
+    /// Whether a message from this cluster may have been sent before it was removed.
     pub(super) fn is_straggler(&self, cluster: &ClusterName, now: Moment) -> bool {
         let forgotten = self.forgotten.get(cluster);
         forgotten.is_some_and(|at| now.instant.saturating_duration_since(*at) < STRAGGLERS)
@@ -44,16 +43,16 @@ impl Connections {
 }
 
 impl Registry {
-    /// An agent's connection has come to be.
+    /// An agent has connected.
     pub fn connected(&mut self, event: &ConnectionEvent) {
         let key = (event.cluster.clone(), event.instance.clone());
         let connection = event.connection.clone();
         self.connections.open.insert(key, connection);
-        // A credential that was revoked with the cluster does not connect again: this one was enrolled since.
+        // A credential that was revoked with the cluster cannot connect again, so this one was issued later.
         self.connections.forgotten.remove(&event.cluster);
     }
 
-    /// An agent's connection has ended; whether the agent is gone with it.
+    /// An agent's connection has ended; returns whether the agent is gone with it.
     pub fn disconnected(&mut self, event: &ConnectionEvent) -> bool {
         let key = (event.cluster.clone(), event.instance.clone());
         match self.connections.open.get(&key) {
@@ -64,7 +63,7 @@ impl Registry {
         known.is_some_and(|known| known.instances.remove(&event.instance).is_some())
     }
 
-    /// Forgets a cluster, and what is still under way from it; whether it was known.
+    /// Removes a cluster, and ignores messages that are still in transit from it; returns whether it was known.
     pub fn forget(&mut self, cluster: &ClusterName, now: Moment) -> bool {
         let known = self.clusters.remove(cluster).is_some();
         let recent = |at: &Instant| now.instant.saturating_duration_since(*at) < STRAGGLERS;

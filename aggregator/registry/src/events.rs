@@ -1,5 +1,5 @@
-//! What is new about clusters, for those who watch: published once, when it is first looked at after it came to be. Code that changes the
-//! registry looks at the cluster afterwards; what changes by time alone is found by looking at all of them now and then.
+//! Detects changes of clusters and publishes each once, for subscribers. Code that changes the registry compares the cluster with its last
+//! published view afterwards; changes by time alone are found by comparing all clusters periodically.
 
 use bus_schema::{ClusterName, Condition, ConditionType};
 use jiff::Timestamp;
@@ -11,24 +11,24 @@ use super::view::of_part;
 use super::{ClusterView, Moment, Registry};
 use labels::Labels;
 
-/// Something new.
+/// A change in the registry.
 #[derive(Debug, Clone)]
 pub enum RegistryEvent {
-    /// A cluster looks otherwise than before, or is new: to those who may see all of it, to those who may see a part, or to both.
+    /// The view of a cluster has changed, or the cluster is new: for users who may see all of it, for those who may see a part, or for both.
     Shown {
         /// The cluster.
         cluster: ClusterName,
-        /// To those who may see all of its namespaces; `None` if it looks to them as before.
+        /// For users who may see all of its namespaces; `None` if their view is unchanged.
         whole: Option<Box<ClusterView>>,
-        /// To those who may see some of them, likewise.
+        /// For users who may see some of them, likewise.
         part: Option<Box<ClusterView>>,
     },
-    /// Changes of a cluster's deployments were missed, so many if that is known.
+    /// Changes of a cluster's deployments were missed, with their number if it is known.
     Missed(ClusterName, Option<u64>),
 }
 
 impl Registry {
-    /// What is new about a cluster.
+    /// Publishes what has changed about a cluster.
     pub fn look(
         &mut self,
         cluster: &ClusterName,
@@ -42,7 +42,7 @@ impl Registry {
         }
     }
 
-    /// What is new about any.
+    /// Publishes what has changed about any cluster.
     pub fn look_at_all(&mut self, now: Moment, mut publish: impl FnMut(RegistryEvent)) {
         let epoch = self.bus_liveness.epoch(now.instant);
         for (cluster, known) in &mut self.clusters {
@@ -93,7 +93,7 @@ impl Known {
         }
     }
 
-    /// But for ages, counts and conditions. Compares without making a view: it is asked for every heartbeat.
+    /// Compares all but ages, counts and conditions, without building a view, since it runs for every heartbeat.
     fn looks_like(&self, view: &ClusterView, labels: &Labels, now: LivenessEpoch) -> bool {
         let heartbeat = &self.record.heartbeat;
         view.labels == *labels
@@ -106,7 +106,7 @@ impl Known {
     }
 }
 
-/// But for what counts on.
+/// Compares conditions, except for messages that contain a running count.
 fn same(before: &[Condition], now: &[Condition]) -> bool {
     let same = |(before, now): (&Condition, &Condition)| {
         let counts_on = matches!(

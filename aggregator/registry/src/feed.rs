@@ -1,4 +1,4 @@
-//! The changes of one cluster as one of its agents counts them, and which of them were missed.
+//! The changes of one cluster, as numbered by one of its agents, and the detection of missed ones.
 
 use std::time::{Duration, Instant};
 
@@ -7,16 +7,17 @@ use bus_schema::{ClusterName, InstanceId};
 use super::{Moment, Registry};
 use limits::{Limit, Window};
 
-/// What one cluster may tell. That is thousands of changes; with more, it misses some, and no other cluster does.
+/// How many bytes of changes one cluster may publish, which is thousands of changes. Beyond that some of its own changes are dropped, and
+/// none of other clusters.
 pub const CHANGES_LIMIT: Limit = Limit {
     most: 8 * 1024 * 1024,
     within: Duration::from_secs(5),
 };
 
-/// What a change takes beside its JSON.
+/// Memory that a change takes in addition to its JSON.
 pub const CHANGE_BYTES: usize = 256;
 
-/// A heartbeat may be heard before the changes that were sent before it.
+/// A heartbeat may arrive before changes that were sent earlier.
 const LATE: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Default)]
@@ -28,16 +29,16 @@ pub(super) struct Feed {
 #[derive(Debug)]
 pub(super) struct Followed {
     pub instance: InstanceId,
-    /// The number of the last change that was heard or missed.
+    /// The number of the last change that was received or missed.
     seen: u64,
-    /// The last one that there is, by a heartbeat's word, and since when it is waited for.
+    /// The last change according to a heartbeat, and since when it is awaited.
     promised: Option<(u64, Instant)>,
 }
 
-/// Changes with the numbers behind `after`, up to `last`.
+/// The changes with numbers after `after`, up to `last`.
 #[derive(Debug, Clone, Copy)]
 pub struct ChangeRange<'a> {
-    /// Whose.
+    /// The agent that reports them.
     pub instance: &'a InstanceId,
     /// The number before the first one.
     pub after: u64,
@@ -45,28 +46,28 @@ pub struct ChangeRange<'a> {
     pub last: u64,
 }
 
-/// What is to be done with changes that came.
+/// What to do with received changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// To be shown, after so many that were lost.
+    /// Publish them, after a gap of `missed` changes.
     Shown {
-        /// How many.
+        /// Number of lost changes before them.
         missed: u64,
     },
-    /// Those of an instance that is not followed, or known already.
+    /// Ignore them: they come from an instance that is not followed, or are known already.
     PassedOver,
-    /// Counted as no agent counts.
+    /// Their numbers overlap with earlier ones, which no correct agent sends.
     Miscounted,
 }
 
 impl Registry {
-    /// Whether a cluster may tell so many bytes more now; of one that is not known nothing is heard.
+    /// Whether a cluster may publish this many more bytes now; never for an unknown cluster.
     pub fn may_publish(&mut self, cluster: &ClusterName, bytes: usize, now: Moment) -> bool {
         let known = self.clusters.get_mut(cluster);
         known.is_some_and(|known| known.feed.published.take(bytes, CHANGES_LIMIT, now.instant))
     }
 
-    /// Takes in the numbers of changes.
+    /// Records the numbers of received changes.
     pub fn hear_changes(&mut self, cluster: &ClusterName, range: ChangeRange<'_>) -> Verdict {
         let known = self.clusters.get_mut(cluster);
         let followed = known.and_then(|known| known.feed.followed.as_mut());
@@ -78,7 +79,7 @@ impl Registry {
 }
 
 impl Followed {
-    /// From this number on.
+    /// Follows this instance from this number on.
     pub fn from(instance: InstanceId, seen: u64) -> Self {
         Self {
             instance,
@@ -98,7 +99,7 @@ impl Followed {
         Verdict::Shown { missed }
     }
 
-    /// Takes the word of a heartbeat for how many changes there are; how many of them were lost, if any.
+    /// Compares with the number of changes in a heartbeat; returns how many were lost, if any.
     pub fn compare(&mut self, counted: u64, now: Instant) -> Option<u64> {
         let promised = self.promised.filter(|(number, _)| *number > self.seen);
         self.promised = promised.or_else(|| (counted > self.seen).then_some((counted, now)));
@@ -112,11 +113,11 @@ impl Followed {
     }
 }
 
-/// What was missed of a cluster's changes.
+/// Missed changes of a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Gap {
-    /// So many.
+    /// This many.
     Counted(u64),
-    /// Nobody knows how many: another instance is followed now.
+    /// An unknown number: another instance is followed now.
     Unknown,
 }

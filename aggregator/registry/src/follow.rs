@@ -1,5 +1,5 @@
-//! Whose changes are followed. The agents of a cluster each tell all of its changes, so that one of them is listened to: until it is
-//! lost, or says that it does not see its cluster any more while another one does.
+//! Chooses the agent whose changes are followed. Each agent of a cluster reports all changes, so only one of them is followed: until it is
+//! lost, or no longer sees its cluster while another agent does.
 
 use bus_schema::ConditionType;
 
@@ -8,7 +8,7 @@ use super::feed::{Followed, Gap};
 use super::known::{Heard, Known};
 
 impl Known {
-    /// Follows whom it is right to follow now.
+    /// Chooses the agent to follow now.
     pub(super) fn follow(&mut self, now: LivenessEpoch) -> Option<Gap> {
         let stays = self.feed.followed.as_ref().and_then(|followed| {
             let mut alive = self.alive(now);
@@ -37,12 +37,12 @@ impl Known {
 }
 
 impl Heard {
-    /// It has read its cluster, and counts what changes in it.
+    /// Whether it has read its cluster and numbers the changes.
     fn counts(&self) -> bool {
         self.heartbeat.counts.is_some() && self.heartbeat.changes.is_some()
     }
 
-    /// And still sees what changes in it.
+    /// Whether it also still sees changes.
     fn sees(&self) -> bool {
         let stale = |condition: &bus_schema::Condition| condition.kind == ConditionType::CacheStale;
         self.counts() && !self.heartbeat.conditions.iter().any(stale)

@@ -1,4 +1,4 @@
-//! What is known of one cluster, and of the instances of its agent.
+//! The state of one cluster and of its agents.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ use labels::Labels;
 pub struct Known {
     pub record: Record,
     pub instances: BTreeMap<InstanceId, Heard>,
-    /// When the record was read or first made; nothing can be overdue before.
+    /// When the record was restored or created; nothing can be overdue before.
     pub known_since: LivenessEpoch,
     pub last_heard: Option<Instant>,
     pub saving: Saving,
@@ -33,7 +33,7 @@ pub struct Known {
 pub struct Heard {
     pub heartbeat: Heartbeat,
     pub epoch: LivenessEpoch,
-    /// How far the agent's clock is ahead of ours, network delay included.
+    /// How far the agent's clock is ahead of this machine's, including network delay.
     pub ahead: SignedDuration,
 }
 
@@ -44,7 +44,7 @@ pub const INSTANCES: usize = 32;
 const CROWDED: &str = "is ignored, since more than 32 agents claim the cluster";
 
 impl Known {
-    /// Of which nothing but this has been heard.
+    /// A cluster with this record and no live agents.
     pub fn new(record: Record, known_since: LivenessEpoch, saving: Saving) -> Self {
         Self {
             record,
@@ -76,7 +76,7 @@ impl Known {
             note(&mut self.violation, CROWDED, Duration::ZERO, now);
             return None;
         }
-        // A rival is shown as a condition, and does not become what is known of the cluster.
+        // A rival is shown as a condition, and does not change the state of the cluster.
         if !self.is_rival(&heartbeat) {
             self.record.last_seen = now.wall;
             self.record.heartbeat = heartbeat.clone();
@@ -103,7 +103,7 @@ impl Known {
         }
     }
 
-    /// Instances that are heard and belong to the cluster.
+    /// Live agents that belong to the cluster.
     pub fn alive(&self, now: LivenessEpoch) -> impl Iterator<Item = &Heard> {
         self.instances
             .values()
@@ -120,7 +120,7 @@ impl Known {
     pub fn presence(&self, now: LivenessEpoch) -> Presence {
         let mut alive = self.alive(now).peekable();
         if alive.peek().is_none() {
-            // Known from before this aggregator's start, and its agents have not had the time to say that they live.
+            // Restored at this aggregator's start, and its agents have not had time for a heartbeat yet.
             let unheard = self.last_heard.is_none()
                 && now.silence(self.known_since) < stale_after(HEARTBEAT_EVERY);
             return if unheard {
@@ -169,7 +169,7 @@ impl Known {
 }
 
 impl Heard {
-    /// How much of `ahead` the way may have taken.
+    /// The part of `ahead` that may be network delay.
     pub fn delay(&self) -> Duration {
         Duration::from_millis(self.heartbeat.round_trip_milliseconds.unwrap_or(0))
             .min(SLOWEST_HEARTBEAT)
@@ -184,7 +184,7 @@ impl Heard {
     }
 }
 
-/// What of a heartbeat is worth keeping at once when it changes.
+/// The parts of a heartbeat whose change must be saved at once.
 fn facts(
     heartbeat: &Heartbeat,
 ) -> (

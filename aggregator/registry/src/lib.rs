@@ -1,4 +1,4 @@
-//! The clusters that have been heard of. A value: time is an argument, nothing here waits or sends.
+//! The known clusters and their presence. A value: time is an argument, and nothing here waits or sends.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ use known::Known;
 use saving::Saving;
 use violation::ProtocolViolation;
 
-/// Now, on both clocks: ages are measured on the one that never jumps, and shown on the other.
+/// Now, on both clocks: ages are measured on the monotonic one, times are shown on the other.
 #[derive(Debug, Clone, Copy)]
 pub struct Moment {
     /// For ages.
@@ -48,7 +48,7 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// This moment.
+    /// The current moment.
     #[must_use]
     pub fn now() -> Self {
         Self {
@@ -58,20 +58,20 @@ impl Moment {
     }
 }
 
-/// Whether a cluster's agents are heard.
+/// Whether a cluster's agents send heartbeats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Presence {
-    /// Heard in time.
+    /// The last heartbeat was in time.
     Online,
-    /// Overdue: what is known may be out of date, and nothing may be changed.
+    /// A heartbeat is overdue: the known state may be out of date, and changes are refused.
     Stale,
-    /// Not heard for three heartbeats, or its agents said that they leave.
+    /// No heartbeat for three intervals, or the agents announced that they shut down.
     Offline,
 }
 
 impl Presence {
-    /// It in one word, as in answers.
+    /// As in JSON.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -82,14 +82,14 @@ impl Presence {
     }
 }
 
-/// What is kept of a cluster over restarts of the aggregator.
+/// The saved state of a cluster, which survives restarts of the aggregator.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// The uid of the Kubernetes cluster that the name belongs to: the first one that was heard.
+    /// The uid of the Kubernetes cluster that the name belongs to: the first one that was seen.
     pub cluster_uid: Option<String>,
-    /// When the name was first heard.
+    /// When the first heartbeat arrived.
     pub first_seen: Timestamp,
-    /// When it was last heard.
+    /// When the last heartbeat arrived.
     pub last_seen: Timestamp,
     /// The last heartbeat.
     pub heartbeat: Heartbeat,
@@ -99,7 +99,7 @@ impl storage::Record for Record {
     const BUCKET: BucketSpec = CLUSTERS;
     type Key = ClusterName;
     const KEY: &'static str = "a cluster's name";
-    // As long as JetStream itself waits: after a start all clusters are written at once.
+    // As long as JetStream's own time-out: after a start all clusters are written at once.
     const WITHIN: Duration = Duration::from_secs(5);
 }
 
@@ -113,11 +113,11 @@ pub struct Registry {
     violation_of_unknown: Option<ProtocolViolation>,
 }
 
-/// Heartbeats of all clusters together in a second, above which each is asked to send fewer.
+/// Target rate of heartbeats per second of all clusters together. Above it, agents are told to send fewer.
 const HEARTBEATS_A_SECOND: u64 = 400;
 
 impl Registry {
-    /// Takes over what was kept. What has been heard already is newer and stays.
+    /// Restores a saved record, unless a heartbeat of the cluster has arrived already, which is newer.
     pub fn restore(&mut self, cluster: ClusterName, record: Record, now: Moment) {
         let (epoch, saving) = (
             self.bus_liveness.epoch(now.instant),
@@ -127,7 +127,7 @@ impl Registry {
         self.clusters.entry(cluster).or_insert_with(known);
     }
 
-    /// Takes in a heartbeat; the record where it is to be kept now.
+    /// Applies a heartbeat; returns the record if it must be saved now.
     pub fn observe(
         &mut self,
         cluster: ClusterName,
@@ -150,7 +150,7 @@ impl Registry {
         known.observe(heartbeat, epoch, now)
     }
 
-    /// How often each agent should say that it lives, for so many as are known.
+    /// The heartbeat interval for the current number of clusters.
     #[must_use]
     pub fn pace(&self) -> Duration {
         let clusters = self.clusters.len() as u64;
@@ -158,29 +158,29 @@ impl Registry {
             .clamp(HEARTBEAT_EVERY, SLOWEST_HEARTBEAT)
     }
 
-    /// Since then this aggregator is partitioned from the bus, and silence says nothing of agents.
+    /// This aggregator is partitioned from the bus since then, so missing heartbeats do not count.
     pub fn partitioned_since(&mut self, since: Instant) {
         self.bus_liveness.partitioned_since(since);
     }
 
-    /// The bus answers again: agents have time to come back.
+    /// The bus responds again: agents get time to reconnect.
     pub fn reconnected(&mut self, now: Moment) {
         self.bus_liveness.reconnected(now.instant);
     }
 
-    /// Whether the bus answers, so that silence means something.
+    /// Whether the bus responds, so that missing heartbeats count.
     #[must_use]
     pub fn is_connected(&self) -> bool {
         self.bus_liveness.is_connected()
     }
 
-    /// When the cluster was last heard.
+    /// When the last heartbeat of the cluster arrived.
     #[must_use]
     pub fn last_seen(&self, cluster: &ClusterName) -> Option<Timestamp> {
         Some(self.clusters.get(cluster)?.record.last_seen)
     }
 
-    /// Whether the cluster is heard; `None` if it was never heard of.
+    /// The presence of a cluster; `None` if it is unknown.
     #[must_use]
     pub fn presence(&self, cluster: &ClusterName, now: Moment) -> Option<Presence> {
         self.clusters
@@ -194,7 +194,7 @@ impl Registry {
         self.clusters.get(cluster)?.record.cluster_uid.as_deref()
     }
 
-    /// Takes over the labels of all clusters.
+    /// Sets the labels of all clusters.
     pub fn label(&mut self, labels: Arc<FleetLabels>) {
         self.labels = labels;
     }
@@ -207,7 +207,7 @@ impl Registry {
             .is_some_and(|known| known.rival(self.bus_liveness.epoch(now.instant)).is_some())
     }
 
-    /// Whether the cluster's agents answer this verb, as far as they have said; an older one may not.
+    /// Whether the cluster's agents support this verb, according to their heartbeats; older agents may not.
     #[must_use]
     pub fn answers(&self, cluster: &ClusterName, verb: &str) -> bool {
         self.clusters.get(cluster).is_none_or(|known| {
@@ -221,12 +221,12 @@ impl Registry {
         self.clusters.keys()
     }
 
-    /// Those by name whose agents have been heard, or are connected as far as the server has told.
+    /// Clusters by name that are known, or whose agents are connected according to the nats-server. A cluster can occur several times.
     pub fn heard_or_connected(&self) -> impl Iterator<Item = &ClusterName> {
         self.names().chain(self.connections.clusters())
     }
 
-    /// What is shown of a cluster.
+    /// The view of a cluster.
     #[must_use]
     pub fn view(&self, cluster: &ClusterName, now: Moment) -> Option<ClusterView> {
         let known = self.clusters.get(cluster)?;

@@ -1,13 +1,13 @@
-//! When the record of a cluster is to be kept: at once when it changes, but not as often as a hostile agent would like.
+//! When the record of a cluster is saved: at once when it changes, but with a limit against hostile agents.
 
 use std::time::{Duration, Instant};
 
 use limits::{Limit, Window};
 
-/// How often the record of a cluster of which nothing changes is kept anew, for its `last_seen`.
+/// How often an unchanged record is saved again, for its `last_seen`.
 const EVERY: Duration = Duration::from_secs(60);
 
-/// A cluster with two agents comes and goes with fewer changes.
+/// A cluster whose two agents restart causes fewer changes.
 const CHANGES: Limit = Limit {
     most: 4,
     within: Duration::from_secs(1),
@@ -16,13 +16,13 @@ const CHANGES: Limit = Limit {
 #[derive(Debug, Default)]
 pub(super) struct Saving {
     last: Option<Instant>,
-    /// What is known now is not what was kept.
+    /// The record has changed since it was saved.
     is_behind: bool,
     changes: Window,
 }
 
 impl Saving {
-    /// It is kept as it is.
+    /// The state after the record was saved.
     pub fn done(now: Instant) -> Self {
         Self {
             last: Some(now),
@@ -30,7 +30,7 @@ impl Saving {
         }
     }
 
-    /// Whether it is to be kept now; counts on it that this is done then.
+    /// Whether to save the record now. If so, the caller must do it.
     pub fn is_due(&mut self, changed: bool, now: Instant) -> bool {
         self.is_behind |= changed;
         let changed = self.is_behind && self.changes.take(1, CHANGES, now);

@@ -1,4 +1,4 @@
-//! How a cluster was shown last, and when it may be shown anew.
+//! The last published view of a cluster, and when the next one may be published.
 
 use std::time::Duration;
 
@@ -6,14 +6,14 @@ use super::bus_liveness::LivenessEpoch;
 use super::view::ClusterView;
 use limits::{Limit, Window};
 
-/// How often one cluster is shown anew at once. What is more than that is shown later, all together.
+/// How many views of one cluster are published at once. Further changes are published later, all together.
 const SHOWN: Limit = Limit {
     most: 4,
     within: Duration::from_secs(1),
 };
 
-/// How a cluster was shown last. When a part is shown depends on that part alone: its reader does not learn from the time when the
-/// rest has changed.
+/// The last published views of a cluster. When the partial view is published depends only on that part, so that its readers do not learn when
+/// the rest has changed.
 #[derive(Debug, Default)]
 pub(super) struct Shown {
     pub whole: Last,
@@ -27,7 +27,7 @@ pub(super) struct Last {
 }
 
 impl Last {
-    /// Whether it is to be shown now; `same` compares with what was shown last.
+    /// Whether to publish now; `same` compares with the last published view.
     pub fn is_due(&mut self, now: LivenessEpoch, same: impl FnOnce(&ClusterView) -> bool) -> bool {
         !self.view.as_deref().is_some_and(same) && self.times.take(1, SHOWN, now.at)
     }

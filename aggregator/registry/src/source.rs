@@ -1,4 +1,4 @@
-//! Whether a cluster can be read so that what it says may be kept as its own, and what it has said since.
+//! Whether a cluster's list can be read to be saved as its last known state, and whether it has changed since.
 
 use std::collections::BTreeMap;
 
@@ -7,20 +7,21 @@ use jiff::Timestamp;
 
 use super::{Moment, Presence, Registry};
 
-/// The number of the last change that each of a cluster's agents had told.
+/// The number of the last change reported by each of a cluster's agents.
 pub type LastChanges = BTreeMap<InstanceId, u64>;
 
-/// Whose list can be read now, and how far it had told its changes then.
+/// A cluster whose list can be read now, and the last changes that it had reported by then.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListSource {
     /// The uid of the Kubernetes cluster.
     pub cluster_uid: String,
-    /// `None` where an agent does not tell them.
+    /// `None` if an agent does not report changes.
     pub changes: Option<LastChanges>,
 }
 
 impl Registry {
-    /// Whose list would be read now; `None` where the cluster is not heard, not certain to be itself, or has not read its own list yet.
+    /// The source of a list that is read now; `None` if the cluster is not online, its identity is contested, or its agent has not read its
+    /// list yet.
     #[must_use]
     pub fn source(&self, cluster: &ClusterName, now: Moment) -> Option<ListSource> {
         let known = self.clusters.get(cluster)?;
@@ -29,17 +30,17 @@ impl Registry {
             return None;
         }
         known.record.heartbeat.counts.as_ref()?;
-        let told = known.alive(epoch).map(|heard| {
+        let changes = known.alive(epoch).map(|heard| {
             let heartbeat = &heard.heartbeat;
             Some((heartbeat.instance.clone(), heartbeat.changes?))
         });
         Some(ListSource {
             cluster_uid: known.record.cluster_uid.clone()?,
-            changes: told.collect(),
+            changes: changes.collect(),
         })
     }
 
-    /// When a cluster was last heard, if it had told no more changes until then than these, and sees its deployments.
+    /// When the last heartbeat arrived, if the agent sees its deployments and has reported no changes after these.
     #[must_use]
     pub fn unchanged_until(
         &self,
@@ -62,7 +63,7 @@ impl Registry {
         {
             return None;
         }
-        let told = heartbeat.changes?;
-        (changes.get(&heartbeat.instance) == Some(&told)).then_some(record.last_seen)
+        let reported = heartbeat.changes?;
+        (changes.get(&heartbeat.instance) == Some(&reported)).then_some(record.last_seen)
     }
 }

@@ -1,4 +1,4 @@
-//! A cluster as it is shown.
+//! The view of a cluster, for users.
 
 use bus_schema::{ClusterName, Condition, ConditionType, Counts};
 use jiff::Timestamp;
@@ -8,20 +8,20 @@ use utoipa::ToSchema;
 use super::Presence;
 use labels::Labels;
 
-/// One cluster.
+/// A cluster.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ClusterView {
     /// Its name.
     pub cluster: ClusterName,
     /// Its labels.
     pub labels: Labels,
-    /// Whether its agents are heard.
+    /// Whether its agents send heartbeats.
     pub presence: Presence,
-    /// When they were last heard.
+    /// When the last heartbeat arrived.
     pub last_seen: Timestamp,
     /// How many seconds ago that was.
     pub age_seconds: u64,
-    /// When the name was first heard.
+    /// When the first heartbeat arrived.
     pub first_seen: Timestamp,
     /// The uid of the Kubernetes cluster that the name belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -31,12 +31,12 @@ pub struct ClusterView {
     pub kubernetes_version: Option<String>,
     /// The version of its agent.
     pub agent_version: String,
-    /// How many agents are heard.
+    /// Number of live agents.
     pub agents: usize,
-    /// The verbs that its agent answers.
+    /// The verbs that its agent supports.
     pub verbs: Vec<String>,
-    /// What it holds, as last heard. Absent until its agent has read the cluster, and for a caller who may see only some of its
-    /// namespaces: it counts all of them.
+    /// Counts of its objects, from the last heartbeat. Absent until its agent has read the cluster, and for a caller who may see only some
+    /// of its namespaces, since it counts all of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counts: Option<Counts>,
     /// What is wrong.
@@ -44,7 +44,7 @@ pub struct ClusterView {
 }
 
 impl ClusterView {
-    /// What those are shown of it who may see only some of its namespaces: nothing that counts or names the others.
+    /// The view for users who may see only some of its namespaces: nothing in it counts or names the others.
     #[must_use]
     pub fn of_part(self) -> Self {
         Self {
@@ -64,7 +64,7 @@ pub(super) fn of_part(conditions: &[Condition]) -> Vec<Condition> {
             ConditionType::Forbidden => "the agent's RBAC does not allow all that it needs",
             ConditionType::CacheStale => "the state shown for this cluster may be out of date",
             ConditionType::Misbehaving => "an agent of this cluster violates the protocol",
-            // Said by the aggregator, of the agent's clock and of the cluster's identity.
+            // Written by the aggregator; they are only about the agent's clock and the cluster's identity.
             ConditionType::ClockSkew | ConditionType::IdentityConflict => &condition.message,
             ConditionType::Other => return None,
         };

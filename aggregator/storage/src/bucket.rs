@@ -1,4 +1,4 @@
-//! A bucket with records of one type, each as JSON under a key of one type. Every call is bounded in time.
+//! A key-value bucket with records of one type, stored as JSON under keys of one type. Every call has a time-out.
 
 use std::fmt::Debug;
 use std::marker::PhantomData;
@@ -21,7 +21,7 @@ mod raw;
 
 pub use error::BucketError;
 
-/// Others may change the same record at the same moment.
+/// Attempts to change a record that others change at the same time.
 const TRIES: usize = 10;
 
 /// The bucket. Clones share it.
@@ -47,10 +47,10 @@ impl<T> Clone for Bucket<T> {
 }
 
 impl<T: Record> Bucket<T> {
-    /// Opens the bucket, makes it if there is none.
+    /// Opens the bucket, creating it if it is missing.
     ///
     /// # Errors
-    /// When JetStream is away, or the bucket is there with other settings.
+    /// When JetStream is unavailable, or the bucket exists with other settings.
     pub async fn open(jetstream: &Context, replicas: usize) -> Result<Self, StoreError> {
         Self::open_as(jetstream, T::BUCKET, replicas).await
     }
@@ -73,7 +73,7 @@ impl<T: Record> Bucket<T> {
         })
     }
 
-    /// The same bucket for records of another type, which have keys of their own.
+    /// The same bucket for records of another type with other keys.
     #[must_use]
     pub fn with_records<U: Record>(&self) -> Bucket<U> {
         Bucket {
@@ -85,7 +85,7 @@ impl<T: Record> Bucket<T> {
         }
     }
 
-    /// The same, looked for again: it may have been deleted, and is made anew then.
+    /// Opens the bucket again, and creates it again if it was deleted.
     pub(super) async fn reopened(&self) -> Result<Self, StoreError> {
         Self::open_as(&self.jetstream, self.spec, self.replicas).await
     }
@@ -96,13 +96,13 @@ impl<T: Record> Bucket<T> {
         self.spec.name
     }
 
-    /// How large a message may be, in bytes.
+    /// The largest message, in bytes.
     #[must_use]
     pub fn max_payload(&self) -> usize {
         self.jetstream.client().max_payload()
     }
 
-    /// What stands under a key.
+    /// The entry of a key.
     ///
     /// # Errors
     /// [`BucketError::Unavailable`]
@@ -111,7 +111,7 @@ impl<T: Record> Bucket<T> {
         Ok(entry.map_or_else(Entry::never, Entry::from_kv))
     }
 
-    /// Writes a record over whatever stands there; its revision.
+    /// Writes a record, replacing any other; returns its revision.
     ///
     /// # Errors
     /// [`BucketError::Unavailable`]
@@ -119,10 +119,10 @@ impl<T: Record> Bucket<T> {
         self.put_bytes(key.as_str(), self.json(record)?).await
     }
 
-    /// Writes a record where there is none; its revision.
+    /// Creates a record; returns its revision.
     ///
     /// # Errors
-    /// [`BucketError::Conflict`] where there is one.
+    /// [`BucketError::Conflict`] if there is one already.
     pub async fn create(&self, key: &T::Key, record: &T) -> Result<u64, BucketError> {
         let json = self.json(record)?;
         let created = self.store.create(key.as_str(), json);
@@ -130,10 +130,10 @@ impl<T: Record> Bucket<T> {
             .await
     }
 
-    /// Writes a record if the last revision of its key is this one; the new revision.
+    /// Writes a record if the last revision of its key is this one; returns the new revision.
     ///
     /// # Errors
-    /// [`BucketError::Conflict`] if it is not.
+    /// [`BucketError::Conflict`] if it is another one.
     pub async fn update(
         &self,
         key: &T::Key,
@@ -146,11 +146,11 @@ impl<T: Record> Bucket<T> {
             .await
     }
 
-    /// Changes what stands under a key, again where somebody else was faster: `change` is given that and says what it should be; its
-    /// result, and the new revision.
+    /// Changes a record with optimistic concurrency: `change` maps the current entry to the new record and a result, and is called again
+    /// after a conflict. Returns the result and the new revision.
     ///
     /// # Errors
-    /// Those of `change`; [`BucketError::Conflict`] after too many tries.
+    /// Those of `change`; [`BucketError::Conflict`] after too many attempts.
     pub async fn modify<R, E: From<BucketError>>(
         &self,
         key: &T::Key,
@@ -181,7 +181,7 @@ impl<T: Record> Bucket<T> {
             .await
     }
 
-    /// Deletes a record with its history; whether there was one.
+    /// Deletes a record with its history; returns whether there was one.
     ///
     /// # Errors
     /// [`BucketError::Unavailable`]
@@ -189,7 +189,7 @@ impl<T: Record> Bucket<T> {
         self.purge_key(key.as_str()).await
     }
 
-    /// Everything that stands there now.
+    /// All records.
     ///
     /// # Errors
     /// [`BucketError::Unavailable`]
@@ -232,7 +232,7 @@ impl<T: Record> Bucket<T> {
         self.store.stream.cached_info()
     }
 
-    /// What a message of the bucket's stream says; `None` where it is of no such record.
+    /// The entry in a message of the bucket's stream; `None` if it is not for a record of this type.
     pub(super) fn entry(&self, message: &Message, revision: u64) -> Option<(T::Key, Entry<T>)> {
         let key = message.subject.strip_prefix(&self.store.prefix)?;
         let entry = Entry::from_message(key, message, revision);
@@ -245,7 +245,7 @@ impl<T: Record> Bucket<T> {
             .map_err(|error| self.unavailable(Some(error.into())))
     }
 
-    /// A change. What is written while the link is down would be queued, and done after its caller was told that it failed.
+    /// Performs a write, unless the link is down: the client would queue it, and deliver it after its caller was told that it failed.
     async fn written<R, K>(
         &self,
         call: impl Future<Output = Result<R, async_nats::error::Error<K>>>,

@@ -1,4 +1,4 @@
-//! The link to NATS. Knows how a request fails on the way, and nothing of clusters or people.
+//! The link to NATS. Knows how requests fail in transit, and nothing of clusters or users.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,7 +18,7 @@ pub use clock::BusClock;
 pub use connect::ConnectError;
 use replies::Replies;
 
-/// A connection that comes back by itself.
+/// A connection that reconnects automatically.
 #[derive(Debug, Clone)]
 pub struct Bus {
     client: Client,
@@ -44,7 +44,7 @@ pub enum BusError {
 }
 
 impl BusError {
-    /// It in one word.
+    /// As a metric label.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
@@ -66,20 +66,20 @@ impl Bus {
         &self.client
     }
 
-    /// Whether requests would get out now.
+    /// Whether requests can be sent now.
     #[must_use]
     pub fn is_up(&self) -> bool {
         self.client.connection_state() == State::Connected
     }
 
-    /// How often the link has been made so far.
+    /// Number of connections made so far.
     #[must_use]
     pub fn connects(&self) -> u64 {
         let statistics = self.client.statistics();
         statistics.connects.load(Ordering::Relaxed)
     }
 
-    /// Asks the agents of a cluster and waits at most `within` for one reply, which may come compressed: see [`encoding`].
+    /// Sends a request to the agents of a cluster and waits at most `within` for one reply, which may be compressed: see [`encoding`].
     ///
     /// # Errors
     /// See [`BusError`]. Only [`BusError::TimedOut`] leaves open whether the request was carried out.
@@ -90,12 +90,11 @@ impl Bus {
         payload: Bytes,
         within: Duration,
     ) -> Result<Message, BusError> {
-        // A request that is made while the link is down is queued and delivered later, when its caller has long been told
-        // that it failed.
+        // The client queues a request that is made while the link is down, and delivers it after its caller was told that it failed.
         if !self.is_up() {
             return Err(BusError::Unavailable);
         }
-        // Around all of it: with a full queue nothing gets out, and nobody is waited for yet.
+        // The time-out covers sending as well: with a full queue, publishing blocks.
         let asked = tokio::time::timeout(within, self.ask(cluster, verb, payload)).await;
         let message = asked.map_err(|_| BusError::TimedOut)??;
         if message.status == Some(StatusCode::NO_RESPONDERS) {
@@ -115,7 +114,7 @@ impl Bus {
         if reply.status != Some(StatusCode::NO_RESPONDERS) {
             return Ok(reply);
         }
-        // Nobody got it: there is no agent, or one that is older than this subject.
+        // No responders: there is no agent, or its version is older than this subject.
         let to = subject::request(cluster, verb);
         self.ask_on(to, cluster, payload).await
     }
@@ -136,7 +135,7 @@ impl Bus {
         pending.reply().await.ok_or(BusError::TimedOut)
     }
 
-    /// Asks the nats-server itself. The reply comes to an inbox of its own, which no agent can publish to.
+    /// Sends a request to the nats-server itself. The reply arrives on a separate inbox, to which no agent can publish.
     ///
     /// # Errors
     /// As [`request_agent`](Self::request_agent).
@@ -164,19 +163,19 @@ impl Bus {
         })
     }
 
-    /// Whether the server is there and answers: a connection may stand for half a minute after its other end has fallen silent.
+    /// Whether the server responds. A connection can stay open for half a minute after its other end has fallen silent.
     pub async fn answers(&self, within: Duration) -> bool {
         let asked = self.request(subject::NOBODY.to_owned(), Bytes::new(), within);
         !matches!(asked.await, Err(BusError::Unavailable | BusError::TimedOut))
     }
 
-    /// Publishes without an answer; `false` when it cannot get out now.
+    /// Publishes without waiting for a response; `false` if it cannot be sent now.
     pub async fn publish(&self, subject: String, payload: Bytes) -> bool {
         self.publish_with_headers(subject, HeaderMap::new(), payload)
             .await
     }
 
-    /// The same for a question whose answers may come compressed.
+    /// The same for a request whose responses may be compressed.
     pub async fn publish_accepting(&self, subject: String, payload: Bytes) -> bool {
         self.publish_with_headers(subject, encoding::accepting(), payload)
             .await
@@ -193,7 +192,7 @@ impl Bus {
         self.is_up() && matches!(published.await, Ok(Ok(())))
     }
 
-    /// Subscribes together with others, each message going to one of them; `None` while the bus is away.
+    /// Subscribes in a queue group, in which each message goes to one subscriber; `None` while the bus is unavailable.
     pub async fn queue_subscribe(&self, subject: &str, queue: &str) -> Option<Subscriber> {
         let subscribed = self
             .client
@@ -201,13 +200,13 @@ impl Bus {
         subscribed.await.ok()
     }
 
-    /// Subscribes; `None` while the bus is away.
+    /// Subscribes; `None` while the bus is unavailable.
     pub async fn subscribe(&self, subject: &str) -> Option<Subscriber> {
         self.client.subscribe(subject.to_owned()).await.ok()
     }
 }
 
-/// The fault that a reply carries (ADR-32): the header says that it is one, the body says more.
+/// The fault in a reply (ADR-32), if it is one: the header marks it, the body has the details.
 pub fn fault_in(message: &Message) -> Option<Fault> {
     let headers: &HeaderMap = message.headers.as_ref()?;
     let code = headers.get(async_nats::service::NATS_SERVICE_ERROR_CODE)?;

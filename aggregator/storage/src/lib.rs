@@ -1,5 +1,5 @@
-//! Streams and buckets: made where they are missing, refused where they are there with other settings. Never deleted or changed:
-//! somebody may have meant them so.
+//! Streams and buckets: created if they are missing, refused if they exist with other settings. They are never deleted or changed, since an
+//! operator may have configured them on purpose.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub use replay::{Replay, ReplayError};
 pub use stream_levels::watch_stream_levels;
 pub use watch::{Changes, Snapshot, Watch, WatchEvent};
 
-/// How long a bucket remembers that a key is gone, for replicas that are cut off just then.
+/// How long a bucket keeps the marker of a deleted key, for replicas that are disconnected when it is deleted.
 pub const MARKERS_LAST: Duration = Duration::from_secs(60 * 60);
 
 /// A stream or bucket cannot be used.
@@ -42,19 +42,19 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// It is there with other settings.
+    /// It exists with other settings.
     #[error(
         "{name} exists with other settings: {difference}; change it with `nats stream edit`, or back it up and delete it"
     )]
     SettingsDiffer {
         /// The stream.
         name: String,
-        /// Each setting, what it is and what it should be.
+        /// Each setting, with its current and its required value.
         difference: String,
     },
 }
 
-/// Opens a stream, makes it if there is none. `discard`: what happens to new lines when it is full.
+/// Opens a stream, creating it if it is missing. `discard`: what happens to new messages when it is full.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -71,14 +71,14 @@ pub async fn open_stream(
         discard,
         max_bytes: spec.max_bytes,
         max_age: spec.max_age,
-        // Purges are left to the credential of an administrator: no other may. See `audit_admin`.
+        // Only the credential of an administrator may purge. See `audit_admin`.
         deny_delete: true,
         allow_direct: true,
         num_replicas: replicas,
         ..Config::default()
     };
-    // On the heap, here and below: the client's futures are so large that with those of all callers around them an unoptimised
-    // build fills a thread's stack.
+    // Boxed, here and below: the client's futures are so large that, nested in those of all callers, they overflow a thread's stack in an
+    // unoptimised build.
     Box::pin(open_or_make_stream(jetstream, wanted)).await
 }
 
@@ -99,14 +99,14 @@ async fn open_or_make_stream(jetstream: &Context, wanted: Config) -> Result<Stre
             _ => return Err(not_opened(error.into())),
         },
     };
-    // Another replica may make it at the same moment: with the same settings that is a success.
+    // Another replica may create it at the same moment, which succeeds if the settings are the same.
     let made = jetstream.create_stream(&missing).await;
     made.map_err(|error| not_opened(error.into()))?;
     let stream = jetstream.get_stream(&name).await;
     stream.map_err(|error| not_opened(error.into()))
 }
 
-/// Opens a key-value bucket, makes it if there is none.
+/// Opens a key-value bucket, creating it if it is missing.
 async fn open_kv(
     jetstream: &Context,
     spec: BucketSpec,
@@ -136,7 +136,7 @@ async fn open_or_make_kv(
         max_bytes: spec.max_bytes,
         storage: StorageType::File,
         num_replicas: replicas,
-        // Without these the marker of each key that is gone would stay for good, and records would expire without a message about it.
+        // Without these, the marker of each deleted key would stay forever, and records would expire without a message.
         limit_markers: Some(markers_last),
         ..kv::Config::default()
     };
@@ -185,7 +185,7 @@ fn compared(stream: Stream, wanted: &Config) -> Result<Stream, StoreError> {
     })
 }
 
-/// The settings that matter to us and differ.
+/// The required settings that differ.
 fn difference(there: &Config, wanted: &Config) -> Vec<String> {
     let mut found = Vec::new();
     let mut compare = |setting: &str, there: String, wanted: String| {
@@ -210,7 +210,7 @@ fn difference(there: &Config, wanted: &Config) -> Vec<String> {
             format!("{:?}", wanted.discard),
         );
     }
-    // How much is the choice of the operator of the bus, but a stream without a bound could starve the others.
+    // Operators may choose the limit, but a stream without one could starve the others.
     if there.max_bytes <= 0 {
         compare(
             "max_bytes",

@@ -1,4 +1,4 @@
-//! What stands in a bucket: records of one type, each under a key of one type.
+//! Records of a bucket: values of one type under keys of one type.
 
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -17,24 +17,24 @@ use serde::de::DeserializeOwned;
 use super::is_marker;
 use super::record_error::{RecordError, parse_key, parse_value};
 
-/// What a bucket holds.
+/// The type of a bucket's records.
 pub trait Record: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The bucket.
     const BUCKET: BucketSpec;
 
-    /// Under what it stands there.
+    /// The type of its key.
     type Key: RecordKey;
 
-    /// What the key is, for people.
+    /// A description of the key, for error texts.
     const KEY: &'static str;
 
-    /// Which keys are of such records: a pattern of NATS.
+    /// The keys of such records, as a NATS subject pattern.
     const FILTER: &'static str = ">";
 
-    /// How long a call may take.
+    /// Time-out of each call.
     const WITHIN: Duration = Duration::from_secs(3);
 
-    /// Whether the record may stand under this key.
+    /// Whether the record belongs to this key.
     fn is_of(&self, key: &Self::Key) -> bool {
         let _ = key;
         true
@@ -56,7 +56,7 @@ pub trait Record: Serialize + DeserializeOwned + Send + Sync + 'static {
 
 /// The key of a record.
 pub trait RecordKey: FromStr + Clone + Eq + Hash + Debug + Send + Sync + 'static {
-    /// As it stands in the bucket.
+    /// The key in the bucket.
     fn as_str(&self) -> &str;
 }
 
@@ -72,19 +72,19 @@ impl RecordKey for bus_schema::OperationId {
     }
 }
 
-/// What stands under a key.
+/// The entry of a key.
 #[derive(Debug, Clone)]
 pub struct Entry<T> {
-    /// The last revision of the key, of a deletion too; 0 if there never was one.
+    /// The last revision of the key, including deletions; 0 if there never was one.
     pub revision: u64,
-    /// When that was, by the clock of the nats-server.
+    /// The time of that revision, by the nats-server's clock.
     pub created_at: Timestamp,
-    /// The record; `None` where there is none. One that cannot be read is skipped by its readers.
+    /// The record; `None` if there is none. Readers skip one that cannot be read.
     pub record: Result<Option<T>, RecordError>,
 }
 
 impl<T: Record> Entry<T> {
-    /// Of a key under which there never was a record.
+    /// The entry of a key that never had a record.
     pub(super) fn never() -> Self {
         Self {
             revision: 0,
@@ -93,7 +93,7 @@ impl<T: Record> Entry<T> {
         }
     }
 
-    /// What a message of a bucket's stream says of this key.
+    /// The entry in a message of a bucket's stream.
     pub(super) fn from_message(key: &str, message: &Message, revision: u64) -> Self {
         let record = read(key, message.headers.as_ref(), &message.payload);
         let published = message.info().map(|info| timestamp(info.published));
@@ -131,7 +131,7 @@ impl<T: Record> Entry<T> {
         !matches!(self.record, Ok(None))
     }
 
-    /// The record; that of nothing where there is none, or one that cannot be read.
+    /// The record, or the default value if there is none or it cannot be read.
     #[must_use]
     pub fn record_or_default(self) -> T
     where

@@ -1,28 +1,28 @@
-//! What is wrong with a record that cannot be read, and how it is named to operators.
+//! Why a record cannot be read, and how it is shown to operators.
 
 use std::borrow::Cow;
 use std::str::FromStr;
 
 use serde::de::DeserializeOwned;
 
-/// Characters of a key that are shown: it can be as long as a subject.
+/// Most characters shown of a key, which can be as long as a subject.
 const KEY_CHARACTERS: usize = 120;
 
-/// What is wrong with a record.
+/// Why a record cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
-    /// Its key is no name of the kind that is kept there.
+    /// Its key is not valid in this bucket.
     #[error("its key is not {0}")]
     KeyInvalid(&'static str),
     /// Its value does not parse.
     #[error("its value does not parse: {0}")]
     ValueInvalid(String),
-    /// It is the value of another key.
+    /// Its value belongs to another key.
     #[error("its value belongs to another key")]
     KeyMismatch,
 }
 
-/// Reads a record's key; `what` says what it should be.
+/// Parses a record's key; `what` describes a valid one.
 ///
 /// # Errors
 /// [`RecordError::KeyInvalid`]
@@ -30,7 +30,7 @@ pub fn parse_key<K: FromStr>(key: &str, what: &'static str) -> Result<K, RecordE
     key.parse().map_err(|_| RecordError::KeyInvalid(what))
 }
 
-/// Reads a record's value.
+/// Parses a record's value.
 ///
 /// # Errors
 /// [`RecordError::ValueInvalid`]
@@ -38,7 +38,7 @@ pub fn parse_value<V: DeserializeOwned>(value: &[u8]) -> Result<V, RecordError> 
     serde_json::from_slice(value).map_err(|error| RecordError::ValueInvalid(error.to_string()))
 }
 
-/// A record as the command line takes it, quoted for a shell where it has to be.
+/// A record as the command line accepts it, quoted for a shell if necessary.
 #[must_use]
 pub fn shown(bucket: &str, key: &str) -> String {
     let key: String = key.chars().take(KEY_CHARACTERS).collect();

@@ -1,4 +1,4 @@
-//! Reads a stream from its first message of interest on, and knows when all that was there has been read.
+//! Reads a stream from its first message of interest on, and detects when all existing messages have been read.
 
 use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::consumer::push::{Ordered, OrderedConfig};
@@ -6,17 +6,17 @@ use async_nats::jetstream::stream::Stream;
 use async_nats::jetstream::{Context, Message};
 use futures::StreamExt as _;
 
-/// Why a stream is not read any further.
+/// Why reading a stream ended.
 pub type ReplayError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The messages that there are, and then each new one.
+/// The existing messages, then each new one.
 pub struct Replay {
     messages: Ordered,
     pending: u64,
 }
 
 impl Replay {
-    /// Begins to read; `description` tells operators what the consumer is for.
+    /// Begins to read; `description` is shown to operators as the purpose of the consumer.
     ///
     /// # Errors
     /// When JetStream does not answer.
@@ -40,8 +40,8 @@ impl Replay {
         Ok(Self { messages, pending })
     }
 
-    /// Whether all has been read that was there. The client's own watch of a bucket does not tell an empty one from one whose messages
-    /// have not come yet.
+    /// Whether all messages that existed at the start have been read. The client library's own watch of a bucket cannot distinguish an empty
+    /// bucket from one whose messages have not arrived yet.
     #[must_use]
     pub fn is_caught_up(&self) -> bool {
         self.pending == 0

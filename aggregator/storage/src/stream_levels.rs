@@ -15,7 +15,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
-/// Of a hundred.
+/// In per cent.
 const NEARLY_FULL: u64 = 80;
 
 /// How full a stream is.
@@ -23,9 +23,9 @@ const NEARLY_FULL: u64 = 80;
 struct StreamLevel {
     stream: String,
     bytes: u64,
-    /// 0 without a bound.
+    /// 0 if there is no limit.
     max_bytes: u64,
-    /// Whether it makes room for new messages by itself.
+    /// Whether it drops its oldest messages when it is full.
     drops_oldest: bool,
 }
 
@@ -36,14 +36,14 @@ impl StreamLevel {
     }
 }
 
-/// Keeps the metrics and the condition up to date forever.
+/// Updates the metrics and the condition periodically, forever.
 pub async fn watch_stream_levels(jetstream: Context, metrics: Metrics, conditions: Conditions) {
     let mut look = interval(LOOK_EVERY);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         look.tick().await;
         let Some(levels) = levels(&jetstream).await else {
-            // What was last known stays.
+            // The last known levels stay.
             continue;
         };
         for level in &levels {
@@ -57,17 +57,17 @@ pub async fn watch_stream_levels(jetstream: Context, metrics: Metrics, condition
     }
 }
 
-/// Of every stream; `None` when the bus does not answer.
+/// The levels of all streams; `None` when the bus does not answer.
 async fn levels(jetstream: &Context) -> Option<Vec<StreamLevel>> {
     let mut levels = Vec::new();
     let streams = STREAMS.into_iter().map(|stream| stream.name.to_owned());
     let buckets = BUCKETS.into_iter().map(|bucket| bucket.stream());
     for name in streams.chain(buckets) {
-        // On the heap, as in `storage`: it is large.
+        // Boxed, as in `storage`: the future is large.
         let stream = Box::pin(timeout(ANSWER_WITHIN, jetstream.get_stream(&name))).await;
         let stream = match stream.ok()? {
             Ok(stream) => stream,
-            // Not every aggregator has all of them.
+            // Not every installation has all of them.
             Err(error) => {
                 debug!(name, %error, "cannot read how full a stream is");
                 continue;

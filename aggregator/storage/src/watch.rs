@@ -1,5 +1,5 @@
-//! Keeps a copy of a bucket in memory up to date: all of it first, then each change. After every interruption all of it again, since
-//! records may have expired or been deleted, or the bucket been emptied or made anew, without any message about it.
+//! Watches a bucket, to mirror it in memory: first a snapshot, then each change. After every interruption a snapshot again, since
+//! records may have expired or been deleted, or the bucket may have been purged or created again, without a message.
 
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
@@ -18,34 +18,34 @@ const READ_WITHIN: Duration = Duration::from_secs(30);
 
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// How often to look whether the connection is still the same one.
+/// How often to check that the connection is still the same one.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Somebody may empty the bucket with the server's own tools, of which watchers get no message.
+/// How often to read the whole bucket again: purging it with the server's own tools sends no message to watchers.
 const RESYNC_EVERY: Duration = Duration::from_mins(5);
 
-/// What a watcher is given.
+/// An event for a watcher.
 #[derive(Debug)]
 pub enum WatchEvent<T: Record> {
-    /// The bucket is not the one that was watched before: its revisions begin anew.
+    /// The bucket was created again: its revisions start from the beginning.
     Replaced,
-    /// What stands under a key now. After an interruption it may be what was there before.
+    /// The current entry of a key. After an interruption it may be unchanged.
     Changed(T::Key, Entry<T>),
-    /// Everything that stands in the bucket was given; what else is known is gone.
+    /// All entries of the bucket were sent: any other known record is gone.
     Synced(Snapshot<T::Key>),
 }
 
-/// What stood in the bucket at one moment.
+/// The keys of the bucket at one moment.
 #[derive(Debug)]
 pub struct Snapshot<K> {
     keys: HashSet<K>,
-    /// The last revision that is certainly among them; none where revisions of before mean nothing.
+    /// The last revision that is certainly included; none if earlier revisions are of another bucket.
     covered: Option<u64>,
 }
 
 impl<K: std::hash::Hash + Eq> Snapshot<K> {
-    /// Whether a record of this revision is still there: one that was written here after the snapshot was begun is not among the keys,
-    /// and its message is on the way.
+    /// Whether a record of this revision still exists. One that was written here after the snapshot began is not among the keys, but its
+    /// message is on the way.
     #[must_use]
     pub fn has(&self, key: &K, revision: u64) -> bool {
         self.keys.contains(key) || self.covered.is_some_and(|covered| revision > covered)
@@ -56,11 +56,11 @@ impl<K: std::hash::Hash + Eq> Snapshot<K> {
 #[derive(Debug)]
 pub struct Watch<T> {
     bucket: Bucket<T>,
-    /// When the bucket was made: revisions of another one mean nothing in this one.
+    /// When the bucket was created: revisions are comparable only within one bucket.
     incarnation: Option<DateTime>,
 }
 
-/// What follows on a snapshot, and the number of the connection over which it comes.
+/// The changes after a snapshot, and the number of the connection that delivers them.
 pub struct Changes {
     replay: Replay,
     connection: u64,
@@ -82,7 +82,7 @@ impl<T: Record> Watch<T> {
         }
     }
 
-    /// Reads the whole bucket, and gives what follows, for [`Watch::run`].
+    /// Reads the whole bucket, and returns the changes that follow, for [`Watch::run`].
     ///
     /// # Errors
     /// When JetStream does not answer in time.
@@ -95,7 +95,7 @@ impl<T: Record> Watch<T> {
         synced.unwrap_or_else(|_| Err(self.not_opened("the bucket was not read in time".into())))
     }
 
-    /// Keeps up with the bucket, for good.
+    /// Follows the bucket forever.
     pub async fn run(mut self, synced: Option<Changes>, mut on: impl FnMut(WatchEvent<T>)) {
         let mut next = synced;
         loop {
@@ -170,7 +170,7 @@ impl<T: Record> Watch<T> {
         Ok(Changes { replay, connection })
     }
 
-    /// Goes on until all must be read again, and says why.
+    /// Applies changes until the whole bucket must be read again, and returns the reason.
     async fn apply(
         &self,
         changes: &mut Changes,
@@ -201,7 +201,7 @@ impl<T: Record> Watch<T> {
         }
     }
 
-    /// Counts up with each connection.
+    /// Increases with each connection.
     fn connection(&self) -> u64 {
         let client = self.bucket.jetstream().client();
         client.statistics().connects.load(Ordering::Relaxed)

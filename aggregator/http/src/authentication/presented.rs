@@ -1,4 +1,4 @@
-//! What a request shows to prove who makes it.
+//! The credential that a request presents.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
@@ -8,14 +8,14 @@ use identity::sessions::Token;
 /// A session's token, and how it was sent.
 #[derive(Debug)]
 pub enum PresentedCredential {
-    /// In the header, which no other site can make a browser send.
+    /// In the header, which other sites cannot make a browser send.
     Bearer(Option<Token>),
-    /// In the cookie, which a browser sends by itself.
+    /// In the cookie, which a browser sends automatically.
     Cookie(Option<Token>),
 }
 
 impl PresentedCredential {
-    /// The header goes before the cookie, also if it is wrong: a program means what it says.
+    /// The header takes precedence over the cookie, even if it is wrong, so that a wrong header is never ignored.
     #[must_use]
     pub fn in_headers(headers: &HeaderMap, cookie: SessionCookie) -> Option<Self> {
         let bearer = headers
@@ -39,7 +39,7 @@ impl PresentedCredential {
 }
 
 fn bearer(value: &HeaderValue) -> Option<&str> {
-    // What is not even text was meant as a token as well, and is a wrong one.
+    // A header that is not text counts as a wrong token.
     let text = value.to_str().unwrap_or("Bearer ");
     let (scheme, rest) = text.split_once(' ').unwrap_or((text, ""));
     scheme.eq_ignore_ascii_case("bearer").then(|| rest.trim())

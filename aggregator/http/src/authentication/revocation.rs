@@ -1,4 +1,4 @@
-//! When what a caller was allowed at the time of the call is no longer so.
+//! Detects that the rights a caller had at the time of the call have changed.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use identity::Grants;
 use identity::users::{Directory, User};
 use labels::FleetLabels;
 
-/// What ends an answer that goes on: the end of the credential, or that the user, the password, any of the grants or what they come to are others than at the
-/// time of the call.
+/// Ends a long-lived response: when the credential ends, or when the user, the password, the grants, or the effect of the grants with the current
+/// labels differ from those at the time of the call.
 #[derive(Debug, Clone)]
 pub struct Revocation {
     user: Arc<User>,
@@ -37,10 +37,10 @@ impl Revocation {
         }
     }
 
-    /// Resolves once it has come.
+    /// Resolves when one of these has happened.
     pub async fn revoked(&self) {
         let (mut users, mut labels) = (self.users.clone(), self.labels.clone());
-        // An error is that nobody reads the users or labels any more; then nobody could be revoked either, and so that counts as one.
+        // An error means that users or labels are no longer updated. Then a revocation could not be detected, so the error counts as one.
         let changed = async {
             let _ = users
                 .wait_for(|directory| !self.is_unchanged_in(directory))

@@ -13,7 +13,7 @@ use identity::sessions::{Sessions, Token};
 use identity::users::Users;
 use labels::FleetLabels;
 
-/// Authenticates by the token of a session. Rejects every bearer token of another kind, so it is asked last.
+/// Authenticates by the token of a session. Rejects every bearer token of another kind, so it must be tried last.
 #[derive(Debug)]
 pub struct SessionAuthenticator {
     users: Users,
@@ -23,7 +23,7 @@ pub struct SessionAuthenticator {
 }
 
 impl SessionAuthenticator {
-    /// By these sessions of these users, whose grants may go by labels.
+    /// For these sessions of these users. The labels are needed for grants that select clusters by them.
     #[must_use]
     pub fn new(
         users: Users,
@@ -39,7 +39,7 @@ impl SessionAuthenticator {
         }
     }
 
-    /// The holder of a token, if its session goes on: of a user who is still there, with the same password.
+    /// The holder of a token, if its session is valid: its user still exists and has the same password.
     fn authenticated(&self, token: &Token) -> Option<Authenticated> {
         let handle = self.sessions.find(token)?;
         let session = &handle.session;

@@ -1,5 +1,5 @@
-//! What a connection does: its requests in flight, and when one of them last began, made progress or ended. What comes in without
-//! being a request, such as the pings of HTTP/2, does not count.
+//! The activity of a connection: its requests in flight, and when one of them last began, made progress or ended. Other traffic, such as
+//! HTTP/2 pings, does not count.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ impl Activity {
         }))
     }
 
-    /// A request has come.
+    /// A request has begun.
     pub(super) fn begin(self: &Arc<Self>) -> InFlight {
         let mut state = self.state();
         state.requested = true;
@@ -41,13 +41,13 @@ impl Activity {
         InFlight(Arc::clone(self))
     }
 
-    /// Since when no request is in flight, if none is.
+    /// Since when there is no request in flight; `None` if there is one.
     pub(super) fn idle_since(&self) -> Option<Instant> {
         let state = self.state();
         (state.in_flight == 0).then_some(state.last)
     }
 
-    /// When the connection is to end if nothing more happens until then. Only moves on.
+    /// When the connection is closed unless something happens until then. Never moves backwards.
     pub(super) fn deadline(&self, limits: Limits) -> Instant {
         let state = self.state();
         let within = if state.requested {
@@ -63,12 +63,12 @@ impl Activity {
     }
 }
 
-/// A request until its answer has been handed over whole, or given up.
+/// A request in flight, until its whole response is sent or abandoned.
 #[derive(Debug)]
 pub(super) struct InFlight(Arc<Activity>);
 
 impl InFlight {
-    /// The same body, which is part of the request.
+    /// The body, with which the request stays in flight until it ends.
     pub(super) fn until_the_end_of(self, body: Body) -> Body {
         Body::new(CountedBody {
             body,
@@ -100,7 +100,7 @@ impl HttpBody for CountedBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        // A reader that takes nothing is not polled for: then this stays.
+        // Not polled while the client does not read, so a stalled reader makes no progress here.
         self.in_flight.0.state().last = Instant::now();
         Poll::Ready(frame)
     }

@@ -1,4 +1,4 @@
-//! What is counted of connections, for `GET /metrics`.
+//! Metrics of connections, for `GET /metrics`.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -25,11 +25,11 @@ impl ConnectionCounts {
     }
 
     pub fn register(&self, registry: &mut Registry) {
-        let help = "Connections to the API that are open";
+        let help = "Open connections to the API";
         registry.register("connections", help, self.open.clone());
-        let help = "Connections that were closed, as the longest without a request, because another one came";
+        let help = "Idle connections that were closed to accept another one";
         registry.register("connections_evicted", help, self.evicted.clone());
-        let help = "Connections that were closed at once: too many of their address, or all of them in use";
+        let help = "Connections that were refused: too many from their address, or all in use";
         registry.register("connections_refused", help, self.refused.clone());
     }
 }

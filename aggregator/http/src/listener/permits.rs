@@ -1,4 +1,4 @@
-//! Who holds a connection. The permit comes before the first byte, and goes to somebody else when its holder does nothing with it.
+//! Permits for connections. A permit is acquired before the first byte, and is given to another connection when its holder is idle.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -15,10 +15,10 @@ use super::activity::Activity;
 use super::{Limits, Settings};
 use limits::network;
 
-/// One line of the log so often, however many are refused.
+/// How often refusals are logged, however many there are.
 const WARN_EVERY: Duration = Duration::from_secs(60);
 
-/// What a connection is for.
+/// The use of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// For all calls.
@@ -65,7 +65,7 @@ impl Permits {
         }))
     }
 
-    /// A permit for a connection from this address; none where it has too many, or all are in use.
+    /// A permit for a connection from this address; `None` if it has too many, or all are in use.
     pub(super) fn acquire(&self, address: IpAddr) -> Option<Permit> {
         let Shared {
             settings, limits, ..
@@ -101,7 +101,7 @@ impl Permits {
         Some(permit)
     }
 
-    /// Ends the connection that has been without a request for the longest time.
+    /// Closes the connection that has been idle for the longest time.
     pub(super) fn evict_longest_idle(&self) {
         self.0.evict(&mut self.0.held(), Kind::Ordinary);
     }
@@ -172,7 +172,7 @@ impl Held {
     }
 }
 
-/// The right to one connection, for as long as this lives.
+/// The permit for one connection, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Permit {
     shared: Arc<Shared>,
@@ -195,12 +195,12 @@ impl Permit {
         Arc::clone(&self.activity)
     }
 
-    /// Comes when the permit was given to another connection.
+    /// Resolves when the permit was given to another connection.
     pub(super) async fn evicted(&self) {
         self.evicted.cancelled().await;
     }
 
-    /// Comes when the connection has been idle for too long, or has had its time.
+    /// Resolves when the connection has been idle for too long, or its reserved time is over.
     pub(super) async fn expired(&self) {
         let limits = self.limits();
         if self.kind == Kind::Reserved {

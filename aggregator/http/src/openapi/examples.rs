@@ -1,4 +1,4 @@
-//! Examples of what the calls answer, taken from a running system. The linter of the document holds them to its schemas.
+//! Examples of responses, taken from a running system. The linter of the document validates them against its schemas.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use serde_json::Value;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::{OpenApi, RefOr};
 
-/// By method and path, such as `GET /clusters`. Of an event stream it is the data of one event.
+/// Examples by method and path, such as `GET /clusters`. The example of an event stream is the data of one event.
 const EXAMPLES: &str = include_str!("../../../openapi-examples.json");
 
-/// Adds to each call the example of its success.
+/// Adds to each call the example of its successful response.
 pub fn add(document: &mut OpenApi) {
     let mut examples = parsed();
     for (path, item) in &mut document.paths.paths {

@@ -1,4 +1,4 @@
-//! The body of every failed response, also of those that a library made.
+//! Writes the body of every failed response, including those made by a library.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -15,13 +15,13 @@ use diagnostics::{Hop, Problem, ProblemCode};
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub struct ProblemBody<'a> {
-    /// The status and its usual words.
+    /// The standard text of the status.
     title: &'a str,
     /// The HTTP status.
     status: u16,
     /// What failed; stable.
     code: &'a str,
-    /// What is wrong and what would be right.
+    /// What is wrong and how to correct it.
     detail: &'a str,
     /// Where it failed.
     hop: Hop,
@@ -30,14 +30,14 @@ pub struct ProblemBody<'a> {
     /// The part of the request that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
-    /// Names this call in the logs.
+    /// The id of this call in the logs.
     request_id: &'a str,
-    /// The write that failed, as it stands in the audit.
+    /// The id of the failed operation in the audit.
     #[serde(skip_serializing_if = "Option::is_none")]
     operation_id: Option<&'a str>,
 }
 
-/// Middleware, just inside the one that sets the request's id: writes the body of each failure.
+/// Middleware, directly inside the one that sets the request's id: writes the body of each failure.
 pub async fn render(request: Request, next: Next) -> Response {
     let id = request.headers().get("x-request-id").cloned();
     let response = next.run(request).await;
@@ -54,7 +54,7 @@ pub async fn render(request: Request, next: Next) -> Response {
     with_body(response, &problem, id)
 }
 
-/// A failure that a library answered, such as a path that does not exist.
+/// A failure response made by a library, such as for a path that does not exist.
 fn of_status(status: StatusCode) -> Problem {
     let (code, detail) = match status {
         StatusCode::NOT_FOUND => (

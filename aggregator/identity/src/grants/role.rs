@@ -1,4 +1,4 @@
-//! Names for sets of rights.
+//! Roles: named sets of rights.
 
 use std::collections::BTreeSet;
 
@@ -29,7 +29,7 @@ const ADMIN: &[Right] = &[
     Right::Audit,
 ];
 
-/// The roles that are always there.
+/// The built-in roles.
 pub const BUILT_IN_ROLES: [(&str, &[Right]); 4] = [
     ("viewer", VIEWER),
     ("restarter", RESTARTER),

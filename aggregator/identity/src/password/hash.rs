@@ -1,4 +1,4 @@
-//! What is kept of a password: Argon2id in PHC form.
+//! Stored password hashes: Argon2id in PHC form.
 
 use std::fmt;
 
@@ -11,17 +11,17 @@ use subtle::ConstantTimeEq as _;
 use super::Password;
 use super::memory;
 
-/// A hash that costs more than this is refused: it could stop the process at the first sign-in.
+/// A hash that costs more than this is refused, since one sign-in could exhaust the process.
 const MAX_MEMORY_KIB: u32 = 256 * 1024;
 const MAX_PASSES: u32 = 16;
 const MAX_LANES: u32 = 16;
 
-/// A checked Argon2id hash. Never shown.
+/// A validated Argon2id hash. Its `Debug` text does not show it.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct StoredHash(PasswordHash);
 
-/// The text is no hash that can be used. Does not repeat the text.
+/// The text is not a usable hash. The error does not repeat the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StoredHashError {
     /// Not Argon2id.
@@ -32,10 +32,10 @@ pub enum StoredHashError {
     TooExpensive,
 }
 
-/// Hashes with a salt of its own and the library's recommended cost (19 MiB, two passes).
+/// Hashes with a random salt and the library's recommended cost (19 MiB, two passes).
 ///
 /// # Errors
-/// When the system gives no random bytes or no memory.
+/// When the operating system provides no random bytes or no memory.
 pub fn hash(password: &Password) -> Result<StoredHash, argon2::password_hash::Error> {
     Argon2::default()
         .hash_password(password.expose().as_bytes())
@@ -43,7 +43,7 @@ pub fn hash(password: &Password) -> Result<StoredHash, argon2::password_hash::Er
 }
 
 impl StoredHash {
-    /// A hash that no password fits and that costs as much to try as `like`, or as much as a new one.
+    /// A hash that no password matches, with the cost of `like`, or that of a new hash.
     #[must_use]
     pub fn decoy(like: Option<&Self>) -> Self {
         let params = like.and_then(|hash| Params::try_from(&hash.0).ok());
@@ -55,14 +55,14 @@ impl StoredHash {
         Self(unfit(&argon2))
     }
 
-    /// Says whether the hash is still the same without giving it away: 16 hexadecimal digits.
+    /// A fingerprint to detect a changed hash without revealing it: 16 hexadecimal digits.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let digest = Sha256::digest(self.0.to_string().as_bytes());
         digest[..8].iter().map(|b| format!("{b:02x}")).collect()
     }
 
-    /// As it stands in the file.
+    /// The text in the file.
     #[must_use]
     pub fn expose(&self) -> String {
         self.0.to_string()
@@ -93,7 +93,7 @@ impl StoredHash {
     }
 }
 
-/// Salt and output are the same each time: nobody sees them, and what no password is known to give cannot be typed.
+/// Salt and output are constants: they are never shown, and no password is known to produce the output.
 fn unfit(argon2: &Argon2<'_>) -> PasswordHash {
     let output = [0xd5; Params::DEFAULT_OUTPUT_LEN];
     PasswordHash {

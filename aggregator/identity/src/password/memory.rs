@@ -1,13 +1,13 @@
-//! The memory in which Argon2 works.
+//! The memory for Argon2.
 
 use argon2::Block;
 
-/// As much of the address space goes with it at least, of which what is not needed is never touched. glibc gives more than 32 MiB
-/// (mallopt(3), `DEFAULT_MMAP_THRESHOLD_MAX`) a mapping of its own, which goes back to the system when it is freed; what is smaller it
-/// would keep, once for each thread that has freed some.
+/// The least address space to allocate; the unneeded part is never touched. glibc uses a separate mapping for more than 32 MiB
+/// (mallopt(3), `DEFAULT_MMAP_THRESHOLD_MAX`), which is returned to the system when it is freed; it would retain a smaller allocation, once
+/// per thread that has freed one.
 const MAPPED_BYTES: usize = 33 * 1024 * 1024;
 
-/// So many blocks.
+/// This many blocks.
 pub(super) fn blocks(count: usize) -> Vec<Block> {
     let mut blocks = Vec::with_capacity(count.max(MAPPED_BYTES / Block::SIZE));
     blocks.resize(count, Block::default());

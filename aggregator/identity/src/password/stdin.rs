@@ -1,5 +1,5 @@
-//! `aggregator user hash-password`: a password comes in on standard input, so that it stands in no list of processes and in no
-//! shell history.
+//! `aggregator user hash-password`: reads a password from standard input, so that it appears neither in the process list nor in the shell
+//! history.
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -8,19 +8,19 @@ use super::{MAX_BYTES, MIN_CHARACTERS, Password, hash};
 /// The password was not hashed.
 #[derive(Debug, thiserror::Error)]
 pub enum HashPasswordError {
-    /// Shorter than anybody should use.
+    /// Too short.
     #[error("the password has fewer than {MIN_CHARACTERS} characters")]
     TooShort,
-    /// Longer than a sign-in may send.
+    /// Longer than a sign-in accepts.
     #[error("the password has more than {MAX_BYTES} bytes")]
     TooLong,
-    /// More than one line came.
+    /// More than one line was given.
     #[error("give the password as one line")]
     SeveralLines,
-    /// The input or the output broke.
+    /// Reading or writing failed.
     #[error("cannot read the password or write its hash")]
     Io(#[from] io::Error),
-    /// The hash cannot be made.
+    /// Hashing failed.
     #[error("the password cannot be hashed")]
     HashFailed(#[source] argon2::password_hash::Error),
 }
@@ -34,7 +34,7 @@ pub fn hash_password_from_stdin() -> Result<(), HashPasswordError> {
 }
 
 fn hash_line(input: impl BufRead, mut output: impl Write) -> Result<(), HashPasswordError> {
-    // One byte of the line's end, or two, and one more to see that there is too much.
+    // One or two bytes for the end of the line, and one more to detect that there is too much.
     let mut text = String::new();
     input
         .take(MAX_BYTES as u64 + 3)

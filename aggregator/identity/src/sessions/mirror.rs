@@ -1,4 +1,4 @@
-//! The sessions in memory, kept up to date by a watch of the bucket: what is there and what is gone, by revision.
+//! The mirror of the sessions in memory, updated by a watch of the bucket. Revisions decide which state is newer.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,12 +10,13 @@ use super::{Session, SessionKey};
 use crate::CredentialLifetime;
 use storage::WatchEvent;
 
-/// A session, and until when it goes on.
+/// A session and its lifetime.
 #[derive(Debug)]
 pub struct SessionHandle {
-    /// What stands in the bucket.
+    /// The record in the bucket.
     pub session: Session,
-    /// Until the bucket says that it has ended; also if that does not get through no longer than sessions last, from when it was first seen here.
+    /// Ends when the bucket reports the end of the session; at the latest one session length after it was first seen here, in case the report
+    /// does not arrive.
     pub lifetime: CredentialLifetime,
     revision: u64,
 }
@@ -41,14 +42,14 @@ impl Mirror {
         (!handle.lifetime.is_over()).then_some(handle)
     }
 
-    /// Takes in what the bucket says.
+    /// Applies an event of the bucket.
     pub(super) fn apply(&self, event: WatchEvent<Session>) {
         match event {
-            // The sessions of another bucket end with the snapshot of this one, unless they are in it too.
+            // The bucket was created again: sessions that it does not have end with its snapshot.
             WatchEvent::Replaced => {}
             WatchEvent::Changed(key, entry) => match entry.record {
                 Ok(Some(session)) => self.put(key, entry.revision, session),
-                // Whatever has taken the place of a session has ended it.
+                // Deleted, expired or unreadable: the session has ended.
                 Ok(None) | Err(_) => self.forget(&key),
             },
             WatchEvent::Synced(snapshot) => {
@@ -57,7 +58,7 @@ impl Mirror {
         }
     }
 
-    /// A session as it stands in the bucket since this revision. What was put before stays, with all who wait for its end.
+    /// Adds a session with its revision. If the mirror has this revision or a newer one, that stays, with everything that waits for its end.
     pub(super) fn put(&self, key: SessionKey, revision: u64, session: Session) {
         let mut map = self.write();
         if map
@@ -76,33 +77,33 @@ impl Mirror {
         }
     }
 
-    /// Ends a session by this replica's own word. It stays on the list as ended, so that an echo of its beginning, still under way
-    /// from the bucket, does not bring it back; the bucket's word of its end will take it off.
+    /// Ends a session that this replica has deleted. It stays in the mirror as ended, so that the event of its creation, which may still be
+    /// in transit from the bucket, does not bring it back. The event of its deletion will remove it.
     pub(super) fn end(&self, key: &SessionKey) {
         if let Some(handle) = self.read().get(key) {
             handle.lifetime.revoke();
         }
     }
 
-    /// Ends a session by the bucket's word: nothing about it can follow.
+    /// Removes a session whose end the bucket has reported: no older event can follow.
     pub(super) fn forget(&self, key: &SessionKey) {
         if let Some(handle) = self.write().remove(key) {
             handle.lifetime.revoke();
         }
     }
 
-    /// Ends all that `keep` does not name.
-    pub(super) fn retain(&self, keep: impl Fn(&SessionKey, u64) -> bool) {
+    /// Ends all sessions for which `exists` is false.
+    pub(super) fn retain(&self, exists: impl Fn(&SessionKey, u64) -> bool) {
         self.write().retain(|key, handle| {
-            let kept = keep(key, handle.revision) && !handle.lifetime.is_over();
-            if !kept {
+            let retained = exists(key, handle.revision) && !handle.lifetime.is_over();
+            if !retained {
                 handle.lifetime.revoke();
             }
-            kept
+            retained
         });
     }
 
-    /// The user's oldest sessions that are too many when only this many may stay.
+    /// The user's oldest sessions, beyond the newest `stay`.
     pub(super) fn beyond(&self, user: &str, stay: usize) -> Vec<SessionKey> {
         let map = self.read();
         let mut of_user: Vec<_> = map

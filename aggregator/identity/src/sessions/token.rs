@@ -1,4 +1,4 @@
-//! What a client holds, and what is kept of it.
+//! The token that a client holds, and the hash of it that is stored.
 
 use std::fmt;
 
@@ -8,27 +8,27 @@ use sha2::{Digest, Sha256};
 
 use crate::CredentialId;
 
-/// Lets a token be recognised wherever it has leaked to, also by scanners for secrets.
+/// A prefix by which leaked tokens can be found, for example by secret scanners.
 const PREFIX: &str = "mca_";
 
 const RANDOM_BYTES: usize = 32;
 
-/// 256 random bits. Never shown; [`Token::expose`] is for the one answer that hands it out.
+/// 256 random bits. Its `Debug` text does not show them; [`Token::expose`] is for the one response that contains it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
 
 impl Token {
-    /// A new one.
+    /// A new token.
     ///
     /// # Errors
-    /// When the system gives no random bytes.
+    /// When the operating system provides no random bytes.
     pub fn mint() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; RANDOM_BYTES];
         getrandom::fill(&mut bytes)?;
         Ok(Self(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))))
     }
 
-    /// A text that could be one.
+    /// Parses a text in the form of a token.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?;
@@ -41,7 +41,7 @@ impl Token {
         &self.0
     }
 
-    /// What it is kept under. Nothing leads back from there, and no salt is needed: 256 random bits cannot be guessed.
+    /// Its key in the bucket, a hash. No salt is needed, since 256 random bits cannot be guessed.
     #[must_use]
     pub fn key(&self) -> SessionKey {
         let digest = Sha256::digest(self.0.as_bytes());
@@ -60,13 +60,13 @@ impl fmt::Debug for Token {
 pub struct SessionKey(String);
 
 impl SessionKey {
-    /// As it stands in the bucket.
+    /// The key in the bucket.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Names the session without its token.
+    /// Identifies the session without its token.
     #[must_use]
     pub fn credential_id(&self) -> CredentialId {
         CredentialId::new("session", &self.0)

@@ -1,5 +1,5 @@
-//! `users.json` from its text: everything in it is checked, and a mistake is told by its place and reason, without ever repeating
-//! what could be a password.
+//! Parses `users.json`: everything in it is validated, and an error is reported with its position and reason, without ever repeating
+//! a text that could be a password.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -37,10 +37,10 @@ impl Entry for UserEntry<'_> {}
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct GrantEntry<'a> {
-    /// As it stands in the text, so that its place is still known when the roles, further down, turn out not to have it.
+    /// The raw text, so that its position is still known when the roles, which may follow later, turn out not to have it.
     #[serde(borrow)]
     role: &'a RawValue,
-    /// All, if there are labels.
+    /// All clusters if absent and there are labels.
     #[serde(default)]
     clusters: Option<Vec<Pattern>>,
     #[serde(default, deserialize_with = "selector")]
@@ -53,7 +53,7 @@ struct GrantEntry<'a> {
 struct RoleEntry(BTreeSet<Right>);
 
 impl Entry for RoleEntry {
-    /// To repeat a built-in role as it is does no harm.
+    /// Repeating a built-in role unchanged is allowed.
     fn check(&self, name: &str) -> Result<(), &'static str> {
         if built_in(name).is_some_and(|rights| rights != self.0) {
             return Err(
@@ -64,7 +64,7 @@ impl Entry for RoleEntry {
     }
 }
 
-/// Reads the whole text or refuses it as a whole.
+/// Parses the whole text or refuses all of it.
 pub(super) fn parse(text: &str) -> Result<Directory, DocumentError> {
     let mut json = serde_json::Deserializer::from_str(text);
     let document: Document = serde_path_to_error::deserialize(&mut json)
@@ -88,7 +88,7 @@ pub(super) fn parse(text: &str) -> Result<Directory, DocumentError> {
     })
 }
 
-/// A selector that must select something by labels: an empty one would be a grant on every cluster that has any.
+/// A selector that must not be empty: an empty one would grant rights on every cluster that has labels.
 fn selector<'de, D: Deserializer<'de>>(text: D) -> Result<Option<ClusterSelector>, D::Error> {
     let text = String::deserialize(text)?;
     if text.trim().is_empty() {

@@ -1,4 +1,4 @@
-//! A start without any users: one administrator is made, with a password of its own that is shown once and kept nowhere.
+//! A start without a users file: creates one administrator with a random password, which is shown once and stored only as a hash.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -11,12 +11,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::{UsersError, shown};
 use crate::password::{Password, hash};
 
-/// 144 bits in 24 characters: nothing that could be guessed, and it fits on a line.
+/// 144 bits in 24 characters: it cannot be guessed, and fits on a line.
 const PASSWORD_BYTES: usize = 18;
 
 const USER: &str = "admin";
 
-/// Makes the file if there is none, and says the password that it was made with.
+/// Creates the file if it is missing, and returns the password in it.
 pub(super) async fn make_if_missing(path: &Path) -> Result<Option<Password>, UsersError> {
     let file = path.to_owned();
     let made = tokio::task::spawn_blocking(move || make(&file)).await;
@@ -28,7 +28,7 @@ pub(super) async fn make_if_missing(path: &Path) -> Result<Option<Password>, Use
 }
 
 fn make(path: &Path) -> io::Result<Option<Password>> {
-    // A link that leads nowhere is there too: it is a mistake in the mount, and a user made beside it would hide that.
+    // A dangling link counts as existing: it is an error in the mount, which a newly created user would hide.
     if path.symlink_metadata().is_ok() {
         return Ok(None);
     }
@@ -40,13 +40,13 @@ fn make(path: &Path) -> io::Result<Option<Password>> {
     } } });
     match write_new(path, &format!("{document:#}\n")) {
         Ok(()) => Ok(Some(password)),
-        // Another replica on the same volume was faster: its user counts.
+        // Another replica on the same volume was faster: its file is used.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// The file appears as a whole or not at all, and never in the place of one that is there.
+/// Creates the file atomically, and never replaces an existing one.
 fn write_new(path: &Path, text: &str) -> io::Result<()> {
     let draft = draft_beside(path)?;
     let written = (|| {
@@ -59,7 +59,7 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
         file.sync_all()?;
         std::fs::hard_link(&draft, path)
     })();
-    // If it was not made, there is nothing to remove.
+    // If it was not created, there is nothing to remove.
     let _ = std::fs::remove_file(&draft);
     written
 }
@@ -78,7 +78,7 @@ fn random<const N: usize>() -> io::Result<[u8; N]> {
     Ok(bytes)
 }
 
-/// Shows the password, this once.
+/// Shows the password once.
 pub(super) fn announce(
     path: &Path,
     password: &Password,

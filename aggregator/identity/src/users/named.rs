@@ -1,5 +1,5 @@
-//! A JSON object whose keys are names, each there once. Of two keys alike, libraries keep one in silence: here that would be a
-//! password or a right that somebody reads in the file and that is not in force.
+//! A JSON object whose keys are unique names. JSON libraries silently drop one of two equal keys: here that would be a password or a right
+//! that is in the file but not in force.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,12 +7,12 @@ use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
-/// The most characters of a user's or role's name.
+/// Most characters of a user's or role's name.
 pub const NAME_CHARACTERS: usize = 64;
 
-/// What stands under a name.
+/// The value of a name.
 pub(super) trait Entry {
-    /// Whether it may stand under this one. Checked while the text is read, so that the error has its place.
+    /// Whether it is valid for this name. Checked while the text is parsed, so that the error has a position.
     fn check(&self, _name: &str) -> Result<(), &'static str> {
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Where in a text a mistake is, and how it is told.
+//! The position of an error in a text, and its message.
 
 /// Where and why the file was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,7 +19,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Where a part of the text begins in it.
+    /// The position at which a part of the text begins.
     pub(super) fn of(part: &str, text: &str) -> Self {
         let offset = (part.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
         let before = &text[..text.floor_char_boundary(offset)];
@@ -55,7 +55,7 @@ pub(super) fn refused(path: &str, error: &serde_json::Error) -> DocumentError {
     })
 }
 
-/// The library repeats a value of a wrong type, and that may be a password which somebody wrote where a hash belongs.
+/// The library repeats a value of a wrong type, which may be a password that was entered instead of a hash.
 fn without_value(text: &str) -> String {
     let wrong = text.starts_with("invalid type") || text.starts_with("invalid value");
     match text.rsplit_once(", expected ") {

@@ -1,5 +1,5 @@
-//! Notices that the file has changed. Its content is compared, since a mounted ConfigMap or Secret changes by swapping links, which
-//! neither the file's own times nor its notifications show reliably.
+//! Detects changes of the file by comparing its content: a mounted ConfigMap or Secret changes by swapping links, which neither
+//! modification times nor file notifications show reliably.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,10 +18,10 @@ const UNUSABLE: AggregatorConditionType = AggregatorConditionType::UsersFileUnus
 
 const EVERY: Duration = Duration::from_secs(1);
 
-/// No list of people is larger; a wrong path might be.
+/// No list of users is larger, but the file of a wrong path might be.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
-/// What was read last, to see whether something else is there now.
+/// The last content that was read, to detect changes.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Seen {
     Content([u8; 32]),
@@ -34,7 +34,7 @@ pub(super) async fn read(path: &Path) -> Result<(Directory, Seen), UsersError> {
     Ok((parsed(path, text)?, seen))
 }
 
-/// Publishes each good version until nobody asks any more.
+/// Publishes each valid version until there are no subscribers.
 pub(super) async fn follow(
     path: PathBuf,
     mut seen: Seen,
@@ -67,7 +67,7 @@ pub(super) async fn follow(
     }
 }
 
-/// The mistake for an administrator: what it means, and what to do.
+/// The message for an administrator: the error, its effect, and what to do.
 fn stale(refused: &UsersError) -> String {
     let cause = match refused {
         UsersError::NotRead { source, .. } => format!("{refused} ({source})"),

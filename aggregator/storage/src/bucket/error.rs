@@ -3,7 +3,7 @@
 /// Why a bucket was not read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum BucketError {
-    /// It does not answer. A change may have been made all the same.
+    /// It does not answer. A change may have been made nevertheless.
     #[error("the bucket {bucket} does not answer")]
     Unavailable {
         /// The bucket.
@@ -12,7 +12,7 @@ pub enum BucketError {
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
-    /// Somebody else has changed the record meanwhile.
+    /// The record was changed concurrently.
     #[error("the record in the bucket {bucket} was changed concurrently")]
     Conflict {
         /// The bucket.

@@ -1,4 +1,4 @@
-//! What stands in a bucket beside its records: bytes under a key of their own; and what the leader of its servers has of a key.
+//! Values of a bucket that are not records, and reads from the bucket's leader.
 
 use async_nats::jetstream::kv::PurgeErrorKind;
 use async_nats::jetstream::message::StreamMessage;
@@ -10,7 +10,7 @@ use crate::record::{Entry, Record, RecordKey};
 use crate::{MARKERS_LAST, is_marker};
 
 impl<T: Record> Bucket<T> {
-    /// Bytes that are no record, under a key of their own.
+    /// The bytes under a key that is not a record's.
     ///
     /// # Errors
     /// [`BucketError::Unavailable`]
@@ -18,7 +18,7 @@ impl<T: Record> Bucket<T> {
         self.within(self.store.get(key)).await
     }
 
-    /// Writes such bytes; their revision.
+    /// Writes such bytes; returns their revision.
     ///
     /// # Errors
     /// [`BucketError::Unavailable`]
@@ -26,8 +26,8 @@ impl<T: Record> Bucket<T> {
         self.written(self.store.put(key, bytes), |_| false).await
     }
 
-    /// Deletes what stands under a key with its history; whether there was something. Nothing is written where there is nothing:
-    /// a caller who makes up keys would fill the bucket with the markers of their deletions.
+    /// Deletes the value of a key with its history; returns whether there was one. Writes nothing if there was none: a caller who makes up
+    /// keys could otherwise fill the bucket with deletion markers.
     ///
     /// # Errors
     /// [`BucketError::Unavailable`]
@@ -52,7 +52,7 @@ impl<T: Record> Bucket<T> {
         Err(self.conflict())
     }
 
-    /// What stands under a key, by the word of the leader: another server, which may answer [`Bucket::get`], may not have it yet.
+    /// The entry of a key, read from the leader: another server, which may answer [`Bucket::get`], may not have it yet.
     ///
     /// # Errors
     /// [`BucketError::Unavailable`]

@@ -1,5 +1,5 @@
-//! The bus's clock, the nats-server's: ids, deadlines and the times of the audit are in it on every replica, whatever their own clocks
-//! show. Each answer to a heartbeat passes it on to the agents.
+//! The bus's clock, which is the nats-server's: ids, deadlines and the times of the audit use it on every replica, whatever their own clocks
+//! show. Each heartbeat acknowledgement passes it on to the agents.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,14 +20,14 @@ use diagnostics::{AggregatorConditionType, Conditions};
 /// How often the clocks are compared.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// How long the nats-server may take to say its time.
+/// Time-out for reading the nats-server's time.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 
-/// The bus's clock, as far as is known; the own one before that. Clones share it.
+/// The bus's clock, or this machine's until it is known. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct BusClock(Arc<Mutex<Clock>>);
 
-/// Of what JetStream says about a stream: when it said it, by the nats-server's clock.
+/// The field of JetStream's stream info with the nats-server's time.
 #[derive(Deserialize)]
 struct StreamInfo {
     ts: Timestamp,
@@ -46,7 +46,7 @@ impl BusClock {
         self.clock().offset()
     }
 
-    /// Asks the nats-server for its time.
+    /// Reads the nats-server's time.
     pub async fn compare(&self, bus: &Bus) {
         let subject = format!("$JS.API.STREAM.INFO.{}", AUDIT.name);
         let sent = Moment::now();
@@ -62,7 +62,7 @@ impl BusClock {
         }
     }
 
-    /// Compares the clocks for as long as the program runs, and says when this machine's is far off.
+    /// Compares the clocks for as long as the program runs, and raises a condition when this machine's is far off.
     pub async fn follow(self, bus: Bus, conditions: Conditions, metrics: Metrics) {
         let mut ticks = tokio::time::interval(INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

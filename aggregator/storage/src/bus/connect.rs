@@ -12,7 +12,7 @@ use tracing::debug;
 use super::Bus;
 use super::replies::Replies;
 
-/// The connection cannot be made ready.
+/// The connection cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The credentials cannot be read.
@@ -24,7 +24,7 @@ pub enum ConnectError {
         #[source]
         source: std::io::Error,
     },
-    /// The file has no credentials.
+    /// The file does not contain valid credentials.
     #[error("{path} is not a valid credential")]
     CredentialsUnusable {
         /// The file.
@@ -36,7 +36,7 @@ pub enum ConnectError {
     /// The first connection failed.
     #[error("cannot connect to {url}")]
     NotConnected {
-        /// Where to.
+        /// The address.
         url: String,
         /// Why not.
         #[source]
@@ -45,10 +45,10 @@ pub enum ConnectError {
 }
 
 impl Bus {
-    /// Connects, and goes on trying when the server is not there yet.
+    /// Connects, and retries while the server is unavailable.
     ///
     /// # Errors
-    /// When the credentials cannot be read or the address is none.
+    /// When the credentials cannot be read or the address is not valid.
     pub async fn connect(
         servers: &Servers,
         credentials: Option<&Path>,
@@ -56,7 +56,7 @@ impl Bus {
         Self::connect_as("aggregator", servers, credentials).await
     }
 
-    /// The same under another name in the server's lists.
+    /// The same with another name for the connection.
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
@@ -110,7 +110,7 @@ async fn answer(path: PathBuf, nonce: Vec<u8>) -> Result<Auth, AuthError> {
     Ok(auth)
 }
 
-/// One for each message that is dropped: a cluster that floods is logged where its messages are counted.
+/// Sent for each dropped message: a cluster that floods the bus is logged where its messages are counted.
 fn observe(event: &Event) -> Observed {
     match event {
         Event::SlowConsumer(_) => {

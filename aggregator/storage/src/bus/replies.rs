@@ -1,7 +1,7 @@
-//! Where the replies of agents come in. A subscription for each request costs the server and both ends more than the request itself; the
-//! client's own shared one keeps an entry forever for each request that times out, and tells agents what its other inboxes are called.
-//! So there is one subscription for all, which is read all the time, and a name for each request that nobody can guess: what comes late,
-//! twice or unasked is nobody's reply and is dropped at once.
+//! Receives the replies of agents. A subscription per request would cost the server and both ends more than the request itself; the client
+//! library's shared one leaks an entry for each request that times out, and reveals the names of its other inboxes to agents. So there is
+//! one subscription for all requests, which is read all the time, and an unguessable subject for each request: a reply that is late,
+//! duplicated or unsolicited is dropped at once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{OnceCell, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 
-/// The replies to one aggregator.
+/// The replies to this aggregator.
 #[derive(Debug, Clone)]
 pub struct Replies {
     requester: StreamId,
@@ -34,7 +34,7 @@ pub struct PendingReply {
 }
 
 impl Replies {
-    /// None are waited for yet.
+    /// Without any expected reply.
     pub fn new() -> Self {
         let requester = format!("{:032x}", rand::random::<u128>());
         Self {
@@ -44,7 +44,7 @@ impl Replies {
         }
     }
 
-    /// Waits for one reply of this cluster. The broker knows of the subscription before it is sent what the caller publishes next.
+    /// Expects one reply of this cluster. The broker processes the subscription before anything that the caller publishes next.
     ///
     /// # Errors
     /// When the client cannot subscribe any more.
@@ -79,7 +79,7 @@ async fn read(mut messages: Subscriber, pending: Arc<PendingReplies>) {
     while let Some(message) = messages.next().await {
         let waiting = pending.lock().remove(message.subject.as_str());
         if let Some(waiting) = waiting {
-            // Who has stopped waiting in this moment does not want it any more.
+            // An error means that the caller has just stopped waiting.
             drop(waiting.send(message));
         }
     }
@@ -92,7 +92,7 @@ impl PendingReplies {
 }
 
 impl PendingReply {
-    /// Where it is to come.
+    /// The reply subject.
     pub fn subject(&self) -> &str {
         &self.subject
     }
