@@ -23,7 +23,9 @@ use aggregator_http::ui;
 use diagnostics::Conditions;
 use diagnostics::Metrics;
 use enrolment::signer::{SignerServer, SigningKeys};
-use enrolment::{Agent, Gate, agent_ca, reconcile_account, renew_credentials, watch_presence};
+use enrolment::{
+    Agent, BusAccount, agent_ca, reconcile_account, renew_credentials, watch_presence,
+};
 use identity::Identity;
 use identity::users::Users;
 use storage::bus::{Bus, BusClock};
@@ -145,7 +147,7 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
     let clock = BusClock::default();
     let stores = Box::pin(Stores::open(
         &bus,
-        gate.as_ref(),
+        account.as_ref(),
         jetstream_replicas,
         &clock,
     ))
@@ -176,8 +178,8 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
         ));
     }
     let enrolment = services.enrolment(issuer);
-    if let Some(gate) = gate {
-        tokio::spawn(watch_presence(Arc::clone(&services.registry), gate));
+    if let Some(account) = account {
+        tokio::spawn(watch_presence(Arc::clone(&services.registry), account));
     }
     Box::pin(services.start(inventory_interval)).await?;
     tokio::spawn(renew_credentials(

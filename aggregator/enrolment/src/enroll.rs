@@ -62,7 +62,7 @@ impl Enrolment {
                 .entry(&principal.user, source, "revoke", Target::cluster(&cluster));
         self.journal
             .record_to_end(entry, async move {
-                let forget = async |let_in: &LetIn| {
+                let forget = async |credentials: &ClusterCredentials| {
                     let cluster = cluster.clone();
                     match presence {
                         Some(Presence::Offline) => {}

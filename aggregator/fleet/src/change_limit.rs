@@ -16,7 +16,7 @@ impl ChangeLimit {
     /// [`ProblemCode::RateLimited`]
     pub fn count(&self, user: &str) -> Result<(), Problem> {
         let sources = self.0.changes(user);
-        self.0.take(&sources, Instant::now()).map_err(|wait| {
+        self.0.acquire(&sources, Instant::now()).map_err(|wait| {
             let detail =
                 format!("{user} has changed too much in a short time; wait, then try again");
             Problem::new(ProblemCode::RateLimited, detail).retry_after(wait)

@@ -6,7 +6,7 @@ use async_nats::jetstream;
 use tracing::warn;
 
 use audit::Audit;
-use enrolment::{CredentialIssuer, Gate, Invitations};
+use enrolment::{BusAccount, CredentialIssuer, Invitations};
 use fleet::Clusters;
 use fleet::inventory::Inventory;
 use fleet::journal::Journal;
@@ -28,12 +28,12 @@ impl Stores {
     /// Opens all of it; waits for as long as the bus is away.
     pub async fn open(
         bus: &Bus,
-        gate: Option<&Gate>,
+        account: Option<&BusAccount>,
         replicas: usize,
         clock: &BusClock,
     ) -> Result<Self, StoreError> {
         loop {
-            match Self::open_once(bus, gate, replicas, clock).await {
+            match Self::open_once(bus, account, replicas, clock).await {
                 Err(error @ StoreError::NotOpened { .. }) => {
                     warn!(error = %anyhow::Error::from(error), "waiting for JetStream");
                     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -45,16 +45,16 @@ impl Stores {
 
     async fn open_once(
         bus: &Bus,
-        gate: Option<&Gate>,
+        account: Option<&BusAccount>,
         replicas: usize,
         clock: &BusClock,
     ) -> Result<Self, StoreError> {
         let jetstream = jetstream::new(bus.client().clone());
-        let issuer = match gate {
-            Some(gate) => {
+        let issuer = match account {
+            Some(account) => {
                 // First of all: the permissions to open the rest may be among them.
-                gate.bring_permissions_up_to_date().await;
-                let issuer = CredentialIssuer::open(gate.clone(), &jetstream, replicas).await?;
+                account.publish_permissions().await;
+                let issuer = CredentialIssuer::open(account.clone(), &jetstream, replicas).await?;
                 Some((issuer, Invitations::open(&jetstream, replicas).await?))
             }
             None => None,
