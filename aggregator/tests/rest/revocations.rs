@@ -140,7 +140,7 @@ async fn a_full_list_of_revocations_stops_no_start_and_is_told_as_what_it_is() {
         (StatusCode::SERVICE_UNAVAILABLE, "revocations_full")
     );
     let message = raised(&service, &token, "revocations_full").await;
-    for part in ["116 entries", "of the 16384", "max_payload"] {
+    for part in ["116 entries", "of at most 16384", "max_payload"] {
         assert!(message.contains(part), "{part}: {message}");
     }
     assert!(site.can_connect(&creds).await, "as the condition says");
@@ -210,5 +210,5 @@ async fn an_aggregator_that_the_system_account_refuses_serves_and_says_so() {
         StatusCode::OK
     );
     let message = raised(&service, &token, "account_token_outdated").await;
-    assert!(message.contains("does not answer"), "{message}");
+    assert!(message.contains("did not answer"), "{message}");
 }
