@@ -25,7 +25,7 @@ pub trait Leased: Record + Clone + Default {
     fn lease_mut(&mut self) -> &mut Option<Lease>;
 }
 
-/// Who holds a lease, as it stands in the record.
+/// The holder of a lease, as the record names it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
     /// A nonce of this acquisition: no other holder has it, nor the same replica another time.
@@ -168,14 +168,5 @@ impl<T: Leased> HeldLease<T> {
             .update(&self.key, &record, self.revision)
             .await?;
         Ok((record, revision))
-    }
-
-    /// Releases the lease and leaves the record as it is, so that another replica need not wait for the end of the term.
-    ///
-    /// # Errors
-    /// As [`HeldLease::complete`].
-    pub async fn release(self) -> Result<(), BucketError> {
-        let record = self.record.clone();
-        self.complete(record).await.map(drop)
     }
 }

@@ -368,12 +368,13 @@ async fn a_replica_that_lost_its_lease_cannot_make_its_list_count() {
     let over = Instant::now() + Manifest::TERM;
     let lease = other.acquire_lease(&cluster, due(over), over).await;
     let lease = lease.unwrap().expect("its term is over");
+    other.store(lease, empty_list(), source()).await.unwrap();
     let stored = slow.store(lost.expect("it was first"), empty_list(), source());
     let error = stored.await.expect_err("the lease is lost");
     let conflict = matches!(error, InventoryError::Bucket(BucketError::Conflict { .. }));
     assert!(conflict, "{error}");
     assert!(slow.stored(&cluster, None).is_none());
-    other.store(lease, empty_list(), source()).await.unwrap();
+    // Nor has it written over any part of the list that does.
     let stored = other.stored(&cluster, Some("uid")).unwrap();
     let read = other.read(&cluster, &stored).await.unwrap();
     assert_eq!(read.deployments().count(), 0);

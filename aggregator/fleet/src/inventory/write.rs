@@ -45,7 +45,7 @@ impl Inventory {
     /// [`BucketError::Conflict`] when the lease is lost. Then, and if the bucket does not answer, the list before stays.
     pub async fn store(
         &self,
-        lease: HeldLease<Manifest>,
+        mut lease: HeldLease<Manifest>,
         list: List,
         source: ListSource,
     ) -> Result<(), InventoryError> {
@@ -66,6 +66,8 @@ impl Inventory {
         };
         let parts = part::split(&generation.id, &packed);
         let generation = manifest.replace(generation, parts.len());
+        // A holder that fell silent would write over the parts of the replica that took over, which uses the same slot.
+        lease.renew().await?;
         for (number, part) in parts.into_iter().enumerate() {
             let key = part::key(&cluster, generation.slot, number);
             self.bucket.put_bytes(&key, part).await?;
