@@ -53,7 +53,7 @@ pub struct Workload {
     /// When it was last restarted by `kubectl rollout restart` or by this project.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restarted_at: Option<Timestamp>,
-    /// The last operation of this project that was carried out on it. Whoever may write its annotations can change that.
+    /// The last operation of this project that was carried out on it, as its annotation says: users who may change that can make it wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation_id: Option<OperationId>,
     /// Its labels.

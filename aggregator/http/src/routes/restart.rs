@@ -14,7 +14,7 @@ use fleet::Done;
 /// Restart a deployment
 ///
 /// Like `kubectl rollout restart`. Responds when the cluster has accepted the change; follow the rollout with
-/// `GET /rollouts/{cluster}/{namespace}/{deployment_name}/watch`.
+/// `GET /workloads/{cluster}/{namespace}/{kind}/{name}/rollout/watch`.
 #[utoipa::path(post, path = "/restart", tag = "Deployments", request_body = WorkloadBody,
     responses((status = 200, description = "What was changed; the rollout goes on", body = Done<Restarted>), ProblemResponse))]
 pub async fn restart_deployment(

@@ -14,7 +14,7 @@ use fleet::Done;
 /// Resume a deployment
 ///
 /// Like `kubectl rollout resume`. Changes made to its template meanwhile roll out now; follow that with
-/// `GET /rollouts/{cluster}/{namespace}/{deployment_name}/watch`.
+/// `GET /workloads/{cluster}/{namespace}/{kind}/{name}/rollout/watch`.
 #[utoipa::path(post, path = "/resume", tag = "Deployments", request_body = WorkloadBody,
     responses((status = 200, description = "It is resumed; changes made meanwhile roll out", body = Done<Paused>), ProblemResponse))]
 pub async fn resume_deployment(
