@@ -374,7 +374,7 @@ test('what a container writes stays text', async (t) => {
   const line = (text, second) => ({ pod: 'a-pod', container: 'app', time: `2026-11-24T10:00:0${second}Z`, text });
   const chunk = { sequence: 1, dropped: 7, lines: [line(nasty, 1), line('and after it', 2)], end: 'gone' };
   const body = `event: lines\ndata: ${JSON.stringify(chunk)}\n\nevent: end\ndata: "gone"\n\n`;
-  await page.route(/\/logs\/.*\/watch/, (route) => route.fulfill({ contentType: 'text/event-stream', body }));
+  await page.route(/\/log\/watch/, (route) => route.fulfill({ contentType: 'text/event-stream', body }));
   await page.goto(`${placeOf(deployment)}/logs`);
   await lines(page).getByText('<img src=x').waitFor();
   await lines(page).getByText('‹U+202E›gnp.exe␇🧨').waitFor();

@@ -63,7 +63,7 @@ test('one of 100,000 deployments is found, restarted, and watched to its end', a
   await page.getByRole('dialog').getByRole('button', { name: `Restart ${name}` }).click();
   await page.getByRole('dialog').getByText('complete', { exact: true }).waitFor();
   await page.keyboard.press('Escape');
-  await detail.getByText('revision 2').waitFor();
+  await detail.getByRole('region', { name: 'Rollout' }).getByText('revision 2').waitFor();
   await wasRestarted(target);
   assert.deepEqual(page.seen.errors, []);
 });
