@@ -203,6 +203,7 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
         labels: services.labels,
         link: services.link,
         journal: stores.journal,
+        idempotency_keys: stores.idempotency_keys,
         change_limit: services.change_limit,
         enrolment,
         audit: stores.audit,

@@ -21,8 +21,8 @@ impl From<AuditError> for Problem {
                 "the audit cannot be written, so nothing was done; reading still works",
             ),
             AuditError::SettledAlready => Self::new(
-                ProblemCode::Internal,
-                "an operation with this id exists already; this call did nothing",
+                ProblemCode::IdempotencyKeyInFlight,
+                "this operation was begun before, and this call did nothing; GET /operations/{operation_id} shows its outcome",
             ),
         }
     }

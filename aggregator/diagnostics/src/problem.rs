@@ -151,6 +151,10 @@ codes! {
     Paused = "paused", Kubernetes, false;
     /// A newer restart has been made.
     Superseded = "superseded", Kubernetes, false;
+    /// The idempotency key was used for another request.
+    IdempotencyKeyReused = "idempotency_key_reused", Aggregator, false;
+    /// The first request with this idempotency key has begun its operation: it is being carried out, or was interrupted.
+    IdempotencyKeyInFlight = "idempotency_key_in_flight", Aggregator, true;
     /// The object kept changing while it was written.
     Conflict = "conflict", Kubernetes, true;
     /// The API server fails, cannot be reached, or limits the rate of requests.

@@ -14,10 +14,14 @@ use storage::bus::BusClock;
 use storage::{Bucket, BucketError, StoreError};
 
 mod act;
+mod idempotency;
 mod operation;
 mod reconcile;
 mod unacknowledged;
 
+pub use idempotency::{
+    Claim, ClaimedRequest, IdempotencyKeys, IdempotentRequest, RequestKey, StoredResponse, sha256,
+};
 pub use operation::{Operation, SentMutation};
 pub use reconcile::{Observation, Observe, Verdict, reconcile};
 
@@ -70,6 +74,13 @@ impl Journal {
     #[must_use]
     pub fn new_id(&self) -> OperationId {
         OperationId::at(self.now(), rand::random())
+    }
+
+    /// The id of the operation of an entry: that of its idempotency key if it has one, or a new one.
+    #[must_use]
+    pub fn id_of(&self, entry: &Entry) -> OperationId {
+        let id = entry.operation_id.clone();
+        id.unwrap_or_else(|| self.new_id())
     }
 
     /// Does something of the aggregator's own between its intent and its outcome.

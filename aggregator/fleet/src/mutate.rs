@@ -52,7 +52,9 @@ impl Fleet {
         self.authorise(principal, cluster, &mutation)?;
         let cluster_uid = self.ready_for_writes(cluster)?;
         self.change_limit.count(&principal.user)?;
-        let id = self.journal.new_id();
+        let target = target(cluster, mutation.target());
+        let entry = self.journal.entry(&principal.user, source, M::VERB, target);
+        let id = self.journal.id_of(&entry);
         let deadline = self.journal.now() + WRITE_WITHIN;
         *mutation.guard_mut() = WriteGuard {
             operation_id: Some(id.clone()),
@@ -60,8 +62,6 @@ impl Fleet {
             cluster_uid,
             fence: false,
         };
-        let target = target(cluster, mutation.target());
-        let entry = self.journal.entry(&principal.user, source, M::VERB, target);
         let sent = SentMutation::new(&mutation).map_err(unwritable)?;
         let operation = Operation::new(id.clone(), Some(sent), deadline, entry);
         let (fleet, cluster) = (Arc::clone(self), cluster.clone());

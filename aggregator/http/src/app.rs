@@ -12,7 +12,7 @@ use audit::Audit;
 use diagnostics::Conditions;
 use diagnostics::Metrics;
 use enrolment::{Agent, Enrolment};
-use fleet::journal::Journal;
+use fleet::journal::{IdempotencyKeys, Journal};
 use fleet::{
     AgentLink, ChangeLimit, ClusterLabels, Fleet, FleetQueries, LogStreams, SharedRegistry,
 };
@@ -38,6 +38,8 @@ pub struct AppState {
     pub link: Arc<AgentLink>,
     /// Operations and their outcomes.
     pub journal: Journal,
+    /// Requests made under an idempotency key.
+    pub idempotency_keys: IdempotencyKeys,
     /// How much each user may change.
     pub change_limit: Arc<ChangeLimit>,
     /// Enrolment of clusters.

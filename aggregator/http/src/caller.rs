@@ -101,6 +101,7 @@ impl FromRequestParts<App> for Source {
         Ok(Self(RequestSource {
             address: Some(address),
             request_id: id.map(ToOwned::to_owned),
+            operation_id: parts.extensions.get().cloned(),
         }))
     }
 }

@@ -8,6 +8,7 @@ mod client_address;
 mod device;
 mod event_stream;
 mod extract;
+mod idempotency;
 pub mod listener;
 mod openapi;
 mod origin;

@@ -10,6 +10,7 @@ use crate::problem_response::{ProblemBody, ProblemResponse, status};
 use diagnostics::{Hop, ProblemCode};
 
 pub mod examples;
+pub mod idempotency_key;
 
 /// The document without its paths, which the router adds.
 #[derive(OpenApi)]

@@ -7,7 +7,7 @@ use diagnostics::{Problem, ProblemCode};
 
 mod render;
 
-pub use render::{ProblemBody, render};
+pub use render::{ProblemBody, Rendered, problem_json, render};
 
 /// A failed call as a response. [`render`] writes its body, since the request's id is known only there.
 #[derive(Debug, Clone)]
@@ -25,7 +25,7 @@ pub const fn status(code: ProblemCode) -> StatusCode {
     use ProblemCode as C;
     match code {
         C::InvalidRequest => StatusCode::BAD_REQUEST,
-        C::InvalidValue => StatusCode::UNPROCESSABLE_ENTITY,
+        C::InvalidValue | C::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
         C::Unauthenticated => StatusCode::UNAUTHORIZED,
         C::Forbidden | C::CrossSite => StatusCode::FORBIDDEN,
         C::RouteUnknown
@@ -52,6 +52,7 @@ pub const fn status(code: ProblemCode) -> StatusCode {
         C::CredentialsExhausted
         | C::CredentialUnrecorded
         | C::IdentityConflict
+        | C::IdempotencyKeyInFlight
         | C::Paused
         | C::Superseded
         | C::Conflict => StatusCode::CONFLICT,

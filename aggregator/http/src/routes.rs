@@ -23,9 +23,9 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::app::App;
 use crate::extract::BODY_LIMIT;
-use crate::openapi::{Document, examples};
+use crate::openapi::{Document, examples, idempotency_key};
 use crate::problem_response::ProblemResponse;
-use crate::{origin, problem_response};
+use crate::{idempotency, origin, problem_response};
 use diagnostics::{Problem, ProblemCode};
 
 mod audit;
@@ -95,6 +95,7 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(health::readyz))
         .routes(routes!(metrics::read_metrics));
     examples::add(api.get_openapi_mut());
+    idempotency_key::add(api.get_openapi_mut());
     api
 }
 
@@ -166,6 +167,10 @@ pub fn router(app: App) -> Router {
         .layer(DefaultBodyLimit::max(BODY_LIMIT));
     // Responses of the API are private and soon out of date; the pages of /docs may be cached.
     let api: Router = api
+        .layer(middleware::from_fn_with_state(
+            app.clone(),
+            idempotency::once,
+        ))
         .layer(SetResponseHeaderLayer::if_not_present(
             header::CACHE_CONTROL,
             HeaderValue::from_static("no-store"),

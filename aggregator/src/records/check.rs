@@ -2,7 +2,7 @@
 
 use enrolment::{self, Invitation};
 use fleet::inventory::Manifest;
-use fleet::journal::Operation;
+use fleet::journal::{IdempotentRequest, Operation};
 use identity::sessions::Session;
 use labels::Labels;
 use storage::{Record, RecordError, parse_value};
@@ -13,6 +13,7 @@ pub(super) fn check(bucket: &str, key: &str, value: &[u8]) -> Result<(), RecordE
         "audit" | "audit-refused" => parse_value::<audit::Entry>(value).map(drop),
         "clusters" => registry::Record::parse(key, value).map(drop),
         "credentials" => enrolment::check_credentials(key, value),
+        "idempotency" => IdempotentRequest::parse(key, value).map(drop),
         "inventory" => Manifest::parse(key, value).map(drop),
         "invitations" => Invitation::parse(key, value).map(drop),
         "labels" => Labels::parse(key, value).map(drop),

@@ -9,7 +9,7 @@ use audit::Audit;
 use enrolment::{BusAccount, CredentialIssuer, Invitations};
 use fleet::Clusters;
 use fleet::inventory::Inventory;
-use fleet::journal::Journal;
+use fleet::journal::{IdempotencyKeys, Journal};
 use identity::sessions::Sessions;
 use storage::StoreError;
 use storage::bus::{Bus, BusClock};
@@ -18,6 +18,7 @@ use storage::bus::{Bus, BusClock};
 pub(super) struct Stores {
     pub audit: Audit,
     pub journal: Journal,
+    pub idempotency_keys: IdempotencyKeys,
     pub inventory: Inventory,
     pub clusters: Clusters,
     pub sessions: Sessions,
@@ -63,6 +64,7 @@ impl Stores {
         Ok(Self {
             journal: Journal::open(&jetstream, replicas, audit.clone(), clock.clone()).await?,
             audit,
+            idempotency_keys: IdempotencyKeys::open(&jetstream, replicas).await?,
             inventory: Inventory::open(&jetstream, replicas).await?,
             clusters: Clusters::open(&jetstream, replicas).await?,
             sessions: Sessions::open(&jetstream, replicas).await?,

@@ -9,6 +9,7 @@ mod fleet;
 mod fleet_faults;
 mod flood;
 mod hostile;
+mod idempotency;
 mod impostor;
 mod invitations;
 mod joining;

@@ -13,9 +13,10 @@ use xtask::condition;
 use crate::service::{PATIENCE, Service, Site, bearer, request};
 
 /// The buckets, with a key of theirs for which a value can be wrong.
-const BUCKETS: [(&str, &str); 7] = [
+const BUCKETS: [(&str, &str); 8] = [
     ("clusters", "prod-bad"),
     ("credentials", "prod-bad"),
+    ("idempotency", DIGITS),
     ("inventory", "prod-bad"),
     ("invitations", DIGITS),
     ("labels", "prod-bad"),

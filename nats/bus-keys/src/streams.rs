@@ -81,6 +81,16 @@ pub const CREDENTIALS: BucketSpec = BucketSpec {
     max_bytes: 64 * MIB,
 };
 
+/// By the hash of a user and an idempotency key, each change that was made under one, with its response. A full bucket refuses such
+/// changes; at 1 kB each it takes 65,000 in a day.
+pub const IDEMPOTENCY: BucketSpec = BucketSpec {
+    name: "idempotency",
+    description: "changes made under an idempotency key, with their responses",
+    history: 1,
+    max_age: DAY,
+    max_bytes: 64 * MIB,
+};
+
 /// By cluster, what it last said of its deployments. 10,000 clusters with 100 deployments each fill a third of it.
 pub const INVENTORY: BucketSpec = BucketSpec {
     name: "inventory",
@@ -131,9 +141,10 @@ pub const SESSIONS: BucketSpec = BucketSpec {
 pub const STREAMS: [StreamSpec; 2] = [AUDIT, AUDIT_REFUSED];
 
 /// All buckets.
-pub const BUCKETS: [BucketSpec; 7] = [
+pub const BUCKETS: [BucketSpec; 8] = [
     CLUSTERS,
     CREDENTIALS,
+    IDEMPOTENCY,
     INVENTORY,
     INVITATIONS,
     LABELS,

@@ -20,7 +20,7 @@ impl Journal {
         T: Send + 'static,
         E: std::fmt::Display + Into<Problem> + Send + 'static,
     {
-        let (journal, id) = (self.clone(), self.new_id());
+        let (journal, id) = (self.clone(), self.id_of(&entry));
         let operation = id.clone();
         let done = self.spawn(async move { journal.record(operation, entry, act).await });
         let done = done
@@ -42,7 +42,7 @@ impl Journal {
             address: source.address,
             verb: verb.to_owned(),
             target: Some(target),
-            operation_id: None,
+            operation_id: source.operation_id.clone(),
             outcome: Outcome::Pending,
             detail: None,
             request_id: source.request_id.clone(),

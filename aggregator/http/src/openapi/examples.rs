@@ -25,7 +25,9 @@ fn parsed() -> BTreeMap<String, Value> {
     serde_json::from_str(EXAMPLES).expect("the examples are JSON")
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
+pub(super) fn operations(
+    item: &mut PathItem,
+) -> impl Iterator<Item = (&'static str, &mut Operation)> {
     let operations = [
         ("GET", &mut item.get),
         ("POST", &mut item.post),

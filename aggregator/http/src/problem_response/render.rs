@@ -37,21 +37,22 @@ pub struct ProblemBody<'a> {
     operation_id: Option<&'a str>,
 }
 
+/// Marks a failed response that has its body: it was stored with it.
+#[derive(Debug, Clone, Copy)]
+pub struct Rendered;
+
 /// Middleware, directly inside the one that sets the request's id: writes the body of each failure.
 pub async fn render(request: Request, next: Next) -> Response {
     let id = request.headers().get("x-request-id").cloned();
     let response = next.run(request).await;
     let status = response.status();
-    if !status.is_client_error() && !status.is_server_error() {
+    let rendered = response.extensions().get::<Rendered>().is_some();
+    if rendered || !status.is_client_error() && !status.is_server_error() {
         return response;
     }
     let problem = response.extensions().get::<Problem>().cloned();
     let problem = problem.unwrap_or_else(|| of_status(status));
-    let id = id
-        .as_ref()
-        .and_then(|id| id.to_str().ok())
-        .unwrap_or_default();
-    with_body(response, &problem, id)
+    with_body(response, &problem, id.as_ref())
 }
 
 /// A failure response made by a library, such as for a path that does not exist.
@@ -92,8 +93,11 @@ fn of_status(status: StatusCode) -> Problem {
     Problem::new(code, detail)
 }
 
-fn with_body(mut response: Response, problem: &Problem, id: &str) -> Response {
+/// The body of a problem in the call of this id; `None` if it cannot be written as JSON.
+#[must_use]
+pub fn problem_json(problem: &Problem, request_id: Option<&HeaderValue>) -> Option<String> {
     let status = status(problem.code);
+    let request_id = request_id.and_then(|id| id.to_str().ok());
     let body = ProblemBody {
         title: status.canonical_reason().unwrap_or("Error"),
         status: status.as_u16(),
@@ -102,13 +106,17 @@ fn with_body(mut response: Response, problem: &Problem, id: &str) -> Response {
         hop: problem.code.hop(),
         retryable: problem.code.retryable(),
         field: problem.field.as_deref(),
-        request_id: id,
+        request_id: request_id.unwrap_or_default(),
         operation_id: problem.operation_id.as_ref().map(|id| id.as_str()),
     };
-    let Ok(json) = serde_json::to_vec(&body) else {
+    serde_json::to_string(&body).ok()
+}
+
+fn with_body(mut response: Response, problem: &Problem, id: Option<&HeaderValue>) -> Response {
+    let Some(json) = problem_json(problem, id) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    *response.status_mut() = status;
+    *response.status_mut() = status(problem.code);
     let headers = response.headers_mut();
     headers.insert(
         header::CONTENT_TYPE,
