@@ -1,8 +1,8 @@
-# The images of all programs, a stage each: `docker build --target agent .`. They are compiled once.
+# The images of all programs, one stage each: `docker build --target agent .`. They are compiled once.
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /src
 
-# Dependencies first, beside empty crates: this layer is made anew when a manifest changes, not when the code does.
+# Dependencies first, with empty crates: this layer is rebuilt when a manifest changes, not when the code does.
 COPY Cargo.toml Cargo.lock ./
 COPY agent/Cargo.toml agent/
 COPY aggregator/Cargo.toml aggregator/
@@ -29,7 +29,7 @@ RUN for manifest in */Cargo.toml */*/Cargo.toml; do \
     && cargo build --release --locked -p agent -p aggregator -p k8s-sim \
     && rm -r */src */*/src
 
-# One by one, so that a change of the web UI compiles nothing.
+# Copied one by one, so that a change of the web UI does not recompile Rust.
 COPY agent agent/
 COPY aggregator aggregator/
 COPY bus-schema bus-schema/
@@ -37,11 +37,11 @@ COPY k8s k8s/
 COPY k8s-sim k8s-sim/
 COPY nats nats/
 COPY xtask xtask/
-# Cargo takes a source for changed when it is newer than what was built of it: the copied ones are older than the empty crates.
+# Cargo rebuilds a source that is newer than its artifact: the copied sources are older than the empty crates.
 RUN find . -path ./target -prune -o -name '*.rs' -exec touch {} + \
     && cargo build --release --locked -p agent -p aggregator -p k8s-sim
 
-# A new volume takes its owner and mode from the directory of the image that it is mounted on: these are for volumes.
+# A new volume takes its owner and mode from the image's directory at its mount point: these are for volumes.
 WORKDIR /volumes
 RUN mkdir -p aggregator/bus k8s-sim/clusters && cd aggregator && mkdir -m 700 users credentials signer bus/operator bus/server bus/aggregator bus/store
 
@@ -52,14 +52,14 @@ RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY ui ./
 RUN npm run build
 
-# No shell and no package manager; certificates of public authorities and the C library are there.
+# No shell and no package manager; contains the certificates of public CAs and the C library.
 FROM gcr.io/distroless/cc-debian12:nonroot AS agent
 COPY --from=build /src/target/release/agent /usr/local/bin/
 USER 65532:65532
-# No HEALTHCHECK: the agent listens nowhere. Whether it answers is what the aggregator's /clusters says of it.
+# No HEALTHCHECK: the agent opens no port. The aggregator's /clusters shows its presence.
 ENTRYPOINT ["/usr/local/bin/agent"]
 
-# For demos alone. Its shell tells whether the first cluster can be reached.
+# Only for demos. The health check needs its shell.
 FROM debian:bookworm-slim AS k8s-sim
 COPY --from=build --chown=65532:65532 /volumes/k8s-sim /srv
 COPY --from=build /src/target/release/k8s-sim /usr/local/bin/
@@ -68,7 +68,7 @@ ENV MCA_SIM_LISTEN=0.0.0.0:6443 MCA_SIM_KUBECONFIG_OUT=/srv/clusters/kubeconfig
 HEALTHCHECK --interval=2s --timeout=3s --start-period=20s CMD ["bash", "-c", "test -s $MCA_SIM_KUBECONFIG_OUT && : < /dev/tcp/127.0.0.1/6443"]
 ENTRYPOINT ["/usr/local/bin/k8s-sim"]
 
-# The web UI without an aggregator in it, beside one or more of them: MCA_AGGREGATOR is the address to which it hands the API's calls.
+# The web UI without an aggregator, for use beside one or more of them: API calls are proxied to MCA_AGGREGATOR.
 FROM debian:bookworm-slim AS ui
 RUN apt-get update && apt-get install -y --no-install-recommends nginx-light curl && rm -rf /var/lib/apt/lists/*
 COPY ui/nginx/nginx.conf /etc/nginx/template.conf
@@ -78,7 +78,7 @@ USER 65532:65532
 ENV MCA_AGGREGATOR=aggregator:8000
 EXPOSE 8000
 HEALTHCHECK --interval=2s --timeout=3s --start-period=20s CMD ["curl", "-fsS", "-o", "/dev/null", "http://127.0.0.1:8000/readyz"]
-# What is written is written to /tmp alone, so that the rest can be read-only.
+# Writes only to /tmp, so that the root can be read-only.
 CMD ["sh", "-c", "sed \"s/AGGREGATOR;/$MCA_AGGREGATOR;/\" /etc/nginx/template.conf > /tmp/nginx.conf && exec nginx -g 'daemon off;' -c /tmp/nginx.conf"]
 
 # Like the agent's.

@@ -1,6 +1,6 @@
 {{/*
-An object of base/, in the namespace of the release. The files are the ones that kustomize reads (base is a link), so the chart
-says nothing twice: its templates change what the values change.
+An object of base/, in the namespace of the release. The files are the ones that kustomize reads (base is a symlink), so the
+chart repeats nothing: its templates only apply the values.
 
 Called with (list $ "agent/deployment.yaml"); the result is YAML, for fromYaml.
 */}}
@@ -16,7 +16,7 @@ Called with (list $ "agent/deployment.yaml"); the result is YAML, for fromYaml.
 {{- end -}}
 
 {{/*
-The same for what makes pods, with what may be set for each of its parts.
+The same for objects with a pod template, with their values.
 Called with (list $ "agent/deployment.yaml" .Values.agent).
 */}}
 {{- define "mca.workload" -}}
