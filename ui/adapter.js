@@ -1,4 +1,4 @@
-// One page without inline script, so that a policy of `script-src 'self'` holds; compressed beforehand.
+// One page without inline scripts, so that a policy of `script-src 'self'` holds; precompressed.
 
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import staticAdapter from '@sveltejs/adapter-static';
 
 const inline = /<script>([\s\S]*?)<\/script>/;
 
-/** Moves the script that starts the program out of the page, to a file that is named after its content. */
+/** Moves the start script out of the page, to a file named after its content. */
 function moveScriptOut(dir, base) {
   const page = join(dir, 'index.html');
   const html = readFileSync(page, 'utf8');
@@ -16,7 +16,7 @@ function moveScriptOut(dir, base) {
   if (script === undefined || html.match(new RegExp(inline, 'g'))?.length !== 1) {
     throw new Error('the page has not one inline script: adapter.js must follow SvelteKit');
   }
-  // The page finds its element beside its own script, which is now in the head's place of an external one.
+  // The page finds its element next to its own script, which is now an external one in the head.
   const named = script.replace('document.currentScript.parentElement', 'document.body.firstElementChild');
   const hash = createHash('sha256').update(named).digest('hex').slice(0, 8);
   const path = `_app/immutable/boot.${hash}.js`;
@@ -24,7 +24,7 @@ function moveScriptOut(dir, base) {
   writeFileSync(page, html.replace(inline, `<script src="${base}/${path}"></script>`));
 }
 
-/** A style attribute in a template does nothing under the policy, and says so to nobody but the console. */
+/** The policy ignores a style attribute in a template, and only the console reports it. */
 function refuseStyleAttributes(dir) {
   const scripts = readdirSync(dir, { recursive: true }).filter((name) => name.endsWith('.js'));
   for (const name of scripts) {

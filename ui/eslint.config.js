@@ -18,9 +18,9 @@ export default ts.config(
   {
     rules: {
       'no-undef': 'off',
-      // Every link begins with resolve(), but the rule knows neither query nor fragment.
+      // Every link starts with resolve(), but the rule does not support query or fragment.
       'svelte/no-navigation-without-resolve': 'off',
-      // Maps that live for one call need not be watched.
+      // Maps that live for one call need not be reactive.
       'svelte/prefer-svelte-reactivity': 'off',
       'no-restricted-globals': [
         'error',

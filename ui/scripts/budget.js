@@ -1,5 +1,5 @@
-// How much JavaScript the first page needs, compressed, and whether that is within what was decided. Followed from the built page
-// through every static import; what is imported later, on demand, is not part of it.
+// Checks the compressed size of the JavaScript for the first page against the budget. Starts at the built page and follows every static
+// import; dynamic imports do not count.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -22,7 +22,7 @@ function closure(files, seen = new Set()) {
   return seen;
 }
 
-/** What the page itself names, what its first script imports, and the nodes of the layout and of the fleet. */
+/** The files that the page names, the imports of its first script, and the nodes of the layout and the fleet page. */
 function firstOnes() {
   const page = readFileSync(join(root, 'index.html'), 'utf8');
   const named = [...page.matchAll(/(?:src|href)="\/ui\/([^"]+\.js)"/g)].map(([, path]) => path);

@@ -1,5 +1,5 @@
-// Whether the document of the API keeps to OpenAPI, describes every answer, and has no example that its schema forbids: no error and no
-// warning.
+// Checks that the API document is valid OpenAPI, describes every response, and has no example that its schema forbids: no errors and no
+// warnings.
 
 import { createConfig, lint } from '@redocly/openapi-core';
 
@@ -9,7 +9,7 @@ const config = await createConfig({
   rules: {
     'no-invalid-media-type-examples': 'error',
     'no-invalid-schema-examples': 'error',
-    // The items of a page are written out where they are used, and listed all the same.
+    // The items of a page are inlined where they are used, but listed too.
     'no-unused-components': 'off',
   },
 });

@@ -1,4 +1,4 @@
-// Where a search of the deployments is; the page of one is in `workload/ref.ts`.
+// The URLs of deployment searches; that of a deployment's page is in `workload/ref.ts`.
 
 import { resolve } from '$app/paths';
 

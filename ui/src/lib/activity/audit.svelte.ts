@@ -1,5 +1,5 @@
-// Whether the audit can be written. While it cannot, the server refuses every change and every sign-in; a page hears of that from
-// its own calls, and looks by itself now and then where it may.
+// Whether the audit can be written. While it cannot, the server refuses every change and every sign-in; a page learns that from its own
+// calls, and polls if it has the right to.
 
 import { api, ApiProblem, askOnce, whenCallsFail } from '$lib/api';
 import { session } from '$lib/session/session.svelte';
@@ -8,7 +8,7 @@ const LOOK_EVERY = 60_000;
 const LOOK_AGAIN_AFTER = 10_000;
 
 class Audit {
-  /** Why it was last not to be written. */
+  /** Why it could not be written last time. */
   problem = $state.raw<ApiProblem>();
 
   constructor() {
@@ -17,19 +17,19 @@ class Audit {
     });
   }
 
-  /** Until the function that it answers with is called. */
+  /** Runs until the returned function is called. */
   watch(): () => void {
     const timer = setInterval(() => void this.look(), this.problem ? LOOK_AGAIN_AFTER : LOOK_EVERY);
     return () => clearInterval(timer);
   }
 
-  /** Who may not read it cannot know more than that nothing has been refused since. */
+  /** A user who may not read it only knows that no call has been refused since. */
   async look(): Promise<void> {
     try {
       if (session.may('audit')) await askOnce(() => api.GET('/audit', { params: { query: { limit: 1 } } }));
       this.problem = undefined;
     } catch (thrown) {
-      // What it is about has been heard already.
+      // The subscriber already has its problem.
       ApiProblem.thrown(thrown);
     }
   }

@@ -23,7 +23,7 @@ export function csv(entries: Entry[]): string[] {
   return [columns.map(([name]) => name), ...rows].map((row) => `${row.join(',')}\r\n`);
 }
 
-/** A spreadsheet takes a text that begins like this for a formula, and runs it. */
+/** A spreadsheet evaluates a text that starts like this as a formula. */
 const FORMULA = /^[=+\-@\t\r]/;
 
 function cell(text: string): string {

@@ -1,4 +1,4 @@
-// What of the activity is wanted. It stands in the address, by the names that the API has for it.
+// The filter of the activity. It is in the URL, with the API's names.
 
 import type { Schemas } from '$lib/api';
 import { verbs } from '$lib/mutations/verbs';
@@ -17,7 +17,7 @@ export const auditVerbs = [
   'sign-in',
   'sign-out',
 ];
-/** How long ago at most, in hours. */
+/** Maximum age, in hours. */
 export const ranges: Record<string, { label: string; hours: number }> = {
   '1h': { label: 'last hour', hours: 1 },
   '1d': { label: 'last day', hours: 24 },
@@ -43,12 +43,12 @@ export function toQuery(filter: Filter): string {
   return set.length > 0 ? `?${new URLSearchParams(set)}` : '';
 }
 
-/** Whether the filter is for sign-ins alone: nothing else is ever refused. */
+/** Whether the filter selects only sign-ins: nothing else is ever refused. */
 export function isForSignIns({ verb, outcome }: Filter): boolean {
   return verb === 'sign-in' || verb === 'sign-out' || outcome === 'refused';
 }
 
-/** As the API takes it. An outcome that it does not know is its to refuse. */
+/** The filter as API parameters. The API rejects unknown outcomes itself. */
 export function asked({ 'sign-ins': signIns, within = '', ...filter }: Filter, now = Date.now()) {
   const hours = ranges[within]?.hours;
   return {

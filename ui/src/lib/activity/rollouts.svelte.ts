@@ -1,4 +1,4 @@
-// The rollouts that the newest restarts of the activity have begun: that a cluster has taken a restart says nothing about the pods.
+// The rollouts of the newest restarts in the activity: acceptance of a restart says nothing about the pods.
 
 import { SvelteMap } from 'svelte/reactivity';
 
@@ -10,7 +10,7 @@ import type { Entry } from './trail.svelte';
 
 type Rollout = Schemas['Rollout'];
 
-/** As many are looked at as fit on a screen, of the last day. */
+/** As many as fit on a screen, from the last day. */
 const MOST = 20;
 const WITHIN = 86_400_000;
 
@@ -20,12 +20,12 @@ export class Rollouts {
   #known = new SvelteMap<string, Rollout | undefined>();
   #looking = false;
 
-  /** The rollout of a restart; of another operation, of an older restart, or where it cannot be known, none. */
+  /** The rollout of a restart; `undefined` for another operation, an older restart, or if it is unknown. */
   of({ operation_id }: Entry): Rollout | undefined {
     return operation_id ? this.#known.get(operation_id) : undefined;
   }
 
-  /** Reads those that are not known, or were under way. */
+  /** Reads those that are unknown or in progress. */
   async look(entries: Entry[], now = Date.now()): Promise<void> {
     if (this.#looking) return;
     this.#looking = true;
@@ -52,7 +52,7 @@ async function read(entry: Entry): Promise<Rollout | undefined> {
     );
     return beginsRollout([entry], rollout.restarted_at) && rollout;
   } catch {
-    // Gone, not to be seen, or its cluster is away: then nothing is said of it.
+    // It is deleted, not visible, or its cluster is offline: show nothing.
     return undefined;
   }
 }

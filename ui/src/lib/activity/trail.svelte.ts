@@ -1,4 +1,4 @@
-// The activity that fits a filter, newest first, page by page.
+// The activity that matches a filter, newest first, page by page.
 
 import { api, ask, type Schemas } from '$lib/api';
 import { Resource } from '$lib/list/resource.svelte';
@@ -9,9 +9,9 @@ type Page = Schemas['AuditPage'];
 export type Entry = Schemas['Entry'];
 
 const PAGE = 100;
-/** The first page is read again this often while somebody looks. */
+/** Refresh interval of the first page while the tab is visible. */
 const READ_EVERY = 5_000;
-/** The most lines of a page that the API gives, and of a file. */
+/** Maximum number of lines of an API page, and of a file. */
 const MOST_OF_PAGE = 500;
 export const MOST_OF_FILE = 10_000;
 
@@ -20,11 +20,11 @@ export class Trail {
   filter = $state.raw<Filter>({});
   more = $state(false);
 
-  /** Until the function that it answers with is called. */
+  /** Runs until the returned function is called. */
   follow(): () => void {
     const timer = setInterval(() => {
       const read = this.page.value?.items.length ?? 0;
-      // A reader who has gone further down is not thrown back.
+      // Do not reset a reader who has scrolled to later pages.
       if (!document.hidden && !this.page.loading && read <= PAGE) {
         void this.page.load();
       }
@@ -61,7 +61,7 @@ export class Trail {
     }
   }
 
-  /** Everything that fits, the newest so many at most. Throws `ApiProblem`. */
+  /** The newest matching lines, up to a maximum. Throws `ApiProblem`. */
   async whole(): Promise<Entry[]> {
     const items: Entry[] = [];
     let next: string | undefined;
@@ -79,7 +79,7 @@ export class Trail {
   }
 }
 
-/** For lists: an operation is one line, a sign-in has but its time and its call. */
+/** Key of a line in lists: the operation id; a sign-in has only its time and its call. */
 export function idOf({ operation_id, request_id, time, user, verb }: Entry): string {
   return operation_id ?? `${time} ${request_id ?? user} ${verb}`;
 }

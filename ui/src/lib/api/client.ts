@@ -1,5 +1,5 @@
-// The only road to the API. Types come from its document; the session is a cookie that the browser sends by itself, and its own
-// headers prove that the call is made by this page.
+// The API client; all calls go through it. Types come from the OpenAPI document; the session is a cookie that the browser sends by
+// itself, and the browser's own headers prove that the call comes from this page.
 
 import createClient from 'openapi-fetch';
 
@@ -9,7 +9,7 @@ import { send } from './send';
 
 export type Schemas = components['schemas'];
 
-/** A query of the fleet may take 30 s, and a call has the server's own limit of 60 s. */
+/** A fleet query may take 30 s, and the server limits a call to 60 s. */
 const ANSWER_WITHIN = 65_000;
 
 export const api = createClient<paths>({
@@ -27,14 +27,14 @@ interface Answer<T> {
   response: Response;
 }
 
-/** Resolves when somebody has signed in again. */
+/** Resolves after a new sign-in. */
 let signedInAgain: () => Promise<void> = () => new Promise(() => {});
 
 export function whenSessionEnds(signIn: () => Promise<void>): void {
   signedInAgain = signIn;
 }
 
-/** Hears of every call that fails. */
+/** Receives every failed call. */
 let failed: (problem: ApiProblem) => void = () => {};
 
 export function whenCallsFail(hear: (problem: ApiProblem) => void): void {
@@ -42,8 +42,8 @@ export function whenCallsFail(hear: (problem: ApiProblem) => void): void {
 }
 
 /**
- * Makes a call and answers with what it answers. When the session has ended it waits for a new sign-in and makes the call again.
- * Throws `ApiProblem`, or what `signal.throwIfAborted` throws.
+ * Makes a call and returns its result. If the session has ended it waits for a new sign-in and repeats the call. Throws `ApiProblem`, or
+ * what `signal.throwIfAborted` throws.
  */
 export async function ask<T>(call: () => Promise<Answer<T>>, signal?: AbortSignal): Promise<T> {
   for (;;) {
@@ -59,7 +59,7 @@ export async function ask<T>(call: () => Promise<Answer<T>>, signal?: AbortSigna
   }
 }
 
-/** As `ask`, without a new sign-in: for the calls that are about the session itself. */
+/** As `ask`, without a new sign-in: for calls about the session itself. */
 export async function askOnce<T>(call: () => Promise<Answer<T>>): Promise<T> {
   const answer = await attempt(call);
   if (answer instanceof ApiProblem) {
@@ -69,8 +69,8 @@ export async function askOnce<T>(call: () => Promise<Answer<T>>): Promise<T> {
 }
 
 /**
- * Makes a call that changes something, once. When the session has ended somebody is asked to sign in, but the call is not made again:
- * by then nobody may want it any more. Throws `ApiProblem`.
+ * Makes a call that changes something, once. If the session has ended the user must sign in, but the call is not repeated: it may no
+ * longer be wanted by then. Throws `ApiProblem`.
  */
 export async function change<T>(call: () => Promise<Answer<T>>): Promise<T> {
   const answer = await attempt(call);

@@ -1,14 +1,14 @@
-// How a call fails, in one type: the API's problem (RFC 9457), or what kept the call from being answered.
+// The one error type of calls: the API's problem (RFC 9457), or why there was no response.
 
 import type { components } from './schema';
 
 type Wire = components['schemas']['Problem'];
 
-/** The last four are the browser's side of it; all other codes are the API's. */
+/** The last four are from the browser; all other codes are the API's. */
 export type ProblemCode =
   components['schemas']['ProblemCode'] | 'unreachable' | 'no_answer' | 'not_sent' | 'unreadable';
 
-/** What the API says to programs, said to people. */
+/** Messages for people instead of the API's texts for programs. */
 const WORDS: Partial<Record<string, string>> = {
   cluster_offline: 'No agent of the cluster is connected.',
 };
@@ -17,7 +17,7 @@ export class ApiProblem extends Error {
   readonly code: ProblemCode;
   readonly title: string;
   readonly retryable: boolean;
-  /** The part of the request that is wrong. */
+  /** The invalid field of the request. */
   readonly field: string | undefined;
   readonly requestId: string | undefined;
   readonly operationId: string | undefined;
@@ -34,7 +34,7 @@ export class ApiProblem extends Error {
     this.status = wire.status;
   }
 
-  /** From the body of a failed call, which a proxy in between may have written. */
+  /** From the body of a failed call, which may come from a proxy. */
   static of(body: unknown, response: Response): ApiProblem {
     if (isWire(body)) {
       return new ApiProblem(body);
@@ -48,7 +48,7 @@ export class ApiProblem extends Error {
     });
   }
 
-  /** From what a call threw. `undefined` when the caller itself gave it up. */
+  /** From what a call threw. `undefined` if the caller aborted it. */
   static thrown(error: unknown): ApiProblem | undefined {
     if (error instanceof ApiProblem) {
       return error;

@@ -1,12 +1,12 @@
-// Sends what has a body, which may be a change. A request that waits for a free connection is given up after a while, so that
-// nothing is changed when nobody expects it any more. `fetch` does not tell when a request has left; `XMLHttpRequest` does.
+// Sends requests with a body, which may be changes. A request that waits for a free connection times out, so that no change is made after
+// the user has given up. `fetch` does not report when a request was sent; `XMLHttpRequest` does.
 
 import { ApiProblem } from './problem';
 
 /** Milliseconds that a request may wait for a connection. */
 const SENT_WITHIN = 5_000;
 
-/** As `fetch`. Throws an `ApiProblem` with the code `not_sent` too, and then the request does not leave the browser later. */
+/** As `fetch`. Also throws an `ApiProblem` with the code `not_sent`; then the request is never sent. */
 export async function send(request: Request, within: number): Promise<Response> {
   const body = await request.text();
   request.signal.throwIfAborted();
@@ -34,7 +34,7 @@ export async function send(request: Request, within: number): Promise<Response> 
 function answerOf(call: XMLHttpRequest): Response {
   const lines = call.getAllResponseHeaders().trim().split('\r\n');
   const headers = lines.map((line) => line.split(/: ?(.*)/s).slice(0, 2) as [string, string]);
-  // Statuses without content take no body at all.
+  // Statuses without content allow no body.
   const hasBody = ![204, 205, 304].includes(call.status);
   return new Response(hasBody ? (call.response as ArrayBuffer) : null, {
     status: call.status,

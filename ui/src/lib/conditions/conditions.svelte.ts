@@ -1,4 +1,4 @@
-// What is wrong with the aggregator itself, for those who may read the audit of everybody: looked at while the page is open.
+// What is wrong with the aggregator itself, for users who may read the whole audit: polled while the page is open.
 
 import { api, ApiProblem, askOnce, type Schemas } from '$lib/api';
 import { session } from '$lib/session/session.svelte';
@@ -11,7 +11,7 @@ const LOOK_EVERY = 30_000;
 class Conditions {
   items = $state.raw<Condition[]>([]);
 
-  /** Until the function that it answers with is called. */
+  /** Runs until the returned function is called. */
   watch(): () => void {
     void this.look();
     const timer = setInterval(() => void this.look(), LOOK_EVERY);
@@ -27,7 +27,7 @@ class Conditions {
     try {
       this.items = (await askOnce(() => api.GET('/conditions'))).items;
     } catch (thrown) {
-      // What was last known stays; the next look says more.
+      // Show the last known conditions until the next poll.
       ApiProblem.thrown(thrown);
     }
   }

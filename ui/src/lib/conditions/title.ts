@@ -1,4 +1,4 @@
-// What a condition of the aggregator is called; what to do is in its message.
+// The titles of the aggregator's conditions; what to do is in their messages.
 
 import type { ConditionType } from './conditions.svelte';
 
@@ -12,7 +12,7 @@ const titles: Record<ConditionType, string> = {
   clock_skewed: 'The clock of the aggregator’s machine is wrong.',
 };
 
-/** Of one that only a newer aggregator knows, that there is something. */
+/** A generic title for conditions of a newer aggregator. */
 export function titleOf(type: ConditionType): string {
   return titles[type] ?? 'Something is wrong with the aggregator.';
 }

@@ -1,4 +1,4 @@
-// The deployment of a page, for what stands below it.
+// The deployment of a page, for the components below it.
 
 import { createContext } from 'svelte';
 

@@ -1,4 +1,4 @@
-// One deployment as its cluster last told of it, kept up to date by the feed.
+// One deployment as last reported by its cluster, updated by the feed.
 
 import { api, ask, type Schemas } from '$lib/api';
 import { fleet } from '$lib/fleet/fleet.svelte';
@@ -7,25 +7,25 @@ import { feed, type Change, type DeploymentChange } from '$lib/live/feed.svelte'
 import { isSame, refOf, type WorkloadRef } from '$lib/workload/ref';
 
 export interface Found {
-  /** Absent when the cluster did not tell of it. */
+  /** Absent if the cluster did not report it. */
   deployment?: Schemas['FleetDeployment'];
-  /** How its cluster answered. */
+  /** The state of its cluster's response. */
   answer?: Schemas['ClusterAnswer'];
 }
 
-/** While the feed is away, it is read this often instead. */
+/** Poll interval while the feed is disconnected. */
 const READ_EVERY = 5_000;
 
 export class DeploymentModel {
   readonly found = new Resource<Found>((signal) => this.#read(signal));
-  /** Counts the changes that were seen, for what must be read again then. */
+  /** Counts the changes seen, to trigger reloads. */
   changes = $state(0);
-  /** It was there, and is not any more. */
+  /** It existed, and was deleted. */
   gone = $state(false);
-  /** Its cluster was there, and is not any more. */
+  /** Its cluster existed, and was removed. */
   clusterGone = $state(false);
   readonly deployment = $derived(this.found.value?.deployment);
-  /** As far as is known there is no such deployment: its cluster has answered, or there is no such cluster. */
+  /** As far as is known there is no such deployment: its cluster has responded, or there is no such cluster. */
   readonly missing = $derived(
     this.gone ||
       this.clusterGone ||
@@ -33,18 +33,18 @@ export class DeploymentModel {
         !this.deployment &&
         (this.found.value.answer?.state ?? 'answered') === 'answered'),
   );
-  /** When it was last known, where it is not known now. */
+  /** When it was last known, if it is unknown now. */
   readonly lost = $derived.by(() => {
     if (this.clusterGone) return new Date(this.found.readAt).toISOString();
     return this.deployment?.as_of ?? fleet.lost(this.target.cluster);
   });
   #presence: Schemas['Presence'] | undefined;
-  /** Counts up with each reading, and with what is newer than the reading under way. */
+  /** Incremented with each load, and when newer data than the load in progress arrives. */
   #version = 0;
 
   constructor(readonly target: WorkloadRef) {}
 
-  /** Until the function that it answers with is called. */
+  /** Runs until the returned function is called. */
   follow(): () => void {
     this.#presence = fleet.byName.get(this.target.cluster)?.presence;
     void this.found.load();
@@ -85,7 +85,7 @@ export class DeploymentModel {
     }
   }
 
-  /** Its cluster went or came: everything is read again. */
+  /** Its cluster went offline or came back: reload everything. */
   #seen(presence: Schemas['Presence']): void {
     if (presence !== this.#presence || this.clusterGone) {
       this.#presence = presence;

@@ -5,12 +5,12 @@ import type { Resource } from '$lib/list/resource.svelte';
 import { Throttle } from './throttle';
 
 const NO_MORE_OFTEN = 1_500;
-/** What happens to pods is not always told as a change of their deployment. */
+/** Pod changes do not always cause a change event of their deployment. */
 const AT_LEAST = 10_000;
 
 /**
- * To be called while a component is made: reads a resource at once, soon after `version` changes, and now and then while somebody
- * looks.
+ * Call during component initialisation: loads a resource at once, soon after `version` changes, and periodically while the tab is
+ * visible.
  */
 export function reread(resource: () => Resource<unknown>, version: () => unknown): void {
   $effect(() => {

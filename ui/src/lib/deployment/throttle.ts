@@ -1,4 +1,4 @@
-/** Runs something soon after it was asked for, and no more often than `every` milliseconds. */
+/** Runs something soon after a request, at most once every `every` milliseconds. */
 export class Throttle {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #last = -Infinity;

@@ -3,12 +3,12 @@ import type { Change } from '$lib/live/feed.svelte';
 
 type Answer = Schemas['ClusterAnswer'];
 
-/** Those that did not answer, and those whose answer is old. */
+/** Clusters that did not respond, or whose data is old. */
 export function troubled(answers: Answer[]): Answer[] {
   return answers.filter((answer) => answer.state !== 'answered' || answer.stale_seconds);
 }
 
-/** Why a cluster's deployments are missing or old, in words; `age` says how long ago a time was. */
+/** Why a cluster's deployments are missing or old, in words; `age` formats a time as an age. */
 export function reasonOf(answer: Answer, age: (time: string) => string): string {
   switch (answer.state) {
     case 'answered':
@@ -26,7 +26,7 @@ export function reasonOf(answer: Answer, age: (time: string) => string): string 
   }
 }
 
-/** Whether a cluster has gone or come back since it was asked. */
+/** Whether a cluster went offline or came back since it was queried. */
 export function turned(change: Change, answers: Answer[]): boolean {
   if (change.kind !== 'cluster') {
     return change.kind === 'cluster_gone';
@@ -42,7 +42,7 @@ function awayFor({ last_seen: seen }: Offline, age: (time: string) => string): s
   return seen ? `offline, last seen ${age(seen)} ago` : 'offline, never seen';
 }
 
-/** What is shown of it nevertheless. */
+/** The data that is shown nevertheless. */
 function keptOf({ as_of: known, truncated, detail }: Offline, age: (time: string) => string): string {
   if (!known) {
     return detail ?? '';

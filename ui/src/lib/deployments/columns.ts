@@ -13,10 +13,10 @@ export const columns: Column[] = [
   { id: 'actions', label: 'Actions', width: 'var(--actions)', quiet: true },
 ];
 
-/** Those that can be hidden. */
+/** Columns that can be hidden. */
 export const optional = columns.filter(({ id }) => id !== 'name' && id !== 'actions');
 
-/** Those that tell which deployment a row is about, and how it is. */
+/** Columns that identify the deployment, and its health. */
 export const telling = ['name', 'health', 'replicas', 'cluster'];
 
 /** The last part of an image, by which people know it. */

@@ -1,4 +1,4 @@
-// The table's rows: read page by page, and kept up to date by the feed as far as that goes without reading them again.
+// The table's rows: loaded page by page, and patched from the feed where that is possible without reloading.
 
 import { SvelteMap } from 'svelte/reactivity';
 
@@ -15,30 +15,30 @@ import { parse, type Search } from './search';
 type Page = Schemas['FleetPage'];
 type Health = Schemas['Health'];
 
-/** What a high screen shows, and some more: the smaller an answer, the sooner it is painted. */
+/** What a tall screen shows, and some more: smaller responses are painted sooner. */
 const PAGE = 100;
-/** A first page is read again by itself, no more often than this, and for at most a tenth of the time. */
+/** Minimum interval of automatic reloads of the first page, which take at most a tenth of the time. */
 const NO_MORE_OFTEN = 3_000;
 const SHARE = 10;
-/** Clusters that did not answer in time may do so now. */
+/** Reload interval: clusters that did not respond in time may do so now. */
 const ASK_AGAIN_AFTER = 10_000;
 
 export class Listing {
   readonly page = new Resource<Page>((signal) => this.#read(signal));
   search = $state.raw<Search>({ query: {}, wrong: [] });
   sort = $state('health');
-  /** What is not in the rows and totals yet: by deployment how it is now, `gone`, or by cluster `turned`. */
+  /** Changes not yet in rows and totals: by deployment its new state or `gone`, by cluster `turned`. */
   readonly missing = new SvelteMap<string, Health | 'gone' | 'turned'>();
   more = $state(false);
-  /** Of clusters, when the list was read: by them it may have been filtered. */
+  /** Labels of clusters when the list was loaded: it may have been filtered by them. */
   #labels = new Map<string, string>();
   #followed = false;
   #text: string | undefined;
-  /** Milliseconds of the last reading. */
+  /** Duration of the last load, in milliseconds. */
   #took = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Until the function that it answers with is called. */
+  /** Runs until the returned function is called. */
   follow(): () => void {
     this.#followed = true;
     const leave = feed.listen({ changed: (changes) => this.#apply(changes), reread: () => void this.load() });
@@ -49,7 +49,7 @@ export class Listing {
     };
   }
 
-  /** Asks at once. The address follows, and then asks for the same, which is not asked again. */
+  /** Loads at once. The URL follows and triggers the same search, which is not loaded again. */
   show(text: string, sort: string): void {
     if (text === this.#text && sort === this.sort) {
       return;
@@ -86,14 +86,14 @@ export class Listing {
         this.page.value = { ...next, items };
       }
     } catch {
-      // A cursor does not outlive every change of the fleet: begin anew.
+      // A cursor can become invalid when the fleet changes: start over.
       await this.load();
     } finally {
       this.more = false;
     }
   }
 
-  /** The first of all that match, no more than so many, in the order of the rows. */
+  /** The first matching deployments, up to a maximum, in row order. */
   async all(limit: number): Promise<Deployment[]> {
     const items: Deployment[] = [];
     let next: string | undefined;
@@ -129,7 +129,7 @@ export class Listing {
     this.#readAgainLater(page);
   }
 
-  /** Whether a filter by labels may choose otherwise now. */
+  /** Whether a label filter may match differently now. */
   #relabelled(change: Change): boolean {
     if (change.kind !== 'cluster' || this.search.query.clusterLabelSelector === undefined) {
       return false;
@@ -138,7 +138,7 @@ export class Listing {
     return this.#labels.get(cluster) !== JSON.stringify(labels);
   }
 
-  /** Puts changes into the rows that are there, and counts those that are not. */
+  /** Applies changes to loaded rows, and counts those of other rows. */
   #patch(page: Page, latest: Map<string, DeploymentChange>): void {
     const before = page.items.filter((item) => latest.get(idOfRow(item))?.deployment !== undefined);
     const known = new Set(page.items.map(idOfRow));
@@ -161,14 +161,14 @@ export class Listing {
   }
 }
 
-/** Of what is about a cluster. */
+/** The prefix of changes about a cluster. */
 function nameOf(change: Change): string {
   return change.kind === 'cluster' ? change.cluster.cluster : change.kind === 'cluster_gone' ? change.cluster : '';
 }
 
 type Counts = Page['totals']['health'];
 
-/** The counts by health after changes of deployments that were counted as they were before. */
+/** Updates the counts by health after changes of deployments that were already counted. */
 function recounted(counts: Counts, before: Deployment[], latest: Map<string, DeploymentChange>): Counts {
   const after = { ...counts };
   for (const item of before) {

@@ -1,9 +1,9 @@
 import type { Health } from '$lib/fleet/totals';
 
-/** What trouble is called first. */
+/** The order in which changes are listed. */
 const NAMED: Health[] = ['failed', 'degraded'];
 
-/** In words, what has changed where it is not shown: "12 failed, 60 degraded and 3 other changes are not shown yet". */
+/** What has changed outside the loaded rows, in words: "12 failed, 60 degraded and 3 other changes are not shown yet". */
 export function missingIn(changes: (Health | 'gone' | 'turned')[]): string {
   const named = NAMED.map((health) => ({ health, count: changes.filter((change) => change === health).length }));
   const others = changes.length - named.reduce((sum, { count }) => sum + count, 0);

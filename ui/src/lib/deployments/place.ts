@@ -1,4 +1,4 @@
-// Whether a change of a deployment concerns a list that was read before.
+// Whether a change of a deployment concerns a list that was loaded before.
 
 import type { Schemas } from '$lib/api';
 import { matches } from '$lib/session/grant';
@@ -9,7 +9,7 @@ export type Deployment = Schemas['FleetDeployment'];
 
 export const isDeployment = (row: object): row is Deployment => 'cluster' in row;
 
-/** Whether it may be among what was searched for. Images and labels, also those of clusters, are the server's to compare: they count as a yes. */
+/** Whether it may match the search. Only the server can compare images and labels, also those of clusters: they count as a match. */
 export function mayMatch({ query }: Search, deployment: Deployment): boolean {
   return (
     fitsAny(query.cluster, deployment.cluster) &&

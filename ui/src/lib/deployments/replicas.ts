@@ -1,6 +1,6 @@
 import type { Schemas } from '$lib/api';
 
-/** The colour of a deployment's replicas: as many as are wanted are good only where the deployment is well. */
+/** The colour of a deployment's replicas: a full count is good only if the deployment is healthy. */
 export function toneOf(ready: number, wanted: number, health?: Schemas['Health']): string {
   if (ready < wanted) return ready === 0 ? 'none' : 'some';
   switch (health) {

@@ -1,4 +1,5 @@
-// The one box of the deployments table: `cluster:prod-* ns:pay health:degraded image:1.4 label:team=x cluster-label:env=prod name:cart part-of-a-name`.
+// The search box of the deployments table: `cluster:prod-* ns:pay health:degraded image:1.4 label:team=x cluster-label:env=prod name:cart
+// part-of-a-name`.
 
 import type { paths } from '$lib/api/schema';
 import { healths, type Health } from '$lib/fleet/totals';
@@ -10,11 +11,11 @@ export interface Search {
     Query,
     'cluster' | 'clusterLabelSelector' | 'namespace' | 'health' | 'image' | 'labelSelector' | 'name' | 'q'
   >;
-  /** What is wrong with what was written, in words. The rest is searched for. */
+  /** What is invalid in the text. The rest is used. */
   wrong: string[];
 }
 
-/** Written one by one, and asked for as one selector. */
+/** Written one by one, sent as one selector. */
 interface Selectors {
   labels: string[];
   clusterLabels: string[];
@@ -70,7 +71,7 @@ function addFilter(
   const values = value.split(',').filter(Boolean);
   const name = names[key];
   if (values.length === 0 && name !== undefined) {
-    // It is still being written.
+    // The user is still typing it.
     return undefined;
   }
   switch (name) {
@@ -108,7 +109,7 @@ function addHealth(query: Search['query'], values: string[]): string | undefined
   return `“${unknown.join(',')}” is no health: there are ${healths.join(', ')}`;
 }
 
-/** The text with a filter added, or taken out where it is there already. */
+/** The text with a filter added, or removed if it is present. */
 export function toggled(text: string, filter: string): string {
   const words = text.split(/\s+/).filter(Boolean);
   const rest = words.filter((word) => word !== filter);

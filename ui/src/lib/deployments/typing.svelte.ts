@@ -1,14 +1,14 @@
-// What is typed into the search. The address follows when the typing pauses: done with every letter, it would take as long as showing
-// what was found, and browsers refuse a page that changes its address too often.
+// The text typed into the search. The URL is updated when typing pauses: updating it with every letter would take as long as showing the
+// results, and browsers refuse a page that changes its URL too often.
 
 const PAUSE = 300;
 
 export class Typing {
-  /** What is to stand in the address and does not yet. */
+  /** The text that is not yet in the URL. */
   text = $state<string>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** `write` puts it into the address. */
+  /** `write` puts it into the URL. */
   constructor(readonly write: (text: string) => Promise<void>) {}
 
   type(text: string): void {
@@ -17,7 +17,7 @@ export class Typing {
     this.#timer = setTimeout(() => void this.put(text), PAUSE);
   }
 
-  /** At once, instead of what was typed. */
+  /** Applies a text at once, instead of the typed one. */
   async put(text: string): Promise<void> {
     clearTimeout(this.#timer);
     this.text = text;
@@ -27,14 +27,14 @@ export class Typing {
     }
   }
 
-  /** Nothing more is typed. */
+  /** Ends the typing. */
   finish(): void {
     if (this.text !== undefined) {
       void this.put(this.text);
     }
   }
 
-  /** Lets go of what is not in the address yet: the address was changed otherwise, or is left. */
+  /** Discards text that is not yet in the URL, because the URL changed or the page is left. */
   stop(): void {
     clearTimeout(this.#timer);
     this.text = undefined;

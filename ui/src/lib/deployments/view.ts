@@ -1,17 +1,17 @@
-// What the address of the table says: what is searched for, how it is sorted and grouped, and which deployment is open beside it.
+// The state in the table's URL: search, sort order, grouping, and the deployment that is open beside it.
 
 export interface View {
   q: string;
   sort: string;
-  /** `name` for one row a name. */
+  /** `name` for one row per name. */
   group?: string;
-  /** The names of the groups that are open, separated by commas. */
+  /** The names of the expanded groups, separated by commas. */
   expanded?: string;
   /** `cluster/namespace/name` */
   open?: string;
 }
 
-/** The part of an address after its path, without what is as it is anyway. */
+/** The query of a URL, without default values. */
 export function searchOf({ q, sort, group, expanded, open }: View): string {
   const search = new URLSearchParams({
     ...(q && { q }),

@@ -2,7 +2,7 @@ import type { Schemas } from '$lib/api';
 
 type Event = Schemas['EventSummary'];
 
-/** The newest first; those without a time last, as they came. */
+/** Newest first; those without a time last, in their original order. */
 export function newestFirst(events: Event[]): Event[] {
   const time = ({ time }: Event) => (time ? Date.parse(time) : -Infinity);
   return events.toSorted((one, other) => time(other) - time(one) || 0);

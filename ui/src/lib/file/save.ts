@@ -1,4 +1,4 @@
-/** Gives text to the browser as a file to be kept. */
+/** Downloads text as a file. */
 export function save(name: string, type: string, parts: string[]): void {
   const url = URL.createObjectURL(new Blob(parts, { type: `${type};charset=utf-8` }));
   const link = document.createElement('a');

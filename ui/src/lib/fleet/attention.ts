@@ -1,4 +1,4 @@
-// What is wrong with a cluster, how much it matters, and what somebody can do about it.
+// What is wrong with a cluster, how severe it is, and what can be done about it.
 
 import type { Schemas } from '$lib/api';
 
@@ -79,7 +79,7 @@ function absenceOf({ presence, last_seen: since }: Cluster): Concern | undefined
 
 const gravity = { offline: 2, stale: 1, online: 0 };
 
-/** The clusters that need somebody, the worst first. */
+/** The clusters that need attention, worst first. */
 export function needAttention(clusters: Cluster[]): Cluster[] {
   const weight = (cluster: Cluster) => gravity[cluster.presence] * 10 + cluster.conditions.length;
   return clusters.filter((cluster) => weight(cluster) > 0).sort((one, other) => weight(other) - weight(one));
@@ -88,11 +88,11 @@ export function needAttention(clusters: Cluster[]): Cluster[] {
 export interface Troubled {
   worst: 'failed' | 'degraded';
   words: string;
-  /** By which the table of deployments shows them. */
+  /** The search that shows them in the table of deployments. */
   search: string;
 }
 
-/** The deployments that need somebody, in words; absent where there are none. */
+/** The deployments that need attention, in words; absent if there are none. */
 export function troubled({ failed = 0, degraded = 0 }: HealthCounts): Troubled | undefined {
   const rollouts = failed === 1 ? '1 rollout has failed' : `${failed.toLocaleString()} rollouts have failed`;
   const deployments =

@@ -1,4 +1,4 @@
-// Every cluster that may be seen, kept up to date by the feed, for all pages.
+// Every visible cluster, updated by the feed, for all pages.
 
 import { api, ask, type Schemas } from '$lib/api';
 import { Resource } from '$lib/list/resource.svelte';
@@ -6,17 +6,17 @@ import { feed, type Change } from '$lib/live/feed.svelte';
 
 export type Cluster = Schemas['ClusterView'];
 
-/** While the feed is away, the list is read this often instead. */
+/** Poll interval while the feed is disconnected. */
 const READ_EVERY = 5_000;
 
 class Fleet {
   readonly resource = new Resource((signal) => this.#read(signal));
-  /** In the order of their names. */
+  /** Ordered by name. */
   readonly all = $derived<Cluster[]>(this.resource.value ?? []);
   readonly byName = $derived(new Map(this.all.map((cluster) => [cluster.cluster, cluster])));
   #started = false;
 
-  /** When a cluster was last heard that is not heard any more: how it is now is not known. */
+  /** When an offline cluster was last seen: its current state is unknown. */
   lost(name: string): string | undefined {
     const cluster = this.byName.get(name);
     return cluster?.presence === 'offline' ? (cluster.last_seen ?? undefined) : undefined;

@@ -94,7 +94,7 @@ describe('the order of clusters', () => {
     expect(names('-cluster')).toEqual(['skewed', 'gone', 'crashing', 'b', 'a']);
     expect(names('heard')[0]).toBe('gone');
     expect(names('health')[0]).toBe('crashing');
-    // One that counts nothing is no cluster without deployments.
+    // A cluster that counts nothing is not a cluster without deployments.
     expect(names('deployments')).toEqual(['b', 'crashing', 'gone', 'a', 'skewed']);
   });
 });

@@ -4,14 +4,14 @@ import type { Cluster } from './fleet.svelte';
 
 type Labels = Cluster['labels'];
 
-/** In the order of their keys. */
+/** Ordered by key. */
 export function textsOf(labels: Labels): string[] {
   return Object.keys(labels)
     .sort()
     .map((key) => `${key}=${labels[key]}`);
 }
 
-/** Whether a cluster is looked for: by a part of its name, or by a label. */
+/** Whether a cluster matches: by a part of its name, or by a label. */
 export function finds(text: string, { cluster, labels }: Cluster): boolean {
   const wanted = text.trim();
   return (
@@ -20,7 +20,7 @@ export function finds(text: string, { cluster, labels }: Cluster): boolean {
   );
 }
 
-/** Labels as they are written, with anything between them that stands in none; and what is none. */
+/** Parses labels separated by any characters that labels cannot contain; also returns the invalid ones. */
 export function parse(text: string): { labels: Labels; wrong: string[] } {
   const words = text.split(/[\s,]+/).filter(Boolean);
   const wrong = words.filter((word) => word.indexOf('=') < 1);
@@ -32,7 +32,7 @@ export function parse(text: string): { labels: Labels; wrong: string[] } {
   return { labels: Object.fromEntries(right.map(split)), wrong };
 }
 
-/** What has to be changed: what somebody else changes meanwhile stays. */
+/** The changes to send: concurrent changes of others are not overwritten. */
 export function patch(before: Labels, after: Labels): Record<string, string | null> {
   const removed = Object.keys(before).filter((key) => !(key in after));
   const set = Object.entries(after).filter(([key, value]) => before[key] !== value);

@@ -1,4 +1,4 @@
-// In which order the clusters are listed: by the column whose head was pressed, and the worst first where nothing else is said.
+// The order of clusters: by the selected column, worst first by default.
 
 import type { Cluster } from './fleet.svelte';
 import { healthOf } from './totals';
@@ -18,7 +18,7 @@ const byConditions = most(({ conditions }) => conditions.length);
 const byFailed = most((cluster) => healthOf(cluster).failed ?? 0);
 const byDegraded = most((cluster) => healthOf(cluster).degraded ?? 0);
 
-/** What each `sort` compares by, the first that tells two apart. */
+/** The comparisons of each `sort`; the first one that differs decides. */
 const orders: Record<string, Compare[]> = {
   worst: [byPresence, byConditions, byFailed, byDegraded],
   cluster: [],
@@ -27,7 +27,7 @@ const orders: Record<string, Compare[]> = {
   health: [byFailed, byDegraded, most((cluster) => healthOf(cluster).unknown ?? 0)],
 };
 
-/** The same clusters in the order of `sort`, one of `orders`; with a minus before it the other way round. */
+/** The clusters in the order of `sort`, one of `orders`; a leading minus reverses it. */
 export function sortClusters(clusters: Cluster[], sort: string): Cluster[] {
   const sign = sort.startsWith('-') ? -1 : 1;
   const compares = orders[sort.replace('-', '')] ?? [];

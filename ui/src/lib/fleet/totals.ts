@@ -11,7 +11,7 @@ export interface Totals {
   presence: Record<Cluster['presence'], number>;
   deployments: number;
   health: HealthCounts;
-  /** Clusters whose deployments are not counted here: not read yet, or only some of their namespaces may be seen. */
+  /** Clusters whose deployments are not counted here: not read yet, or only some of their namespaces are visible. */
   uncounted: number;
 }
 
@@ -28,7 +28,7 @@ export function totals(clusters: Cluster[]): Totals {
   return sum;
 }
 
-/** How a cluster's deployments are. Of one that is not heard it is not known, whatever it said last. */
+/** The health of a cluster's deployments. For an offline cluster it is unknown, whatever was last reported. */
 export function healthOf({ presence, counts }: Cluster): HealthCounts {
   if (!counts) {
     return {};

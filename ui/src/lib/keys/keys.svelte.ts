@@ -1,4 +1,4 @@
-// Keys that do something. A component says which while it is there; the page listens in one place and can list them all.
+// Keyboard shortcuts. A component binds keys while it is mounted; the page has one listener and can list all bindings.
 
 import { untrack } from 'svelte';
 
@@ -7,11 +7,11 @@ import { settings } from '$lib/settings/settings.svelte';
 import { typesText } from './target';
 
 export interface Binding {
-  /** As `KeyboardEvent.key` has it; two with a space between are pressed one after the other. */
+  /** As in `KeyboardEvent.key`; two with a space between are pressed one after the other. */
   keys: string;
   what: string;
   run: () => void;
-  /** Where the key is listed. */
+  /** The heading under which the key is listed. */
   group: 'Everywhere' | 'In a list';
 }
 
@@ -22,9 +22,9 @@ class Keys {
   #first: string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Until the function that it answers with is called. The newest of two bindings of a key wins. */
+  /** Binds until the returned function is called. The newest of two bindings of a key wins. */
   bind(bindings: Binding[]): () => void {
-    // An effect that binds does not depend on what else is bound.
+    // An effect that binds must not depend on other bindings.
     this.bindings = [...bindings, ...untrack(() => this.bindings)];
     return () => (this.bindings = this.bindings.filter((binding) => !bindings.includes(binding)));
   }

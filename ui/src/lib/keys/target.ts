@@ -1,6 +1,6 @@
 const WITHOUT_TEXT = ['checkbox', 'radio', 'button', 'submit', 'reset'];
 
-/** Whether the key is part of what somebody writes. */
+/** Whether the key is text input. */
 export function typesText(event: KeyboardEvent): boolean {
   const { target } = event;
   if (target instanceof HTMLInputElement) {

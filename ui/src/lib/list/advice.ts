@@ -1,6 +1,6 @@
 import type { ApiProblem } from '$lib/api';
 
-/** What somebody can do about it, where there is anything. */
+/** What can be done about it, if anything. */
 const advice: Partial<Record<ApiProblem['code'], string>> = {
   forbidden: 'Your grants do not allow this. An administrator can change them in users.json.',
   bus_unavailable: 'The aggregator has lost its message bus. It connects again by itself.',

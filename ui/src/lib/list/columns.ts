@@ -3,14 +3,14 @@ export interface Column {
   label: string;
   /** A track of a CSS grid, such as `minmax(120px, 2fr)`. */
   width: string;
-  /** What the server sorts by for it; the first press sorts so, the second the other way round. */
+  /** The server's sort key; the first press sorts by it, the second reverses the order. */
   sort?: string;
   numeric?: boolean;
-  /** The head is for screen readers: what stands below speaks for itself. */
+  /** The heading is only for screen readers: the cells are self-explanatory. */
   quiet?: boolean;
 }
 
-/** The next order when a column's head is pressed. */
+/** The next sort order when a column heading is pressed. */
 export function toggled(column: Column, sort: string): string {
   return sort === column.sort ? `-${column.sort}` : (column.sort ?? sort);
 }

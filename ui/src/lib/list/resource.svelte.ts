@@ -1,4 +1,4 @@
-// Something that is read from the API and shown: what it was last, whether it is being read, and why that failed.
+// Data loaded from the API: the last value, whether it is loading, and why loading failed.
 
 import { untrack } from 'svelte';
 
@@ -6,22 +6,22 @@ import { ApiProblem } from '$lib/api';
 
 export class Resource<T> {
   value = $state.raw<T>();
-  /** Why the last reading failed; the value is then as old as `readAt`. */
+  /** Why the last load failed; the value is then as old as `readAt`. */
   problem = $state.raw<ApiProblem>();
   loading = $state(false);
   readAt = $state(0);
-  /** When the answer that is waited for was asked for. */
+  /** When the pending request was sent. */
   askedAt = $state(0);
   #reading: AbortController | undefined;
 
   constructor(readonly read: (signal: AbortSignal) => Promise<T>) {}
 
-  /** Reads it anew; a reading under way is given up. */
+  /** Reloads it; a load in progress is aborted. */
   async load(): Promise<void> {
     this.#reading?.abort();
     const reading = new AbortController();
     this.#reading = reading;
-    // An effect that reads something does not depend on how far that is.
+    // An effect that loads something must not depend on its progress.
     if (!untrack(() => this.loading)) this.askedAt = Date.now();
     this.loading = true;
     try {
@@ -42,7 +42,7 @@ export class Resource<T> {
     }
   }
 
-  /** Forgets what was read: what comes now is about something else. */
+  /** Drops the value: the next load is for something else. */
   clear(): void {
     this.#reading?.abort();
     this.value = undefined;

@@ -1,10 +1,10 @@
-// Gathers what comes in a burst, so that the screen is drawn a few times a second however many events there are.
+// Batches bursts, so that the UI is rendered a few times a second, however many events there are.
 
 export class Batch<T> {
   #items: T[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Hands over at most `bound` items every `every` milliseconds; with more than that, none, and says so. */
+  /** Passes on at most `bound` items every `every` milliseconds; if there are more, it passes on none and reports that. */
   constructor(
     readonly every: number,
     readonly bound: number,

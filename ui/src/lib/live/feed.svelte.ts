@@ -1,4 +1,4 @@
-// What changes anywhere in the fleet, from one stream for all tabs of the browser.
+// Changes anywhere in the fleet, from one stream for all tabs of the browser.
 
 import type { Schemas } from '$lib/api';
 import { session } from '$lib/session/session.svelte';
@@ -11,7 +11,7 @@ export interface DeploymentChange {
   cluster: string;
   namespace: string;
   deployment_name: string;
-  /** Absent when it is gone. */
+  /** Absent if it was deleted. */
   deployment?: Schemas['FleetDeployment'];
 }
 
@@ -22,7 +22,7 @@ export type Change =
 
 export interface Listener {
   changed?: (changes: Change[]) => void;
-  /** Changes may have been missed: read the lists again. */
+  /** Changes may have been missed: reload the lists. */
   reread: () => void;
 }
 
@@ -46,7 +46,7 @@ class Feed {
     }
   }
 
-  /** Until the function that it answers with is called. */
+  /** Runs until the returned function is called. */
   listen(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -60,7 +60,7 @@ class Feed {
 
   resume(): void {
     this.#stream?.close();
-    // Another person's changes are not this one's.
+    // Another user's changes must not reach this one.
     this.#stream = new SharedStream(`watch ${session.me?.user}`, '/watch', {
       onstate: (state) => (this.state = state),
       on: {

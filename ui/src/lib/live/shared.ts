@@ -1,5 +1,5 @@
-// One stream for all tabs of a browser: one of those that are looked at has the connection, and tells the others what comes. Which
-// one it is, is a lock of the browser; when that tab goes or is hidden, the next one has it.
+// One stream for all tabs of a browser: one of the visible tabs holds the connection and passes the events to the others. A browser lock
+// elects it; when that tab is closed or hidden, the next one takes over.
 
 import { Stream, type StreamOptions, type StreamState } from './stream';
 import { whileVisible } from './visible';
@@ -9,13 +9,13 @@ type Message = { state: StreamState } | { name: string; data: unknown } | 'which
 export class SharedStream {
   #leave: () => void;
 
-  /** Shared with the tabs that give the same `name`. Its `reset` is called whenever something may have been missed. */
+  /** Shared with the tabs that use the same `name`. Its `reset` is called whenever something may have been missed. */
   constructor(
     readonly name: string,
     readonly url: string,
     readonly options: Omit<StreamOptions, 'ends'>,
   ) {
-    // Browsers have locks for pages over HTTPS and of this machine only; elsewhere each tab has a stream of its own.
+    // Browsers support locks only for pages over HTTPS or on localhost; elsewhere each tab has its own stream.
     this.#leave = whileVisible(() => ('locks' in navigator ? this.#join() : this.#connect(() => {})));
   }
 
@@ -42,7 +42,7 @@ export class SharedStream {
     return () => stream.close();
   }
 
-  /** Answers with what leaves again. */
+  /** Returns the function that leaves again. */
   #join(): () => void {
     const channel = new BroadcastChannel(this.name);
     const publish = (message: Message) => channel.postMessage(message);
@@ -50,7 +50,7 @@ export class SharedStream {
     let leads = false;
     let state: StreamState = 'connecting';
     const hear = (now: StreamState) => {
-      // What came before the connection was there, or while another tab took it over, was not told here.
+      // Events before the connection was open, or while another tab took it over, were not received here.
       if (now === 'live' && state !== 'live') this.options.on.reset?.(undefined as never);
       state = now;
       this.options.onstate?.(now);
@@ -76,7 +76,7 @@ export class SharedStream {
         });
       });
     };
-    // Refused with the signal's reason when it leaves before it leads.
+    // Rejected with the signal's reason if it leaves before it leads.
     navigator.locks.request(this.name, { signal: left.signal }, lead).catch(() => channel.close());
     return () => {
       left.abort();

@@ -1,4 +1,4 @@
-// A stream of server-sent events that is opened again for as long as somebody wants it, and is let go while nobody looks.
+// A stream of server-sent events that reconnects as long as it is in use, and disconnects while the tab is hidden.
 
 import { api, ask } from '$lib/api';
 
@@ -13,11 +13,11 @@ export interface StreamProblem {
 }
 
 export interface StreamOptions {
-  /** By event's name, what takes its data. */
+  /** Handlers by event name. */
   on: Record<string, (data: never) => void>;
   onstate?: (state: StreamState) => void;
   onproblem?: (problem: StreamProblem) => void;
-  /** Whether the end of the stream is the end of the matter, as it is for a rollout. */
+  /** Whether the end of the stream is final, as it is for a rollout. */
   ends?: (event: string, data: unknown) => boolean;
 }
 
@@ -80,7 +80,7 @@ export class Stream {
     }
   }
 
-  /** The browser connects again by itself after a broken line, but not after an answer that is no stream. */
+  /** The browser reconnects by itself after a lost connection, but not after a response that is not a stream. */
   #broke(source: EventSource): void {
     this.#notify('reconnecting');
     if (source.readyState === EventSource.CLOSED) {
@@ -104,7 +104,7 @@ export class Stream {
     this.#timer = setTimeout(() => void this.#reopen(), pause);
   }
 
-  /** An event source does not say why it was refused; a plain call does, and waits for a sign-in where that is the reason. */
+  /** An event source does not report why it was refused; a plain call does, and waits for a sign-in if that is the reason. */
   async #reopen(): Promise<void> {
     try {
       await ask(() => api.GET('/me'));

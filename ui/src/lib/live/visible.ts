@@ -1,9 +1,9 @@
-// A browser has six connections for one server over HTTP/1.1, and all of its tabs share them: a tab that nobody looks at holds none.
+// A browser has six connections per server over HTTP/1.1, shared by all its tabs: a hidden tab holds none.
 
-/** Milliseconds: going through tabs lets go of nothing. */
+/** Milliseconds: switching through tabs closes no connection. */
 const LET_GO_AFTER = 5_000;
 
-/** Calls `start` when the tab is looked at, and what that answers with a while after it is not. Until its own answer is called. */
+/** Calls `start` when the tab becomes visible, and its return value some time after the tab is hidden. Stops when the returned function is called. */
 export function whileVisible(start: () => () => void): () => void {
   let stop: (() => void) | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -25,7 +25,7 @@ export function whileVisible(start: () => () => void): () => void {
   };
 }
 
-/** Resolves when somebody looks at the tab: at once, if that is now. */
+/** Resolves when the tab is visible: at once, if it is now. */
 export function whenVisible(): Promise<void> {
   return new Promise((resolve) => {
     const look = () => {

@@ -1,5 +1,5 @@
-// Deployments grouped by name: read page by page, and again when something changes in what is searched for. What an open group consists of
-// is read by its name.
+// Deployments grouped by name: loaded page by page, and reloaded when something matching the search changes. The deployments of an
+// expanded group are loaded by name.
 
 import { SvelteMap } from 'svelte/reactivity';
 
@@ -16,13 +16,13 @@ type Groups = Schemas['FleetGroups'];
 type Members = Resource<Schemas['FleetPage']>;
 
 const PAGE = 100;
-/** What a group shows of its deployments; the list shows the others. */
+/** Maximum number of deployments shown in a group; the list shows the others. */
 const MEMBERS = 100;
 const NO_MORE_OFTEN = 3_000;
-/** Clusters that did not answer in time may do so now, and changes that are no news to the feed are shown by then. */
+/** Reload interval: clusters that did not respond in time may do so now, and some changes cause no event. */
 const AT_LEAST = 15_000;
 
-/** By what groups can be sorted. */
+/** The sort orders of groups. */
 const SORTS = ['health', '-health', 'name', '-name'] as const;
 type Sort = (typeof SORTS)[number];
 
@@ -32,14 +32,14 @@ export function sortOf(sort: string): Sort {
 
 export class Grouping {
   readonly page = new Resource<Groups>((signal) => this.#read(signal));
-  /** What open groups consist of, by their names. */
+  /** The deployments of expanded groups, by name. */
   readonly members = new SvelteMap<string, Members>();
   more = $state(false);
   #search = parse('');
   #sort: Sort = 'health';
   #later = new Throttle(NO_MORE_OFTEN, () => this.load());
 
-  /** Until the function that it answers with is called. */
+  /** Runs until the returned function is called. */
   follow(): () => void {
     const leave = feed.listen({ changed: (changes) => this.#changed(changes), reread: () => this.#later.soon() });
     const timer = setInterval(() => !document.hidden && this.#later.soon(), AT_LEAST);
@@ -50,14 +50,14 @@ export class Grouping {
     };
   }
 
-  /** Asks for the groups of what is searched for. */
+  /** Loads the groups of the search. */
   show(text: string, sort: string): void {
     this.#search = parse(text);
     this.#sort = sortOf(sort);
     this.load();
   }
 
-  /** These groups are open, and no others. */
+  /** Expands exactly these groups. */
   open(names: string[]): void {
     [...this.members.keys()].filter((name) => !names.includes(name)).forEach((name) => this.members.delete(name));
     for (const name of names.filter((name) => !this.members.has(name))) {
@@ -91,7 +91,7 @@ export class Grouping {
     }
   }
 
-  /** As many as were shown, so that what somebody looks at stays. */
+  /** As many as were shown, so that the visible rows stay. */
   #read(signal: AbortSignal): Promise<Groups> {
     const shown = Math.ceil((this.page.value?.items.length ?? 0) / PAGE) * PAGE;
     return ask(() => this.#get(Math.min(Math.max(PAGE, shown), 5_000), { signal }), signal);

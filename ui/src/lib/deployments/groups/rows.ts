@@ -1,4 +1,4 @@
-// Deployments by their names, as rows of a table: each group, and below it what it consists of while it is open.
+// Deployments by name as table rows: each group, followed by its deployments while it is expanded.
 
 import type { Schemas } from '$lib/api';
 import { healths, type HealthCounts } from '$lib/fleet/totals';
@@ -9,7 +9,7 @@ import type { Deployment } from '../place';
 
 export type Group = Schemas['DeploymentGroup'];
 
-/** Instead of deployments that are not there, or not all. */
+/** A placeholder for deployments that are not loaded, or not all. */
 export interface Note {
   /** The name of the group. */
   of: string;
@@ -21,7 +21,7 @@ export type Row = Group | Note | Deployment;
 export const isGroup = (row: Row): row is Group => 'version_count' in row;
 export const isNote = (row: Row): row is Note => 'what' in row;
 
-/** What an open group consists of, as far as it is read. */
+/** The deployments of an expanded group, as far as loaded. */
 type Members = Pick<Resource<Schemas['FleetPage']>, 'value' | 'problem'>;
 
 export function rowsOf(groups: Group[], open: ReadonlyMap<string, Members>): Row[] {
@@ -38,18 +38,18 @@ function below(of: string, { value, problem }: Members): (Note | Deployment)[] {
   return value.continue ? [...value.items, { of, what: 'more' }] : value.items;
 }
 
-/** The worst health that any of them has. */
+/** The worst health in the group. */
 export function worst(group: Group): Schemas['Health'] {
   return healths.find((health) => (group.health as HealthCounts)[health]) ?? 'unknown';
 }
 
-/** Counts by health in words, worst first, what is well only where nothing else is: "2 failed, 1 degraded". */
+/** Counts by health in words, worst first, healthy only if nothing else: "2 failed, 1 degraded". */
 export function troubleOf(group: Group): string {
   const counts = Object.entries(group.health).filter(([health]) => health !== 'healthy');
   return counts.map(([health, count]) => `${count.toLocaleString()} ${health}`).join(', ');
 }
 
-/** One version as it is called, or how many there are: "cart:1.4", "2 versions: cart:1.4 in 10 clusters, cart:1.5 in 2". */
+/** The name of the version, or how many there are: "cart:1.4", "2 versions: cart:1.4 in 10 clusters, cart:1.5 in 2". */
 export function versionsOf({ version_count: count, versions }: Group): string {
   const name = ({ images }: (typeof versions)[number]) => images.map(shortImage).join(', ');
   const [only] = versions;
