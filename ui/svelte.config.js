@@ -2,7 +2,7 @@ import { vitePreprocess } from '@sveltejs/vite-plugin-svelte';
 
 import adapter from './adapter.js';
 
-/** Style attributes that libraries write down, which the policy does not let in: `base.css` has them instead. */
+/** Style attributes that libraries write, which the policy forbids: `base.css` has them instead. */
 const withoutStyleAttributes = {
   name: 'without-style-attributes',
   /** @param {{ content: string, filename?: string }} file */
@@ -21,7 +21,7 @@ export default {
   preprocess: [vitePreprocess(), withoutStyleAttributes],
   compilerOptions: { runes: true },
   vitePlugin: {
-    // A page that some people cannot use is as broken as one that does not build.
+    // An inaccessible page is as broken as one that does not build.
     onwarn: (warning) => {
       throw new Error(`${warning.filename}: ${warning.code}: ${warning.message}`);
     },
@@ -29,9 +29,9 @@ export default {
   },
   kit: {
     adapter: adapter(),
-    // The API has /clusters and /deployments for itself.
+    // The API uses /clusters and /deployments.
     paths: { base: '/ui', relative: false },
-    // One file for each page: the budget is on what the first one needs.
+    // One file per page: the budget applies to what the first page needs.
     output: { preloadStrategy: 'modulepreload' },
     version: { pollInterval: 0 },
   },

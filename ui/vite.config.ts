@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 import { fixture } from './fixture/plugin.js';
 
-/** What belongs to the API when the UI is served by `npm run dev`. */
+/** The API's paths when the UI is served by `npm run dev`. */
 const api = [
   '/login',
   '/logout',

@@ -3,7 +3,7 @@
 /** Milliseconds: switching through tabs closes no connection. */
 const LET_GO_AFTER = 5_000;
 
-/** Calls `start` when the tab becomes visible, and its return value some time after the tab is hidden. Stops when the returned function is called. */
+/** Calls `start` when the tab becomes visible, and its return value a while after the tab is hidden. Ends when the returned function is called. */
 export function whileVisible(start: () => () => void): () => void {
   let stop: (() => void) | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;

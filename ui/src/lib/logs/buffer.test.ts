@@ -57,6 +57,6 @@ it('adds to fifty thousand lines in a moment', () => {
     buffer.add(Array.from({ length: 100 }, (_, index) => line(String(at + index))));
   }
   expect(buffer.gone + buffer.rows.length).toBe(60_000);
-  // Far above what it takes: it is to fail when each line costs a copy of all.
+  // Far above the actual time: it must fail if each line costs a copy of all.
   expect(performance.now() - started).toBeLessThan(3_000);
 });

@@ -1,8 +1,8 @@
-// The newest lines of all containers in one order. What is too old or too much is let go, and counted.
+// The newest lines of all containers in one order. Lines beyond the bounds are dropped, and counted.
 
 import type { LogNote, LogRow, LogText } from './line';
 
-/** How far back a line may still be put in its place by its time: containers are read side by side, none of them hours behind. */
+/** How far back a line may still be sorted in by time: containers are read in parallel, none of them hours behind. */
 const REORDERED = 2_000;
 
 export interface Bounds {
@@ -13,15 +13,15 @@ export interface Bounds {
 
 export class LogBuffer {
   rows: LogRow[] = [];
-  /** How many lines were let go. */
+  /** The number of dropped lines. */
   gone = 0;
-  /** How many are there. */
+  /** The number of lines in the buffer. */
   lines = 0;
   #characters = 0;
 
   constructor(readonly bounds: Bounds) {}
 
-  /** Adds lines, which are in order within each container; `at` puts them between those of the others. */
+  /** Adds lines, which are in order within each container; `at` merges them into those of the others. */
   add(lines: LogText[]): void {
     if (lines.length === 0) {
       return;
@@ -40,7 +40,7 @@ export class LogBuffer {
     this.#trim();
   }
 
-  /** Where the first of new lines may have to go. A note is a wall: what is behind it was known before. */
+  /** The earliest index for new lines. A note is a barrier: nothing is inserted before it. */
   #placeOf(first: LogText): number {
     const { rows } = this;
     const furthest = Math.max(0, rows.length - REORDERED);
@@ -54,7 +54,7 @@ export class LogBuffer {
     return place;
   }
 
-  /** A tenth more than needed, so that it is not done for each line. */
+  /** Drops a tenth more than needed, so that it is not done for each line. */
   #trim(): void {
     const { rows, bounds } = this;
     if (rows.length <= bounds.lines && this.#characters <= bounds.characters) {
@@ -78,7 +78,7 @@ function byTime(one: LogText, other: LogText): number {
   return one.at < other.at ? -1 : one.at > other.at ? 1 : 0;
 }
 
-/** Two runs that are each in order, as one; of the same time, those that were there before come first. */
+/** Merges two ordered runs; on equal times the earlier run comes first. */
 function* merged(before: LogRow[], added: LogText[]): Generator<LogRow> {
   let next = 0;
   for (const row of before) {

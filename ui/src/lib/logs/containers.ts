@@ -1,4 +1,4 @@
-// How it is with the containers of a log.
+// The states of a log's containers.
 
 import type { Schemas } from '$lib/api';
 
@@ -6,10 +6,10 @@ import { inert } from './line';
 
 export type LogContainer = Schemas['LogContainer'];
 
-/** What every container goes through. */
+/** States that every container passes through. */
 const USUAL = ['Running', 'Completed', 'Waiting', 'ContainerCreating', 'PodInitializing'];
 
-/** Whether its log is not what somebody expects who reads it. */
+/** Whether its log is not what a reader would expect. */
 export function isTrouble({ status, problem, gone }: LogContainer): boolean {
   return !gone && (Boolean(problem) || !USUAL.includes(status));
 }

@@ -1,5 +1,4 @@
-// The connection of a followed log. It is made again when it breaks, a little before the break, until the log has ended or may
-// not be read any more.
+// The connection of a followed log. It reconnects with a short overlap when it breaks, until the log has ended or may no longer be read.
 
 import { api, ApiProblem, ask, type Schemas } from '$lib/api';
 import { Stream, type StreamProblem } from '$lib/live/stream';
@@ -11,10 +10,10 @@ import { since, type From } from './from';
 type End = Schemas['StreamEnd'];
 
 export interface Listener {
-  /** Lines come; after a break also lines that came before. */
+  /** New lines; after a reconnect also lines that were received before. */
   live: (again: boolean) => void;
   chunk: (chunk: Schemas['LogChunk']) => void;
-  /** It is being made again; `problem` says why it could not be, where that is known. */
+  /** It is reconnecting; `problem` is the reason of the failure, if known. */
   reconnecting: (problem?: ApiProblem) => void;
   /** There will be no more lines. */
   ended: (why: End | ApiProblem) => void;
@@ -28,9 +27,9 @@ export class Follower {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #giveUp = new AbortController();
   #pause = FIRST_PAUSE;
-  /** When something came last, by this machine's steady clock. */
+  /** When the last chunk arrived, by this machine's monotonic clock. */
   #heard: number | undefined;
-  /** Why the stream said that it ends. */
+  /** The reason that the stream gave for its end. */
   #said: StreamProblem | undefined;
 
   constructor(
@@ -80,12 +79,12 @@ export class Follower {
       this.close();
       this.listener.ended(end);
     } else {
-      // An agent that leaves has others beside it, or comes back.
+      // When an agent shuts down, another replica takes over, or it comes back.
       this.#broke();
     }
   }
 
-  /** The stream's own way to open again would begin with lines that are there already. */
+  /** The stream's own reconnect would start with lines that are already here. */
   #broke(): void {
     this.#stream?.close();
     this.listener.reconnecting(this.#said && new ApiProblem(this.#said));
@@ -99,7 +98,7 @@ export class Follower {
     this.#timer = setTimeout(() => void this.#look(), pause);
   }
 
-  /** An event source does not say why it was refused. A call for the same does, and waits for a sign-in where that is the reason. */
+  /** An event source does not report why it was refused. The same call by `fetch` does, and waits for a sign-in if that is the reason. */
   async #look(): Promise<void> {
     const { signal } = this.#giveUp;
     await whenVisible();

@@ -1,23 +1,23 @@
-// From where on a log is read, and up to where. Kept in the address, so it has a name there.
+// From where a log is read, and up to where. It is in the URL, by name.
 
 import { shownTime, sortable, type Times } from './line';
 
 export interface From {
   id: string;
   label: string;
-  /** The last so many lines of each container. */
+  /** The last lines of each container, up to this number. */
   tail: number;
   sinceSeconds?: number;
-  /** A time, as `sortable` makes it: the first line since is gone to, with what was written shortly before above it. */
+  /** A time, in the format of `sortable`: the view scrolls to the first line since, with shortly earlier lines above it. */
   at?: string;
-  /** The end of a window, likewise: it is read once, and not followed. */
+  /** The end of a window, in the same format: it is read once, and not followed. */
   to?: string;
 }
 
-/** The most lines of one container that the API gives. */
+/** Maximum number of lines of one container that the API returns. */
 const MOST = 10_000;
 
-/** Seconds that are read before a time that is gone to. */
+/** Seconds that are read before the start time. */
 const BEFORE = 60;
 
 export const froms = [
@@ -31,8 +31,8 @@ export const froms = [
 ] as const satisfies From[];
 
 /**
- * By its name in the address, or a time such as `2026-11-24T20:15:03.5Z`; with a later one a window between the two. What is neither is as
- * if there were none.
+ * By its name in the URL, or a time such as `2026-11-24T20:15:03.5Z`; with a later one, a window between the two. Anything else is
+ * ignored.
  */
 export function fromNamed(id: string | null, end: string | null, now: number): From {
   const at = sortable(id);
@@ -45,26 +45,26 @@ export function fromNamed(id: string | null, end: string | null, now: number): F
   return froms.find((from) => from.id === id) ?? froms[0];
 }
 
-/** The last quarter of an hour, as a window to begin with. */
+/** The default window: the last 15 minutes. */
 export function lastWindow(now: number): { from: string; to: string } {
   const second = (time: number) => new Date(Math.floor(time / 1_000) * 1_000).toISOString();
   return { from: second(now - 900_000), to: second(now) };
 }
 
-/** A time as a field for a date and a time has it, in UTC or in the reader's own zone. */
+/** A time in the format of a `datetime-local` field, in UTC or in the reader's time zone. */
 export function inField(at: string, times: Times): string {
   const time = new Date(at);
   const offset = times === 'utc' ? 0 : time.getTimezoneOffset() * 60_000;
   return new Date(time.getTime() - offset).toISOString().slice(0, 19);
 }
 
-/** The other way round; nothing for what is no time. */
+/** The inverse; empty for an invalid time. */
 export function ofField(text: string, times: Times): string | undefined {
   const time = new Date(times === 'utc' ? `${text}Z` : text);
   return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
 }
 
-/** To go on after a break: what was written since `silentFor` milliseconds ago, and a little more. */
+/** To resume after a break: what was written since `silentFor` milliseconds ago, and a little more. */
 export function since(silentFor: number): From {
   const OVERLAP = 10;
   return { id: '', label: '', tail: MOST, sinceSeconds: Math.ceil(silentFor / 1_000) + OVERLAP };

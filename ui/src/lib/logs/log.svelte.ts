@@ -1,5 +1,5 @@
-// A log that is read once, or followed: its rows, and how it stands. Rows are many and come fast; the screen is told a few times
-// a second that there are new ones.
+// A log that is read once, or followed: its rows, and its state. Rows are many and arrive fast; the UI is notified of new ones a few
+// times a second.
 
 import { api, ApiProblem, ask, type Schemas } from '$lib/api';
 import { duration } from '$lib/time/age';
@@ -15,23 +15,23 @@ import { Sources } from './sources';
 
 export type LogState = 'connecting' | 'live' | 'reconnecting' | 'ended';
 
-/** Behind a line that was too long for the way here. */
+/** Appended to a line that was truncated on the way here. */
 const CUT = ' … (cut: a line is shown up to 16 KiB)';
 
 const BOUNDS = { lines: 50_000, characters: 32_000_000 };
 const DRAWN_EVERY = 100;
 
-/** Above so many, those that are gone are forgotten. */
+/** Above this number, deleted containers are dropped. */
 const CONTAINERS = 500;
 
 export class Log {
   state = $state<LogState>('connecting');
-  /** Why it ended, or why it is silent. */
+  /** Why it ended, or why no lines arrive. */
   problem = $state.raw<ApiProblem>();
-  /** Counts up when there is something new in `buffer`. */
+  /** Incremented when `buffer` has new rows. */
   drawn = $state(0);
   readonly buffer = new LogBuffer(BOUNDS);
-  /** How it is with each container, by its id; one that is gone is left out above a bound. */
+  /** The state of each container, by its id; above a bound, deleted ones are left out. */
   containers = $state.raw(new Map<string, LogContainer>());
   readonly sources: Sources;
   #positions = new Positions();
@@ -56,7 +56,7 @@ export class Log {
     });
   }
 
-  /** What has an end: a window of time, or the run of each container before the present one. */
+  /** Reads a log with an end: a time window, or the previous run of each container. */
   async read({ tail, sinceSeconds, at, to }: From, previous: boolean): Promise<void> {
     const which = { tail, since_seconds: sinceSeconds, until: to, previous };
     const body = { ...named(this.target), ...which };
@@ -64,7 +64,7 @@ export class Log {
     try {
       const answer = await ask(() => api.POST('/log', { body, signal }), signal);
       if ('lines' in answer) {
-        // The API begins at a whole second, by its own clock.
+        // The API starts at a whole second, by its own clock.
         const lines = answer.lines.filter(({ time }) => !to || !time || within(sortable(time), at, to));
         this.#whole({ ...answer, lines });
         if (to) this.#endOf(to);
@@ -169,7 +169,7 @@ export class Log {
     }
   }
 
-  /** No earlier than the line before it: within a container the order is what counts. */
+  /** Never earlier than the previous line: within a container the order decides. */
   #inOrder(source: string, time: string): string {
     const latest = this.#latest.get(source) ?? '';
     const at = time > latest ? time : latest;

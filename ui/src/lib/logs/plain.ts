@@ -1,6 +1,6 @@
 import type { LogRow } from './line';
 
-/** The rows as a text file has them. */
+/** The rows as plain text. */
 export function plain(rows: LogRow[]): string[] {
   return rows.map((row) =>
     row.kind === 'note' ? `# ${row.text}\n` : `${row.at} ${row.source.pod}/${row.source.container} ${row.text}\n`,

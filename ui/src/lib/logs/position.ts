@@ -1,9 +1,9 @@
-// How far each container was read, so that a stream that was cut can be gone on with: it begins again a little earlier, and the
-// lines of that overlap come twice.
+// How far each container was read, to resume after a disconnect: the new stream starts a little earlier, and the lines of that overlap
+// arrive twice.
 
 interface Edge {
   at: string;
-  /** Lines of that very time. */
+  /** Lines with exactly that time. */
   count: number;
 }
 
@@ -11,12 +11,12 @@ export class Positions {
   #last = new Map<string, Edge>();
   #overlap = new Map<string, Edge>();
 
-  /** From here on, lines that are known already will come again. */
+  /** From here on, known lines will arrive again. */
   resume(): void {
     this.#overlap = new Map([...this.#last].map(([source, edge]) => [source, { ...edge }]));
   }
 
-  /** Whether a line is new; to be asked for each line in turn. A line without a time cannot be recognised, and is. */
+  /** Whether a line is new; call it for each line in order. A line without a time cannot be identified, and counts as new. */
   isNew(source: string, at: string): boolean {
     if (at === '') {
       return true;

@@ -1,5 +1,5 @@
-// Finding text in lines: a text, in which letters match in both cases, or a regular expression between slashes. Words with a minus
-// before them leave out the lines that have them.
+// Search in lines: a case-insensitive text, or a regular expression between slashes. Words with a leading minus exclude the lines that
+// contain them.
 
 import type { LogRow } from './line';
 
@@ -9,22 +9,22 @@ export interface Part {
 }
 
 export interface Search {
-  /** Something is looked for. */
+  /** Whether there is a search text. */
   finds: boolean;
-  /** Lines without any of its words are shown alone. */
+  /** Only lines without any of these words are shown. */
   excludes: boolean;
-  /** Why nothing is found by it. */
+  /** Why the query is invalid. */
   problem?: string;
   isHit: (text: string) => boolean;
   isExcluded: (text: string) => boolean;
-  /** A line in parts, which make up the whole line in their order. */
+  /** A line split into parts, in order. */
   parts: (text: string) => Part[];
 }
 
 const EXCLUDED = /(?:^|\s)-(\S+)/g;
 const REGEX = /^\/(.+)\/$/;
 
-/** What a query means. */
+/** Parses a query. */
 export function searchOf(query: string): Search {
   const words = [...query.matchAll(EXCLUDED)].map(([, word]) => (word as string).toLowerCase());
   const wanted = query.replace(EXCLUDED, ' ').trim();
@@ -38,7 +38,7 @@ export function searchOf(query: string): Search {
   }
   try {
     const regex = new RegExp(pattern, 'giu');
-    // One with a place in it would go on from there.
+    // A stateful one (`lastIndex`) would resume from there.
     const isHit = (text: string) => text.search(regex) >= 0;
     return { ...common, finds: true, isHit, parts: (text) => split(text, text.matchAll(regex)) };
   } catch (error) {
@@ -49,7 +49,7 @@ export function searchOf(query: string): Search {
 
 function textParts(text: string, wanted: string): Part[] {
   const lower = text.toLowerCase();
-  // A few letters have more than one in the other case: then places do not fit, and nothing is marked.
+  // A few letters change length with their case: then the indices do not match, and nothing is highlighted.
   if (wanted === '' || lower.length !== text.length) {
     return [{ text, hit: false }];
   }
@@ -73,7 +73,7 @@ function split(text: string, found: Iterable<{ index: number; 0: string }>): Par
   return parts.filter((part) => part.text !== '');
 }
 
-/** The places of the rows that have a hit. */
+/** The indices of the rows that have a hit. */
 export function hits(rows: LogRow[], search: Search): number[] {
   const found: number[] = [];
   if (search.finds) {
@@ -86,7 +86,7 @@ export function hits(rows: LogRow[], search: Search): number[] {
   return found;
 }
 
-/** The hit that follows in one direction, round the end; `undefined` without hits. */
+/** The next hit in one direction, wrapping around; `undefined` without hits. */
 export function following(found: number[], row: number, step: 1 | -1): number | undefined {
   return step === 1
     ? (found.find((hit) => hit > row) ?? found[0])

@@ -1,9 +1,9 @@
 const BAD = /\b(?:ERROR|ERR|FATAL|PANIC|CRITICAL)\b/i;
 const WARN = /\bWARN(?:ING)?\b/i;
-/** Where programs write it, if they do. */
+/** Where programs write the level, if they do. */
 const WITHIN = 120;
 
-/** How grave a line says that it is; the word for it stands in the line. */
+/** The level that a line states; the line contains its word. */
 export function severity(text: string): 'bad' | 'warn' | '' {
   const start = text.slice(0, WITHIN);
   return BAD.test(start) ? 'bad' : WARN.test(start) ? 'warn' : '';

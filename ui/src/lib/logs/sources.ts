@@ -1,11 +1,11 @@
-// The containers of a log: their colours, and short names by which they are told apart.
+// The containers of a log: their colours, and short names that distinguish them.
 
 import { sourceId, type Source } from './line';
 
-/** How many colours the tokens have for them. */
+/** The number of colours in the tokens. */
 export const COLOURS = 8;
 
-/** Pods come and go while a log is followed. The labels of those that are known longest are let go above this. */
+/** Pods come and go while a log is followed. Above this number, the oldest labels are dropped. */
 const MOST = 1_000;
 
 export class Sources {
@@ -18,7 +18,7 @@ export class Sources {
     return [...this.#known.values()];
   }
 
-  /** The container of a line. Those that begin one after the other have different colours, as far as there are enough. */
+  /** The container of a line. Consecutive containers have different colours, as far as there are enough. */
   of(line: { pod: string; container: string }): Source {
     const id = sourceId(line);
     const known = this.#known.get(id);
@@ -33,7 +33,7 @@ export class Sources {
     return source;
   }
 
-  /** `x7k2p` of `cart-6d4cf56db6-x7k2p`; with the container where a pod has more than one. */
+  /** `x7k2p` of `cart-6d4cf56db6-x7k2p`; with the container if a pod has several. */
   label({ pod, container }: Source): string {
     const last = pod.startsWith(`${this.deployment}-`) ? pod.slice(pod.lastIndexOf('-') + 1) : pod;
     const alone = this.all.every((other) => other.pod !== pod || other.container === container);

@@ -1,4 +1,4 @@
-// What of a log is on the screen. While somebody reads further up, what they read stays where it is, and new lines are counted.
+// The visible part of a log. While the user reads further up, the visible lines stay where they are, and new lines are counted.
 
 import type { Log } from './log.svelte';
 import type { LogRow } from './line';
@@ -7,30 +7,30 @@ import { severity } from './severity';
 
 const SETTLES_WITHIN = 2_000;
 
-/** All lines, warnings and errors, errors alone. */
+/** All lines, warnings and errors, or only errors. */
 export type Level = '' | 'warn' | 'bad';
 
 export class LogView {
   rows = $state.raw<LogRow[]>([]);
-  /** At the end, and staying there. */
+  /** Scrolled to the end, and staying there. */
   following = $state(true);
   newLines = $state(0);
   query = $state('');
   onlyHits = $state(false);
-  /** The containers that are not shown, by their id. */
+  /** The hidden containers, by id. */
   #hidden = $state.raw<Set<string>>(new Set());
-  /** The only container that is shown, by its id, whichever come later. */
+  /** The only container shown, by id, also when others appear later. */
   only = $state('');
-  /** The row of the hit that was gone to. */
+  /** The row of the current hit. */
   current = $state<number>();
-  /** The least grave lines that are shown. */
+  /** The minimum level shown. */
   level = $state<Level>('');
   readonly search = $derived(searchOf(this.query));
   readonly hits = $derived(hits(this.rows, this.search));
   readonly hitNumber = $derived(this.current === undefined ? 0 : this.hits.indexOf(this.current) + 1);
   #newest = 0;
 
-  /** Where reading begins, until the first lines are there or somebody moves. */
+  /** The start position, until the first lines are loaded or the user scrolls. */
   #start: string | undefined;
   #settledAt = 0;
 
@@ -42,7 +42,7 @@ export class LogView {
     this.following = start === undefined;
   }
 
-  /** There are new rows. */
+  /** Called when there are new rows. */
   update(): void {
     if (this.#start !== undefined) {
       this.#begin(this.#start);
@@ -53,7 +53,7 @@ export class LogView {
     }
   }
 
-  /** Lines of several containers come one after the other. */
+  /** Lines of several containers arrive one container after the other. */
   #begin(start: string): void {
     this.draw();
     const first = this.rows.findIndex((row) => row.kind === 'line' && row.at >= start);
@@ -70,7 +70,7 @@ export class LogView {
     this.current = undefined;
   }
 
-  /** Not all lines of the containers that are shown are on the screen. */
+  /** Whether some lines of the shown containers are hidden. */
   get #narrowed(): boolean {
     return this.onlyHits || this.search.excludes || this.level !== '';
   }
@@ -83,7 +83,7 @@ export class LogView {
     }
   }
 
-  /** Goes to the next hit, or the one before; first to the newest. */
+  /** Goes to the next hit, or the previous one; first to the newest. */
   go(step: 1 | -1): void {
     const next = this.current === undefined ? this.hits.at(-1) : following(this.hits, this.current, step);
     if (next !== undefined) {
@@ -107,7 +107,7 @@ export class LogView {
     return this.only ? source === this.only : !this.#hidden.has(source);
   }
 
-  /** Shows one more container, or one less. */
+  /** Toggles one container. */
   show(source: string, shown: boolean): void {
     const hidden = this.log.sources.all.map(({ id }) => id).filter((id) => !this.shows(id) && id !== source);
     this.only = '';
@@ -115,7 +115,7 @@ export class LogView {
     this.draw();
   }
 
-  /** Shows one container alone; all of them without one. */
+  /** Shows only one container; without an argument, all of them. */
   showOnly(source: string): void {
     if (source === this.only) return;
     this.only = source;

@@ -4,7 +4,7 @@ import type { WorkloadRef } from '$lib/workload/ref';
 
 import type { Verb } from './verbs';
 
-/** Whether it may be done there, by somebody's grants and by what the cluster's agent knows. The server decides. */
+/** Whether it is allowed there, by the user's grants and the agent's verbs. The server decides. */
 export function mayUse(
   { name, right }: Verb,
   { cluster, namespace }: Pick<WorkloadRef, 'cluster' | 'namespace'>,

@@ -1,5 +1,5 @@
-// Changes that were ordered on this page, each followed to its end. No more than a few run at a time, so that many are no storm;
-// what is closed on the screen is still followed.
+// Changes requested on this page, each followed to completion. Only a few run at a time, so that many do not overload a cluster; closing
+// the dialog does not stop following.
 
 import { api, ApiProblem, ask, change, type Schemas } from '$lib/api';
 import { Stream, type StreamProblem } from '$lib/live/stream';
@@ -10,11 +10,11 @@ import type { State, Verb } from './verbs';
 export type MutationState =
   'waiting' | 'stopped' | 'refused' | 'not_sent' | 'outcome_unknown' | 'succeeded' | Schemas['RolloutState'];
 
-/** So many may be changed with one confirmation. */
+/** Maximum number of changes per confirmation. */
 export const MOST = 20;
 
 const AT_ONCE = 3;
-/** Milliseconds, while the tab is hidden. */
+/** Poll interval in milliseconds while the tab is hidden. */
 const READ_EVERY = 5_000;
 const FAILED: MutationState[] = ['refused', 'not_sent', 'outcome_unknown', 'failed'];
 const ENDED: MutationState[] = ['stopped', 'succeeded', 'complete', ...FAILED];
@@ -23,7 +23,7 @@ export class Mutation {
   state = $state<MutationState>('waiting');
   rollout = $state.raw<Schemas['Rollout']>();
   problem = $state.raw<ApiProblem>();
-  /** Why nothing is heard of the rollout at present. */
+  /** Why no rollout updates arrive at present. */
   silence = $state.raw<StreamProblem>();
   operationId = $state<string>();
   readonly ended = $derived(ENDED.includes(this.state));
@@ -50,13 +50,13 @@ export class Mutation {
     }
   }
 
-  /** How it stands without an answer that it was carried out. */
+  /** The state if there is no confirmation that it was carried out. */
   #without(code: string | undefined): MutationState {
     if (code === 'outcome_unknown' || code === 'not_sent') return code;
     return code === 'no_answer' || code === 'unreachable' ? 'outcome_unknown' : 'refused';
   }
 
-  /** Until the rollout ends. What is said of a restart before `since` does not count. */
+  /** Follows the rollout to its end. Statuses of a restart before `since` are ignored. */
   async #follow(since: number | undefined): Promise<void> {
     const { promise: ended, resolve } = Promise.withResolvers<void>();
     const stream = new Stream(`${pathOf(this.target)}/rollout/watch`, {
@@ -65,7 +65,7 @@ export class Mutation {
       onstate: (state) => state === 'ended' && resolve(),
       ends: () => this.ended,
     });
-    // A hidden tab has no stream, and those that wait go on all the same.
+    // A hidden tab has no stream, but the queued changes must continue.
     const read = async () => {
       const rollout = await ask(() =>
         api.GET('/workloads/{cluster}/{namespace}/{kind}/{name}/rollout', { params: { path: this.target } }),
@@ -88,17 +88,17 @@ export class Mutation {
   }
 }
 
-/** A workload, and how it is as far as that is known here. */
+/** A workload, and its state as far as it is known here. */
 export interface Candidate {
   target: WorkloadRef;
   workload: State;
 }
 
-/** What is to be done once that is confirmed. */
+/** The change to make after confirmation. */
 interface Proposal {
   verb: Verb;
   targets: WorkloadRef[];
-  /** To these it cannot be done, and why. */
+  /** Workloads that are skipped, and why. */
   leftOut: { target: WorkloadRef; obstacle: string }[];
   onconfirm?: () => void;
 }
@@ -110,10 +110,10 @@ class Mutations {
   readonly running = $derived(this.all.filter(({ ended }) => !ended));
   readonly waiting = $derived(this.all.filter(({ state }) => state === 'waiting'));
   readonly failed = $derived(this.all.filter(({ failed }) => failed));
-  /** Whether some were left alone because another one failed. */
+  /** Whether some were not started because another one failed. */
   stoppedByFailure = $state(false);
 
-  /** Asks whether to do this to these, of which there are at most `MOST`. */
+  /** Opens the confirmation for a change of these workloads, at most `MOST`. */
   propose(verb: Verb, candidates: Candidate[], onconfirm?: () => void): void {
     const looked = candidates.map(({ target, workload }) => ({ target, obstacle: verb.obstacle(workload) }));
     const targets = looked.flatMap(({ target, obstacle }) => (obstacle === undefined ? [target] : []));
@@ -134,7 +134,7 @@ class Mutations {
     Array.from({ length: AT_ONCE }, () => this.#work());
   }
 
-  /** Leaves those alone that have not begun. */
+  /** Cancels those that have not started. */
   stop(): void {
     this.waiting.forEach((mutation) => (mutation.state = 'stopped'));
   }

@@ -1,27 +1,27 @@
-// What can be done to a workload: one description for each verb, from which buttons, menus, keys, dialogs and the palette are made.
+// The changes of a workload: one description per verb, for buttons, menus, keys, dialogs and the palette.
 
 import type { Schemas } from '$lib/api';
 import type { IconName } from '$lib/icons';
 import type { Right } from '$lib/session/session.svelte';
 
-/** What obstacles are seen by. */
+/** The state that determines whether a verb is possible. */
 export type State = Pick<Schemas['FleetDeployment'], 'paused'>;
 
 export interface Verb {
-  /** As the audit has it. */
+  /** Its name in the audit. */
   name: string;
-  /** The call that does it. */
+  /** The API call. */
   path: '/restart' | '/pause' | '/resume';
   label: string;
   icon: IconName;
-  /** On the page of a workload and in a table. */
+  /** Its key, on the page of a workload and in a table. */
   key: string;
   right: Right;
-  /** What it does, for those who are about to confirm it. */
+  /** What it does, shown in the confirmation. */
   confirm: string;
-  /** Why it cannot be done to this one. */
+  /** Why it is not possible for this workload. */
   obstacle: (workload: State) => string | undefined;
-  /** Whether a rollout begins, which is followed to its end. */
+  /** Whether it starts a rollout, which is followed to its end. */
   beginsRollout: boolean;
 }
 

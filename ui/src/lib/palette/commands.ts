@@ -11,7 +11,7 @@ export interface Item {
   id: string;
   label: string;
   hint?: string;
-  /** How it is, and when that was last known if it is not known now. */
+  /** Its health, and when that was last known if it is unknown now. */
   state?: StateName;
   lost?: string;
   run: () => void;
@@ -24,7 +24,7 @@ export interface Group {
 
 const CLUSTERS_SHOWN = 8;
 
-/** What can be done at once, as far as it fits what was written. */
+/** Commands that match the text. */
 export function commands(text: string): Group[] {
   const wanted = text.trim().toLowerCase();
   const fits = ({ label, hint, state }: Item) => `${label} ${hint ?? ''} ${state ?? ''}`.toLowerCase().includes(wanted);
@@ -36,7 +36,7 @@ export function commands(text: string): Group[] {
   ];
 }
 
-/** Leads to a place of the UI, given as what follows its root. */
+/** Navigates to a page of the UI, given as its path below the root. */
 function to(path: string): () => void {
   return () => void goto(resolve('/') + path);
 }

@@ -1,4 +1,4 @@
-// Deployments by a part of their name, while it is being written, the worst first; and what can be done with them.
+// Deployments matching a part of a name while it is typed, worst first, and the actions on them.
 
 import { goto } from '$app/navigation';
 import { api, ask, type Schemas } from '$lib/api';
@@ -14,7 +14,7 @@ import type { Item } from './commands';
 
 const SHOWN = 8;
 const AFTER = 120;
-/** What can be done with a deployment from here. */
+/** The actions on a deployment. */
 const ACT = new RegExp(`^(${[...verbs.map(({ name }) => name), 'logs'].join('|')})\\s+(.*)$`);
 type Act = Verb | 'logs';
 type Deployment = Schemas['FleetDeployment'];
@@ -41,7 +41,7 @@ class Found {
     ...this.#more(),
   ]);
 
-  /** The name, or what is to be done and the name: `restart payments`, `logs payments`. */
+  /** A name, or an action and a name: `restart payments`, `logs payments`. */
   look(text: string): void {
     clearTimeout(this.#timer);
     const [, verb, rest] = ACT.exec(text) ?? [];
@@ -83,7 +83,7 @@ class Found {
     }
   }
 
-  /** What is found beyond those that are shown. */
+  /** The number of further matches. */
   #more(): Item[] {
     const count = (this.#page.value?.totals.deployments ?? 0) - (this.#page.value?.items.length ?? 0);
     const search = searchHref(this.#text);

@@ -7,7 +7,7 @@ type Container = Schemas['ContainerSummary'];
 const ON_ITS_WAY = ['Pending', 'ContainerCreating', 'PodInitializing', 'Running', 'waiting', 'running', 'NotReady'];
 const OVER = ['Completed', 'Succeeded'];
 
-/** How a pod is, as a state that everything has; its own word for it stands beside. */
+/** A pod's status as one of the common states; its own word is shown beside it. */
 export function stateOf({ status, ready }: Pick<Pod, 'status' | 'ready'>): StateName {
   if (status === 'Terminating') {
     return 'terminating';
@@ -21,7 +21,7 @@ export function stateOf({ status, ready }: Pick<Pod, 'status' | 'ready'>): State
   return status === 'Unknown' ? 'unknown' : 'failed';
 }
 
-/** As for a pod. A container that has ended well has nothing wrong with it. */
+/** As for a pod. A container that exited successfully is not a problem. */
 export function stateOfContainer({ state, reason, ready }: Container): StateName {
   return stateOf({ status: reason ?? state, ready });
 }

@@ -1,5 +1,5 @@
-// The rollout of one deployment: read at first, so that it is known why it cannot be, then followed until it ends. When the
-// deployment changes afterwards it is followed again.
+// The rollout of one deployment: first loaded, which shows why it cannot be read, then followed until it ends. When the deployment
+// changes later, it is followed again.
 
 import { api, ask, type Schemas } from '$lib/api';
 import { Resource } from '$lib/list/resource.svelte';
@@ -12,14 +12,14 @@ const ENDED: Schemas['RolloutState'][] = ['complete', 'failed'];
 
 export class RolloutModel {
   readonly rollout = new Resource<Rollout>((signal) => this.#read(signal));
-  /** Why nothing is heard of it at present. */
+  /** Why no updates arrive at present. */
   silence = $state.raw<StreamProblem>();
   #stream: Stream | undefined;
   #closed = false;
 
   constructor(readonly target: WorkloadRef) {}
 
-  /** Reads it anew, and follows it if it is under way. */
+  /** Reloads it, and follows it if it is in progress. */
   async look(): Promise<void> {
     if (this.#stream !== undefined) {
       return;

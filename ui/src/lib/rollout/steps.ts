@@ -1,4 +1,4 @@
-// A rollout as a line of steps, each of so many replicas.
+// A rollout as a line of steps, each a number of replicas.
 
 import type { Schemas } from '$lib/api';
 
@@ -13,8 +13,8 @@ export interface Step {
 }
 
 /**
- * Updated, ready, available: the first that is not whole is where it is now. Where pods have problems or it has failed, it hangs
- * there, and at the first that has not come as far as the one before.
+ * Updated, ready, available: the first incomplete step is the current one. If pods have problems or the rollout has failed, it is stuck
+ * there, and at the first step that lags behind the previous one.
  */
 export function steps(rollout: Rollout): Step[] {
   const { replicas, updated, ready, available } = rollout;
@@ -39,7 +39,7 @@ export function steps(rollout: Rollout): Step[] {
 
 const WORDS = ['updated', 'ready', 'available'];
 
-/** Of the new pods alone: those of older versions are taken to be ready. */
+/** Only of new pods: pods of older versions are assumed to be ready. */
 function ofNew(count: number, { total, updated }: Rollout): number {
   return Math.min(updated, Math.max(0, count - Math.max(0, total - updated)));
 }

@@ -7,13 +7,13 @@ export function covers(grant: Grant, right: Grant['rights'][number], cluster?: s
   return grant.rights.includes(right) && reaches(grant, cluster) && anyMatches(grant.namespaces, namespace);
 }
 
-/** Whether a grant gives a right in all clusters and namespaces, those to come included. */
+/** Whether a grant gives a right in all clusters and namespaces, including future ones. */
 export function coversAll(grant: Grant, right: Grant['rights'][number]): boolean {
   const all = (patterns: string[]) => patterns.some((pattern) => /^\*+$/.test(pattern));
   return grant.rights.includes(right) && !grant.cluster_labels && all(grant.clusters) && all(grant.namespaces);
 }
 
-/** Which clusters have the labels of a grant is the server's to say. */
+/** Only the server knows which clusters have the labels of a grant. */
 function reaches({ clusters, labelled_clusters }: Grant, cluster: string | undefined): boolean {
   return labelled_clusters && cluster !== undefined
     ? labelled_clusters.includes(cluster)
@@ -24,7 +24,7 @@ function anyMatches(patterns: string[], name: string | undefined): boolean {
   return name === undefined || patterns.some((pattern) => matches(pattern, name));
 }
 
-/** Whether a name fits a pattern in which `*` stands for any characters. */
+/** Whether a name matches a pattern in which `*` stands for any characters. */
 export function matches(pattern: string, name: string): boolean {
   const [head = '', ...rest] = pattern.split('*');
   const tail = rest.pop();

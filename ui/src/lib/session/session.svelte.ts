@@ -1,4 +1,5 @@
-// Who is signed in. A session that ends while the page is open is begun again in place; what waits for it goes on by itself.
+// The signed-in user. A session that ends while the page is open is renewed by a sign-in on that page; calls that wait for it then
+// continue.
 
 import { api, askOnce, change, ApiProblem, whenSessionEnds, type Schemas } from '$lib/api';
 
@@ -11,7 +12,7 @@ type State = 'unknown' | 'unreachable' | 'signed_out' | 'signed_in' | 'ended';
 class Session {
   me = $state.raw<Schemas['Me']>();
   state = $state<State>('unknown');
-  /** Why nobody is known to be signed in, while the state is `unreachable`. */
+  /** Why the session is unknown, while the state is `unreachable`. */
   problem = $state.raw<ApiProblem>();
   #waiting: (() => void)[] = [];
 
@@ -19,7 +20,7 @@ class Session {
     whenSessionEnds(() => this.#ended());
   }
 
-  /** Looks whether the browser has a session already. */
+  /** Checks whether the browser already has a session. */
   async open(): Promise<void> {
     try {
       this.#begin(await askOnce(() => api.GET('/me')));
@@ -33,7 +34,7 @@ class Session {
     await askOnce(() => api.POST('/login', { body: { username, password } }));
     const me = await askOnce(() => api.GET('/me'));
     if (this.me && this.me.user !== me.user) {
-      // What is on the page was for somebody else's eyes.
+      // The content of the page was for another user.
       location.reload();
       return;
     }
@@ -45,12 +46,12 @@ class Session {
     location.assign(`${location.origin}/ui/`);
   }
 
-  /** What to show; the server decides. Without a cluster: anywhere at all. */
+  /** What to show; the server decides. Without a cluster: in any cluster. */
   may(right: Right, cluster?: string, namespace?: string): boolean {
     return this.me?.grants.some((grant) => covers(grant, right, cluster, namespace)) ?? false;
   }
 
-  /** For what belongs to no cluster. */
+  /** For actions that belong to no cluster. */
   mayEverywhere(right: Right): boolean {
     return this.me?.grants.some((grant) => coversAll(grant, right)) ?? false;
   }

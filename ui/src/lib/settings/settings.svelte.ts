@@ -1,4 +1,4 @@
-// What a person has set on this machine. Kept in the browser; a browser that keeps nothing is no error.
+// Preferences of this browser. Stored in the browser; a browser without storage is not an error.
 
 export type Theme = 'system' | 'light' | 'dark';
 export type Density = 'normal' | 'compact';
@@ -16,7 +16,7 @@ function keep(name: string, text: string): void {
   try {
     localStorage.setItem(name, text);
   } catch {
-    // Then it holds until the page is left.
+    // Then it is used until the page is left.
   }
 }
 
@@ -24,7 +24,7 @@ class Settings {
   // As plain text: `static/theme.js` reads it before anything is painted.
   theme = $state<Theme>((localStorage.getItem('theme') as Theme | null) ?? 'system');
   density = $state<Density>(kept('density', 'normal'));
-  /** Single keys as shortcuts can be in the way of speech input. */
+  /** Single-key shortcuts can interfere with speech input. */
   singleKeys = $state(kept('single-keys', true));
   /** Hidden columns of the table of deployments. */
   hiddenColumns = $state<string[]>(kept('hidden-columns', ['created']));

@@ -1,19 +1,19 @@
-// What lies over the page. An overlay has the keyboard from the moment it is wanted, also while its code still comes: no key that
-// was meant for it reaches the page beneath.
+// Overlays over the page. An overlay has the keyboard as soon as it is requested, also while its code is loading: no key that was meant
+// for it reaches the page beneath.
 
 interface Overlay {
   close: () => void;
-  /** What is typed before it has the focus. */
+  /** Receives typed text before it has the focus. */
   type?: (key: string) => void;
 }
 
-/** These move the focus, or are the browser's. */
+/** These move the focus, or belong to the browser. */
 const PASSED = /^(Tab|F\d+)$/;
 
 class Overlays {
   palette = $state(false);
   keys = $state(false);
-  /** What is written in the palette. It takes keys before the palette itself is there. */
+  /** The text in the palette. It receives keys before the palette itself is rendered. */
   text = $state('');
   #wanted: Overlay[] = [];
 
@@ -27,13 +27,13 @@ class Overlays {
     else if (key.length === 1) this.text += key;
   }
 
-  /** Until the function that it answers with is called. */
+  /** Open until the returned function is called. */
   enter(overlay: Overlay): () => void {
     this.#wanted.push(overlay);
     return () => (this.#wanted = this.#wanted.filter((other) => other !== overlay));
   }
 
-  /** Sees every key first. */
+  /** Receives every key first. */
   capture(event: KeyboardEvent): void {
     const top = this.#wanted.at(-1);
     if (top === undefined || hasFocus() || event.ctrlKey || event.metaKey || event.altKey || PASSED.test(event.key)) {

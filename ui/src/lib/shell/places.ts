@@ -7,7 +7,7 @@ interface Place {
   keys: string;
 }
 
-/** What the navigation, the keys and the palette all lead to. */
+/** The pages in the navigation, the keys and the palette. */
 export const places: Place[] = [
   { path: '/', label: 'Fleet', icon: 'fleet', keys: 'g c' },
   { path: '/deployments', label: 'Deployments', icon: 'deployments', keys: 'g d' },

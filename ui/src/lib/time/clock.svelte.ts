@@ -1,4 +1,4 @@
-// One clock for every age on the screen.
+// One clock for all ages shown.
 
 class Clock {
   now = $state(Date.now());

@@ -1,4 +1,4 @@
-// Which workload is meant, and the ways to write that: its place in the address, in a call, and as text.
+// A reference to a workload, and its formats: in a URL, in a call, and as text.
 
 import { resolve } from '$app/paths';
 import type { Schemas } from '$lib/api';
@@ -10,7 +10,7 @@ export interface WorkloadRef {
   name: string;
 }
 
-/** As rows and the audit have it. */
+/** Its fields in rows and in the audit. */
 interface Named {
   cluster: string;
   namespace: string;
@@ -21,33 +21,33 @@ export function refOf({ cluster, namespace, deployment_name: name }: Named): Wor
   return { cluster, namespace, kind: 'Deployment', name };
 }
 
-/** The path of what is read of it. */
+/** The path of its reads. */
 export function pathOf({ cluster, namespace, kind, name }: WorkloadRef): string {
   return `/workloads/${cluster}/${namespace}/${kind}/${name}`;
 }
 
-/** As calls take it in their body, and the audit in its query. */
+/** Its fields in the body of calls, and in the query of the audit. */
 export function named({ cluster, namespace, name }: WorkloadRef): Named {
   return { cluster, namespace, deployment_name: name };
 }
 
-/** What an operation was done to, where that is a workload. */
+/** The target of an operation, if it is a workload. */
 export function targetOf(target: Schemas['Target'] | null | undefined): WorkloadRef | undefined {
   const { cluster, namespace, deployment_name } = target ?? {};
   return cluster && namespace && deployment_name ? refOf({ cluster, namespace, deployment_name }) : undefined;
 }
 
-/** `cluster/namespace/name`: no two workloads have the same. */
+/** `cluster/namespace/name`: unique per workload. */
 export function idOf({ cluster, namespace, name }: WorkloadRef): string {
   return `${cluster}/${namespace}/${name}`;
 }
 
-/** The same of a row. */
+/** The same for a row. */
 export function idOfRow({ cluster, namespace, deployment_name }: Named): string {
   return `${cluster}/${namespace}/${deployment_name}`;
 }
 
-/** The other way round; nothing for what is no id. */
+/** The inverse; `undefined` for an invalid id. */
 export function fromId(id: string): WorkloadRef | undefined {
   const [cluster, namespace, name, more] = id.split('/');
   return cluster && namespace && name && more === undefined
@@ -57,7 +57,7 @@ export function fromId(id: string): WorkloadRef | undefined {
 
 export const isSame = (one: WorkloadRef, other: WorkloadRef): boolean => idOf(one) === idOf(other);
 
-/** The address of its page. */
+/** The URL of its page. */
 export function pageOf({ cluster, namespace, name }: WorkloadRef, tab: '' | '/logs' = ''): string {
   return resolve('/deployments/[cluster]/[namespace]/[name]', { cluster, namespace, name }) + tab;
 }
