@@ -72,7 +72,7 @@ export const screens = {
   },
   'deployments-none': async (page) => {
     await page.goto('deployments?q=no-such-deployment');
-    await page.getByText('No deployment fits that').waitFor();
+    await page.getByText('No deployment matches').waitFor();
   },
   'deployments-restart': async (page) => {
     await deployments(page, '?sort=-health');
@@ -116,7 +116,7 @@ export const screens = {
   },
   'activity-none': async (page) => {
     await page.goto('activity?user=nobody&outcome=failed');
-    await page.getByText('Nothing fits that').waitFor();
+    await page.getByText('No matches').waitFor();
   },
   'activity-export': exporting,
   'activity-exported': async (page) => {

@@ -179,7 +179,7 @@ test('restarts of many stop at the first failure, and the selection is gone once
   const dialog = page.getByRole('dialog');
   await dialog.getByText('The first failure stops those that wait, and so does closing this tab.').waitFor();
   await confirmRestart(page, '8 deployments');
-  await dialog.getByRole('alert').getByText('those that waited were not begun').waitFor();
+  await dialog.getByRole('alert').getByText('the queued ones were not started').waitFor();
   await page.keyboard.press('Escape');
   await dialog.waitFor({ state: 'detached' });
   assert.equal(await page.getByText(/^\d+ selected$/).count(), 0);

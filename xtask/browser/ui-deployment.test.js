@@ -210,7 +210,7 @@ test('a log names the containers that fail, shows the last run of one that waits
   const [crashing, unpulled] = [take(), take()];
   await letCrash(demo, crashing);
   const page = await open(t, { path: `${placeOf(crashing)}/logs` });
-  const troubles = (page) => page.getByRole('list', { name: 'Containers in trouble' });
+  const troubles = (page) => page.getByRole('list', { name: 'Containers with problems' });
   await troubles(page).getByText(/^CrashLoopBackOff(, \d+ restarts?)?: its last run is shown$/).first().waitFor();
   await lines(page).getByText('shop/cart:crash').first().waitFor();
   await breakImage(demo, unpulled);
@@ -248,7 +248,7 @@ test('lines are searched, filtered by container, wrapped and downloaded', async 
 
   const [download] = await Promise.all([
     page.waitForEvent('download'),
-    page.getByRole('button', { name: 'Download what is shown' }).click(),
+    page.getByRole('button', { name: 'Download the shown lines' }).click(),
   ]);
   assert.match(download.suggestedFilename(), new RegExp(`^${deployment.deployment_name}-\\d{4}-\\d\\d-\\d\\dT\\d{6}Z\\.log$`));
   const text = await readFile(await download.path(), 'utf8');
@@ -330,7 +330,7 @@ test('a session that ends while a log is followed is begun again, and no line is
 
   const [download] = await Promise.all([
     page.waitForEvent('download'),
-    page.getByRole('button', { name: 'Download what is shown' }).click(),
+    page.getByRole('button', { name: 'Download the shown lines' }).click(),
   ]);
   const numbers = new Map();
   for (const row of (await readFile(await download.path(), 'utf8')).split('\n')) {

@@ -178,7 +178,7 @@ test('a cluster that is taken out of the fleet while a page of it is open', asyn
   await page.getByRole('button', { name: `Restart ${name}` }).waitFor();
   await page.getByRole('region', { name: 'Rollout' }).getByText('complete', { exact: true }).waitFor();
   await session.remove('/clusters/vanishing');
-  await page.getByText('was taken out of the fleet').waitFor();
+  await page.getByText('was removed from the fleet').waitFor();
   await page.getByRole('button', { name: /^Restart /, disabled: true }).waitFor();
   assert.deepEqual(await violations(page), []);
 });

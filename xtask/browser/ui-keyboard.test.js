@@ -108,8 +108,8 @@ test('letting a cluster in', async (t) => {
   await page.keyboard.press('Enter');
   await write(page, page.getByLabel('Name'), 'keyboarded');
   await page.keyboard.press('Enter');
-  const steps = page.getByRole('list', { name: 'How far the cluster is' }).getByRole('listitem');
-  await steps.getByText('The command is made: done').waitFor();
+  const steps = page.getByRole('list', { name: 'Progress of the cluster' }).getByRole('listitem');
+  await steps.getByText('The command is created: done').waitFor();
   await tabTo(page, page.getByRole('button', { name: 'Copy the command' }));
   const [, link] = (await page.locator('pre').innerText()).match(/'(http[^']+)'/);
   await startAgent(t, demo, 'keyboarded', await (await fetch(link, { method: 'POST' })).text());
@@ -167,7 +167,7 @@ test('losing a cluster, and getting it back', async (t) => {
   process.kill(pid, 'SIGSTOP');
   t.after(() => process.kill(pid, 'SIGCONT'));
   const attention = page.getByRole('region', { name: /Needs attention/ });
-  await attention.getByText('Look at the agent’s pods in that cluster').waitFor({ timeout: GONE_WITHIN });
+  await attention.getByText('Check the agent’s pods in that cluster').waitFor({ timeout: GONE_WITHIN });
   await pressOn(page, attention.getByRole('link', { name: 'cluster-c' }));
   await page.getByRole('grid', { name: 'Deployments' }).getByText(/^was healthy$/).first().waitFor();
   await pressOn(page, page.locator('summary', { hasText: '0 of 1 clusters answered' }));

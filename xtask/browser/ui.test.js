@@ -164,7 +164,7 @@ test('a cluster that falls silent is shown so, with what to do, and comes back b
   process.kill(pid, 'SIGSTOP');
   t.after(() => process.kill(pid, 'SIGCONT'));
   const attention = page.getByRole('region', { name: /Needs attention/ });
-  await attention.getByText('Look at the agent’s pods in that cluster').waitFor({ timeout: GONE_WITHIN });
+  await attention.getByText('Check the agent’s pods in that cluster').waitFor({ timeout: GONE_WITHIN });
   assert.deepEqual(await violations(page), []);
   await page.goto('deployments');
   await page.getByText('2 of 3 clusters answered').click();
@@ -200,8 +200,8 @@ test('a command lets a cluster in, and each step turns green', async (t) => {
   assert.equal(await page.getByLabel('Name').evaluate((input) => input.validity.valid), false);
   await page.getByLabel('Name').fill('newcomer');
   await page.keyboard.press('Enter');
-  const steps = page.getByRole('list', { name: 'How far the cluster is' }).getByRole('listitem');
-  await steps.getByText('The command is made: done').waitFor();
+  const steps = page.getByRole('list', { name: 'Progress of the cluster' }).getByRole('listitem');
+  await steps.getByText('The command is created: done').waitFor();
   assert.equal(await steps.getByText(': not yet').count(), 3);
 
   const command = await page.locator('pre').innerText();

@@ -49,7 +49,7 @@ export function isForSignIns({ verb, outcome }: Filter): boolean {
 }
 
 /** The filter as API parameters. The API rejects unknown outcomes itself. */
-export function asked({ 'sign-ins': signIns, within = '', ...filter }: Filter, now = Date.now()) {
+export function parametersOf({ 'sign-ins': signIns, within = '', ...filter }: Filter, now = Date.now()) {
   const hours = ranges[within]?.hours;
   return {
     ...filter,

@@ -3,7 +3,7 @@
 import { api, ask, type Schemas } from '$lib/api';
 import { Resource } from '$lib/list/resource.svelte';
 
-import { asked, toQuery, type Filter } from './filter';
+import { parametersOf, toQuery, type Filter } from './filter';
 
 type Page = Schemas['AuditPage'];
 export type Entry = Schemas['Entry'];
@@ -74,7 +74,7 @@ export class Trail {
   }
 
   #get(part: { limit: number; continue?: string }, signal?: AbortSignal): Promise<Page> {
-    const query = { ...asked(this.filter), ...part };
+    const query = { ...parametersOf(this.filter), ...part };
     return ask(() => api.GET('/audit', { params: { query }, signal }), signal);
   }
 }

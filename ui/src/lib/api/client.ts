@@ -81,7 +81,7 @@ export async function change<T>(call: () => Promise<Answer<T>>): Promise<T> {
     throw answer;
   }
   void signedInAgain();
-  const detail = 'Your session had ended, so nothing was changed. Sign in, then do it again.';
+  const detail = 'Your session had ended, so nothing was changed. Sign in and try again.';
   throw new ApiProblem({ code: 'unauthenticated', title: 'Not signed in', detail, retryable: false });
 }
 

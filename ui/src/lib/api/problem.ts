@@ -60,7 +60,7 @@ export class ApiProblem extends Error {
       return new ApiProblem({ code: 'no_answer', title: 'No answer', detail: 'The server did not answer in time.' });
     }
     if (error instanceof TypeError) {
-      const detail = 'The server cannot be reached. It may be restarting, or the network is away.';
+      const detail = 'The server cannot be reached. It may be restarting, or the network is down.';
       return new ApiProblem({ code: 'unreachable', title: 'Not reachable', detail });
     }
     throw error;

@@ -18,7 +18,7 @@ it('says of one that is away what is shown of it', () => {
     'offline, last seen 3 s ago; it cannot be read',
   );
   expect(reasonOf({ ...away, last_seen: 'xxx', as_of: 'xxxx', truncated: true }, age)).toBe(
-    'offline, last seen 3 s ago; its deployments are shown as they were known 4 s ago, and not all of them',
+    'offline, last seen 3 s ago; its deployments are shown as known 4 s ago, and not all of them',
   );
 });
 

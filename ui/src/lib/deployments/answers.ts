@@ -12,15 +12,15 @@ export function troubled(answers: Answer[]): Answer[] {
 export function reasonOf(answer: Answer, age: (time: string) => string): string {
   switch (answer.state) {
     case 'answered':
-      return `answered with what it knew ${answer.stale_seconds} s ago: its watch of the API server is broken`;
+      return `answered with data that is ${answer.stale_seconds} s old: its watch of the API server is broken`;
     case 'timed_out':
       return 'did not answer in time';
     case 'offline':
-      return [awayFor(answer, age), keptOf(answer, age)].filter(Boolean).join('; ');
+      return [offlineSince(answer, age), inventoryOf(answer, age)].filter(Boolean).join('; ');
     case 'refused':
       return `refused: ${answer.detail} (${answer.code})`;
     case 'misbehaving':
-      return `its answer was not believed: ${answer.detail}`;
+      return `its response was invalid: ${answer.detail}`;
     default:
       return 'did not answer';
   }
@@ -38,14 +38,14 @@ export function turned(change: Change, answers: Answer[]): boolean {
 
 type Offline = Extract<Answer, { state: 'offline' }>;
 
-function awayFor({ last_seen: seen }: Offline, age: (time: string) => string): string {
+function offlineSince({ last_seen: seen }: Offline, age: (time: string) => string): string {
   return seen ? `offline, last seen ${age(seen)} ago` : 'offline, never seen';
 }
 
 /** The data that is shown nevertheless. */
-function keptOf({ as_of: known, truncated, detail }: Offline, age: (time: string) => string): string {
+function inventoryOf({ as_of: known, truncated, detail }: Offline, age: (time: string) => string): string {
   if (!known) {
     return detail ?? '';
   }
-  return `its deployments are shown as they were known ${age(known)} ago${truncated ? ', and not all of them' : ''}`;
+  return `its deployments are shown as known ${age(known)} ago${truncated ? ', and not all of them' : ''}`;
 }

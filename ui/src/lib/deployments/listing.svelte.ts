@@ -9,7 +9,7 @@ import { feed, type Change, type DeploymentChange } from '$lib/live/feed.svelte'
 import { idOfRow } from '$lib/workload/ref';
 
 import { turned } from './answers';
-import { mayMatch, type Deployment } from './place';
+import { mayMatch, type Deployment } from './match';
 import { parse, type Search } from './search';
 
 type Page = Schemas['FleetPage'];

@@ -17,7 +17,7 @@ export interface Concern {
 const conditions: Record<ConditionType, { title: string; advice: string }> = {
   kubernetes_unreachable: {
     title: 'API server does not answer',
-    advice: 'Look at the cluster’s API server. What is shown is the last that the agent has seen.',
+    advice: 'Check the cluster’s API server. The data shown is the last that the agent has seen.',
   },
   unauthorized: {
     title: 'API server refuses the agent',
@@ -29,15 +29,15 @@ const conditions: Record<ConditionType, { title: string; advice: string }> = {
   },
   cache_stale: {
     title: 'Old data',
-    advice: 'The agent’s watch is broken and being made anew. If it stays, restart the agent’s pods.',
+    advice: 'The agent’s watch broke and is being re-established. If this persists, restart the agent’s pods.',
   },
-  clock_skew: { title: 'Clock is wrong', advice: 'Set the clock of the agent’s node: look at its NTP service.' },
+  clock_skew: { title: 'Clock is wrong', advice: 'Set the clock of the agent’s node: check its NTP service.' },
   identity_conflict: {
     title: 'Two clusters use this name',
     advice: 'Remove one of the two agents, then remove this cluster and add it again. Restarts are refused meanwhile.',
   },
   misbehaving: {
-    title: 'The agent sends what it should not',
+    title: 'The agent violates the protocol',
     advice: 'Compare the agent’s image with yours. If somebody else may hold its credential, remove the cluster.',
   },
   other: {
@@ -64,14 +64,14 @@ function absenceOf({ presence, last_seen: since }: Cluster): Concern | undefined
       return {
         title: 'Not heard lately',
         message: 'Heartbeats are late.',
-        advice: 'It may come back by itself. Restarts are refused until it is heard again.',
+        advice: 'It may come back by itself. Restarts are refused until it is back.',
         since,
       };
     default:
       return {
         title: 'Offline',
         message: 'No agent of this cluster is connected.',
-        advice: 'Look at the agent’s pods in that cluster, and whether it can reach the bus.',
+        advice: 'Check the agent’s pods in that cluster, and whether they can reach the bus.',
         since,
       };
   }

@@ -20,7 +20,7 @@ export function finds(text: string, { cluster, labels }: Cluster): boolean {
   );
 }
 
-/** Parses labels separated by any characters that labels cannot contain; also returns the invalid ones. */
+/** Parses labels separated by whitespace or commas; also returns the invalid ones. */
 export function parse(text: string): { labels: Labels; wrong: string[] } {
   const words = text.split(/[\s,]+/).filter(Boolean);
   const wrong = words.filter((word) => word.indexOf('=') < 1);

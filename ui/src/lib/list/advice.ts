@@ -3,8 +3,8 @@ import type { ApiProblem } from '$lib/api';
 /** What can be done about it, if anything. */
 const advice: Partial<Record<ApiProblem['code'], string>> = {
   forbidden: 'Your grants do not allow this. An administrator can change them in users.json.',
-  bus_unavailable: 'The aggregator has lost its message bus. It connects again by itself.',
-  cluster_offline: 'No agent of this cluster is connected. Look at the agent’s pods in that cluster.',
+  bus_unavailable: 'The aggregator has lost its message bus. It reconnects by itself.',
+  cluster_offline: 'No agent of this cluster is connected. Check the agent’s pods in that cluster.',
   cluster_timeout: 'The cluster did not answer in time. It may be slow, or its agent busy.',
   cluster_unknown: 'There is no such cluster, or your grants do not reach it.',
   not_found: 'It does not exist any more, or never did.',
@@ -13,17 +13,17 @@ const advice: Partial<Record<ApiProblem['code'], string>> = {
   kubernetes_unavailable: 'The cluster’s API server does not answer its agent.',
   kubernetes_timeout: 'The cluster’s API server did not answer its agent in time.',
   identity_conflict: 'Two clusters use this name. Remove one of the two agents.',
-  invalid_value: 'Change what you are looking for, and try again.',
-  invalid_request: 'Change what you are looking for, and try again.',
+  invalid_value: 'Change the search, and try again.',
+  invalid_request: 'Change the search, and try again.',
   audit_unavailable:
-    'Nothing is changed that cannot be recorded. The operator of the message bus must look at its store.',
+    'Changes that cannot be recorded are refused. The operator of the message bus must check its store.',
   rate_limited: 'Too many calls in a short time. Wait a little.',
 };
 
 /** What went wrong, in a few words. The API's own title is the name of the HTTP status. */
 const titles: Partial<Record<ApiProblem['code'], string>> = {
   agent_busy: 'The agent is busy',
-  agent_misbehaves: 'The agent’s answer was not believed',
+  agent_misbehaves: 'The agent’s response was invalid',
   agent_too_old: 'The agent is too old for this',
   audit_unavailable: 'The audit cannot be written',
   bus_unavailable: 'The message bus cannot be reached',
@@ -40,7 +40,7 @@ const titles: Partial<Record<ApiProblem['code'], string>> = {
   kubernetes_timeout: 'The cluster’s API server did not answer in time',
   kubernetes_unavailable: 'The cluster’s API server does not answer',
   not_found: 'Not found',
-  outcome_unknown: 'It is not known whether it was done',
+  outcome_unknown: 'The outcome is unknown',
   rate_limited: 'Too many calls in a short time',
   reply_too_large: 'The answer would be too large',
   request_timeout: 'The request took too long',

@@ -27,7 +27,7 @@ export class LogBuffer {
       return;
     }
     const added = lines.toSorted(byTime);
-    const late = this.rows.splice(this.#placeOf(added[0] as LogText));
+    const late = this.rows.splice(this.#indexOf(added[0] as LogText));
     // Not in one call with a hundred thousand arguments.
     for (const row of merged(late, added)) this.rows.push(row);
     this.lines += lines.length;
@@ -41,17 +41,17 @@ export class LogBuffer {
   }
 
   /** The earliest index for new lines. A note is a barrier: nothing is inserted before it. */
-  #placeOf(first: LogText): number {
+  #indexOf(first: LogText): number {
     const { rows } = this;
     const furthest = Math.max(0, rows.length - REORDERED);
-    let place = rows.length;
-    for (; place > furthest; place -= 1) {
-      const before = rows[place - 1] as LogRow;
+    let index = rows.length;
+    for (; index > furthest; index -= 1) {
+      const before = rows[index - 1] as LogRow;
       if (before.kind === 'note' || before.at <= first.at) {
         break;
       }
     }
-    return place;
+    return index;
   }
 
   /** Drops a tenth more than needed, so that it is not done for each line. */

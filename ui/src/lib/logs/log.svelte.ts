@@ -16,7 +16,7 @@ import { Sources } from './sources';
 export type LogState = 'connecting' | 'live' | 'reconnecting' | 'ended';
 
 /** Appended to a line that was truncated on the way here. */
-const CUT = ' … (cut: a line is shown up to 16 KiB)';
+const CUT = ' … (truncated: a line is shown up to 16 KiB)';
 
 const BOUNDS = { lines: 50_000, characters: 32_000_000 };
 const DRAWN_EVERY = 100;
@@ -85,7 +85,7 @@ export class Log {
 
   #whole({ lines, truncated, containers }: Extract<Schemas['LogReply'], { lines: unknown }>): void {
     if (truncated) {
-      this.#note('warn', 'Older lines were left out: there are too many for one answer.');
+      this.#note('warn', 'Older lines were left out: there are too many for one response.');
     }
     this.#apply(containers ?? []);
     this.#add(lines);

@@ -38,7 +38,7 @@ export function searchOf(query: string): Search {
   }
   try {
     const regex = new RegExp(pattern, 'giu');
-    // A stateful one (`lastIndex`) would resume from there.
+    // Unlike `test`, `search` ignores `lastIndex`.
     const isHit = (text: string) => text.search(regex) >= 0;
     return { ...common, finds: true, isHit, parts: (text) => split(text, text.matchAll(regex)) };
   } catch (error) {

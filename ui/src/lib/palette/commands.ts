@@ -4,7 +4,7 @@ import { fleet } from '$lib/fleet/fleet.svelte';
 import { sortClusters } from '$lib/fleet/order';
 import { settings, type Theme } from '$lib/settings/settings.svelte';
 import { session } from '$lib/session/session.svelte';
-import { places } from '$lib/shell/places';
+import { pages } from '$lib/shell/pages';
 import type { StateName } from '$lib/State.svelte';
 
 export interface Item {
@@ -42,7 +42,7 @@ function to(path: string): () => void {
 }
 
 function pages(): Item[] {
-  return places.map(({ path, label, keys }) => ({ id: `page ${path}`, label, hint: keys, run: to(path.slice(1)) }));
+  return pages.map(({ path, label, keys }) => ({ id: `page ${path}`, label, hint: keys, run: to(path.slice(1)) }));
 }
 
 function views(): Item[] {

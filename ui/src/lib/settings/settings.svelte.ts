@@ -3,7 +3,7 @@
 export type Theme = 'system' | 'light' | 'dark';
 export type Density = 'normal' | 'compact';
 
-function kept<T>(name: string, otherwise: T): T {
+function load<T>(name: string, otherwise: T): T {
   try {
     const text = localStorage.getItem(name);
     return text === null ? otherwise : (JSON.parse(text) as T);
@@ -12,7 +12,7 @@ function kept<T>(name: string, otherwise: T): T {
   }
 }
 
-function keep(name: string, text: string): void {
+function store(name: string, text: string): void {
   try {
     localStorage.setItem(name, text);
   } catch {
@@ -23,28 +23,28 @@ function keep(name: string, text: string): void {
 class Settings {
   // As plain text: `static/theme.js` reads it before anything is painted.
   theme = $state<Theme>((localStorage.getItem('theme') as Theme | null) ?? 'system');
-  density = $state<Density>(kept('density', 'normal'));
+  density = $state<Density>(load('density', 'normal'));
   /** Single-key shortcuts can interfere with speech input. */
-  singleKeys = $state(kept('single-keys', true));
+  singleKeys = $state(load('single-keys', true));
   /** Hidden columns of the table of deployments. */
-  hiddenColumns = $state<string[]>(kept('hidden-columns', ['created']));
-  views = $state<{ name: string; search: string }[]>(kept('views', []));
+  hiddenColumns = $state<string[]>(load('hidden-columns', ['created']));
+  views = $state<{ name: string; search: string }[]>(load('views', []));
 
   constructor() {
     $effect.root(() => {
       $effect(() => this.#applyTheme());
       $effect(() => {
         document.documentElement.dataset.density = this.density;
-        keep('density', JSON.stringify(this.density));
+        store('density', JSON.stringify(this.density));
       });
-      $effect(() => keep('single-keys', JSON.stringify(this.singleKeys)));
-      $effect(() => keep('hidden-columns', JSON.stringify(this.hiddenColumns)));
-      $effect(() => keep('views', JSON.stringify(this.views)));
+      $effect(() => store('single-keys', JSON.stringify(this.singleKeys)));
+      $effect(() => store('hidden-columns', JSON.stringify(this.hiddenColumns)));
+      $effect(() => store('views', JSON.stringify(this.views)));
     });
   }
 
   #applyTheme(): void {
-    keep('theme', this.theme);
+    store('theme', this.theme);
     if (this.theme === 'system') {
       delete document.documentElement.dataset.theme;
     } else {

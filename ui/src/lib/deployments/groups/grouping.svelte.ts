@@ -9,7 +9,7 @@ import { Resource } from '$lib/list/resource.svelte';
 import { feed, type Change } from '$lib/live/feed.svelte';
 
 import { turned } from '../answers';
-import { mayMatch } from '../place';
+import { mayMatch } from '../match';
 import { parse } from '../search';
 
 type Groups = Schemas['FleetGroups'];

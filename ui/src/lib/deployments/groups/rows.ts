@@ -5,7 +5,7 @@ import { healths, type HealthCounts } from '$lib/fleet/totals';
 import type { Resource } from '$lib/list/resource.svelte';
 
 import { shortImage } from '../columns';
-import type { Deployment } from '../place';
+import type { Deployment } from '../match';
 
 export type Group = Schemas['DeploymentGroup'];
 

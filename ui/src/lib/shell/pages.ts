@@ -1,6 +1,6 @@
 import type { IconName } from '$lib/icons';
 
-interface Place {
+interface Page {
   path: string;
   label: string;
   icon: IconName;
@@ -8,7 +8,7 @@ interface Place {
 }
 
 /** The pages in the navigation, the keys and the palette. */
-export const places: Place[] = [
+export const pages: Page[] = [
   { path: '/', label: 'Fleet', icon: 'fleet', keys: 'g c' },
   { path: '/deployments', label: 'Deployments', icon: 'deployments', keys: 'g d' },
   { path: '/activity', label: 'Activity', icon: 'activity', keys: 'g a' },
