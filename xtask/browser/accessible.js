@@ -1,4 +1,4 @@
-// What axe finds on a page, by the rules of WCAG 2.2 AA.
+// Accessibility violations that axe finds on a page, by the rules of WCAG 2.2 AA.
 
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -8,7 +8,7 @@ const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-prac
 
 /** Each violation as `rule: the elements`. */
 export async function violations(page) {
-  // Not as a script of the page: its policy would refuse that.
+  // Not as a script of the page, which its policy would refuse.
   await page.evaluate(source);
   const found = await page.evaluate(
     (tags) => globalThis.axe.run(document, { runOnly: tags, resultTypes: ['violations'] }),

@@ -1,4 +1,4 @@
-// Debian's Chromium, talking to nobody but the page under test.
+// Debian's Chromium, which connects only to the page under test.
 
 import { chromium } from 'playwright-core';
 

@@ -1,4 +1,4 @@
-// Starts the real demo for a test, in a directory and on ports of its own.
+// Starts the real demo for a test, in its own directory and on its own ports.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,7 +11,7 @@ const workspace = new URL('../..', import.meta.url);
 // The programs may have to be built first.
 const upWithin = 20 * 60_000;
 
-/** A demo that may not come up. `exited` resolves to its exit code and all that it has printed. */
+/** A demo that may fail to start. `exited` resolves to its exit code and its whole output. */
 export function spawnDemo(...flags) {
   const child = spawn('cargo', ['xtask', 'demo', ...flags], {
     cwd: workspace,
@@ -25,13 +25,13 @@ export function spawnDemo(...flags) {
   return { child, exited };
 }
 
-/** One that runs already, for an engineer who works on a test: DEMO is its directory. */
+/** A running demo, for an engineer who works on a test: DEMO is its directory. */
 async function runningDemo(data) {
   const exited = Promise.resolve({ code: 0, output: '' });
   return { ...JSON.parse(await readFile(join(data, 'demo.json'), 'utf8')), data, exited, stop: () => exited };
 }
 
-/** Resolves to what `demo.json` says, with `data`, `exited` and `stop()`. */
+/** Resolves to the content of `demo.json`, with `data`, `exited` and `stop()`. */
 export async function startDemo(...flags) {
   if (process.env.DEMO) {
     return runningDemo(process.env.DEMO);
@@ -57,7 +57,7 @@ export async function startDemo(...flags) {
   throw new Error(`the demo did not come up:\n${output}`);
 }
 
-/** A program's session: `get`, `post`, `patch` and `remove` answer with the JSON of a 200. */
+/** A session for programs: `get`, `post`, `patch` and `remove` return the JSON of a 200. */
 export async function signIn({ url, user, password }) {
   const login = await fetch(`${url}/login`, {
     method: 'POST',
@@ -80,8 +80,8 @@ export async function signIn({ url, user, password }) {
 }
 
 /**
- * Calls `look` every so many milliseconds until it finds something. A 503 is "not yet": the aggregator connects again by itself
- * after a server was stopped and continued.
+ * Polls `look` until it returns something. A 503 is "not yet": the aggregator reconnects by itself after a server was stopped and
+ * continued.
  */
 export async function eventually(what, look, within = 60_000, every = 50) {
   const deadline = Date.now() + within;

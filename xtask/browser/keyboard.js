@@ -1,12 +1,12 @@
-// The web UI without a pointer: whatever is done, is done with keys.
+// The web UI without a pointer: every action uses the keyboard.
 
 import { eventually } from './demo.js';
 import { focused, openPage } from './ui.js';
 
-/** Far more than there are places on any screen. */
+/** Far more than the number of tab stops on any page. */
 const MOST_STOPS = 150;
 
-/** A page of its own, signed in by keyboard. `page.pointed` counts what a pointer has done there: nothing. */
+/** A new page, signed in by keyboard. `page.pointed` counts pointer events there: it must stay zero. */
 export async function openByKeyboard(browser, demo, options) {
   const page = await openPage(browser, demo, options);
   page.pointed = () => page.evaluate(() => globalThis.pointed ?? 0);
@@ -23,7 +23,7 @@ export async function signInByKeyboard(page, { user, password }) {
   await page.getByRole('navigation', { name: 'Main' }).waitFor();
 }
 
-/** Tab after Tab, until the focus is on it. */
+/** Presses Tab until the focus is on it. */
 export async function tabTo(page, locator, key = 'Tab') {
   await locator.waitFor();
   for (let stops = 0; stops < MOST_STOPS; stops += 1) {
@@ -33,7 +33,7 @@ export async function tabTo(page, locator, key = 'Tab') {
   throw new Error(`no ${key} leads to ${locator}`);
 }
 
-/** Goes to something and presses a key there. */
+/** Moves the focus to something and presses a key there. */
 export async function pressOn(page, locator, key = 'Enter') {
   await tabTo(page, locator);
   await page.keyboard.press(key);
@@ -45,7 +45,7 @@ export async function write(page, field, text) {
   await page.keyboard.type(text);
 }
 
-/** To one of the places: `g` and its key. They have to come within a second, which a busy machine may not manage at once. */
+/** Opens one of the pages: `g` and its key. Both must be pressed within a second, which a busy machine may not manage at once. */
 export function goTo(page, key, path) {
   return eventually(`the page ${path}`, async () => {
     await page.keyboard.press('g');
@@ -57,7 +57,7 @@ export function goTo(page, key, path) {
   });
 }
 
-/** To the search of a page that has just been opened, which may not hear keys yet. */
+/** Focuses the search of a page that has just been opened, which may not handle keys yet. */
 export function goToSearch(page) {
   return eventually('the search has the focus', async () => {
     await page.keyboard.press('/');
@@ -66,13 +66,13 @@ export function goToSearch(page) {
   });
 }
 
-/** To the first row of a table that is shown. */
+/** Moves the focus to the first row of a visible table. */
 export async function goToFirstRow(page) {
   await page.keyboard.press('j');
   await page.locator('[role=row]:focus').waitFor();
 }
 
-/** Searches the table of deployments for what is only found once, and puts the focus on it. */
+/** Searches the table of deployments for a unique name, and focuses its row. */
 export async function find(page, text, name) {
   await goToSearch(page);
   await page.keyboard.press('Control+a');
@@ -90,7 +90,7 @@ export async function find(page, text, name) {
   });
 }
 
-/** Confirms the restart that the open dialog asks for. Enter alone would cancel it. */
+/** Confirms the restart in the open dialog. Enter alone would cancel it. */
 export async function confirmRestart(page, name) {
   const dialog = page.getByRole('dialog');
   await focused(dialog.getByRole('button', { name: 'Cancel' }));

@@ -1,4 +1,4 @@
-// Programs beside those of a demo, started as it has started its own, with other flags where that is wanted.
+// Further programs beside those of a demo, started in the same way, optionally with other flags.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,7 +9,7 @@ import { join } from 'node:path';
 
 import { eventually } from './demo.js';
 
-/** As the program of this process id, with the values of some flags replaced. It does not outlive the test. */
+/** Starts the same program as this process id, with some flags replaced. It is stopped at the end of the test. */
 async function startLike(pid, instead, t) {
   const [program, ...given] = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0').slice(0, -1);
   const flags = given.map((value, index) => instead[given[index - 1]] ?? value);
@@ -23,7 +23,7 @@ async function startLike(pid, instead, t) {
   return kill;
 }
 
-/** An agent for a cluster that somebody has let in, beside the one that the demo has for the same simulated cluster. */
+/** An agent for a newly enrolled cluster, beside the demo's agent of the same simulated cluster. */
 export async function startAgent(t, demo, cluster, manifest) {
   const dir = await mkdtemp(join(tmpdir(), 'agent-'));
   t.after(() => rm(dir, { recursive: true }));
@@ -41,7 +41,7 @@ async function freePort() {
   return port;
 }
 
-/** A second aggregator on the demo's bus, which can be killed and started again at its address: `url`, `kill()`, `start()`. */
+/** A second aggregator on the demo's bus, which can be killed and restarted at its address: `url`, `kill()`, `start()`. */
 export async function startAggregator(t, demo) {
   const address = `127.0.0.1:${await freePort()}`;
   const url = `http://${address}`;

@@ -1,9 +1,9 @@
-// A proxy between a browser and an aggregator, through which a test can disturb the stream of changes.
+// A proxy between a browser and an aggregator that lets a test disturb the stream of changes.
 
 import { once } from 'node:events';
 import { createServer, request } from 'node:http';
 
-/** `url`; `silent`: whether changes are kept back; `send(event)` writes one into every open stream. */
+/** `url`; `silent`: whether changes are held back; `send(event)` writes one to every open stream. */
 export async function startProxy(t, target) {
   const streams = new Set();
   const proxy = { url: undefined, silent: false, send: (event) => streams.forEach((stream) => stream.write(event)) };

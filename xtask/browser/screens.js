@@ -1,4 +1,4 @@
-// Every screen of the UI, and how to get there: for the tests that look at all of them, and for the pictures.
+// Every page of the UI, and how to open it: for tests that visit all of them, and for screenshots.
 
 import { goToFirstRow } from './keyboard.js';
 
@@ -19,21 +19,21 @@ async function detail(page) {
   await page.getByText('No changes through this tool').or(page.getByText('admin restart')).first().waitFor();
 }
 
-/** To the page of the first deployment, by its link. */
+/** Opens the page of the first deployment, by its link. */
 async function deployment(page) {
   await deployments(page, '?sort=name');
   await page.goto(await rows(page, 'Deployments').getByRole('link').first().getAttribute('href'));
   await detail(page);
 }
 
-/** To its log. */
+/** Opens its log. */
 async function logs(page, search = '') {
   await deployment(page);
   await page.goto(`${page.url()}/logs${search}`);
   await page.getByRole('log').getByText('INFO').first().waitFor();
 }
 
-/** To the choice of a file for the activity. */
+/** Opens the export dialog of the activity. */
 async function exporting(page) {
   await page.goto('activity?verb=enroll');
   await rows(page, 'Activity').waitFor();
@@ -41,7 +41,7 @@ async function exporting(page) {
   await page.getByText('CSV').waitFor();
 }
 
-/** By name: what brings a page, which is signed in and shows the fleet, there. */
+/** By name: how to open it from the fleet page after sign-in. */
 export const screens = {
   fleet: async (page) => rows(page, 'Clusters').waitFor(),
   'fleet-keys': async (page) => {

@@ -1,4 +1,4 @@
-// Pictures of a running demo, for people to look at.
+// Screenshots of a running demo, for people to look at.
 //   node screenshots.js DEMO_JSON DIR [SCREEN…]   every screen, in both themes and on a telephone
 //   node screenshots.js DEMO_JSON readme          the two of the README
 

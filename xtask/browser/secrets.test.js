@@ -1,5 +1,5 @@
-// What must never be seen: passwords, tokens and private keys, searched for wherever the running system leaves a trace, with every
-// part's log at its most talkative.
+// Passwords, tokens and private keys must never be exposed: searches every output of the running system for them, with all logs at
+// their most verbose level.
 
 import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
@@ -21,14 +21,14 @@ async function seedsUnder(dir) {
   return texts.flatMap((text) => text.match(seed) ?? []);
 }
 
-/** One call, whose answer is read whole, as text. */
+/** One call; returns the whole response as text. */
 async function call(demo, method, path, { token, body } = {}) {
   const headers = { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) };
   const answer = await fetch(demo.url + path, { method, headers, body: body && JSON.stringify(body) });
   return { status: answer.status, text: await answer.text() };
 }
 
-/** Does what has to do with secrets, right and wrong; answers with each secret by what it is. */
+/** Uses every kind of secret, right and wrong; returns each secret with its description. */
 async function useSecrets(demo) {
   const secrets = { password: demo.password, 'a wrong password': 'wrong-canary-7f3a', 'a wrong token': 'mca_canary-51c0' };
   const login = (password) => call(demo, 'POST', '/login', { body: { username: demo.user, password } });
@@ -58,7 +58,7 @@ async function useSecrets(demo) {
   return secrets;
 }
 
-/** Everything that somebody may look at who is not meant to know: by where it was found. */
+/** Everything that an unauthorised person may see, by location. */
 async function traces(demo, token) {
   const found = {};
   for (const file of await filesUnder(join(demo.data, 'logs'))) {

@@ -1,4 +1,4 @@
-// The simulated clusters of a demo, changed behind everybody's back as others would with kubectl.
+// Changes the simulated clusters of a demo from outside, as others would with kubectl.
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -27,12 +27,12 @@ export function patch(demo, deployment, change) {
   return call(demo, deployment, { method: 'PATCH', headers, body: JSON.stringify(change) });
 }
 
-/** Gives it an image that is in no registry. */
+/** Sets an image that is in no registry. */
 export function breakImage(demo, deployment) {
   return setImage(demo, deployment, 'shop/cart:does-not-exist');
 }
 
-/** Gives it an image that ends a moment after each start. */
+/** Sets an image that exits shortly after each start. */
 export function letCrash(demo, deployment) {
   return setImage(demo, deployment, 'shop/cart:crash');
 }
@@ -41,7 +41,7 @@ function setImage(demo, deployment, image) {
   return patch(demo, deployment, { spec: { template: { spec: { containers: [{ name: 'app', image }] } } } });
 }
 
-/** Lets each of its containers write so many lines a second. */
+/** Makes each of its containers write this many lines a second. */
 export function writeLines(demo, deployment, perSecond) {
   const annotations = { 'k8s-sim/log-lines-per-second': String(perSecond) };
   return patch(demo, deployment, { spec: { template: { metadata: { annotations } } } });
@@ -51,7 +51,7 @@ export function remove(demo, deployment) {
   return call(demo, deployment, { method: 'DELETE' });
 }
 
-/** Changes one of these deployments after the other, so many a second, until the function that it answers with is called. */
+/** Changes these deployments one after the other, this many a second, until the returned function is called. */
 export async function keepChanging(demo, deployments, aSecond) {
   const servers = await serversOf(demo);
   const headers = { 'content-type': 'application/merge-patch+json' };

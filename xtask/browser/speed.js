@@ -1,4 +1,4 @@
-// How fast the screen is. Figures for people to judge, on a machine that does nothing else:
+// The speed of the UI. Figures for people to judge, on an otherwise idle machine:
 //   node speed.js search    from a key press to the painted result, in the table of all deployments
 //   node speed.js events    the frames of that table while a thousand deployments a second change in the clusters
 //   node speed.js made-up   the same without a backend: what changes is made up
@@ -33,7 +33,7 @@ function summary(values) {
   return { count: sorted.length, p50: at(0.5), p95: at(0.95), largest: at(1) };
 }
 
-/** Milliseconds from each key press until the frame after the one that shows its answer. */
+/** Milliseconds from each key press until the frame after the one that shows its result. */
 async function search(...flags) {
   const demo = await startDemo(...flags);
   const browser = await launch();
@@ -60,7 +60,7 @@ async function search(...flags) {
       }
     }).observe({ type: 'resource' });
   });
-  // Not looked for frame by frame, which the page would have to answer beside what is measured.
+  // Not polled frame by frame, which would load the page that is measured.
   const press = async (key) => {
     const shown = page.evaluate(() => new Promise((resolve) => (globalThis.shown = resolve)));
     await page.keyboard.press(key);
@@ -79,7 +79,7 @@ async function search(...flags) {
   console.log('of it without the call', summary(measured.map(({ whole, call }) => whole - call)));
 }
 
-/** The built UI, over a fleet that is made up and never still. */
+/** The built UI with an invented fleet that changes all the time. */
 function restlessFleet() {
   return createServer(async (request, response) => {
     const url = new URL(request.url, 'http://here');
@@ -103,35 +103,35 @@ function restlessFleet() {
   });
 }
 
-/** The times between the frames that the browser drew while deployments change. */
+/** The times between the frames that the browser rendered while deployments change. */
 async function draw(page) {
   await page.getByRole('grid', { name: 'Deployments' }).getByRole('row').nth(1).waitFor();
-  const { frames, told, length } = await page.evaluate(framesDrawn, LENGTH);
-  const rate = Math.round((told * 1_000) / length);
+  const { frames, received, length } = await page.evaluate(framesDrawn, LENGTH);
+  const rate = Math.round((received * 1_000) / length);
   console.log(`${rate} events a second, milliseconds between frames`, summary(frames));
 }
 
-/** In the page: draws for a while. */
+/** In the page: renders for a while. */
 function framesDrawn(length) {
   return new Promise((resolve) => {
-    const [frames, begin, before] = [[], performance.now(), globalThis.told];
+    const [frames, begin, before] = [[], performance.now(), globalThis.received];
     let last = begin;
     requestAnimationFrame(function frame(at) {
       frames.push(at - last);
       last = at;
       if (at < begin + length) requestAnimationFrame(frame);
-      else resolve({ frames, told: globalThis.told - before, length: at - begin });
+      else resolve({ frames, received: globalThis.received - before, length: at - begin });
     });
   });
 }
 
-/** In the page, before anything else: counts the deployments that it is told of. */
-function countTold() {
-  globalThis.told = 0;
+/** In the page, before anything else: counts the deployment events that it receives. */
+function countReceived() {
+  globalThis.received = 0;
   const { addEventListener: listen } = EventSource.prototype;
   EventSource.prototype.addEventListener = function (kind, listener) {
     const counted = (event) => {
-      globalThis.told += 1;
+      globalThis.received += 1;
       listener.call(this, event);
     };
     listen.call(this, kind, kind === 'deployment' ? counted : listener);
@@ -143,7 +143,7 @@ async function madeUp() {
   await new Promise((resolve) => server.once('listening', resolve));
   const browser = await launch();
   const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-  await page.addInitScript(countTold);
+  await page.addInitScript(countReceived);
   await page.goto(`http://127.0.0.1:${server.address().port}/ui/deployments?sort=name`);
   await draw(page);
   await browser.close();
@@ -151,7 +151,7 @@ async function madeUp() {
   server.close();
 }
 
-/** As many deployments change as events are wanted a second: agents tell of one twice a second at most. */
+/** Changes one deployment per event wanted in a second: agents publish each at most twice a second. */
 async function events(...flags) {
   const demo = await startDemo(...flags);
   const api = await signIn(demo);
@@ -165,7 +165,7 @@ async function events(...flags) {
   } while (next && deployments.length < A_SECOND);
   const browser = await launch();
   const page = await openPage(browser, demo);
-  await page.addInitScript(countTold);
+  await page.addInitScript(countReceived);
   await page.goto('deployments?sort=name');
   await signInAs(page, demo);
   const stopChanging = await keepChanging(demo, deployments, A_SECOND);

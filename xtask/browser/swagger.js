@@ -1,4 +1,4 @@
-// Swagger UI as a person uses it: sign in, open an operation, try it out, read the answer.
+// Swagger UI as a person uses it: sign in, open an operation, try it out, read the response.
 
 /** Signs in through the dialog, which sends the OAuth2 password form to /login. */
 export async function authorize(page, { user, password }) {
@@ -7,7 +7,7 @@ export async function authorize(page, { user, password }) {
   await form.locator('#oauth_username').fill(user);
   await form.locator('#oauth_password').fill(password);
   await form.locator('button:text-is("Authorize")').click();
-  // The button turns to "Logout" when /login has given a token; an error shows in its place.
+  // The button turns to "Logout" when /login has returned a token; otherwise an error is shown.
   const outcome = form.locator('button:text-is("Logout"), .errors');
   await outcome.first().waitFor();
   if (await form.locator('.errors').count()) {

@@ -20,7 +20,7 @@ after(async () => {
   assert.equal(stopped?.code, 0, stopped?.output);
 });
 
-/** Every request and error of a page, and what its policy refused. */
+/** Every request and error of a page, and every policy violation. */
 function watch(page) {
   const seen = { requests: [], errors: [] };
   page.on('request', (request) => seen.requests.push(request.url()));

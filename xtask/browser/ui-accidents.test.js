@@ -1,4 +1,4 @@
-// Nothing is changed by accident: no key that was meant for something else, no row that is not seen, no restart that is forgotten.
+// No accidental changes: by a key that was meant for something else, on a row that is not visible, or by a forgotten restart.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -9,10 +9,10 @@ import { confirmRestart } from './keyboard.js';
 import { remove } from './simulator.js';
 import { focused, openUi } from './ui.js';
 
-/** Milliseconds that each answer takes longer. */
+/** Additional latency of each response, in milliseconds. */
 const LATENCIES = [0, 100, 500];
 
-/** Every letter that is a key somewhere. */
+/** Every letter that is a shortcut somewhere. */
 const LETTERS = [...'revxrlijrws'];
 
 let demo;
@@ -38,7 +38,7 @@ async function open(t, options) {
   page.on('request', (request) => {
     if (request.method() !== 'GET' && !request.url().endsWith('/login')) page.changes.push(request.url());
   });
-  // In an order that does not change when something is restarted, without the one that is paused and cannot be.
+  // In an order that does not change after a restart, without the paused one, which cannot be restarted.
   await page.goto('deployments?sort=name&q=health:healthy,progressing,degraded,failed');
   await grid(page).getByRole('row').nth(1).waitFor();
   return page;
@@ -50,7 +50,7 @@ async function slowDown(page, latency) {
   await session.send('Network.emulateNetworkConditions', { offline: false, latency, downloadThroughput: -1, uploadThroughput: -1 });
 }
 
-/** As fast as a keyboard can: no key waits for what the one before it has done. */
+/** As fast as a keyboard can: no key waits for the effect of the one before it. */
 async function typeFast(page, typed) {
   for (const key of typed) await page.keyboard.press(key);
 }
@@ -107,7 +107,7 @@ for (const [name, typeInto] of Object.entries(overlays)) {
   }
 }
 
-test('a key acts on the row that has the focus, and on none that has not', async (t) => {
+test('a key acts only on the row that has the focus', async (t) => {
   const page = await open(t);
   await typeFast(page, ['r', 'x']);
   await page.keyboard.press('j');
@@ -136,7 +136,7 @@ test('the second click of a double click confirms nothing', async (t) => {
   assert.deepEqual(page.changes, []);
 });
 
-test('what cannot be loaded says so, and gives the keys back', async (t) => {
+test('an overlay that cannot be loaded says so, and releases the keys', async (t) => {
   const page = await open(t);
   await page.route(/\/_app\/immutable\//, (route) => route.abort());
   await page.keyboard.press('Control+k');
@@ -155,13 +155,13 @@ test('more than 20 are not restarted at once', async (t) => {
   assert.equal(await page.getByRole('button', { name: /^Restart \d/ }).count(), 0);
 });
 
-test('restarts of many stop at the first failure, and the selection is gone once they have begun', async (t) => {
+test('restarts of many stop at the first failure, and the selection is cleared once they have started', async (t) => {
   const page = await open(t);
   await select(page, 8);
   const rows = grid(page).getByRole('row');
   const [name, place] = [await rows.nth(1).getByRole('link').first().innerText(), await rows.nth(1).innerText()];
   const [cluster] = place.match(/cluster-[ab]/);
-  // The page still shows it: what is restarted first is no longer there. Those beside it are sent on once that was said.
+  // The page still shows it: the first one restarted no longer exists. The others in progress are sent after that failure is shown.
   let fail;
   const failed = new Promise((resolve) => (fail = resolve));
   await page.route(/\/restart$/, async (route) => {
@@ -186,7 +186,7 @@ test('restarts of many stop at the first failure, and the selection is gone once
   assert.ok(page.changes.length < 8, `${page.changes.length} were sent`);
 });
 
-test('a tab whose restarts wait asks before it closes', async (t) => {
+test('a tab with queued restarts asks before it closes', async (t) => {
   const page = await open(t);
   await page.route(/\/restart$/, () => {});
   await select(page, 4);

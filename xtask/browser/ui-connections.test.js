@@ -1,4 +1,4 @@
-// A browser has six connections for a server, and all tabs share them: none is held for nothing, and no change waits unseen for one.
+// A browser has six connections per server, shared by all tabs: none is held without need, and no change waits unnoticed for one.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -8,10 +8,10 @@ import { eventually, signIn, startDemo } from './demo.js';
 import { confirmRestart } from './keyboard.js';
 import { openUi, showsRestart } from './ui.js';
 
-/** What a browser has for one server over HTTP/1.1. */
+/** Connections of a browser to one server over HTTP/1.1. */
 const CONNECTIONS = 6;
 
-/** So many tabs of logs leave connections for the stream of changes and for a call. */
+/** With this many tabs of logs, connections remain for the stream of changes and for a call. */
 const AT_ONCE = 4;
 
 let demo;
@@ -28,7 +28,7 @@ after(async () => {
   assert.equal(stopped?.code, 0, stopped?.output);
 });
 
-/** A signed-in browser. `tab(path)` opens one more tab; `streams()` are the addresses of the streams that are open. */
+/** A signed-in browser. `tab(path)` opens a new tab; `streams()` are the URLs of the open streams. */
 async function openBrowser(t) {
   const first = await openUi(browser, demo);
   const context = first.context();
@@ -51,7 +51,7 @@ async function openBrowser(t) {
   return { first, tab, streams: () => [...open].map((request) => new URL(request.url()).pathname) };
 }
 
-/** Headless tabs are all seen: this one is not, from now on, or is again. */
+/** Headless tabs are all visible: hides this one, or shows it again. */
 function look(page, looks) {
   return page.evaluate((hidden) => {
     Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });
@@ -86,7 +86,7 @@ test('with eight tabs of logs open, one more works, and a restart is sent at onc
   for (let count = 0; count < 8; count += AT_ONCE) {
     const pages = await Promise.all(Array.from({ length: AT_ONCE }, openLog));
     for (const page of pages) await look(page, false);
-    await eventually('their streams are let go', () => streams().length === 0);
+    await eventually('their streams are closed', () => streams().length === 0);
   }
   const page = await tab(pathOf(deployment));
   await page.getByRole('heading', { name: 'Rollout' }).waitFor();
@@ -94,13 +94,13 @@ test('with eight tabs of logs open, one more works, and a restart is sent at onc
   await page.getByRole('dialog').getByText('complete', { exact: true }).waitFor();
 });
 
-test('a hidden tab that is looked at again goes on with its log, without a line twice', async (t) => {
+test('a hidden tab that is shown again resumes its log, without duplicate lines', async (t) => {
   const { tab, streams } = await openBrowser(t);
   const page = await tab(`${pathOf(await target())}/logs`);
   const log = page.getByRole('log');
   await log.getByText('INFO').first().waitFor();
   await look(page, false);
-  await eventually('its streams are let go', () => streams().length === 0);
+  await eventually('its streams are closed', () => streams().length === 0);
   await look(page, true);
   await log.getByText('goes on from there').first().waitFor();
   const lines = await log.locator('p').allInnerTexts();
@@ -108,7 +108,7 @@ test('a hidden tab that is looked at again goes on with its log, without a line 
   assert.equal(new Set(written).size, written.length);
 });
 
-test('tabs that are looked at share one stream of changes, and it survives the tab that has it', async (t) => {
+test('visible tabs share one stream of changes, and it survives the tab that holds it', async (t) => {
   const deployment = await target();
   const { tab, streams } = await openBrowser(t);
   const tabs = [];

@@ -1,4 +1,4 @@
-// One deployment in a browser, on the whole system: its rollout, its log, and what was done to it.
+// One deployment in a browser, on the whole system: its rollout, its log, and its activity.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
@@ -38,13 +38,13 @@ async function open(t, options) {
   return page;
 }
 
-/** Makes a change and waits until it is rolled out and the old pods are gone as well: their logs would be followed too. */
+/** Makes a change and waits until it is rolled out and the old pods are deleted too: their logs would be followed as well. */
 async function rollOut(deployment, change) {
   const session = await signIn(demo);
   const { cluster, namespace, deployment_name: name, replicas } = deployment;
   const path = `/workloads/${cluster}/${namespace}/Deployment/${name}`;
   const podNames = async () => (await session.get(`${path}/pods`)).items.map(({ pod }) => pod);
-  // The rollout before it is complete, too, and the agent may not have seen the change yet: new names are the proof.
+  // The previous rollout is complete too, and the agent may not have seen the change yet: new names are the proof.
   const old = new Set(await podNames());
   await change();
   await eventually('the new pods alone are there', async () => {
@@ -54,16 +54,16 @@ async function rollOut(deployment, change) {
   await eventually('the rollout', async () => (await session.get(`${path}/rollout`)).state === 'complete');
 }
 
-/** Of a log that is scrolled. */
+/** For a scrolled log. */
 const FRAMES = 120;
 
 const lines = (page) => page.getByRole('log');
 const atEnd = (page) => lines(page).evaluate((log) => log.scrollHeight - log.scrollTop - log.clientHeight < 8);
 
-test('a restart is confirmed by name, followed to its end, and stands in the activity', async (t) => {
+test('a restart is confirmed by name, followed to its end, and listed in the activity', async (t) => {
   const deployment = take();
   const name = deployment.deployment_name;
-  // So that nobody can miss that it is under way.
+  // So that the progress is certainly visible.
   await patch(demo, deployment, { spec: { minReadySeconds: 3 } });
   const page = await open(t, { path: placeOf(deployment) });
   const rollout = page.getByRole('region', { name: 'Rollout' });
@@ -121,7 +121,7 @@ test('a deployment is paused and resumed, and what does not fit says why before 
   assert.deepEqual(page.seen.errors, []);
 });
 
-test('a restart that hangs says why, in the dialog and on the page', async (t) => {
+test('a stuck restart says why, in the dialog and on the page', async (t) => {
   const deployment = take();
   await breakImage(demo, deployment);
   const page = await open(t, { path: placeOf(deployment) });
@@ -144,7 +144,7 @@ test('a restart that hangs says why, in the dialog and on the page', async (t) =
   await row.getByText(/^(ErrImagePull|ImagePullBackOff)$/).waitFor();
 });
 
-test('what others change is seen while the page is open, and that it is gone', async (t) => {
+test('changes by others are shown while the page is open, and so is a deletion', async (t) => {
   const deployment = take();
   const page = await open(t, { path: placeOf(deployment) });
   const rollout = page.getByRole('region', { name: 'Rollout' });
@@ -158,9 +158,9 @@ test('what others change is seen while the page is open, and that it is gone', a
   assert.deepEqual(await violations(page), []);
 });
 
-test('a deployment that never was, and a page of nowhere, say so', async (t) => {
+test('a deployment and a page that do not exist say so', async (t) => {
   const page = await open(t, { path: 'deployments/cluster-a/default/no-such-thing' });
-  // Each part hears it, and then the page says it for all of them.
+  // Each part gets the error, then the page shows it once.
   await page.getByRole('button', { name: /^Restart /, disabled: true }).waitFor();
   await page.getByRole('alert').getByText('not_found', { exact: true }).first().waitFor();
   await eventually('one reason for all', async () => (await page.getByRole('alert').count()) === 1);
@@ -229,7 +229,7 @@ test('lines are searched, filtered by container, wrapped and downloaded', async 
   await page.getByText(/^– of \d+$/).waitFor();
   await page.keyboard.press('Enter');
   const [, hit, all] = (await page.getByText(/^\d+ of \d+$/).innerText()).match(/(\d+) of (\d+)/);
-  // More may have come since.
+  // More lines may have arrived since.
   assert.ok(all - hit < 10, `the newest is first: ${hit} of ${all}`);
   await page.keyboard.press('Shift+Enter');
   await page.getByText(new RegExp(`^${hit - 1} of `)).waitFor();
@@ -282,7 +282,7 @@ test('lines are found by a regular expression, left out by word and level, and c
 
   await page.getByRole('button', { name: 'Stop following' }).click();
   const shown = await log.evaluate((element) => {
-    // Rows beside what is shown may go while the list comes to rest.
+    // Rows outside the view may disappear while the list settles.
     const shown = element.getBoundingClientRect();
     const isShown = (row) => row.getBoundingClientRect().top >= shown.top && row.getBoundingClientRect().bottom <= shown.bottom;
     const rows = [...element.querySelectorAll('[data-index]')].filter(isShown);
@@ -314,7 +314,7 @@ test('lines are found by a regular expression, left out by word and level, and c
   await page.getByLabel('From when on').locator('option:checked').filter({ hasText: /^Around / }).waitFor({ state: 'attached' });
 });
 
-test('a session that ends while a log is followed is begun again, and no line is lost or comes twice', async (t) => {
+test('a session that ends while a log is followed is renewed, and no line is lost or duplicated', async (t) => {
   const deployment = take();
   await rollOut(deployment, () => writeLines(demo, deployment, 10));
   const page = await open(t, { path: `${placeOf(deployment)}/logs?from=1000` });
@@ -350,7 +350,7 @@ test('ten thousand lines scroll without a halt, while more come', async (t) => {
   const count = async () => Number.parseInt((await page.getByText(/^[\d,]+ lines$/).innerText()).replace(/\D/g, ''), 10);
   await eventually('ten thousand lines', async () => (await count()) >= 10_000, 120_000);
   const session = await page.context().newCDPSession(page);
-  // Of the page's own thread: what else the machine does meanwhile does not count.
+  // Only the page's own thread: other load on the machine does not count.
   await session.send('Performance.enable', { timeDomain: 'threadTicks' });
   const worked = async () => (await session.send('Performance.getMetrics')).metrics.find(({ name }) => name === 'TaskDuration').value;
   const before = await worked();
@@ -367,7 +367,7 @@ test('ten thousand lines scroll without a halt, while more come', async (t) => {
   assert.ok(rows < 200, `${rows} rows are in the page`);
 });
 
-test('what a container writes stays text', async (t) => {
+test('container output is rendered as text', async (t) => {
   const deployment = take();
   const page = await open(t);
   const nasty = '<img src=x onerror="window.hit=1">\u202egnp.exe\u0007\u001b[31m🧨 ' + 'x'.repeat(16_000);
@@ -431,7 +431,7 @@ test('the activity is filtered by the address, leads to a deployment, and is exp
   assert.equal(await page.getByLabel('Cluster').getAttribute('aria-invalid'), 'true');
 });
 
-test('while its cluster is silent a deployment is not shown as it is now, and comes back by itself', async (t) => {
+test('while its cluster is offline a deployment is not shown as current, and it recovers by itself', async (t) => {
   const deployment = take();
   const page = await open(t, { path: placeOf(deployment) });
   const rollout = page.getByRole('region', { name: 'Rollout' });
@@ -447,12 +447,12 @@ test('while its cluster is silent a deployment is not shown as it is now, and co
   await eventually('restarts are offered again', () => page.getByRole('button', { name: /^Restart / }).isEnabled());
 });
 
-test('nothing of it is wider than a telephone, and the title says where one is', async (t) => {
+test('no page of it is wider than a phone, and the title names the page', async (t) => {
   const deployment = take();
   const { cluster, namespace, deployment_name: name } = deployment;
   const page = await open(t, { width: 390, height: 844, path: 'activity' });
   const isTitled = (title) => eventually(`the title ${title}`, async () => (await page.title()) === `${title} · Multi-Cluster Aggregator`);
-  // Also where somebody has signed in, which goes nowhere.
+  // Also the sign-in page when already signed in, which does not navigate.
   await isTitled('Activity');
   const paths = [placeOf(deployment), `${placeOf(deployment)}/logs`, 'activity', 'deployments', 'deployments?group=name'];
   for (const width of [390, 320]) {
@@ -465,7 +465,7 @@ test('nothing of it is wider than a telephone, and the title says where one is',
         const steps = [...document.querySelectorAll('main ol li')];
         return [...inside, ...steps].every((element) => element.scrollWidth <= element.clientWidth && element.clientWidth <= innerWidth);
       };
-      // What has just come finds its place in the next frame.
+      // New content gets its final position in the next frame.
       await eventually(`${path} is within ${width}`, () => page.evaluate(isWithin));
     }
     await page.goto(placeOf(deployment));
@@ -495,7 +495,7 @@ test('a window of a log has a beginning and an end, and says where it ends', asy
   assert.ok(!page.seen.requests.some((url) => url.includes('/log/watch')), 'it is not followed');
   assert.deepEqual(await violations(page), []);
 
-  // Without the end it is followed again, and a choice makes a window of the last quarter of an hour.
+  // Without an end it is followed again, and the menu makes a window of the last 15 minutes.
   await page.getByLabel('To', { exact: true }).fill('');
   await page.waitForURL((url) => !url.searchParams.has('to'));
   await page.getByRole('button', { name: /[Ff]ollow/ }).waitFor();

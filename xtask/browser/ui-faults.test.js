@@ -1,4 +1,4 @@
-// What goes wrong while somebody looks: the screen says what it knows, and recovers by itself.
+// Failures while the UI is open: it shows what it knows, and recovers by itself.
 
 import assert from 'node:assert/strict';
 import { readFile, rename, writeFile } from 'node:fs/promises';
@@ -47,7 +47,7 @@ async function restart({ cluster, namespace, deployment_name }) {
   return (await signIn(demo)).post('/restart', { cluster, namespace, deployment_name });
 }
 
-test('whose sessions somebody else ends is asked to sign in again, and the log and the feed go on', async (t) => {
+test('a user whose sessions are ended elsewhere must sign in again, and the log and the feed resume', async (t) => {
   const deployment = take();
   await writeLines(demo, deployment, 10);
   const guest = await addUser(demo, 'guest');
@@ -76,7 +76,7 @@ test('whose sessions somebody else ends is asked to sign in again, and the log a
   assert.deepEqual(page.seen.errors, []);
 });
 
-test('an aggregator that is killed and comes back is waited for, and what changed meanwhile is shown', async (t) => {
+test('the UI waits for a killed aggregator to come back, and shows what changed meanwhile', async (t) => {
   const deployment = take();
   const { cluster, namespace, deployment_name: name } = deployment;
   const aggregator = await startAggregator(t, demo);
@@ -95,7 +95,7 @@ test('an aggregator that is killed and comes back is waited for, and what change
   await page.getByText(/cannot be reached/).waitFor({ state: 'detached' });
 });
 
-test('while the aggregator is away a page of a deployment keeps what it knows, and its log goes on when it is back', async (t) => {
+test('while the aggregator is down a page of a deployment stays, and its log resumes when it is back', async (t) => {
   const deployment = take();
   await writeLines(demo, deployment, 10);
   const aggregator = await startAggregator(t, demo);
@@ -103,7 +103,7 @@ test('while the aggregator is away a page of a deployment keeps what it knows, a
   await page.getByRole('log').getByText('INFO').first().waitFor();
   await aggregator.kill();
   await page.getByRole('button', { name: 'Reconnecting' }).waitFor();
-  assert.ok((await page.getByRole('log').locator('p').count()) > 0, 'the lines are kept');
+  assert.ok((await page.getByRole('log').locator('p').count()) > 0, 'the lines stay');
   await aggregator.start();
   await saysThatItWasCut(page);
   await page.getByRole('button', { name: 'Live' }).waitFor();
@@ -121,14 +121,14 @@ test('when changes were missed the lists are read again', async (t) => {
   const session = await signIn(demo);
   const row = async () => (await session.get(`/deployments?cluster=${cluster}&namespace=${namespace}&q=${name}`)).items[0];
   await eventually('the aggregator knows of it', async () => (await row())?.restarted_at === done.restarted_at);
-  assert.notEqual(await shownRestart(grid(page)), Date.parse(done.restarted_at), 'nobody has told the page');
+  assert.notEqual(await shownRestart(grid(page)), Date.parse(done.restarted_at), 'the page has not been notified');
   proxy.send('event: gap\ndata: {"missed":3}\n\n');
   await showsRestart(grid(page), done);
 });
 
-test('an answer that takes ten seconds is waited for, and the page can be used meanwhile', async (t) => {
+test('the page can be used while a response takes ten seconds', async (t) => {
   const page = await open(t);
-  // Each answer is held until it is let go, and the first one for ten seconds.
+  // Each response is held back until released, the first one for ten seconds.
   let held = [];
   await page.route(/\/deployments\?/, (route) => held.push(route));
   const letGo = () => {
@@ -152,23 +152,23 @@ test('an answer that takes ten seconds is waited for, and the page can be used m
   await page.getByText(/^\d+ deployments$/).waitFor();
   await page.getByText(/^Waiting for an answer/).waitFor({ state: 'detached' });
 
-  // What is there stays, until what is asked for comes.
+  // The old content stays until the new one arrives.
   await page.getByRole('searchbox').fill('cluster:cluster-b');
   await page.getByText(/^Waiting for an answer/).waitFor();
   assert.ok((await grid(page).getByRole('row').count()) > 5);
   assert.equal(await page.getByRole('searchbox').inputValue(), 'cluster:cluster-b');
-  // It may have been asked for while it was typed, and again.
+  // It may have been requested while it was typed, and again.
   const found = page.getByText(/^20 deployments$/);
-  await eventually('what was asked for', async () => {
+  await eventually('the requested rows', async () => {
     await letGo();
     return (await found.count()) > 0;
   });
 });
 
-test('a cluster that is taken out of the fleet while a page of it is open', async (t) => {
+test('a cluster that is removed from the fleet while a page of it is open', async (t) => {
   const { namespace, deployment_name: name } = take();
   const session = await signIn(demo);
-  // Also where the test ends early: others count the deployments.
+  // Also if the test ends early: others count the deployments.
   t.after(() => session.remove('/clusters/vanishing').catch(() => {}));
   const { manifest } = await session.post('/clusters/vanishing/enroll', {});
   await startAgent(t, demo, 'vanishing', manifest);
@@ -183,7 +183,7 @@ test('a cluster that is taken out of the fleet while a page of it is open', asyn
   assert.deepEqual(await violations(page), []);
 });
 
-test('while the file of users cannot be used every page says so to who may read the audit, until it can', async (t) => {
+test('while the users file cannot be used every page says so to users who may read the audit, until it can', async (t) => {
   const page = await open(t, { path: 'deployments' });
   const file = join(demo.data, 'users.json');
   const good = await readFile(file, 'utf8');
@@ -215,7 +215,7 @@ test('while the audit cannot be written every page says so, until it can', async
   await page.getByRole('button', { name: `Restart ${name}` }).click();
   const confirm = page.getByRole('dialog').getByRole('button', { name: `Restart ${name}` });
   await confirm.waitFor();
-  // The bus keeps its connections, and writes nothing down.
+  // The bus holds its connections open, and writes nothing to disk.
   process.kill(demo.pids.nats, 'SIGSTOP');
   const goOn = () => process.kill(demo.pids.nats, 'SIGCONT');
   t.after(goOn);
@@ -234,7 +234,7 @@ test('while the audit cannot be written every page says so, until it can', async
   goOn();
   await banner.waitFor({ state: 'detached' });
   const session = await signIn(demo);
-  // The cluster may have been taken for offline meanwhile.
+  // The cluster may have been marked offline meanwhile.
   const here = await eventually('it is healthy', async () => {
     const { items } = await session.get(`/deployments?cluster=${cluster}&namespace=${namespace}&q=${name}`);
     return items.find((item) => item.deployment_name === name && item.health === 'healthy');

@@ -1,4 +1,4 @@
-// One service over the fleet: deployments grouped by name. And what concerns many rows at once: all that match are selected.
+// One service over the fleet: deployments grouped by name. And selections of many rows at once.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -35,7 +35,7 @@ const row = (page, index) => page.locator(`[data-index="${index}"]`);
 /** The row of the group of this name. */
 const groupRow = (page, name) => grid(page).getByRole('row').filter({ has: page.getByRole('button', { name: new RegExp(`^${name} \\d`) }) });
 
-/** A deployment that is healthy everywhere, in one of the clusters. */
+/** A deployment that is healthy in all clusters, in one of them. */
 async function healthy(position) {
   const { items } = await (await signIn(demo)).get('/deployments?cluster=cluster-b&health=healthy&sort=name');
   return items[position];
@@ -43,13 +43,13 @@ async function healthy(position) {
 
 test('a name is one row with its clusters, versions and health, the worst first, and opens to its deployments', async (t) => {
   const { deployment_name: name, namespace } = await healthy(3);
-  // It stays as bad as it is: what crashes runs in between.
+  // The worst of both states: a crashing container runs in between.
   await breakImage(demo, { cluster: 'cluster-b', namespace, deployment_name: name });
   const page = await open(t, `deployments?q=health:degraded,failed,progressing,healthy ns:${namespace}`);
   await page.getByRole('button', { name: 'Group by name' }).click();
   await page.waitForURL(/group=name/);
   const group = groupRow(page, name);
-  // It comes by the feed: nobody reads again by hand.
+  // It arrives by the feed, without a manual reload.
   await group.getByText(/^1 (degraded|failed)$/).waitFor();
   await group.getByText('3 clusters').waitFor();
   await group.getByText(/^2 versions: .* in 2 clusters, cart:does-not-exist in 1 cluster$/).waitFor();
@@ -67,12 +67,12 @@ test('a name is one row with its clusters, versions and health, the worst first,
   }
   assert.deepEqual(await violations(page), []);
 
-  // The address holds it all.
+  // The URL has all of it.
   await page.reload();
   await eventually('they are there again', async () => (await members.count()) === 3);
   assert.equal(await group.getByRole('button').getAttribute('aria-expanded'), 'true');
 
-  // A key acts on a row of it, and the group as a selection.
+  // A key acts on a row of the group, and on the whole group as a selection.
   const first = grid(page).getByRole('row').filter({ has: page.getByRole('link', { name, exact: true }) }).first();
   await first.getByText('cluster-b', { exact: true }).waitFor();
   await first.focus();
@@ -90,7 +90,7 @@ test('a name is one row with its clusters, versions and health, the worst first,
   assert.deepEqual(page.seen.errors, []);
 });
 
-test('a group counts only what somebody may see', async (t) => {
+test('a group counts only what the user may see', async (t) => {
   const account = await addUser(demo, 'of-pay', [{ role: 'viewer', clusters: ['cluster-a'], namespaces: ['pay'] }]);
   const { totals } = await (await signIn(demo)).get('/deployments?cluster=cluster-a&namespace=pay&limit=1');
   const page = await open(t, 'deployments?group=name', account);
@@ -100,7 +100,7 @@ test('a group counts only what somebody may see', async (t) => {
   assert.equal(await grid(page).getByText(/^[23] clusters/).count(), 0);
 });
 
-test('all that match are selected by their number, and no more than 20 of them are restarted', async (t) => {
+test('all matches can be selected at once, and at most 20 of them are restarted', async (t) => {
   const page = await open(t, 'deployments?sort=name');
   await row(page, 0).getByRole('checkbox').check();
   await page.getByText('1 selected').waitFor();
@@ -109,7 +109,7 @@ test('all that match are selected by their number, and no more than 20 of them a
   await page.getByText('At most 20 can be changed at a time.').waitFor();
   assert.equal(await page.getByRole('button', { name: /^Restart \d/ }).count(), 0);
   assert.equal(await page.getByRole('button', { name: /that match$/ }).count(), 0);
-  // Those of another search are others.
+  // A different search selects different deployments.
   await page.getByLabel('Search deployments').fill('ns:pay');
   await page.getByText(/^\d+ selected$/).waitFor({ state: 'detached' });
 });

@@ -1,4 +1,4 @@
-// What people come for, without a pointer: nothing is clicked or hovered here.
+// The main tasks without a pointer: nothing is clicked or hovered here.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -48,7 +48,7 @@ test('signing in, with a wrong password first', async (t) => {
   await page.getByRole('grid', { name: 'Clusters' }).waitFor();
 });
 
-test('restarting what hangs, and seeing why', async (t) => {
+test('restarting a stuck deployment, and seeing why', async (t) => {
   const { namespace, deployment_name: name } = await deployment('health=failed');
   const page = await open(t);
   await goTo(page, 'd', 'deployments');
@@ -66,7 +66,7 @@ test('restarting what hangs, and seeing why', async (t) => {
   assert.equal(await page.pointed(), 0);
 });
 
-test('following a log, stopping to read, searching, and going on', async (t) => {
+test('following a log, stopping to read, searching, and resuming', async (t) => {
   const target = await deployment('health=healthy');
   await writeLines(demo, target, 20);
   const page = await open(t);
@@ -97,7 +97,7 @@ test('following a log, stopping to read, searching, and going on', async (t) => 
   assert.equal(await page.pointed(), 0);
 });
 
-test('letting a cluster in', async (t) => {
+test('enrolling a cluster', async (t) => {
   const session = await signIn(demo);
   t.after(() => session.remove('/clusters/keyboarded'));
   const page = await open(t);
@@ -133,7 +133,7 @@ test('the palette shows how each deployment is, the worst first, and opens its r
   const piece = pieces.find((text) => names.filter((name) => name.includes(text)).length > 8);
   assert.ok(piece, 'more deployments than are shown have a piece of their names in common');
   const found = page.getByRole('group', { name: 'Deployments' }).getByRole('option');
-  // Typed again where the worst of them has become better or worse meanwhile.
+  // Typed again if the worst of them has improved or worsened meanwhile.
   const name = await eventually('the worst one is the first', async () => {
     const { items, totals } = await session.get(`/deployments?q=${piece}&sort=health&limit=8`);
     await page.keyboard.press('Control+a');
@@ -179,7 +179,7 @@ test('losing a cluster, and getting it back', async (t) => {
   assert.equal(await page.pointed(), 0);
 });
 
-test('the session ends, and is begun again where one was', async (t) => {
+test('the session ends, and is renewed on the same page', async (t) => {
   const page = await open(t, { path: 'deployments?q=cluster:cluster-b' });
   await page.getByText(/^20 deployments$/).waitFor();
   const ended = await page.request.post(`${demo.url}/logout`, { headers: { origin: demo.url } });

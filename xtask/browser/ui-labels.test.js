@@ -1,4 +1,4 @@
-// Labels of clusters: given when a cluster is added, changed by users who may, found by, and searched by.
+// Labels of clusters: set when a cluster is added, changed by users with the right, filtered and searched by.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -61,13 +61,13 @@ test('an administrator labels clusters, and a label shows its clusters', async (
   await dialog.waitFor({ state: 'hidden' });
   await isLabelled('cluster-a', { env: 'prod', region: 'eu' });
 
-  // It comes by the feed, and a click on it leaves its clusters.
+  // It arrives by the feed, and a click on it filters the clusters.
   await clusters(page).getByRole('button', { name: 'Show clusters with env=prod' }).click();
   await clusters(page).getByText('cluster-b').waitFor({ state: 'hidden' });
   assert.equal(await clusters(page).getByRole('link').count(), 1);
   assert.equal(await page.getByLabel('Find a cluster').inputValue(), 'env=prod');
 
-  // By a key, on the row that has the focus.
+  // By a key, on the focused row.
   await page.keyboard.press('Escape');
   await clusters(page).getByRole('row').nth(1).focus();
   await page.keyboard.press('e');
@@ -77,7 +77,7 @@ test('an administrator labels clusters, and a label shows its clusters', async (
   await opened.getByRole('button', { name: 'Cancel' }).click();
   await opened.waitFor({ state: 'hidden' });
 
-  // What somebody else sets while the dialog is open stays.
+  // A concurrent change of somebody else while the dialog is open is not overwritten.
   const again = await edit(page, 'cluster-a', 'env=test');
   await (await signIn(demo)).patch('/clusters/cluster-a', { labels: { team: 'x' } });
   await again.getByRole('button', { name: 'Save labels' }).click();
@@ -95,7 +95,7 @@ test('the search takes labels of clusters, and says what is wrong with them', as
   await page.getByText(new RegExp(`^${totals.deployments} deployments$`)).waitFor();
   const rows = page.getByRole('grid', { name: 'Deployments' }).getByRole('row');
   assert.ok((await rows.nth(1).innerText()).includes('cluster-b'));
-  // A cluster that gets the label while the list is open comes into it by itself.
+  // A cluster that gets the label while the list is open appears in it.
   await (await signIn(demo)).patch('/clusters/cluster-c', { labels: { env: 'stage' } });
   await rows.filter({ hasText: 'cluster-c' }).first().waitFor();
   await (await signIn(demo)).patch('/clusters/cluster-c', { labels: { env: null } });
@@ -105,7 +105,7 @@ test('the search takes labels of clusters, and says what is wrong with them', as
   assert.equal(await rows.filter({ hasText: 'cluster-b' }).count(), 0);
 });
 
-test('a cluster is added with labels, by those alone who may set them', async (t) => {
+test('a cluster is added with labels, only by users who may set them', async (t) => {
   const page = await openUi(browser, demo, { path: '?add' });
   t.after(() => page.context().close());
   const dialog = page.getByRole('dialog', { name: 'Add a cluster' });

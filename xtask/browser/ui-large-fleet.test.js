@@ -1,4 +1,4 @@
-// The fleet at its size: a thousand clusters with a hundred deployments each, in a browser.
+// The fleet at full size: a thousand clusters with a hundred deployments each, in a browser.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -8,7 +8,7 @@ import { eventually, signIn, startDemo } from './demo.js';
 import { confirmRestart, find, goTo, openByKeyboard } from './keyboard.js';
 import { openUi } from './ui.js';
 
-/** A query of the whole fleet, and all that it leads to, by programs that are not optimised. */
+/** A query of the whole fleet, with all its consequences, by unoptimised programs. */
 const WITHIN = 180_000;
 
 let demo;
@@ -28,7 +28,7 @@ after(async () => {
 
 const grid = (page, name = 'Deployments') => page.getByRole('grid', { name });
 
-/** One that is as it should be, in a cluster in the middle of them. */
+/** A healthy one, in a cluster in the middle of the list. */
 async function healthy(cluster) {
   const { items } = await (await signIn(demo)).get(`/deployments?cluster=${cluster}&health=healthy&limit=1`);
   return items[0];

@@ -1,4 +1,4 @@
-// What somebody sees who may see parts of a cluster: the parts, and no count of the rest.
+// The UI of a user who may see parts of a cluster: only those parts, and no count of the rest.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -14,7 +14,7 @@ let browser;
 let viewer;
 
 before(async () => {
-  // A number that is not that of something else on the page, such as of seconds.
+  // A number that is not part of something else on the page, such as seconds.
   demo = await startDemo('--clusters', '2', '--namespaces', '3', '--deployments', '97');
   browser = await launch();
   viewer = await addViewer();
@@ -26,7 +26,7 @@ after(async () => {
   assert.equal(stopped?.code, 0, stopped?.output);
 });
 
-/** Somebody who may see one namespace of one cluster, with the password of the demo's user. */
+/** A user who may see one namespace of one cluster, with the password of the demo's user. */
 async function addViewer() {
   const { items } = await (await signIn(demo)).get('/deployments?cluster=cluster-a&health=healthy&limit=1');
   const [{ namespace }] = items;
@@ -34,7 +34,7 @@ async function addViewer() {
   return { ...(await addUser(demo, 'vera', grants)), namespace };
 }
 
-test('the fleet shows no totals of a cluster of which one namespace may be seen', async (t) => {
+test('the fleet shows no totals of a cluster with one visible namespace', async (t) => {
   const page = await openUi(browser, viewer);
   t.after(() => page.context().close());
   const row = page.getByRole('grid', { name: 'Clusters' }).getByRole('row').nth(1);
@@ -48,7 +48,7 @@ test('the fleet shows no totals of a cluster of which one namespace may be seen'
   assert.equal(await page.getByRole('button', { name: 'Add a cluster' }).count(), 0);
 });
 
-test('the table shows and counts the deployments of that namespace alone, and offers no restart', async (t) => {
+test('the table shows and counts only the deployments of that namespace, and offers no restart', async (t) => {
   const seen = await (await signIn(viewer)).get('/deployments');
   assert.ok(seen.items.length > 0 && seen.items.every(({ namespace }) => namespace === viewer.namespace));
   const page = await openUi(browser, viewer, { path: 'deployments' });

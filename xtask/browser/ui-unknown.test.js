@@ -1,5 +1,4 @@
-// Nothing is shown as good that is not known to be: of a cluster that is not heard, of what is not among the loaded rows, and of what
-// crashes.
+// An unknown state is never shown as healthy: of an offline cluster, of deployments outside the loaded rows, and of crashing pods.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -37,7 +36,7 @@ async function open(t, path) {
   return page;
 }
 
-/** One that is healthy, in a cluster. */
+/** A healthy deployment, in a cluster. */
 async function healthy(cluster, sort = "name") {
   const { items } = await (
     await signIn(demo)
@@ -48,7 +47,7 @@ async function healthy(cluster, sort = "name") {
 const pathOf = ({ cluster, namespace, deployment_name: name }) =>
   `${cluster}/${namespace}/${name}`;
 
-test("once its cluster is not heard nothing of a deployment is shown as it is now, on any screen", async (t) => {
+test("once its cluster is offline nothing of a deployment is shown as current, on any page", async (t) => {
   const deployment = await healthy("cluster-b");
   const { deployment_name: name, namespace } = deployment;
   const search = `deployments?q=cluster:cluster-b ns:${namespace} ${name}`;
@@ -100,7 +99,7 @@ test("once its cluster is not heard nothing of a deployment is shown as it is no
   }
 });
 
-/** How many are healthy, as the filters above the table say. */
+/** The number of healthy deployments in the filters above the table. */
 async function healthyIn(page) {
   const text = await page
     .getByRole("group", { name: "Filter by health" })
@@ -109,7 +108,7 @@ async function healthyIn(page) {
   return Number(text.replace(/\D/g, ""));
 }
 
-test("what changes beyond the rows that are loaded is in the totals by itself", async (t) => {
+test("changes beyond the loaded rows are in the totals without a reload", async (t) => {
   const page = await open(t, "deployments?sort=name");
   await page.getByText(/^240 deployments$/).waitFor();
   const session = await signIn(demo);
@@ -133,7 +132,7 @@ test("what changes beyond the rows that are loaded is in the totals by itself", 
   await eventually("the totals follow", follow);
 });
 
-test("what changes while more rows are loaded is counted, and shown when that is wanted", async (t) => {
+test("changes while more rows are loaded are counted, and shown on request", async (t) => {
   const page = await open(t, "deployments?sort=name");
   await page.getByText(/^240 deployments$/).waitFor();
   const more = page.waitForResponse((answer) =>
@@ -156,7 +155,7 @@ test("what changes while more rows are loaded is counted, and shown when that is
   );
 });
 
-test("a name that is taken is said while it is typed, and nothing is said to have joined", async (t) => {
+test("a name that is taken is reported while it is typed, and nothing is reported as joined", async (t) => {
   const page = await open(t, "?add");
   const dialog = page.getByRole("dialog", { name: "Add a cluster" });
   await dialog.getByLabel("Name").fill("cluster-c");
@@ -173,7 +172,7 @@ test("a name that is taken is said while it is typed, and nothing is said to hav
   assert.equal(await dialog.getByText("has joined").count(), 0);
 });
 
-test("a command that nobody has run yet is listed, and joins nothing once it was withdrawn", async (t) => {
+test("a command that has not been run yet is listed, and joins nothing once withdrawn", async (t) => {
   const page = await open(t, "?add");
   const dialog = page.getByRole("dialog", { name: "Add a cluster" });
   await dialog.getByLabel("Name").fill("cluster-new");
@@ -197,7 +196,7 @@ test("a command that nobody has run yet is listed, and joins nothing once it was
   assert.match(await late.text(), /invitation_unknown/);
 });
 
-test("a cluster that is offline is removed where that is advised, once its name was typed", async (t) => {
+test("an offline cluster is removed where that is advised, after its name was typed", async (t) => {
   const page = await open(t, "");
   const pid = demo.pids["agent cluster-d"];
   process.kill(pid, "SIGSTOP");

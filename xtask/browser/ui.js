@@ -1,14 +1,14 @@
-// The web UI as a person uses it: signing in, and finding things by what they are called.
+// The web UI as a person uses it: signing in, and finding elements by their visible names.
 
 import { eventually } from './demo.js';
 
-/** For what takes a moment, on a machine that has other things to do as well. Milliseconds. */
+/** Timeout in milliseconds for short operations, on a busy machine. */
 export const PATIENCE = 60_000;
 
-/** Three heartbeats are missed, and then noticed. */
+/** Three heartbeats are missed, then that is detected. */
 export const GONE_WITHIN = 120_000;
 
-/** A page of its own, signed in. `theme`: `light` or `dark`. */
+/** A new page, signed in. `theme`: `light` or `dark`. */
 export async function openUi(browser, demo, options) {
   const page = await openPage(browser, demo, options);
   await page.goto(options?.path ?? '');
@@ -16,14 +16,14 @@ export async function openUi(browser, demo, options) {
   return page;
 }
 
-/** One that has not gone anywhere yet. */
+/** A page that has not been navigated yet. */
 export async function openPage(browser, demo, { theme = 'light', width = 1280, height = 800 } = {}) {
   const context = await browser.newContext({
     viewport: { width, height },
     colorScheme: theme,
     baseURL: `${demo.url}/ui/`,
   });
-  // Of all of its tabs.
+  // Of all its tabs.
   context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();
   page.seen = watch(page);
@@ -37,7 +37,7 @@ export async function signInAs(page, { user, password }) {
   await page.getByRole('navigation', { name: 'Main' }).waitFor();
 }
 
-/** Every request, error and breach of the policy of a page. */
+/** Every request, error and policy violation of a page. */
 function watch(page) {
   const seen = { requests: [], errors: [] };
   page.on('request', (request) => seen.requests.push(request.url()));
@@ -55,7 +55,7 @@ export function focused(locator) {
   return locator.and(locator.page().locator(':focus')).waitFor();
 }
 
-/** Whether nothing scrolls any more. */
+/** Whether all scrolling has ended. */
 export function atRest(locator) {
   return locator.evaluate(async (element) => {
     const before = element.scrollTop;
@@ -64,7 +64,7 @@ export function atRest(locator) {
   });
 }
 
-/** The texts of the rows of a virtual list that are seen whole. Rows beside them come and go while it comes to rest. */
+/** The texts of the fully visible rows of a virtual list. Rows next to them come and go while it settles. */
 export function seenRows(list) {
   return list.evaluate((element) => {
     const { top, bottom } = element.getBoundingClientRect();
@@ -80,12 +80,12 @@ export async function shownRestart(grid) {
   return shown === null ? undefined : Date.parse(shown);
 }
 
-/** Waits until the first row of a table shows this restart, as the API has answered it. */
+/** Waits until the first row of a table shows this restart, as returned by the API. */
 export function showsRestart(grid, { restarted_at: time }) {
   return eventually('the row shows the restart', async () => (await shownRestart(grid)) === Date.parse(time), PATIENCE);
 }
 
-/** The log says so above the lines that were missed, which may fill more than is seen: it is looked for upwards from the end. */
+/** The log has a note above the missed lines, which may fill more than the view: it is searched upwards from the end. */
 export function saysThatItWasCut(page) {
   const look = (log) => {
     const found = log.innerText.includes('The stream was cut for');

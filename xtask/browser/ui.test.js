@@ -33,7 +33,7 @@ async function open(t, options) {
   return page;
 }
 
-/** A deployment that is as it should be. */
+/** A healthy deployment. */
 async function healthy() {
   const session = await signIn(demo);
   const { items } = await session.get('/deployments?health=healthy&limit=1');
@@ -41,7 +41,7 @@ async function healthy() {
 }
 
 for (const theme of ['light', 'dark']) {
-  test(`every screen is accessible, asks nobody else and keeps to the policy: ${theme}`, async (t) => {
+  test(`every page is accessible, loads nothing from elsewhere and obeys the policy: ${theme}`, async (t) => {
     const page = await open(t, { theme });
     for (const [name, arrange] of Object.entries(screens)) {
       await page.goto('');
@@ -70,7 +70,7 @@ test('the sign-in page is accessible and says what is wrong', async (t) => {
   assert.deepEqual(await violations(page), []);
 });
 
-test('nothing is wider than a telephone, and what opens is within it', async (t) => {
+test('no page is wider than a phone, and menus and dialogs fit', async (t) => {
   const page = await open(t, { width: 390, height: 844 });
   for (const [name, arrange] of Object.entries(screens)) {
     await page.goto('');
@@ -82,12 +82,12 @@ test('nothing is wider than a telephone, and what opens is within it', async (t)
         const edges = [...opened].map((element) => element.getBoundingClientRect()).flatMap(({ left, right }) => [left, right]);
         return [...edges, document.documentElement.scrollWidth].every((edge) => edge >= 0 && edge <= innerWidth);
       });
-    // What has just opened or grown finds its place in the next frame.
+    // New or growing content gets its final position in the next frame.
     await eventually(`${name} is within the page`, isWithin);
   }
 });
 
-test('by keyboard alone somebody finds a deployment, restarts it, and sees the rollout end', async (t) => {
+test('a user finds a deployment, restarts it and sees the rollout end by keyboard alone', async (t) => {
   const { cluster, namespace, deployment_name: name } = await healthy();
   const session = await signIn(demo);
   const recorded = async () =>
@@ -109,7 +109,7 @@ test('by keyboard alone somebody finds a deployment, restarts it, and sees the r
   await grid(page).getByText(/^(now|\d+ (s|min) ago)$/).waitFor();
 });
 
-test('the address holds what is shown: a link and the way back bring it back', async (t) => {
+test('the view state is in the URL: links and Back restore it', async (t) => {
   const page = await open(t);
   await page.goto('deployments');
   await grid(page).getByRole('row').nth(1).waitFor();
@@ -123,14 +123,14 @@ test('the address holds what is shown: a link and the way back bring it back', a
   await page.getByText('1 of 1 clusters answered').waitFor();
 });
 
-test('what is pressed right after typing is added to what was typed, and stays', async (t) => {
+test('a filter pressed right after typing is added to the typed text, and stays', async (t) => {
   const page = await open(t, { path: 'deployments' });
   await grid(page).getByRole('row').nth(1).waitFor();
   await page.clock.install();
   await page.getByRole('searchbox').fill('cluster:cluster-b');
   await page.getByRole('button', { name: 'healthy' }).click();
   await eventually('the address', () => new URL(page.url()).searchParams.get('q') === 'cluster:cluster-b health:healthy');
-  // Longer than the address waits for the typing to pause.
+  // Longer than the delay after which the URL is updated.
   await page.clock.runFor(1_000);
   assert.equal(new URL(page.url()).searchParams.get('q'), 'cluster:cluster-b health:healthy');
   assert.equal(await page.getByRole('searchbox').inputValue(), 'cluster:cluster-b health:healthy');
@@ -142,7 +142,7 @@ test('what is pressed right after typing is added to what was typed, and stays',
   await eventually('what was typed', async () => (await page.getByRole('searchbox').inputValue()) === 'cluster:cluster-c');
 });
 
-test('a session that ends is begun again in place, and the page goes on', async (t) => {
+test('a session that ends is renewed on the same page, and the page continues', async (t) => {
   const page = await open(t, { path: 'deployments?q=cluster:cluster-a' });
   await page.getByText(/^30 deployments$/).waitFor();
   const ended = await page.request.post(`${demo.url}/logout`, { headers: { origin: demo.url } });
@@ -158,7 +158,7 @@ test('a session that ends is begun again in place, and the page goes on', async 
   await page.getByText(/^30 deployments$/).waitFor();
 });
 
-test('a cluster that falls silent is shown so, with what to do, and comes back by itself', async (t) => {
+test('a cluster that goes offline is shown as such, with advice, and recovers by itself', async (t) => {
   const page = await open(t);
   const pid = demo.pids['agent cluster-c'];
   process.kill(pid, 'SIGSTOP');
@@ -176,22 +176,22 @@ test('a cluster that falls silent is shown so, with what to do, and comes back b
   await page.getByText('Every cluster is online').waitFor();
 });
 
-test('without a network the page keeps what it knows, says so, and goes on when it is back', async (t) => {
+test('without a network the page stays, says so, and continues when it is back', async (t) => {
   const page = await open(t, { path: 'deployments' });
   await grid(page).getByRole('row').nth(1).waitFor();
   await page.context().setOffline(true);
   await page.getByRole('searchbox').fill('health:healthy');
   await page.getByText(/The server cannot be reached/).waitFor();
-  assert.ok((await grid(page).getByRole('row').count()) > 5, 'the rows are kept');
+  assert.ok((await grid(page).getByRole('row').count()) > 5, 'the rows stay');
   await page.context().setOffline(false);
-  // The page may be quicker.
+  // The page may be faster.
   await page.getByRole('button', { name: 'Try again' }).click({ timeout: 5_000 }).catch(() => {});
   await page.getByText(/The server cannot be reached/).waitFor({ state: 'detached' });
 });
 
-test('a command lets a cluster in, and each step turns green', async (t) => {
+test('a command enrolls a cluster, and each step turns green', async (t) => {
   const session = await signIn(demo);
-  // Also where the test ends early: others count the clusters.
+  // Also if the test ends early: others count the clusters.
   t.after(() => session.remove('/clusters/newcomer').catch(() => {}));
   const page = await open(t);
   await page.getByRole('button', { name: 'Add a cluster' }).click();
@@ -213,14 +213,14 @@ test('a command lets a cluster in, and each step turns green', async (t) => {
   await page.getByRole('link', { name: 'See its deployments' }).click();
   await page.getByText(/^30 deployments$/).waitFor();
 
-  // Nobody reads the list again: what is gone goes from the screen by itself.
+  // Without a reload: a removed cluster disappears by itself.
   await page.goto('');
   await grid(page, 'Clusters').getByText('newcomer').waitFor();
   await session.remove('/clusters/newcomer');
   await grid(page, 'Clusters').getByText('newcomer').waitFor({ state: 'detached' });
 });
 
-test('a restart that hangs says why', async (t) => {
+test('a stuck restart says why', async (t) => {
   const page = await open(t, { path: 'deployments?q=cluster:cluster-a health:failed' });
   await page.getByText(/^1 deployment$/).waitFor();
   await page.getByRole('button', { name: /^Restart / }).click();
@@ -234,7 +234,7 @@ test('a restart that hangs says why', async (t) => {
   await dialog.getByText(/does-not-exist/).first().waitFor();
 });
 
-test('what changes elsewhere is in the table by itself', async (t) => {
+test('changes elsewhere appear in the table without a reload', async (t) => {
   const { cluster, namespace, deployment_name: name } = await healthy();
   const page = await open(t, { path: `deployments?q=cluster:${cluster} ns:${namespace} ${name}` });
   await page.getByRole('button', { name: 'Live' }).waitFor();
@@ -243,7 +243,7 @@ test('what changes elsewhere is in the table by itself', async (t) => {
   await showsRestart(grid(page), await session.post('/restart', { cluster, namespace, deployment_name: name }));
 });
 
-test('what others have written stays text', async (t) => {
+test('text from others is rendered as text', async (t) => {
   const page = await open(t);
   const nasty = '<img src=x onerror="window.hit=1">\u202egnp.exe\u0007 🧨 ' + 'x'.repeat(300);
   await page.route(/\/deployments\?/, async (route) => {
@@ -260,7 +260,7 @@ test('what others have written stays text', async (t) => {
   assert.equal(heights, 1);
 });
 
-test('a deployment is opened beside the table, which the address holds, and by its link as a page', async (t) => {
+test('a deployment opens beside the table, with its state in the URL, and by its link as a page', async (t) => {
   const { cluster, namespace, deployment_name: name } = await healthy();
   const page = await open(t, { path: `deployments?q=cluster:${cluster} ns:${namespace} ${name}` });
   const link = grid(page).getByRole('link', { name, exact: true });
