@@ -159,8 +159,8 @@ test('restarts of many stop at the first failure, and the selection is cleared o
   const page = await open(t);
   await select(page, 8);
   const rows = grid(page).getByRole('row');
-  const [name, place] = [await rows.nth(1).getByRole('link').first().innerText(), await rows.nth(1).innerText()];
-  const [cluster] = place.match(/cluster-[ab]/);
+  const [name, row] = [await rows.nth(1).getByRole('link').first().innerText(), await rows.nth(1).innerText()];
+  const [cluster] = row.match(/cluster-[ab]/);
   // The page still shows it: the first one restarted no longer exists. The others in progress are sent after that failure is shown.
   let fail;
   const failed = new Promise((resolve) => (fail = resolve));
@@ -193,9 +193,9 @@ test('a tab with queued restarts asks before it closes', async (t) => {
   await page.getByRole('button', { name: 'Restart 4 deployments' }).click();
   await confirmRestart(page, '4 deployments');
   await eventually('three are sent', () => page.changes.length === 3);
-  const asked = page.waitForEvent('dialog');
+  const opened = page.waitForEvent('dialog');
   await page.close({ runBeforeUnload: true });
-  const question = await asked;
+  const question = await opened;
   assert.equal(question.type(), 'beforeunload');
   await question.dismiss();
 });

@@ -41,7 +41,7 @@ function to(path: string): () => void {
   return () => void goto(resolve('/') + path);
 }
 
-function pages(): Item[] {
+function pageItems(): Item[] {
   return pages.map(({ path, label, keys }) => ({ id: `page ${path}`, label, hint: keys, run: to(path.slice(1)) }));
 }
 
