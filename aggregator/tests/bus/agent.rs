@@ -5,7 +5,7 @@ use xtask::condition;
 
 use crate::party::{PATIENCE, Party, heard, server, until};
 
-/// What is not this agent's: other clusters, others' inboxes, streams and buckets, the system.
+/// Subjects that do not belong to this agent: other clusters, others' inboxes, streams and buckets, the system.
 pub const FOREIGN: [&str; 24] = [
     ">",
     "*",
@@ -133,7 +133,7 @@ async fn a_second_reply_and_one_to_an_earlier_request_are_nobodys() {
         .subscribe("cluster.cluster-a.info")
         .await
         .unwrap();
-    // The server's answer to a message of its own comes after its subscription.
+    // The server's response to a message of its own comes after its subscription.
     agent.may_not_say("agent.cluster-b.fence").await;
     let cluster = "cluster-a".parse().unwrap();
     let mut earlier: Vec<String> = Vec::new();

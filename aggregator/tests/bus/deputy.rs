@@ -1,5 +1,5 @@
-//! Who may ask an agent something names the subject of the reply, and the broker does not ask whether that subject is the requester's: what
-//! an agent says must arrive at inboxes alone.
+//! The requester of an agent chooses the reply subject, and the broker does not check whether that subject belongs to the
+//! requester: an agent's messages must reach only inboxes.
 
 use std::path::PathBuf;
 
@@ -18,7 +18,7 @@ use xtask::nats_server::NatsServer;
 use crate::agent::FOREIGN;
 use crate::party::{PATIENCE, Party, server, until};
 
-/// Where nothing of an agent may arrive, beside all that is foreign to it.
+/// Subjects that nothing from an agent may reach, besides all foreign ones.
 const NO_INBOX: [&str; 12] = [
     "$KV.credentials._revoked-until",
     "$KV.invitations.x",
@@ -52,7 +52,7 @@ const ANSWERED: [&str; 14] = [
     "$SRV.STATS.agent",
 ];
 
-/// The subjects, with something in the place of each wildcard.
+/// The subjects, with each wildcard replaced.
 fn reply_subjects() -> Vec<String> {
     let concrete = |pattern: &str| pattern.replace('*', "x").replace('>', "x.y");
     let foreign = FOREIGN.iter().filter(|pattern| **pattern != "_INBOX.>");
@@ -61,7 +61,7 @@ fn reply_subjects() -> Vec<String> {
     foreign.chain(more).collect()
 }
 
-/// May ask everything that a person may, on every cluster.
+/// May send every request that a person may, to every cluster.
 fn person() -> Permit {
     Permit {
         name: "ana".parse().expect("a name"),
@@ -73,7 +73,7 @@ fn person() -> Permit {
     }
 }
 
-/// The audit's stream and the aggregator's buckets, with nothing in them.
+/// The audit's stream and the aggregator's buckets, all empty.
 struct Stores(Vec<stream::Stream>);
 
 impl Stores {
@@ -135,7 +135,7 @@ impl RunningAgent {
         }
     }
 
-    /// Answered by then is all that it was asked.
+    /// By then all requests have been answered.
     async fn stop(self) {
         drop(self.stop);
         self.task.await.expect("no panic").expect("no error");
@@ -194,7 +194,7 @@ async fn what_an_agent_says_arrives_at_inboxes_alone_whatever_reply_subject_is_n
                 requests += 1;
                 assert!(message.reply.is_some(), "a reply on {subject}");
             }
-            // Its own, which it says unasked.
+            // Its own unsolicited messages.
             "agent.cluster-a.heartbeat" => {
                 assert!(message.reply.is_some(), "a reply as a heartbeat");
             }
@@ -202,7 +202,7 @@ async fn what_an_agent_says_arrives_at_inboxes_alone_whatever_reply_subject_is_n
             subject => panic!("{subject}: {:?}", message.payload),
         }
     }
-    // A person may ask neither the fleet nor as an aggregator; the others everything.
+    // A person may send neither fleet queries nor an aggregator's requests; the others may send everything.
     let (refused, replies) = (4, reply_subjects().len());
     assert_eq!(requests, asked - refused * replies);
     stores.are_empty().await;
@@ -229,7 +229,7 @@ async fn a_hostile_agent_and_a_person_reach_no_more_than_each_of_them() {
     let cluster = "cluster-a".parse().unwrap();
     let beyond = reply_subjects()
         .into_iter()
-        // Under its own name it may say what it likes, asked or not.
+        // Under its own name it may publish anything, requested or not.
         .filter(|subject| !subject.starts_with("agent.cluster-a."));
     for reply in beyond {
         let (to, payload) = (subject::request(&cluster, "info"), "{}".into());

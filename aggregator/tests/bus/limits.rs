@@ -1,4 +1,5 @@
-//! How much the broker takes of each kind of credential. Without a client library, which keeps to the limits that the server tells it.
+//! The broker's limits for each kind of credential. Without a client library, which would obey the limits that the server
+//! announces.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -21,7 +22,7 @@ const AGENT_BYTES: usize = 1024 * 1024;
 /// Speaks the protocol itself.
 struct Connection {
     stream: BufStream<TcpStream>,
-    /// What the server said of itself after it knew who connects, or before.
+    /// The server's INFO, before or after authentication.
     info: Value,
 }
 
@@ -43,10 +44,10 @@ impl Connection {
         connection
     }
 
-    /// What the server answers: `PONG` if it took it all.
+    /// The server's response: `PONG` if it accepted everything.
     async fn says(&mut self, what: &str) -> String {
         let what = format!("{what}PING\r\n");
-        // A server that has had enough does not read the rest.
+        // After a violation the server does not read the rest.
         drop(self.stream.write_all(what.as_bytes()).await);
         drop(self.stream.flush().await);
         loop {
@@ -117,7 +118,7 @@ async fn an_agent_may_send_a_mebibyte_whatever_the_server_takes() {
     let mut agent = Connection::open(&server, &creds).await;
     let own = "cluster.cluster-a.x";
     assert_eq!(agent.subscribes(own, 513).await, TOO_MANY);
-    // So a client does not know its own limit from the server.
+    // So a client does not learn its own limit from the server.
     assert_eq!(agent.info["max_payload"], 8 * AGENT_BYTES);
     // The account's token is one message of the aggregator.
     let mut aggregator = Connection::open(&server, &keys.aggregator_creds()).await;

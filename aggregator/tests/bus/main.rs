@@ -1,5 +1,5 @@
-//! What the broker itself allows and refuses, on a real nats-server with the shipped configuration: each credential in both
-//! directions, and how one is revoked.
+//! What the broker itself allows and refuses, on a real nats-server with the shipped configuration: publish and subscribe for each
+//! credential, and revocation.
 
 mod agent;
 mod deputy;

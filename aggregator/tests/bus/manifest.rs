@@ -1,4 +1,4 @@
-//! What `aggregator enroll` prints, applied to a real API server as it is.
+//! The output of `aggregator enroll`, applied unchanged to a real API server.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -40,7 +40,7 @@ async fn the_manifest_of_a_cluster_is_taken_by_a_real_api_server_and_makes_two_p
     let file = enrolled("registry.example:5000/mca/agent@sha256:0000").await;
     let file = file.path().to_str().unwrap();
 
-    // What differs from cluster to cluster can be applied alone, once the namespace is there.
+    // The objects that differ between clusters can be applied alone, once the namespace exists.
     plane
         .kubectl(["create", "namespace", "multi-cluster-aggregator"])
         .await

@@ -1,4 +1,4 @@
-//! Somebody on the bus, and what the broker refuses them.
+//! A client on the bus, and the broker's refusals.
 
 use std::path::Path;
 use std::time::Duration;
@@ -42,7 +42,7 @@ impl Party {
         Self { client, refusals }
     }
 
-    /// Somebody who may do everything.
+    /// A client with all permissions.
     pub async fn admin(server: &NatsServer) -> Self {
         let creds = server.keys().admin_creds().expect("credentials");
         Self::with(server, &creds, "_INBOX").await
@@ -87,7 +87,7 @@ impl Party {
     }
 }
 
-/// What has arrived by now.
+/// The messages received so far.
 pub fn heard(subscriber: &mut Subscriber) -> Vec<String> {
     let mut heard = Vec::new();
     while let Some(Some(message)) = subscriber.next().now_or_never() {
@@ -96,7 +96,7 @@ pub fn heard(subscriber: &mut Subscriber) -> Vec<String> {
     heard
 }
 
-/// Waits for a message of this subject; what came before it.
+/// Waits for a message on this subject; returns the messages before it.
 pub async fn until(subscriber: &mut Subscriber, subject: &str) -> Vec<String> {
     let mut before = Vec::new();
     loop {

@@ -94,7 +94,7 @@ async fn one_person_does_not_hear_anothers_replies() {
                 .client
                 .request("cluster.cluster-a.restart", "".into())
                 .await;
-            // Until the agent's subscription stands.
+            // Until the agent has subscribed.
             if let Ok(answer) = answer {
                 return answer;
             }

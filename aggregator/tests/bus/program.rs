@@ -1,4 +1,4 @@
-//! The command lines, and what they let slip: nothing.
+//! The command lines, which must leak no secret.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -228,7 +228,7 @@ async fn a_cluster_gets_labels_at_the_command_line_until_it_is_revoked() {
     assert!(enrolled.status.success(), "{}", said(&enrolled));
     let expected = serde_json::json!({"env": "prod", "region": "eu"});
     assert_eq!(labels().await, Some(expected.clone()));
-    // A second credential takes none away.
+    // A second credential does not revoke the first.
     let again = aggregator(&[&["enroll", "cluster-a"], &link[..]].concat()).await;
     assert!(again.status.success(), "{}", said(&again));
     assert_eq!(labels().await, Some(expected));
@@ -273,7 +273,7 @@ async fn credentials_in_a_file_are_made_once_and_let_the_cluster_in() {
     let options = async_nats::ConnectOptions::with_credentials(&made).unwrap();
     let client = options.connect(&url).await.expect("the server lets it in");
     client.flush().await.unwrap();
-    // Neither the second nor the third call made a credential: two more are one too many.
+    // Neither the second nor the third call created a credential: two more are one too many.
     for (name, possible) in [("b.creds", true), ("c.creds", false)] {
         let other = dir.path().join(name);
         let output = aggregator(&[&enroll[..7], &[other.to_str().unwrap()]].concat()).await;

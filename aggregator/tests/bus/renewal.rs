@@ -1,4 +1,4 @@
-//! Credentials that are no cluster's: a person's and the aggregator's own, revoked and made anew.
+//! Credentials that belong to no cluster, a person's and the aggregator's own: revoked and replaced.
 
 use std::path::Path;
 
@@ -120,7 +120,7 @@ async fn a_running_aggregator_goes_on_with_new_credentials_when_its_old_ones_are
     }
 }
 
-/// Each writes the whole token of the system account: neither may let in whom the other has revoked.
+/// Each writes the whole token of the system account: neither may undo a revocation of the other.
 #[tokio::test]
 async fn system_credentials_that_are_revoked_at_the_same_time_all_stay_out() {
     let (server, dir) = server().await;

@@ -57,7 +57,7 @@ async fn revoke(
 
 async fn connect(server: &NatsServer, creds: &str) -> Result<async_nats::Client, ConnectErrorKind> {
     let options = ConnectOptions::with_credentials(creds).expect("credentials");
-    // One attempt: a client that was let in and cut off must not come back by itself.
+    // One attempt: a client that was accepted and then disconnected must not reconnect by itself.
     let connected = options.max_reconnects(1).connect(server.url()).await;
     connected.map_err(|error| error.kind())
 }
@@ -72,7 +72,7 @@ async fn a_revoked_agent_is_cut_off_within_a_second_and_others_are_not() {
         .unwrap();
     let client_b = connect(&server, text(&b)).await.unwrap();
 
-    // One of a few: a machine that pauses makes it later.
+    // The fastest of a few: the machine may pause.
     let mut took = Vec::new();
     let a = loop {
         let name = cluster(&format!("cluster-a{}", took.len()));
@@ -197,7 +197,7 @@ async fn a_private_key_may_stay_in_its_cluster_and_is_never_let_in_again_once_re
     enrolment.enroll(&name, None, "ana").await.unwrap();
 }
 
-/// A user who could enroll the key of somebody else would lock them out by locking the cluster out.
+/// A user who could enroll somebody else's key could revoke it by revoking the cluster.
 #[tokio::test]
 async fn nobody_is_revoked_by_enrolling_their_key_for_another_cluster() {
     let (server, _dir) = server().await;
@@ -211,7 +211,7 @@ async fn nobody_is_revoked_by_enrolling_their_key_for_another_cluster() {
     };
     let agent = Credentials::text(&token, &key);
 
-    // The request of another cluster, and another one's key under a signature of one's own.
+    // The request of another cluster, and another's key with one's own signature.
     let signature = CredentialRequest::sign(&thief, "cluster-b").to_string();
     let signature = signature.split_once('.').unwrap().1;
     for public_key in [
@@ -225,7 +225,7 @@ async fn nobody_is_revoked_by_enrolling_their_key_for_another_cluster() {
             assert!(matches!(refused, EnrolmentError::NotProven(_)), "{refused}");
         }
     }
-    // Not even its holder has one key for two clusters: each could be revoked by those who may revoke the other.
+    // Not even its holder may use one key for two clusters: anyone who may revoke one cluster could revoke the other.
     let second = CredentialRequest::sign(&key, "cluster-b");
     let refused = enrolment.enroll(&b, Some(&second), "ana").await;
     let refused = refused.unwrap_err();
@@ -242,7 +242,7 @@ fn public_key_in(creds: &std::path::Path) -> String {
     user_of(creds).expect("credentials").to_string()
 }
 
-/// Each writes the whole account's token: neither may undo what the other has done.
+/// Each writes the whole account's token: neither may undo the other's change.
 #[tokio::test]
 async fn revocations_at_the_same_time_all_count() {
     let (server, _dir) = server().await;
@@ -278,7 +278,7 @@ async fn a_revoked_or_unknown_credential_is_not_renewed_and_each_cluster_has_its
     let foreign = enrolment.renew(&b, &keys[0]).await.unwrap_err();
     assert!(matches!(foreign, EnrolmentError::CredentialUnknown { .. }));
 
-    // Recorded as revoked, but its record is still there: as while a revocation is under way.
+    // Recorded as revoked while its record still exists: as during a revocation.
     let broken = async |_: &ClusterCredentials| Err(EnrolmentError::Contended);
     let under_way = enrolment.revoke(&a, Some(&keys[0]), broken).await;
     under_way.unwrap_err();

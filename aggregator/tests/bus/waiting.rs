@@ -1,4 +1,4 @@
-//! The program while the bus is away at its start.
+//! The program while the bus is down at its start.
 
 use std::path::Path;
 
@@ -27,7 +27,7 @@ fn program(dir: &Path, nats_url: &str, keys: &Path) -> Process {
     Process::spawn("aggregator", command, &dir.join("aggregator.log")).expect("the program")
 }
 
-/// Where it says that it listens.
+/// The address it reports to listen on.
 async fn address(dir: &Path) -> String {
     let look = async || {
         let log = std::fs::read_to_string(dir.join("aggregator.log"))?;

@@ -124,7 +124,7 @@ async fn pages_of_the_audit_show_each_operation_once_and_nothing_that_may_not_be
     }
 }
 
-/// What a replica began and did not live to end, another one ends.
+/// An operation that a replica started before it died is settled by another one.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operation_of_a_replica_that_died_is_settled_by_another() {
     let mut stack = Stack::start(1).await;
@@ -139,7 +139,7 @@ async fn an_operation_of_a_replica_that_died_is_settled_by_another() {
     );
     stack.agents.push(agent);
 
-    // A replica in a runtime of its own: shut down, it ends as by SIGKILL, whatever it has in hand.
+    // A replica in its own runtime: its shutdown is like SIGKILL, whatever is in progress.
     let dying = Runtime::new().unwrap();
     let (dir, url) = (stack.dir.path().to_owned(), stack.nats.url());
     let replica = dying
@@ -179,7 +179,7 @@ async fn an_operation_of_a_replica_that_died_is_settled_by_another() {
         .service
         .until("the operation is settled", settled)
         .await;
-    // Healed at once, the order came in time: one rollout, and the audit says so.
+    // The link healed at once and the request arrived in time: one rollout, and the audit says so.
     let rollout = stack
         .service
         .get(

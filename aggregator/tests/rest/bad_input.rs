@@ -44,7 +44,7 @@ async fn names_that_are_none_are_refused_with_their_field() {
     }
 }
 
-/// A filter that finds nothing because it is misspelt looks as if all were well.
+/// A filter that matches nothing because of a typo looks as if all were well.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_filter_of_healths_is_read_alike_everywhere() {
     let stack = Stack::start(1).await;
@@ -181,7 +181,7 @@ async fn every_call_of_the_document_asks_who_is_there() {
             .replace("{namespace}", "default")
             .replace("{deployment_name}", "x")
             .replace("{invitation_id}", &"0".repeat(64));
-        // Whether there is such a one is for those alone who may enroll its cluster.
+        // Only users who may enroll its cluster may learn whether it exists.
         let refused = match path.as_str() {
             "/invitations/{invitation_id}" => StatusCode::NOT_FOUND,
             _ => StatusCode::FORBIDDEN,
@@ -214,7 +214,7 @@ async fn every_call_of_the_document_asks_who_is_there() {
     }
 }
 
-/// What somebody else has written stays text, also in a browser that opens an answer as a page.
+/// Text from others stays text, also in a browser that opens a response as a page.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_answer_says_what_a_browser_may_load_for_it() {
     let stack = Stack::start(0).await;

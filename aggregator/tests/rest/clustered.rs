@@ -1,4 +1,4 @@
-//! A bus of three nats-servers, with what is kept on all of them: one may be lost.
+//! A bus of three nats-servers, with all data on all of them: it tolerates the loss of one.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -28,7 +28,7 @@ struct Clustered {
     dir: TempDir,
 }
 
-/// Before the server begins to throw out clients that have not gone by themselves.
+/// Before the server starts to disconnect clients that have not left by themselves.
 const LAME_DUCK_GRACE: Duration = Duration::from_secs(9);
 
 impl Clustered {
@@ -70,7 +70,7 @@ impl Clustered {
         }
     }
 
-    /// Whether this server lets the holder of these credentials in. It does not hear of the others.
+    /// Whether this server accepts these credentials. It does not sync with the others.
     async fn lets_in(&self, server: &NatsServer, creds: &Path) -> bool {
         let options = ConnectOptions::with_credentials_file(creds).await;
         let options = options
@@ -86,7 +86,7 @@ impl Clustered {
         }
     }
 
-    /// How many clients a server has.
+    /// The number of clients of a server.
     async fn clients(&self, server: &NatsServer) -> usize {
         let url = server.monitoring_url().expect("monitoring");
         let connections = reqwest::get(format!("{url}/connz"))
@@ -97,7 +97,7 @@ impl Clustered {
         usize::try_from(number).expect("few")
     }
 
-    /// How many of the other servers have all that the leader of a stream has; `None` while there is no leader.
+    /// How many of the other servers have caught up with the leader of a stream; `None` while there is no leader.
     async fn current(&self, stream: &str) -> Option<usize> {
         let creds = self.nats.keys().admin_creds().ok()?;
         let options = ConnectOptions::with_credentials_file(creds).await.ok()?;
@@ -132,7 +132,7 @@ impl Clustered {
         }
     }
 
-    /// Signs in, restarts a deployment, and finds it in the audit: each as soon as it works. Says when that was.
+    /// Signs in, restarts a deployment, and finds it in the audit: each as soon as it works. Returns the times.
     async fn restart(&self) -> String {
         let begun = Instant::now();
         let signed_in = self
@@ -228,7 +228,8 @@ async fn who_is_revoked_is_so_on_all_servers_also_on_one_that_was_away_and_after
     }
 
     this.nats.servers[2].kill().await.unwrap();
-    // While the buckets choose new leaders an acknowledgement can be lost of what was done: then there is nothing left to revoke.
+    // While the buckets elect new leaders, the acknowledgement of a completed write can be lost: then there is nothing left to
+    // revoke.
     let mut tries = Vec::new();
     let is_revoked = async || {
         let answer = this.service.delete("/clusters/cluster-b", &token).await;

@@ -133,10 +133,10 @@ async fn what_is_wrong_with_an_enrolment_is_named() {
 async fn a_killed_agent_is_shown_offline_within_a_second() {
     let mut stack = Stack::start(1).await;
     let token = stack.service.token("admin").await;
-    // One of a few: a machine that pauses makes it later.
+    // The fastest of a few: the machine may pause.
     let mut took = Vec::new();
     while took.len() < 3 {
-        // A process in which everything ends at once, seen from the bus: its connections are closed, and it says nothing more.
+        // Seen from the bus, a process that dies: its connections are closed, and it sends nothing more.
         let proxy = TcpProxy::start(stack.nats.address()).await.unwrap();
         stack.agents.remove(0).stop().await;
         let url = format!("nats://{}", proxy.addr());

@@ -49,7 +49,7 @@ async fn a_killed_agent_is_offline_at_once_and_back_at_once() {
         .await;
 }
 
-/// The ghost restart: the aggregator is cut off, gives up, and what it sent arrives when the link heals.
+/// The ghost restart: the aggregator is disconnected, gives up, and its request arrives when the link heals.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_ordered_into_a_cut_line_is_never_carried_out() {
     let stack = Stack::start(1).await;
@@ -67,13 +67,13 @@ async fn a_restart_ordered_into_a_cut_line_is_never_carried_out() {
     let answer = behind
         .post("/restart", &token, &body(&namespace, &name))
         .await;
-    // The intent could not be written down, so nothing was sent.
+    // The intent could not be recorded, so nothing was sent.
     assert_eq!(
         (answer.status, answer.code()),
         (StatusCode::SERVICE_UNAVAILABLE, "audit_unavailable")
     );
     let operation = answer.body["operation_id"].clone();
-    // A cut cable is noticed after about 30 s, by pings that are not answered.
+    // A cut cable is detected after about 30 s, by unanswered pings.
     let noticed = async || (!behind.app.link.is_up()).then_some(());
     behind.until("the cut is noticed", noticed).await;
     let refused = behind
@@ -90,7 +90,7 @@ async fn a_restart_ordered_into_a_cut_line_is_never_carried_out() {
         let audit = behind.get("/audit?verb=restart", &token).await;
         let items = audit.body["items"].as_array()?.clone();
         let line = items.iter().find(|line| line["operation_id"] == operation);
-        // Whichever replica looks first: this one knows that nothing was sent, the other that nothing was done.
+        // Depends on which replica checks first: this one knows that nothing was sent, the other that nothing was done.
         let ended = |line: &Value| line["outcome"] == "failed" || line["outcome"] == "expired";
         line.is_none_or(ended).then_some(())
     };
@@ -183,7 +183,7 @@ async fn a_second_cluster_of_the_same_name_is_shown_and_gets_no_restart() {
     );
 }
 
-/// The uid that a name belongs to outlives every agent and every aggregator.
+/// The uid bound to a name outlives every agent and every aggregator.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_belongs_to_its_first_cluster_even_when_only_a_second_one_is_left() {
     let mut stack = Stack::start(2).await;
@@ -210,7 +210,7 @@ async fn a_name_belongs_to_its_first_cluster_even_when_only_a_second_one_is_left
     };
     let presence = later.until("the conflict is shown", contested).await;
     assert_ne!(presence, "online");
-    // What is shown is the first one's, which is away.
+    // The first one is shown, which is offline.
     let page = crate::last_known::away(&later, &token, "cluster-a").await;
     let known: bus_schema::ClusterName = "cluster-a".parse().unwrap();
     let kept = inventory.stored(&known, None).expect("a list");

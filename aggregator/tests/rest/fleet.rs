@@ -1,4 +1,4 @@
-//! The whole fleet in one call: what is shown to whom, in which order and on which page.
+//! The whole fleet in one call: visibility, order and pages.
 
 use std::collections::BTreeSet;
 
@@ -163,7 +163,7 @@ async fn filters_find_the_same_in_the_fleet_as_by_hand() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_shown_or_counted_of_what_the_caller_may_not_see() {
     let stack = Stack::start(3).await;
-    // Of cluster-a the namespace pay, of cluster-b the namespace default, of cluster-c nothing.
+    // In cluster-a the namespace pay, in cluster-b the namespace default, in cluster-c nothing.
     let token = stack.service.token("pieces").await;
     let page = stack.service.get("/deployments", &token).await;
     let seen: BTreeSet<_> = names(&page).into_iter().map(|(c, n, _)| (c, n)).collect();
@@ -194,7 +194,7 @@ async fn nothing_is_shown_or_counted_of_what_the_caller_may_not_see() {
         assert!(images.contains(&counted["image"].to_string()), "{counted}");
     }
 
-    // By its name it is as absent as one that was never there.
+    // By name it is as absent as one that never existed.
     let mut answers = Vec::new();
     for cluster in ["cluster-c", "cluster-z"] {
         let path = format!("/deployments?cluster={cluster}");

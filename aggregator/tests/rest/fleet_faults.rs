@@ -1,4 +1,4 @@
-//! The whole fleet in one call when some of it is away, slow or hostile: a cluster costs its own row, never the answer.
+//! The whole fleet in one call when parts of it are offline, slow or hostile: a cluster affects its own row, never the response.
 
 use std::time::{Duration, Instant};
 
@@ -44,7 +44,7 @@ async fn a_stopped_cluster_and_a_silent_one_cost_their_own_rows() {
     proxy.cut();
     let counts =
         json!({"answered": 1, "timed_out": 1, "offline": 1, "refused": 0, "misbehaving": 0});
-    // On a busy machine also the one that is well may take longer.
+    // On a busy machine even the healthy one may take longer.
     let waited = async |milliseconds: u64| {
         let begun = Instant::now();
         let path = format!("/deployments?timeout={milliseconds}ms");
@@ -65,7 +65,7 @@ async fn a_stopped_cluster_and_a_silent_one_cost_their_own_rows() {
         row(&page, "cluster-b"),
         &json!({"cluster": "cluster-b", "state": "timed_out"})
     );
-    // Beside what was last known of the one that is gone.
+    // Besides the last known state of the one that is gone.
     let mut items = page.body["items"].as_array().unwrap().clone();
     items.retain(|item| item["as_of"].is_null());
     assert!(items.len() == 4 && items.iter().all(|item| item["cluster"] == "cluster-a"));
@@ -82,7 +82,7 @@ async fn a_cluster_that_dies_while_it_is_waited_for_is_not_waited_for_any_longer
     let mut questions = mute.questions();
     let asked = stack.service.get("/deployments?timeout=30", &token);
     let dies = async {
-        // It has been asked, and goes without an answer.
+        // It has received the query, and disconnects without responding.
         questions.next().await.expect("a question");
         mute.dies().await;
     };
@@ -117,14 +117,14 @@ async fn an_agent_that_answers_while_it_leaves_is_heard() {
             .service
             .until("it is known that it leaves", offline)
             .await;
-        // As long as it takes until nobody waits for it any more.
+        // Until the requester has timed out.
         stack
             .service
             .get("/deployments?cluster=mute&timeout=300ms", &token)
             .await;
         let answer = share(&[("pay", "last")]).to_string();
         leaver.answer(&question.expect("a question"), answer).await;
-        // Behind the answer on the same connection: when this is known, the answer is there.
+        // After the response on the same connection: once this arrives, the response has arrived.
         leaver.returns().await;
         stack.known(&["leaver"]).await;
         mute.dies().await;
@@ -173,7 +173,7 @@ async fn hostile_agents_spoil_their_own_rows_and_are_shown_as_misbehaving() {
         ("deep", vec![deep]),
         ("million", vec![million]),
         ("many", vec![share(&many[..1200]).to_string()]),
-        // A flood, all of it before the others have answered.
+        // A flood, all of it before the others have responded.
         ("flood", vec![one.clone(); 500]),
         ("empty", vec![String::new()]),
         (
@@ -190,7 +190,7 @@ async fn hostile_agents_spoil_their_own_rows_and_are_shown_as_misbehaving() {
     }
     let mut lying = Impostor::heard(&stack, "liar", &[VERB]).await;
     let _lies = lying.answers(vec![liar.to_string()]);
-    // One more that is silent keeps the question open until all of the flood has come.
+    // Another one that does not respond holds the query open until the whole flood has arrived.
     let _mute = Impostor::heard(&stack, "mute", &[VERB]).await;
     let mut names: Vec<&str> = clusters.iter().map(|(name, _)| *name).collect();
     names.extend(["liar", "mute"]);
@@ -211,7 +211,7 @@ async fn hostile_agents_spoil_their_own_rows_and_are_shown_as_misbehaving() {
     let counts =
         json!({"answered": 3, "timed_out": 1, "offline": 0, "refused": 0, "misbehaving": 7});
     assert_eq!(page.body["answers"], counts);
-    // What it says of other clusters is not even read: its item is its own.
+    // Its claims about other clusters are not even read: its item is its own.
     let items = page.body["items"].as_array().unwrap();
     let evil: Vec<_> = items
         .iter()
@@ -238,7 +238,7 @@ async fn ninety_seven_of_a_hundred_clusters_answer_for_themselves() {
     let stack = Stack::start(1).await;
     let token = stack.service.token("viewer").await;
     let names: Vec<String> = (0..96).map(|number| format!("cluster-{number}")).collect();
-    // A few at a time: the server lets nobody wait long who has come and does not say who.
+    // A few at a time: the server soon disconnects clients that have not authenticated.
     let connecting =
         futures::stream::iter(&names).map(|name| Impostor::heard(&stack, name, &[VERB]));
     let mut agents: Vec<Impostor> = connecting.buffer_unordered(4).collect().await;
@@ -281,7 +281,7 @@ async fn what_an_agent_shows_of_namespaces_that_the_caller_may_not_see_is_left_o
         share(&[("pay", "open"), ("secret", "hidden")]).to_string(),
     ]);
     stack.known(&["leaky"]).await;
-    // All clusters but one, their namespace pay alone.
+    // All clusters except one, only their namespace pay.
     let token = stack.service.token("pay").await;
     let page = stack.service.get("/deployments?timeout=30", &token).await;
     assert_eq!(row(&page, "leaky")["state"], "misbehaving");

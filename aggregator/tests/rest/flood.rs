@@ -1,4 +1,4 @@
-//! A stolen credential of an agent with which what all clusters share is flooded: the others stay as they are.
+//! A flood, with a stolen agent credential, on the subjects that all clusters share: the others are not affected.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tokio::time::MissedTickBehavior;
 use crate::impostor::{Impostor, changes, share};
 use crate::stack::Stack;
 
-/// How often each of the other clusters is heard while the flood lasts: stale is who was not heard for one and a half of these times.
+/// The heartbeat interval of the other clusters during the flood: a cluster is stale after one and a half intervals without one.
 const HEARD: usize = 5;
 
 const TICK: Duration = Duration::from_millis(10);
@@ -24,14 +24,14 @@ const PER_TICK: u64 = 40;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Pace {
-    /// 4,000 times a second: more than can be read and taken in, and less than the broker and the client can move, whatever the machine does
-    /// besides.
+    /// 4,000 times a second: more than can be parsed and processed, and less than the broker and the client can transfer, whatever
+    /// else the machine does.
     Paced,
-    /// As fast as the broker takes it.
+    /// As fast as the broker accepts it.
     Unpaced,
 }
 
-/// What each of some connections publishes, in a thread of its own, until it is ended.
+/// The message that each of several connections publishes, in its own thread, until stopped.
 struct Flood {
     stop: Arc<AtomicBool>,
     sent: Arc<AtomicU64>,
@@ -75,7 +75,7 @@ impl Flood {
         }
     }
 
-    /// How much was sent.
+    /// The number of messages sent.
     fn end(self) -> u64 {
         self.stop.store(true, Ordering::Relaxed);
         for thread in self.threads {
@@ -85,7 +85,7 @@ impl Flood {
     }
 }
 
-/// Waits until each of these clusters was heard so often, and none of them was anything but online meanwhile.
+/// Waits until each of these clusters has sent this many heartbeats, and fails if one of them was not online meanwhile.
 async fn stay_online(stack: &Stack, token: &str, clusters: &[&str]) {
     let mut heard = BTreeMap::<String, BTreeSet<String>>::new();
     let look = async || {
@@ -109,7 +109,7 @@ async fn stay_online(stack: &Stack, token: &str, clusters: &[&str]) {
         .await;
 }
 
-/// What is counted under this name.
+/// The value of this counter.
 fn number(metrics: &Value, series: &str) -> f64 {
     let text = metrics.as_str().expect("text");
     let line = text
@@ -123,7 +123,7 @@ async fn left_out(stack: &Stack, token: &str) -> f64 {
     number(&metrics, "aggregator_agent_messages_left_out_total")
 }
 
-/// What is wrong with a cluster.
+/// The conditions of a cluster.
 async fn conditions_of(stack: &Stack, token: &str, cluster: &str) -> String {
     let list = stack.service.get("/clusters", token).await;
     let items = list.body["items"].as_array().expect("clusters");
@@ -154,7 +154,7 @@ async fn a_flood_of_one_clusters_heartbeats_makes_no_other_cluster_stale() {
         ],
     );
     stay_online(&stack, &token, &["cluster-a", "cluster-b"]).await;
-    // What others ask of the others is answered too.
+    // Requests to the other clusters are answered too.
     stack.healthy("cluster-b").await;
     let sent = flood.end();
     let shown = conditions_of(&stack, &token, "flooder").await;
@@ -170,7 +170,7 @@ async fn a_flood_of_changes_and_answers_of_one_cluster_touches_no_other() {
     let token = stack.service.token("admin").await;
     let mut flooder = Impostor::heard(&stack, "flooder", &["fleet.deployments"]).await;
     stack.known(&["flooder"]).await;
-    // Where its answers are expected.
+    // While its responses are expected.
     let mut questions = flooder.questions();
     let (_, question) = tokio::join!(
         stack.service.get("/deployments?timeout=100ms", &token),
@@ -212,7 +212,7 @@ async fn a_flood_of_changes_and_answers_of_one_cluster_touches_no_other() {
     assert!(sent > 10_000 && dropped > 1_000.0, "{sent} {dropped}");
 }
 
-/// More than the broker can hand on: it is told to drop what the flooder sends, and the flooder is heard again when the flood is over.
+/// More than the broker can deliver: it is made to drop the flooder's messages, and the flooder is readmitted after the flood.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_as_fast_as_the_broker_takes_it_makes_no_other_cluster_stale_and_refuses_no_change()
 {

@@ -1,4 +1,4 @@
-//! An agent that means harm: it holds the credential of its own cluster, and says what it likes.
+//! A hostile agent: it holds the credential of its own cluster, and publishes whatever it likes.
 
 use async_nats::HeaderMap;
 use axum::http::StatusCode;
@@ -13,7 +13,7 @@ use crate::stack::Stack;
 
 const CLUSTER: &str = "hostile";
 
-/// What is no reply to anything.
+/// Invalid as a reply to any request.
 fn nonsense() -> Vec<Vec<u8>> {
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let many = format!("{{\"items\":[{}0]}}", "0,".repeat(450_000));
@@ -34,7 +34,7 @@ fn nonsense() -> Vec<Vec<u8>> {
     ]
 }
 
-/// A call, and what the hostile one does meanwhile. Fails when one waits for the other in vain.
+/// A call, and the hostile agent's actions meanwhile. Fails on a deadlock of the two.
 async fn both<A, B>(call: impl Future<Output = A>, meanwhile: impl Future<Output = B>) -> (A, B) {
     let both = async { tokio::join!(call, meanwhile) };
     let done = tokio::time::timeout(PATIENCE, both).await;
@@ -68,7 +68,7 @@ async fn replies_that_are_none_are_refused_shown_and_nobody_elses_trouble() {
         let others = stack.service.get("/namespaces/cluster-a", &token).await;
         assert_eq!(others.status, StatusCode::OK, "{others:?}");
     }
-    // One of a kilobyte that would be a megabyte; and one that is not what it says.
+    // A kilobyte that unpacks to a megabyte; and one with the wrong content encoding.
     let mut zstd = HeaderMap::new();
     let bomb = encoding::pack(vec![b' '; encoding::UNPACKED_BYTES + 1], &mut zstd);
     for packed in [bomb, b"{\"items\":[]}".to_vec()] {
@@ -96,7 +96,8 @@ async fn heartbeats_that_are_none_are_shown_and_nobody_elses_trouble() {
     assert_eq!(others.status, StatusCode::OK, "{others:?}");
 }
 
-/// What no agent sends is not kept for a reader, however slow: more lines than were asked for, and more than a chunk may have.
+/// Chunks that no agent would send are not buffered for a reader, however slow: more lines than requested, and more than a chunk
+/// may have.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_followed_log_ends_where_more_is_sent_than_was_asked_for() {
     let stack = Stack::start(0).await;
@@ -130,7 +131,7 @@ async fn a_followed_log_ends_where_more_is_sent_than_was_asked_for() {
     }
 }
 
-/// Numbers at the ends of their range; streams that are not its own.
+/// Numbers at the limits of their range; streams that belong to others.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_followed_log_takes_no_harm_from_what_it_is_sent() {
     let stack = Stack::start(0).await;

@@ -1,4 +1,4 @@
-//! An attacker who holds the credential of a cluster's agent, and does not behave as one.
+//! An attacker who holds the credential of a cluster's agent, and does not behave like an agent.
 
 use async_nats::{Client, ConnectOptions, HeaderMap, Message, Subscriber};
 use bus_schema::timing::HEARTBEAT_EVERY;
@@ -19,21 +19,21 @@ pub struct Impostor {
     beating: Option<Running>,
 }
 
-/// What goes on until it is dropped.
+/// Runs until it is dropped.
 pub struct Running(JoinHandle<()>);
 
 impl Impostor {
-    /// Connected, and heard as an agent of this cluster that answers these verbs.
+    /// Connects, and sends heartbeats as an agent of this cluster that supports these verbs.
     pub async fn heard(stack: &Stack, name: &str, verbs: &[&str]) -> Self {
         let creds = stack.nats.keys().agent_creds(name).expect("credentials");
         let options = ConnectOptions::with_credentials_file(creds).await;
-        // By this name the server's word of its end is known for an agent's.
+        // By this name the server's disconnect event is attributed to an agent.
         let options = options
             .expect("credentials")
             .name(format!("agent {name} requests impostor"));
         let client = options.connect(stack.nats.url()).await;
         let client = client.expect("a connection");
-        // Before the first heartbeat: who knows of it can be sure that it hears what it is asked.
+        // Before the first heartbeat: once the aggregator knows of it, it must receive requests.
         let questions = client.subscribe(subject::FLEET_QUERY).await;
         let heartbeat = heartbeat(name, "up", verbs).to_string();
         let (beats, subject) = (client.clone(), format!("agent.{name}.heartbeat"));
@@ -53,27 +53,27 @@ impl Impostor {
         }
     }
 
-    /// Says that it leaves, and stays.
+    /// Announces its shutdown, and stays.
     pub async fn leaves(&mut self) {
         self.beating = None;
         let heartbeat = heartbeat(&self.name, "leaving", &[]);
         self.say("heartbeat", heartbeat.to_string()).await;
     }
 
-    /// Says that it is there again, after all that it has said before.
+    /// Announces itself again, after all its earlier messages.
     pub async fn returns(&self) {
         let heartbeat = heartbeat(&self.name, "up", &[]);
         self.say("heartbeat", heartbeat.to_string()).await;
     }
 
-    /// What it hears on a subject of its cluster.
+    /// The messages on a subject of its cluster.
     pub async fn hears(&self, what: &str) -> Subscriber {
         let subject = format!("cluster.{}.{what}", self.name);
         let heard = self.client.subscribe(subject).await;
         heard.expect("a subscription")
     }
 
-    /// Replies to the next request about a namespace; the aggregator asks for itself about all of them.
+    /// Replies to the next request about a namespace; the aggregator's own requests are about all of them.
     pub async fn replies(&self, questions: &mut Subscriber, reply: impl Into<Bytes>) {
         self.replies_with(questions, HeaderMap::new(), reply).await;
     }
@@ -106,18 +106,18 @@ impl Impostor {
         said.expect("a connection");
     }
 
-    /// Goes without a word.
+    /// Disconnects without an announcement.
     pub async fn dies(mut self) {
         self.beating = None;
         self.client.drain().await.expect("a connection");
     }
 
-    /// The questions to all clusters; it answers none of them by itself.
+    /// The fleet queries; it does not respond to them by itself.
     pub fn questions(&mut self) -> Subscriber {
         self.questions.take().expect("they are taken once")
     }
 
-    /// Answers this question.
+    /// Responds to this query.
     pub async fn answer(&self, question: &Message, answer: String) {
         let request: FleetQueryRequest =
             serde_json::from_slice(&question.payload).expect("a question");
@@ -126,7 +126,7 @@ impl Impostor {
             .await;
     }
 
-    /// Answers each question with all of these.
+    /// Sends all of these in response to each query.
     pub fn answers(&mut self, answers: Vec<String>) -> Running {
         let (mut questions, client, name) =
             (self.questions(), self.client.clone(), self.name.clone());
@@ -144,7 +144,7 @@ impl Impostor {
         }))
     }
 
-    /// Lets everybody follow a log in which nothing is written.
+    /// Accepts every log stream, and sends no lines.
     pub async fn lets_follow(&self) -> Running {
         let (mut asked, client, name) = (
             self.hears("log").await,
@@ -165,7 +165,7 @@ impl Impostor {
         }))
     }
 
-    /// Answers each question with a fault.
+    /// Responds to each query with a fault.
     pub fn refuses(&mut self, code: &'static str) -> Running {
         let (mut questions, client, name) =
             (self.questions(), self.client.clone(), self.name.clone());
@@ -203,13 +203,13 @@ fn line((namespace, name): &(&str, &str)) -> Value {
         "images": ["evil:1"], "health": "healthy"})
 }
 
-/// Changes as an agent tells of them; the last one has this number.
+/// Changes as an agent publishes them; the last one has this number.
 pub fn changes(sequence: u64, items: &[(&str, &str)]) -> Value {
     let changed: Vec<Value> = items.iter().map(line).collect();
     json!({"instance": "impostor", "sequence": sequence, "changed": changed})
 }
 
-/// An answer as an agent gives it, of deployments in these namespaces.
+/// A response as an agent sends it, with deployments in these namespaces.
 pub fn share(items: &[(&str, &str)]) -> Value {
     let items: Vec<Value> = items.iter().map(line).collect();
     json!({"items": items, "totals": {"deployments": items.len()}})

@@ -1,4 +1,4 @@
-//! Links that nobody has used yet: who sees them, and that they can be withdrawn.
+//! Links that have not been used yet: who sees them, and that they can be withdrawn.
 
 use axum::http::{Method, StatusCode};
 use jiff::Timestamp;
@@ -41,7 +41,7 @@ async fn an_invitation_is_listed_until_it_is_used_withdrawn_or_void() {
     };
     let lasts = time("expires_at").duration_since(time("created_at"));
     assert_eq!(lasts.as_secs(), 15 * 60);
-    // Nobody can join by what the list says.
+    // The list contains nothing that lets anyone join.
     let id = items[1]["id"].as_str().expect("an id");
     let guessed = open(&stack, Method::POST, &format!("/join/{id}")).await;
     assert_eq!(guessed.code(), "invitation_unknown");

@@ -31,7 +31,7 @@ pub async fn link(stack: &Stack, cluster: &str) -> String {
     path.to_owned()
 }
 
-/// As curl does: nobody is signed in.
+/// As curl does: without a session.
 pub async fn open(stack: &Stack, method: Method, path: &str) -> Answer {
     let request = Request::builder().method(method).uri(path);
     let request = request.body(Body::empty()).expect("a request");
@@ -73,7 +73,7 @@ async fn a_link_joins_a_cluster_once_and_only_when_it_is_meant() {
     assert_eq!(told, expected, "{lines:?}");
 }
 
-/// The README's way, with all that is real: but for the kubelet, in whose place the agent is started with what the manifest gives it.
+/// The README's way, with real components except the kubelet: the agent is started with what the manifest contains.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_joins_a_real_cluster_whose_deployments_can_then_be_restarted() {
     let plane = ControlPlane::start().await.expect("a control plane");
@@ -191,7 +191,7 @@ async fn a_link_dies_with_the_password_of_its_maker() {
 async fn links_die_with_the_cluster_and_new_ones_are_good() {
     let stack = Stack::start(0).await;
     let token = stack.service.token("admin").await;
-    // One whose link was used, and one that has nothing but a link.
+    // One whose link was used, and one that has only a link.
     for used in [true, false] {
         let paths = [
             link(&stack, "cluster-a").await,
@@ -237,7 +237,7 @@ async fn links_cannot_be_guessed_for_long() {
     assert!(answer.headers.contains_key("retry-after"));
 }
 
-/// What joins a cluster has a private key in it.
+/// Links and manifests that join a cluster contain a private key.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_joins_a_cluster_is_given_out_in_the_clear() {
     let stack = Stack::start(0).await;
@@ -280,7 +280,7 @@ async fn nothing_that_joins_a_cluster_is_given_out_in_the_clear() {
     let path = "/clusters/cluster-b/invite";
     let invited = allowed.post(path, &token, &json!({})).await;
     assert_eq!(invited.status, StatusCode::OK, "{invited:?}");
-    // The link is as good as before where nobody can listen.
+    // The link still works where it cannot be intercepted.
     assert_eq!(
         open(&stack, Method::POST, &link).await.status,
         StatusCode::OK

@@ -1,4 +1,4 @@
-//! Labels of clusters: set when a cluster is let in, changed later, chosen by, granted by, and forgotten.
+//! Labels of clusters: set at enrolment, changed later, selected by, granted by, and forgotten.
 
 use axum::http::{Method, StatusCode};
 use futures::StreamExt as _;
@@ -23,7 +23,7 @@ async fn label(stack: &Stack, cluster: &str, labels: Value) -> Answer {
     answer
 }
 
-/// The labels of a cluster as they are listed.
+/// The labels of a cluster in the list.
 async fn labels(service: &Service, cluster: &str, token: &str) -> Option<Value> {
     let list = service.get("/clusters", token).await;
     let items = list.body["items"].as_array().expect("a list");
@@ -31,7 +31,7 @@ async fn labels(service: &Service, cluster: &str, token: &str) -> Option<Value> 
     Some(found["labels"].clone())
 }
 
-/// The clusters that a query of deployments was about.
+/// The clusters that a query of deployments covered.
 async fn asked(service: &Service, query: &str, token: &str) -> Vec<String> {
     let page = service.get(&format!("/deployments?{query}"), token).await;
     assert_eq!(page.status, StatusCode::OK, "{page:?}");
@@ -66,7 +66,7 @@ async fn labels_are_changed_by_a_merge_patch_and_heartbeats_leave_them() {
     let changed = label(&stack, "cluster-a", json!({"env": "prod", "old": null})).await;
     let expected = json!({"env": "prod", "example.com/team": "x"});
     assert_eq!(changed.body["labels"], expected);
-    // At once, and after the record of the cluster was written anew.
+    // At once, and after the record of the cluster was rewritten.
     assert_eq!(
         labels(&stack.service, "cluster-a", &token).await,
         Some(expected.clone())
@@ -193,14 +193,14 @@ async fn a_query_asks_and_counts_the_clusters_alone_that_its_selector_selects() 
         .await;
     assert_eq!(wrong.body["field"], "clusterLabelSelector", "{wrong:?}");
     listed_by_label(service, &token).await;
-    // The request itself names those that are meant: the others do not answer it.
+    // The request names the selected clusters: the others do not respond.
     let mut requests = stack.subscribed("fleet.deployments").await;
     assert_eq!(about("env=prod").await, "cluster-a");
     let request = timeout(PATIENCE, requests.next()).await;
     let request = request.expect("a request in time").expect("a connection");
     let request: Value = serde_json::from_slice(&request.payload).expect("JSON");
     assert_eq!(request["clusters"], json!(["cluster-a"]), "{request}");
-    // One that is away counts where it is meant, and nowhere else.
+    // An offline cluster counts where it is selected, and nowhere else.
     stack.agents.remove(1).stop().await;
     stack.agents.remove(0).stop().await;
     let page = stack
@@ -254,7 +254,7 @@ async fn a_cluster_has_its_labels_from_enrolment_on_until_it_is_forgotten() {
         labels(&stack.service, "cluster-x", &token).await,
         Some(json!({"env": "prod"}))
     );
-    // A link's labels count when it is used, and not before.
+    // A link's labels are checked when it is used, not before.
     let body = json!({"labels": {"env": "dev", "region": "eu"}});
     let path = "/clusters/cluster-x/invite";
     let invited = stack.service.post(path, &token, &body).await;
@@ -313,7 +313,7 @@ async fn every_replica_learns_of_labels_also_one_that_starts_later_and_skips_a_b
     assert_eq!(mended.body["labels"], json!({"env": "dev"}));
 }
 
-/// Puts a user into the file of users.
+/// Adds a user to the users file.
 fn add_user(stack: &Stack, name: &str, grants: Value) {
     let hash = hash(&Password::from(PASSWORD.to_owned())).expect("a hash");
     stack.edit_users(|users| {

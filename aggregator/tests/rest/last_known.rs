@@ -1,4 +1,4 @@
-//! What was last known of a cluster that is away: shown with its age, never as healthy, and to nobody who may not see it.
+//! The last known state of an offline cluster: shown with its age, never as healthy, and only to users who may see it.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use crate::fleet_faults::row;
 use crate::service::{Answer, Service};
 use crate::stack::Stack;
 
-/// The bucket, seen as another replica sees it.
+/// The bucket, as seen by another replica.
 pub async fn inventory(stack: &Stack) -> Inventory {
     let jetstream = async_nats::jetstream::new(stack.admin().await);
     let inventory = Inventory::open(&jetstream, 1).await.expect("the bucket");
@@ -24,7 +24,7 @@ pub async fn inventory(stack: &Stack) -> Inventory {
     inventory
 }
 
-/// Waits until the list that is kept of a cluster is as it should be.
+/// Waits until the stored list of a cluster satisfies `right`.
 pub async fn kept(
     stack: &Stack,
     inventory: &Inventory,
@@ -44,7 +44,7 @@ pub async fn kept(
     stack.service.until("the list is kept", look).await
 }
 
-/// Waits until a cluster is shown as it was last known.
+/// Waits until a cluster is offline and shown as last known.
 pub async fn away(service: &Service, token: &str, cluster: &str) -> Answer {
     let away = async || {
         let page = service.get("/deployments", token).await;
@@ -82,7 +82,7 @@ async fn a_cluster_that_is_away_is_shown_as_it_was_also_after_a_restart() {
     let page = away(&stack.service, &token, "cluster-b").await;
     shown_as_last_known(&page, &before, &list);
 
-    // Not as healthy, whatever they were; as unknown.
+    // Not as healthy, whatever they were, but as unknown.
     for (health, clusters) in [("healthy", &["cluster-a"][..]), ("unknown", &["cluster-b"])] {
         let path = format!("/deployments?health={health}");
         let found = stack.service.get(&path, &token).await;
@@ -191,7 +191,7 @@ async fn nothing_that_is_kept_is_shown_or_counted_to_who_may_not_see_it() {
     for agent in stack.agents.drain(..) {
         agent.stop().await;
     }
-    // Of cluster-a the namespace pay, of cluster-b the namespace default, of cluster-c nothing.
+    // In cluster-a the namespace pay, in cluster-b the namespace default, in cluster-c nothing.
     let token = stack.service.token("pieces").await;
     away(&stack.service, &token, "cluster-a").await;
     let page = away(&stack.service, &token, "cluster-b").await;
@@ -307,7 +307,7 @@ async fn ten_thousand_deployments_are_kept_also_with_images_that_no_two_share() 
     assert_eq!(keys(&bucket(&stack).await).await, Vec::<String>::new());
 }
 
-/// Two replicas that do not follow the bucket: what the other one does, each learns too late.
+/// Two replicas that do not watch the bucket: each learns of the other's writes too late.
 async fn two_replicas(stack: &Stack) -> (Inventory, Inventory) {
     let jetstream = async_nats::jetstream::new(stack.admin().await);
     let open = async || Inventory::open(&jetstream, 1).await.expect("the bucket");
@@ -343,7 +343,7 @@ async fn of_two_replicas_one_reads_a_cluster_that_is_due() {
     let lease = lease.expect("it was first");
     let refused = other.acquire_lease(&cluster, due(now), now).await;
     assert!(refused.unwrap().is_none());
-    // Now it knows, and does not ask.
+    // Now it knows, and does not read again.
     let leased = |seen: &Seen| seen.manifest.is_leased(Instant::now());
     assert!(other.look(|seen| seen.get(&cluster).is_some_and(leased)));
     let refused = other.acquire_lease(&cluster, due(now), now).await;
@@ -353,7 +353,7 @@ async fn of_two_replicas_one_reads_a_cluster_that_is_due() {
     let again = one.acquire_lease(&cluster, due(now), now).await;
     assert!(again.unwrap().is_none());
     assert_eq!(one.stored(&cluster, Some("uid")).unwrap().deployments, 0);
-    // Another cluster's list under the same name is nobody's.
+    // Another cluster's list under the same name is discarded.
     assert!(one.stored(&cluster, Some("rival")).is_none());
 }
 
@@ -374,7 +374,7 @@ async fn a_replica_that_lost_its_lease_cannot_make_its_list_count() {
     let conflict = matches!(error, InventoryError::Bucket(BucketError::Conflict { .. }));
     assert!(conflict, "{error}");
     assert!(slow.stored(&cluster, None).is_none());
-    // Nor has it written over any part of the list that does.
+    // Nor has it overwritten any part of the list that is in use.
     let stored = other.stored(&cluster, Some("uid")).unwrap();
     let read = other.read(&cluster, &stored).await.unwrap();
     assert_eq!(read.deployments().count(), 0);

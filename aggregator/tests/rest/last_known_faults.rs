@@ -1,4 +1,4 @@
-//! What is kept of clusters when it is broken, half written or slow: a cluster costs its own row, never the answer.
+//! The inventory when it is damaged, partly written or slow: a cluster affects its own row, never the response.
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ async fn a_list_that_is_half_written_is_not_read_and_the_one_before_still_is() {
     })
     .await;
     stack.agents.remove(0).stop().await;
-    // Somebody has begun the next list, and died.
+    // A replica has started to write the next list, and died.
     let bucket = bucket(&stack).await;
     let last = settled(&stack, &bucket, "cluster-a").await;
     let slot = last["kept"]["slot"].as_u64().unwrap();
@@ -32,7 +32,7 @@ async fn a_list_that_is_half_written_is_not_read_and_the_one_before_still_is() {
     assert_eq!(items(&page).len(), 4);
     assert!(list.parts == 1);
 
-    // A manifest that names a list which is not all there.
+    // A manifest that names an incomplete list.
     let mut torn = last;
     torn["kept"]["id"] = json!("torn");
     torn["kept"]["slot"] = json!(1 - slot);
@@ -56,7 +56,7 @@ async fn a_list_that_is_half_written_is_not_read_and_the_one_before_still_is() {
     assert!(row["as_of"].is_null());
 }
 
-/// The manifest, when nobody writes it any more.
+/// The manifest, once it is no longer written.
 async fn settled(stack: &Stack, bucket: &async_nats::jetstream::kv::Store, cluster: &str) -> Value {
     let look = async || {
         let manifest = bucket.get(cluster).await.ok()??;

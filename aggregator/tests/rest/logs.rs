@@ -88,7 +88,7 @@ async fn a_followed_log_says_that_its_agent_has_left() {
     assert_eq!(end, "leaving");
 }
 
-/// What was under way when the link broke has come to nobody, and is granted once more.
+/// Credit that was in flight when the link broke is lost, and is granted again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_followed_log_goes_on_when_all_that_was_granted_was_lost_on_the_way() {
     let stack = Stack::start(0).await;
@@ -117,7 +117,7 @@ async fn a_followed_log_goes_on_when_all_that_was_granted_was_lost_on_the_way() 
     let line = json!({"pod": "web-1", "container": "web", "text": "x"});
     let lost = json!({"sequence": 1, "lines": vec![&line; all]});
     writer.say("stream.s", lost.to_string()).await;
-    // Another aggregator hears something behind it: it has been sent.
+    // Another aggregator receives a later message: it has been sent.
     stack.known(&["writer"]).await;
     let other = stack.service.token("viewer").await;
     let (behind_it, ()) = tokio::join!(
@@ -190,7 +190,7 @@ async fn an_aggregator_follows_so_many_logs() {
     stack.known(&["writer"]).await;
     let path = "/workloads/writer/default/Deployment/web/log/watch";
     let mut open = Vec::new();
-    // A user takes no more than its share, and four of them all that there is.
+    // One user cannot take more than its share, and four of them take everything.
     for user in ["viewer", "admin", "pay-default", "default"] {
         let token = stack.service.token(user).await;
         for _ in 0..128 {
@@ -248,7 +248,7 @@ async fn a_log_is_read_up_to_a_time() {
     let all = stack.service.until("there are some lines", some).await;
     let end = &all[0];
     let window = read(json!({"since_seconds": 3600, "until": end})).await;
-    // What was written before counts into `tail`, and nothing behind the end does.
+    // Earlier lines count towards `tail`, lines after the end do not.
     let window = times(&window);
     assert_eq!(window.last(), Some(end));
     assert!(!window.contains(all.last().expect("lines")));

@@ -1,4 +1,4 @@
-//! What is counted, and that nobody can make it grow.
+//! The metrics, and that callers cannot make them grow.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,7 +34,7 @@ pub async fn scrape(service: &Service) -> BTreeMap<String, f64> {
     read(std::str::from_utf8(&body).expect("text"))
 }
 
-/// Holds the text to the format: each sample belongs to a family that was announced, and stands there once.
+/// Checks the format: each sample belongs to an announced family, and appears once.
 fn read(text: &str) -> BTreeMap<String, f64> {
     let (mut families, mut samples) = (BTreeSet::new(), BTreeMap::new());
     let text = text.strip_suffix("# EOF\n").expect("an end");
@@ -167,7 +167,7 @@ async fn nobody_outside_can_make_up_a_series() {
         let login = json!({"username": format!("made-up-{n}"), "password": "x"});
         stack.service.post("/login", "", &login).await;
     };
-    // Each kind once; what goes on beside has its series, too.
+    // Each kind once; concurrent activity has its series too.
     strange(0).await;
     scrape(&stack.service).await;
     let settled = async || {
@@ -182,7 +182,7 @@ async fn nobody_outside_can_make_up_a_series() {
     }
     let after = scrape(&stack.service).await;
     let series = |samples: &BTreeMap<String, f64>| {
-        // A second list may be kept, or not be needed; the sign-in is refused after a while.
+        // A second list may or may not be written; the sign-in is refused after a while.
         let ours = samples
             .keys()
             .filter(|series| !series.contains("inventory") && !series.contains("429"));

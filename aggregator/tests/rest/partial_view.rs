@@ -1,4 +1,4 @@
-//! Somebody who may see some namespaces of a cluster learns nothing of the others: not how many there are, nor their names, nor when
+//! A user who may see some namespaces of a cluster learns nothing of the others: neither their number, nor their names, nor when
 //! something happens in them.
 
 use axum::http::StatusCode;
@@ -61,7 +61,7 @@ async fn counts_and_words_of_hidden_namespaces_are_neither_shown_nor_timed() {
         "{text}"
     );
 
-    // The condition is news to both, everything behind it to those alone who may see what is counted.
+    // The condition is published to both, everything after it only to those who may see the counts.
     part.until("cluster", |it| it["conditions"] != json!([]))
         .await;
     for deployments in 101..105 {
@@ -76,7 +76,7 @@ async fn counts_and_words_of_hidden_namespaces_are_neither_shown_nor_timed() {
         .await;
     let told = until_last(&mut part).await;
     let of_clusters: Vec<_> = told.iter().filter(|it| it.name == "cluster").collect();
-    // A heartbeat of its own, without the condition, may have come between; it comes every five seconds.
+    // The agent's own heartbeat, without the condition, may have arrived in between; it is sent every five seconds.
     for seen in &of_clusters {
         assert!(seen.data.get("counts").is_none(), "{seen:?}");
     }
@@ -122,7 +122,7 @@ async fn pages_of_namespaces_are_cut_from_those_that_may_be_seen() {
         (names(&body) == ["kube-system", "pay"]).then_some(body)
     };
     let whole = stack.service.until("the grants are read", both).await;
-    // There are others before, between and behind, and each page is as long as was asked for.
+    // There are others before, between and after, and each page has the requested length.
     assert!(whole.get("continue").is_none(), "{whole}");
     let first = page(1, "").await;
     assert_eq!(names(&first), ["kube-system"]);

@@ -1,4 +1,4 @@
-//! Pausing a rollout and resuming it, as people order it.
+//! Pausing and resuming a rollout on request.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};

@@ -134,7 +134,7 @@ async fn an_offline_cluster_is_still_known_after_the_aggregator_restarts() {
     let offline =
         async || (presence(&stack.service).await.as_deref() == Some("offline")).then_some(());
     stack.service.until("the cluster has left", offline).await;
-    // What was heard is kept a moment later than it is shown.
+    // A heartbeat is persisted a moment after it is shown.
     stack
         .service
         .until("a second aggregator knows the cluster", async || {

@@ -1,4 +1,4 @@
-//! Operations whose outcome was lost, and what is said of them.
+//! Operations whose outcome was lost, and their reported outcomes.
 
 use axum::http::StatusCode;
 use bus_schema::OperationId;
@@ -17,7 +17,7 @@ fn body(namespace: &str, name: &str) -> Value {
     json!({"cluster": "cluster-a", "namespace": namespace, "deployment_name": name})
 }
 
-/// The first line of a restart by the administrator, a minute ago, of a replica that was killed since.
+/// The first line of a restart by the administrator, a minute ago, by a replica that was killed since.
 struct Lost {
     id: OperationId,
     entry: Value,
@@ -93,7 +93,8 @@ async fn uid(stack: &Stack, token: &str) -> Value {
     clusters.body["items"][0]["cluster_uid"].clone()
 }
 
-/// The agent is cut off after it has been asked: the caller gets `outcome_unknown`, and the outcome is settled afterwards.
+/// The agent is disconnected after it has received the request: the caller gets `outcome_unknown`, and the outcome is settled
+/// later.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outcome_that_was_lost_is_asked_of_the_cluster() {
     let mut stack = Stack::start(1).await;
@@ -133,7 +134,7 @@ async fn an_outcome_that_was_lost_is_asked_of_the_cluster() {
         .service
         .until("the operation is settled", settled)
         .await;
-    // The deadline had passed when the order reached the agent.
+    // The deadline had passed when the request reached the agent.
     assert_eq!(line["outcome"], "expired", "{line}");
     assert_eq!(
         restarted_at(&stack.service, &token, &namespace, &name).await,
@@ -141,7 +142,7 @@ async fn an_outcome_that_was_lost_is_asked_of_the_cluster() {
     );
 }
 
-/// The answer was lost, and somebody has restarted it once more since.
+/// The reply was lost, and somebody has restarted it again since.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_that_was_carried_out_has_succeeded_whatever_came_after_it() {
     let stack = Stack::start(1).await;
@@ -173,7 +174,7 @@ async fn an_outcome_is_not_asked_of_another_cluster_that_has_the_name() {
     of_this.record(&stack).await;
     ends_as(&stack, &token, &of_this.id, "expired").await;
     assert_eq!(outcome(&stack, &token, &of_another.id).await, "pending");
-    // A day later nobody expects an answer any more.
+    // A day later the outcome can no longer be determined.
     let mut of_yesterday = Lost::restart("cluster-a", &json!("another"), &deployment);
     of_yesterday.deadline -= SignedDuration::from_hours(24);
     let jetstream = async_nats::jetstream::new(stack.admin().await);
@@ -194,13 +195,13 @@ async fn an_answer_that_is_no_reply_settles_nothing() {
     let lost = Lost::restart("hostile", &json!("hostile"), &deployment);
     lost.record(&stack).await;
     hostile.replies(&mut requests, "{}").await;
-    // It is asked once more, since nothing was said of it.
+    // It is queried again, since it has not replied.
     let reply = json!({"namespace": "default", "deployment_name": "web"}).to_string();
     hostile.replies(&mut requests, reply).await;
     ends_as(&stack, &token, &lost.id, "succeeded").await;
 }
 
-/// One by one, the time-outs of the silent one would take minutes.
+/// One by one, the time-outs of the silent cluster would take minutes.
 #[tokio::test(flavor = "multi_thread")]
 async fn open_operations_of_a_silent_cluster_do_not_delay_the_outcome_of_another_cluster() {
     let stack = Stack::start(1).await;
@@ -251,7 +252,7 @@ async fn an_enrolment_whose_outcome_was_lost_does_not_stay_pending() {
     }
 }
 
-/// Another replica began it a moment ago, and is carrying it out.
+/// Another replica started it a moment ago, and is carrying it out.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operation_that_another_has_begun_is_left_alone() {
     let stack = Stack::start(1).await;
@@ -266,7 +267,7 @@ async fn an_operation_that_another_has_begun_is_left_alone() {
     let begun = journal.begin(operation.clone()).await.unwrap();
     let late = journal.begin(operation.clone()).await.unwrap_err();
     assert!(matches!(late, AuditError::SettledAlready), "{late:?}");
-    // Reconciling looks twice at what was not acknowledged.
+    // Reconciling checks an unacknowledged intent twice.
     let probe = Lost::new(Value::Null, json!({"cluster": "cluster-a"}), "enroll");
     for _ in 0..2 {
         probe.record(&stack).await;

@@ -67,7 +67,7 @@ async fn an_agent_renews_its_credential_and_stays_past_its_first_end_until_it_is
     assert!(renewed.unwrap().expires_at() > first_end);
     assert_eq!(std::fs::read_to_string(&creds).unwrap(), first);
 
-    // What the agent starts with has expired; what it was given since has not.
+    // The agent's first token has expired; the renewed one has not.
     agent.stop().await;
     let agent = RunningAgent::start(config(&nats, dir.path(), &creds));
     service.known(&["cluster-a"], &token).await;

@@ -1,4 +1,4 @@
-//! What several replicas know is the same, also where one was cut off while it changed.
+//! All replicas have the same state, also when one was disconnected while it changed.
 
 use xtask::proxy::TcpProxy;
 
@@ -15,7 +15,7 @@ async fn a_cluster_that_is_gone_is_so_on_a_replica_that_was_cut_off_and_heard_no
     stack.agents.remove(0).stop().await;
 
     proxy.reset();
-    // As after the marker of its deletion has expired.
+    // As after the expiry of its delete marker.
     let jetstream = async_nats::jetstream::new(stack.admin().await);
     let records = jetstream.get_stream("KV_clusters").await.unwrap();
     let purged = records.purge().filter("$KV.clusters.cluster-a").await;

@@ -33,7 +33,7 @@ async fn a_restart_is_followed_to_its_end_and_stands_in_the_audit() {
     assert!(last.contains(r#""state":"complete""#), "{text}");
     assert!(text.contains(r#""state":"progressing""#), "{text}");
 
-    // The last of the old ones may still be about to end.
+    // The last of the old ones may still be terminating.
     let replaced = async || {
         let after = stack.service.get(&pods, &token).await.body["items"].clone();
         let was_there = |pod: &Value| {
@@ -96,7 +96,7 @@ async fn a_viewer_restarts_nothing() {
     assert_eq!(rollout.body["restarted_at"], Value::Null, "{rollout:?}");
 }
 
-/// Each restart's time is later than that of the one before, so a refused one that took a time would move the next one ahead.
+/// Each restart's time is later than the previous one's, so a refused restart that used up a time would move the next one ahead.
 #[tokio::test(flavor = "multi_thread")]
 async fn refused_restarts_do_not_move_the_time_of_the_next_one() {
     let stack = Stack::start(1).await;

@@ -1,4 +1,4 @@
-//! The list of revoked credentials when it has become as large as a message may be.
+//! The list of revoked credentials when it has reached the maximum size of a message.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -19,7 +19,7 @@ use crate::stack::write_users;
 /// The list in the bucket `credentials`.
 const RECORD: &str = "_revoked-until";
 
-/// The bus of a site whose nats-server takes small messages, and somebody who may do everything there.
+/// A bus whose nats-server accepts only small messages, and a client with all permissions.
 struct Site {
     nats: NatsServer,
     dir: TempDir,
@@ -61,7 +61,7 @@ impl Site {
         bucket.expect("the bucket")
     }
 
-    /// Who is revoked by the bucket.
+    /// The revoked users in the bucket.
     async fn recorded(&self) -> Revocations {
         let recorded = self.bucket().await.get(RECORD).await;
         let recorded = recorded.expect("the bucket answers");
@@ -69,7 +69,7 @@ impl Site {
         recorded.unwrap_or_default()
     }
 
-    /// Records that so many others are revoked, as a replica that cannot enforce it does.
+    /// Records this many revocations, like a replica that cannot enforce them.
     async fn record_revocations(&self, count: usize, until: Timestamp) {
         let mut revoked = self.recorded().await;
         revoked.extend((0..count).map(|_| (UserKey::from(&Key::generate(Kind::User)), until)));
@@ -85,7 +85,7 @@ impl Site {
     }
 }
 
-/// The message of this condition, once it is raised.
+/// The message of this condition, once it is set.
 async fn raised(service: &Service, token: &str, kind: &str) -> String {
     let found = service.until(kind, async || {
         let conditions = service.get("/conditions", token).await;
@@ -119,7 +119,7 @@ async fn a_full_list_of_revocations_stops_no_start_and_is_told_as_what_it_is() {
     let creds = creds_in(&enrolled.body, site.dir.path());
     until_none(&service, &token).await;
 
-    // Little more than 90 entries are what fits beside the permissions.
+    // Little more than 90 entries fit beside the permissions.
     let until = Timestamp::now() + SignedDuration::from_hours(1);
     site.record_revocations(85, until).await;
     let unknown = service.delete("/clusters/cluster-b", &token).await;
@@ -151,7 +151,7 @@ async fn a_full_list_of_revocations_stops_no_start_and_is_told_as_what_it_is() {
     assert_eq!(other.get("/clusters", &token).await.status, StatusCode::OK);
     raised(&other, &token, "revocations_full").await;
 
-    // It is carried out once there is room, without another call.
+    // It is enforced once there is space, without another call.
     site.take_messages_of("1MB").await;
     until_none(&other, &token).await;
     assert!(!site.can_connect(&creds).await, "it is revoked");
@@ -178,7 +178,7 @@ async fn revocations_of_what_has_expired_make_room_for_others() {
     assert_eq!(refused.code(), "revocations_full", "{refused:?}");
     assert!(site.can_connect(&creds).await);
 
-    // Without another call, once the first ones are over.
+    // Without another call, once the first ones have expired.
     until_none(&service, &token).await;
     let samples = scrape(&service).await;
     assert_eq!(samples["aggregator_revocations"], 31.0);
@@ -200,7 +200,7 @@ async fn an_aggregator_that_the_system_account_refuses_serves_and_says_so() {
     let link = ["--nats-url", &url, "--bus-keys", keys.to_str().unwrap()];
     let revoked = aggregator(&[&["bus", "revoke", old_key.as_str()], &link[..]].concat()).await;
     revoked.unwrap();
-    // As on a replica that was not given the new ones.
+    // As on a replica that did not get the new ones.
     std::fs::write(&current, old).unwrap();
 
     let service = site.service().await;

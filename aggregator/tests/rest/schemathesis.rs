@@ -1,4 +1,4 @@
-//! The document of the API and the server agree: what it allows is taken, what it does not is refused, and answers are as it says.
+//! The OpenAPI document and the server agree: valid requests are accepted, invalid ones refused, and responses match.
 
 use std::path::Path;
 use std::process::Output;

@@ -1,5 +1,5 @@
-//! Word for word what an operator does on a network that is not trusted: a bus with TLS and a private CA, a cluster that is let in
-//! by its manifest, and a call.
+//! The exact steps of an operator on an untrusted network: a bus with TLS and a private CA, a cluster that joins by its manifest,
+//! and a call.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use xtask::nats_server::{NatsServer, Settings};
 use crate::service::Service;
 use crate::stack::{RunningAgent, write_users};
 
-/// The program, with these arguments: what it says on standard output, or why it failed.
+/// Runs the program with these arguments: its standard output, or why it failed.
 pub async fn aggregator(arguments: &[&str]) -> Result<String, String> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_aggregator"));
     let output = command.args(arguments).kill_on_drop(true).output();
@@ -60,7 +60,7 @@ async fn bus(dir: &Path, authority: &Authority) -> NatsServer {
         .expect("a nats-server")
 }
 
-/// A value of the manifest's Secret, in a file of its own.
+/// A value of the manifest's Secret, in a separate file.
 pub fn unpacked(manifest: &str, name: &str, dir: &Path) -> PathBuf {
     let start = format!("  {name}: ");
     let line = manifest.lines().find_map(|line| line.strip_prefix(&start));
@@ -117,7 +117,7 @@ async fn a_cluster_joins_a_bus_with_tls_by_its_manifest_and_is_read() {
     assert_eq!(list.status, StatusCode::OK, "{list:?}");
     assert_eq!(list.body["items"].as_array().unwrap().len(), 3);
 
-    // The API gives the CA out as well.
+    // The API includes the CA too.
     let path = "/clusters/cluster-b/enroll";
     let enrolled = service.post(path, &token, &serde_json::json!({})).await;
     let manifest = enrolled.body["manifest"].as_str().unwrap();

@@ -1,4 +1,4 @@
-//! One aggregator in process, and what it answers.
+//! One aggregator in process, and its responses.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -24,7 +24,7 @@ use xtask::condition;
 /// How long anything may take before a test fails. Generous: it is not a measure of speed.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// No call takes longer, also where it waits for clusters.
+/// No call takes longer, even if it waits for clusters.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(120);
 
 /// The password of every user of these tests.
@@ -36,7 +36,7 @@ pub struct Service {
     router: Router,
 }
 
-/// An answer, read whole.
+/// A complete response.
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,
@@ -55,7 +55,7 @@ impl Service {
         Self::of(Self::settings(dir, nats_url)).await
     }
 
-    /// How it is started, with users and keys in `dir`.
+    /// Its settings, with users and keys in `dir`.
     pub fn settings(dir: &Path, nats_url: &str) -> Serve {
         Serve {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -91,7 +91,7 @@ impl Service {
         Ok(Self { app, router })
     }
 
-    /// Waits until so many clusters are online and their caches filled.
+    /// Waits until this many clusters are online and their caches filled.
     pub async fn online(&self, clusters: usize, token: &str) {
         self.until("the clusters are online", async || {
             let list = self.get("/clusters", token).await;
@@ -130,7 +130,7 @@ impl Service {
         panic!("no healthy deployment in {cluster}");
     }
 
-    /// Listens on a free port as well; where.
+    /// Also listens on a free port; returns its address.
     pub async fn listen(&self) -> SocketAddr {
         let socket = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let address = socket.local_addr().expect("an address");
@@ -159,7 +159,7 @@ impl Service {
         Answer::read(self.open(path, token).await).await
     }
 
-    /// The answer to a GET whose body is still to come.
+    /// The response to a GET, with its body unread.
     pub async fn open(&self, path: &str, token: &str) -> Response<Body> {
         let request = Request::get(path).header("authorization", format!("Bearer {token}"));
         self.send(request.body(Body::empty()).expect("a request"))
@@ -245,7 +245,7 @@ impl Answer {
         }
     }
 
-    /// The code of a failure, after checking that it has the shape of one.
+    /// The code of a failure, after checking its format.
     pub fn code(&self) -> &str {
         let kind = self
             .headers

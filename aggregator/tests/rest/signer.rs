@@ -1,4 +1,4 @@
-//! The signing keys in a process of their own: the one that serves HTTP has none of them, and gets a few kinds of tokens signed.
+//! The signing keys in a separate process: the one that serves HTTP has none of them, and gets only a few kinds of tokens signed.
 
 use std::path::PathBuf;
 
@@ -24,7 +24,7 @@ use crate::stack::write_users;
 
 const FAR: &str = "9999-12-01T00:00:00Z";
 
-/// A bus whose keys lie in two directories: `web` for what serves, `signer` for what signs.
+/// A bus whose keys are in two directories: `web` for the serving process, `signer` for the signing process.
 struct Site {
     nats: NatsServer,
     dir: TempDir,
@@ -54,7 +54,7 @@ impl Site {
         self.dir.path().join("signer.sock")
     }
 
-    /// `aggregator sign`, as a process that listens.
+    /// `aggregator sign`, as a listening process.
     async fn signer(&self) -> Process {
         let mut command = Command::new(env!("CARGO_BIN_EXE_aggregator"));
         command
@@ -92,7 +92,7 @@ impl Site {
     async fn send(&self, line: &[u8]) -> Value {
         let stream = UnixStream::connect(self.socket()).await;
         let mut stream = stream.expect("it listens");
-        // It may answer before it has read all of it.
+        // It may respond before it has read everything.
         drop(stream.write_all(line).await);
         let mut response = Vec::new();
         drop(stream.read_to_end(&mut response).await);
@@ -144,7 +144,7 @@ async fn clusters_are_enrolled_and_revoked_by_a_process_without_signing_keys() {
     assert_eq!(revoked.body["revoked"], json!([key]), "{revoked:?}");
     assert!(!site.can_connect(&creds).await);
 
-    // At the command line, the same.
+    // The same at the command line.
     let (url, socket) = (site.nats.url(), site.socket());
     let web = site.dir.path().join("web");
     let link = [
@@ -207,7 +207,7 @@ async fn while_the_signing_process_is_away_the_rest_goes_on_and_what_was_revoked
     let message = outdated["message"].as_str().unwrap();
     assert!(message.contains("signing process"), "{message}");
 
-    // In the place of the socket that was left behind, and without a restart of what serves.
+    // It replaces the stale socket, without a restart of the serving process.
     let _signer = site.signer().await;
     let no_condition = async || conditions().await?.is_empty().then_some(());
     service.until("no condition", no_condition).await;
@@ -221,7 +221,7 @@ async fn while_the_signing_process_is_away_the_rest_goes_on_and_what_was_revoked
     enroll(&service, &token, "cluster-c").await;
 }
 
-/// By an attacker who has taken over the process that serves HTTP.
+/// As an attacker who has taken over the process that serves HTTP.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_signed_but_agents_tokens_and_revocations() {
     let (site, other) = (Site::start().await, Site::start().await);
@@ -274,7 +274,7 @@ async fn nothing_is_signed_but_agents_tokens_and_revocations() {
     let refused = aggregator(&second).await.unwrap_err();
     assert!(refused.contains("another process listens"), "{refused}");
 
-    // As many that say nothing as are answered at a time: they are closed, and the next one is answered.
+    // As many idle connections as are served at once: they are closed, and the next one is served.
     let mut silent = Vec::new();
     for _ in 0..8 {
         silent.push(UnixStream::connect(site.socket()).await.unwrap());

@@ -1,4 +1,4 @@
-//! Who is silent, and whether that says anything: an agent that is cut off, and a bus that answers nobody.
+//! Silence, and what follows from it: an agent that is disconnected, and a bus that does not respond.
 
 use std::time::{Duration, Instant};
 
@@ -38,7 +38,7 @@ async fn an_agent_that_is_cut_off_is_stale_then_offline_and_gets_no_restart() {
         stack.service.until(wanted, look).await;
         cut.elapsed()
     };
-    // The last heartbeat may be as old as the pause between two.
+    // The last heartbeat may be as old as one interval.
     let earliest = |after: Duration| after.saturating_sub(HEARTBEAT_EVERY.mul_f64(1.1));
     assert!(becomes("stale").await >= earliest(stale_after(HEARTBEAT_EVERY)));
     let refused = stack.service.post("/restart", &token, &order).await;
@@ -52,7 +52,7 @@ async fn an_agent_that_is_cut_off_is_stale_then_offline_and_gets_no_restart() {
     stack.online(1).await;
 }
 
-/// F9. All clusters fall silent at once, and none of them is lost.
+/// F9. All clusters fall silent at once, and none of them is offline.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bus_that_falls_silent_is_noticed_and_no_cluster_is_called_offline() {
     let mut stack = Stack::start(2).await;
@@ -74,7 +74,7 @@ async fn a_bus_that_falls_silent_is_noticed_and_no_cluster_is_called_offline() {
     let read = stack.service.get("/namespaces/cluster-a", &token).await;
     assert_eq!(read.code(), "bus_unavailable");
 
-    // Longer than after which an agent is lost.
+    // Longer than it takes until an agent is offline.
     let past = lost_after(HEARTBEAT_EVERY) + Duration::from_secs(1);
     let silent = async || {
         let seen = presence(&stack.service, &token).await;
@@ -97,7 +97,7 @@ async fn a_bus_that_falls_silent_is_noticed_and_no_cluster_is_called_offline() {
     stack.service.until("all is well again", back).await;
 }
 
-/// F22. Slow, and what it says is true all the same.
+/// F22. Slow, but all reported states are correct.
 #[tokio::test(flavor = "multi_thread")]
 async fn behind_a_bad_line_a_cluster_is_slow_and_truthful() {
     let mut stack = Stack::start(2).await;
@@ -127,7 +127,7 @@ async fn behind_a_bad_line_a_cluster_is_slow_and_truthful() {
         assert_eq!(answer.code(), "outcome_unknown", "{answer:?}");
     }
     let told = answer.body["operation_id"].clone();
-    // Told at once or settled afterwards, the audit and the cluster say the same, and that it was done once.
+    // Reported at once or settled later, the audit and the cluster agree, and it was done once.
     let settled = async || {
         let audit = stack.service.get("/audit?verb=restart", &token).await;
         let items = audit.body["items"].as_array()?.clone();
@@ -144,7 +144,7 @@ async fn behind_a_bad_line_a_cluster_is_slow_and_truthful() {
     let restarted = if outcome == "succeeded" { 2 } else { 1 };
     assert_eq!(rollout["revision"], restarted, "{outcome}: {rollout}");
 
-    // A page of the whole fleet: the slow one is in it or has its own row, and the other one is not kept waiting.
+    // A page of the whole fleet: the slow one is in it or has its own row, and does not delay the other one.
     let states = async |timeout: u32, wanted: [&str; 2]| {
         let look = async || {
             let path = format!("/deployments?timeout={timeout}");
@@ -159,7 +159,7 @@ async fn behind_a_bad_line_a_cluster_is_slow_and_truthful() {
     states(1, ["timed_out", "answered"]).await;
     states(10, ["answered", "answered"]).await;
 
-    // For five heartbeats it is neither offline nor are its clock or its agent blamed.
+    // For five heartbeats it is not offline, and neither its clock nor its agent has a condition.
     let began = Instant::now();
     let watched = async || {
         let list = stack.service.get("/clusters", &token).await;

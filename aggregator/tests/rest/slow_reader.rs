@@ -1,4 +1,4 @@
-//! Somebody who follows a stream of events and takes them a byte at a time.
+//! A reader that takes an event stream one byte at a time.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use crate::service::PATIENCE;
 use crate::watcher::Watcher;
 
-/// As little as the kernel holds for a reader: what it takes is not waited for.
+/// The smallest receive buffer of the kernel: the sender must not wait for what it holds.
 const KERNEL_BUFFER: u32 = 4096;
 
 /// Takes one byte a second.
@@ -25,12 +25,12 @@ pub struct SlowReader {
 }
 
 impl SlowReader {
-    /// Asks for a stream, and waits until it has begun.
+    /// Requests a stream, and waits until it has started.
     pub async fn open(address: SocketAddr, path: &str, token: &str) -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(KERNEL_BUFFER).expect("a size");
         let mut stream = socket.connect(address).await.expect("a connection");
-        // In HTTP/1.0 the rest of the connection is the answer, with nothing between.
+        // In HTTP/1.0 the rest of the connection is the response, without framing.
         let request = format!("GET {path} HTTP/1.0\r\nauthorization: Bearer {token}\r\n\r\n");
         stream.write_all(request.as_bytes()).await.expect("asked");
         let head = tokio::time::timeout(PATIENCE, head(&mut stream)).await;
@@ -46,7 +46,7 @@ impl SlowReader {
         }
     }
 
-    /// From now on it takes what comes, behind what it has taken.
+    /// From now on reads everything, after what it has already read.
     pub async fn hurries(self) -> Watcher {
         self.hurry.send(()).expect("it reads");
         let (stream, taken) = self.reading.await.expect("it reads");

@@ -1,4 +1,4 @@
-//! The whole stack in one process, but for the nats-server.
+//! The whole stack in one process, except the nats-server.
 
 use std::path::Path;
 
@@ -24,14 +24,14 @@ pub struct Stack {
     pub dir: TempDir,
 }
 
-/// One agent on a runtime of its own, as a process of its own would be.
+/// One agent on its own runtime, like a separate process.
 pub struct RunningAgent {
     stop: oneshot::Sender<()>,
     task: JoinHandle<anyhow::Result<()>>,
     runtime: Own,
 }
 
-/// A runtime that can be dropped where nobody may wait for its end.
+/// A runtime that can be dropped where blocking is not allowed.
 struct Own(Option<Runtime>);
 
 impl Drop for Own {
@@ -43,7 +43,7 @@ impl Drop for Own {
 }
 
 impl Stack {
-    /// One aggregator and agents on so many clusters, all online.
+    /// One aggregator and agents on this many clusters, all online.
     pub async fn start(clusters: usize) -> Self {
         let dir = TempDir::new().expect("a temporary folder");
         let nats = NatsServer::start(&dir.path().join("nats"))
@@ -90,7 +90,7 @@ impl Stack {
         RunningAgent::start(config)
     }
 
-    /// A connection to the bus of somebody who may do everything there.
+    /// A connection to the bus with all permissions.
     pub async fn admin(&self) -> async_nats::Client {
         let creds = self.nats.keys().admin_creds().expect("credentials");
         let options = async_nats::ConnectOptions::with_credentials_file(creds).await;
@@ -98,8 +98,8 @@ impl Stack {
         client.expect("a connection")
     }
 
-    /// What is sent on a subject from now on. The server handles the messages of a connection in order: a message that came back
-    /// was behind the subscription.
+    /// The messages on a subject from now on. The server handles the messages of a connection in order: a message that came back
+    /// was sent after the subscription.
     pub async fn subscribed(&self, subject: &'static str) -> Subscriber {
         let admin = self.admin().await;
         let subscribed = admin.subscribe(subject).await.expect("a subscription");
@@ -111,7 +111,7 @@ impl Stack {
         subscribed
     }
 
-    /// Waits until so many clusters are online and their caches filled.
+    /// Waits until this many clusters are online and their caches filled.
     pub async fn online(&self, clusters: usize) {
         let token = self.service.token("admin").await;
         self.service.online(clusters, &token).await;
@@ -123,7 +123,7 @@ impl Stack {
         self.service.known(clusters, &token).await;
     }
 
-    /// Changes the file of users while it is read.
+    /// Changes the users file while it is in use.
     pub fn edit_users(&self, change: impl FnOnce(&mut Value)) {
         let path = self.dir.path().join("users.json");
         let text = std::fs::read_to_string(&path).expect("the file is there");
@@ -166,13 +166,13 @@ impl RunningAgent {
             .expect("the agent ends well");
     }
 
-    /// Stops all of it as SIGKILL does: without a word.
+    /// Stops all of it like SIGKILL: without a shutdown.
     pub fn kill(self) {
         drop(self.runtime);
     }
 }
 
-/// An administrator, and people with fewer rights.
+/// An administrator, and users with fewer rights.
 pub fn write_users(path: &Path) {
     let hash = password::hash(&Password::from(PASSWORD.to_owned()))
         .expect("a hash")

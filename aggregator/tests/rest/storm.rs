@@ -1,4 +1,4 @@
-//! F12: the broker is gone for a moment, and a whole fleet comes back at once.
+//! F12: the broker is down for a moment, and a whole fleet reconnects at once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -12,14 +12,14 @@ use crate::stack::Stack;
 
 const CLUSTERS: usize = 40;
 
-/// What `GET /clusters` shows of each.
+/// The presence of each cluster in `GET /clusters`.
 async fn presences(service: &Service, token: &str) -> Vec<Value> {
     let list = service.get("/clusters", token).await;
     let items = list.body["items"].as_array().expect("a list").iter();
     items.map(|item| item["presence"].clone()).collect()
 }
 
-/// Whether each of these answers.
+/// Whether each of these responds.
 async fn all_answer(service: &Service, token: &str, names: &[String]) -> bool {
     for name in names {
         let answer = service.get(&format!("/namespaces/{name}"), token).await;
@@ -30,7 +30,7 @@ async fn all_answer(service: &Service, token: &str, names: &[String]) -> bool {
     true
 }
 
-/// One read after the other, each of another cluster, until `back`; how long each took. Some answer it must have.
+/// One read after the other, each of another cluster, until `back`; returns the durations. Every read must get a response.
 async fn reads(
     service: &Service,
     token: &str,
@@ -91,6 +91,6 @@ async fn a_fleet_is_back_after_the_broker_was_killed_and_nobody_was_called_offli
         "all are back after {took:?}; of {} reads {slow} took more than a second",
         reads.len()
     );
-    // One in twenty, and one more: they come one after the other, and the machine may pause.
+    // One in twenty, plus one: they run one after the other, and the machine may pause.
     assert!(slow <= 1 + reads.len() / 20, "{:?}", reads.last());
 }

@@ -1,4 +1,4 @@
-//! What is published to those who watch the fleet.
+//! Events published to watchers of the fleet.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ mod published;
 mod readers;
 mod slow;
 
-/// Watches; each of these clusters is followed by then, and all that it says from now on is published.
+/// Watches; each of these clusters is then followed, and everything it sends from now on is published.
 async fn following(service: &Service, token: &str, clusters: &[&str]) -> Watcher {
     let mut watcher = Watcher::open(service, "/watch", token, None).await;
     assert_eq!(watcher.next().await.name, "reset");

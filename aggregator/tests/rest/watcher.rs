@@ -1,4 +1,4 @@
-//! Somebody who watches the fleet.
+//! A watcher of the fleet.
 
 use axum::body::{Body, BodyDataStream};
 use axum::http::{Request, StatusCode};
@@ -48,7 +48,7 @@ impl Watcher {
         Ok(Self::of(String::new(), response.into_body()))
     }
 
-    /// One that goes on where somebody else has read so far.
+    /// One that resumes after the last event of another.
     pub fn of(text: String, rest: Body) -> Self {
         Self {
             body: rest.into_data_stream(),
@@ -78,7 +78,7 @@ impl Watcher {
         self.try_next().await.expect("the stream goes on")
     }
 
-    /// Reads on until such an event comes; its data.
+    /// Reads until such an event arrives; returns its data.
     pub async fn until(&mut self, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let reading = async {
             loop {

@@ -1,4 +1,4 @@
-//! What strangers try.
+//! Attacks without a session.
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
@@ -116,7 +116,7 @@ async fn the_wrong_tries_of_strangers_do_not_lock_a_user_out_of_a_known_device()
     let bob = device_cookie(&service.login("bob", PASSWORD).await);
     let token = service.token("ana").await;
     for service in [&service, &replica] {
-        // From one address all that it has, for ana and for others; again before each look, since it comes back with time.
+        // From one address all its allowed tries, for ana and for others; again before each check, since the limit refills.
         let exhaust = async || {
             while service.login("ana", "a guess").await.code() != "rate_limited" {}
             for number in 0.. {
@@ -149,7 +149,7 @@ async fn the_wrong_tries_of_strangers_do_not_lock_a_user_out_of_a_known_device()
         assert_eq!(other.code(), "rate_limited");
     }
 
-    // A device is no licence to guess.
+    // A known device does not allow guessing.
     for _ in 0..5 {
         let wrong = service.send(from_browser("ana", "a guess", &ana)).await;
         assert_eq!(wrong.code(), "unauthenticated");

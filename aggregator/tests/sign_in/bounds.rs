@@ -1,4 +1,4 @@
-//! What grows in JetStream: nothing without a bound.
+//! Everything in JetStream is bounded.
 
 use async_nats::jetstream::{self, Context};
 use axum::body::Body;
@@ -131,7 +131,7 @@ async fn a_bucket_without_a_bound_is_refused_with_the_difference() {
     );
 }
 
-/// The answer to a request of a user who changes as much as is allowed all the time.
+/// The response to a request of a user who makes as many changes as allowed all the time.
 async fn beside_many_changes(service: &Service, user: &str, request: Request<Body>) -> Answer {
     let changes = async {
         loop {

@@ -1,4 +1,4 @@
-//! What is wrong with the aggregator itself, and who learns of it.
+//! What is wrong with the aggregator itself, and who is informed.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use xtask::condition;
 use crate::bounds::administrator;
 use crate::service::{PASSWORD, PATIENCE, Service, Site, bearer, request};
 
-/// The condition's types and messages, as this token may see them.
+/// The condition's types and messages, as visible with this token.
 async fn conditions(service: &Service, token: &str) -> Vec<Value> {
     let answer = service.send(bearer("GET", "/conditions", token)).await;
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");

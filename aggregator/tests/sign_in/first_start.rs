@@ -1,4 +1,4 @@
-//! A20: a start without users, by the real program.
+//! A20: a start without users, with the real program.
 
 use std::process::Stdio;
 
@@ -40,7 +40,7 @@ async fn a20_the_one_password_is_printed_once_and_stands_nowhere_else() {
     assert!(!second.contains("password"), "{second}");
 }
 
-/// All that the program prints until it serves, on both outputs.
+/// The program's output until it serves, from both streams.
 async fn printed(site: &Site) -> String {
     let mut program = Command::new(env!("CARGO_BIN_EXE_aggregator"))
         .args([

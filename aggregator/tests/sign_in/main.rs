@@ -1,5 +1,5 @@
-//! Signing in, staying so and signing out, over the whole REST API on a real nats-server. The numbers are those of the attacks in
-//! RELIABILITY.md.
+//! Signing in, staying signed in and signing out, over the whole REST API on a real nats-server. The numbers are those of the
+//! attacks in RELIABILITY.md.
 
 mod attacks;
 mod audit_export;

@@ -1,4 +1,4 @@
-//! Records in JetStream that cannot be read: skipped, told, and deleted by the command that the message names.
+//! Unreadable records in JetStream: skipped, reported, and deleted by the command that the message names.
 
 use std::process::Output;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use xtask::condition;
 
 use crate::service::{PATIENCE, Service, Site, bearer, request};
 
-/// The buckets, with a key of theirs for which a value can be wrong.
+/// The buckets, each with a key whose value can be invalid.
 const BUCKETS: [(&str, &str); 8] = [
     ("clusters", "prod-bad"),
     ("credentials", "prod-bad"),
@@ -26,7 +26,7 @@ const BUCKETS: [(&str, &str); 8] = [
 
 const DIGITS: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
-/// No name of any kind, and a key that the client library refuses to read or write.
+/// Not a valid name of any kind, and a key that the client library refuses to read or write.
 const NO_NAME: &str = "no!name";
 
 const HEARTBEAT: &str = include_str!("../../../bus-schema/golden/heartbeat.json");
@@ -49,7 +49,7 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned()
 }
 
-/// Somebody who may write anything.
+/// A client that may write anything.
 async fn administrator(site: &Site) -> Context {
     let creds = site.nats.keys().admin_creds().expect("credentials");
     let options = async_nats::ConnectOptions::with_credentials_file(creds).await;
@@ -64,7 +64,7 @@ async fn put(administrator: &Context, subject: String, value: &str) {
     put.expect("sent").await.expect("taken");
 }
 
-/// A file of users with an administrator, and every bucket, with one session in it.
+/// A users file with an administrator, and every bucket, with one session in it.
 async fn begun() -> (Site, String) {
     let site = Site::start().await;
     let all = json!([{"role": "admin", "clusters": ["*"], "namespaces": ["*"]}]);
@@ -176,7 +176,7 @@ async fn a_record_that_cannot_be_read_stops_nothing_and_is_told_until_it_is_dele
         let (record, _) = line.split_once(": ").expect("what is wrong");
         let record = record.trim_matches('\'');
         let output = aggregator(&site, &["bus", "records", "--delete", record]).await;
-        // The manifest of a cluster that nobody knows is dropped after a while by itself.
+        // The manifest of an unknown cluster is dropped after a while by itself.
         let may_be_gone = record == "inventory/prod-bad";
         let is_deleted = output.status.success();
         let expected = !record.starts_with("audit/");
@@ -276,7 +276,7 @@ async fn whoever_is_revoked_stays_so_when_the_list_of_them_is_lost_or_cannot_be_
     .await;
     drop(start(&site).await);
     refused(&keys[0]).await;
-    // Revoking goes on, and mends the record with what the account's token knows.
+    // Revoking continues, and repairs the record from the account's token.
     assert!(revoke(&keys[1]).await.status.success());
     let bucket = administrator.get_key_value("credentials").await.unwrap();
     let recorded = bucket
@@ -302,7 +302,7 @@ async fn whoever_is_revoked_stays_so_when_the_list_of_them_is_lost_or_cannot_be_
     );
 }
 
-/// An operation that does not parse, one whose intent stands in the audit as something else, and one from the end of time.
+/// An operation that does not parse, one whose intent is something else in the audit, and one from the far future.
 #[tokio::test(flavor = "multi_thread")]
 async fn operations_are_settled_behind_those_that_cannot_be() {
     let (site, token) = begun().await;
@@ -341,7 +341,7 @@ async fn operations_are_settled_behind_those_that_cannot_be() {
         .await
         .unwrap();
     assert!(bucket.get("0-end").await.unwrap().is_some());
-    // The two others can be read.
+    // The two others are readable.
     until_counted(&service, "operations", 1).await;
     assert_eq!(service.me(&token).await.status, StatusCode::OK);
 }

@@ -1,4 +1,4 @@
-//! Refused sign-ins in the audit: what strangers cause leaves room for what needs a right.
+//! Refused sign-ins in the audit: unauthenticated callers must not displace authorised operations.
 
 use async_nats::jetstream::Context;
 use axum::http::StatusCode;
@@ -44,7 +44,7 @@ async fn a6_a_flood_of_refused_sign_ins_is_two_lines_a_minute_and_none_of_the_au
     let token = service.token("ana").await;
     let before = last_sequence(&administrator, AUDIT).await;
     let mut codes = Vec::new();
-    // So many that some are over the limit also where each takes half a second.
+    // So many that some exceed the limit even if each takes half a second.
     for number in 0..240 {
         let user = format!("{number:->64}");
         let answer = service
@@ -87,7 +87,7 @@ async fn pages_of_the_audit_have_refused_sign_ins_among_the_rest_by_time() {
     for number in 0..6 {
         token = service.token("ana").await;
         expected.push(json!(["ana", "succeeded"]));
-        // Two at once, so that one stream has two lines behind each other.
+        // Two at once, so that one stream has two consecutive lines.
         for last in [1, 2] {
             let user = format!("stranger-{number}-{last}");
             service

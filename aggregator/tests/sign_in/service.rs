@@ -42,7 +42,7 @@ pub struct Service {
     router: Router,
 }
 
-/// An answer, read whole.
+/// A complete response.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
     pub status: StatusCode,
@@ -122,7 +122,7 @@ impl Site {
 }
 
 impl Service {
-    /// Sends a request as from this address, and reads the answer whole.
+    /// Sends a request as from this address, and reads the whole response.
     pub async fn send_from(&self, address: [u8; 4], request: Request<Body>) -> Answer {
         let response = self.open_from(address, request).await;
         let (parts, body) = response.into_parts();
@@ -142,7 +142,7 @@ impl Service {
         response.expect("the router always answers")
     }
 
-    /// Sends a request and leaves the body of the answer unread: a stream stays open for as long as that lives.
+    /// Sends a request and leaves the body of the response unread: a stream stays open as long as it lives.
     pub async fn open(&self, request: Request<Body>) -> Response {
         self.open_from([127, 0, 0, 1], request).await
     }
@@ -155,7 +155,7 @@ impl Service {
         self.send(login(user, password)).await
     }
 
-    /// The token of somebody who signs in with the right password.
+    /// The token after a sign-in with the right password.
     pub async fn token(&self, user: &str) -> String {
         let answer = self.login(user, PASSWORD).await;
         let token = answer.body["access_token"].as_str();
@@ -168,7 +168,7 @@ impl Service {
         self.send(bearer("GET", "/me", token)).await
     }
 
-    /// Waits until the token is good, or is not.
+    /// Waits until the token is valid, or is not.
     pub async fn until_known(&self, token: &str, known: bool) {
         let met = xtask::condition::met("the token's state", PATIENCE, async || {
             let status = self.me(token).await.status;
@@ -190,7 +190,7 @@ impl Answer {
         self.body["code"].as_str().expect("a code")
     }
 
-    /// All but what differs between any two calls.
+    /// Without the fields that differ between any two calls.
     pub fn without_id(mut self) -> Self {
         self.headers.remove("x-request-id");
         if let Some(body) = self.body.as_object_mut() {

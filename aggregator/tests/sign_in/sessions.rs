@@ -202,7 +202,7 @@ async fn sign_ins_and_sign_outs_stand_in_the_audit() {
     assert!(!audit.body.to_string().contains("mca_"));
 }
 
-/// Who makes a call with this token.
+/// The user who makes a call with this token.
 async fn caller(service: &Service, token: &str) -> Caller {
     let (mut parts, _) = bearer("GET", "/watch", token).into_parts();
     parts
@@ -215,7 +215,8 @@ async fn caller(service: &Service, token: &str) -> Caller {
 /// A10: what a stream waits for.
 const CUT_OFF_WITHIN: Duration = Duration::from_secs(5);
 
-/// Signs ana in, changes the file, waits until a stream of hers is cut off, and says whether the token is still good for others.
+/// Signs ana in, changes the file, waits until a stream of hers is ended, and returns whether the token is still valid for other
+/// calls.
 async fn cut_off_by(change: impl FnOnce(&mut Value)) -> bool {
     let site = Site::start().await;
     let service = site.service().await;

@@ -1,4 +1,4 @@
-//! How many streams a user may have open.
+//! The limit of open streams per user.
 
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -49,7 +49,7 @@ async fn until_free(service: &Service, token: &str) {
     free.await.expect("a permit is free in time");
 }
 
-/// So many streams of ana.
+/// This many streams of ana.
 fn hold(service: &Service, stream: Stream, streams: usize) -> Vec<StreamPermit> {
     let quota = &service.app.identity.stream_quota;
     let permits = (0..streams).map(|_| quota.acquire(stream, "ana"));
@@ -86,7 +86,7 @@ async fn a_permit_comes_back_when_the_session_of_its_stream_is_revoked() {
     assert_eq!(watch(&service, &other).await.status(), 429);
 
     service.send(bearer("POST", "/logout", &revoked)).await;
-    // Its reader is still there, and learns why it ended.
+    // Its reader is still connected, and gets the reason for the end.
     let body = tokio::time::timeout(PATIENCE, open.into_body().collect());
     let body = body.await.expect("it ends").expect("it is read").to_bytes();
     assert!(String::from_utf8_lossy(&body).contains("the session has ended"));

@@ -26,7 +26,7 @@ fn group<'a>(page: &'a Answer, name: &str) -> &'a Value {
 async fn groups_count_what_the_list_shows_and_a_name_lists_its_group() {
     let stack = Stack::start(3).await;
     let token = stack.service.token("viewer").await;
-    // In one cluster another version of it.
+    // A different version of it in one cluster.
     change(&stack, "cluster-a", Method::POST, "cart").await;
     let whole = async || {
         let page = stack.service.get("/deployments", &token).await;
@@ -68,7 +68,7 @@ async fn groups_count_what_the_list_shows_and_a_name_lists_its_group() {
         assert_eq!(listed.body["totals"]["deployments"], json!(deployments));
         assert!(names(&listed).iter().all(|(_, _, listed)| listed == name));
     }
-    // A part of a name is none.
+    // A part of a name does not match.
     let part = stack.service.get("/deployments?name=fastapi", &token).await;
     assert_eq!(part.body["totals"]["deployments"], 0);
 }
@@ -89,7 +89,7 @@ async fn pages_of_groups_add_up_and_begin_with_the_worst() {
     stack.known(&["teller"]).await;
     let all = async || {
         let page = stack.service.get("/deployment-groups", &token).await;
-        // Nothing changes its place any more.
+        // The order no longer changes.
         let settled = json!({"failed": 2, "degraded": 2, "healthy": 10});
         (page.body["totals"]["health"] == settled).then_some(page)
     };
@@ -126,7 +126,7 @@ async fn pages_of_groups_add_up_and_begin_with_the_worst() {
 #[tokio::test(flavor = "multi_thread")]
 async fn groups_count_nothing_that_the_caller_may_not_see() {
     let stack = Stack::start(3).await;
-    // Of cluster-a the namespace pay, of cluster-b the namespace default, of cluster-c nothing.
+    // In cluster-a the namespace pay, in cluster-b the namespace default, in cluster-c nothing.
     let token = stack.service.token("pieces").await;
     let list = stack.service.get("/deployments", &token).await;
     let page = stack.service.get("/deployment-groups", &token).await;

@@ -11,12 +11,12 @@ use super::{items, name, names};
 use crate::service::Answer;
 use crate::stack::Stack;
 
-/// The pages of a query, from this cursor on if there is one.
+/// The pages of a query, starting after this cursor if there is one.
 pub async fn pages(stack: &Stack, token: &str, query: &str, cursor: Option<&str>) -> Vec<Answer> {
     pages_of(stack, token, "/deployments", query, cursor).await
 }
 
-/// The same of another list.
+/// The same for another list.
 pub async fn pages_of(
     stack: &Stack,
     token: &str,
@@ -61,7 +61,7 @@ async fn pages_of_the_fleet_add_up_in_every_order() {
     }
 }
 
-/// Makes or deletes a deployment in a simulated cluster.
+/// Creates or deletes a deployment in a simulated cluster.
 pub async fn change(stack: &Stack, cluster: &str, method: Method, name: &str) {
     let deployments = "/apis/apps/v1/namespaces/pay/deployments";
     let labels = json!({"app": name});
@@ -104,7 +104,7 @@ async fn what_comes_and_goes_between_pages_neither_hides_nor_doubles_what_stays(
     count(9).await;
     let first = stack.service.get("/deployments?limit=3", &token).await;
     assert_eq!(names(&first)[0].2, "aa-goes");
-    // The cursor's own deployment, one before it and one behind it.
+    // The cursor's own deployment, one before it and one after it.
     let last = names(&first).pop().unwrap();
     change(&stack, "cluster-a", Method::DELETE, "aa-goes").await;
     change(&stack, "cluster-a", Method::POST, "aa-late").await;

@@ -1,4 +1,4 @@
-//! Grants by labels: they follow each change of labels at once, and nobody gives rights away who may not.
+//! Grants by labels: they follow each label change at once, and no one can pass on rights without the right to.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::service::Answer;
 use crate::stack::Stack;
 use crate::watcher::Watcher;
 
-/// Waits until somebody of the file of users can sign in, and their session.
+/// Waits until a user of the users file can sign in; returns the session.
 async fn signed_in(stack: &Stack, name: &str) -> String {
     let body = json!({"username": name, "password": crate::service::PASSWORD});
     stack
@@ -49,7 +49,7 @@ async fn a_change_of_labels_changes_rights_at_once() {
     assert_eq!(grant["cluster_labels"], "env=prod", "{me:?}");
     assert_eq!(grant["labelled_clusters"], json!(["cluster-a"]), "{me:?}");
 
-    // A stream ends where its reader's rights have changed, and goes on where they have not.
+    // A stream ends if its reader's rights have changed, and continues otherwise.
     let mut watcher = Watcher::open(&stack.service, "/watch", &prod, None).await;
     label(&stack, "cluster-a", json!({"region": "eu"})).await;
     watcher

@@ -1,4 +1,4 @@
-//! Readers who do not keep up with a log.
+//! Slow readers of a log.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -19,12 +19,12 @@ use crate::stack::Stack;
 
 const READERS: u64 = 12;
 
-/// What an aggregator grants to begin with, in lines as long as they may be.
+/// The aggregator's initial credit, in lines of maximum length.
 const LINES: usize = 1_000;
 const LINES_OF_A_CHUNK: usize = 4;
 const LINE: usize = 16 * 1024;
 
-/// An aggregator in a process of its own, so that its memory can be told from others'.
+/// An aggregator in a separate process, so that its memory can be measured.
 struct Program {
     process: Process,
     address: SocketAddr,
@@ -72,7 +72,7 @@ impl Program {
         (answer.status(), answer.json().await.expect("JSON"))
     }
 
-    /// The most memory that it has ever had, in kilobytes.
+    /// Its peak memory, in kilobytes.
     fn peak(&self) -> u64 {
         let status = format!("/proc/{}/status", self.process.pid());
         let status = std::fs::read_to_string(status).expect("a process");
@@ -90,7 +90,7 @@ fn address_in(log: &Path) -> Option<SocketAddr> {
     Some(SocketAddr::from(([127, 0, 0, 1], port.parse().ok()?)))
 }
 
-/// The agent of a cluster whose containers write nothing but the longest lines.
+/// The agent of a cluster whose containers write only lines of maximum length.
 struct Writer {
     agent: Impostor,
     logs: Subscriber,
@@ -107,7 +107,7 @@ impl Writer {
         }
     }
 
-    /// Answers the next follower, and sends all that is granted at first.
+    /// Accepts the next follower, and uses up the initial credit.
     async fn writes(&mut self, stream: u64) {
         let mut credits = self.agent.hears(&format!("credit.s{stream}")).await;
         let reply = json!({"stream": format!("agent.writer.stream.s{stream}"), 
@@ -126,7 +126,7 @@ impl Writer {
         }
     }
 
-    /// Until all that was sent has come to the aggregator: what is said after it has.
+    /// Waits until the aggregator has received everything: a later message has arrived.
     async fn is_heard_by(&mut self, program: &Program) {
         let asked = program.get("/deployments/writer/default");
         let answer = self.agent.replies(&mut self.lists, r#"{"items":[]}"#);
@@ -135,7 +135,7 @@ impl Writer {
     }
 }
 
-/// Twelve times sixteen megabytes are under way to readers who take a byte a second.
+/// Twelve times sixteen megabytes are in flight to readers who take a byte a second.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_slow_readers_leave_takes_little_memory_and_each_line_of_it_is_counted() {
     let stack = Stack::start(0).await;

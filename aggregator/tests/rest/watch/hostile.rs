@@ -1,4 +1,4 @@
-//! Clusters that tell of changes to do harm.
+//! Clusters that publish changes to do harm.
 
 use serde_json::{Value, json};
 
@@ -47,7 +47,7 @@ async fn a_hostile_feed_is_its_own_clusters_trouble() {
                 .until("gap", |event| event["cluster"] == *name)
                 .await;
             assert_eq!(gap["missed"], missed);
-            // What does not go on from there is not counted as it should be.
+            // A number that does not continue from there is a miscount.
             let two = [("pay", "x"), ("pay", "y")];
             hostile
                 .say("deployment", changes(u64::MAX, &two).to_string())
@@ -77,10 +77,10 @@ async fn a_flood_of_one_cluster_leaves_the_others_their_places() {
     watcher
         .until("gap", |event| event["cluster"] == "flood")
         .await;
-    // Twice as much as is kept of all clusters together.
+    // Twice as much as is buffered for all clusters together.
     let names: Vec<String> = (0..400).map(|number| format!("d{number}")).collect();
     let items: Vec<(&str, &str)> = names.iter().map(|name| ("pay", name.as_str())).collect();
-    // Written once: what comes slowly is no flood.
+    // Written once: slow messages are not a flood.
     let change = changes(0, &items).to_string();
     for number in 1..=500_u64 {
         let counted = format!(r#""sequence":{}"#, number * 400);

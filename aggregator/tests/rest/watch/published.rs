@@ -1,4 +1,4 @@
-//! What is told, and when nothing can be.
+//! Published changes, and gaps when nothing can be published.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -27,7 +27,7 @@ async fn a_restart_is_seen_by_whoever_watches() {
     watcher.until("deployment", restarted).await;
     let healthy = |event: &Value| restarted(event) && event["deployment"]["health"] == "healthy";
     let event = watcher.until("deployment", healthy).await;
-    // The very line that the list has.
+    // The same row as in the list.
     let path = format!("/deployments?cluster=cluster-a&namespace={}", target.0);
     let list = stack.service.get(&path, &token).await;
     let items = list.body["items"].as_array().unwrap();
@@ -64,7 +64,7 @@ async fn a_stream_that_broke_goes_on_just_behind_the_last_event() {
         Watcher::open(&stack.service, path, &token, id).await
     };
     let mut anew = open(last_id.as_deref()).await;
-    // It is the id of another question.
+    // It is the id of another query.
     assert_eq!(anew.next().await.data, json!({"reason": "unknown_id"}));
     let mut again = Watcher::open(&stack.service, "/watch", &token, last_id.as_deref()).await;
     let seen = again.next().await;
@@ -136,18 +136,18 @@ async fn of_two_agents_of_a_cluster_each_change_is_told_once() {
             }
         }
     }
-    // Each line is another one than that before it: told twice, it would stand here twice.
+    // Each row differs from the one before it: if one were published twice, it would appear here twice.
     for pair in told.windows(2) {
         assert_ne!(pair[0], pair[1], "{told:?}");
     }
-    // With the one gone that was followed, whichever it was, the other one is.
+    // When the followed agent is gone, whichever it was, the other one is followed.
     stack.agents.remove(0).stop().await;
     watcher.until("cluster", |event| event["agents"] == 1).await;
     second.stop().await;
     watcher.until("cluster", |event| event["agents"] == 0).await;
 }
 
-/// Whatever happened while it was cut off is missed, and said to be.
+/// Everything that happened while it was disconnected is missed, and reported as a gap.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_changed_while_the_agent_was_cut_off_is_a_gap() {
     let mut stack = Stack::start(1).await;
@@ -178,7 +178,7 @@ async fn what_changed_while_the_agent_was_cut_off_is_a_gap() {
         Answer::read(answer.expect("an answer")).await.body
     };
     ask("PATCH", json!({"spec": {"replicas": 5}})).await;
-    // The agent has long seen that something changes when all of it has.
+    // By the time that everything has changed, the agent has seen a change.
     let done =
         async || (ask("GET", Value::Null).await["status"]["readyReplicas"] == 5).then_some(());
     stack.service.until("five replicas", done).await;

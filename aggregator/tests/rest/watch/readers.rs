@@ -1,4 +1,4 @@
-//! Who may watch, what they may see of it, and for how long.
+//! Who may watch, what they may see, and for how long.
 
 use axum::http::StatusCode;
 use identity::password::{self, Password};
@@ -56,7 +56,7 @@ async fn nothing_is_told_of_what_the_reader_may_not_see() {
         "{text}"
     );
     assert!(text.contains("open"));
-    // A caller who sees cluster-b alone is told of it, and of no other.
+    // A caller who may see only cluster-b gets its events, and no others.
     let mut agents = stack.agents;
     agents.remove(1).stop().await;
     loop {
@@ -81,7 +81,7 @@ async fn a_stream_ends_with_its_session_and_says_so() {
     assert_eq!(refused.err().unwrap().code(), "unauthenticated");
 }
 
-/// A10. The session goes on with the other grants, and so do the others who watch.
+/// A10. The session continues with the new grants, and so do the other watchers.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_ends_when_other_things_may_be_seen_and_the_next_one_shows_those() {
     let stack = Stack::start(1).await;
@@ -117,7 +117,7 @@ async fn a_stream_ends_when_other_things_may_be_seen_and_the_next_one_shows_thos
     }
 }
 
-/// A10. With the password, or the user, the session is over.
+/// A10. A changed password, or a removed user, ends the session.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_ends_with_the_password_and_with_the_user_it_was_opened_by() {
     let stack = Stack::start(1).await;

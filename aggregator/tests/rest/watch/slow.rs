@@ -1,4 +1,4 @@
-//! A reader who does not keep up.
+//! A slow reader.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::impostor::{Impostor, changes};
 use crate::slow_reader::SlowReader;
 use crate::stack::Stack;
 
-/// More than the last events that are kept, and what the kernel holds of a connection.
+/// More than the buffer of events and the kernel's buffers of a connection.
 const ROUNDS: u64 = 130;
 
 /// F13.
@@ -16,7 +16,7 @@ async fn a_slow_reader_is_told_of_a_gap_and_others_miss_nothing() {
     let stack = Stack::start(1).await;
     let token = stack.service.token("viewer").await;
     let mut fast = following(&stack.service, &token, &[]).await;
-    // Several: one alone may not tell so much.
+    // Several: one alone may not publish that much.
     let mut tellers = Vec::new();
     for name in ["t1", "t2", "t3", "t4", "t5", "t6"] {
         tellers.push(Impostor::heard(&stack, name, &[]).await);
@@ -45,7 +45,7 @@ async fn a_slow_reader_is_told_of_a_gap_and_others_miss_nothing() {
     }
     let mut slow = slow.hurries().await;
     slow.until("gap", |event| *event == json!({})).await;
-    // From there on it goes on.
+    // From there on it continues.
     line["sequence"] = json!(ROUNDS + 1);
     line["changed"][0]["replicas"] = json!(ROUNDS + 1);
     tellers[0].say("deployment", line.to_string()).await;
