@@ -29,7 +29,7 @@ export function commands(text: string): Group[] {
   const wanted = text.trim().toLowerCase();
   const fits = ({ label, hint, state }: Item) => `${label} ${hint ?? ''} ${state ?? ''}`.toLowerCase().includes(wanted);
   return [
-    { heading: 'Go to', items: pages().filter(fits) },
+    { heading: 'Go to', items: pageItems().filter(fits) },
     { heading: 'Saved views', items: views().filter(fits) },
     { heading: 'Clusters', items: wanted === '' ? [] : clusters().filter(fits).slice(0, CLUSTERS_SHOWN) },
     { heading: 'Commands', items: settingsAndSession().filter(fits) },
