@@ -138,7 +138,7 @@ async fn a_second_reply_and_one_to_an_earlier_request_are_nobodys() {
     let cluster = "cluster-a".parse().unwrap();
     let mut earlier: Vec<String> = Vec::new();
     for round in ["first", "second"] {
-        let asked = bus.request_agent(&cluster, "info", "".into(), PATIENCE);
+        let call = bus.request_agent(&cluster, "info", "".into(), PATIENCE);
         let answer = async {
             let reply_to = requests.next().await.unwrap().reply.unwrap().to_string();
             for late in &earlier {
@@ -148,7 +148,7 @@ async fn a_second_reply_and_one_to_an_earlier_request_are_nobodys() {
             agent.says(&reply_to, "once more").await;
             earlier.push(reply_to);
         };
-        let (reply, ()) = tokio::join!(asked, answer);
+        let (reply, ()) = tokio::join!(call, answer);
         assert_eq!(reply.unwrap().payload, round);
     }
     for subject in &earlier {

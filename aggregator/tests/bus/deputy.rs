@@ -171,7 +171,7 @@ async fn what_an_agent_says_arrives_at_inboxes_alone_whatever_reply_subject_is_n
     let mut all = admin.client.subscribe(">").await.unwrap();
     admin.says("ready", "").await;
     until(&mut all, "ready").await;
-    let asked: usize = reply_subjects().len() * ANSWERED.len() * requesters.len();
+    let requests_sent: usize = reply_subjects().len() * ANSWERED.len() * requesters.len();
     for (_, requester) in &requesters {
         for reply in reply_subjects() {
             for subject in ANSWERED {
@@ -204,7 +204,7 @@ async fn what_an_agent_says_arrives_at_inboxes_alone_whatever_reply_subject_is_n
     }
     // A person may send neither fleet queries nor an aggregator's requests; the others may send everything.
     let (refused, replies) = (4, reply_subjects().len());
-    assert_eq!(requests, asked - refused * replies);
+    assert_eq!(requests, requests_sent - refused * replies);
     stores.are_empty().await;
 }
 

@@ -25,16 +25,16 @@ pub async fn server() -> (NatsServer, TempDir) {
 
 impl Party {
     pub async fn with(server: &NatsServer, creds: &Path, inbox_prefix: &str) -> Self {
-        let (told, refusals) = unbounded_channel();
+        let (refusal, refusals) = unbounded_channel();
         let options = ConnectOptions::with_credentials_file(creds).await;
         let options = options
             .expect("credentials")
             .custom_inbox_prefix(inbox_prefix)
             .event_callback(move |event| {
-                let told = told.clone();
+                let refusal = refusal.clone();
                 async move {
                     if let Event::ServerError(error) = event {
-                        drop(told.send(error.to_string()));
+                        drop(refusal.send(error.to_string()));
                     }
                 }
             });
@@ -76,14 +76,14 @@ impl Party {
     }
 
     async fn refused(&mut self, act: &str, subject: &str) {
-        let told = timeout(PATIENCE, self.refusals.recv()).await;
-        let told = told.unwrap_or_else(|_| panic!("{act} of {subject} was not refused"));
-        let told = told.expect("the client lives").to_lowercase();
+        let refusal = timeout(PATIENCE, self.refusals.recv()).await;
+        let refusal = refusal.unwrap_or_else(|_| panic!("{act} of {subject} was not refused"));
+        let refusal = refusal.expect("the client lives").to_lowercase();
         let expected = format!(
             "permissions violation for {act} to \"{}\"",
             subject.to_lowercase()
         );
-        assert!(told.contains(&expected), "{expected}: {told}");
+        assert!(refusal.contains(&expected), "{expected}: {refusal}");
     }
 }
 

@@ -54,8 +54,8 @@ async fn bus_init_makes_a_bus_once_and_says_no_secret() {
         said(&again)
     );
     let before = private_keys(dir.path());
-    let kept = aggregator(&["bus", "init", bus, "--keep"]).await;
-    assert!(kept.status.success(), "{}", said(&kept));
+    let stored = aggregator(&["bus", "init", bus, "--keep"]).await;
+    assert!(stored.status.success(), "{}", said(&stored));
     assert_eq!(private_keys(dir.path()), before);
     std::fs::remove_file(dir.path().join("bus/aggregator/system.creds")).unwrap();
     let half = aggregator(&["bus", "init", bus, "--keep"]).await;
@@ -68,7 +68,7 @@ async fn bus_init_makes_a_bus_once_and_says_no_secret() {
     let keys = private_keys(dir.path());
     assert!(keys.len() >= 10, "the search finds keys: {}", keys.len());
     for key in keys {
-        for output in [&made, &again, &kept, &half] {
+        for output in [&made, &again, &stored, &half] {
             assert!(!said(output).contains(&key));
         }
     }
@@ -257,8 +257,8 @@ async fn credentials_in_a_file_are_made_once_and_let_the_cluster_in() {
         "--creds-out",
         out,
     ];
-    let keeping = [&enroll[..], &["--keep"]].concat();
-    for arguments in [&enroll[..], &keeping] {
+    let keep_existing = [&enroll[..], &["--keep"]].concat();
+    for arguments in [&enroll[..], &keep_existing] {
         let output = aggregator(arguments).await;
         assert!(output.status.success(), "{}", said(&output));
         assert!(output.stdout.is_empty(), "no manifest: {}", said(&output));

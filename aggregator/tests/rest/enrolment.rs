@@ -56,7 +56,7 @@ async fn a_cluster_is_let_in_with_a_manifest_revoked_and_forgotten() {
 
     let audit = stack.service.get("/audit?cluster=cluster-a", &token).await;
     let lines = audit.body["items"].as_array().unwrap().clone();
-    let told: Vec<_> = lines
+    let logged: Vec<_> = lines
         .iter()
         .map(|line| (line["verb"].clone(), line["outcome"].clone()))
         .collect();
@@ -69,7 +69,7 @@ async fn a_cluster_is_let_in_with_a_manifest_revoked_and_forgotten() {
         ("enroll", "succeeded"),
     ];
     assert_eq!(
-        told,
+        logged,
         expected.map(|(verb, outcome)| (json!(verb), json!(outcome)))
     );
 }

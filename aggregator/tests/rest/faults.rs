@@ -108,10 +108,10 @@ async fn everything_is_back_after_the_broker_restarts() {
     let mut stack = Stack::start(2).await;
     let token = stack.service.token("admin").await;
     stack.nats.kill().await.unwrap();
-    let away = async || (!stack.service.app.link.is_up()).then_some(());
+    let disconnected = async || (!stack.service.app.link.is_up()).then_some(());
     stack
         .service
-        .until("the bus is seen to be away", away)
+        .until("the bus is disconnected", disconnected)
         .await;
     assert_eq!(
         stack.service.get("/readyz", "").await.code(),
@@ -189,8 +189,8 @@ async fn a_name_belongs_to_its_first_cluster_even_when_only_a_second_one_is_left
     let mut stack = Stack::start(2).await;
     let (namespace, name) = stack.healthy("cluster-b").await;
     let inventory = crate::last_known::inventory(&stack).await;
-    crate::last_known::kept(&stack, &inventory, "cluster-a", |_, kept| {
-        kept.deployments == 4
+    crate::last_known::stored_list(&stack, &inventory, "cluster-a", |_, stored| {
+        stored.deployments == 4
     })
     .await;
     let first = stack.agents.remove(0);
@@ -211,10 +211,10 @@ async fn a_name_belongs_to_its_first_cluster_even_when_only_a_second_one_is_left
     let presence = later.until("the conflict is shown", contested).await;
     assert_ne!(presence, "online");
     // The first one is shown, which is offline.
-    let page = crate::last_known::away(&later, &token, "cluster-a").await;
+    let page = crate::last_known::offline_page(&later, &token, "cluster-a").await;
     let known: bus_schema::ClusterName = "cluster-a".parse().unwrap();
-    let kept = inventory.stored(&known, None).expect("a list");
-    assert_eq!(kept.cluster_uid, stack.sim.clusters()[0].uid());
+    let stored = inventory.stored(&known, None).expect("a list");
+    assert_eq!(stored.cluster_uid, stack.sim.clusters()[0].uid());
     assert_eq!(crate::fleet::items(&page).len(), 8);
     let body = json!({"cluster": "cluster-a", "namespace": namespace, "deployment_name": name});
     let answer = later.post("/restart", &token, &body).await;

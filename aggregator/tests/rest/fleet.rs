@@ -207,8 +207,8 @@ async fn nothing_is_shown_or_counted_of_what_the_caller_may_not_see() {
         .get("/deployments?cluster=cluster-a&namespace=default", &token)
         .await;
     assert_eq!(hidden.body["totals"]["deployments"], 0);
-    let nobody = stack.service.token("nobody").await;
-    let nothing = stack.service.get("/deployments", &nobody).await;
+    let no_grants = stack.service.token("nobody").await;
+    let nothing = stack.service.get("/deployments", &no_grants).await;
     assert_eq!(
         (nothing.status, &nothing.body["clusters"]),
         (StatusCode::OK, &json!([]))

@@ -80,14 +80,14 @@ async fn a_cluster_that_dies_while_it_is_waited_for_is_not_waited_for_any_longer
     let mut mute = Impostor::heard(&stack, "mute", &[VERB]).await;
     stack.known(&["mute"]).await;
     let mut questions = mute.questions();
-    let asked = stack.service.get("/deployments?timeout=30", &token);
+    let call = stack.service.get("/deployments?timeout=30", &token);
     let dies = async {
         // It has received the query, and disconnects without responding.
         questions.next().await.expect("a question");
         mute.dies().await;
     };
     let begun = Instant::now();
-    let both = async { tokio::join!(asked, dies) };
+    let both = async { tokio::join!(call, dies) };
     let both = tokio::time::timeout(PATIENCE, both).await;
     let (page, ()) = both.expect("both come to their end");
     assert_eq!(row(&page, "mute")["state"], "offline", "{page:?}");
@@ -102,7 +102,7 @@ async fn an_agent_that_answers_while_it_leaves_is_heard() {
     let mute = Impostor::heard(&stack, "mute", &[VERB]).await;
     stack.known(&["leaver", "mute"]).await;
     let mut questions = leaver.questions();
-    let asked = stack.service.get("/deployments?timeout=30", &token);
+    let call = stack.service.get("/deployments?timeout=30", &token);
     let leaves = async {
         let question = questions.next().await;
         leaver.leaves().await;
@@ -129,7 +129,7 @@ async fn an_agent_that_answers_while_it_leaves_is_heard() {
         stack.known(&["leaver"]).await;
         mute.dies().await;
     };
-    let both = async { tokio::join!(asked, leaves) };
+    let both = async { tokio::join!(call, leaves) };
     let both = tokio::time::timeout(2 * PATIENCE, both).await;
     let (page, ()) = both.expect("both come to their end");
     assert_eq!(row(&page, "leaver")["state"], "answered", "{page:?}");
@@ -300,10 +300,10 @@ async fn without_the_bus_a_fleet_query_fails_at_once() {
     let mut stack = Stack::start(1).await;
     let token = stack.service.token("viewer").await;
     stack.nats.kill().await.unwrap();
-    let away = async || (!stack.service.app.link.is_up()).then_some(());
+    let disconnected = async || (!stack.service.app.link.is_up()).then_some(());
     stack
         .service
-        .until("the bus is seen to be away", away)
+        .until("the bus is disconnected", disconnected)
         .await;
     let answer = stack.service.get("/deployments", &token).await;
     assert_eq!(

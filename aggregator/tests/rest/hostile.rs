@@ -59,8 +59,8 @@ async fn replies_that_are_none_are_refused_shown_and_nobody_elses_trouble() {
     stack.known(&[CLUSTER]).await;
     for reply in nonsense() {
         let answer = hostile.replies(&mut questions, reply);
-        let asked = stack.service.get("/deployments/hostile/default", &token);
-        let (got, ()) = both(asked, answer).await;
+        let call = stack.service.get("/deployments/hostile/default", &token);
+        let (got, ()) = both(call, answer).await;
         assert_eq!(
             (got.status, got.code()),
             (StatusCode::BAD_GATEWAY, "agent_misbehaves")
@@ -73,8 +73,8 @@ async fn replies_that_are_none_are_refused_shown_and_nobody_elses_trouble() {
     let bomb = encoding::pack(vec![b' '; encoding::UNPACKED_BYTES + 1], &mut zstd);
     for packed in [bomb, b"{\"items\":[]}".to_vec()] {
         let answer = hostile.replies_with(&mut questions, zstd.clone(), packed);
-        let asked = stack.service.get("/deployments/hostile/default", &token);
-        let (got, ()) = both(asked, answer).await;
+        let call = stack.service.get("/deployments/hostile/default", &token);
+        let (got, ()) = both(call, answer).await;
         assert_eq!(got.code(), "agent_misbehaves");
     }
     let message = is_shown(&stack, &token).await.expect("it is shown");
@@ -121,10 +121,10 @@ async fn a_followed_log_ends_where_more_is_sent_than_was_asked_for() {
             let closed: Value = serde_json::from_slice(&closed.payload).expect("credit");
             assert_eq!(closed["close"], true);
         };
-        let asked = stack
+        let call = stack
             .service
             .get("/workloads/hostile/default/Deployment/x/log/watch", &token);
-        let (got, ()) = both(asked, answer).await;
+        let (got, ()) = both(call, answer).await;
         let text = got.body.to_string();
         assert!(text.contains("agent_misbehaves"), "{text}");
         assert!(!text.contains("x-1"), "{text}");

@@ -88,8 +88,8 @@ impl Impostor {
         let question = loop {
             let question = timeout(PATIENCE, questions.next()).await;
             let question = question.expect("a question in time").expect("a connection");
-            let asked: Value = serde_json::from_slice(&question.payload).expect("a request");
-            if asked["namespace"].is_string() {
+            let request: Value = serde_json::from_slice(&question.payload).expect("a request");
+            if request["namespace"].is_string() {
                 break question;
             }
         };
@@ -146,14 +146,14 @@ impl Impostor {
 
     /// Accepts every log stream, and sends no lines.
     pub async fn lets_follow(&self) -> Running {
-        let (mut asked, client, name) = (
+        let (mut queries, client, name) = (
             self.hears("log").await,
             self.client.clone(),
             self.name.clone(),
         );
         Running(tokio::spawn(async move {
             for number in 0.. {
-                let Some(question) = asked.next().await else {
+                let Some(question) = queries.next().await else {
                     return;
                 };
                 let reply = json!({"stream": format!("agent.{name}.stream.s{number}"), 

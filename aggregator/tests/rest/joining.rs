@@ -64,13 +64,13 @@ async fn a_link_joins_a_cluster_once_and_only_when_it_is_meant() {
     let token = stack.service.token("admin").await;
     let audit = stack.service.get("/audit?cluster=cluster-a", &token).await;
     let lines = audit.body["items"].as_array().expect("lines");
-    let told: Vec<_> = lines
+    let logged: Vec<_> = lines
         .iter()
         .map(|line| [&line["user"], &line["verb"], &line["outcome"]].map(|part| part.as_str()))
         .filter(|line| line[2] == Some("succeeded"))
         .collect();
     let expected = ["enroll", "invite"].map(|verb| [Some("admin"), Some(verb), Some("succeeded")]);
-    assert_eq!(told, expected, "{lines:?}");
+    assert_eq!(logged, expected, "{lines:?}");
 }
 
 /// The README's way, with real components except the kubelet: the agent is started with what the manifest contains.

@@ -32,7 +32,7 @@ async fn labels(service: &Service, cluster: &str, token: &str) -> Option<Value> 
 }
 
 /// The clusters that a query of deployments covered.
-async fn asked(service: &Service, query: &str, token: &str) -> Vec<String> {
+async fn clusters_of(service: &Service, query: &str, token: &str) -> Vec<String> {
     let page = service.get(&format!("/deployments?{query}"), token).await;
     assert_eq!(page.status, StatusCode::OK, "{page:?}");
     let rows = page.body["clusters"].as_array().expect("rows");
@@ -177,7 +177,7 @@ async fn a_query_asks_and_counts_the_clusters_alone_that_its_selector_selects() 
     let about = async |selector: &str| {
         let selector: String = form_urlencoded::byte_serialize(selector.as_bytes()).collect();
         let query = format!("clusterLabelSelector={selector}");
-        asked(service, &query, &token).await.join(" ")
+        clusters_of(service, &query, &token).await.join(" ")
     };
     assert_eq!(about("env=prod").await, "cluster-a");
     assert_eq!(about("env").await, "cluster-a cluster-b");
@@ -187,7 +187,7 @@ async fn a_query_asks_and_counts_the_clusters_alone_that_its_selector_selects() 
     assert_eq!(about("env=other").await, "");
     assert_eq!(about("").await, "cluster-a cluster-b cluster-c");
     let both = "cluster=*-b&clusterLabelSelector=env";
-    assert_eq!(asked(service, both, &token).await, ["cluster-b"]);
+    assert_eq!(clusters_of(service, both, &token).await, ["cluster-b"]);
     let wrong = service
         .get("/deployments?clusterLabelSelector=env%20in", &token)
         .await;
@@ -220,16 +220,19 @@ async fn a_stream_of_some_labels_has_those_clusters_alone_and_says_when_they_are
     watcher.until("reset", |_| true).await;
     label(&stack, "cluster-b", json!({"env": "dev"})).await;
     label(&stack, "cluster-a", json!({"env": "prod"})).await;
-    let mut told = Vec::new();
+    let mut published = Vec::new();
     loop {
         let seen = watcher.next().await;
         let gap = seen.name == "gap";
-        told.push(seen);
+        published.push(seen);
         if gap {
             break;
         }
     }
-    assert!(!format!("{told:?}").contains("cluster-b"), "{told:?}");
+    assert!(
+        !format!("{published:?}").contains("cluster-b"),
+        "{published:?}"
+    );
     label(&stack, "cluster-a", json!({"region": "eu"})).await;
     watcher
         .until("cluster", |event| event["labels"]["region"] == "eu")

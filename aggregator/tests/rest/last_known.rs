@@ -25,7 +25,7 @@ pub async fn inventory(stack: &Stack) -> Inventory {
 }
 
 /// Waits until the stored list of a cluster satisfies `right`.
-pub async fn kept(
+pub async fn stored_list(
     stack: &Stack,
     inventory: &Inventory,
     cluster: &str,
@@ -33,25 +33,27 @@ pub async fn kept(
 ) -> Generation {
     let name: ClusterName = cluster.parse().expect("a name");
     let look = async || {
-        let kept = inventory.stored(&name, None)?;
+        let stored = inventory.stored(&name, None)?;
         // It may be replaced meanwhile.
-        let known = inventory.read(&name, &kept).await.ok()?;
+        let known = inventory.read(&name, &stored).await.ok()?;
         let text = known
             .deployments()
-            .map(|(_, kept)| format!("{:?}", kept.summary));
-        right(&text.collect::<String>(), &kept).then_some(kept)
+            .map(|(_, stored)| format!("{:?}", stored.summary));
+        right(&text.collect::<String>(), &stored).then_some(stored)
     };
-    stack.service.until("the list is kept", look).await
+    stack.service.until("the list is stored", look).await
 }
 
 /// Waits until a cluster is offline and shown as last known.
-pub async fn away(service: &Service, token: &str, cluster: &str) -> Answer {
-    let away = async || {
+pub async fn offline_page(service: &Service, token: &str, cluster: &str) -> Answer {
+    let offline = async || {
         let page = service.get("/deployments", token).await;
         let row = row(&page, cluster);
         (row["state"] == "offline" && row["as_of"].is_string()).then_some(page)
     };
-    service.until("the cluster is away and known", away).await
+    service
+        .until("the cluster is offline and known", offline)
+        .await
 }
 
 /// The items of a cluster.
@@ -65,8 +67,8 @@ async fn a_cluster_that_is_away_is_shown_as_it_was_also_after_a_restart() {
     let mut stack = Stack::start(2).await;
     let token = stack.service.token("viewer").await;
     let inventory = inventory(&stack).await;
-    let list = kept(&stack, &inventory, "cluster-b", |_, kept| {
-        kept.deployments == 4
+    let list = stored_list(&stack, &inventory, "cluster-b", |_, stored| {
+        stored.deployments == 4
     })
     .await;
     let before = stack
@@ -79,7 +81,7 @@ async fn a_cluster_that_is_away_is_shown_as_it_was_also_after_a_restart() {
             .all(|item| item["as_of"].is_null())
     );
     stack.agents.remove(1).stop().await;
-    let page = away(&stack.service, &token, "cluster-b").await;
+    let page = offline_page(&stack.service, &token, "cluster-b").await;
     shown_as_last_known(&page, &before, &list);
 
     // Not as healthy, whatever they were, but as unknown.
@@ -100,7 +102,7 @@ async fn a_cluster_that_is_away_is_shown_as_it_was_also_after_a_restart() {
 
     let again = Service::start(&stack.dir, &stack.nats.url()).await;
     let token = again.token("viewer").await;
-    let page = away(&again, &token, "cluster-b").await;
+    let page = offline_page(&again, &token, "cluster-b").await;
     shown_as_last_known(&page, &before, &list);
 }
 
@@ -150,12 +152,12 @@ async fn pages_and_filters_hold_over_clusters_that_are_there_and_one_that_is_awa
     let token = stack.service.token("viewer").await;
     change(&stack, "cluster-b", Method::POST, "aa-first").await;
     let inventory = inventory(&stack).await;
-    kept(&stack, &inventory, "cluster-b", |list, _| {
+    stored_list(&stack, &inventory, "cluster-b", |list, _| {
         list.contains("aa-first")
     })
     .await;
     stack.agents.remove(1).stop().await;
-    away(&stack.service, &token, "cluster-b").await;
+    offline_page(&stack.service, &token, "cluster-b").await;
     for sort in ["name", "-name", "age", "health", "-health", "restarted_at"] {
         let pages = pages(&stack, &token, &format!("limit=2&sort={sort}"), None).await;
         let shown: Vec<_> = pages.iter().flat_map(names).collect();
@@ -186,15 +188,18 @@ async fn nothing_that_is_kept_is_shown_or_counted_to_who_may_not_see_it() {
     let mut stack = Stack::start(3).await;
     let inventory = inventory(&stack).await;
     for cluster in ["cluster-a", "cluster-b", "cluster-c"] {
-        kept(&stack, &inventory, cluster, |_, kept| kept.deployments == 4).await;
+        stored_list(&stack, &inventory, cluster, |_, stored| {
+            stored.deployments == 4
+        })
+        .await;
     }
     for agent in stack.agents.drain(..) {
         agent.stop().await;
     }
     // In cluster-a the namespace pay, in cluster-b the namespace default, in cluster-c nothing.
     let token = stack.service.token("pieces").await;
-    away(&stack.service, &token, "cluster-a").await;
-    let page = away(&stack.service, &token, "cluster-b").await;
+    offline_page(&stack.service, &token, "cluster-a").await;
+    let page = offline_page(&stack.service, &token, "cluster-b").await;
     let seen: BTreeSet<_> = names(&page).into_iter().map(|(c, n, _)| (c, n)).collect();
     let pairs = [("cluster-a", "pay"), ("cluster-b", "default")];
     assert_eq!(
@@ -208,8 +213,8 @@ async fn nothing_that_is_kept_is_shown_or_counted_to_who_may_not_see_it() {
     assert_eq!(row(&page, "cluster-a")["deployments"], 2);
     let text = page.body.to_string();
     assert!(!text.contains("cluster-c"), "{text}");
-    let nobody = stack.service.token("nobody").await;
-    let nothing = stack.service.get("/deployments", &nobody).await;
+    let no_grants = stack.service.token("nobody").await;
+    let nothing = stack.service.get("/deployments", &no_grants).await;
     assert_eq!(
         (&nothing.body["items"], &nothing.body["clusters"]),
         (&json!([]), &json!([]))
@@ -220,25 +225,25 @@ async fn nothing_that_is_kept_is_shown_or_counted_to_who_may_not_see_it() {
 async fn what_changes_is_kept_and_what_is_forgotten_is_not() {
     let mut stack = Stack::start(1).await;
     let inventory = inventory(&stack).await;
-    let first = kept(&stack, &inventory, "cluster-a", |_, kept| {
-        kept.deployments == 4
+    let first = stored_list(&stack, &inventory, "cluster-a", |_, stored| {
+        stored.deployments == 4
     })
     .await;
     change(&stack, "cluster-a", Method::POST, "zz-comes").await;
-    let second = kept(&stack, &inventory, "cluster-a", |list, _| {
+    let second = stored_list(&stack, &inventory, "cluster-a", |list, _| {
         list.contains("zz-comes")
     })
     .await;
     assert!(second.deployments == 5 && second.id != first.id);
     change(&stack, "cluster-a", Method::DELETE, "zz-comes").await;
-    kept(&stack, &inventory, "cluster-a", |list, _| {
+    stored_list(&stack, &inventory, "cluster-a", |list, _| {
         !list.contains("zz-comes")
     })
     .await;
 
     stack.agents.remove(0).stop().await;
     let token = stack.service.token("admin").await;
-    away(&stack.service, &token, "cluster-a").await;
+    offline_page(&stack.service, &token, "cluster-a").await;
     let gone = stack.service.delete("/clusters/cluster-a", &token).await;
     assert_eq!(gone.status, StatusCode::OK, "{gone:?}");
     let page = stack.service.get("/deployments", &token).await;
@@ -248,7 +253,7 @@ async fn what_changes_is_kept_and_what_is_forgotten_is_not() {
     );
     let bucket = bucket(&stack).await;
     let empty = async || keys(&bucket).await.is_empty().then_some(());
-    stack.service.until("nothing is kept of it", empty).await;
+    stack.service.until("nothing is stored of it", empty).await;
 }
 
 /// What is in it.
@@ -294,14 +299,14 @@ async fn ten_thousand_deployments_are_kept_also_with_images_that_no_two_share() 
         assert_eq!(list.add(reply.into(), now).unwrap().as_deref(), next);
     }
     let lease = inventory.acquire_lease(&cluster, |_| true, Instant::now());
-    let lease = lease.await.unwrap().expect("nobody else is there");
+    let lease = lease.await.unwrap().expect("no other replica holds it");
     inventory.store(lease, list, source()).await.unwrap();
-    let kept = inventory.stored(&cluster, Some("uid")).unwrap();
+    let stored = inventory.stored(&cluster, Some("uid")).unwrap();
     assert!(
-        kept.parts > 1 && !kept.truncated && kept.deployments == 10_000,
-        "{kept:?}"
+        stored.parts > 1 && !stored.truncated && stored.deployments == 10_000,
+        "{stored:?}"
     );
-    let known = inventory.read(&cluster, &kept).await.unwrap();
+    let known = inventory.read(&cluster, &stored).await.unwrap();
     assert_eq!(known.deployments().count(), 10_000);
     inventory.forget(&cluster).await.unwrap();
     assert_eq!(keys(&bucket(&stack).await).await, Vec::<String>::new());

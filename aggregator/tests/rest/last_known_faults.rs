@@ -4,16 +4,19 @@ use serde_json::{Value, json};
 
 use crate::fleet::items;
 use crate::fleet_faults::row;
-use crate::last_known::{away, bucket, inventory, kept};
+use crate::last_known::{bucket, inventory, offline_page, stored_list};
 use crate::stack::Stack;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_is_half_written_is_not_read_and_the_one_before_still_is() {
     let mut stack = Stack::start(1).await;
     let token = stack.service.token("viewer").await;
-    let list = kept(&stack, &inventory(&stack).await, "cluster-a", |_, kept| {
-        kept.deployments == 4
-    })
+    let list = stored_list(
+        &stack,
+        &inventory(&stack).await,
+        "cluster-a",
+        |_, stored| stored.deployments == 4,
+    )
     .await;
     stack.agents.remove(0).stop().await;
     // A replica has started to write the next list, and died.
@@ -28,7 +31,7 @@ async fn a_list_that_is_half_written_is_not_read_and_the_one_before_still_is() {
         .put("cluster-a", leased.to_string().into())
         .await
         .unwrap();
-    let page = away(&stack.service, &token, "cluster-a").await;
+    let page = offline_page(&stack.service, &token, "cluster-a").await;
     assert_eq!(items(&page).len(), 4);
     assert!(list.parts == 1);
 
@@ -40,13 +43,13 @@ async fn a_list_that_is_half_written_is_not_read_and_the_one_before_still_is() {
         .put("cluster-a", torn.to_string().into())
         .await
         .unwrap();
-    let told = async || {
+    let reported = async || {
         let page = stack.service.get("/deployments", &token).await;
         row(&page, "cluster-a")["detail"]
             .is_string()
             .then_some(page)
     };
-    let page = stack.service.until("the row says so", told).await;
+    let page = stack.service.until("the row says so", reported).await;
     let row = row(&page, "cluster-a");
     assert_eq!(
         (&row["state"], &page.body["items"]),
@@ -71,13 +74,16 @@ async fn what_cannot_be_read_costs_its_own_row() {
     let mut stack = Stack::start(3).await;
     let inventory = inventory(&stack).await;
     for cluster in ["cluster-a", "cluster-b"] {
-        kept(&stack, &inventory, cluster, |_, kept| kept.deployments == 4).await;
+        stored_list(&stack, &inventory, cluster, |_, stored| {
+            stored.deployments == 4
+        })
+        .await;
     }
     stack.agents.remove(1).stop().await;
     stack.agents.remove(0).stop().await;
     let token = stack.service.token("viewer").await;
     for cluster in ["cluster-a", "cluster-b"] {
-        away(&stack.service, &token, cluster).await;
+        offline_page(&stack.service, &token, cluster).await;
     }
     let bucket = bucket(&stack).await;
     let mut manifest = settled(&stack, &bucket, "cluster-a").await;
@@ -96,13 +102,13 @@ async fn what_cannot_be_read_costs_its_own_row() {
             .put("cluster-a", manifest.to_string().into())
             .await
             .unwrap();
-        let told = async || {
+        let reported = async || {
             let page = stack.service.get("/deployments?timeout=30", &token).await;
             let others = row(&page, "cluster-b")["as_of"].is_string();
             let said = row(&page, "cluster-a")["detail"].as_str()?.contains(said);
             (others && said).then_some(page)
         };
-        let page = stack.service.until("the row says so", told).await;
+        let page = stack.service.until("the row says so", reported).await;
         assert_eq!(items(&page).len(), 8, "{said}");
         assert_eq!(page.body["answers"]["answered"], 1);
     }

@@ -112,8 +112,8 @@ async fn a_followed_log_goes_on_when_all_that_was_granted_was_lost_on_the_way() 
     let mut events = stream(opened);
     let all = granted().await;
     proxy.reset();
-    let away = async || (!behind.app.link.is_up()).then_some(());
-    behind.until("the link is broken", away).await;
+    let disconnected = async || (!behind.app.link.is_up()).then_some(());
+    behind.until("the link is broken", disconnected).await;
     let line = json!({"pod": "web-1", "container": "web", "text": "x"});
     let lost = json!({"sequence": 1, "lines": vec![&line; all]});
     writer.say("stream.s", lost.to_string()).await;

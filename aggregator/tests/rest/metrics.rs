@@ -118,15 +118,15 @@ async fn what_happens_is_counted() {
     );
 
     stack.agents.remove(1).stop().await;
-    let away = async || {
+    let offline = async || {
         let now = scrape(&stack.service).await;
-        let kept = sum(&now, &["aggregator_inventory_writes_total", r#""kept""#]) >= 2.0;
+        let stored = sum(&now, &["aggregator_inventory_writes_total", r#""kept""#]) >= 2.0;
         let offline = now[r#"aggregator_clusters{presence="offline"}"#] == 1.0;
-        (kept && offline).then_some(())
+        (stored && offline).then_some(())
     };
     stack
         .service
-        .until("one is away and both are kept", away)
+        .until("one is offline and both are stored", offline)
         .await;
 }
 
@@ -172,9 +172,9 @@ async fn nobody_outside_can_make_up_a_series() {
     scrape(&stack.service).await;
     let settled = async || {
         let now = scrape(&stack.service).await;
-        let kept = sum(&now, &["aggregator_inventory_writes_total", r#""kept""#]) >= 1.0;
-        let told = sum(&now, &[r#"verb="deployments",outcome="answered""#]) >= 1.0;
-        (kept && told).then_some(now)
+        let stored = sum(&now, &["aggregator_inventory_writes_total", r#""kept""#]) >= 1.0;
+        let reported = sum(&now, &[r#"verb="deployments",outcome="answered""#]) >= 1.0;
+        (stored && reported).then_some(now)
     };
     let before = stack.service.until("all is going on", settled).await;
     for n in 1..30 {

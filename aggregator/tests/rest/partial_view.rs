@@ -74,13 +74,13 @@ async fn counts_and_words_of_hidden_namespaces_are_neither_shown_nor_timed() {
     teller
         .say("deployment", changes(2, &last).to_string())
         .await;
-    let told = until_last(&mut part).await;
-    let of_clusters: Vec<_> = told.iter().filter(|it| it.name == "cluster").collect();
+    let published = until_last(&mut part).await;
+    let of_clusters: Vec<_> = published.iter().filter(|it| it.name == "cluster").collect();
     // The agent's own heartbeat, without the condition, may have arrived in between; it is sent every five seconds.
     for seen in &of_clusters {
         assert!(seen.data.get("counts").is_none(), "{seen:?}");
     }
-    let text = format!("{told:?}");
+    let text = format!("{published:?}");
     assert!(
         !text.contains("hidden") && !text.contains("secret"),
         "{text}"
@@ -89,13 +89,13 @@ async fn counts_and_words_of_hidden_namespaces_are_neither_shown_nor_timed() {
 }
 
 async fn until_last(watcher: &mut Watcher) -> Vec<Seen> {
-    let mut told = Vec::new();
+    let mut published = Vec::new();
     loop {
         let seen = watcher.next().await;
         if seen.data["deployment_name"] == "last" {
-            return told;
+            return published;
         }
-        told.push(seen);
+        published.push(seen);
     }
 }
 

@@ -80,9 +80,9 @@ async fn what_may_not_be_seen_answers_as_if_it_did_not_exist() {
     }
     assert_eq!(hidden.body, absent.body);
 
-    let nobody = stack.service.token("nobody").await;
+    let no_grants = stack.service.token("nobody").await;
     assert_eq!(
-        stack.service.get("/clusters", &nobody).await.body["items"],
+        stack.service.get("/clusters", &no_grants).await.body["items"],
         json!([])
     );
 }

@@ -281,7 +281,7 @@ async fn an_operation_that_another_has_begun_is_left_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operation_is_shown_to_those_who_may_see_its_target() {
     let stack = Stack::start(1).await;
-    let (admin, nobody) = (
+    let (admin, no_grants) = (
         stack.service.token("admin").await,
         stack.service.token("nobody").await,
     );
@@ -299,7 +299,7 @@ async fn an_operation_is_shown_to_those_who_may_see_its_target() {
         (&shown.body["outcome"], &shown.body["verb"]),
         (&json!("succeeded"), &json!("restart"))
     );
-    let hidden = stack.service.get(&path, &nobody).await;
+    let hidden = stack.service.get(&path, &no_grants).await;
     assert_eq!(
         (hidden.status, hidden.code()),
         (StatusCode::NOT_FOUND, "not_found")

@@ -148,10 +148,10 @@ impl Service {
         let mut request = request;
         let peer = SocketAddr::from(([127, 0, 0, 1], 9));
         request.extensions_mut().insert(ConnectInfo(peer));
-        let asked = format!("{} {}", request.method(), request.uri());
+        let received = format!("{} {}", request.method(), request.uri());
         let answer = self.router.clone().oneshot(request);
         let answer = tokio::time::timeout(ANSWERED_WITHIN, answer).await;
-        let answer = answer.unwrap_or_else(|_| panic!("no answer to {asked}"));
+        let answer = answer.unwrap_or_else(|_| panic!("no answer to {received}"));
         answer.expect("the router always answers")
     }
 

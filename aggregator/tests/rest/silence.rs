@@ -126,12 +126,12 @@ async fn behind_a_bad_line_a_cluster_is_slow_and_truthful() {
     if answer.status != StatusCode::OK {
         assert_eq!(answer.code(), "outcome_unknown", "{answer:?}");
     }
-    let told = answer.body["operation_id"].clone();
+    let reported = answer.body["operation_id"].clone();
     // Reported at once or settled later, the audit and the cluster agree, and it was done once.
     let settled = async || {
         let audit = stack.service.get("/audit?verb=restart", &token).await;
         let items = audit.body["items"].as_array()?.clone();
-        let line = items.iter().find(|line| line["operation_id"] == told)?;
+        let line = items.iter().find(|line| line["operation_id"] == reported)?;
         (line["outcome"] != "pending" && line["outcome"] != "unknown")
             .then(|| line["outcome"].clone())
     };

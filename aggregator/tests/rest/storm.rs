@@ -65,8 +65,11 @@ async fn a_fleet_is_back_after_the_broker_was_killed_and_nobody_was_called_offli
         .map(|cluster| cluster.name().to_owned())
         .collect();
     stack.nats.kill().await.unwrap();
-    let away = async || (!stack.service.app.link.is_up()).then_some(());
-    stack.service.until("the broker is missed", away).await;
+    let disconnected = async || (!stack.service.app.link.is_up()).then_some(());
+    stack
+        .service
+        .until("the disconnect is detected", disconnected)
+        .await;
     let killed = Instant::now();
     stack.nats.restart().await.unwrap();
 

@@ -164,8 +164,8 @@ async fn a_record_that_cannot_be_read_stops_nothing_and_is_told_until_it_is_dele
         .await;
     }
     until_counted(&service, "audit", 1).await;
-    let told = message(&service, &token).await.expect("a condition");
-    assert!(told.contains("aggregator bus records --delete"), "{told}");
+    let text = message(&service, &token).await.expect("a condition");
+    assert!(text.contains("aggregator bus records --delete"), "{text}");
 
     let list = aggregator(&site, &["bus", "records"]).await;
     assert!(list.status.success(), "{}", said(&list));

@@ -9,7 +9,7 @@ use super::pages::{change, pages_of};
 use super::{items, names};
 use crate::fleet_faults::row;
 use crate::impostor::{Impostor, share};
-use crate::last_known::{away, inventory, kept};
+use crate::last_known::{inventory, offline_page, stored_list};
 use crate::service::Answer;
 use crate::stack::Stack;
 
@@ -142,8 +142,8 @@ async fn groups_count_nothing_that_the_caller_may_not_see() {
     assert_eq!(counted.sum::<u64>(), 4);
     assert_eq!(page.body["totals"]["deployments"], 4);
     assert!(!page.body.to_string().contains("cluster-c"), "{page:?}");
-    let nobody = stack.service.token("nobody").await;
-    let nothing = stack.service.get("/deployment-groups", &nobody).await;
+    let no_grants = stack.service.token("nobody").await;
+    let nothing = stack.service.get("/deployment-groups", &no_grants).await;
     assert_eq!(nothing.body["items"], json!([]));
 }
 
@@ -152,12 +152,12 @@ async fn a_cluster_that_is_offline_is_counted_as_last_known_and_an_old_agent_ref
     let mut stack = Stack::start(2).await;
     let token = stack.service.token("viewer").await;
     let inventory = inventory(&stack).await;
-    kept(&stack, &inventory, "cluster-b", |_, kept| {
-        kept.deployments == 4
+    stored_list(&stack, &inventory, "cluster-b", |_, stored| {
+        stored.deployments == 4
     })
     .await;
     stack.agents.remove(1).stop().await;
-    let list = away(&stack.service, &token, "cluster-b").await;
+    let list = offline_page(&stack.service, &token, "cluster-b").await;
     let _old = Impostor::heard(&stack, "old", &VERBS[..1]).await;
     stack.known(&["old"]).await;
 

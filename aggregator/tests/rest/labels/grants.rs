@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{add_user, asked, label};
+use super::{add_user, clusters_of, label};
 use crate::joining::{link, open};
 use crate::service::Answer;
 use crate::stack::Stack;
@@ -36,7 +36,7 @@ async fn a_change_of_labels_changes_rights_at_once() {
     let stack = Stack::start(2).await;
     add_user(&stack, "prod", by_label("restarter", "env=prod"));
     let prod = signed_in(&stack, "prod").await;
-    let seen = async || asked(&stack.service, "", &prod).await;
+    let seen = async || clusters_of(&stack.service, "", &prod).await;
     assert_eq!(seen().await, [""; 0]);
     label(&stack, "cluster-a", json!({"env": "prod"})).await;
     assert_eq!(seen().await, ["cluster-a"]);
@@ -68,9 +68,12 @@ async fn a_cluster_without_labels_is_granted_by_no_selector() {
     let stack = Stack::start(2).await;
     add_user(&stack, "others", by_label("viewer", "env!=prod"));
     let others = signed_in(&stack, "others").await;
-    assert_eq!(asked(&stack.service, "", &others).await, [""; 0]);
+    assert_eq!(clusters_of(&stack.service, "", &others).await, [""; 0]);
     label(&stack, "cluster-b", json!({"env": "dev"})).await;
-    assert_eq!(asked(&stack.service, "", &others).await, ["cluster-b"]);
+    assert_eq!(
+        clusters_of(&stack.service, "", &others).await,
+        ["cluster-b"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

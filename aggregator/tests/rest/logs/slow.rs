@@ -128,9 +128,9 @@ impl Writer {
 
     /// Waits until the aggregator has received everything: a later message has arrived.
     async fn is_heard_by(&mut self, program: &Program) {
-        let asked = program.get("/deployments/writer/default");
+        let call = program.get("/deployments/writer/default");
         let answer = self.agent.replies(&mut self.lists, r#"{"items":[]}"#);
-        let (got, ()) = tokio::join!(asked, answer);
+        let (got, ()) = tokio::join!(call, answer);
         assert_eq!(got.0, StatusCode::OK, "{}", got.1);
     }
 }

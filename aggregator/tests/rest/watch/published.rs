@@ -46,7 +46,7 @@ async fn a_stream_that_broke_goes_on_just_behind_the_last_event() {
     watcher
         .until("gap", |event| event["cluster"] == "teller")
         .await;
-    let tell = async |number: u64| {
+    let publish = async |number: u64| {
         let name = format!("d{number}");
         let change = changes(number, &[("pay", &name)]).to_string();
         teller.say("deployment", change).await;
@@ -54,7 +54,7 @@ async fn a_stream_that_broke_goes_on_just_behind_the_last_event() {
     let numbered =
         |number: u64| move |event: &Value| event["deployment_name"] == format!("d{number}");
     for number in 1..=5 {
-        tell(number).await;
+        publish(number).await;
     }
     watcher.until("deployment", numbered(2)).await;
     let last_id = watcher.last_id.clone();
@@ -69,7 +69,7 @@ async fn a_stream_that_broke_goes_on_just_behind_the_last_event() {
     let mut again = Watcher::open(&stack.service, "/watch", &token, last_id.as_deref()).await;
     let seen = again.next().await;
     assert_eq!((seen.name.as_str(), seen.data), ("resumed", json!({})));
-    tell(6).await;
+    publish(6).await;
     let mut names = Vec::new();
     while names.len() < 4 {
         let seen = again.next().await;
@@ -119,7 +119,7 @@ async fn of_two_agents_of_a_cluster_each_change_is_told_once() {
     let both = |event: &Value| event["agents"] == 2;
     watcher.until("cluster", both).await;
     let body = json!({"cluster": "cluster-a", "namespace": target.0, "deployment_name": target.1});
-    let mut told = Vec::new();
+    let mut published = Vec::new();
     for _ in 0..2 {
         stack.service.post("/restart", &token, &body).await;
         loop {
@@ -130,15 +130,15 @@ async fn of_two_agents_of_a_cluster_each_change_is_told_once() {
             }
             let healthy = seen.data["deployment"]["health"] == "healthy"
                 && seen.data["deployment"]["restarted_at"].is_string();
-            told.push(seen.data);
+            published.push(seen.data);
             if healthy {
                 break;
             }
         }
     }
     // Each row differs from the one before it: if one were published twice, it would appear here twice.
-    for pair in told.windows(2) {
-        assert_ne!(pair[0], pair[1], "{told:?}");
+    for pair in published.windows(2) {
+        assert_ne!(pair[0], pair[1], "{published:?}");
     }
     // When the followed agent is gone, whichever it was, the other one is followed.
     stack.agents.remove(0).stop().await;

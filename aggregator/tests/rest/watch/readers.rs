@@ -41,16 +41,16 @@ async fn nothing_is_told_of_what_the_reader_may_not_see() {
     admin
         .until("deployment", |event| event["deployment_name"] == "last")
         .await;
-    let mut told = Vec::new();
+    let mut published = Vec::new();
     loop {
         let seen = pay.next().await;
         let last = seen.data["deployment_name"] == "last";
-        told.push(seen);
+        published.push(seen);
         if last {
             break;
         }
     }
-    let text = format!("{told:?}");
+    let text = format!("{published:?}");
     assert!(
         !text.contains("hidden") && !text.contains("secret") && !text.contains("missed"),
         "{text}"
@@ -101,9 +101,9 @@ async fn a_stream_ends_when_other_things_may_be_seen_and_the_next_one_shows_thos
     let last_id = watcher.last_id.clone();
     let mut narrowed = Watcher::open(&stack.service, "/watch", &token, last_id.as_deref()).await;
     assert_eq!(narrowed.next().await.data, json!({"reason": "unknown_id"}));
-    let told = [("secret", "hidden"), ("pay", "open")];
+    let published = [("secret", "hidden"), ("pay", "open")];
     teller
-        .say("deployment", changes(2, &told).to_string())
+        .say("deployment", changes(2, &published).to_string())
         .await;
     for reader in [&mut narrowed, &mut other] {
         loop {
