@@ -1,32 +1,32 @@
-//! `agent.<name>.deployment`: what has changed in a cluster, told unasked.
+//! `agent.<name>.deployment`: changes of a cluster's deployments, published as they happen.
 
 use serde::{Deserialize, Serialize};
 
 use crate::verb::DeploymentSummary;
 use crate::{InstanceId, Namespace, WorkloadName};
 
-/// Deployments whose line in a list is another one now, and those that are gone; each at most once. An agent that has just read its
-/// cluster says nothing of what it found. Agents of one cluster each tell everything, counted for itself: follow one of them.
+/// Deployments whose line in a list has changed, and those that are gone; each at most once. The initial list that an agent reads is
+/// not published. Each agent of a cluster publishes all changes with its own numbering: follow one agent only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeploymentChanges<T = DeploymentSummary> {
-    /// Whose changes these are.
+    /// The agent instance that publishes.
     pub instance: InstanceId,
-    /// The number of the last change in here. An instance counts all of its changes from 1, also those that it cannot send: what is
-    /// missing before the first in here was lost.
+    /// The number of the last change in this message. An instance numbers all of its changes from 1, including those that it cannot
+    /// send: a gap before the first change of a message means that changes were lost.
     pub sequence: u64,
-    /// The lines of those that were created or changed, as they are now.
+    /// The current lines of deployments that were created or changed.
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     pub changed: Vec<T>,
-    /// Those that are gone.
+    /// The deployments that were deleted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gone: Vec<GoneDeployment>,
 }
 
 impl<T> DeploymentChanges<T> {
-    /// The most bytes of JSON that a message has. A deployment whose line does not fit into one is counted and not sent.
+    /// The maximum size of a message, in bytes of JSON. A deployment whose line does not fit is counted but not sent.
     pub const BYTES: usize = 64 * 1024;
 
-    /// The number of the change before the first one in here; `None` where the numbers make no sense.
+    /// The number of the change before the first one in this message; `None` if the numbers are inconsistent.
     #[must_use]
     pub fn after(&self) -> Option<u64> {
         let changes = u64::try_from(self.changed.len() + self.gone.len()).ok()?;

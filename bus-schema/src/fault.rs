@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct Fault {
     /// What failed; stable.
     pub code: FaultCode,
-    /// Names what is wrong and what would be right. May change; not for programs.
+    /// What is wrong and what would be right, for people. The text may change; programs must not parse it.
     pub message: String,
     /// The part of the request that is wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -37,8 +37,8 @@ impl Fault {
         }
     }
 
-    /// The message fit for a header: one line of visible characters, at most 200 bytes. A line break in a header is refused by
-    /// every NATS client, some of them with a panic.
+    /// The message in a form that fits into a header: one line of visible characters, at most 200 bytes. Every NATS client rejects a
+    /// line break in a header, some of them with a panic.
     #[must_use]
     pub fn header(&self) -> String {
         let mut line = String::new();
@@ -55,7 +55,7 @@ impl Fault {
 
 macro_rules! fault_codes {
     ($($(#[$doc:meta])* $variant:ident = $code:literal, $status:literal;)*) => {
-        /// What failed. Unknown codes of a newer agent are kept as they are.
+        /// What failed. Unknown codes of a newer agent are preserved.
         #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(from = "String", into = "String")]
         pub enum FaultCode {
@@ -105,11 +105,11 @@ macro_rules! fault_codes {
 }
 
 fault_codes! {
-    /// The payload is not what the verb takes; the message names the field.
+    /// The payload is not valid for the verb; the message names the field.
     InvalidRequest = "invalid_request", 400;
     /// The namespace, deployment, pod or container does not exist.
     NotFound = "not_found", 404;
-    /// The agent's ServiceAccount may not do it: its RBAC forbids it.
+    /// The agent's ServiceAccount may not do it: its RBAC lacks the permission.
     Forbidden = "forbidden", 403;
     /// The API server does not accept the agent's token.
     Unauthorized = "unauthorized", 401;
@@ -117,23 +117,23 @@ fault_codes! {
     Paused = "paused", 409;
     /// A newer restart has been made already.
     Superseded = "superseded", 409;
-    /// Another cluster than the one that was meant answers to this name.
+    /// The cluster that answers to this name is not the one that the request was meant for.
     IdentityConflict = "identity_conflict", 409;
-    /// The object kept changing while it was written.
+    /// Conflicts with concurrent changes of the object persisted through all retries.
     Conflict = "conflict", 409;
-    /// The deadline had passed before anything was done; nothing was done.
+    /// The deadline had already passed; nothing was done.
     Expired = "expired", 408;
     /// The write was sent to the API server and its outcome is not known.
     OutcomeUnknown = "outcome_unknown", 504;
-    /// The page token is too old or of another list; start again.
+    /// The `continue` token has expired or belongs to another list; start again.
     ContinueExpired = "continue_expired", 410;
     /// A single item is larger than a reply may be.
     TooLarge = "too_large", 413;
-    /// The API server asks to slow down.
+    /// The API server throttles requests.
     RateLimited = "rate_limited", 429;
-    /// The agent has as many requests in hand as it takes.
+    /// The agent is processing its maximum number of requests.
     Busy = "busy", 503;
-    /// The agent is leaving; another one of the cluster may answer.
+    /// The agent is shutting down; another agent of the cluster may answer.
     Leaving = "leaving", 503;
     /// The agent has not read the cluster's state yet.
     NotReady = "not_ready", 503;
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_come_back_from_their_text_and_unknown_ones_are_kept() {
+    fn codes_round_trip_through_their_text_and_unknown_codes_are_preserved() {
         for code in FaultCode::ALL {
             assert_eq!(&FaultCode::from(code.as_str().to_owned()), code);
         }

@@ -1,4 +1,4 @@
-//! Which deployments a list or a fleet query shows: the same in an agent's cache and in what is kept of a cluster.
+//! Filters of deployments for lists and fleet queries: the same code filters an agent's cache and the aggregator's stored inventory.
 
 use jiff::Timestamp;
 
@@ -6,12 +6,12 @@ use crate::{
     DeploymentFilter, Fault, Health, HealthFilter, ImagePattern, Pattern, Selector, WorkloadName,
 };
 
-/// What is looked for has no more characters than this: with many stars in it, a longer one would take long.
+/// The maximum length of a search text: a longer one with many stars would take long to match.
 const TEXT_CHARACTERS: usize = 512;
 
-/// A deployment as far as filters, orders and totals look at it, wherever it is kept.
+/// The properties of a deployment that filters, sort orders and totals need, independent of how it is stored.
 pub trait Listed<'a>: Copy {
-    /// How it is.
+    /// Its health.
     fn health(self) -> Health;
 
     /// The images of its containers.
@@ -26,11 +26,11 @@ pub trait Listed<'a>: Copy {
     /// The value of a label.
     fn label(self, key: &str) -> Option<&'a str>;
 
-    /// The bytes of JSON that it takes in a list.
+    /// Its size in a list, in bytes of JSON.
     fn bytes(self) -> usize;
 }
 
-/// A [`DeploymentFilter`], made ready to be tried on many.
+/// A [`DeploymentFilter`], parsed once to be matched against many deployments.
 #[derive(Debug)]
 pub struct Filter {
     namespaces: Vec<Pattern>,
@@ -42,7 +42,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Reads what is to be read in it.
+    /// Parses the filter.
     ///
     /// # Errors
     /// [`crate::FaultCode::InvalidRequest`], with the field that is wrong.
@@ -74,13 +74,13 @@ impl Filter {
         })
     }
 
-    /// Whether anything of this namespace is looked for.
+    /// Whether deployments of this namespace can match.
     #[must_use]
     pub fn means(&self, namespace: &str) -> bool {
         Pattern::any_or_all(&self.namespaces, namespace)
     }
 
-    /// Whether a deployment is, as far as it is not about its namespace.
+    /// Whether a deployment matches; its namespace is not checked here.
     #[must_use]
     pub fn holds<'a>(&self, name: &str, deployment: impl Listed<'a>) -> bool {
         let image = |pattern: &ImagePattern| deployment.images().any(|image| pattern.finds(image));

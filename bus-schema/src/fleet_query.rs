@@ -1,5 +1,5 @@
-//! Questions to all clusters at once: published on `fleet.<verb>` without a reply subject, and answered by each cluster on
-//! `agent.<name>.answer.<asker>.<question>`, so that the broker vouches for who answers.
+//! Queries to all clusters at once: published on `fleet.<verb>` without a reply subject, and answered by each cluster on
+//! `agent.<name>.answer.<requester>.<question>`, so that the broker authenticates the responder.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,16 +14,16 @@ use crate::{
     WorkloadName,
 };
 
-/// Where the answers to one question go.
+/// Identifies the reply subjects of one fleet query.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AnswerId {
-    /// The aggregator that asks: a new id at each start.
+    /// The requesting aggregator: a new id at each start.
     pub asker: StreamId,
-    /// The question.
+    /// The query.
     pub question: StreamId,
 }
 
-/// Clusters, and the namespaces of them that may be shown to the requester.
+/// Clusters, and their namespaces that the requester may see.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Scope {
     /// The clusters.
@@ -32,39 +32,39 @@ pub struct Scope {
     pub namespaces: Vec<Pattern>,
 }
 
-/// `fleet.deployments`: asks each cluster for its share of a page of deployments, and for its totals. Agents that are not meant,
-/// or may show nothing, are silent.
+/// `fleet.deployments`: requests each cluster's part of a page of deployments, and its totals. Agents whose cluster is not selected or
+/// not visible to the requester do not answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FleetQueryRequest {
-    /// Where the answers go.
+    /// Identifies the reply subjects.
     pub answer: AnswerId,
-    /// What may be shown: all that is in any of these.
+    /// What the requester may see: the union of these scopes.
     pub scopes: Vec<Scope>,
-    /// Only these clusters are meant; all if empty.
+    /// Only these clusters; all if empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clusters: Vec<Pattern>,
-    /// Which deployments.
+    /// The filter.
     #[serde(default)]
     pub filter: DeploymentFilter,
-    /// In which order.
+    /// The sort order.
     #[serde(default)]
     pub sort: Sort,
-    /// At most this many items in the answer.
+    /// At most this many items in the response.
     pub limit: u32,
-    /// The items end before they take more bytes of JSON than this, but for the first one.
+    /// The maximum size of the items in bytes of JSON; the first item is always included.
     pub bytes: u32,
-    /// Only items behind this place in the order.
+    /// Only items after this position in the order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Place>,
-    /// Whether images are to be counted, which is much of an agent's work and of its answer.
+    /// Whether to count images, which is a large part of an agent's work and of its response.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub count_images: bool,
-    /// Whether deployments are to be counted by their names: see [`Totals::names`].
+    /// Whether to count deployments by name: see [`Totals::names`].
     #[serde(default, skip_serializing_if = "is_no")]
     pub count_names: bool,
 }
 
-/// What asks without the field expects the counts.
+/// A requester that does not know the field expects the counts.
 fn yes() -> bool {
     true
 }
@@ -85,14 +85,14 @@ fn is_zero(count: &u64) -> bool {
 }
 
 impl FleetQueryRequest {
-    /// How agents name it among the verbs that they answer; also its subject.
+    /// Agents that support fleet queries list this among their verbs; it is also the subject.
     pub const VERB: &'static str = crate::subject::FLEET_QUERY;
 
-    /// How those say among their verbs that they know [`DeploymentFilter::name`] and count names. Others would pass over both, and answer
-    /// with what was not asked for.
+    /// Agents that support [`DeploymentFilter::name`] and counts by name list this among their verbs. Other agents would ignore both
+    /// fields and return a wrong result.
     pub const BY_NAME: &'static str = "fleet.deployments.by-name";
 
-    /// What an agent must have among its verbs to be asked this.
+    /// The verb that an agent must support to answer this query.
     #[must_use]
     pub fn verb(filter: &DeploymentFilter, count_names: bool) -> &'static str {
         if count_names || filter.name.is_some() {
@@ -102,16 +102,16 @@ impl FleetQueryRequest {
         }
     }
 
-    /// What a person must be granted to have it asked.
+    /// The right that a person needs for it.
     pub const RIGHT: Right = Right::Read;
 
-    /// Whether a cluster is meant.
+    /// Whether the query selects a cluster.
     #[must_use]
     pub fn means(&self, cluster: &ClusterName) -> bool {
         Pattern::any_or_all(&self.clusters, cluster.as_str())
     }
 
-    /// The namespaces of a cluster that may be shown, as patterns.
+    /// The namespaces of a cluster that the requester may see, as patterns.
     pub fn shown<'a>(&'a self, cluster: &'a ClusterName) -> impl Iterator<Item = &'a Pattern> {
         self.scopes
             .iter()
@@ -120,7 +120,7 @@ impl FleetQueryRequest {
     }
 }
 
-/// Which deployments; all that is given must hold.
+/// A filter of deployments; all given fields must match.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct DeploymentFilter {
     /// Only those of these namespaces; all if empty.
@@ -135,58 +135,57 @@ pub struct DeploymentFilter {
     /// Only those whose name contains this text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub q: Option<String>,
-    /// Only those with an image of which this is a whole part: see [`crate::ImagePattern`].
+    /// Only those with an image that contains this as a whole part: see [`crate::ImagePattern`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
-    /// Only those that are one of these; all if empty.
+    /// Only those with one of these healths; all if empty.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub health: HealthFilter,
 }
 
 impl DeploymentFilter {
-    /// Whether those of a namespace are meant.
+    /// Whether the filter selects a namespace.
     #[must_use]
     pub fn means(&self, namespace: &Namespace) -> bool {
         Pattern::any_or_all(&self.namespaces, namespace.as_str())
     }
 }
 
-/// A cluster's answer to [`FleetQueryRequest`].
+/// A cluster's response to a [`FleetQueryRequest`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FleetQueryResponse<T = DeploymentSummary, I = String> {
-    /// Its first items behind the place that was asked for, in the order that was asked for.
+    /// Its first items after the requested position, in the requested order.
     pub items: Vec<T>,
-    /// Whether there are more behind them.
+    /// Whether more items follow.
     #[serde(default)]
     pub more: bool,
-    /// What all deployments amount to that the filter holds for, on whichever page they are.
+    /// The totals of all deployments that match the filter, on every page.
     pub totals: Totals<I>,
-    /// Present when the agent is cut off from its API server: for how many seconds all this may be out of date.
+    /// Present if the agent has lost its API server: for how many seconds all this may have been out of date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stale_seconds: Option<u64>,
 }
 
-/// What deployments amount to.
+/// Totals of deployments.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals<I = String> {
-    /// How many there are.
+    /// The number of deployments.
     pub deployments: u64,
-    /// How many are how; a health that none has is left out.
+    /// The number of deployments by health; healths without any deployment are left out.
     #[serde(default)]
     pub health: BTreeMap<Health, u64>,
-    /// How many have this image, as it stands in the pod template, in one of their containers: the most used ones, at most
-    /// [`Totals::IMAGES`]. Empty, as are the others, if they were not to be counted.
-    // By its path: the other form would ask for images that have a default.
+    /// The number of deployments by image, as written in the pod template of any of their containers: the most used images, at most
+    /// [`Totals::IMAGES`]. Empty, like the other counts, if counting was not requested.
+    // Named by path: plain `default` would require `I: Default`.
     #[serde(default = "ImageCounts::default")]
     pub images: ImageCounts<I>,
-    /// Uses of images that are not among those.
+    /// Uses of images that are not listed in `images`.
     #[serde(default)]
     pub other_images: u64,
-    /// How many have which name, images and health, worst health first, as many as there was room for. Empty if they were not to be
-    /// counted.
+    /// The number of deployments by name, images and health, worst health first, as many as fit. Empty if counting was not requested.
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<NameCount<I>>,
-    /// Deployments that are not counted among those.
+    /// Deployments that are not listed in `names`.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub other_names: u64,
 }
@@ -194,18 +193,18 @@ pub struct Totals<I = String> {
 /// How many deployments of a cluster have the same name, the same images and the same health.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NameCount<I = String> {
-    /// The name.
+    /// Their name.
     pub deployment_name: I,
     /// The images of their containers, in the order of the pod template.
     pub images: Vec<I>,
-    /// How they are.
+    /// Their health.
     pub health: Health,
-    /// How many there are.
+    /// The number of deployments.
     pub deployments: u64,
 }
 
 impl NameCount<&str> {
-    /// The same, with texts of its own.
+    /// The same, with owned texts.
     fn owned(self) -> NameCount {
         NameCount {
             deployment_name: self.deployment_name.to_owned(),
@@ -217,15 +216,15 @@ impl NameCount<&str> {
 }
 
 impl Totals {
-    /// The most images that are counted by name.
+    /// The maximum number of images that are listed.
     pub const IMAGES: usize = 100;
 
-    /// The longest name by which an image is counted, in bytes.
+    /// The longest image name that is listed, in bytes.
     pub const IMAGE_BYTES: usize = 512;
 }
 
 impl Totals<&str> {
-    /// The same, with images of its own.
+    /// The same, with owned images.
     #[must_use]
     pub fn owned(self) -> Totals {
         let images = self.images.0.into_iter();
@@ -244,8 +243,8 @@ impl Totals<&str> {
     }
 }
 
-/// How many deployments use an image, in no particular order; in JSON an object. A map would be sorted or hashed, which nobody needs
-/// who only reads it once.
+/// The number of deployments by image, in no particular order; in JSON an object. A map would be sorted or hashed, which is wasted work
+/// for a value that is read only once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageCounts<I = String>(pub Vec<(I, u64)>);
 
@@ -333,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn images_are_counted_for_whoever_does_not_say_otherwise() {
+    fn images_are_counted_unless_the_request_says_otherwise() {
         let written = serde_json::json!({
             "answer": {"asker": "a", "question": "q"}, "scopes": [], "filter": {}, "sort": "name", "limit": 1, "bytes": 1
         });

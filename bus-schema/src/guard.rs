@@ -1,4 +1,4 @@
-//! What makes a mutation safe to deliver late or twice: its idempotency key, its deadline, the cluster that is meant.
+//! What makes a mutation safe to deliver late or twice: its idempotency key, its deadline and the uid of the target cluster.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,29 +6,28 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Part of every mutation. A person at the nats CLI may leave out all fields: then there is no deadline, any cluster of the name
-/// carries it out, and a second delivery is a second change.
+/// Part of every mutation. A user of the nats CLI may leave out all fields: then there is no deadline, any cluster of the name carries
+/// it out, and a duplicate delivery changes the workload again.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct WriteGuard {
-    /// The idempotency key: the operation that this belongs to, as in the audit. The agent records it in the object that it
-    /// changes, and carries nothing out twice.
+    /// The idempotency key: the id of the operation, as in the audit log. The agent records it in the object that it changes and never
+    /// carries out an operation twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation_id: Option<OperationId>,
     /// The agent refuses to carry it out after this time, by the bus's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
-    /// The uid of the namespace `kube-system` of the cluster that is meant; another cluster of the same name refuses.
+    /// The uid of the namespace `kube-system` of the target cluster; another cluster of the same name refuses the mutation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster_uid: Option<String>,
-    /// Do not carry it out: say what came of it. Where nothing did, the object is fenced first, so that a patch that is still on
-    /// its way to the API server is refused there. Needs the operation's id; the deadline does not matter.
+    /// Do not carry the operation out, but report its outcome. If it has not been carried out, the object is fenced first, so that the
+    /// API server rejects a patch that is still in flight. Requires the operation id; the deadline is ignored.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fence: bool,
 }
 
-/// The id of one operation: 1 to 64 of `a-z`, `0-9` and `-`. The aggregator's begin with the time, so that they sort by
-/// it.
+/// The id of one operation: 1 to 64 of `a-z`, `0-9` and `-`. The aggregator's ids begin with the time, so that they sort by it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String, min_length = 1, max_length = 64, pattern = "^[a-z0-9-]+$"))]
@@ -39,18 +38,18 @@ pub struct OperationId(String);
 #[error("not an operation id: use 1 to 64 of a-z, 0-9 and -")]
 pub struct OperationIdError;
 
-/// The hexadecimal digits of the time in an id of the aggregator's, in milliseconds since 1970.
+/// The number of hexadecimal digits of the time (milliseconds since 1970) in an id made by the aggregator.
 const TIME_DIGITS: usize = 11;
 
 impl OperationId {
-    /// An id that nobody guesses, which sorts by `time`.
+    /// An unguessable id that sorts by `time`.
     #[must_use]
     pub fn at(time: Timestamp, random: u64) -> Self {
         let milliseconds = time.as_millisecond().max(0);
         Self(format!("{milliseconds:011x}-{random:016x}"))
     }
 
-    /// When it was made, in milliseconds; `None` for an id that is not of [`OperationId::at`].
+    /// When it was made, in milliseconds; `None` for an id that was not made by [`OperationId::at`].
     #[must_use]
     pub fn time(&self) -> Option<Timestamp> {
         let (time, random) = self.0.split_once('-')?;
@@ -106,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_sort_by_their_time_and_say_it() {
+    fn ids_sort_by_their_time_and_contain_it() {
         let time: Timestamp = "2026-03-01T10:00:00.25Z".parse().unwrap();
         let (first, second) = (
             OperationId::at(time, u64::MAX),

@@ -1,38 +1,38 @@
-//! One word for how a deployment is.
+//! The health of a deployment, in one word.
 
 use std::ops::Deref;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// How a deployment is, worst first in order.
+/// The health of a deployment, ordered worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Health {
     /// The rollout exceeded its progress deadline.
     Failed,
-    /// Fewer replicas are available than wanted though no rollout is under way, or its pods crash, cannot be made, pulled or placed, or are
-    /// not ready for longer than a start takes.
+    /// Fewer replicas are available than desired although no rollout is in progress; or its pods crash, cannot be created, pulled or
+    /// scheduled, or stay unready for longer than a start takes.
     Degraded,
-    /// A rollout is under way, and nothing is known to keep it.
+    /// A rollout is in progress, and nothing is known to block it.
     Progressing,
-    /// The deployment is paused, and what it has runs.
+    /// The deployment is paused, and its current pods are running.
     Paused,
     /// All replicas are up to date and available.
     Healthy,
-    /// Not known, or a value that this version does not know.
+    /// The health cannot be determined, or is a value that this version does not know.
     #[serde(other)]
     Unknown,
 }
 
-/// Of which healths a filter lets deployments through; of all if it is empty. A word that is none is refused here, and not read as
-/// [`Health::Unknown`]: a filter by it would find nothing, which looks as if all were well.
+/// The healths that a filter matches; all if empty. An unknown word is rejected and not read as [`Health::Unknown`]: a filter by it
+/// would match nothing, which looks as if all were well.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Vec<String>")]
 pub struct HealthFilter(Vec<Health>);
 
-/// A word that is no health.
+/// A word that is not a health.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "use healthy, progressing, degraded, paused, failed or unknown; wrong at position {position}"
@@ -43,7 +43,7 @@ pub struct HealthFilterError {
 }
 
 impl HealthFilter {
-    /// Lets those through as well that another one does.
+    /// Adds the healths of another filter.
     pub fn extend(&mut self, other: Self) {
         self.0.extend(other.0);
     }

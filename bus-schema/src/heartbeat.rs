@@ -1,4 +1,4 @@
-//! How agents say that they live, and what the aggregator answers.
+//! Heartbeats of agents, and the aggregator's acknowledgement.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -37,13 +37,14 @@ impl fmt::Display for InstanceId {
     }
 }
 
-/// Published on `agent.<name>.heartbeat` every [`HEARTBEAT_EVERY`], or at the pace that its answer asks for, at once on connecting and on a roll call, and
-/// a last time on leaving. Its reply subject is `cluster.<name>.clock.<instance>`. The cluster's name is the subject's.
+/// Published on `agent.<name>.heartbeat` every [`HEARTBEAT_EVERY`] or at the interval that the acknowledgement sets, immediately after
+/// connecting and on a roll call, and one last time before the agent stops. The reply subject is `cluster.<name>.clock.<instance>`. The
+/// cluster's name is taken from the subject.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heartbeat {
     /// The sending process.
     pub instance: InstanceId,
-    /// Whether it stays.
+    /// Whether the agent is running or about to stop.
     pub state: AgentState,
     /// Counts the heartbeats of this instance from 1.
     pub sequence: u64,
@@ -53,48 +54,48 @@ pub struct Heartbeat {
     pub started_at: Timestamp,
     /// The version of the agent's program.
     pub agent_version: String,
-    /// The verbs that it answers.
+    /// The verbs that the agent supports.
     #[serde(default)]
     pub verbs: Vec<String>,
-    /// The uid of the namespace `kube-system`, which is the cluster's identity; absent until it was read.
+    /// The uid of the namespace `kube-system`, which identifies the cluster; absent until it has been read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster_uid: Option<String>,
-    /// The version that the API server reports; absent until it was read.
+    /// The version that the API server reports; absent until it has been read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kubernetes_version: Option<String>,
-    /// What the agent's cache holds; absent until it was filled.
+    /// What the agent's cache holds; absent until it has been filled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counts: Option<Counts>,
     /// What is wrong, as the agent sees it.
     #[serde(default)]
     pub conditions: Vec<Condition>,
-    /// In how many seconds the next one follows, give or take the jitter; absent: [`HEARTBEAT_EVERY`].
+    /// Seconds until the next heartbeat, without the jitter; absent: [`HEARTBEAT_EVERY`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every_seconds: Option<u64>,
-    /// How long the last answer to a heartbeat took to come, in milliseconds: on a slow line, heartbeats are late without a clock being
-    /// off. Absent until one came.
+    /// The round-trip time of the last heartbeat and its acknowledgement, in milliseconds: on a slow link, heartbeats are late although
+    /// no clock is off. Absent until the first acknowledgement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round_trip_milliseconds: Option<u64>,
-    /// The number of the sender's last change on `agent.<name>.deployment`, 0 before the first; absent: it tells of none.
+    /// The number of the sender's last change on `agent.<name>.deployment`, 0 before the first; absent: the agent publishes no changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changes: Option<u64>,
 }
 
 impl Heartbeat {
-    /// The sender's pace: what its silence is measured by.
+    /// The sender's heartbeat interval, from which presence is derived.
     #[must_use]
     pub fn every(&self) -> Duration {
         pace(self.every_seconds)
     }
 }
 
-/// Whether an agent stays.
+/// Whether an agent is running or about to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AgentState {
-    /// It is about to stop: its last heartbeat.
+    /// The agent is about to stop; this is its last heartbeat.
     Leaving,
-    /// It answers requests (also any value that this version does not know).
+    /// The agent answers requests (also any value that this version does not know).
     #[serde(other)]
     Up,
 }
@@ -107,7 +108,7 @@ pub struct Counts {
     pub namespaces: u64,
     /// Deployments in all namespaces.
     pub deployments: u64,
-    /// Deployments by health; a health that none has is left out.
+    /// Deployments by health; healths without any deployment are left out.
     #[serde(default)]
     pub health: BTreeMap<Health, u64>,
 }
@@ -116,12 +117,12 @@ pub struct Counts {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Condition {
-    /// What kind of thing.
+    /// The kind of problem.
     #[serde(rename = "type")]
     pub kind: ConditionType,
     /// What is wrong and what to do about it, for people.
     pub message: String,
-    /// Since when, by the clock of the program that noticed it.
+    /// Since when, by the clock of the program that detected it.
     pub since: Timestamp,
 }
 
@@ -134,7 +135,7 @@ pub enum ConditionType {
     KubernetesUnreachable,
     /// The API server does not accept the agent's token.
     Unauthorized,
-    /// The agent's RBAC forbids what it needs.
+    /// The agent's RBAC lacks permissions that it needs.
     Forbidden,
     /// The agent's cache is not up to date.
     CacheStale,
@@ -142,27 +143,27 @@ pub enum ConditionType {
     ClockSkew,
     /// Two Kubernetes clusters claim this name.
     IdentityConflict,
-    /// The agent sends what it should not.
+    /// The agent violates the protocol.
     Misbehaving,
     /// A kind that this version does not know.
     #[serde(other)]
     Other,
 }
 
-/// The answer to a heartbeat, from which the agent learns how its clock differs from the aggregator's.
+/// The acknowledgement of a heartbeat, from which the agent learns how its clock differs from the aggregator's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeartbeatAck {
-    /// Which heartbeat is answered.
+    /// The sequence number of the acknowledged heartbeat.
     pub sequence: u64,
     /// The aggregator's clock when it received it.
     pub received_at: Timestamp,
-    /// How many seconds the agent should let pass between heartbeats; absent: [`HEARTBEAT_EVERY`].
+    /// The interval at which the agent should send heartbeats, in seconds; absent: [`HEARTBEAT_EVERY`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every_seconds: Option<u64>,
 }
 
 impl HeartbeatAck {
-    /// The pace that is asked for.
+    /// The requested heartbeat interval.
     #[must_use]
     pub fn every(&self) -> Duration {
         pace(self.every_seconds)
@@ -177,7 +178,7 @@ fn pace(seconds: Option<u64>) -> Duration {
 /// The payload of `fleet.roll-call`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RollCall {
-    /// Agents spread their answers over this many milliseconds; 0: at once.
+    /// Agents spread their answers over this many milliseconds; 0: immediately.
     #[serde(default)]
     pub spread_milliseconds: u64,
 }

@@ -1,18 +1,18 @@
 //! Finding images by a part of their name.
 
-/// A part of an image's name: a repository, a tag or a digest, or neighbouring ones. It must be whole: `cart` finds
-/// `shop/cart:1.4` and not `shop/carter`, `:1.4` finds no `:1.40`. Each `*` stands for any characters, also none.
+/// A part of an image's name: a repository, a tag, a digest, or adjacent ones. It matches whole parts only: `cart` finds
+/// `shop/cart:1.4` but not `shop/carter`, and `:1.4` does not find `:1.40`. Each `*` matches any number of characters, including none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImagePattern(String);
 
 impl ImagePattern {
-    /// Any text is a pattern; one that no image has finds none.
+    /// Every text is a valid pattern.
     #[must_use]
     pub fn new(text: &str) -> Self {
         Self(text.to_owned())
     }
 
-    /// Whether it is a whole part of this image.
+    /// Whether the pattern is a whole part of this image.
     #[must_use]
     pub fn finds(&self, image: &str) -> bool {
         // A separator at the pattern's own edge is a boundary already.
@@ -31,10 +31,10 @@ fn is_separator(c: char) -> bool {
     matches!(c, '/' | ':' | '@')
 }
 
-/// Whether the text begins with the pattern, and then ends or goes on with a separator; anyhow if `closed`.
+/// Whether the text begins with the pattern, followed by its end or a separator; what follows does not matter if `closed`.
 fn fits(pattern: &[u8], text: &[u8], closed: bool) -> bool {
     let (mut p, mut t) = (0, 0);
-    // Where to go on when a later part does not fit: see [`crate::Pattern::matches`].
+    // Where to resume when a later part does not match: see [`crate::Pattern::matches`].
     let mut retry = None;
     loop {
         let rest = text.get(t);

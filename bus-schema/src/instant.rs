@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-/// The same time without its fraction of a second: what kubectl writes into the restart annotation, and so the precision in
-/// which restarts are compared.
+/// The same time without its fraction of a second: the precision that kubectl writes into the restart annotation, and so the precision
+/// in which restarts are compared.
 #[must_use]
 pub fn whole_seconds(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)

@@ -1,8 +1,8 @@
-//! The contract between the aggregator and the agents: names, subjects, requests, replies, faults and the durations that
-//! both sides must agree on. No I/O: this crate knows neither NATS nor Kubernetes nor a runtime.
+//! The contract between the aggregator and the agents: names, subjects, requests, replies, faults and the durations that both sides
+//! must agree on. No I/O: this crate knows neither NATS nor Kubernetes nor an async runtime.
 //!
-//! The protocol is versioned by tolerance: unknown fields are ignored, unknown values of an enumeration become its catch-all,
-//! and a verb that an agent does not know is answered with [`FaultCode::UnknownVerb`] or by nobody at all.
+//! The protocol is versioned by tolerance: unknown fields are ignored, unknown values of an enumeration become its catch-all, and a
+//! verb that an agent does not know is answered with [`FaultCode::UnknownVerb`] or not at all.
 #![deny(missing_docs)]
 
 mod credential;

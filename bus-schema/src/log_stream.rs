@@ -1,4 +1,4 @@
-//! A followed log: chunks one way, credit the other.
+//! A followed log: the agent sends chunks, the reader grants credit.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,17 +13,17 @@ pub struct LogLine {
     pub pod: PodName,
     /// The container that wrote it.
     pub container: ContainerName,
-    /// When the container runtime took it, as the API server reports it.
+    /// When the container runtime recorded it, as the API server reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<Timestamp>,
-    /// The line without its end; at most 16 KiB, cut at a character's edge.
+    /// The line without its line break; at most 16 KiB, cut at a character boundary.
     pub text: String,
-    /// The line was longer, and its end is left out.
+    /// The line was longer and has been cut.
     #[serde(default, skip_serializing_if = "is_false")]
     pub truncated: bool,
 }
 
-/// A container of a log, and how it is with it.
+/// A container of a log, and its status.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LogContainer {
@@ -31,16 +31,16 @@ pub struct LogContainer {
     pub pod: PodName,
     /// The container.
     pub container: ContainerName,
-    /// What it does, in kubectl's word: `Running`, `CrashLoopBackOff`, `Completed` and so on. While a container waits to be started
-    /// again, its lines are those of its last run.
+    /// Its status as kubectl shows it: `Running`, `CrashLoopBackOff`, `Completed` and so on. While a container waits for its restart,
+    /// its lines are those of its last run.
     pub status: String,
-    /// How often it has been started again.
+    /// How often it has been restarted.
     #[serde(default)]
     pub restarts: u32,
-    /// Why its log cannot be read, in the API server's words; the others' lines stand.
+    /// Why its log cannot be read, as the API server reports it; the lines of the other containers are not affected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
-    /// Its pod is gone, and nothing more will come from it.
+    /// Its pod is gone, and no more lines will come from it.
     #[serde(default, skip_serializing_if = "is_false")]
     pub gone: bool,
 }
@@ -53,26 +53,26 @@ fn is_false(value: &bool) -> bool {
     !*value
 }
 
-/// What flows on `agent.<name>.stream.<id>`. Nothing flows before the first credit.
+/// Published on `agent.<name>.stream.<id>`, but not before the first credit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LogChunk {
-    /// Counts the chunks of this stream from 1, so that a lost one is seen.
+    /// Counts the chunks of this stream from 1, so that a lost chunk is detected.
     pub sequence: u64,
     /// The lines, in order within each container.
     #[serde(default)]
     pub lines: Vec<LogLine>,
-    /// The containers that have changed since the last chunk: at first all that are followed.
+    /// The containers that have changed since the last chunk; in the first chunk all followed ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub containers: Vec<LogContainer>,
-    /// Lines that were dropped since the last chunk because the reader was too slow.
+    /// The number of lines dropped since the last chunk because the reader was too slow.
     #[serde(default)]
     pub dropped: u64,
-    /// Containers that are not followed at present: an agent follows 64 of one log and 128 of all logs. They are followed when others
-    /// have ended.
+    /// The number of containers that are not followed at present: an agent follows at most 64 of one log and 128 of all logs. The rest
+    /// are followed when others have ended.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub not_followed: u32,
-    /// Present in the last chunk: why the stream ends.
+    /// Present in the last chunk only: why the stream ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<StreamEnd>,
 }
@@ -86,7 +86,7 @@ fn is_zero(number: &u32) -> bool {
 }
 
 impl LogChunk {
-    /// The most that a chunk takes on the bus, in bytes of JSON: more than one line of 16 kB with every character of it escaped.
+    /// The maximum size of a chunk, in bytes of JSON: more than one line of 16 kB with every character escaped.
     pub const MAX_BYTES: usize = 128 * 1024;
 }
 
@@ -97,10 +97,10 @@ impl LogChunk {
 pub enum StreamEnd {
     /// The reader closed it.
     Closed,
-    /// The reader granted no credit for [`crate::timing::CREDIT_LEASE`], or none at all within
+    /// The reader granted no credit for [`crate::timing::CREDIT_LEASE`], or no first credit within
     /// [`crate::timing::FIRST_CREDIT_WITHIN`].
     Idle,
-    /// The agent is leaving.
+    /// The agent is shutting down.
     Leaving,
     /// The deployment is gone.
     Gone,
@@ -112,7 +112,7 @@ pub enum StreamEnd {
 /// Published by the reader on `cluster.<name>.credit.<id>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogCredit {
-    /// How many more lines the reader takes.
+    /// How many more lines the reader accepts.
     #[serde(default)]
     pub lines: u32,
     /// Ends the stream.

@@ -1,28 +1,28 @@
-//! Pages of a list: how long one may be, and where it ends.
+//! Pages of a list: their limits, and where a page ends.
 
 use serde::{Deserialize, Serialize};
 
 use crate::Fault;
 
-/// Items of a page when the request names no limit.
+/// The number of items in a page if the request sets no limit.
 pub const DEFAULT_LIMIT: u32 = 500;
 
-/// The most items that a request may ask for in one page.
+/// The maximum number of items in a page.
 pub const MAX_LIMIT: u32 = 5_000;
 
-/// A page ends before its items take more bytes of JSON than this, well under the broker's limit of 1 MiB for a message.
+/// The maximum size of a page's items in bytes of JSON, well below the broker's message limit of 1 MiB.
 pub const PAGE_BYTES: usize = 512 * 1024;
 
 /// Part of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Page<T> {
-    /// The items, ordered by namespace and name unless the list says otherwise.
+    /// The items, ordered by namespace and name unless the list defines another order.
     pub items: Vec<T>,
-    /// Give this back as `continue` for the next page; absent on the last one.
+    /// Pass this as `continue` to get the next page; absent on the last page.
     #[serde(default, rename = "continue", skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
-    /// Present when the agent is cut off from its API server: for how many seconds the items may be out of date.
+    /// Present if the agent has lost its API server: for how many seconds the items may have been out of date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stale_seconds: Option<u64>,
 }
@@ -39,10 +39,10 @@ impl<T> Page<T> {
     }
 }
 
-/// How many items a page may have; a number out of range is refused rather than bent.
+/// The number of items that a page may have; a number out of range is rejected, not clamped.
 ///
 /// # Errors
-/// [`crate::FaultCode::InvalidRequest`] for such a number.
+/// [`crate::FaultCode::InvalidRequest`] for a number out of range.
 pub fn limit(asked: Option<u32>) -> Result<usize, Fault> {
     let limit = asked.unwrap_or(DEFAULT_LIMIT);
     if (1..=MAX_LIMIT).contains(&limit) {
@@ -52,7 +52,7 @@ pub fn limit(asked: Option<u32>) -> Result<usize, Fault> {
     Err(Fault::in_field("limit", why))
 }
 
-/// How much a page may hold.
+/// The limits of one page.
 #[derive(Debug, Clone, Copy)]
 pub struct PageBudget {
     /// Items.
@@ -61,8 +61,8 @@ pub struct PageBudget {
     pub bytes: usize,
 }
 
-/// Takes items, which come in the list's order, until the budget is spent; whether any were left. One item is always taken, so
-/// that every page gets further.
+/// Takes items, in the order of the list, until the budget is spent; also returns whether any are left. At least one item is always
+/// taken, so that every page makes progress.
 pub fn take<T>(
     items: impl IntoIterator<Item = T>,
     budget: PageBudget,

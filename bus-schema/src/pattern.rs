@@ -1,4 +1,4 @@
-//! Names with wildcards: where grants hold, and which clusters and namespaces a fleet query is about.
+//! Names with wildcards: the scope of grants, and the clusters and namespaces of a fleet query.
 
 use std::str::FromStr;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ClusterName;
 
-/// A name of a cluster or namespace in which each `*` stands for any characters, also none.
+/// A name of a cluster or namespace in which each `*` matches any number of characters, including none.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String, pattern = "^[a-z0-9*-]+$", min_length = 1, max_length = 63))]
@@ -18,14 +18,14 @@ pub struct Pattern(String);
     "not a pattern: use 1 to 63 of a-z, 0-9, - and *; the first wrong character is at position {position}"
 )]
 pub struct PatternError {
-    /// Of the first character that no pattern has there, counted from 0; the text's length where more is needed.
+    /// The position of the first character that is not allowed there, counted from 0; the text's length if the pattern is incomplete.
     pub position: usize,
 }
 
-/// The longest name that a pattern can stand for.
+/// The longest name that a pattern can match.
 const LONGEST: usize = 63;
 
-/// Stands for this cluster alone.
+/// Matches this cluster only.
 impl From<&ClusterName> for Pattern {
     fn from(cluster: &ClusterName) -> Self {
         Self(cluster.to_string())
@@ -33,7 +33,7 @@ impl From<&ClusterName> for Pattern {
 }
 
 impl Pattern {
-    /// Stands for every name.
+    /// Matches every name.
     #[must_use]
     pub fn all() -> Self {
         Self("*".to_owned())
@@ -45,12 +45,12 @@ impl Pattern {
         &self.0
     }
 
-    /// Whether the whole name fits.
+    /// Whether the whole name matches.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
         let (pattern, name) = (self.0.as_bytes(), name.as_bytes());
         let (mut p, mut n) = (0, 0);
-        // Where to go on when a later part does not fit: after the last star, which then swallows one byte more. Going back to
+        // Where to resume when a later part does not match: after the last star, which then consumes one byte more. Going back to
         // earlier stars is never needed, and so this cannot take exponential time.
         let mut retry = None;
         while n < name.len() {
@@ -70,19 +70,19 @@ impl Pattern {
         pattern[p..].iter().all(|byte| *byte == b'*')
     }
 
-    /// Whether the whole name fits one of these.
+    /// Whether the whole name matches one of these patterns.
     #[must_use]
     pub fn any(patterns: &[Self], name: &str) -> bool {
         patterns.iter().any(|pattern| pattern.matches(name))
     }
 
-    /// The same of a filter that was perhaps not given: without patterns every name fits.
+    /// The same for an optional filter: without patterns every name matches.
     #[must_use]
     pub fn any_or_all(patterns: &[Self], name: &str) -> bool {
         patterns.is_empty() || Self::any(patterns, name)
     }
 
-    /// Whether every name fits.
+    /// Whether every name matches.
     #[must_use]
     pub fn matches_all(&self) -> bool {
         self.0.bytes().all(|byte| byte == b'*')

@@ -6,22 +6,22 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Namespace, WorkloadRef, WriteGuard};
 
-/// The most bytes that a request with a person's credential may have: the broker takes no larger message of theirs.
+/// The maximum size of a request with a person's credential, in bytes: the broker accepts no larger message from it.
 pub const PERSON_REQUEST_BYTES: usize = 8 * 1024;
 
-/// The most bytes, with its headers, that a message of an agent may have. The broker ends the connection that sends more.
+/// The maximum size of an agent's message with its headers, in bytes. The broker closes a connection that sends more.
 pub const AGENT_MESSAGE_BYTES: usize = 1024 * 1024;
 
 /// Whether a verb changes anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Changes nothing; may be repeated.
+    /// Changes nothing; may be retried.
     Read,
-    /// Changes the cluster: it is authorised, audited, given a deadline, and never repeated blindly.
+    /// Changes the cluster: it is authorised, audited, given a deadline, and never retried blindly.
     Write,
 }
 
-/// What a person must be granted to use a verb.
+/// The rights that a person can be granted.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize,
 )]
@@ -46,11 +46,12 @@ pub enum Right {
     Image,
     /// Join clusters, revoke and forget them.
     Enroll,
-    /// Read the audit of everybody.
+    /// Read everyone's audit records.
     Audit,
 }
 
-/// A request to one cluster. One struct is one verb: its name is found wherever the verb is answered, asked or shown.
+/// A request to one cluster. One struct is one verb: searching for its name finds every use of the verb, in the agent, the aggregator
+/// and the UI.
 pub trait Request: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The last token of `cluster.<name>.<verb>`.
     const VERB: &'static str;
@@ -58,28 +59,28 @@ pub trait Request: Serialize + DeserializeOwned + Send + Sync + 'static {
     const ACCESS: Access;
     /// The right that a person needs for it.
     const RIGHT: Right;
-    /// How long the asker waits for the answer of a read; a write has its deadline instead.
+    /// How long the requester waits for the reply to a read; a write has its deadline instead.
     const TIMEOUT: Duration = Duration::from_secs(5);
-    /// What a success is answered with.
+    /// The reply on success.
     type Reply: Serialize + DeserializeOwned + Send + Sync + 'static;
 
-    /// The namespace that is touched; `None` where the request is about the whole cluster.
+    /// The namespace that the request concerns; `None` if it concerns the whole cluster.
     fn namespace(&self) -> Option<&Namespace>;
 }
 
-/// A request that changes a workload, or ensures that it is as the request says: delivered late or twice it does no harm.
+/// A request that changes a workload or ensures its state; safe to deliver late or twice.
 pub trait Mutation: Request + Clone {
-    /// What is changed.
+    /// The workload to change.
     fn target(&self) -> &WorkloadRef;
 
-    /// What makes it safe to deliver late or twice.
+    /// Makes it safe to deliver late or twice.
     fn guard(&self) -> &WriteGuard;
 
-    /// The same, to be filled in by the aggregator.
+    /// The same, to be set by the aggregator.
     fn guard_mut(&mut self) -> &mut WriteGuard;
 }
 
-/// The facts of a verb, as a row of [`crate::VERBS`].
+/// The properties of a verb, as a row of [`crate::VERBS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verb {
     /// See [`Request::VERB`].

@@ -4,7 +4,7 @@
 
 mod parse;
 
-/// All of its requirements must hold; one without any holds for everything.
+/// All of its requirements must be met; an empty selector matches everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selector(Vec<Requirement>);
 
@@ -19,7 +19,7 @@ enum Test {
     Exists,
     Absent,
     In(Vec<String>),
-    /// Holds as well where the label is absent, as in Kubernetes.
+    /// Also matches if the label is absent, as in Kubernetes.
     NotIn(Vec<String>),
     Above(i64),
     Below(i64),
@@ -30,20 +30,20 @@ enum Test {
 #[error("{what} at position {position}")]
 pub struct SelectorError {
     what: String,
-    /// Where, in characters from 0.
+    /// The position in characters, counted from 0.
     pub position: usize,
 }
 
 impl Selector {
-    /// Reads a selector.
+    /// Parses a selector.
     ///
     /// # Errors
-    /// The first place where it is wrong.
+    /// The first error and its position.
     pub fn parse(text: &str) -> Result<Self, SelectorError> {
         parse::selector(text).map_err(|(position, what)| SelectorError { what, position })
     }
 
-    /// Whether it selects an object; `label` finds the value of a key.
+    /// Whether it selects an object; `label` returns the value of a key.
     pub fn matches<'a>(&self, label: impl Fn(&str) -> Option<&'a str>) -> bool {
         self.0.iter().all(|r| r.test.holds(label(&r.key)))
     }
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_selector_says_where() {
+    fn a_wrong_selector_is_rejected_with_the_position_of_the_error() {
         for (selector, position) in [
             ("=", 0),
             ("a=b,", 4),

@@ -1,5 +1,5 @@
-//! A cluster's share in a fleet query: what may be shown and is looked for, counted, and its first items in the order that was asked
-//! for. An agent answers with it from its cache, the aggregator from what it keeps of a cluster that is away.
+//! One cluster's part of a fleet query: the totals of the visible deployments that match, and the first items in the requested order.
+//! An agent answers from its cache; the aggregator answers from the stored inventory of a cluster that is offline.
 
 mod count;
 
@@ -10,7 +10,7 @@ use crate::{
 };
 use count::Count;
 
-/// What a fleet query asks of one cluster.
+/// A fleet query as it applies to one cluster.
 #[derive(Debug)]
 pub struct Share<'a> {
     cluster: &'a ClusterName,
@@ -23,22 +23,22 @@ pub struct Share<'a> {
     count_names: bool,
 }
 
-/// What was found in a cluster.
+/// The result for one cluster.
 #[derive(Debug)]
 pub struct Found<'e, L> {
-    /// The first items behind the place that was asked for, in order.
+    /// The first items after the requested position, in order.
     pub items: Vec<L>,
-    /// Whether there are more behind them.
+    /// Whether more items follow.
     pub more: bool,
-    /// What all amount to that the filter holds for.
+    /// The totals of all deployments that match the filter.
     pub totals: Totals<&'e str>,
 }
 
-/// A deployment that is looked for, where it stands in the order.
+/// A matching deployment and its sort key.
 type Placed<'e, L> = (PlaceRef<'e>, L);
 
 impl<'a> Share<'a> {
-    /// `None` where the cluster is not meant or may show nothing.
+    /// `None` if the query does not select the cluster or the requester may see nothing of it.
     ///
     /// # Errors
     /// [`crate::FaultCode::InvalidRequest`] with the field of the request that is wrong.
@@ -67,8 +67,8 @@ impl<'a> Share<'a> {
         }))
     }
 
-    /// Looks through a cluster's deployments, each with its namespace and name. Those of a namespace should stand together: it is
-    /// decided upon once then.
+    /// Filters a cluster's deployments, each given with its namespace and name. Those of one namespace should be adjacent: then the
+    /// namespace is checked only once.
     pub fn take_from<'e, L: Listed<'e>>(
         &'e self,
         deployments: impl Iterator<Item = ((&'e str, &'e str), L)>,
@@ -85,7 +85,7 @@ impl<'a> Share<'a> {
         }
     }
 
-    /// All that is looked for is counted; what stands behind the place where the page begins is found.
+    /// Counts all matches; collects those after the start of the page.
     fn look_through<'e, L: Listed<'e>>(
         &'e self,
         deployments: impl Iterator<Item = ((&'e str, &'e str), L)>,
@@ -136,7 +136,7 @@ impl<'a> Share<'a> {
         }
     }
 
-    /// As many of the first as there may be room for, and one more. The others need not be put in order.
+    /// The first items, as many as the page may hold and one more. The others need not be sorted.
     fn in_order<'e, L>(&self, mut found: Vec<Placed<'e, L>>) -> Vec<Placed<'e, L>> {
         let compare = |a: &Placed<'_, L>, b: &Placed<'_, L>| self.sort.compare(a.0, b.0);
         if found.len() > self.budget.items + 1 {

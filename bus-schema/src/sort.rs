@@ -1,5 +1,5 @@
 //! The order in which a fleet query lists deployments, the same in every agent and in the aggregator. It is total, so that a page can
-//! begin behind any place in it, also one whose deployment is gone.
+//! begin after any position, even if the deployment at that position is gone.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -10,21 +10,21 @@ use serde::{Deserialize, Serialize};
 use crate::verb::DeploymentSummary;
 use crate::{ClusterName, Health, Namespace, WorkloadName};
 
-/// What deployments are ordered by. Those that are equal in it are ordered by name, cluster and namespace.
+/// The property by which deployments are sorted. Ties are sorted by name, cluster and namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum SortBy {
     /// The name.
     #[default]
     Name,
-    /// How long ago it was created; unknown counts as oldest.
+    /// Its age; unknown counts as oldest.
     Age,
-    /// How it is, worst first.
+    /// Its health, worst first.
     Health,
     /// When it was last restarted; never counts as earliest.
     RestartedAt,
 }
 
-/// Which end comes first.
+/// The sort direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Order {
     /// The smallest first.
@@ -34,27 +34,27 @@ pub enum Order {
     Descending,
 }
 
-/// An order. As text the name of what it is by, with a `-` before it where the largest comes first: `name`, `-restarted_at`.
+/// A sort order. As text the name of the property, with a leading `-` for descending order: `name`, `-restarted_at`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Sort {
-    /// What by.
+    /// The property.
     pub by: SortBy,
-    /// Which end first.
+    /// The direction.
     pub order: Order,
 }
 
-/// The text is not an order.
+/// The text is not a sort order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "not a sort order: use name, age, health or restarted_at, with - before it for the largest first"
 )]
 pub struct SortError;
 
-/// Where a deployment stands in the order of a fleet query, by itself or borrowed.
+/// The position of a deployment in the order of a fleet query, with owned or borrowed names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Place<D = WorkloadName, C = ClusterName, N = Namespace> {
-    /// What it is ordered by, as a number; see [`Sort::rank`].
+    /// The sort property as a number; see [`Sort::rank`].
     pub rank: i64,
     /// Its name.
     pub deployment_name: D,
@@ -64,11 +64,11 @@ pub struct Place<D = WorkloadName, C = ClusterName, N = Namespace> {
     pub namespace: N,
 }
 
-/// A place that borrows its names.
+/// A sort key that borrows its names.
 pub type PlaceRef<'a> = Place<&'a str, &'a str, &'a str>;
 
 impl Place {
-    /// The same place, borrowed.
+    /// The same key, borrowed.
     #[must_use]
     pub fn borrowed(&self) -> PlaceRef<'_> {
         Place {
@@ -81,7 +81,7 @@ impl Place {
 }
 
 impl Sort {
-    /// What a deployment is ordered by, as a number; times in seconds, so that both sides see the same. Zero where it is the name.
+    /// The sort property of a deployment as a number; times in seconds, so that both sides see the same. Zero when sorting by name.
     #[must_use]
     pub fn rank(
         self,
@@ -97,7 +97,7 @@ impl Sort {
         }
     }
 
-    /// The place of a cluster's deployment.
+    /// The sort key of a cluster's deployment.
     #[must_use]
     pub fn place<'a>(self, cluster: &'a ClusterName, item: &'a DeploymentSummary) -> PlaceRef<'a> {
         Place {
@@ -108,7 +108,7 @@ impl Sort {
         }
     }
 
-    /// Which of two places comes first. Equal only where it is the same deployment.
+    /// Compares two sort keys. They are equal only for the same deployment.
     #[must_use]
     pub fn compare(self, a: PlaceRef<'_>, b: PlaceRef<'_>) -> Ordering {
         let by_name = a.deployment_name.cmp(b.deployment_name);

@@ -14,38 +14,38 @@ pub const HEARTBEATS: &str = "agent.*.heartbeat";
 /// The pattern of all changes of deployments.
 pub const DEPLOYMENT_CHANGES: &str = "agent.*.deployment";
 
-/// The pattern of all questions for a credential's renewal.
+/// The pattern of all requests for a credential's renewal.
 pub const RENEWALS: &str = "agent.*.renewal";
 
 /// Asks every agent for a heartbeat now: `fleet.roll-call`, a [`crate::RollCall`].
 pub const ROLL_CALL: &str = "fleet.roll-call";
 
-/// Nobody listens here: that the server says so shows that the way to it and back is open.
+/// No one subscribes to this subject: the server's `no responders` reply proves that the connection works in both directions.
 pub const NOBODY: &str = "fleet.nobody";
 
 /// Asks every cluster for deployments: `fleet.deployments`, a [`crate::FleetQueryRequest`].
 pub const FLEET_QUERY: &str = "fleet.deployments";
 
-/// The first token of every person's inboxes; the only one beside `agent.<name>` under which an agent may publish.
+/// The first token of every person's inboxes: the only prefix besides `agent.<name>` under which an agent may publish.
 pub const INBOX: &str = "_INBOX";
 
 /// No client makes a longer reply subject.
 const REPLY_BYTES: usize = 256;
 
-/// Where a cluster's agents answer a verb: `cluster.<name>.<verb>`.
+/// The subject on which a cluster's agents serve a verb: `cluster.<name>.<verb>`.
 #[must_use]
 pub fn request(cluster: &ClusterName, verb: &str) -> String {
     format!("cluster.{cluster}.{verb}")
 }
 
-/// Where they answer it for an aggregator: `cluster.<name>.aggregator.<verb>`. A person's credential names three tokens, so that the
-/// broker lets nobody else ask there.
+/// The subject on which they serve it for an aggregator: `cluster.<name>.aggregator.<verb>`. The permissions of a person's credential
+/// cover three tokens only, so the broker lets no one else publish there.
 #[must_use]
 pub fn aggregator_request(cluster: &ClusterName, verb: &str) -> String {
     format!("cluster.{cluster}.aggregator.{verb}")
 }
 
-/// The part of a pattern of what agents publish that is one cluster's: `agent.<name>.heartbeat` of `agent.*.heartbeat`.
+/// A pattern of what agents publish, narrowed to one cluster: `agent.<name>.heartbeat` for `agent.*.heartbeat`.
 #[must_use]
 pub fn of_cluster(pattern: &str, cluster: &ClusterName) -> String {
     pattern.replacen('*', cluster.as_str(), 1)
@@ -57,62 +57,62 @@ pub fn queue_group(cluster: &ClusterName) -> String {
     cluster.to_string()
 }
 
-/// Where an agent says that it lives: `agent.<name>.heartbeat`, a [`crate::Heartbeat`].
+/// The subject of an agent's heartbeats: `agent.<name>.heartbeat`, a [`crate::Heartbeat`].
 #[must_use]
 pub fn heartbeat(cluster: &ClusterName) -> String {
     format!("agent.{cluster}.heartbeat")
 }
 
-/// Where an agent tells what has changed: `agent.<name>.deployment`, [`crate::DeploymentChanges`].
+/// The subject on which an agent publishes changes of deployments: `agent.<name>.deployment`, [`crate::DeploymentChanges`].
 #[must_use]
 pub fn deployment_changes(cluster: &ClusterName) -> String {
     format!("agent.{cluster}.deployment")
 }
 
-/// Where a heartbeat is answered, for its sender alone: `cluster.<name>.clock.<instance>`, a [`crate::HeartbeatAck`].
+/// The subject on which a heartbeat is acknowledged, to its sender only: `cluster.<name>.clock.<instance>`, a [`crate::HeartbeatAck`].
 #[must_use]
 pub fn clock(cluster: &ClusterName, instance: &InstanceId) -> String {
     format!("cluster.{cluster}.clock.{instance}")
 }
 
-/// Where an agent asks for its credential's renewal: `agent.<name>.renewal`, a [`crate::RenewCredential`].
+/// The subject on which an agent requests its credential's renewal: `agent.<name>.renewal`, a [`crate::RenewCredential`].
 #[must_use]
 pub fn renewal(cluster: &ClusterName) -> String {
     format!("agent.{cluster}.renewal")
 }
 
-/// Where that is answered: `cluster.<name>.credential.<instance>`, a [`crate::CredentialRenewal`].
+/// The subject of the reply to that: `cluster.<name>.credential.<instance>`, a [`crate::CredentialRenewal`].
 #[must_use]
 pub fn credential(cluster: &ClusterName, instance: &InstanceId) -> String {
     format!("cluster.{cluster}.credential.{instance}")
 }
 
-/// Where the lines of a followed log flow: `agent.<name>.stream.<id>`, a [`crate::LogChunk`] each.
+/// The subject on which the lines of a followed log are published: `agent.<name>.stream.<id>`, [`crate::LogChunk`]s.
 #[must_use]
 pub fn stream(cluster: &ClusterName, id: &StreamId) -> String {
     format!("agent.{cluster}.stream.{id}")
 }
 
-/// Where the reader of a followed log grants credit: `cluster.<name>.credit.<id>`, a [`crate::LogCredit`].
+/// The subject on which the reader of a followed log grants credit: `cluster.<name>.credit.<id>`, a [`crate::LogCredit`].
 #[must_use]
 pub fn credit(cluster: &ClusterName, id: &StreamId) -> String {
     format!("cluster.{cluster}.credit.{id}")
 }
 
-/// Where a cluster answers a question that went to all: `agent.<name>.answer.<asker>.<question>`.
+/// The subject on which a cluster answers a fleet query: `agent.<name>.answer.<requester>.<question>`.
 #[must_use]
 pub fn answer(cluster: &ClusterName, id: &AnswerId) -> String {
     format!("agent.{cluster}.answer.{}.{}", id.asker, id.question)
 }
 
-/// The pattern of all answers to one asker.
+/// The pattern of all answers to one requester.
 #[must_use]
 pub fn answers_to(asker: &StreamId) -> String {
     format!("agent.*.answer.{asker}.*")
 }
 
-/// Where an agent replies to an aggregator: `agent.<name>.reply.<requester>.<request>`. The broker authenticates the cluster by it, and
-/// no person's credential can listen there.
+/// The subject on which an agent replies to an aggregator: `agent.<name>.reply.<requester>.<request>`. It lets the broker authenticate
+/// the cluster, and no person's credential can subscribe to it.
 #[must_use]
 pub fn reply(cluster: &ClusterName, requester: &StreamId, request: &str) -> String {
     format!("agent.{cluster}.reply.{requester}.{request}")
@@ -124,7 +124,7 @@ pub fn replies_to(requester: &StreamId) -> String {
     format!("agent.*.reply.{requester}.*")
 }
 
-/// What the inboxes of a person's credential begin with: `_INBOX.<name>`.
+/// The prefix of the inboxes of a person's credential: `_INBOX.<name>`.
 #[must_use]
 pub fn inbox_prefix(name: &str) -> String {
     format!("{INBOX}.{name}")
@@ -150,13 +150,13 @@ pub fn takes_replies(cluster: &ClusterName, subject: &str) -> bool {
     }
 }
 
-/// Whose inbox a reply subject is, by the requester's word alone: the second token.
+/// The owner of the inbox that a reply subject names: the second token, which the requester chooses and nothing verifies.
 #[must_use]
 pub fn inbox_name(reply: &str) -> &str {
     reply.split('.').nth(1).unwrap_or(reply)
 }
 
-/// What an agent published, read from the subject alone: the broker vouches for the subject, nobody for the body.
+/// What an agent published, read from the subject only: the broker authenticates the subject, but nothing authenticates the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FromAgent {
     /// `agent.<name>.heartbeat`
@@ -167,12 +167,12 @@ pub enum FromAgent {
     Renewal(ClusterName),
     /// `agent.<name>.stream.<id>`
     Stream(ClusterName, StreamId),
-    /// `agent.<name>.answer.<asker>.<question>`
+    /// `agent.<name>.answer.<requester>.<question>`
     Answer(ClusterName, AnswerId),
 }
 
 impl FromAgent {
-    /// Whose agent.
+    /// The agent's cluster.
     #[must_use]
     pub fn cluster(&self) -> &ClusterName {
         match self {

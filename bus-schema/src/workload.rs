@@ -1,4 +1,4 @@
-//! Which object a request is about.
+//! References to workloads.
 
 use std::fmt;
 
@@ -54,7 +54,7 @@ impl WorkloadRef {
     /// From either form of its fields.
     ///
     /// # Errors
-    /// When they name none, or one in both forms.
+    /// If neither form is complete, or if both are given.
     pub fn from_fields(
         namespace: Namespace,
         deployment_name: Option<WorkloadName>,
@@ -80,7 +80,7 @@ impl fmt::Display for WorkloadRef {
     }
 }
 
-/// A [`WorkloadRef`] as it is in JSON.
+/// A [`WorkloadRef`] in JSON.
 #[derive(Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = WorkloadRef))]
 struct Fields {
@@ -89,10 +89,10 @@ struct Fields {
     /// The deployment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deployment_name: Option<WorkloadName>,
-    /// The workload's kind, where it is no deployment.
+    /// The workload's kind, if it is not a deployment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     kind: Option<WorkloadKind>,
-    /// The workload's name, where it is no deployment.
+    /// The workload's name, if it is not a deployment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<WorkloadName>,
 }

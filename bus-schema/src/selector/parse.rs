@@ -1,9 +1,9 @@
-//! The parser: a word or a sign at a time, with the position of each for the error.
+//! The parser: reads one word or operator at a time and remembers its position for the error.
 
 use super::{Requirement, Selector, Test};
 use crate::name::{is_label_key, is_label_value};
 
-/// Where, in characters, and what was wrong there.
+/// The position, in characters, and what is wrong there.
 pub(super) type Wrong = (usize, String);
 
 pub(super) fn selector(text: &str) -> Result<Selector, Wrong> {
@@ -115,7 +115,7 @@ struct Rest<'a> {
 }
 
 impl<'a> Rest<'a> {
-    /// The next character that is no blank.
+    /// The next character that is not blank.
     fn peek(&mut self) -> Option<char> {
         let rest = &self.text[self.at..];
         self.at += rest.len() - rest.trim_start().len();
@@ -135,7 +135,7 @@ impl<'a> Rest<'a> {
         there
     }
 
-    /// The characters up to the next blank or sign.
+    /// The characters up to the next blank or operator.
     fn word(&mut self) -> &'a str {
         self.peek();
         let rest = &self.text[self.at..];

@@ -1,4 +1,4 @@
-//! What deployments amount to, by health, by image and by name.
+//! Totals of deployments by health, image and name.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 use crate::page::{self, PageBudget};
 use crate::{Health, ImageCounts, Listed, NameCount, Totals};
 
-/// A count that is under way.
+/// A count in progress.
 #[derive(Default)]
 pub struct Count<'a> {
     deployments: u64,
@@ -17,10 +17,10 @@ pub struct Count<'a> {
     names: HashMap<Version<'a>, u64, RandomState>,
 }
 
-/// What is counted as one: a name, images, and how they are.
+/// The key of a name count: name, images and health.
 type Version<'a> = (&'a str, Vec<&'a str>, Health);
 
-/// What a line of names takes in JSON beside its texts.
+/// The size of a name count in JSON without its texts.
 const LINE_BYTES: usize = 80;
 
 impl<'a> Count<'a> {
@@ -31,7 +31,7 @@ impl<'a> Count<'a> {
 
     pub fn add_images(&mut self, deployment: impl Listed<'a>) {
         for (position, image) in deployment.images().enumerate() {
-            // Two containers of one image are one deployment that uses it.
+            // Two containers with the same image count as one deployment that uses it.
             if !deployment
                 .images()
                 .take(position)
@@ -47,8 +47,7 @@ impl<'a> Count<'a> {
         *self.names.entry(version).or_default() += 1;
     }
 
-    /// The images that are used most by their names, and the names that are worst as far as there is room for them; the others as a
-    /// number.
+    /// The most used images and the names with the worst health, as many as fit; the rest are only counted.
     pub fn totals(self, bytes: usize) -> Totals<&'a str> {
         let (names, other_names) = named(self.names, bytes);
         let (mut named, other): (Vec<_>, Vec<_>) = self
@@ -77,7 +76,7 @@ impl<'a> Count<'a> {
     }
 }
 
-/// The names that take no more bytes, worst first, and how many deployments are left out.
+/// The names that fit into these bytes, worst health first, and the number of deployments left out.
 fn named(
     versions: HashMap<Version<'_>, u64, RandomState>,
     bytes: usize,

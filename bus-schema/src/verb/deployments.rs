@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Access, Health, HealthFilter, Namespace, Page, Request, Right, WorkloadName};
 
-/// Asks for deployments, ordered by namespace and name. All filters that are given must hold.
+/// Lists deployments, ordered by namespace and name. All given filters must match.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListDeployments {
-    /// Only if the cluster has this uid. Who keeps the answer must know whose it is.
+    /// Only if the cluster has this uid: a requester that stores the reply must know which cluster it describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster_uid: Option<String>,
     /// Only those of this namespace.
@@ -23,10 +23,10 @@ pub struct ListDeployments {
     /// Only those whose name contains this text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub q: Option<String>,
-    /// Only those with an image of which this is a whole part: see [`crate::ImagePattern`].
+    /// Only those with an image that contains this as a whole part: see [`crate::ImagePattern`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
-    /// Only those of these healths.
+    /// Only those with one of these healths.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub health: HealthFilter,
     /// At most this many items, [`crate::DEFAULT_LIMIT`] if absent.
@@ -56,22 +56,22 @@ pub struct DeploymentSummary {
     pub namespace: Namespace,
     /// Its name.
     pub deployment_name: WorkloadName,
-    /// Whether its rollout is paused, however it is otherwise.
+    /// Whether its rollout is paused, independent of its health.
     #[serde(default, skip_serializing_if = "Not::not")]
     pub paused: bool,
-    /// Replicas that are wanted.
+    /// Desired replicas.
     pub replicas: u32,
-    /// Replicas that are ready.
+    /// Ready replicas.
     pub ready: u32,
     /// Replicas that run the newest template.
     pub updated: u32,
-    /// Replicas that have been ready long enough.
+    /// Available replicas: ready for at least `minReadySeconds`.
     pub available: u32,
-    /// The images of its containers, in their order.
+    /// The images of its containers, in the order of the pod template.
     pub images: Vec<String>,
-    /// How it is.
+    /// Its health.
     pub health: Health,
-    /// Why it is so, where that is not plain.
+    /// The reason for its health, unless that is obvious.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// When it was last restarted by `kubectl rollout restart` or by this project.

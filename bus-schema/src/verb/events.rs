@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Access, Namespace, Page, Request, Right, WorkloadRef};
 
-/// Asks for events, newest first.
+/// Lists events, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListEvents {
-    /// Of which workload.
+    /// The workload.
     #[serde(flatten)]
     pub target: WorkloadRef,
     /// At most this many items, [`crate::DEFAULT_LIMIT`] if absent.
@@ -37,15 +37,15 @@ pub struct EventSummary {
     /// When it was last seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<Timestamp>,
-    /// `Normal` or `Warning`, as Kubernetes says it.
+    /// `Normal` or `Warning`, as in Kubernetes.
     #[serde(rename = "type")]
     pub kind: String,
-    /// A word for programs, such as `ScalingReplicaSet`.
+    /// A machine-readable reason, such as `ScalingReplicaSet`.
     pub reason: String,
-    /// A sentence for people.
+    /// A human-readable message.
     pub message: String,
-    /// How often it was seen.
+    /// How often it occurred.
     pub count: u32,
-    /// What it is about, as `Kind/name`.
+    /// The object that it is about, as `Kind/name`.
     pub object: String,
 }

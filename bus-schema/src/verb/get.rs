@@ -1,4 +1,4 @@
-//! `cluster.<name>.get`: one workload, with what its template says of each container.
+//! `cluster.<name>.get`: one workload, with the containers of its template.
 
 use std::collections::BTreeMap;
 use std::ops::Not;
@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Access, ContainerName, Namespace, OperationId, Request, Right, WorkloadRef};
 
-/// Asks for one workload, read from the API server.
+/// Gets one workload from the API server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GetWorkload {
-    /// Which one.
+    /// The workload.
     #[serde(flatten)]
     pub target: WorkloadRef,
 }
@@ -31,10 +31,10 @@ impl Request for GetWorkload {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Workload {
-    /// Which one.
+    /// The workload.
     #[serde(flatten)]
     pub target: WorkloadRef,
-    /// Its uid in Kubernetes: another one of the same name has another.
+    /// Its uid in Kubernetes: a workload that is deleted and created again under the same name gets a new one.
     pub uid: String,
     /// When it was created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,7 +42,7 @@ pub struct Workload {
     /// The revision of its newest ReplicaSet, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<u64>,
-    /// Replicas that are wanted.
+    /// Desired replicas.
     pub replicas: u32,
     /// Whether its rollout is paused.
     #[serde(default, skip_serializing_if = "Not::not")]
@@ -53,7 +53,7 @@ pub struct Workload {
     /// When it was last restarted by `kubectl rollout restart` or by this project.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restarted_at: Option<Timestamp>,
-    /// The last operation of this project that was carried out on it, as its annotation says: users who may change that can make it wrong.
+    /// The last operation of this project on it, according to its annotation, which anyone who may edit the workload can change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation_id: Option<OperationId>,
     /// Its labels.
@@ -66,7 +66,7 @@ pub struct Workload {
     pub conditions: Vec<WorkloadCondition>,
 }
 
-/// A container as the pod template asks for it.
+/// A container as the pod template specifies it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TemplateContainer {
@@ -77,15 +77,15 @@ pub struct TemplateContainer {
     /// Whether it is an init container. One that restarts always is a sidecar.
     #[serde(default, skip_serializing_if = "Not::not")]
     pub init: bool,
-    /// What is reserved for it, by resource, as Kubernetes quantities: `{"cpu": "250m", "memory": "64Mi"}`.
+    /// Its resource requests, by resource, as Kubernetes quantities: `{"cpu": "250m", "memory": "64Mi"}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub requests: BTreeMap<String, String>,
-    /// The most that it may use, by resource, as Kubernetes quantities.
+    /// Its resource limits, by resource, as Kubernetes quantities.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub limits: BTreeMap<String, String>,
 }
 
-/// A condition of a workload, in Kubernetes' words.
+/// A condition of a workload, as in Kubernetes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct WorkloadCondition {
@@ -94,13 +94,13 @@ pub struct WorkloadCondition {
     pub kind: String,
     /// `True`, `False` or `Unknown`.
     pub status: String,
-    /// A word for programs, such as `MinimumReplicasAvailable`.
+    /// A machine-readable reason, such as `MinimumReplicasAvailable`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
-    /// A sentence for people.
+    /// A human-readable message.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
-    /// Since when its status is what it is.
+    /// When its status last changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
 }

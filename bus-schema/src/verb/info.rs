@@ -1,11 +1,11 @@
-//! `cluster.<name>.info`: who answers there.
+//! `cluster.<name>.info`: the agent that answers, and its cluster.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{Access, ClusterName, Condition, Counts, InstanceId, Namespace, Request, Right};
 
-/// Asks an agent about itself and its cluster.
+/// Gets information about an agent and its cluster.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GetInfo {}
 
@@ -24,15 +24,15 @@ impl Request for GetInfo {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ClusterInfo {
-    /// The cluster's name, as the agent was told it.
+    /// The cluster's name, as configured in the agent.
     pub cluster: ClusterName,
-    /// The process that answers.
+    /// The answering process.
     pub instance: InstanceId,
     /// When that process started.
     pub started_at: Timestamp,
     /// The version of the agent's program.
     pub agent_version: String,
-    /// The verbs that it answers.
+    /// The verbs that the agent supports.
     pub verbs: Vec<String>,
     /// The uid of the namespace `kube-system`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

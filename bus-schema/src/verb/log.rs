@@ -9,10 +9,10 @@ use crate::{
     Access, ContainerName, LogContainer, LogLine, Namespace, PodName, Request, Right, WorkloadRef,
 };
 
-/// Asks for log lines.
+/// Reads log lines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadLog {
-    /// Of which workload.
+    /// The workload.
     #[serde(flatten)]
     pub target: WorkloadRef,
     /// Only this pod; absent: all.
@@ -21,16 +21,16 @@ pub struct ReadLog {
     /// Only this container of each pod; absent: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<ContainerName>,
-    /// The last so many lines of each container; absent: 100.
+    /// The number of most recent lines of each container; absent: 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tail: Option<u32>,
-    /// Only lines of the last so many seconds, at least 1.
+    /// Only lines of this many recent seconds, at least 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since_seconds: Option<u32>,
-    /// Only lines up to this time; with `since_seconds`, and not with `follow`. `tail` counts back from here.
+    /// Only lines up to this time; requires `since_seconds`, excludes `follow`. `tail` counts back from here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
-    /// The log of each container's run before the present one.
+    /// The log of each container's previous run.
     #[serde(default)]
     pub previous: bool,
     /// Answers with a stream instead of lines.
@@ -39,9 +39,9 @@ pub struct ReadLog {
 }
 
 impl ReadLog {
-    /// Lines of each container when `tail` is absent.
+    /// Lines of each container if `tail` is absent.
     pub const DEFAULT_TAIL: u32 = 100;
-    /// The most that `tail` may ask for.
+    /// The maximum of `tail`.
     pub const MAX_TAIL: u32 = 10_000;
 }
 
@@ -57,25 +57,25 @@ impl Request for ReadLog {
     }
 }
 
-/// Lines, or where they will flow.
+/// Log lines, or the subjects of a stream of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum LogReply {
-    /// The answer with `follow`.
+    /// The reply with `follow`.
     Stream {
-        /// The subject on which [`crate::LogChunk`]s will flow: `agent.<name>.stream.<id>`.
+        /// The subject on which [`crate::LogChunk`]s are published: `agent.<name>.stream.<id>`.
         stream: String,
         /// The subject on which to publish [`crate::LogCredit`]: `cluster.<name>.credit.<id>`.
         credit: String,
     },
-    /// The answer without `follow`.
+    /// The reply without `follow`.
     Lines {
         /// Lines of all containers, merged by time.
         lines: Vec<LogLine>,
-        /// The oldest lines were left out because the reply would have become too large.
+        /// The oldest lines were left out because the reply would have been too large.
         truncated: bool,
-        /// All containers that were asked for, those without lines too.
+        /// All requested containers, including those without lines.
         #[serde(default)]
         containers: Vec<LogContainer>,
     },

@@ -1,4 +1,4 @@
-//! What is the same for every mutation.
+//! What all mutations have in common.
 
 /// Makes a struct with the fields `target` and `guard` a mutation: `mutation!(Restart, "restart", Right::Restart => Restarted)`.
 macro_rules! mutation {

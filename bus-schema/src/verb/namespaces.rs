@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Access, Namespace, Page, Pattern, Request, Right};
 
-/// Asks for the namespaces, ordered by name.
+/// Lists the namespaces, ordered by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListNamespaces {
-    /// Only those that match one of these, counted by the limit and named by `continue`; all if absent.
+    /// Only those that match one of these, before the page is cut by `limit` and `continue`; all if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespaces: Option<Vec<Pattern>>,
     /// At most this many items, [`crate::DEFAULT_LIMIT`] if absent.
@@ -36,11 +36,11 @@ impl Request for ListNamespaces {
 pub struct NamespaceSummary {
     /// Its name.
     pub namespace: Namespace,
-    /// `Active` or `Terminating`, as Kubernetes says it.
+    /// `Active` or `Terminating`, as in Kubernetes.
     pub phase: String,
     /// When it was created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
-    /// How many deployments it has.
+    /// The number of its deployments.
     pub deployments: u64,
 }

@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 use super::mutation::mutation;
 use crate::{Right, WorkloadRef, WriteGuard};
 
-/// Pauses a deployment: changes of its template roll nothing out until it is resumed. One that is paused already stays so.
+/// Pauses a deployment: template changes are not rolled out until it is resumed. A deployment that is already paused is left unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pause {
     /// What to pause.
     #[serde(flatten)]
     pub target: WorkloadRef,
-    /// What makes it safe to deliver late or twice.
+    /// Makes it safe to deliver late or twice.
     #[serde(flatten)]
     pub guard: WriteGuard,
 }
@@ -22,9 +22,9 @@ mutation!(Pause, "pause", Right::Pause => Paused);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Paused {
-    /// What was changed.
+    /// The changed workload.
     #[serde(flatten)]
     pub target: WorkloadRef,
-    /// Whether it is paused now. Where this answers a duplicate, somebody may have changed that since.
+    /// Whether it is paused now. If this answers a duplicate, someone may have changed that since.
     pub paused: bool,
 }

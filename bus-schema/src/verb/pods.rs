@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Access, ContainerName, Namespace, Page, PodName, Request, Right, WorkloadRef};
 
-/// Asks for the pods of a deployment, ordered by name.
+/// Lists the pods of a deployment, ordered by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListPods {
-    /// Of which workload.
+    /// The workload.
     #[serde(flatten)]
     pub target: WorkloadRef,
     /// At most this many items, [`crate::DEFAULT_LIMIT`] if absent.
@@ -36,13 +36,13 @@ impl Request for ListPods {
 pub struct PodSummary {
     /// Its name.
     pub pod: PodName,
-    /// The word that `kubectl get pods` shows: `Running`, `Pending`, `CrashLoopBackOff`, `Terminating`, …
+    /// The status that `kubectl get pods` shows: `Running`, `Pending`, `CrashLoopBackOff`, `Terminating`, …
     pub status: String,
     /// Whether its condition `Ready` is true.
     pub ready: bool,
     /// Restarts of all its containers.
     pub restarts: u32,
-    /// The node that it runs on.
+    /// The node on which it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
     /// The ReplicaSet that it belongs to.
@@ -51,7 +51,7 @@ pub struct PodSummary {
     /// When it was created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
-    /// Its containers, in their order.
+    /// Its containers, in the order of the pod template.
     pub containers: Vec<ContainerSummary>,
 }
 
@@ -69,7 +69,7 @@ pub struct ContainerSummary {
     pub restarts: u32,
     /// `running`, `waiting`, `terminated` or `unknown`.
     pub state: String,
-    /// Kubernetes' word for why it waits or ended.
+    /// Kubernetes' reason why it is waiting or terminated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

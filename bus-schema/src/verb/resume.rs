@@ -6,13 +6,13 @@ use super::Paused;
 use super::mutation::mutation;
 use crate::{Right, WorkloadRef, WriteGuard};
 
-/// Resumes a deployment: what was changed in its template while it was paused is rolled out. One that is not paused stays so.
+/// Resumes a deployment: template changes made while it was paused are rolled out. A deployment that is not paused is left unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resume {
     /// What to resume.
     #[serde(flatten)]
     pub target: WorkloadRef,
-    /// What makes it safe to deliver late or twice.
+    /// Makes it safe to deliver late or twice.
     #[serde(flatten)]
     pub guard: WriteGuard,
 }

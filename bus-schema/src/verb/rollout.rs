@@ -1,14 +1,14 @@
-//! `cluster.<name>.rollout`: how far a deployment's rollout is, by the rules of `kubectl rollout status`.
+//! `cluster.<name>.rollout`: the status of a deployment's rollout, by the rules of `kubectl rollout status`.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{Access, ContainerName, Namespace, PodName, Request, Right, WorkloadRef};
 
-/// Asks for the status of a deployment's rollout, read from the API server.
+/// Gets the status of a deployment's rollout from the API server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GetRollout {
-    /// Of which workload.
+    /// The workload.
     #[serde(flatten)]
     pub target: WorkloadRef,
 }
@@ -31,23 +31,23 @@ pub struct Rollout {
     /// The workload.
     #[serde(flatten)]
     pub target: WorkloadRef,
-    /// Where it stands.
+    /// Its state.
     pub state: RolloutState,
-    /// What it waits for or why it failed, in kubectl's sense.
+    /// What it is waiting for or why it failed, as kubectl reports it.
     pub message: String,
-    /// Replicas that are wanted.
+    /// Desired replicas.
     pub replicas: u32,
-    /// Replicas that exist, old and new.
+    /// Existing replicas, old and new.
     pub total: u32,
     /// Replicas that run the newest template.
     pub updated: u32,
-    /// Replicas that are ready.
+    /// Ready replicas.
     pub ready: u32,
-    /// Replicas that have been ready long enough.
+    /// Available replicas: ready for at least `minReadySeconds`.
     pub available: u32,
-    /// The generation that is wanted.
+    /// The generation of the deployment's spec.
     pub generation: i64,
-    /// The generation that the controller has seen.
+    /// The generation that the controller has observed.
     pub observed_generation: i64,
     /// The revision of the newest ReplicaSet, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,23 +55,23 @@ pub struct Rollout {
     /// When the deployment was last restarted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restarted_at: Option<Timestamp>,
-    /// While it is under way or failed: what keeps its pods from becoming ready.
+    /// While it is in progress or has failed: what prevents its pods from becoming ready.
     #[serde(default)]
     pub problems: Vec<PodProblem>,
 }
 
-/// Where a rollout stands.
+/// The state of a rollout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum RolloutState {
-    /// Under way.
+    /// In progress.
     Progressing,
     /// Done.
     Complete,
     /// It exceeded its progress deadline.
     Failed,
-    /// The deployment is paused and will not get further until it is resumed.
+    /// The deployment is paused and makes no progress until it is resumed.
     Paused,
     /// The deployment or its namespace is being deleted.
     Terminating,
@@ -80,18 +80,18 @@ pub enum RolloutState {
     Unknown,
 }
 
-/// What keeps a container from becoming ready.
+/// What prevents a container from becoming ready.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PodProblem {
     /// The pod.
     pub pod: PodName,
-    /// The container; absent where the whole pod is meant.
+    /// The container; absent if the problem concerns the whole pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<ContainerName>,
-    /// Kubernetes' word for it, such as `ImagePullBackOff`.
+    /// Kubernetes' reason, such as `ImagePullBackOff`.
     pub reason: String,
-    /// Kubernetes' explanation; may be empty.
+    /// Kubernetes' message; may be empty.
     #[serde(default)]
     pub message: String,
 }
