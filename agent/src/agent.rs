@@ -1,4 +1,4 @@
-//! What all requests share, and what one request brings along.
+//! The state that all requests share, and the context of one request.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,49 +25,49 @@ pub struct Agent {
     pub started_at: Timestamp,
     /// The API server.
     pub kubernetes: Kubernetes,
-    /// What is known without asking it.
+    /// The watch caches.
     pub caches: Arc<Caches>,
     /// Permits for reading logs.
     pub log_readers: Readers,
     /// The logs that are being followed.
     pub streams: Streams,
-    /// The verbs that are answered.
+    /// The verbs that the agent supports.
     pub verbs: Vec<String>,
     clock: Mutex<Clock>,
 }
 
-/// What the heartbeat task puts into a heartbeat.
+/// What the heartbeat task contributes to a heartbeat.
 #[derive(Debug, Clone, Copy)]
 pub struct HeartbeatInput {
-    /// Whether the process stays.
+    /// Whether the process is running or about to stop.
     pub state: AgentState,
-    /// Which one it is, counted from 1.
+    /// Its sequence number, counted from 1.
     pub sequence: u64,
-    /// How soon the next one follows.
+    /// The interval until the next one.
     pub every: Duration,
-    /// How long the last answer took to come.
+    /// The round-trip time of the last acknowledgement.
     pub round_trip: Option<Duration>,
     /// Now, by this machine's clock.
     pub sent_at: Timestamp,
 }
 
-/// Who asks, as far as the broker authenticates it by the subject of the request.
+/// The requester, as the broker authenticates it by the subject of the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Requester {
     /// An aggregator, which has its own limits for each user.
     Aggregator,
-    /// Who else may use the verb: people with the nats CLI.
+    /// Anyone else who may use the verb: people with the nats CLI.
     Person,
 }
 
-/// What a handler has at hand.
+/// The context of a handler.
 #[derive(Clone)]
 pub struct Cx {
     /// The process.
     pub agent: Arc<Agent>,
-    /// Who asks.
+    /// The requester.
     pub requester: Requester,
-    /// When the answer must be there.
+    /// The deadline of the reply.
     pub until: Instant,
 }
 
@@ -96,10 +96,10 @@ impl Agent {
         }
     }
 
-    /// Refuses what is meant for another cluster of the same name, by its uid.
+    /// Rejects, by its uid, a request meant for another cluster of the same name.
     ///
     /// # Errors
-    /// Also while the own uid has not been read yet.
+    /// Also if this cluster's uid has not been read yet.
     pub fn is_cluster(&self, meant: &str) -> Result<(), Fault> {
         same(meant, self.caches.cluster_uid().as_deref())
     }
@@ -110,13 +110,13 @@ impl Agent {
         clock.at(Moment::now())
     }
 
-    /// Learns from the answer to a heartbeat how the bus's clock differs.
+    /// Updates the offset of the bus's clock from the acknowledgement of a heartbeat.
     pub fn observe_clock(&self, sent: Moment, theirs: Timestamp) {
         let mut clock = self.clock.lock();
         clock.observe(sent, theirs, Moment::now());
     }
 
-    /// What it says of itself when it is asked.
+    /// The reply to `info`.
     pub fn info(&self) -> ClusterInfo {
         ClusterInfo {
             cluster: self.cluster.clone(),
@@ -131,7 +131,7 @@ impl Agent {
         }
     }
 
-    /// What it says of itself unasked.
+    /// The next heartbeat.
     pub fn heartbeat(&self, input: HeartbeatInput) -> Heartbeat {
         Heartbeat {
             instance: self.instance.clone(),

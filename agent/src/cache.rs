@@ -1,5 +1,4 @@
-//! What the agent holds: a watched copy of the namespaces and deployments, trimmed to what the replies need and kept
-//! in the order of the replies.
+//! The watch caches: a copy of the namespaces and deployments, reduced to what replies need and sorted in the order of replies.
 
 mod changes;
 mod deployments;
@@ -28,7 +27,7 @@ pub use snapshot::{Line, Snapshot};
 
 use crate::kubernetes::Kubernetes;
 
-/// The caches of one cluster, and how far they can be trusted.
+/// The caches of one cluster, and their freshness.
 #[derive(Default)]
 pub struct Caches {
     /// Deployments by [`key`].
@@ -40,7 +39,7 @@ pub struct Caches {
     pod_looks: pods::PodLooks,
     newest: snapshot::Newest,
     link: link::Link,
-    /// Told when something becomes known that a heartbeat should say at once.
+    /// Notified on a change that the next heartbeat should report immediately.
     pub news: Notify,
 }
 
@@ -103,12 +102,12 @@ impl Caches {
         }
     }
 
-    /// All deployments as they are now, for a caller that looks at each of them.
+    /// A snapshot of all deployments, for callers that iterate over them.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.newest.of(&self.deployments)
     }
 
-    /// For how many seconds the caches may be out of date, where they may be.
+    /// For how many seconds the caches may have been out of date; `None` if they are fresh.
     pub fn stale_seconds(&self) -> Option<u64> {
         let since = [
             self.deployments.freshness.stale_since(),
@@ -119,12 +118,12 @@ impl Caches {
         Some(Instant::now().duration_since(oldest).as_secs())
     }
 
-    /// The uid by which the cluster is known, once it was read.
+    /// The cluster's uid, once it has been read.
     pub fn cluster_uid(&self) -> Option<String> {
         namespaces::cluster_uid(&self.namespaces)
     }
 
-    /// The API server's version, once it was read.
+    /// The API server's version, once it has been read.
     pub fn kubernetes_version(&self) -> Option<String> {
         self.link.version()
     }

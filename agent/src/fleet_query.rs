@@ -1,11 +1,12 @@
-//! A cluster's share in a fleet query, answered from the caches; Kubernetes is not asked.
+//! Answers a fleet query for this cluster from the caches, without calling Kubernetes.
 
 use bus_schema::{ClusterName, Fault, FleetQueryRequest, FleetQueryResponse, Share};
 
 use crate::cache::{Caches, Item, Line};
 use crate::verb::payload;
 
-/// The answer as JSON; `None` where the cluster is not meant or may show nothing, which is answered by silence.
+/// The response as JSON; `None` if the query does not select the cluster or the requester may see nothing of it: then the agent does
+/// not answer.
 pub fn deployments(
     caches: &Caches,
     cluster: &ClusterName,

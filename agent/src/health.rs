@@ -1,4 +1,4 @@
-//! One word for how a deployment is, by its own status and by what its pods add to that. Pure.
+//! The health of a deployment, from its own status and from its pods. Pure.
 
 use bus_schema::Health;
 use bus_schema::verb::RolloutState;
@@ -7,7 +7,7 @@ use crate::kubernetes::{Deployment, DeploymentStatus};
 use crate::pod_trouble::Trouble;
 use crate::rollout::{progress, refused_pods, wanted};
 
-/// How a deployment is, and why where that is not plain.
+/// The health of a deployment, and the reason unless it is obvious.
 pub fn health(deployment: &Deployment) -> (Health, Option<String>) {
     if deployment.spec.paused {
         return paused(deployment);
@@ -26,8 +26,8 @@ pub fn health(deployment: &Deployment) -> (Health, Option<String>) {
     }
 }
 
-/// Nothing is rolled out while it is paused, and what runs can fail all the same. That a rollout has failed before stays the
-/// controller's last word about it.
+/// Nothing is rolled out while it is paused, but its current pods can still fail. A rollout that failed before the pause stays in the
+/// controller's last condition.
 fn paused(deployment: &Deployment) -> (Health, Option<String>) {
     let Some(status) = deployment.status.as_ref() else {
         return (Health::Paused, None);
@@ -45,14 +45,14 @@ fn paused(deployment: &Deployment) -> (Health, Option<String>) {
     })
 }
 
-/// Which replicas are not there.
+/// Describes the missing replicas.
 fn missing(deployment: &Deployment, status: &DeploymentStatus) -> Option<String> {
     let (wanted, available) = (wanted(deployment), status.available_replicas);
     (available < wanted).then(|| format!("{available} of {wanted} replicas are available"))
 }
 
-/// Replicas that fail after their rollout was done are not a rollout that is under way: the controller leaves its last
-/// word about the rollout in place.
+/// Replicas that fail after their rollout completed are not a rollout in progress: the controller leaves the last condition of the
+/// rollout unchanged.
 fn under_way(deployment: &Deployment) -> Option<(Health, Option<String>)> {
     let status = deployment.status.as_ref()?;
     if let Some(words) = refused_pods(status) {
@@ -65,8 +65,8 @@ fn under_way(deployment: &Deployment) -> Option<(Health, Option<String>)> {
     Some((Health::Degraded, Some(reason)))
 }
 
-/// The same with what is wrong with its pods. They say why a deployment is not as it should be, and that a rollout does not just take
-/// its time.
+/// The same, refined by the trouble of its pods, which explains why a deployment is not healthy and shows that a rollout is stuck
+/// rather than slow.
 pub fn with_pods(
     health: Health,
     reason: Option<&str>,

@@ -1,13 +1,13 @@
-//! Chance, so that many agents never do the same thing at the same moment.
+//! Jitter, so that many agents do not do the same thing at the same moment.
 
 use std::time::Duration;
 
-/// Any duration up to `bound`, all equally likely.
+/// A random duration up to `bound`, uniformly distributed.
 pub fn up_to(bound: Duration) -> Duration {
     bound.mul_f64(rand::random_range(0.0..=1.0))
 }
 
-/// `duration`, a tenth more or less.
+/// `duration` with a jitter of one tenth.
 pub fn around(duration: Duration) -> Duration {
     duration.mul_f64(rand::random_range(0.9..=1.1))
 }

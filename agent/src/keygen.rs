@@ -1,4 +1,4 @@
-//! `agent keygen`: a private key that never leaves the cluster, and the request with which its holder is given a token.
+//! `agent keygen`: creates a private key that never leaves the cluster, and the request for its token.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -10,7 +10,7 @@ use bus_schema::ClusterName;
 /// Writes a new private key to a new file, and the request for the cluster's credential to standard output.
 ///
 /// # Errors
-/// When the file is there already or cannot be written.
+/// If the file already exists or cannot be written.
 pub fn keygen(file: &Path, cluster: &ClusterName) -> Result<()> {
     let key = Key::generate(Kind::User);
     private_file(file, key.seed().expose())?;

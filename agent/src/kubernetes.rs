@@ -1,5 +1,4 @@
-//! The Kubernetes API as this program sees it: slim types, calls with a bound, errors in our own words. Knows nothing
-//! of the bus.
+//! The Kubernetes API as this program sees it: slim types, bounded calls, our own error types. Knows nothing of the bus.
 
 mod access;
 mod call;
@@ -27,13 +26,13 @@ pub use pod::{
     Container, ContainerState, ContainerStatus, Pod, PodCondition, PodStatus, Probe, Terminated,
 };
 
-/// Who wrote a field, as the API server keeps it.
+/// The field manager that the API server records for our writes.
 pub const FIELD_MANAGER: &str = "multi-cluster-aggregator";
 
 /// The namespace whose uid is a cluster's identity.
 pub const IDENTITY_NAMESPACE: &str = "kube-system";
 
-/// Of a ReplicaSet only the metadata is of interest.
+/// Only the metadata of a ReplicaSet is used.
 pub type ReplicaSet = Object<NotUsed, NotUsed>;
 
 /// A namespace with nothing but its metadata and phase.
@@ -59,7 +58,7 @@ impl Kubernetes {
         Self { client }
     }
 
-    /// The client itself, for what has no slim type.
+    /// The client itself, for objects without a slim type.
     pub fn client(&self) -> &Client {
         &self.client
     }
@@ -79,7 +78,7 @@ impl Kubernetes {
         self.namespaced::<_, k8s::apps::v1::Deployment>(namespace)
     }
 
-    /// The deployments of one namespace with all their fields, for what is read one at a time.
+    /// The deployments of one namespace with all their fields, for single reads.
     pub fn whole_deployments(&self, namespace: &Namespace) -> Api<k8s::apps::v1::Deployment> {
         Api::namespaced(self.client.clone(), namespace.as_str())
     }
@@ -94,7 +93,7 @@ impl Kubernetes {
         self.namespaced::<_, k8s::core::v1::Pod>(namespace)
     }
 
-    /// The pods of one namespace as kube knows them, which is what logs are asked of.
+    /// The pods of one namespace as kube's own type, which its log API requires.
     pub fn pod_logs(&self, namespace: &Namespace) -> Api<k8s::core::v1::Pod> {
         Api::namespaced(self.client.clone(), namespace.as_str())
     }

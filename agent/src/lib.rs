@@ -1,5 +1,5 @@
-//! One cluster's agent: it dials out to the bus and answers the cluster's subjects with the Kubernetes API. What it
-//! needs to remember is in Kubernetes; it holds a watch cache and nothing else.
+//! One cluster's agent: it connects out to the bus and serves the cluster's subjects from the Kubernetes API. All persistent state is
+//! in Kubernetes; the agent only has a watch cache.
 
 mod agent;
 mod args;

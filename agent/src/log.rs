@@ -1,4 +1,4 @@
-//! Logs of a deployment: which containers write them, how they are read, cut, merged and followed.
+//! Logs of a deployment: their containers, and how they are read, cut, merged and followed.
 
 mod buffer;
 mod containers;

@@ -1,6 +1,6 @@
-//! Mutations: the one loop by which every change of a workload is carried out. It reads the object, decides, and patches it with the
-//! version that it read as precondition; conflicts and lost answers are retried with backoff inside the deadline. The operation's
-//! id is the idempotency key: it is recorded in the object by the same patch, so it holds over restarts of the agent too.
+//! Mutations: the one loop that carries out every change of a workload. It reads the object, decides, and patches it with the read
+//! version as precondition; conflicts and lost responses are retried with backoff within the deadline. The operation's id is the
+//! idempotency key: it is recorded in the object by the same patch, so it also survives restarts of the agent.
 
 mod deadline;
 mod fence;
@@ -23,25 +23,25 @@ use object::Object;
 pub use recorded::last_operation;
 use recorded::{Recorded, Standing};
 
-/// Patches of one mutation whose answer may be lost before it is given up.
+/// The number of lost responses to a mutation's patches after which it gives up.
 const LOST_ANSWERS: usize = 3;
 
-/// What a verb that changes workloads has to say: the rest is the same for all.
+/// The part of a mutation that is specific to its verb.
 pub trait Change: Mutation {
-    /// The strategic merge patch that makes the object as it is wanted.
+    /// The strategic merge patch that makes the change.
     ///
     /// # Errors
-    /// When the object, as it is, must not be changed like this.
+    /// If the object in its current state must not be changed like this.
     fn patch(&self, seen: &Deployment, now: Timestamp) -> Result<Value, Fault>;
 
-    /// The answer, once the object is as it was wanted.
+    /// The reply, once the change has been made.
     fn reply(&self, after: &Deployment) -> Self::Reply;
 }
 
-/// Carries a mutation out, once however often it is delivered.
+/// Carries a mutation out exactly once, however often it is delivered.
 ///
 /// # Errors
-/// What refuses it; [`FaultCode::OutcomeUnknown`] when the API server's answer was lost.
+/// The reason for a refusal; [`FaultCode::OutcomeUnknown`] if the API server's response was lost.
 pub async fn carry_out<M: Change>(cx: Cx, mutation: M) -> Result<M::Reply, Fault> {
     let guard = mutation.guard();
     if let Some(meant) = &guard.cluster_uid {
@@ -94,7 +94,7 @@ struct Attempts {
     backoff: backon::ExponentialBackoff,
     made: usize,
     lost_answers: usize,
-    /// The version of the object that a patch without an answer was for, and why there was none.
+    /// The version of the object for which a patch got no response, and why.
     in_doubt: Option<(Option<String>, String)>,
 }
 
@@ -114,13 +114,13 @@ impl Attempts {
         }
     }
 
-    /// A patch for an older version is refused by the API server, so there is no doubt left about it.
+    /// The API server rejects a patch for an older version, so its outcome is certain.
     fn saw(&mut self, seen: &Deployment) {
         let version = &seen.metadata.resource_version;
         self.in_doubt.take_if(|(of, _)| of != version);
     }
 
-    /// What ends the attempts; while there is doubt the answer must not say that nothing was done.
+    /// The final fault; while an outcome is unknown it must not say that nothing was done.
     fn failed(&self, fault: Fault) -> Fault {
         match &self.in_doubt {
             Some((_, cause)) => outcome_unknown(cause),
@@ -131,7 +131,7 @@ impl Attempts {
     /// Waits before the next attempt.
     ///
     /// # Errors
-    /// When there is to be none.
+    /// If there must not be another attempt.
     async fn retry(
         &mut self,
         seen: &Deployment,

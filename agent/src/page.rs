@@ -1,15 +1,15 @@
-//! Pages of an ordered list: where one starts, and how it is filled. Pure.
+//! Pages of an ordered list: where they start, and how they are filled. Pure.
 
 use bus_schema::page::{PageBudget, take};
 use bus_schema::{Fault, PAGE_BYTES, Page};
 
-/// The fault for a `continue` that no list gave out.
+/// The fault for a `continue` that did not come from a list.
 pub fn not_a_cursor(why: &str) -> Fault {
     let why = format!("not from an earlier page of this list: {why}");
     Fault::in_field("continue", why)
 }
 
-/// A page of at most `limit` items. `cursor` says how the next page finds the item that was the last of this one.
+/// A page of at most `limit` items. `cursor` makes the cursor of the page's last item, from which the next page continues.
 pub fn fill<T>(
     items: impl IntoIterator<Item = T>,
     limit: usize,

@@ -1,5 +1,5 @@
-//! What keeps a deployment's pods from being ready: of each container, of each pod, and of all of them in one sentence, the worst of
-//! it. Pure; time is an argument.
+//! What prevents a deployment's pods from being ready: by container, by pod, and the worst of it in one sentence. Pure; time is an
+//! argument.
 
 mod container;
 #[cfg(test)]
@@ -18,20 +18,20 @@ pub use container::container_trouble;
 use container::{Kind, in_words};
 use words::{named, one_line};
 
-/// Containers that run may take this long to be ready, and as long as their probes allow beyond that.
+/// Running containers may take this long to become ready, plus the time that their probes allow.
 const NORMAL_START: Duration = Duration::from_secs(60);
 /// Pulling images and mounting volumes may take this long.
 const NORMAL_CREATION: Duration = Duration::from_secs(300);
 /// What is wrong with a deployment's pods.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
-    /// In one line.
+    /// The trouble in one line.
     pub reason: String,
-    /// Whether it is more than what every start looks like for a while.
+    /// Whether it is more than a normal start looks like for a while.
     pub is_fact: bool,
 }
 
-/// The worst that keeps these pods from being ready; `None` where nothing does.
+/// The worst problem that prevents these pods from being ready; `None` if there is none.
 pub fn trouble(pods: &[Pod], now: Timestamp) -> Option<Trouble> {
     let live: Vec<&Pod> = pods.iter().filter(|pod| is_live(pod)).collect();
     let worst = live.iter().filter_map(|pod| worst_of(pod, now));
@@ -58,18 +58,18 @@ pub fn trouble(pods: &[Pod], now: Timestamp) -> Option<Trouble> {
     })
 }
 
-/// The condition by which a pod is not ready though it has been given the time for it.
+/// The condition that makes a pod unready although it has had the time to become ready.
 pub fn lastingly_unready(pod: &Pod, now: Timestamp) -> Option<&PodCondition> {
     unready(pod).filter(|_| lasts(pod, now))
 }
 
-/// The condition by which no node takes a pod. One that is held back on purpose is in no trouble.
+/// The condition that makes a pod unschedulable. A pod with scheduling gates is held back on purpose, which is no trouble.
 pub fn unscheduled(pod: &Pod) -> Option<&PodCondition> {
     let condition = pod.status.as_ref()?.condition("PodScheduled")?;
     (condition.status == "False" && condition.reason != "SchedulingGated").then_some(condition)
 }
 
-/// How bad it is, and in which words; of two that are equally bad, what was begun anew more often comes first.
+/// Its severity and its text; of two equally bad problems, the one with more restarts comes first.
 type Worst = ((Kind, Reverse<i32>, String), String);
 
 fn worst_of(pod: &Pod, now: Timestamp) -> Option<Worst> {
@@ -105,7 +105,7 @@ fn worst_of(pod: &Pod, now: Timestamp) -> Option<Worst> {
         .min_by(|(one, _), (other, _)| one.cmp(other))
 }
 
-/// Not one that is going away, or has ended and been replaced.
+/// Not a pod that is terminating, or has ended and been replaced.
 fn is_live(pod: &Pod) -> bool {
     let over = pod.status.as_ref().is_some_and(|status| status.is_over());
     pod.metadata.deletion_timestamp.is_none() && !over
@@ -157,7 +157,7 @@ fn probes_allow(container: &Container) -> Duration {
     Duration::from_secs(seconds.into())
 }
 
-/// The kubelet says which containers are not ready; why follows from which probe it waits for.
+/// The kubelet reports which containers are not ready; the reason follows from the probe that has not succeeded yet.
 fn why(pod: &Pod, condition: &PodCondition) -> String {
     let statuses = pod
         .status

@@ -1,37 +1,37 @@
-//! How far a rollout is, by the rules of `kubectl rollout status` in their order, with two states more: a deployment that
-//! is paused, and one that is going away. Pure.
+//! The progress of a rollout by the rules of `kubectl rollout status`, in their order, with two additional states: a paused deployment,
+//! and one that is being deleted. Pure.
 
 use bus_schema::verb::RolloutState;
 
 use crate::kubernetes::{Deployment, DeploymentStatus};
 
-/// Where a rollout stands, and why.
+/// The state of a rollout, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
-    /// Where.
+    /// The state.
     pub state: RolloutState,
-    /// What it waits for, or why it failed.
+    /// What it is waiting for, or why it failed.
     pub message: String,
 }
 
-/// Replicas that are wanted; a deployment without the field wants one.
+/// Desired replicas; one if the field is absent.
 pub fn wanted(deployment: &Deployment) -> i32 {
     deployment.spec.replicas.unwrap_or(1)
 }
 
-/// Whether the rollout took longer than the deployment allows, and the controller's words for it.
+/// The controller's message if the rollout took longer than the deployment allows.
 pub fn deadline_exceeded(status: &DeploymentStatus) -> Option<&str> {
     let condition = status.condition("Progressing")?;
     (condition.reason == "ProgressDeadlineExceeded").then_some(condition.message.as_str())
 }
 
-/// The API server does not let the ReplicaSet make its pods: a quota, or an admission rule. In its words.
+/// The API server's message if it does not let the ReplicaSet create its pods, because of a quota or an admission rule.
 pub fn refused_pods(status: &DeploymentStatus) -> Option<&str> {
     let condition = status.condition("ReplicaFailure")?;
     (condition.status == "True").then_some(condition.message.as_str())
 }
 
-/// Whether the controller has seen the newest version of the deployment.
+/// Whether the controller has observed the newest version of the deployment.
 pub fn is_observed(deployment: &Deployment) -> bool {
     let seen = deployment
         .status
@@ -40,8 +40,8 @@ pub fn is_observed(deployment: &Deployment) -> bool {
     deployment.metadata.generation.unwrap_or(0) <= seen
 }
 
-/// The rollout's progress. The order of the questions matters: until the controller has seen the newest version, its
-/// numbers are about an older one and mean nothing.
+/// The rollout's progress. The order of the checks matters: until the controller has observed the newest version, its numbers belong to
+/// an older one and mean nothing.
 pub fn progress(deployment: &Deployment) -> Progress {
     if deployment.metadata.deletion_timestamp.is_some() {
         return at(RolloutState::Terminating, "the deployment is being deleted");
@@ -181,7 +181,7 @@ mod tests {
                 Complete,
             ),
             (
-                "going away",
+                "being deleted",
                 json!({ "metadata": { "deletionTimestamp": "2026-03-01T10:00:00Z" } }),
                 Terminating,
             ),

@@ -1,4 +1,4 @@
-//! The agent's life: everything is put together here, and taken down in order.
+//! The agent's lifecycle: everything is wired together here, and shut down in order.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,52 +26,52 @@ use crate::log::Streams;
 use crate::token_store::TokenStore;
 use crate::verb::routes;
 
-/// What an agent needs to know.
+/// The agent's configuration.
 #[derive(Clone)]
 pub struct Config {
     /// The cluster's name on the bus.
     pub cluster: ClusterName,
-    /// Where the bus listens; several servers are separated by commas.
+    /// The address of the bus; several servers are separated by commas.
     pub nats_url: String,
-    /// The CA that its certificate must be signed by, if it is not one of the system's.
+    /// The CA that must have signed its certificate, if it is not one of the system's.
     pub nats_ca: Option<PathBuf>,
     /// The file with the NATS credentials; read again at each connection.
     pub nats_creds: Option<PathBuf>,
-    /// The file with their private key, where the other one has the token alone.
+    /// The file with their private key, if the other file contains only the token.
     pub nats_seed: Option<PathBuf>,
-    /// Where a renewed credential's token is kept.
+    /// Where a renewed credential's token is stored.
     pub renewed_token: RenewedToken,
     /// How the API server is reached.
     pub kubernetes: Access,
 }
 
-/// Where a token that was given out later, for the same private key, is kept over a restart.
+/// Where a newer token for the same private key is stored across restarts.
 #[derive(Debug, Clone, Default)]
 pub struct RenewedToken {
-    /// The file in which it is read, and written unless there is a ConfigMap; absent: that of the credentials with `.renewed` behind its
-    /// name.
+    /// The file from which it is read, and to which it is written unless there is a ConfigMap; absent: the file of the credentials with
+    /// `.renewed` appended.
     pub file: Option<PathBuf>,
     /// The ConfigMap of the agent's own namespace that is mounted there.
     pub config_map: Option<String>,
 }
 
-/// Messages that may wait to be sent while the bus is away.
+/// Messages that may be queued while the bus is unreachable.
 const QUEUE: usize = 256;
 
-/// Between the last heartbeat and the end of the subscriptions: until then requests come from those who have not heard of
-/// the leaving, and from those who have no other agent of the cluster to go to. They are answered as ever.
+/// The time between the last heartbeat and the end of the subscriptions: until then requests arrive from requesters that have not yet
+/// noticed the shutdown or have no other agent of the cluster. They are served as usual.
 const LINGER: Duration = Duration::from_secs(1);
 
 const FLUSH_WITHIN: Duration = Duration::from_secs(2);
 
-/// Runs an agent until `shutdown` resolves and what it has begun is done.
+/// Runs an agent until `shutdown` resolves and accepted requests are finished.
 pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<()> {
     let running = Running::start(config).await?;
     shutdown.await;
     running.stop().await
 }
 
-/// An agent that answers. Dropped without [`stop`](Self::stop) it goes on until its runtime ends.
+/// A running agent. Dropped without [`stop`](Self::stop), it continues until its runtime ends.
 pub struct Running {
     connected: Connected,
     agent: Arc<Agent>,
@@ -84,10 +84,10 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts it, whether or not the bus and the API server are there.
+    /// Starts it, even if the bus and the API server are unreachable.
     ///
     /// # Errors
-    /// When the configuration, the credential or the way to the API server cannot be used.
+    /// If the configuration, the credential or the access to the API server is invalid.
     pub async fn start(config: Config) -> Result<Self> {
         let kubernetes = config.kubernetes.clone().open().await;
         let kubernetes = kubernetes.context("cannot set up the connection to the API server")?;
@@ -130,14 +130,14 @@ impl Running {
         &self.connected.client
     }
 
-    /// Says goodbye, answers what has come by then, and ends.
+    /// Sends the last heartbeat, answers the requests received by then, and stops.
     pub async fn stop(self) -> Result<()> {
         tracing::info!("shutting down");
         self.beating.cancel();
         self.heart
             .await
             .context("the heartbeat task stopped by itself")?;
-        // A log that is followed never ends by itself; its reader may go to another agent of the cluster at once.
+        // A followed log never ends by itself; its reader can switch to another agent of the cluster immediately.
         tokio::join!(self.agent.streams.close(), sleep(LINGER));
         let within = DRAIN_WITHIN - LINGER - FLUSH_WITHIN;
         tokio::join!(
@@ -147,7 +147,7 @@ impl Running {
         self.stop.cancel();
         self.background.close();
         self.background.wait().await;
-        // It hangs while the bus is away, and nobody is there to hear it then.
+        // Flushing hangs while the bus is unreachable, and then no one would receive it.
         let client = &self.connected.client;
         let is_up = client.connection_state() == State::Connected;
         if !is_up || timeout(FLUSH_WITHIN, client.flush()).await.is_err() {
@@ -193,7 +193,7 @@ impl Config {
     }
 }
 
-/// What it says that it can answer.
+/// The supported verbs, as heartbeats list them.
 fn verbs() -> Vec<String> {
     let routes = routes();
     let verbs = routes.iter().map(|route| route.verb.name);

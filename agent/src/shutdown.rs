@@ -1,8 +1,8 @@
-//! The signals that end the program in good order.
+//! The signals that shut the program down gracefully.
 
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Resolves on SIGTERM or SIGINT; never, with a word in the log, where cannot listen for signals.
+/// Resolves on SIGTERM or SIGINT; never, with an error in the log, if signals cannot be handled.
 pub async fn signalled() {
     let heard = async {
         let mut terminate = signal(SignalKind::terminate())?;

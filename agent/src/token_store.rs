@@ -1,4 +1,4 @@
-//! Where a renewed token is kept over a restart. It is no secret: who shows it must hold the private key as well, which stays where it is.
+//! Stores a renewed token across restarts. The token is not a secret: it is useless without the private key, which is not moved.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,24 +14,24 @@ use crate::kubernetes::{CallError, ask};
 
 const WITHIN: Duration = Duration::from_secs(10);
 
-/// The key of the ConfigMap under which the token stands.
+/// The key of the ConfigMap that contains the token.
 const KEY: &str = "token";
 
 /// Where the token is written.
 #[derive(Clone)]
 pub enum TokenStore {
-    /// The file in which it is read.
+    /// The file from which it is read.
     File(PathBuf),
-    /// A ConfigMap of the agent's own namespace, which is mounted where it is read.
+    /// A ConfigMap of the agent's own namespace, mounted where the token is read.
     ConfigMap {
-        /// Those of its namespace.
+        /// The API of its namespace's ConfigMaps.
         maps: Box<Api<ConfigMap>>,
         /// Its name.
         name: String,
     },
 }
 
-/// Why a token is not kept.
+/// Why a token cannot be stored.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenStoreError {
     /// The file cannot be written.
@@ -40,18 +40,18 @@ pub enum TokenStoreError {
     /// The ConfigMap cannot be patched.
     #[error("the ConfigMap {url}/{name} cannot be patched")]
     NotPatched {
-        /// Where those of its namespace are.
+        /// The API path of its namespace's ConfigMaps.
         url: String,
         /// Its name.
         name: String,
-        /// Why not.
+        /// The cause.
         #[source]
         source: CallError,
     },
 }
 
 impl TokenStore {
-    /// Keeps the token in the place of the one before.
+    /// Replaces the stored token.
     ///
     /// # Errors
     /// See [`TokenStoreError`].

@@ -27,10 +27,10 @@ use tokio::time::Instant;
 use crate::agent::Cx;
 use crate::mutation::{self, Change};
 
-/// Answers this much sooner than the asker stops waiting, so that a late answer is a fault with a reason and not a silence.
+/// The agent answers this much before the requester's timeout, so that a slow request ends with a fault and not without a reply.
 const SOONER: Duration = Duration::from_millis(500);
 
-/// Every verb that this agent answers.
+/// Every verb that this agent supports.
 pub fn routes() -> Vec<Route> {
     vec![
         Route::to(Source::Memory, info::get),
@@ -47,10 +47,10 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-/// Where a verb's answer comes from. A slow API server holds up only those who ask it.
+/// The source of a verb's reply. A slow API server delays only the verbs that need it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Source {
-    /// What the agent holds.
+    /// The agent's cache.
     Memory,
     /// The API server.
     Kubernetes,
@@ -62,9 +62,9 @@ type Answer = dyn Fn(Cx, Bytes) -> BoxFuture<'static, Result<Vec<u8>, Fault>> + 
 pub struct Route {
     /// The verb.
     pub verb: Verb,
-    /// Where the answer comes from.
+    /// The source of the reply.
     pub source: Source,
-    /// How long an answer may take.
+    /// The time limit of a reply.
     pub within: Duration,
     answer: Box<Answer>,
 }

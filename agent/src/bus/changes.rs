@@ -1,4 +1,5 @@
-//! What changes in the cluster, published for anyone who listens. What cannot be published is counted all the same, so that it is missed.
+//! Publishes the changes of the cluster's deployments. A change that cannot be published is counted too, so that subscribers notice the
+//! gap.
 
 use std::sync::Arc;
 
@@ -10,23 +11,23 @@ use super::publisher;
 use crate::agent::Agent;
 use crate::cache::{Item, split};
 
-/// Changes that are looked at together.
+/// Changes that are processed in one batch.
 const MOST: usize = 256;
 
-/// What stands around the changes in a message.
+/// The size of a message without its changes.
 const FRAME_BYTES: usize = 512;
 
 /// Bytes of changes in one message.
-const ROOM: usize = DeploymentChanges::<Item>::BYTES - FRAME_BYTES;
+const BATCH_BYTES: usize = DeploymentChanges::<Item>::BYTES - FRAME_BYTES;
 
-/// Tells of changes.
+/// Publishes changes.
 pub struct Feed {
     client: Client,
     agent: Arc<Agent>,
     subject: String,
 }
 
-/// What goes into one message.
+/// The content of one message.
 #[derive(Default)]
 struct Batch {
     changed: Vec<Item>,
@@ -35,7 +36,7 @@ struct Batch {
 }
 
 impl Feed {
-    /// Tells nothing before it is run.
+    /// Publishes nothing before it is run.
     pub fn new(client: Client, agent: Arc<Agent>) -> Self {
         let subject = subject::deployment_changes(&agent.cluster);
         Self {
@@ -45,7 +46,7 @@ impl Feed {
         }
     }
 
-    /// Tells of changes forever.
+    /// Publishes changes forever.
     pub async fn run(self) {
         loop {
             let keys = self.agent.caches.changes.next(MOST).await;
@@ -57,15 +58,15 @@ impl Feed {
         }
     }
 
-    /// As it stands in the cache now; sends what has been gathered first where there is no room for it.
+    /// Adds a deployment as it is in the cache now; sends the batch first if the deployment does not fit into it.
     async fn add(&self, batch: &mut Batch, key: &str) {
         let entry = self.agent.caches.deployments.get(key);
         let bytes = entry.as_ref().map_or(key.len() + 64, |e| e.bytes() + 1);
-        if batch.bytes + bytes > ROOM {
+        if batch.bytes + bytes > BATCH_BYTES {
             self.send(std::mem::take(batch)).await;
         }
         match entry {
-            Some(_) if bytes > ROOM => {
+            Some(_) if bytes > BATCH_BYTES => {
                 tracing::warn!(?key, bytes, "a change is larger than a message");
                 self.agent.caches.changes.count(1);
                 return;
@@ -87,7 +88,7 @@ impl Feed {
             changed: batch.changed,
             gone: batch.gone,
         };
-        // Without a connection it would wait in the queue, and push out what is new by then.
+        // Without a connection it would wait in the queue and delay newer messages.
         if self.client.connection_state() != State::Connected {
             return;
         }

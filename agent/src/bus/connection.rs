@@ -1,4 +1,4 @@
-//! One connection to NATS, made again whenever it breaks.
+//! A connection to NATS that is re-established whenever it breaks.
 
 use std::sync::Arc;
 
@@ -11,43 +11,43 @@ use tokio::sync::Notify;
 use super::credential::{Credential, Refusals};
 use super::heartbeat_interval::HeartbeatInterval;
 
-/// Messages that wait in each subscription; more are dropped, and their requesters time out. Of what persons send, to 8 verbs and on 9
-/// subjects of the services convention, 17 × 256 × 8 KiB = 34 MiB wait at most. What the aggregator sends is small.
+/// Messages that wait in each subscription; more are dropped, and their requesters time out. Requests of persons, for 8 verbs and on 9
+/// subjects of the services convention, take at most 17 × 256 × 8 KiB = 34 MiB. What the aggregator sends is small.
 const SUBSCRIPTION_CAPACITY: usize = 256;
 
-/// Where the bus is, and as whom to go there.
+/// The address of the bus, and the credential for it.
 #[derive(Debug, Clone)]
 pub struct Bus {
     pub servers: Servers,
     pub credential: Option<Credential>,
     pub cluster: ClusterName,
-    /// Which agent of the cluster: stands in the connection's name, so that the aggregator learns of its end from the server.
+    /// The agent's instance id: part of the connection's name, so that the aggregator learns from the server when the connection ends.
     pub instance: InstanceId,
     pub heartbeat_interval: HeartbeatInterval,
 }
 
-/// A connection, and who is told when it stands.
+/// A connection, and a notification each time that it is established.
 pub struct Connected {
     pub client: Client,
-    /// Told each time that the connection stands (again).
+    /// Notified each time that the connection is established.
     pub stands: Arc<Notify>,
-    /// By which it is also made again.
+    /// The credential, also used to reconnect.
     pub heartbeat_interval: HeartbeatInterval,
-    /// Kept for as long as the client is used.
+    /// Must live as long as the client is used.
     _lame_duck: LameDuckHandler,
 }
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// Everything but logs. While it stands, the agent is there.
+    /// Everything but logs. While it is connected, the agent counts as present.
     Requests,
     /// The lines of followed logs.
     Logs,
 }
 
-/// Connects. Returns at once, whether or not the bus is there: what is sent waits, and attempts go on forever. `queue` is
-/// how many messages may wait to be sent.
+/// Connects. Returns immediately, even if the bus is unreachable: messages are queued and connection attempts continue forever. `queue`
+/// is the maximum number of queued messages.
 pub async fn connect(bus: &Bus, purpose: Purpose, queue: usize) -> Result<Connected> {
     let options = match bus.credential.clone() {
         None => ConnectOptions::new(),

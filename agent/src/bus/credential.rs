@@ -1,5 +1,5 @@
-//! As whom the agent goes to the bus: read again at each connection, so that a new credential is put in place without a restart; and
-//! what to say when the bus refuses it.
+//! The agent's credential for the bus: read again at each connection, so that it can be replaced without a restart; and the explanation
+//! when the bus rejects it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,21 +11,21 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::fs;
 
-/// Where the credential lies, and whose it must be. Clones share what was renewed.
+/// The files of the credential, and the cluster that it must be for. Clones share the renewed token.
 #[derive(Debug, Clone)]
 pub struct Credential {
-    /// Token and private key, or the token alone.
+    /// The token and private key, or only the token.
     file: PathBuf,
-    /// The private key, where the file has the token alone.
+    /// The private key, if the file contains only the token.
     seed: Option<PathBuf>,
     cluster: ClusterName,
-    /// Where a newer token for the same key is read.
+    /// The file from which a newer token for the same key is read.
     renewed: PathBuf,
-    /// The newest one that this process was given.
+    /// The newest token that this process has received.
     newest: Arc<Mutex<Option<String>>>,
 }
 
-/// A credential that the bus would not take, found out before it is asked.
+/// A credential that the bus would reject, detected before connecting.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialError {
     #[error("{} cannot be read: {source}", path.display())]
@@ -70,7 +70,7 @@ impl Credential {
         }
     }
 
-    /// Takes a newer token from now on: each connection shows it the next time that it is made.
+    /// Uses a newer token from now on: each connection presents it at its next reconnect.
     pub async fn renew(&self, token: &str) -> Result<Credentials, CredentialError> {
         let before = self.read().await?;
         let renewed = before.renewed(token)?;
@@ -84,7 +84,7 @@ impl Credential {
         }
     }
 
-    /// Reads it: of its tokens the one that is good for longest.
+    /// Reads the credential, with the token that is valid for longest.
     pub async fn read(&self) -> Result<Credentials, CredentialError> {
         let text = read(&self.file).await?;
         let seed = match &self.seed {
@@ -115,11 +115,11 @@ impl Credential {
     }
 
     async fn with_newest_token(&self, credentials: Credentials) -> Credentials {
-        // It is not there before the first renewal.
+        // The file does not exist before the first renewal.
         let kept = fs::read_to_string(&self.renewed).await.ok();
         let newest = self.newest.lock();
         let tokens = [kept.as_deref(), newest.as_deref()].into_iter().flatten();
-        // For another key where a new credential was put into the file: of no use any more.
+        // The token is for another key if the credential's file was replaced; then it is useless.
         let renewed = tokens.filter_map(|token| credentials.renewed(token).ok());
         let latest = renewed.max_by_key(end);
         match latest {
@@ -137,7 +137,7 @@ impl Credential {
         Ok(auth)
     }
 
-    /// What is wrong, as well as it can be told from here, and what to do.
+    /// The likely reason for the rejection, as far as the agent can tell, and the remedy.
     async fn verdict(&self, said: &Said) -> String {
         let cluster = &self.cluster;
         let remedy = format!(
@@ -174,12 +174,12 @@ async fn read(path: &Path) -> Result<String, CredentialError> {
     })
 }
 
-/// What the server says when it refuses somebody.
+/// The server's reason for a rejection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Said {
     Revoked,
     Expired,
-    /// No more than that: a stranger is not told why.
+    /// Nothing more specific: the server does not tell unauthenticated clients why.
     No,
 }
 
@@ -196,7 +196,7 @@ impl Said {
                         .then_some(Self::Expired)
                 }
             }
-            // The kinds of error with which an attempt to connect can end.
+            // The kinds of errors with which a connection attempt can fail.
             Event::ClientError(ClientError::Other(kind)) => {
                 let refused = kind == "authorization violation" || kind == "failed signing nonce";
                 refused.then_some(Self::No)
@@ -206,17 +206,17 @@ impl Said {
     }
 }
 
-/// Refusals are told once, and again after this many: the attempts go on, half a minute apart.
-const TOLD_EVERY: u32 = 60;
+/// A rejection is logged once, and again after this many: attempts continue, half a minute apart.
+const LOG_EVERY: u32 = 60;
 
-/// The refusals since the bus last let the agent in.
+/// The rejections since the bus last accepted the agent.
 #[derive(Debug, Default)]
 pub struct Refusals {
     count: Mutex<u32>,
 }
 
 impl Refusals {
-    /// Takes in an event; whether it was one of these.
+    /// Records an event; returns whether it was a rejection.
     pub async fn note(&self, event: &Event, credential: Option<&Credential>) -> bool {
         let Some(said) = Said::in_event(event) else {
             if matches!(event, Event::Connected) {
@@ -236,7 +236,7 @@ impl Refusals {
             *count += 1;
             *count - 1
         };
-        if number.is_multiple_of(TOLD_EVERY) {
+        if number.is_multiple_of(LOG_EVERY) {
             let why = match credential {
                 Some(credential) => credential.verdict(&said).await,
                 None => "it has no credential; set one with --nats-creds".to_owned(),
@@ -291,7 +291,7 @@ mod tests {
         assert_eq!(*credential.read().await.unwrap().token(), two);
         let earlier = credential.renew(token(1).as_str()).await.unwrap_err();
         assert!(matches!(earlier, CredentialError::NotLater(_)), "{earlier}");
-        // What another agent of the cluster was given, read after a start.
+        // A token that another agent of the cluster received, read after a start.
         std::fs::write(&credential.renewed, format!("{}\n", three.as_str())).unwrap();
         assert_eq!(*credential.read().await.unwrap().token(), three);
     }
@@ -315,7 +315,7 @@ mod tests {
             std::fs::write(&credential.renewed, foreign.as_str()).unwrap();
             assert_eq!(credential.read().await.unwrap().token(), before.token());
         }
-        // The operator has put another credential into the file: what was renewed is of the one before.
+        // The operator has replaced the credential's file: the renewed token belongs to the previous credential.
         let (_, text) = keys.agent_credentials(&credential.cluster, for_hours(1));
         std::fs::write(&credential.file, text.expose()).unwrap();
         assert_ne!(credential.read().await.unwrap().user(), before.user());

@@ -1,5 +1,5 @@
-//! What the services convention (ADR-32) has agents answer: who is there (`nats micro ls`), what it offers, and how much it did. Not the
-//! client library's service, which answers on any reply subject.
+//! The discovery endpoints of the services convention (ADR-32): ping (`nats micro ls`), info and stats. Not the client library's
+//! implementation, which replies to any reply subject.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ const NAME: &str = "agent";
 
 const DESCRIPTION: &str = "Answers for one Kubernetes cluster";
 
-/// One agent as the convention shows it.
+/// One agent as the convention describes it.
 pub struct Discovery {
     client: Client,
     agent: Arc<Agent>,
@@ -28,7 +28,7 @@ pub struct Discovery {
 }
 
 impl Discovery {
-    /// Listens for questions; answers when it is run.
+    /// Subscribes; answers once it is run.
     pub async fn open(
         client: Client,
         agent: Arc<Agent>,
@@ -37,7 +37,7 @@ impl Discovery {
     ) -> Result<Self> {
         let mut questions = Vec::new();
         for verb in ["PING", "INFO", "STATS"] {
-            // To everybody, to all agents, to this one.
+            // To every service, to all agents, to this one.
             for whom in [
                 String::new(),
                 format!(".{NAME}"),

@@ -1,4 +1,4 @@
-//! One verb on the bus: its subject, the requests that come in on it, and how many they were, as `nats micro stats` shows it.
+//! One verb on the bus: its subject, its incoming requests, and their statistics as `nats micro stats` shows them.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,19 +16,19 @@ use crate::verb::Route;
 /// One verb.
 pub struct Endpoint {
     pub route: Route,
-    /// Where persons ask.
+    /// The subject for requests of persons.
     pub subject: String,
     aggregator_subject: String,
     pub queue_group: String,
     counted: Mutex<Counted>,
 }
 
-/// What has been answered since the agent started.
+/// The requests answered since the agent started.
 #[derive(Debug, Clone, Default)]
 pub struct Counted {
     pub requests: u64,
     pub errors: u64,
-    /// The code of the fault, and what it says.
+    /// The fault's code and message.
     pub last_error: String,
     pub processing: Duration,
 }
@@ -40,7 +40,7 @@ pub struct Requests {
 }
 
 impl Endpoint {
-    /// Where this cluster's agents answer it.
+    /// The endpoint of a verb for this cluster's agents.
     pub fn new(cluster: &ClusterName, route: Route) -> Arc<Self> {
         Arc::new(Self {
             subject: subject::request(cluster, route.verb.name),
@@ -51,7 +51,7 @@ impl Endpoint {
         })
     }
 
-    /// Takes requests of these from now on.
+    /// Subscribes to the requests of these endpoints.
     pub async fn open(
         self: &Arc<Self>,
         client: &Client,
@@ -68,7 +68,7 @@ impl Endpoint {
         })
     }
 
-    /// Counts one that was answered, or refused with or without an answer.
+    /// Counts a request that was answered or rejected, with or without a reply.
     pub fn count(&self, fault: Option<&Fault>, took: Duration) {
         let mut counted = self.counted.lock();
         counted.requests += 1;
@@ -79,7 +79,7 @@ impl Endpoint {
         }
     }
 
-    /// What was counted so far.
+    /// The counts so far.
     pub fn counted(&self) -> Counted {
         let counted = self.counted.lock();
         counted.clone()
@@ -87,7 +87,7 @@ impl Endpoint {
 }
 
 impl Requests {
-    /// Takes no more. What the server has sent by then still comes, and then the stream ends.
+    /// Unsubscribes. Requests that the server has already sent are still received; then the stream ends.
     pub async fn drain(&mut self) {
         if let Err(error) = self.messages.drain().await {
             let subject = &self.endpoint.subject;

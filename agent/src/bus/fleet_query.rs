@@ -1,5 +1,5 @@
-//! Questions to all clusters: heard in the cluster's queue group, answered on a subject of this cluster's own, by which the
-//! asker knows who answers. A reply to an inbox would not tell.
+//! Fleet queries: received in the cluster's queue group and answered on a subject of this cluster, by which the requester knows the
+//! responder. A reply to an inbox would not identify it.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -19,17 +19,17 @@ use super::reply::Reply;
 use crate::agent::Agent;
 use crate::verb::payload;
 
-/// Questions in hand at the same time: each walks through all deployments.
+/// Queries processed at the same time: each iterates over all deployments.
 const IN_HAND: usize = 4;
 
-/// Where questions come in.
+/// The server of fleet queries.
 pub struct FleetQueries {
     stop: CancellationToken,
     tasks: TaskTracker,
 }
 
 impl FleetQueries {
-    /// Begins to answer.
+    /// Starts to answer queries.
     pub async fn open(client: Client, agent: Arc<Agent>) -> Result<Self> {
         let group = subject::queue_group(&agent.cluster);
         let questions = client.queue_subscribe(subject::FLEET_QUERY, group).await?;
@@ -44,7 +44,7 @@ impl FleetQueries {
         Ok(Self { stop, tasks })
     }
 
-    /// Takes no more questions, and answers those that have come.
+    /// Accepts no more queries, and answers those already received.
     pub async fn close(self, within: Duration) {
         self.stop.cancel();
         self.tasks.close();
@@ -66,7 +66,8 @@ struct Server {
 }
 
 impl Server {
-    /// A place first, then the next question: what has no place waits in the subscription, and is dropped when that is full.
+    /// Acquires a permit first, then takes the next query: queries without a permit wait in the subscription and are dropped when it is
+    /// full.
     async fn serve(self, mut questions: Subscriber, stop: CancellationToken) {
         while let Ok(place) = self.places.clone().acquire_owned().await {
             let question = tokio::select! {
@@ -80,8 +81,8 @@ impl Server {
                 drop(place);
             });
         }
-        // What the server has sent already was sent to no other agent of the cluster. While the bus is away it sends nothing, and
-        // would not confirm the end.
+        // Queries that the server has already sent went to no other agent of the cluster. While disconnected, the server sends nothing
+        // and would not confirm the end.
         if self.client.connection_state() == State::Connected
             && questions.unsubscribe().await.is_ok()
         {
@@ -94,7 +95,7 @@ impl Server {
     async fn answer(&self, question: &Message) {
         let (to, answer) = match payload::read::<FleetQueryRequest>(&question.payload) {
             Ok(request) => (request.answer.clone(), self.share(request)),
-            // One of a newer asker, say: it is told so, where it can be made out whom to tell.
+            // Perhaps the query of a newer requester: it gets a fault, if its reply subject can be parsed.
             Err(fault) => match payload::read::<Addressed>(&question.payload) {
                 Ok(Addressed { answer }) => (answer, Some(Err(fault))),
                 Err(_) => {
@@ -122,7 +123,7 @@ impl Server {
         }
     }
 
-    /// This cluster's answer; `None` where it is to be silent. A panic must not leave the asker waiting, nor take the agent down.
+    /// This cluster's response; `None` if it must not answer. A panic must neither leave the requester waiting nor crash the agent.
     fn share(&self, request: FleetQueryRequest) -> Option<Result<Vec<u8>, Fault>> {
         let agent = &self.agent;
         let answer = || crate::fleet_query::deployments(&agent.caches, &agent.cluster, &request);
@@ -137,7 +138,7 @@ impl Server {
     }
 }
 
-/// What all questions have in common.
+/// What all queries have in common.
 #[derive(serde::Deserialize)]
 struct Addressed {
     answer: AnswerId,

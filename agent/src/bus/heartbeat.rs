@@ -1,5 +1,5 @@
-//! The heartbeats: at once when the connection stands, on a roll call and when there is news, else every few seconds; a
-//! last one on leaving. Their answers set the clock right and may ask for another pace.
+//! Sends heartbeats: immediately after connecting, on a roll call and when the state changes, otherwise at the heartbeat interval; and
+//! a last one on shutdown. Acknowledgements correct the clock and may set another interval.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -19,13 +19,13 @@ use super::{Connected, HeartbeatInterval};
 use crate::agent::{Agent, HeartbeatInput};
 use crate::jitter;
 
-/// Heartbeats that may still be answered.
+/// The number of heartbeats that may still be acknowledged.
 const UNANSWERED: usize = 4;
 
-/// The widest spread that a roll call may ask for.
+/// The longest spread that a roll call may request.
 const WIDEST_SPREAD: Duration = Duration::from_secs(60);
 
-/// The agent's heart.
+/// Sends the agent's heartbeats.
 pub struct Heart {
     client: Client,
     stands: Arc<Notify>,
@@ -40,7 +40,7 @@ pub struct Heart {
 }
 
 impl Heart {
-    /// Listens for answers and roll calls; beats when it is run.
+    /// Subscribes to acknowledgements and roll calls; sends heartbeats once it is run.
     pub async fn new(bus: &Connected, agent: Arc<Agent>) -> Result<Self> {
         let client = bus.client.clone();
         let clock = subject::clock(&agent.cluster, &agent.instance);
@@ -58,7 +58,7 @@ impl Heart {
         })
     }
 
-    /// Beats until `stop`, then a last time.
+    /// Sends heartbeats until `stop`, then a last one.
     pub async fn run(mut self, stop: CancellationToken) {
         loop {
             tokio::select! {
@@ -76,7 +76,7 @@ impl Heart {
         self.beat(AgentState::Leaving).await;
     }
 
-    /// Without a connection there is none: it would wait in the queue and arrive late, as if it were new.
+    /// Sends nothing without a connection: the heartbeat would wait in the queue and arrive late, as if it were new.
     async fn beat(&mut self, state: AgentState) {
         if self.client.connection_state() != State::Connected {
             return;
@@ -111,7 +111,7 @@ impl Heart {
     }
 
     fn called(&mut self, call: &Message) {
-        // An empty payload is a call as well, from a person at the nats CLI.
+        // An empty payload is a roll call too, from a user of the nats CLI.
         let call: RollCall = serde_json::from_slice(&call.payload).unwrap_or_default();
         let spread = Duration::from_millis(call.spread_milliseconds).min(WIDEST_SPREAD);
         self.next = self.next.min(Instant::now() + jitter::up_to(spread));
@@ -136,7 +136,8 @@ impl Heart {
         self.set_interval(answer.every());
     }
 
-    /// A shorter interval holds from now on. A longer one holds after the next heartbeat, which says so: by the last one, it is due.
+    /// A shorter interval takes effect immediately. A longer one takes effect after the next heartbeat, which announces it: the last
+    /// one promised the shorter interval.
     fn set_interval(&mut self, every: Duration) {
         if every != self.interval.every() {
             self.interval.set(every);

@@ -1,5 +1,5 @@
-//! How often the agent sends a heartbeat. The aggregator asks for a longer interval where clusters are many; then they also reconnect more
-//! slowly after a break that is not theirs alone.
+//! The heartbeat interval. The aggregator requests a longer one if there are many clusters; then agents also spread their reconnects
+//! over a longer time after an outage that affects all of them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,7 +20,7 @@ impl Default for HeartbeatInterval {
 }
 
 impl HeartbeatInterval {
-    /// How often there is a heartbeat, to the millisecond.
+    /// The heartbeat interval, in whole milliseconds.
     pub fn every(&self) -> Duration {
         Duration::from_millis(self.0.load(Ordering::Relaxed))
     }
@@ -30,7 +30,7 @@ impl HeartbeatInterval {
         self.0.store(milliseconds, Ordering::Relaxed);
     }
 
-    /// Over how long a time all agents spread what they would do at the same moment.
+    /// The time over which all agents spread what they would otherwise do at the same moment.
     pub fn spread(&self) -> Duration {
         self.every().saturating_sub(HEARTBEAT_EVERY)
     }

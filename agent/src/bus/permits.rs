@@ -1,5 +1,6 @@
-//! Permits for requests. The broker tells by the subject whether the aggregator asks; others name a reply subject that need not be theirs.
-//! All of them together hold at most half of the permits, and those with one name at most a quarter, so that the aggregator has the rest.
+//! Permits for requests. The request's subject proves whether the requester is the aggregator; other requesters name a reply subject
+//! that need not be their own. All persons together hold at most half of the permits and each name at most a quarter; the rest is
+//! reserved for the aggregator.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,18 +16,18 @@ pub struct Permits {
     persons: Arc<Persons>,
 }
 
-/// Held for as long as a request is in hand.
+/// Held while a request is processed.
 #[derive(Debug)]
 pub struct Permit {
     _permit: OwnedSemaphorePermit,
     _share: Option<Share>,
 }
 
-/// What persons hold, by name. As many names as permits at most.
+/// The permits that persons hold, by name. There are at most as many names as permits.
 #[derive(Debug, Default)]
 struct Persons(Mutex<HashMap<String, usize>>);
 
-/// A permit of a person's share.
+/// A permit from a person's share.
 #[derive(Debug)]
 struct Share {
     persons: Arc<Persons>,
@@ -34,7 +35,7 @@ struct Share {
 }
 
 impl Permits {
-    /// So many.
+    /// Creates `most` permits.
     pub fn new(most: usize) -> Self {
         Self {
             all: Arc::new(Semaphore::new(most)),
@@ -43,7 +44,7 @@ impl Permits {
         }
     }
 
-    /// Waits for one, for the aggregator.
+    /// Waits for a permit for the aggregator.
     pub async fn acquire(&self) -> Permit {
         let permit = self.all.clone().acquire_owned().await;
         Permit {
@@ -52,7 +53,7 @@ impl Permits {
         }
     }
 
-    /// One for the person of this name; `None` where all that are for persons, or for this one, are in use.
+    /// A permit for the person of this name; `None` if all permits for persons, or for this one, are in use.
     pub fn try_acquire_for(&self, name: &str) -> Option<Permit> {
         let mut held = self.persons.held();
         let of_name = held.get(name).copied().unwrap_or(0);

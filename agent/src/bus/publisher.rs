@@ -1,5 +1,5 @@
-//! Messages that come in streams: each is on its way before the next one is made. In the connection's own queue they would grow old, and
-//! hold up heartbeats and answers.
+//! Publishes messages of streams one at a time: each is sent before the next one is built. In the connection's queue they would become
+//! stale and delay heartbeats and replies.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use tokio::time::timeout;
 
 const SEND_WITHIN: Duration = Duration::from_secs(5);
 
-/// Publishes `message`, which is `what`, and waits until it is on its way. A failure is logged: the numbers of a stream's messages show
-/// what is missing.
+/// Publishes `message`, described by `what` in logs, and waits until it is sent. A failure is only logged: subscribers notice lost
+/// messages by their numbers.
 pub async fn publish(client: &Client, subject: &str, message: &impl Serialize, what: &str) {
     let Ok(payload) = serde_json::to_vec(message) else {
         tracing::error!(what, "cannot serialize a message");

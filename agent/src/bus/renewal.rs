@@ -1,5 +1,5 @@
-//! The credential is renewed before its end: the aggregator is asked for a newer token for the same key, which each connection shows the
-//! next time that it is made.
+//! Renews the credential before it expires: requests a newer token for the same key from the aggregator; each connection presents it at
+//! its next reconnect.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,31 +17,32 @@ use super::{Connected, Credential};
 use crate::agent::Agent;
 use crate::token_store::TokenStore;
 
-/// Somebody may put another credential into the file meanwhile.
+/// The credential's file may be replaced in the meantime.
 const LOOK_EVERY: Duration = Duration::from_hours(1);
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 
-/// Between two questions: a hundredth of the credential's life within these.
+/// The bounds of the pause between two requests, which is a hundredth of the credential's lifetime.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
-/// Asks when it is time.
+/// Requests a renewal when it is due.
 pub struct Renewal {
     client: Client,
     agent: Arc<Agent>,
     credential: Credential,
     store: TokenStore,
     answers: Subscriber,
-    /// After which part of its life a credential is renewed; by chance, so that agents that were started together do not ask together.
+    /// The fraction of its lifetime after which a credential is renewed; random, so that agents that were started together do not renew
+    /// at the same time.
     part: f64,
-    /// What is not kept yet.
+    /// A token that has not been stored yet.
     unkept: Option<String>,
     is_told: bool,
 }
 
 impl Renewal {
-    /// Listens for answers; asks when it is run.
+    /// Subscribes to the replies; requests renewals once it is run.
     pub async fn new(
         bus: &Connected,
         agent: Arc<Agent>,
@@ -62,12 +63,12 @@ impl Renewal {
         })
     }
 
-    /// Renews without end.
+    /// Renews the credential forever.
     pub async fn run(mut self) {
         loop {
             let pause = match self.credential.read().await {
                 Ok(credentials) => self.look_at(&credentials).await,
-                // Told by the connection that it keeps from being made.
+                // The connection attempt that fails because of it reports it.
                 Err(error) => {
                     tracing::debug!(%error, "the credential cannot be read");
                     LONGEST_PAUSE
@@ -78,7 +79,7 @@ impl Renewal {
         }
     }
 
-    /// Renews it if it is time; when to look again.
+    /// Renews the credential if it is due; returns when to check again.
     async fn look_at(&mut self, credentials: &Credentials) -> Duration {
         let (issued_at, end) = (credentials.issued_at(), credentials.expires_at());
         let Some(end) = end else {
@@ -149,7 +150,7 @@ impl Renewal {
         }
     }
 
-    /// Once: it is asked again and again.
+    /// Logs a failure once: requests are retried often.
     fn log(&mut self, credentials: &Credentials, why: &str) {
         if self.is_told {
             tracing::debug!(why, "the credential is still not renewed");
@@ -165,7 +166,7 @@ impl Renewal {
     }
 }
 
-/// How long until a part of its life has passed.
+/// The time until a fraction of its lifetime has passed.
 fn due_in(issued_at: Timestamp, part: Duration, now: Timestamp) -> Duration {
     let passed = Duration::try_from(now.duration_since(issued_at)).unwrap_or(Duration::ZERO);
     part.saturating_sub(passed)
@@ -184,7 +185,7 @@ mod tests {
         assert_eq!(due_in(issued_at, part, after(599)), Duration::from_secs(1));
         assert_eq!(due_in(issued_at, part, after(600)), Duration::ZERO);
         assert_eq!(due_in(issued_at, part, after(9999)), Duration::ZERO);
-        // A clock that is behind.
+        // With a clock that is behind.
         assert_eq!(due_in(after(60), part, issued_at), part);
     }
 }

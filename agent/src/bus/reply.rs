@@ -1,4 +1,4 @@
-//! How an answer looks on the wire: the JSON of the reply, or a fault by the NATS services convention (ADR-32).
+//! Replies on the wire: the JSON of the reply, or a fault in the format of the NATS services convention (ADR-32).
 
 use async_nats::HeaderMap;
 use async_nats::service::{NATS_SERVICE_ERROR, NATS_SERVICE_ERROR_CODE};
@@ -6,18 +6,18 @@ use bus_link::encoding;
 use bus_schema::{AGENT_MESSAGE_BYTES, Fault, FaultCode};
 use bytes::Bytes;
 
-/// What the headers of a reply take of a message at most.
+/// The maximum size of a reply's headers.
 const HEADER_BYTES: usize = 256;
 
-/// A message to answer with.
+/// A reply message.
 pub struct Reply {
     pub headers: HeaderMap,
     pub body: Bytes,
 }
 
 impl Reply {
-    /// The answer to a request that came with these headers; one that the broker would not take becomes a fault that says so. What the
-    /// broker takes of an agent may be less than `max_payload`, which is what it takes of anybody.
+    /// The reply to a request with these headers; a reply that the broker would reject is replaced by a fault that says so. The
+    /// broker's limit for agents may be lower than `max_payload`, which applies to all clients.
     pub fn of(
         answer: Result<Vec<u8>, Fault>,
         asked: Option<&HeaderMap>,

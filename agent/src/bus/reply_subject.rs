@@ -1,5 +1,5 @@
-//! Where an answer may go. The requester names the subject, and the broker does not ask whether it may: an agent that answered anywhere
-//! would lend its own permissions to anyone who may send it a request.
+//! The reply subjects that an agent may answer on. The requester chooses the subject and the broker does not check it: an agent that
+//! replied anywhere would lend its own permissions to anyone who may send it a request.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,10 +9,10 @@ use bus_schema::{ClusterName, subject};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// Refusals are logged no more often.
+/// The minimum interval between log lines about refused requests.
 const LOG_EVERY: Duration = Duration::from_secs(60);
 
-/// Tells requests that may be answered from those that are refused without an answer.
+/// Separates requests that may be answered from those that are refused without a reply.
 pub struct ReplySubjects {
     cluster: ClusterName,
     refused: AtomicU64,
@@ -29,7 +29,7 @@ impl ReplySubjects {
         }
     }
 
-    /// Where to answer; `None` where the request is not to be carried out: nobody would hear the answer, or it would go where it must not.
+    /// The subject to reply to; `None` if the request must not be carried out: it has no reply subject, or one that is not allowed.
     pub fn of_request(&self, request: &Message) -> Option<Subject> {
         let reply = request.reply.clone();
         let reply = reply.filter(|reply| subject::takes_replies(&self.cluster, reply));

@@ -23,13 +23,14 @@ use super::reply_subject::ReplySubjects;
 use crate::agent::{Agent, Cx, Requester};
 use crate::verb::{Route, Source};
 
-/// Requests in hand for each source of answers.
+/// Requests processed at the same time, for each source of replies.
 const IN_HAND: usize = 64;
 
-/// With all permits in use for this long, the aggregator is told so; a person at once, so that none of them waits for another one.
+/// If all permits are in use for this long, the aggregator gets `busy`; a person gets it immediately, so that no person waits for
+/// another.
 const BUSY_AFTER: Duration = Duration::from_secs(1);
 
-/// Takes requests, and has them answered.
+/// Receives requests and dispatches them to the verbs.
 pub struct RequestServer {
     client: Client,
     tasks: TaskTracker,
@@ -87,10 +88,10 @@ impl RequestServer {
         Ok(server)
     }
 
-    /// Takes no more requests, and waits for the answers to those that have come.
+    /// Accepts no more requests, and waits until those already received are answered.
     pub async fn close(self, within: Duration) {
         self.leaving.cancel();
-        // The subscriptions end with the server's word, which does not come while the bus is away; nor does any request.
+        // The subscriptions end when the server confirms it. While disconnected it does not, but no requests arrive either.
         if self.client.connection_state() != State::Connected {
             self.cut_off.cancel();
         }
@@ -116,8 +117,8 @@ struct Worker {
 }
 
 impl Worker {
-    /// For the aggregator a permit first, then the next request, then a task for it: what has no permit waits in the subscription.
-    /// Persons' requests are taken at once, and refused where their share of the permits is in use.
+    /// For the aggregator: acquires a permit, then takes the next request, then spawns a task for it; requests without a permit wait in
+    /// the subscription. Requests of persons are taken immediately and refused if their share of the permits is in use.
     async fn serve(self, mut requests: SelectAll<Requests>) {
         let mut draining = false;
         loop {
@@ -147,7 +148,7 @@ impl Worker {
                 Requester::Person => self.permits.try_acquire_for(subject::inbox_name(&reply_to)),
             };
             let Some(permit) = permit else {
-                // Not in a task of its own, or a flood would make as many of them as it has messages.
+                // Not in a task of its own: a flood of messages would spawn as many tasks.
                 self.reply(&endpoint, &request, reply_to, busy()).await;
                 continue;
             };
@@ -160,7 +161,7 @@ impl Worker {
         }
     }
 
-    /// Answers, and counts and logs it.
+    /// Sends the reply, counts and logs it.
     async fn reply(
         &self,
         endpoint: &Endpoint,
@@ -181,10 +182,10 @@ impl Worker {
         }
     }
 
-    /// A handler that panics must not leave the requester waiting, nor take the agent down.
+    /// A handler that panics must neither leave the requester waiting nor crash the agent.
     async fn answer(&self, route: &Route, request: &Message) -> Answered {
         let begun = Instant::now();
-        // The broker refuses them already where the credential is a person's.
+        // The broker already rejects larger requests with a person's credential.
         if self.requester == Requester::Person && request.payload.len() > PERSON_REQUEST_BYTES {
             let message = format!("the payload is larger than {PERSON_REQUEST_BYTES} bytes");
             let fault = Fault::new(FaultCode::InvalidRequest, message);
@@ -210,7 +211,7 @@ impl Worker {
     }
 }
 
-/// An answer, and how long it took.
+/// A reply, and how long it took.
 type Answered = (Result<Vec<u8>, Fault>, Duration);
 
 fn busy() -> Answered {
@@ -218,7 +219,7 @@ fn busy() -> Answered {
     (Err(Fault::new(FaultCode::Busy, message)), Duration::ZERO)
 }
 
-/// What is counted of a request that is not carried out and not answered.
+/// The fault that is counted for a request that is neither carried out nor answered.
 fn no_inbox() -> Fault {
     Fault::new(
         FaultCode::InvalidRequest,
@@ -229,7 +230,7 @@ fn no_inbox() -> Fault {
 fn log(route: &Route, answer: &Result<Vec<u8>, Fault>, took: Duration) {
     let (verb, took) = (route.verb.name, took.as_secs_f64() * 1000.0);
     match answer {
-        // A flood of them would fill the log as well.
+        // A flood of them would flood the log too.
         Err(fault) if fault.code == FaultCode::Busy => tracing::debug!(verb, "busy"),
         Err(fault) => {
             let (code, reason) = (fault.code.as_str(), fault.message.as_str());

@@ -1,5 +1,5 @@
-//! Which deployments have changed and have not been told of yet. Only their keys wait here: what is told is what stands in the cache
-//! by then.
+//! Deployments whose changes have not been published yet. Only their keys are queued: what is published is their state in the cache at
+//! that time.
 
 mod pace;
 
@@ -20,13 +20,13 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// What has this key has changed.
+    /// Notes that the deployment of this key has changed.
     pub(super) fn note(&self, key: Box<str>) {
         self.pace().note(key);
         self.noted.notify_one();
     }
 
-    /// The keys of at most so many changes that may be told now; waits until there are any.
+    /// The keys of at most `most` changes that may be published now; waits until there is one.
     pub async fn next(&self, most: usize) -> Vec<Box<str>> {
         loop {
             let (keys, due) = {
@@ -49,7 +49,7 @@ impl Changes {
         }
     }
 
-    /// Counts changes that are sent, or cannot be; the number of the last one.
+    /// Counts changes that are sent or cannot be sent; returns the number of the last one.
     pub fn count(&self, changes: u64) -> u64 {
         self.counted.fetch_add(changes, Ordering::Relaxed) + changes
     }
@@ -71,7 +71,7 @@ mod tests {
 
     use tokio::time::timeout;
 
-    /// What comes next, in a time that nothing here takes.
+    /// The next keys, with a timeout that nothing here reaches.
     async fn next(changes: &Changes, most: usize) -> Vec<Box<str>> {
         let next = timeout(Duration::from_secs(10), changes.next(most)).await;
         next.expect("something comes")

@@ -1,5 +1,5 @@
-//! What is kept of a deployment: its line in a list as JSON, written once when it changes and copied into each reply,
-//! and what the filters look at.
+//! The cached part of a deployment: its line in a list as JSON, serialized once when it changes and copied into each reply, and what
+//! filters need.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::rollout::{is_observed, wanted};
 /// A deployment.
 #[derive(Debug)]
 pub struct Entry {
-    /// How it is.
+    /// Its health.
     pub health: Health,
     /// Its images.
     pub images: Box<[Box<str>]>,
@@ -33,8 +33,7 @@ pub struct Entry {
     unsettled: Option<Box<Unsettled>>,
 }
 
-/// What is kept beside of a deployment that is not as it should be, or not yet: how it is by its own status, and what its pods add to
-/// that.
+/// What is also cached of a deployment that is not healthy, or not yet: its health by its own status, and what its pods add to that.
 #[derive(Debug)]
 struct Unsettled {
     of: Version,
@@ -43,7 +42,7 @@ struct Unsettled {
     trouble: Option<Trouble>,
 }
 
-/// A deployment as its owner wants it, and by what its pods are found. What was seen of the pods is true of no other version.
+/// A version of a deployment's spec, and how its pods are selected. What was observed of the pods is not valid for any other version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
     /// Of its pods.
@@ -51,7 +50,7 @@ pub struct Version {
     generation: i64,
 }
 
-/// What else is kept of it stands in its line, too.
+/// All other cached fields are derived from the line.
 impl PartialEq for Entry {
     fn eq(&self, other: &Self) -> bool {
         self.json.get() == other.json.get()
@@ -80,12 +79,12 @@ impl Inherit for Entry {
 }
 
 impl Entry {
-    /// Which version's pods are worth a look; `None` while all is well, or nothing can be said yet.
+    /// The version whose pods should be inspected; `None` while the deployment is healthy or nothing is known yet.
     pub fn unsettled(&self) -> Option<&Version> {
         Some(&self.unsettled.as_ref()?.of)
     }
 
-    /// The same with what is wrong with the pods of this version; `None` where that is no news, or of another version.
+    /// The same entry with the trouble of this version's pods; `None` if nothing changes, or if it is for another version.
     pub fn with_trouble(&self, of: &Version, trouble: Option<&Trouble>) -> Option<Self> {
         let unsettled = self.unsettled.as_ref()?;
         if unsettled.of != *of || unsettled.trouble.as_ref() == trouble {
@@ -139,7 +138,7 @@ impl<'a> Listed<'a> for &'a Entry {
     }
 }
 
-/// An entry in a reply; reads as a [`DeploymentSummary`] on the other side.
+/// An entry in a reply; the receiver parses it as a [`DeploymentSummary`].
 #[derive(Debug)]
 pub struct Item(pub Arc<Entry>);
 
@@ -160,12 +159,12 @@ pub fn split(key: &str) -> (&str, &str) {
     key.split_once('\0').unwrap_or((key, ""))
 }
 
-/// What the keys of all deployments of a namespace begin with.
+/// The prefix of the keys of all deployments of a namespace.
 pub fn prefix(namespace: &Namespace) -> String {
     format!("{namespace}\0")
 }
 
-/// How many deployments are how.
+/// The number of deployments by health.
 pub fn by_health(deployments: &Index<Entry>) -> BTreeMap<Health, u64> {
     deployments.walk(None, |entries| {
         let mut counts = BTreeMap::new();
@@ -220,7 +219,7 @@ fn unsettled(deployment: &Deployment, summary: &DeploymentSummary) -> Option<Box
     })
 }
 
-/// Its line in a list; `None` for names that the API server would not have let in.
+/// Its line in a list; `None` for names that the API server would not have accepted.
 fn to_summary(deployment: &Deployment) -> Option<DeploymentSummary> {
     let metadata = &deployment.metadata;
     let namespace: Namespace = metadata.namespace.clone()?.try_into().ok()?;
@@ -246,7 +245,7 @@ fn to_summary(deployment: &Deployment) -> Option<DeploymentSummary> {
     })
 }
 
-/// Kubernetes counts with a sign and never uses it.
+/// Kubernetes' counts are signed but never negative.
 pub fn count(number: i32) -> u32 {
     u32::try_from(number).unwrap_or(0)
 }

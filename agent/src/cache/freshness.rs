@@ -1,4 +1,4 @@
-//! How far a copy of the cluster's state can be trusted, and the conditions that follow from it.
+//! The freshness of a copy of the cluster's state, and the conditions that follow from it.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
-/// A break that is mended this soon is not worth a condition.
+/// An interruption shorter than this raises no condition.
 const WORTH_SAYING: Duration = Duration::from_secs(10);
 
-/// Whether a source of state flows, and since when it does not.
+/// Whether a source of state is up to date, and since when it is not.
 #[derive(Default)]
 pub struct Freshness(Mutex<State>);
 
@@ -29,7 +29,7 @@ struct Broken {
 }
 
 impl Freshness {
-    /// It flows; the answer is whether that is news.
+    /// Marks it as up to date; returns whether that is a change.
     pub fn flows(&self) -> bool {
         let mut state = self.state();
         let news = !state.filled || state.broken.is_some();
@@ -38,8 +38,8 @@ impl Freshness {
         news
     }
 
-    /// It does not; what is held was right until `stale_since`. Told again, the first time stands. The answer is whether
-    /// that is news.
+    /// Marks it as interrupted; the state was up to date until `stale_since`. If it already is, the first time counts. Returns whether
+    /// that is a change.
     pub fn broke(&self, stale_since: Instant, kind: ConditionType, message: String) -> bool {
         let mut state = self.state();
         let before = state.broken.take();
@@ -53,12 +53,12 @@ impl Freshness {
         news
     }
 
-    /// Whether it ever flowed.
+    /// Whether it has ever been up to date.
     pub fn is_filled(&self) -> bool {
         self.state().filled
     }
 
-    /// Since when what is held may be out of date.
+    /// Since when the state may be out of date.
     pub fn stale_since(&self) -> Option<Instant> {
         self.state().broken.as_ref().map(|b| b.stale_since)
     }
@@ -77,8 +77,8 @@ impl Freshness {
     }
 }
 
-/// What is wrong: with the link to the API server, with single watches, and with what is held because of that. One
-/// condition of each kind at most; the link's words go before a watch's.
+/// What is wrong with the link to the API server, with individual watches, and with the cache because of that. At most one condition of
+/// each kind; the link's message takes precedence over a watch's.
 pub fn conditions(link: &Freshness, watches: &[&Freshness]) -> Vec<Condition> {
     let mut conditions: Vec<Condition> = Vec::new();
     let mut say = |kind: ConditionType, message: &str, since: Timestamp| {

@@ -1,4 +1,4 @@
-//! Items by key, in the order of the keys; read by many, written by one watch.
+//! Items ordered by key; many readers, one watch that writes.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -9,20 +9,20 @@ use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::Freshness;
 
-/// What an item that takes the place of an older one keeps of it.
+/// What an item inherits from the older one that it replaces.
 pub trait Inherit {
-    /// Takes over what was learned of the older one in another way and still holds of this one.
+    /// Takes over what was learned about the older item from another source and is still valid.
     fn inherit(&mut self, _older: &Self) {}
 }
 
 type Items<V> = BTreeMap<Box<str>, Arc<V>>;
 
-/// The items, and how far they can be trusted.
+/// The items, and their freshness.
 pub struct Index<V> {
     items: RwLock<Items<V>>,
-    /// Another one after each change; moves while the items are locked for it.
+    /// Incremented on each change, while the items are locked.
     version: AtomicU64,
-    /// How far the items can be trusted.
+    /// Their freshness.
     pub freshness: Freshness,
 }
 
@@ -47,8 +47,8 @@ impl<V> Index<V> {
         self.read().get(key).cloned()
     }
 
-    /// Walks over the items after `after`, in order; all of them if it is `None`. The index is locked meanwhile: `walk`
-    /// must be short.
+    /// Iterates over the items after `after`, in order; over all of them if it is `None`. The index is locked meanwhile: `walk` must be
+    /// short.
     pub fn walk<R>(
         &self,
         after: Option<&str>,
@@ -63,7 +63,7 @@ impl<V> Index<V> {
         walk(&mut entries)
     }
 
-    /// Another number after each change.
+    /// A number that differs after each change.
     pub(super) fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
     }
@@ -83,12 +83,12 @@ impl<V> Index<V> {
         old.is_none_or(|old| old != value)
     }
 
-    /// Puts what `change` makes of an item in its place, if it makes anything of it; whether that is a change.
+    /// Replaces an item by the result of `change`, if there is one; returns whether that is a change.
     pub(super) fn change(&self, key: &str, change: impl Fn(&V) -> Option<V>) -> bool
     where
         V: PartialEq,
     {
-        // A write makes all that was derived from the items old.
+        // A write invalidates everything derived from the items.
         if self.get(key).is_none_or(|old| change(&old).is_none()) {
             return false;
         }
@@ -109,8 +109,8 @@ impl<V> Index<V> {
         self.write().remove(key).is_some()
     }
 
-    /// Replaces all items at once, so that nobody ever sees part of a list; the keys of those that are others now, or gone. Those that
-    /// are not stay what they were, in memory too.
+    /// Replaces all items at once, so that no reader sees a partial list; returns the keys of items that changed or are gone. Unchanged
+    /// items keep their allocation.
     pub(super) fn replace(&self, mut items: Items<V>) -> Vec<Box<str>>
     where
         V: PartialEq + Inherit,

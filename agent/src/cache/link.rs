@@ -1,5 +1,5 @@
-//! Whether the API server answers at all. A watch over a dead connection looks just like one with nothing to say, so it
-//! is asked every few seconds, and for something that it must look up in its store.
+//! Whether the API server answers at all. A watch over a dead connection looks just like an idle one, so the API server is probed every
+//! few seconds, with a request that it must serve from its store.
 
 use std::time::Duration;
 
@@ -22,19 +22,19 @@ pub struct Link {
 }
 
 impl Link {
-    /// The version that the API server reported last.
+    /// The last version that the API server reported.
     pub fn version(&self) -> Option<String> {
         self.version.lock().clone()
     }
 
-    /// Asks, forever.
+    /// Probes forever.
     pub async fn probe(&self, kubernetes: &Kubernetes, news: &Notify) {
         let mut answered = Instant::now();
         loop {
             let asked = Instant::now();
             let changed = match self.ask_once(kubernetes).await {
                 Err(error) if condition_of(&error).is_some() => self.broke(answered, &error),
-                // Told to slow down, say, it was answered all the same.
+                // An error response, such as throttling, is an answer too.
                 Ok(()) | Err(_) => {
                     answered = asked;
                     self.freshness.flows()
@@ -47,7 +47,7 @@ impl Link {
         }
     }
 
-    /// The version is asked for again after a break, which may have been an upgrade.
+    /// The version is read again after an interruption, which may have been an upgrade.
     async fn ask_once(&self, kubernetes: &Kubernetes) -> Result<(), CallError> {
         let until = Instant::now() + PROBE_WITHIN;
         let namespaces = kubernetes.namespaces();

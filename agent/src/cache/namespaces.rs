@@ -1,4 +1,4 @@
-//! What is kept of a namespace.
+//! The cached part of a namespace.
 
 use jiff::Timestamp;
 
@@ -13,7 +13,7 @@ pub struct NamespaceEntry {
     pub phase: Box<str>,
     /// When it was created.
     pub created_at: Option<Timestamp>,
-    /// Kept of the one namespace whose uid is the cluster's.
+    /// Set only for the namespace whose uid identifies the cluster.
     pub uid: Option<Box<str>>,
 }
 

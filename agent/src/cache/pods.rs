@@ -1,5 +1,5 @@
-//! Why deployments are not as they should be, from their pods. These are not watched, which would take a hundred megabytes in a large
-//! cluster: the agent lists the pods of those deployments alone that are not healthy, a few of each, now and then, while they are not.
+//! Finds out from their pods why deployments are not healthy. Pods are not watched, which would take a hundred megabytes in a large
+//! cluster: the agent periodically lists a few pods of each deployment that is not healthy.
 
 mod schedule;
 
@@ -19,33 +19,33 @@ use crate::kubernetes::{CallError, Kubernetes, newest_pods};
 use crate::pod_trouble::{Trouble, trouble};
 use schedule::{Outcome, Schedule};
 
-/// Deployments whose pods are looked at, at once.
+/// Deployments whose pods are inspected at the same time.
 const AT_ONCE: usize = 4;
-/// Those that are due are taken this often, and so many of them: at most ten looks a second, of two lists each.
+/// The interval at which due deployments are taken, and how many each time: at most ten inspections a second, of two lists each.
 const EVERY: Duration = Duration::from_millis(500);
 const EACH_TIME: usize = 5;
-/// Pods that are read of one deployment: what is wrong with the fiftieth is wrong with others.
+/// Pods that are read of one deployment: what is wrong with the fiftieth is also wrong with others.
 const PODS: u32 = 50;
 const WITHIN: Duration = Duration::from_secs(5);
 
-/// What all looks share.
+/// The state that all inspections share.
 #[derive(Default)]
 pub struct PodLooks {
     changed: Notify,
-    /// Said once, and again after it was allowed.
+    /// A refusal is logged once, and again after listing was allowed.
     is_refused: AtomicBool,
 }
 
-/// A look that has ended, at a deployment by its key.
+/// A finished inspection of a deployment, by its key.
 type Look = (Arc<str>, Version, Outcome);
 
 impl PodLooks {
-    /// Something has changed that may be worth a look.
+    /// Something has changed that may require an inspection.
     pub(super) fn wake(&self) {
         self.changed.notify_one();
     }
 
-    /// Looks, forever.
+    /// Inspects pods forever.
     pub(super) async fn keep(caches: Arc<Caches>, kubernetes: Kubernetes) {
         let (mut schedule, mut looks) = (Schedule::default(), JoinSet::<Look>::new());
         let mut ticks = interval(EVERY);
@@ -55,7 +55,7 @@ impl PodLooks {
             while let Some(look) = looks.try_join_next() {
                 note(&mut schedule, look);
             }
-            // In this order: what has been filled by now is of this version or an older one.
+            // In this order: the index now holds this version or an older one.
             let filled = caches.deployments.freshness.is_filled();
             let version = caches.deployments.version();
             if planned != Some(version) {
@@ -73,7 +73,7 @@ impl PodLooks {
         }
     }
 
-    /// Whether it is the first refusal since a look was allowed.
+    /// Whether it is the first refusal since listing was last allowed.
     fn was_refused(&self) -> bool {
         !self.is_refused.swap(true, Ordering::Relaxed)
     }
@@ -134,7 +134,7 @@ async fn read(
 }
 
 impl Caches {
-    /// What is wrong with the pods of a deployment stands in its line from now on.
+    /// Adds the trouble of a deployment's pods to its line.
     fn learn(&self, key: &str, version: &Version, trouble: Option<&Trouble>) -> Outcome {
         let with = |entry: &Entry| entry.with_trouble(version, trouble);
         if self.deployments.change(key, with) {

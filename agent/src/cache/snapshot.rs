@@ -1,5 +1,5 @@
-//! What fleet queries look at, of all deployments, close together in memory. A fleet query looks at each of them: in the index, where every name,
-//! image and entry lies somewhere else, most of its time is spent waiting for memory.
+//! The fields of all deployments that fleet queries need, contiguous in memory. A fleet query reads every deployment: in the index,
+//! where names, images and entries are scattered over the heap, it would spend most of its time waiting for memory.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -12,15 +12,15 @@ use parking_lot::Mutex;
 use super::Index;
 use super::deployments::{Entry, split};
 
-/// All deployments as they were at some time, in the order of their keys.
+/// All deployments at one point in time, in the order of their keys.
 #[derive(Debug, Default)]
 pub struct Snapshot {
     rows: Vec<Row>,
-    /// Their names, one after another; a namespace once for all that follow.
+    /// Their names, concatenated; each namespace once, before its deployments.
     names: String,
-    /// Their images, each one once.
+    /// Their images, deduplicated.
     images: Vec<Box<str>>,
-    /// Which images they have, by number.
+    /// Their images, as indices.
     used: Vec<u32>,
 }
 
@@ -42,7 +42,7 @@ pub struct Line<'a> {
     row: &'a Row,
 }
 
-/// The newest snapshot that was asked for, and of which version of the index it is.
+/// The newest snapshot and the version of the index that it was made from.
 #[derive(Default)]
 pub struct Newest(Mutex<Option<(u64, Arc<Snapshot>)>>);
 
@@ -50,7 +50,7 @@ impl Newest {
     /// The deployments as they are now.
     pub fn of(&self, deployments: &Index<Entry>) -> Arc<Snapshot> {
         let mut newest = self.0.lock();
-        // What changes from here on makes a newer version, so that this one is never taken for it.
+        // Changes from here on have a newer version, so this snapshot is never mistaken for a newer one.
         let version = deployments.version();
         if let Some((of, snapshot)) = &*newest
             && *of == version
@@ -64,7 +64,7 @@ impl Newest {
 }
 
 impl Snapshot {
-    /// Of all deployments by key, those of a namespace together.
+    /// Builds a snapshot of deployments ordered by key, so that those of a namespace are adjacent.
     fn of<'a>(entries: impl Iterator<Item = (&'a str, &'a Arc<Entry>)>) -> Self {
         let (mut snapshot, mut numbers) = (Self::default(), HashMap::new());
         let mut last = ("", 0..0);
@@ -96,7 +96,7 @@ impl Snapshot {
         snapshot
     }
 
-    /// Where it stands then.
+    /// Returns its range.
     fn write(&mut self, name: &str) -> Range<u32> {
         let start = self.names.len();
         self.names.push_str(name);
@@ -117,7 +117,7 @@ impl Snapshot {
 }
 
 impl Line<'_> {
-    /// What else is known of it.
+    /// Its cache entry.
     pub fn entry(self) -> Arc<Entry> {
         self.row.entry.clone()
     }
@@ -151,7 +151,7 @@ impl<'a> Listed<'a> for Line<'a> {
     }
 }
 
-/// No cluster comes near: names and images of four billion bytes would not fit into etcd.
+/// No cluster comes near this: four billion bytes of names and images would not fit into etcd.
 fn small(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }

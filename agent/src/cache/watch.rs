@@ -15,14 +15,14 @@ use super::Index;
 use super::index::Inherit;
 use crate::kubernetes::{CallError, condition_of};
 
-/// A watch is asked for again after this many seconds. A connection that fell silent is noticed five seconds later.
+/// A watch is renewed after this many seconds. A dead connection is noticed five seconds later.
 const WATCH_SECONDS: u32 = 60;
 
-/// What is kept of an object, and under which key.
+/// Converts an object into its key and cache entry.
 type ToEntry<K, V> = fn(&K) -> Option<(Box<str>, V)>;
 
-/// Follows the API server's objects; those that `to_entry` makes nothing of are left out. `changed` is given the key of each item that
-/// is another one now, or gone, since the index was first filled.
+/// Watches the API server's objects; those for which `to_entry` returns nothing are left out. `changed` is called with the key of each
+/// item that has changed or is gone, once the index has been filled.
 pub async fn keep<K, V>(
     index: &Index<V>,
     api: Api<K>,
@@ -36,7 +36,7 @@ pub async fn keep<K, V>(
     let mut backoff = DefaultBackoff::default();
     loop {
         let error = follow(index, &api, to_entry, news, &changed).await;
-        // A watch that fell too far behind is no fault of the cluster: it is listed anew.
+        // A watch that fell too far behind is not the cluster's fault: list again.
         if let Some((kind, message)) = condition_of(&error)
             && index.freshness.broke(Instant::now(), kind, message.clone())
         {
@@ -47,13 +47,13 @@ pub async fn keep<K, V>(
             );
             news.notify_one();
         }
-        // It has no end, doubles to half a minute, and starts anew after two minutes without a break.
+        // The backoff never ends, doubles up to half a minute, and resets after two minutes without a failure.
         sleep(backoff.next().unwrap_or_default()).await;
     }
 }
 
-/// Until the first error. kube's watcher could go on from there by itself, but says nothing when it flows again; a new
-/// one begins with a list, whose end says so.
+/// Runs until the first error. kube's watcher could resume by itself, but would not report the recovery; a new one begins with a list,
+/// whose end reports it.
 async fn follow<K, V>(
     index: &Index<V>,
     api: &Api<K>,

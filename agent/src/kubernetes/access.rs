@@ -1,5 +1,5 @@
-//! How the API server is reached: in-cluster, or by a kubeconfig, both of which read a token's file again when it changes; or by
-//! a client that is there already.
+//! How the API server is reached: in-cluster or with a kubeconfig, both of which reload a token file when it changes; or with an
+//! existing client.
 
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ use super::Kubernetes;
 /// Where the API server's address and the credentials come from.
 #[derive(Clone)]
 pub enum Access {
-    /// The ServiceAccount of the pod that this runs in.
+    /// The ServiceAccount of this pod.
     InCluster,
     /// A kubeconfig; without a file the usual one, without a context its current one.
     Kubeconfig {
@@ -26,7 +26,7 @@ pub enum Access {
         /// The context.
         context: Option<String>,
     },
-    /// A client, for a process with many agents in it: it repeats no calls by itself.
+    /// An existing client, for a process with many agents: it must not retry calls by itself.
     Client(kube::Client),
 }
 
@@ -48,7 +48,7 @@ impl Access {
             Self::Kubeconfig { file, context } => from_kubeconfig(file, context).await?,
             Self::Client(client) => return Ok(Kubernetes::new(client)),
         };
-        // kube would repeat writes as well; `ask` repeats what may be repeated, inside its bound.
+        // kube would retry writes too; `ask` retries what may be retried, within its deadline.
         config.default_retry = false;
         let client = ClientBuilder::try_from(config)
             .context("cannot create a Kubernetes client from the configuration")?
@@ -75,8 +75,8 @@ async fn from_kubeconfig(file: Option<PathBuf>, context: Option<String>) -> Resu
         .with_context(|| format!("{} cannot be used", file.display()))
 }
 
-/// kube shows the caller a status' body and drops its headers, and the API server's own 429 has a body of plain text: so
-/// the header is written into the body, where `ask` finds it.
+/// kube passes on the body of an error response but drops its headers, and the API server's own 429 has a plain-text body: so the
+/// header is copied into the body, where `ask` finds it.
 fn keep_retry_after(response: Response<Box<DynBody>>) -> Response<Box<DynBody>> {
     if response.status() != StatusCode::TOO_MANY_REQUESTS {
         return response;

@@ -1,5 +1,5 @@
-//! One call to the API server: bounded in time, repeated when the server asks to slow down and there is time left, and
-//! its failure told apart by what the caller may conclude from it.
+//! One call to the API server: bounded in time, retried when the server throttles and time is left. Failures are classified by what the
+//! caller may conclude from them.
 
 use std::error::Error;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// There was no answer in time; a write may have been carried out, or may still be.
+    /// No response in time; a write may have been carried out, or may still be.
     #[error("the API server did not answer in time")]
     TimedOut,
     /// There is no connection: nothing was sent.
@@ -20,13 +20,13 @@ pub enum CallError {
     /// The API server answered with an error.
     #[error("the API server refused: {}", .0.message)]
     Refused(Box<Status>),
-    /// The connection broke, or the answer was not understood; a write may have been carried out.
+    /// The connection broke, or the response could not be parsed; a write may have been carried out.
     #[error("the API server's response was lost")]
     AnswerLost(#[source] kube::Error),
 }
 
 impl CallError {
-    /// Whether a write that failed like this may have been carried out all the same.
+    /// Whether a write that failed like this may still have been carried out.
     pub fn leaves_doubt(&self) -> bool {
         match self {
             Self::TimedOut | Self::AnswerLost(_) => true,
@@ -35,7 +35,7 @@ impl CallError {
         }
     }
 
-    /// The status that the API server answered with.
+    /// The HTTP status of the API server's response.
     pub fn code(&self) -> Option<u16> {
         match self {
             Self::Refused(status) => Some(status.code),
@@ -79,8 +79,8 @@ fn nothing_was_sent(error: &kube::Error) -> bool {
     false
 }
 
-/// Makes a call and waits for its answer until `until`. A 429 is waited for as long as it says and asked again, if that
-/// is before `until`; it was not carried out, so this is safe for writes too.
+/// Makes a call and waits for its response until `until`. After a 429 it waits as long as the response says and retries if that is
+/// before `until`; a throttled call was not carried out, so this is safe for writes too.
 pub async fn ask<T, F>(until: Instant, mut call: impl FnMut() -> F) -> Result<T, CallError>
 where
     F: Future<Output = Result<T, kube::Error>>,

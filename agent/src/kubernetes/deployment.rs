@@ -1,4 +1,4 @@
-//! A deployment with only the fields that are used: a cache of ten thousand must stay small.
+//! A deployment with only the fields in use: a cache of ten thousand must stay small.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use kube::core::Object;
 use serde::Deserialize;
 
-/// The annotation of the pod template by which `kubectl rollout restart` restarts.
+/// The annotation of the pod template that `kubectl rollout restart` sets.
 pub const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 
 const REVISION: &str = "deployment.kubernetes.io/revision";
 
-/// The revisions that a ReplicaSet had before, each until an undo made it the newest again.
+/// The earlier revisions of a ReplicaSet: each undo to it gives it a new one.
 const REVISION_HISTORY: &str = "deployment.kubernetes.io/revision-history";
 
 /// A deployment.
@@ -80,9 +80,9 @@ impl DeploymentStatus {
     }
 }
 
-/// What is asked of a deployment beyond its fields.
+/// Values derived from a deployment's annotations.
 pub trait Revision {
-    /// When it was last restarted. The annotation is anybody's to write: what is not a time counts as none.
+    /// When it was last restarted. Anyone may write the annotation: a value that is not a time is ignored.
     fn restarted_at(&self) -> Option<Timestamp>;
     /// The revision of its newest ReplicaSet.
     fn revision(&self) -> Option<u64>;

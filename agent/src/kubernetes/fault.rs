@@ -1,4 +1,4 @@
-//! What the API server's errors mean for the requester, in one place.
+//! Maps the API server's errors to faults and conditions.
 
 use bus_schema::{ConditionType, Fault, FaultCode};
 
@@ -39,7 +39,7 @@ fn of_status(code: u16) -> FaultCode {
     }
 }
 
-/// What a failed call says about the cluster as a whole, and in which words; `None` where it is about its object alone.
+/// The condition of the cluster that a failed call indicates, with its message; `None` if the failure concerns only the object.
 pub fn condition_of(error: &CallError) -> Option<(ConditionType, String)> {
     let kind = match error.code() {
         None => ConditionType::KubernetesUnreachable,
@@ -57,7 +57,7 @@ pub fn condition_of(error: &CallError) -> Option<(ConditionType, String)> {
     Some((kind, message))
 }
 
-/// The cause at the bottom, which is what tells a refused connection from a bad certificate.
+/// The root cause, which distinguishes a refused connection from a bad certificate.
 fn root(error: &kube::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(deeper) = cause.source() {

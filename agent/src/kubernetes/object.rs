@@ -1,9 +1,9 @@
-//! What is asked of any object's metadata.
+//! Accessors for any object's metadata.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
-/// Its name; objects that the API server hands out have one.
+/// Its name; objects from the API server always have one.
 pub fn name_of(metadata: &ObjectMeta) -> &str {
     metadata.name.as_deref().unwrap_or_default()
 }

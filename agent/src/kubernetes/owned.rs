@@ -9,20 +9,20 @@ use super::{
     CallError, Deployment, Kubernetes, Pod, ReplicaSet, ask, is_controlled_by, name_of, revision_of,
 };
 
-/// The label by which a ReplicaSet knows its pods from those of the deployment's other ReplicaSets.
+/// The label that distinguishes a ReplicaSet's pods from those of the deployment's other ReplicaSets.
 const TEMPLATE_HASH: &str = "pod-template-hash";
 
-/// A deployment with what belongs to it, ordered by name.
+/// A deployment with its ReplicaSets and pods, ordered by name.
 pub struct Workload {
     /// The deployment.
     pub deployment: Deployment,
     /// The ReplicaSets that it controls, old and new.
     pub replica_sets: Vec<ReplicaSet>,
-    /// The pods that those control.
+    /// The pods of those ReplicaSets.
     pub pods: Vec<Pod>,
 }
 
-/// Reads a deployment with all that belongs to it.
+/// Reads a deployment with its ReplicaSets and pods.
 pub async fn workload(
     kubernetes: &Kubernetes,
     target: &WorkloadRef,
@@ -33,8 +33,8 @@ pub async fn workload(
     belongings(kubernetes, &target.namespace, deployment, until).await
 }
 
-/// Reads what belongs to a deployment that was read already. The selector only narrows the lists; what decides is who
-/// controls whom, since selectors of two deployments may overlap.
+/// Reads the ReplicaSets and pods of a deployment. The selector only narrows the lists; the owner references decide, since selectors of
+/// two deployments may overlap.
 pub async fn belongings(
     kubernetes: &Kubernetes,
     namespace: &Namespace,
@@ -75,7 +75,7 @@ pub async fn replica_sets(
     Ok(sets)
 }
 
-/// By what the pods of a deployment are found, without the deployment itself.
+/// How the pods of a deployment are found, without the deployment itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Owner {
     uid: Box<str>,
@@ -83,7 +83,7 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// Of what belongs to this deployment.
+    /// For the pods of this deployment.
     pub fn of(deployment: &Deployment) -> Self {
         Self {
             uid: deployment
@@ -104,7 +104,7 @@ impl Owner {
     }
 }
 
-/// At most so many pods of a deployment's newest ReplicaSet, ordered by name.
+/// At most `most` pods of a deployment's newest ReplicaSet, ordered by name.
 pub async fn newest_pods(
     kubernetes: &Kubernetes,
     namespace: &Namespace,
@@ -144,7 +144,7 @@ pub async fn newest_pods(
     Ok(pods)
 }
 
-/// The deployment's own selector; one that cannot be said in a query narrows nothing.
+/// The deployment's own selector; one that cannot be expressed in a query narrows nothing.
 fn selected(deployment: &Deployment) -> ListParams {
     match Selector::try_from(deployment.spec.selector.clone()) {
         Ok(selector) => ListParams::default().labels_from(&selector),

@@ -1,4 +1,4 @@
-//! A pod with only the fields that are used.
+//! A pod with only the fields in use.
 
 use jiff::Timestamp;
 use kube::core::Object;
@@ -26,7 +26,7 @@ pub struct Container {
     pub readiness_probe: Option<Probe>,
 }
 
-/// How a container is asked whether it is there yet.
+/// A startup or readiness probe of a container.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Probe {
@@ -65,11 +65,11 @@ pub struct ContainerStatus {
     pub started: Option<bool>,
     pub restart_count: i32,
     pub state: ContainerState,
-    /// The state before this one: how it ended last.
+    /// The previous state: how the container last ended.
     pub last_state: ContainerState,
 }
 
-/// At most one of the three is there.
+/// At most one of the three is set.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct ContainerState {
@@ -111,7 +111,7 @@ impl PodStatus {
         self.conditions.iter().find(|c| c.kind == kind)
     }
 
-    /// Whether it ran to its end, or was put off its node: its ReplicaSet has another one in its place.
+    /// Whether it has completed or was evicted: its ReplicaSet has replaced it.
     pub fn is_over(&self) -> bool {
         matches!(self.phase.as_str(), "Succeeded" | "Failed")
     }

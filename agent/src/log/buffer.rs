@@ -1,5 +1,5 @@
-//! The lines of one followed log on their way from its containers to its reader. When the reader is slower than the
-//! containers, the oldest lines are dropped and counted: the newest are what a reader wants.
+//! Buffers the lines of one followed log between its containers and its reader. If the reader is slower than the containers, the oldest
+//! lines are dropped and counted: a reader wants the newest.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -10,10 +10,10 @@ use tokio::sync::Notify;
 use super::merge::bytes;
 use super::source::LogSource;
 
-/// The most that a buffer holds.
+/// The capacity of a buffer, in bytes.
 const CAPACITY: usize = 256 * 1024;
 
-/// Containers that are reported at once: with the longest names and problems, escaped, they are well within a chunk.
+/// Containers that are reported in one chunk: even with the longest names and problems, escaped, they fit easily.
 const CONTAINERS: usize = 16;
 
 /// A bounded buffer.
@@ -28,27 +28,27 @@ struct Held {
     lines: VecDeque<LogLine>,
     bytes: usize,
     dropped: u64,
-    /// Those that have changed and were not reported yet.
+    /// Containers that have changed and have not been reported yet.
     changed: BTreeMap<LogSource, LogContainer>,
     not_followed: u32,
-    /// The number above is another one than was taken last.
+    /// Whether the number above has changed since the last chunk.
     is_news: bool,
 }
 
-/// What was taken out of a buffer.
+/// The content of the next chunk.
 #[derive(Debug, Default)]
 pub struct Taken {
     pub lines: Vec<LogLine>,
-    /// Containers that have changed. Lines come without them.
+    /// Containers that have changed. If there are any, no lines are taken.
     pub containers: Vec<LogContainer>,
     /// Lines that were dropped before these.
     pub dropped: u64,
-    /// Containers whose lines do not come at present.
+    /// The number of containers that are not followed at present.
     pub not_followed: u32,
 }
 
 impl Buffer {
-    /// Adds a line, and drops as many old ones as it takes.
+    /// Adds a line, and drops as many old ones as necessary.
     pub fn push(&self, line: LogLine) {
         let mut held = self.held();
         held.bytes += bytes(&line);
@@ -77,14 +77,14 @@ impl Buffer {
         }
     }
 
-    /// Waits until there is something to be sent.
+    /// Waits until there is something to send.
     pub async fn filled(&self) {
         while !self.held().has_something() {
             self.filled.notified().await;
         }
     }
 
-    /// Takes the oldest lines: so many at most, and of so many bytes unless the first one alone has more.
+    /// Takes the oldest lines: at most `count` of them, and at most `size` bytes unless the first line alone is larger.
     pub fn take(&self, count: usize, size: usize) -> Taken {
         let mut held = self.held();
         let mut taken = Taken {
@@ -116,7 +116,7 @@ impl Buffer {
         taken
     }
 
-    /// How many lines it holds.
+    /// The number of buffered lines.
     pub fn len(&self) -> usize {
         self.held().lines.len()
     }

@@ -1,13 +1,13 @@
-//! How many containers are followed at the same time: each has a connection to the API server, with buffers at both ends of it.
+//! Limits how many containers are followed at the same time: each needs a connection to the API server, with buffers at both ends.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Of one log.
+/// The limit of one log.
 const OF_A_LOG: usize = 64;
 
-/// Of all logs together. What is read of each is held in up to 400 kB.
+/// The limit of all logs together. Each buffers up to 400 kB.
 const OF_ALL: usize = 128;
 
 /// Permits for the containers of one log.
@@ -25,12 +25,12 @@ pub struct ContainerPermit {
 }
 
 impl Containers {
-    /// Those of all logs, none of which is followed yet.
+    /// The permits of all logs together.
     pub fn of_all() -> Arc<Semaphore> {
         Arc::new(Semaphore::new(OF_ALL))
     }
 
-    /// Those of one of them.
+    /// The permits of one log.
     pub fn of_log(of_all: Arc<Semaphore>) -> Self {
         Self {
             of_log: Arc::new(Semaphore::new(OF_A_LOG)),
@@ -38,7 +38,7 @@ impl Containers {
         }
     }
 
-    /// A permit for each container of a pod, or none at all.
+    /// One permit for each container of a pod, or `None`.
     pub fn try_acquire(&self, containers: usize) -> Option<Vec<ContainerPermit>> {
         let number = u32::try_from(containers).ok()?;
         let mut of_log = self.of_log.clone().try_acquire_many_owned(number).ok()?;

@@ -1,4 +1,4 @@
-//! Follows the pods of one deployment, those that come later too, and reads each of their containers into one buffer.
+//! Follows the pods of one deployment, including those created later, and reads each of their containers into one buffer.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -34,7 +34,7 @@ const ASK_WITHIN: Duration = Duration::from_secs(5);
 
 const WATCH_SECONDS: u32 = 60;
 
-/// What is followed.
+/// A log that is being followed.
 pub struct Follow {
     agent: Arc<Agent>,
     request: ReadLog,
@@ -42,24 +42,24 @@ pub struct Follow {
     workload: Workload,
     /// ReplicaSets by uid, and whether they are the deployment's.
     sets: HashMap<String, bool>,
-    /// Pods that were there at first: only the end of what they wrote until then is wanted.
+    /// Pods that existed at the start: of their earlier lines only the last ones are read.
     first: HashSet<String>,
     pods: HashMap<String, Followed>,
     readers: JoinSet<()>,
     containers: Containers,
-    /// Pods for whose containers there are no permits, and how many those are.
+    /// Pods for whose containers there are no permits, and the number of those containers.
     waiting: BTreeMap<String, (Pod, usize)>,
 }
 
 /// A pod whose containers are read.
 struct Followed {
     pod: watch::Sender<Option<Arc<Pod>>>,
-    /// How many of them. What is added to a pod for a look into it comes last.
+    /// The number of its containers. Ephemeral containers come last.
     containers: usize,
 }
 
 impl Follow {
-    /// The logs of a deployment as it was read for this request.
+    /// Follows the logs of a deployment as it was read for this request.
     pub fn new(
         agent: Arc<Agent>,
         request: ReadLog,
@@ -167,7 +167,7 @@ impl Follow {
         }
     }
 
-    /// By its ReplicaSet. One that is not known is new, and asked for.
+    /// Decided by its ReplicaSet. An unknown one is new and is read from the API server.
     async fn is_ours(&mut self, pod: &Pod) -> bool {
         let Some(set) = controller_of(&pod.metadata) else {
             return false;
@@ -179,7 +179,7 @@ impl Follow {
         let deployment = self.workload.deployment.clone();
         let until = Instant::now() + ASK_WITHIN;
         let Ok(now) = belongings(kubernetes, namespace, deployment, until).await else {
-            // Asked again when the pod changes, which a new one does often.
+            // Retried when the pod changes, which a new one does often.
             return false;
         };
         let uids = now
@@ -233,7 +233,7 @@ impl Follow {
         }
     }
 
-    /// Others may have ended meanwhile.
+    /// Reads waiting pods: other containers may have ended in the meantime.
     fn read_waiting(&mut self) {
         for (uid, (pod, _)) in std::mem::take(&mut self.waiting) {
             self.read(uid, pod);
@@ -247,7 +247,7 @@ impl Follow {
         self.buffer.set_not_followed(containers);
     }
 
-    /// Whether the deployment and all its pods have gone, as far as is known.
+    /// Whether the deployment and all its pods are gone, as far as is known.
     fn is_gone(&self) -> bool {
         let (namespace, name) = (&self.request.target.namespace, &self.request.target.name);
         let deployment = key(namespace.as_str(), name.as_str());

@@ -1,4 +1,4 @@
-//! Lines of a log with a bound on each: a container may write gigabytes without ever ending a line.
+//! Splits a log into lines of bounded length: a container may write gigabytes without a line break.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use jiff::Timestamp;
 /// The longest text of a line.
 pub const TEXT: usize = 16 * 1024;
 
-/// The time before the text, with its blank.
+/// The timestamp before the text, with its blank.
 const STAMP: usize = 40;
 
 /// A log, read line by line.
@@ -24,8 +24,8 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
         Self { log }
     }
 
-    /// The next line without its end, as much of it as is kept; `None` at the end of the log. Cancelled, it loses the
-    /// line that it was in.
+    /// The next line without its line break, cut to the maximum length; `None` at the end of the log. Not cancel safe: a partly read
+    /// line is lost.
     pub async fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
         let mut line = Vec::new();
         let mut begun = false;
@@ -48,7 +48,7 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
     }
 }
 
-/// A line as the API server writes it with `timestamps`: a time, a blank, the text. What has no time keeps its text.
+/// Parses a line as the API server writes it with `timestamps`: a time, a blank, the text. A line without a time is text only.
 pub fn to_line(source: &LogSource, raw: &[u8]) -> LogLine {
     let raw = String::from_utf8_lossy(raw);
     let raw = raw.strip_suffix('\r').unwrap_or(&raw);
@@ -84,7 +84,7 @@ mod tests {
     }
 
     async fn read(log: &[u8]) -> Vec<Vec<u8>> {
-        // A small buffer, so that lines come in parts.
+        // A small buffer, so that lines arrive in parts.
         let mut lines = Lines::new(BufReader::with_capacity(7, Cursor::new(log)));
         let mut all = Vec::new();
         while let Some(line) = lines.next().await.expect("no error in memory") {

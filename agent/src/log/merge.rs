@@ -1,9 +1,9 @@
-//! Lines of many containers in one order, and no more of them than a reply may hold. Pure.
+//! Merges the lines of many containers by time and cuts them to what fits into a reply. Pure.
 
 use bus_schema::{LogLine, PAGE_BYTES};
 use jiff::Timestamp;
 
-/// The newest lines of what was added, ordered by time.
+/// The newest of the added lines, ordered by time.
 #[derive(Debug, Default)]
 pub struct Newest {
     lines: Vec<(Timestamp, LogLine)>,
@@ -11,7 +11,7 @@ pub struct Newest {
 }
 
 impl Newest {
-    /// Adds the lines of one container, in their order, which is kept even where their times are not in order.
+    /// Adds the lines of one container, in their order, which is preserved even if their times are not in order.
     pub fn add(&mut self, lines: impl IntoIterator<Item = LogLine>) {
         let mut latest = Timestamp::MIN;
         self.lines.extend(lines.into_iter().map(|line| {
@@ -47,7 +47,7 @@ impl Newest {
     }
 }
 
-/// At least what a line takes in JSON.
+/// An upper bound of a line's size in JSON.
 pub fn bytes(line: &LogLine) -> usize {
     let escaped = |byte: u8| match byte {
         b'"' | b'\\' => 2,

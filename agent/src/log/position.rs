@@ -1,27 +1,27 @@
-//! How far a container's log was read, so that it can be gone on with after a break: the API server can start again at a
-//! second only, and the lines of that second come twice. Pure.
+//! The position up to which a container's log was read, so that reading can resume after an interruption: the API server can only
+//! resume at a whole second, and the lines of that second are sent again. Pure.
 
 use bus_schema::whole_seconds;
 use jiff::Timestamp;
 
-/// How far a log was read.
+/// The position up to which a log was read.
 #[derive(Debug, Default)]
 pub struct Position {
-    /// The time of the last line, and how many lines there were of that time.
+    /// The time of the last line, and the number of lines with that time.
     last: Option<(Timestamp, u32)>,
-    /// Lines up to the first and so many of it were seen before the break.
+    /// Before the interruption, lines up to this time and this many lines with it were read.
     overlap: Option<(Timestamp, u32)>,
 }
 
 impl Position {
-    /// From when on the log is to be read again; `None` if nothing was read yet. Rounded down, for kube rounds to the
-    /// nearest second, and lines would be missing.
+    /// The time from which to resume; `None` if nothing has been read yet. Rounded down: kube rounds to the nearest second, and lines
+    /// would be lost.
     pub fn resume(&mut self) -> Option<Timestamp> {
         self.overlap = self.last;
         self.last.map(|(time, _)| whole_seconds(time))
     }
 
-    /// Whether a line was not seen before the break; to be asked for each line in turn.
+    /// Whether a line was not read before the interruption; must be called for each line in order.
     pub fn is_new(&mut self, time: Option<Timestamp>) -> bool {
         let Some(time) = time else {
             return true;

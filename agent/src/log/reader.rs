@@ -1,4 +1,4 @@
-//! Follows the log of one container over its restarts and over breaks, until its pod is gone, and reports the container's state.
+//! Follows the log of one container across restarts and interruptions until its pod is gone, and reports the container's state.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,13 +17,13 @@ use crate::kubernetes::{Kubernetes, Pod, ask};
 
 const OPEN_WITHIN: Duration = Duration::from_secs(10);
 
-/// Between the end of a log and the next look at it; twice as long after each failure to open it.
+/// The pause between the end of a log and the next attempt; doubled after each failure to open it.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// The longest pause between two tries to open a log.
+/// The longest pause between two attempts to open a log.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// A log that is quiet looks just like a dead connection; it is opened anew once in a while, where it was.
+/// An idle log looks just like a dead connection; it is reopened from time to time at the same position.
 const QUIET: Duration = Duration::from_secs(300);
 
 /// One container.
@@ -31,30 +31,30 @@ pub struct Reader {
     pub kubernetes: Kubernetes,
     pub namespace: Namespace,
     pub source: LogSource,
-    /// The pod as it was seen last; `None` when it is gone.
+    /// The pod as last observed; `None` if it is gone.
     pub pod: watch::Receiver<Option<Arc<Pod>>>,
     pub buffer: Arc<Buffer>,
-    /// Where to begin.
+    /// The position to start from.
     pub params: LogParams,
     pub position: Position,
-    /// Why its log could not be opened at the last try.
+    /// Why its log could not be opened at the last attempt.
     pub refusal: Option<String>,
-    /// What was reported of it last.
+    /// Its last reported state.
     pub reported: Option<LogContainer>,
 }
 
-/// Which log of a container.
+/// One of a container's logs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Which {
-    /// Of the run that the API server has as the present one.
+    /// The log of the current run, as the API server sees it.
     Present,
-    /// Of the run before.
+    /// The log of the previous run.
     Previous,
 }
 
-/// How the reading of a log ended.
+/// How reading a log ended.
 enum End {
-    /// There is no more of it.
+    /// The log is complete.
     Whole,
     BrokeOff,
     NotOpened,
@@ -93,7 +93,7 @@ impl Reader {
         }
     }
 
-    /// Waits for a run of the container that has a log, other than the one that was read to its end.
+    /// Waits for a run of the container that has a log, other than the run that was read completely.
     async fn begun(&mut self, finished: Option<i32>) -> Option<Run> {
         loop {
             let run = {
@@ -110,10 +110,10 @@ impl Reader {
         }
     }
 
-    /// Waits for so long, or until the pod has changed: then a log that could not be opened may be there.
+    /// Waits for this long or until the pod changes: then a log that could not be opened may exist.
     async fn pause(&mut self, long: Duration) {
         sleep(AGAIN).await;
-        // A pod that is gone is seen by the reader that looks next.
+        // The next check notices that the pod is gone.
         let _ = timeout(long.saturating_sub(AGAIN), self.pod.changed()).await;
     }
 
@@ -139,7 +139,7 @@ impl Reader {
         .await;
         let log = match opened {
             Ok(log) => log,
-            // Only the last but one run is kept by a node, and not forever.
+            // A node retains only the previous run, and not forever.
             Err(_) if which == Which::Previous => return End::NotOpened,
             Err(error) => {
                 self.refusal = Some(shortened(&Fault::from(error).message));
@@ -155,7 +155,7 @@ impl Reader {
             let Some(raw) = line else {
                 return End::Whole;
             };
-            // A log that is written faster than it is read would keep a thread from everything else.
+            // A log that is written faster than it is read would monopolise a thread.
             consume_budget().await;
             let line = to_line(&self.source, &raw);
             if self.position.is_new(line.time) {
@@ -178,7 +178,7 @@ impl Reader {
         params
     }
 
-    /// Reports the container's state where it has changed.
+    /// Reports the container's state if it has changed.
     fn report(&mut self) {
         let Some(pod) = self.pod.borrow().clone() else {
             return;
@@ -192,8 +192,8 @@ impl Reader {
     }
 }
 
-/// Whether lines of the run before this one are still to be read: the end of one that was replaced meanwhile, or all of one that passed
-/// between two looks.
+/// Whether lines of the previous run have not been read yet: the end of a run that has been replaced, or all of a run that started and
+/// ended between two checks.
 fn has_missed(last: i32, whole: bool, number: i32) -> bool {
     last < number - i32::from(whole)
 }

@@ -1,4 +1,4 @@
-//! How many logs are read at the same time for all requests together: each takes at most a page of memory.
+//! Limits how many logs are read at the same time for all requests together: each takes at most a page of memory.
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -30,10 +30,10 @@ impl Default for Readers {
 }
 
 impl Readers {
-    /// Waits for one.
+    /// Waits for a permit.
     pub async fn acquire(&self, requester: Requester) -> ReaderPermit<'_> {
         const OPEN: &str = "the semaphore is never closed";
-        // A person's share first: who waits for it does not stand before the aggregator.
+        // The permit of the persons' share first: waiting for it does not block the aggregator.
         let share = match requester {
             Requester::Aggregator => None,
             Requester::Person => Some(self.persons.acquire().await.expect(OPEN)),

@@ -1,4 +1,4 @@
-//! Sends one followed log to its reader, no more than it has granted credit for, and says at last why it ends.
+//! Sends one followed log to its reader, limited by the reader's credit, and finally reports why it ends.
 
 use std::sync::Arc;
 
@@ -17,10 +17,10 @@ use crate::bus::publisher;
 const CHUNK_LINES: usize = 500;
 const CHUNK_BYTES: usize = 64 * 1024;
 
-// A character that JSON escapes takes six bytes; beside the text there are names of some hundred bytes.
+// A character that JSON escapes takes six bytes; the names beside the text take some hundred bytes.
 const _: () = assert!(CHUNK_BYTES < LogChunk::MAX_BYTES && TEXT * 6 + 1024 < LogChunk::MAX_BYTES);
 
-/// One followed log on its way.
+/// The sender of one followed log.
 pub struct Sender {
     pub client: Client,
     pub subject: String,
@@ -31,8 +31,8 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// Sends until the reader closes, grants nothing for too long, `follow` ends or `stop` comes. What is followed is
-    /// begun with the first credit: before that nobody listens.
+    /// Sends until the reader closes the log, grants no credit for too long, `follow` ends or `stop` is triggered. Following starts
+    /// with the first credit: before that there is no subscriber.
     pub async fn run(mut self, follow: impl Future<Output = StreamEnd>, stop: CancellationToken) {
         let mut follow = std::pin::pin!(follow);
         let mut lease = Instant::now() + FIRST_CREDIT_WITHIN;
@@ -55,7 +55,7 @@ impl Sender {
         self.send(Some(end)).await;
     }
 
-    /// Takes credit; whether the reader has closed instead. What is not understood grants nothing.
+    /// Adds credit; returns whether the reader has closed the log instead. A message that cannot be parsed grants nothing.
     fn granted(&mut self, message: Option<Message>) -> bool {
         let Some(message) = message else {
             return true;

@@ -1,11 +1,11 @@
-//! Which containers of a deployment have logs, and how it is with each. Pure.
+//! The containers of a deployment that have logs, and their status. Pure.
 
 use bus_schema::verb::ReadLog;
 use bus_schema::{ContainerName, Fault, FaultCode, LogContainer, PodName};
 
 use crate::kubernetes::{ContainerStatus, Pod, name_of};
 
-/// The most that is said of a container's problem, in bytes.
+/// The maximum length of a container's problem, in bytes.
 const PROBLEM: usize = 512;
 
 /// One container of one pod.
@@ -20,13 +20,13 @@ pub struct LogSource {
 /// A run of a container that has a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Run {
-    /// How often the container had been started again before.
+    /// The container's restart count at its start.
     pub number: i32,
-    /// Its log grows no more.
+    /// The run has ended; its log is complete.
     pub has_ended: bool,
 }
 
-/// The containers of a pod that a request asks for: those that prepare it first, those that were added for a look into it last.
+/// The containers of a pod that a request selects: init containers first, ephemeral containers last.
 pub fn of_pod(pod: &Pod, request: &ReadLog) -> Vec<LogSource> {
     let Ok(name) = name_of(&pod.metadata).parse::<PodName>() else {
         return Vec::new();
@@ -49,8 +49,8 @@ pub fn of_pod(pod: &Pod, request: &ReadLog) -> Vec<LogSource> {
         .collect()
 }
 
-/// The containers that a request asks for, and how it is with them. A pod or a container that is not there is a fault; a deployment
-/// without pods has none at all.
+/// The containers that a request selects, and their status. A pod or container that does not exist is a fault; a deployment without
+/// pods has none.
 pub fn sources(request: &ReadLog, pods: &[Pod]) -> Result<Vec<(LogSource, LogContainer)>, Fault> {
     let all = pods.iter().flat_map(|pod| {
         let sources = of_pod(pod, request).into_iter();
@@ -73,10 +73,10 @@ pub fn sources(request: &ReadLog, pods: &[Pod]) -> Result<Vec<(LogSource, LogCon
     Ok(sources)
 }
 
-/// How it is with a container whose log is read.
+/// The status of a container whose log is read.
 pub fn state(pod: &Pod, source: &LogSource) -> LogContainer {
     let status = status(pod, source.container.as_str());
-    // A run that can be read speaks by its lines.
+    // The lines of a readable run show what is wrong.
     let without_run = status.filter(|status| run(status).is_none());
     let waiting = without_run.and_then(|status| status.state.waiting.as_ref());
     let words = waiting.map(|waiting| waiting.message.as_str());
@@ -91,7 +91,7 @@ pub fn state(pod: &Pod, source: &LogSource) -> LogContainer {
     }
 }
 
-/// Words of the API server or of a node, no more of them than fit into a few lines.
+/// A message of the API server or of a node, cut to a few lines.
 pub fn shortened(words: &str) -> String {
     if words.len() <= PROBLEM {
         return words.to_owned();
@@ -114,8 +114,8 @@ fn word(status: &ContainerStatus) -> &str {
     }
 }
 
-/// The run whose log the API server gives: the present one, or the last one of a container that waits to be started again, which has
-/// the same number until then.
+/// The run whose log the API server returns: the current one, or the last one of a container that waits for its restart, which has the
+/// same number until then.
 pub fn run(status: &ContainerStatus) -> Option<Run> {
     let (state, number) = (&status.state, status.restart_count);
     let has_ended = state.running.is_none();

@@ -1,4 +1,4 @@
-//! The logs that are being followed: how many, and over which connection.
+//! The logs that are being followed: their limit and their connection.
 
 use std::sync::Arc;
 
@@ -23,8 +23,7 @@ const PLACES: usize = 32;
 /// Chunks that may wait to be sent.
 const QUEUE: usize = 32;
 
-/// The followed logs. Their lines have a connection of their own, which is made when it is first needed: beside them,
-/// small answers would be slow.
+/// The followed logs. Their lines have a separate connection, opened when first needed: on a shared one they would delay small replies.
 pub struct Streams {
     bus: Bus,
     requests: Client,
@@ -36,7 +35,7 @@ pub struct Streams {
 }
 
 impl Streams {
-    /// None yet. Credit comes in over the connection of the requests.
+    /// No streams yet. Credit is received over the connection for requests.
     pub fn new(bus: Bus, requests: Client) -> Self {
         Self {
             bus,
@@ -49,7 +48,7 @@ impl Streams {
         }
     }
 
-    /// Follows the log of a deployment, and says where its lines will flow.
+    /// Follows the log of a deployment, and returns the subjects of its lines and credit.
     pub async fn open(
         &self,
         cx: &Cx,
@@ -70,7 +69,7 @@ impl Streams {
         let sender = Sender {
             client: self.lines().await?,
             subject: stream.clone(),
-            // Over the connection by which the answer goes, and before it: the server knows of it before the reader does.
+            // On the connection of the reply, and before it: the server processes the subscription before the reader gets the reply.
             credits: self
                 .requests
                 .subscribe(credit.clone())
@@ -90,7 +89,7 @@ impl Streams {
         Ok(LogReply::Stream { stream, credit })
     }
 
-    /// Ends them all, each with a word to its reader.
+    /// Ends all streams, each with a last chunk for its reader.
     pub async fn close(&self) {
         self.stop.cancel();
         self.tasks.close();

@@ -12,18 +12,18 @@ use super::merge::bytes;
 use super::source::LogSource;
 use crate::kubernetes::{CallError, Kubernetes, ask};
 
-/// What was read of one container.
+/// What was read from one container.
 #[derive(Debug, Default)]
 pub struct Tail {
     /// The last lines.
     pub lines: VecDeque<LogLine>,
     /// Older lines did not fit.
     pub truncated: bool,
-    /// Why there is no more.
+    /// Why reading stopped.
     pub problem: Option<String>,
 }
 
-/// Reads the end of a container's log. It cannot fail as a whole: what was read before a failure is kept beside the reason.
+/// Reads the end of a container's log. It cannot fail as a whole: the lines read before a failure are returned with the reason.
 pub async fn tail(
     kubernetes: &Kubernetes,
     request: &ReadLog,
@@ -57,7 +57,7 @@ async fn read(
         let Some(line) = raw.map(|raw| to_line(source, &raw)) else {
             return Ok(());
         };
-        // Kubernetes knows no end: what comes behind it is not read any more.
+        // The Kubernetes API has no end time: stop reading after it.
         if request.until.is_some() && line.time > request.until {
             return Ok(());
         }
@@ -72,7 +72,7 @@ impl Tail {
             self.lines.pop_front();
             self.truncated = true;
         }
-        // Lines are of all sizes, and the sum is looked at only when it may be too much.
+        // Lines vary in size; the sum is checked only when it may be too large.
         if self.lines.len().is_multiple_of(64) {
             self.cut();
         }
@@ -95,9 +95,9 @@ fn lines_of(request: &ReadLog) -> usize {
     request.tail.unwrap_or(ReadLog::DEFAULT_TAIL) as usize
 }
 
-/// What is asked of the API server for one container.
+/// The parameters of the API request for one container.
 pub fn params(request: &ReadLog, source: &LogSource) -> LogParams {
-    // It would count back from now, and not from the end that is asked for.
+    // It would count back from now and not from the requested end.
     let tail = request.until.is_none().then(|| lines_of(request));
     LogParams {
         container: Some(source.container.to_string()),

@@ -1,4 +1,4 @@
-//! Until when a mutation may be carried out.
+//! The deadline of a mutation.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use tokio::time::Instant;
 use crate::agent::Cx;
 use crate::kubernetes::CallError;
 
-/// The end of the time in which a mutation may be carried out.
+/// The time until which a mutation may be carried out.
 #[derive(Debug)]
 pub struct Deadline {
     /// No call to the API server reaches past this.
     pub until: Instant,
-    /// Whether the request's own deadline comes before that of every request.
+    /// Whether the mutation's deadline is earlier than the general request timeout.
     is_own: bool,
 }
 
@@ -22,7 +22,7 @@ impl Deadline {
     /// From a time by the bus's clock.
     ///
     /// # Errors
-    /// When it has passed.
+    /// If it has passed.
     pub fn of(time: Option<Timestamp>, cx: &Cx) -> Result<Self, Fault> {
         let left = time.map(|time| left(time, cx.agent.now())).transpose()?;
         let until = left.map_or(cx.until, |left| cx.until.min(Instant::now() + left));
@@ -32,7 +32,7 @@ impl Deadline {
         })
     }
 
-    /// What the failure of a call that only reads means: nothing was done.
+    /// The fault for a failed read: nothing was done.
     pub fn not_begun(&self, error: CallError) -> Fault {
         match error {
             CallError::TimedOut if self.is_own => expired("the API server was too slow"),
@@ -40,7 +40,7 @@ impl Deadline {
         }
     }
 
-    /// A fault once the time is over, so that nothing is sent that could only be cut off.
+    /// A fault once the deadline has passed, so that no call is sent that could only time out.
     pub fn still_open(&self) -> Result<(), Fault> {
         if Instant::now() < self.until {
             return Ok(());

@@ -1,5 +1,5 @@
-//! What came of a mutation whose answer was lost. Before it is said that nothing did, the object is fenced: a mark is written into it,
-//! which changes its version, so that a patch that is still on its way is refused by the API server.
+//! Finds the outcome of a mutation whose response was lost. Before it reports that nothing was done, the object is fenced: a mark is
+//! written into it, which changes its version, so that the API server rejects a patch that is still in flight.
 
 use bus_schema::{Fault, FaultCode, OperationId};
 use kube::core::ObjectMeta;
@@ -10,11 +10,11 @@ use super::{Attempts, Change};
 use crate::agent::Cx;
 use crate::kubernetes::{Deployment, Revision, created_at, replica_sets, revisions_of};
 
-/// Answers as the mutation itself would have.
+/// Returns the reply that the mutation itself would have returned.
 ///
 /// # Errors
-/// [`FaultCode::Expired`]: it was not carried out, and will not be. [`FaultCode::Superseded`]: neither, since a newer one was.
-/// [`FaultCode::OutcomeUnknown`]: the cluster cannot tell any more. With every other fault the question remains.
+/// [`FaultCode::Expired`]: it was not carried out and will not be. [`FaultCode::Superseded`]: the same, because a newer one was carried
+/// out. [`FaultCode::OutcomeUnknown`]: the cluster no longer shows it. Every other fault leaves the outcome open.
 pub async fn fence<M: Change>(cx: &Cx, mutation: &M) -> Result<M::Reply, Fault> {
     let Some(id) = &mutation.guard().operation_id else {
         let why = "a fence is for one operation: give its id";
@@ -53,7 +53,7 @@ pub async fn fence<M: Change>(cx: &Cx, mutation: &M) -> Result<M::Reply, Fault> 
     )
     .await?;
     let metadata = || history.iter().map(|set| &set.metadata);
-    // An undo by kubectl brings back the annotations of then; the ReplicaSet that it left has those of the mutation.
+    // An undo by kubectl restores the earlier annotations; the ReplicaSet that it replaced has those of the mutation.
     if metadata().any(|set| Recorded::of(set).has_done(id)) {
         return Ok(mutation.reply(&seen));
     }
@@ -74,7 +74,8 @@ fn cannot_tell(why: &str) -> Fault {
     Fault::new(FaultCode::OutcomeUnknown, message)
 }
 
-/// Whether the object was made after the operation, and so cannot show it. The API server's clock has whole seconds, and is its own.
+/// Whether the object was created after the operation and so cannot show it. The API server's timestamps are in whole seconds and by
+/// its own clock.
 fn is_younger(metadata: &ObjectMeta, id: &OperationId) -> bool {
     let created = created_at(metadata);
     created
@@ -82,7 +83,7 @@ fn is_younger(metadata: &ObjectMeta, id: &OperationId) -> bool {
         .is_some_and(|(created, id)| created > id)
 }
 
-/// Whether the revision before the newest one has left no ReplicaSet: it may have been the mutation's.
+/// Whether the previous revision has left no ReplicaSet: it may have been the mutation's.
 fn has_gap<'a>(seen: &Deployment, sets: impl Iterator<Item = &'a ObjectMeta>) -> bool {
     let before = seen.revision().map_or(0, |newest| newest - 1);
     before > 0

@@ -1,4 +1,4 @@
-//! The object that a mutation changes: read, and patched on the condition that it is still what was read.
+//! The object that a mutation changes: read, and patched on the condition that it has not changed since.
 
 use bus_schema::{WorkloadKind, WorkloadRef};
 use kube::Api;
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::agent::Cx;
 use crate::kubernetes::{CallError, Deployment, FIELD_MANAGER, ask};
 
-/// A workload in the API server, for calls that end in time.
+/// A workload in the API server, for calls with a deadline.
 pub struct Object<'a> {
     api: Api<Deployment>,
     name: &'a str,
@@ -32,7 +32,7 @@ impl<'a> Object<'a> {
         ask(self.until, || self.api.get(self.name)).await
     }
 
-    /// Fails with 409 when the object is not `seen` any more.
+    /// Fails with 409 if the object has changed since `seen`.
     pub async fn patch(
         &self,
         seen: &Deployment,

@@ -1,5 +1,5 @@
-//! The operations that are recorded in an object, by their ids: those carried out, and those closed, which never will be. Anybody may
-//! write the annotations: what is no id counts for nothing. Pure.
+//! The operations that are recorded in an object, by their ids: those carried out, and those closed, which never will be. Anyone may
+//! write the annotations: entries that are not ids are ignored. Pure.
 
 use bus_schema::timing::CLOCK_SKEW_SHOWN;
 use bus_schema::{Fault, FaultCode, OperationId};
@@ -7,13 +7,13 @@ use jiff::{SignedDuration, Timestamp};
 use kube::core::ObjectMeta;
 use serde_json::{Value, json};
 
-/// The annotation with the ids of the operations that were carried out, the newest last, with commas between them.
+/// The annotation with the ids of the operations that were carried out, comma-separated, the newest last.
 pub const DONE: &str = "multi-cluster-aggregator/operation";
 
-/// The annotation with the ids of those that were fenced off.
+/// The annotation with the ids of the operations that were fenced off.
 pub const CLOSED: &str = "multi-cluster-aggregator/closed-operation";
 
-/// Ids in each annotation; an older one goes when there are more.
+/// The maximum number of ids in each annotation; older ones are dropped.
 const REMEMBERED: usize = 8;
 
 /// The ids in an object's annotations.
@@ -23,7 +23,7 @@ pub struct Recorded {
     closed: Vec<OperationId>,
 }
 
-/// What an object shows of an operation.
+/// The recorded state of an operation.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Standing {
     /// Nothing.
@@ -50,7 +50,7 @@ impl Recorded {
         }
     }
 
-    /// An id from the future is not the aggregator's, and makes nothing older than itself.
+    /// An id from the future is not the aggregator's and supersedes nothing.
     pub fn standing(&self, id: &OperationId, now: Timestamp) -> Standing {
         if self.has_done(id) {
             return Standing::Done;
@@ -72,7 +72,7 @@ impl Recorded {
         }
     }
 
-    /// Whether there are so many newer operations that this one may have been dropped.
+    /// Whether so many newer operations are recorded that this one may have been dropped.
     pub fn may_have_dropped(&self, id: &OperationId) -> bool {
         let is_newer = |other: &OperationId| other.time() > id.time();
         self.done.len() >= REMEMBERED && self.done.iter().all(is_newer)
@@ -93,7 +93,7 @@ impl Recorded {
     }
 }
 
-/// The operation that an object's annotation names as the last one carried out.
+/// The last operation carried out, according to the object's annotation.
 pub fn last_operation(metadata: &ObjectMeta) -> Option<OperationId> {
     Recorded::of(metadata).done.pop()
 }
@@ -122,7 +122,7 @@ mod tests {
         "2026-03-01T10:00:00Z".parse().unwrap()
     }
 
-    /// Made so many seconds after 10:00.
+    /// Made this many seconds after 10:00.
     fn id(seconds: i64) -> OperationId {
         OperationId::at(now() + SignedDuration::from_secs(seconds), 7)
     }

@@ -1,4 +1,4 @@
-//! What is wrong with one container, and how it ended last.
+//! What is wrong with one container, and how it last ended.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use super::age;
 use super::words::{named, sentences};
 use crate::kubernetes::{ContainerStatus, Terminated};
 
-/// What ran for this long has got over its last end: the kubelet, too, begins its back-off anew then.
+/// A container that has run this long has recovered from its last termination: the kubelet resets its back-off after the same time.
 const RECOVERED: Duration = Duration::from_secs(600);
 
-/// What is wrong with a container: Kubernetes' word, and an explanation that may be empty.
+/// What is wrong with a container: Kubernetes' reason, and a message that may be empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContainerTrouble {
     pub kind: Kind,
@@ -22,15 +22,15 @@ pub struct ContainerTrouble {
 /// Worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// It ends as soon as it has begun.
+    /// It crashes soon after its start.
     Crashes,
-    /// It does not come to run at all.
+    /// It does not start at all.
     Waits,
-    /// No node takes its pod.
+    /// Its pod cannot be scheduled.
     Unscheduled,
 }
 
-/// What is wrong with one container. Waiting because of the steps that every container takes is no trouble.
+/// What is wrong with one container. Waiting for the steps of a normal start is no trouble.
 pub fn container_trouble(status: &ContainerStatus, now: Timestamp) -> Option<ContainerTrouble> {
     if let Some(wait) = &status.state.waiting {
         if ["", "ContainerCreating", "PodInitializing"].contains(&wait.reason.as_str()) {
@@ -56,7 +56,7 @@ pub fn container_trouble(status: &ContainerStatus, now: Timestamp) -> Option<Con
     if let Some(end) = &status.state.terminated {
         return (end.exit_code != 0).then(|| crashed(status, end, &end.message));
     }
-    // It runs again, for now.
+    // It is running again, for now.
     let end = status.last_state.terminated.as_ref()?;
     let running = status.state.running.as_ref()?;
     let young = running
@@ -77,7 +77,7 @@ fn crashed(status: &ContainerStatus, end: &Terminated, message: &str) -> Contain
     }
 }
 
-/// How a container ended last, and how often it was begun anew: `exit 137 (OOMKilled), 17 restarts`.
+/// How a container last ended, and its restart count: `exit 137 (OOMKilled), 17 restarts`.
 fn ended(status: &ContainerStatus, end: &Terminated) -> String {
     let reason = match end.reason.as_str() {
         "" | "Error" => String::new(),
@@ -94,7 +94,7 @@ fn ended(status: &ContainerStatus, end: &Terminated) -> String {
     }
 }
 
-/// `CrashLoopBackOff, exit 137 (OOMKilled), 17 restarts`, and without the first part while it does not wait.
+/// `CrashLoopBackOff, exit 137 (OOMKilled), 17 restarts`, without the first part if it is not waiting.
 pub fn in_words(status: &ContainerStatus, trouble: &ContainerTrouble) -> String {
     let end = status
         .state

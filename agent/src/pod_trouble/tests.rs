@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 const STARTED: &str = "2026-01-01T00:00:00Z";
 
-/// A pod with one container, so many seconds after it began to run.
+/// A pod with one container, which started at `STARTED`.
 fn pod(name: &str, status: &Value) -> Pod {
     let value = json!({
         "metadata": { "name": name },
@@ -140,7 +140,7 @@ fn a_start_is_no_trouble_until_it_takes_too_long() {
     let created = "1 of 1 pod is not ready: containers with unready status: [app]";
     for (pods, seconds, words, is_fact) in [
         (vec![running(), ready()], 89, probe, false),
-        // 60 s, and the three tries of the probe.
+        // 60 s, plus three attempts of the probe.
         (vec![running(), ready()], 90, probe, true),
         (vec![creating.clone()], 299, created, false),
         (vec![creating], 300, created, true),

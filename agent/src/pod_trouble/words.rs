@@ -1,6 +1,6 @@
 //! Reasons as text.
 
-/// Characters of a reason: those of a registry or a scheduler are at times pages.
+/// The maximum length of a reason in characters: those of a registry or a scheduler are sometimes pages long.
 pub const LENGTH: usize = 400;
 
 pub fn named(reason: &str, message: &str) -> String {

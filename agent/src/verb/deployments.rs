@@ -20,7 +20,7 @@ pub async fn list(cx: Cx, request: ListDeployments) -> Result<Page<Item>, Fault>
     caches.ready()?;
     let mut page = caches.deployments.walk(start.as_deref(), |entries| {
         let found = entries
-            // Keys begin with the namespace and are in order, so that the first which does not is the end.
+            // Keys begin with the namespace and are sorted, so the first key of another namespace is the end.
             .take_while(|(key, _)| prefix.as_ref().is_none_or(|prefix| key.starts_with(prefix)))
             .filter(|(key, entry)| filter.holds(split(key).1, &***entry));
         let page = page::fill(
@@ -43,7 +43,7 @@ pub async fn list(cx: Cx, request: ListDeployments) -> Result<Page<Item>, Fault>
     Ok(page)
 }
 
-/// The key after which the page begins: the last one of the page before, else the namespace's own prefix.
+/// The key after which the page begins: the last key of the previous page, or the namespace's prefix.
 fn start(request: &ListDeployments) -> Result<Option<String>, Fault> {
     let first = request.namespace.as_ref().map(prefix);
     let Some(cursor) = &request.next else {
@@ -59,7 +59,7 @@ fn start(request: &ListDeployments) -> Result<Option<String>, Fault> {
     Ok(first.into_iter().chain([after]).max())
 }
 
-/// Without the namespace, which is where the walk begins and ends.
+/// Without the namespace, which already limits the iteration.
 fn to_filter(request: ListDeployments) -> DeploymentFilter {
     DeploymentFilter {
         namespaces: Vec::new(),
@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(start(Some("a"), None).unwrap(), "a\0");
         assert_eq!(start(None, Some("a/b.c")).unwrap(), "a\0b.c");
         assert_eq!(cursor("a\0b.c"), "a/b.c");
-        // A cursor of another namespace does not lead out of the one that is asked for.
+        // A cursor of another namespace does not lead out of the requested namespace.
         assert_eq!(start(Some("b"), Some("a/x")).unwrap(), "b\0");
     }
 

@@ -1,4 +1,4 @@
-//! `events`: what Kubernetes tells of a deployment, its ReplicaSets and its pods, newest first.
+//! `events`: the Kubernetes events of a deployment, its ReplicaSets and its pods, newest first.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ use crate::cache::count;
 use crate::kubernetes::{Kubernetes, Workload, ask, created_at, name_of, workload};
 use crate::page;
 
-/// Events of the namespace that are looked through at most; the API server keeps them for an hour.
+/// The maximum number of the namespace's events that are searched; the API server retains events for an hour.
 const LOOKED_THROUGH: usize = 10_000;
 const AT_ONCE: u32 = 500;
 
@@ -76,7 +76,7 @@ async fn read(
     }
 }
 
-/// Whose events are wanted. A pod's outlive the pod, so those are known by their ReplicaSet's name.
+/// The objects whose events are selected. A pod's events outlive the pod, so they are matched by their ReplicaSet's name.
 struct Concerned {
     uids: HashSet<String>,
     pod_prefixes: Vec<String>,
@@ -113,7 +113,7 @@ impl Concerned {
     }
 }
 
-/// When it was last seen; the newer API writes it elsewhere than the older one.
+/// When it was last seen; the newer API uses other fields than the older one.
 fn time(event: &Event) -> Option<Timestamp> {
     let series = event
         .series

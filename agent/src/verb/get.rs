@@ -1,4 +1,4 @@
-//! `get`: one workload as the API server has it, with what its template says of each container.
+//! `get`: one workload from the API server, with the containers of its template.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! `info`: who answers here.
+//! `info`: the agent and its cluster.
 
 use bus_schema::Fault;
 use bus_schema::verb::{ClusterInfo, GetInfo};

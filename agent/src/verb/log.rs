@@ -73,7 +73,7 @@ fn check(request: &ReadLog, requester: Requester) -> Result<(), Fault> {
             refuse("until", "say with since_seconds where to begin")
         }
         (_, true) => refuse("previous", "a run that has ended cannot be followed"),
-        // A person's credential could neither grant credit nor listen, and would keep others from it.
+        // A person's credential can neither grant credit nor subscribe to the stream, and would only occupy it.
         _ if request.follow && requester == Requester::Person => refuse(
             "follow",
             "only an aggregator can follow a log over the bus; ask it for GET /workloads/{cluster}/{namespace}/{kind}/{name}/log/watch",

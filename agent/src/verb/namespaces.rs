@@ -10,7 +10,7 @@ use crate::agent::Cx;
 use crate::cache::{Caches, NamespaceEntry};
 use crate::page;
 
-/// Generously what one takes in JSON: a name of 63 characters, a phase, a time and a number.
+/// A generous bound of an item's size in JSON: a name of 63 characters, a phase, a time and a number.
 const BYTES: usize = 200;
 
 pub async fn list(cx: Cx, request: ListNamespaces) -> Result<Page<NamespaceSummary>, Fault> {
@@ -25,7 +25,7 @@ pub async fn list(cx: Cx, request: ListNamespaces) -> Result<Page<NamespaceSumma
     let wanted = request.namespaces.as_deref();
     let is_wanted = |name: &str| wanted.is_none_or(|patterns| Pattern::any(patterns, name));
     let mut page = caches.namespaces.walk(request.next.as_deref(), |entries| {
-        // Before the page is cut, so that neither its length nor its end tells of the others.
+        // Filtered before the page is cut, so that neither its length nor its end reveals the others.
         let entries = entries.filter(|(name, _)| is_wanted(name));
         let summaries = entries.filter_map(|(name, entry)| to_summary(name, entry, &counts));
         page::fill(summaries, limit, |_| BYTES, |s| s.namespace.to_string())

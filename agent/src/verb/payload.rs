@@ -1,17 +1,17 @@
-//! JSON in, JSON out. What comes in is anybody's: it is bounded, and a refusal names the field.
+//! JSON in, JSON out. Input is untrusted: its size is bounded, and a rejection names the field.
 
 use bus_schema::{Fault, FaultCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-/// No request is near as large.
+/// Far larger than any request.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// The search for the field that is wrong tries one field after another; more than this no request has.
+/// The search for the wrong field tries one field after another; no request has more than this.
 const MAX_FIELDS: usize = 32;
 
-/// Reads a request. Nothing at all stands for a request without fields.
+/// Parses a request. An empty payload is a request without fields.
 pub fn read<R: DeserializeOwned>(payload: &[u8]) -> Result<R, Fault> {
     if payload.len() > MAX_BYTES {
         let message = format!("the payload is larger than {MAX_BYTES} bytes");
@@ -19,14 +19,14 @@ pub fn read<R: DeserializeOwned>(payload: &[u8]) -> Result<R, Fault> {
     }
     let text = payload.trim_ascii();
     let text = if text.is_empty() { b"{}" } else { text };
-    // serde would take a list for a struct with its fields in order.
+    // serde would accept a list as a struct with its fields in order.
     if text.first() != Some(&b'{') {
         return Err(invalid("the payload is not a JSON object".to_owned()));
     }
     serde_json::from_slice(text).map_err(|error| refusal::<R>(text, &error))
 }
 
-/// Read once more, with an eye on where it goes wrong, which takes longer.
+/// Parses the request again to find the wrong field, which takes longer.
 fn refusal<R: DeserializeOwned>(text: &[u8], error: &serde_json::Error) -> Fault {
     let mut json = serde_json::Deserializer::from_slice(text);
     let Err(error) = serde_path_to_error::deserialize::<_, R>(&mut json) else {
@@ -39,7 +39,7 @@ fn refusal<R: DeserializeOwned>(text: &[u8], error: &serde_json::Error) -> Fault
     describe(field, error.inner())
 }
 
-/// Writes a reply.
+/// Serializes a reply.
 pub fn write<T: Serialize>(reply: &T) -> Result<Vec<u8>, Fault> {
     serde_json::to_vec(reply).map_err(|error| {
         let message = format!("the reply cannot be written: {error}");
@@ -54,8 +54,8 @@ fn describe(field: Option<String>, error: &serde_json::Error) -> Fault {
     }
 }
 
-/// The field without which the rest would be accepted, or else would lack that field. Fields of a flattened struct are read last and
-/// without their names, so serde cannot tell.
+/// The field whose removal makes the rest valid, or makes it only lack that field. Fields of a flattened struct are parsed last and
+/// without their names, so serde does not report it.
 fn wrong_field<R: DeserializeOwned>(text: &[u8]) -> Option<String> {
     let fields: Map<String, Value> = serde_json::from_slice(text).ok()?;
     if fields.len() > MAX_FIELDS {

@@ -1,4 +1,4 @@
-//! A pod in words: the one that `kubectl get pods` shows, and what keeps its containers from becoming ready. Pure.
+//! The status of a pod as `kubectl get pods` shows it, and what prevents its containers from becoming ready. Pure.
 
 use bus_schema::verb::PodProblem;
 use jiff::Timestamp;
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use crate::kubernetes::{Container, ContainerStatus, Pod, PodCondition, PodStatus, name_of};
 use crate::pod_trouble::{container_trouble, lastingly_unready, unscheduled};
 
-/// The word for a pod.
+/// The status of a pod.
 pub fn word(pod: &Pod) -> String {
     let none = PodStatus::default();
     let status = pod.status.as_ref().unwrap_or(&none);
@@ -28,7 +28,7 @@ fn overall(status: &PodStatus) -> String {
         .map_or_else(|| "Unknown".to_owned(), String::clone)
 }
 
-/// The first init container that has not done its part.
+/// The status of the first init container that is not done.
 fn initialising(pod: &Pod, status: &PodStatus) -> Option<String> {
     let of = |status: &ContainerStatus| {
         let mut containers = pod.spec.init_containers.iter();
@@ -49,7 +49,7 @@ fn initialising(pod: &Pod, status: &PodStatus) -> Option<String> {
     })
 }
 
-/// Ended well; or, for one that goes on beside the others, started.
+/// It has succeeded; or, for a sidecar, has started.
 fn has_done_its_part(status: &ContainerStatus, container: Option<&Container>) -> bool {
     let sidecar = container.is_some_and(|c| c.restart_policy.as_deref() == Some("Always"));
     let ended_well = status
@@ -60,7 +60,7 @@ fn has_done_its_part(status: &ContainerStatus, container: Option<&Container>) ->
     ended_well || (sidecar && status.started == Some(true))
 }
 
-/// The first container that does not run has the word.
+/// The status of the first container that is not running.
 fn running(status: &PodStatus) -> String {
     let words: Vec<String> = status
         .container_statuses
@@ -102,7 +102,7 @@ fn ended(signal: i32, exit_code: i32) -> String {
     }
 }
 
-/// What keeps a pod from becoming ready; nothing for one that is ready, or going away, or has just begun.
+/// What prevents a pod from becoming ready; empty if it is ready, is terminating or has just started.
 pub fn problems(pod: &Pod, now: Timestamp) -> Vec<PodProblem> {
     let Some(status) = &pod.status else {
         return Vec::new();
@@ -226,7 +226,7 @@ mod tests {
         assert_eq!(problems(&pod(status), now())[0].reason, "Unschedulable");
     }
 
-    /// As pods were found on a real API server (b11).
+    /// A pod as observed on a real API server (b11).
     #[test]
     fn a_crash_loop_says_how_its_container_ended_last() {
         let status = json!({
@@ -247,7 +247,7 @@ mod tests {
         assert_eq!(problems[0].message, expected);
     }
 
-    /// And one whose containers run, which is all that they do (b12).
+    /// A pod whose containers run but do not become ready (b12).
     #[test]
     fn a_pod_that_runs_and_is_not_ready_says_so_once_it_has_had_its_time() {
         let status = json!({

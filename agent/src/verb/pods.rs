@@ -21,7 +21,7 @@ pub async fn list(cx: Cx, request: ListPods) -> Result<Page<PodSummary>, Fault> 
     Ok(page::fill(rest, limit, bytes, |pod| pod.pod.to_string()))
 }
 
-/// Generously what one takes in JSON.
+/// A generous bound of an item's size in JSON.
 fn bytes(pod: &PodSummary) -> usize {
     let containers = pod.containers.iter();
     500 + containers.map(|c| 300 + c.image.len()).sum::<usize>()

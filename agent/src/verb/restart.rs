@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::kubernetes::{Deployment, RESTARTED_AT, Revision};
 use crate::mutation::Change;
 
-/// Restarts within this time of each other get times a second apart.
+/// Restarts within this time of each other get times one second apart.
 const QUICK: SignedDuration = SignedDuration::from_mins(1);
 
 impl Change for Restart {
@@ -31,8 +31,8 @@ impl Change for Restart {
     }
 }
 
-/// Now in whole seconds, as kubectl writes it, but another time than the last one's, or the template would not change. A time in the far
-/// future is not a restart's, and is overwritten.
+/// The current time in whole seconds, as kubectl writes it, but different from the last one, or the template would not change. A time
+/// in the far future does not come from a restart and is overwritten.
 fn next_time(last: Option<Timestamp>, now: Timestamp) -> Timestamp {
     let now = whole_seconds(now);
     match last.map(whole_seconds) {

@@ -1,4 +1,4 @@
-//! `rollout`: how far a deployment's rollout is.
+//! `rollout`: the status of a deployment's rollout.
 
 use bus_schema::Fault;
 use bus_schema::verb::{GetRollout, PodProblem, Rollout, RolloutState};
@@ -10,7 +10,7 @@ use crate::cache::count;
 use crate::kubernetes::{Deployment, Revision, ask, belongings};
 use crate::rollout::{Progress, progress, wanted};
 
-/// Problems beyond this many say nothing new.
+/// More problems than this would say nothing new.
 const PROBLEMS: usize = 50;
 
 pub async fn get(cx: Cx, request: GetRollout) -> Result<Rollout, Fault> {

@@ -1,5 +1,5 @@
-//! How often one and the same is told of: the first change at once, later ones at most twice a second. Bounded: each key stands here
-//! once, however often it changes. A value: time is an argument.
+//! Rate limit of changes by deployment: the first change passes immediately, later ones at most twice a second. Bounded: each key is
+//! queued once, however often it changes. A value: time is an argument.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Between two changes of one deployment that are told.
+/// The interval between two published changes of one deployment.
 const APART: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Default)]
 pub struct Pace {
     states: HashMap<Arc<str>, State>,
-    /// What may be told, in the order in which it changed.
+    /// Keys that may be published, in the order in which they changed.
     ready: VecDeque<Arc<str>>,
-    /// What was told a moment ago, in that order, and until when it rests.
+    /// Keys that were published recently, in that order, and until when they are held back.
     resting: VecDeque<(Instant, Arc<str>)>,
 }
 
@@ -23,12 +23,12 @@ pub struct Pace {
 enum State {
     Ready,
     Resting,
-    /// And has changed since.
+    /// And it has changed since.
     Waiting,
 }
 
 impl Pace {
-    /// What has this key has changed.
+    /// Notes that the deployment of this key has changed.
     pub fn note(&mut self, key: Box<str>) {
         if let Some(state) = self.states.get_mut(&*key) {
             if *state == State::Resting {
@@ -41,7 +41,7 @@ impl Pace {
         self.ready.push_back(key);
     }
 
-    /// At most so many that may be told now.
+    /// Takes at most `most` keys that may be published now.
     pub fn take(&mut self, most: usize, now: Instant) -> Vec<Box<str>> {
         self.wake(now);
         let count = most.min(self.ready.len());
@@ -53,7 +53,7 @@ impl Pace {
         taken.iter().map(|key| (**key).into()).collect()
     }
 
-    /// When it is worth looking again, if nothing is noted until then.
+    /// When the next key is due, if nothing is noted until then.
     pub fn due(&self) -> Option<Instant> {
         self.resting.front().map(|(until, _)| *until)
     }

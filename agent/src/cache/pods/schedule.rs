@@ -1,5 +1,5 @@
-//! Of which deployments the pods are looked at, and when: so many looks a second, and less often the longer a deployment stays as it
-//! is. A value: time is an argument.
+//! Decides which deployments' pods are inspected and when: a bounded number per second, and less often the longer a deployment stays
+//! unchanged. A value: time is an argument.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,13 +10,13 @@ use tokio::time::Instant;
 use super::super::deployments::Version;
 use crate::jitter;
 
-/// A deployment has this long to become ready by itself before its pods are looked at.
+/// A deployment has this long to become ready by itself before its pods are inspected.
 const BEFORE_FIRST: Duration = Duration::from_secs(1);
-/// Between two looks at the same deployment, at first.
+/// The initial interval between two inspections of a deployment.
 const SHORTEST: Duration = Duration::from_secs(3);
-/// And once it has stayed as it is for a while.
+/// The interval once it has stayed unchanged for a while.
 const LONGEST: Duration = Duration::from_secs(15);
-/// After the API server has refused one: rights do not change by the second.
+/// The interval after the API server has refused one: permissions do not change every second.
 const AFTER_REFUSAL: Duration = Duration::from_secs(300);
 
 /// By the key of the deployment.
@@ -27,28 +27,28 @@ pub struct Schedule(HashMap<Arc<str>, State>);
 struct State {
     version: Version,
     pause: Duration,
-    /// `None` while it is being looked at.
+    /// `None` while it is being inspected.
     due: Option<Instant>,
 }
 
-/// What a look at a deployment's pods has brought.
+/// The result of an inspection of a deployment's pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// Something else than the last time.
+    /// Different from the last time.
     News,
-    /// The same, or no answer.
+    /// The same, or no response.
     Same,
-    /// The agent may not look.
+    /// The agent may not list pods.
     Refused,
 }
 
 impl Schedule {
-    /// Whether there is nothing to look at.
+    /// Whether there is nothing to inspect.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// These deployments are worth a look now, and no others.
+    /// Sets the deployments to inspect.
     pub fn replace<'a>(
         &mut self,
         wanted: impl Iterator<Item = (&'a str, &'a Version)>,
@@ -66,7 +66,7 @@ impl Schedule {
         self.0 = states;
     }
 
-    /// At most so many that are due, those first that have waited longest.
+    /// Takes at most `most` due deployments, the longest waiting first.
     pub fn take(&mut self, most: usize, now: Instant) -> Vec<(Arc<str>, Version)> {
         let due = self
             .0
@@ -87,7 +87,7 @@ impl Schedule {
         keys.into_iter().filter_map(take).collect()
     }
 
-    /// One that was taken has been looked at. That of a version that is no more says nothing of the one that is.
+    /// Records the outcome of an inspection. The outcome for an outdated version says nothing about the current one.
     pub fn looked_at(&mut self, key: &str, version: &Version, outcome: Outcome, now: Instant) {
         let state = self
             .0
