@@ -20,7 +20,7 @@ pub use changes::Feed;
 pub use connection::{Bus, Connected, Purpose, connect};
 pub use credential::Credential;
 pub use fleet_query::FleetQueries;
-pub use heartbeat::Heart;
+pub use heartbeat::HeartbeatSender;
 pub use heartbeat_interval::HeartbeatInterval;
 pub use renewal::Renewal;
 pub use service::RequestServer;

@@ -36,48 +36,48 @@ pub struct Caches {
     pub namespaces: Index<NamespaceEntry>,
     /// Deployments that have changed since they were first read.
     pub changes: Changes,
-    pod_looks: pods::PodLooks,
+    pod_inspector: pods::PodLooks,
     newest: snapshot::Newest,
     link: link::Link,
     /// Notified on a change that the next heartbeat should report immediately.
-    pub news: Notify,
+    pub heartbeat_due: Notify,
 }
 
 impl Caches {
     /// Keeps the caches up to date until `stop`.
-    pub fn keep(self: &Arc<Self>, api: &Kubernetes, tasks: &TaskTracker, stop: &CancellationToken) {
+    pub fn spawn(self: &Arc<Self>, api: &Kubernetes, tasks: &TaskTracker, stop: &CancellationToken) {
         let (caches, kubernetes, ended) = (self.clone(), api.clone(), stop.clone());
         tasks.spawn(ended.run_until_cancelled_owned(async move {
             let api = kubernetes.all_deployments();
-            watch::keep(
+            watch::run(
                 &caches.deployments,
                 api,
                 deployments::to_entry,
-                &caches.news,
+                &caches.heartbeat_due,
                 |key| {
                     caches.changes.note(key);
-                    caches.pod_looks.wake();
+                    caches.pod_inspector.wake();
                 },
             )
             .await;
         }));
-        let looks = pods::PodLooks::keep(self.clone(), api.clone());
-        tasks.spawn(stop.clone().run_until_cancelled_owned(looks));
+        let inspector = pods::PodInspector::run(self.clone(), api.clone());
+        tasks.spawn(stop.clone().run_until_cancelled_owned(inspector));
         let (caches, kubernetes, ended) = (self.clone(), api.clone(), stop.clone());
         tasks.spawn(ended.run_until_cancelled_owned(async move {
             let api = kubernetes.namespaces();
-            watch::keep(
+            watch::run(
                 &caches.namespaces,
                 api,
                 namespaces::to_entry,
-                &caches.news,
+                &caches.heartbeat_due,
                 drop,
             )
             .await;
         }));
         let (caches, kubernetes, ended) = (self.clone(), api.clone(), stop.clone());
         tasks.spawn(ended.run_until_cancelled_owned(async move {
-            caches.link.probe(&kubernetes, &caches.news).await;
+            caches.link.probe(&kubernetes, &caches.heartbeat_due).await;
         }));
     }
 

@@ -72,8 +72,8 @@ pub fn with_pods(
     reason: Option<&str>,
     trouble: Option<&Trouble>,
 ) -> (Health, Option<String>) {
-    let told = trouble.filter(|it| it.is_fact || health != Health::Progressing);
-    let Some(trouble) = told else {
+    let relevant = trouble.filter(|it| it.is_fact || health != Health::Progressing);
+    let Some(trouble) = relevant else {
         return (health, reason.map(str::to_owned));
     };
     let health = match health {
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn each_health_is_told_from_the_others() {
+    fn each_health_is_recognised() {
         let (done, busy) = (
             progressing("NewReplicaSetAvailable"),
             progressing("ReplicaSetUpdated"),
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_its_pods_makes_a_rollout_degraded_and_says_why_others_are() {
+    fn trouble_of_its_pods_makes_a_rollout_degraded_and_gives_the_reason_of_other_healths() {
         let trouble = |is_fact| Trouble {
             reason: "CrashLoopBackOff".to_owned(),
             is_fact,

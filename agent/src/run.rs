@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::agent::Agent;
 use crate::bus::{
-    Bus, Connected, Credential, Feed, FleetQueries, Heart, HeartbeatInterval, Purpose, Renewal,
+    Bus, Connected, Credential, Feed, FleetQueries, HeartbeatSender, HeartbeatInterval, Purpose, Renewal,
     RequestServer, connect,
 };
 use crate::kubernetes::{Access, Kubernetes};
@@ -77,7 +77,7 @@ pub struct Running {
     agent: Arc<Agent>,
     requests: RequestServer,
     fleet_queries: FleetQueries,
-    heart: JoinHandle<()>,
+    heartbeats: JoinHandle<()>,
     beating: CancellationToken,
     background: TaskTracker,
     stop: CancellationToken,
@@ -102,10 +102,10 @@ impl Running {
         tracing::info!(cluster = %agent.cluster, instance = %agent.instance, "started");
 
         let (stop, background) = (CancellationToken::new(), TaskTracker::new());
-        agent.caches.keep(&agent.kubernetes, &background, &stop);
+        agent.caches.spawn(&agent.kubernetes, &background, &stop);
         let requests = RequestServer::open(connected.client.clone(), agent.clone(), routes).await?;
         let fleet_queries = FleetQueries::open(connected.client.clone(), agent.clone()).await?;
-        let heart = Heart::new(&connected, agent.clone()).await?;
+        let heartbeats = HeartbeatSender::new(&connected, agent.clone()).await?;
         let feed = Feed::new(connected.client.clone(), agent.clone());
         background.spawn(stop.clone().run_until_cancelled_owned(feed.run()));
         if let (Some(credential), Some(store)) = (credential, store) {
@@ -114,7 +114,7 @@ impl Running {
         }
         let beating = CancellationToken::new();
         Ok(Self {
-            heart: tokio::spawn(heart.run(beating.clone())),
+            heartbeats: tokio::spawn(heartbeats.run(beating.clone())),
             connected,
             agent,
             requests,
@@ -134,7 +134,7 @@ impl Running {
     pub async fn stop(self) -> Result<()> {
         tracing::info!("shutting down");
         self.beating.cancel();
-        self.heart
+        self.heartbeats
             .await
             .context("the heartbeat task stopped by itself")?;
         // A followed log never ends by itself; its reader can switch to another agent of the cluster immediately.

@@ -55,7 +55,7 @@ impl TokenStore {
     ///
     /// # Errors
     /// See [`TokenStoreError`].
-    pub async fn keep(&self, token: &str) -> Result<(), TokenStoreError> {
+    pub async fn store(&self, token: &str) -> Result<(), TokenStoreError> {
         match self {
             Self::File(path) => Ok(replace_private_file(path, &format!("{token}\n"))?),
             Self::ConfigMap { maps, name } => {

@@ -116,9 +116,9 @@ impl Credential {
 
     async fn with_newest_token(&self, credentials: Credentials) -> Credentials {
         // The file does not exist before the first renewal.
-        let kept = fs::read_to_string(&self.renewed).await.ok();
+        let stored = fs::read_to_string(&self.renewed).await.ok();
         let newest = self.newest.lock();
-        let tokens = [kept.as_deref(), newest.as_deref()].into_iter().flatten();
+        let tokens = [stored.as_deref(), newest.as_deref()].into_iter().flatten();
         // The token is for another key if the credential's file was replaced; then it is useless.
         let renewed = tokens.filter_map(|token| credentials.renewed(token).ok());
         let latest = renewed.max_by_key(end);
@@ -258,14 +258,14 @@ mod tests {
     use super::*;
 
     fn credential(dir: &TempDir) -> (Credential, AggregatorKeys) {
-        let place = ServerSettings {
+        let settings = ServerSettings {
             listen: ([127, 0, 0, 1], 4222).into(),
             store: dir.path().join("store"),
             tls: None,
             websocket: None,
             members: vec![],
         };
-        init(dir.path(), &place, Timestamp::now()).unwrap();
+        init(dir.path(), &settings, Timestamp::now()).unwrap();
         let keys = AggregatorKeys::open(&dir.path().join(Role::Aggregator.dir())).unwrap();
         let cluster: ClusterName = "cluster-a".parse().unwrap();
         let (_, text) = keys.agent_credentials(&cluster, for_hours(1));
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_several_tokens_the_one_that_is_good_for_longest_is_shown() {
+    async fn of_several_tokens_the_one_that_is_valid_for_longest_is_used() {
         let dir = TempDir::new().unwrap();
         let (credential, keys) = credential(&dir);
         let key = credential.read().await.unwrap().user();
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_for_somebody_else_or_by_somebody_else_is_not_taken() {
+    async fn a_token_for_another_key_or_from_another_issuer_is_rejected() {
         let dir = TempDir::new().unwrap();
         let (credential, keys) = credential(&dir);
         let before = credential.read().await.unwrap();

@@ -37,7 +37,7 @@ impl FleetQueries {
         let server = Server {
             client,
             agent,
-            places: Arc::new(Semaphore::new(IN_HAND)),
+            permits: Arc::new(Semaphore::new(IN_HAND)),
             tasks: tasks.clone(),
         };
         tasks.spawn(server.serve(questions, stop.clone()));
@@ -61,7 +61,7 @@ impl FleetQueries {
 struct Server {
     client: Client,
     agent: Arc<Agent>,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     tasks: TaskTracker,
 }
 
@@ -69,7 +69,7 @@ impl Server {
     /// Acquires a permit first, then takes the next query: queries without a permit wait in the subscription and are dropped when it is
     /// full.
     async fn serve(self, mut questions: Subscriber, stop: CancellationToken) {
-        while let Ok(place) = self.places.clone().acquire_owned().await {
+        while let Ok(permit) = self.permits.clone().acquire_owned().await {
             let question = tokio::select! {
                 question = questions.next() => question,
                 () = stop.cancelled() => break,
@@ -78,7 +78,7 @@ impl Server {
             let server = self.clone();
             self.tasks.spawn(async move {
                 server.answer(&question).await;
-                drop(place);
+                drop(permit);
             });
         }
         // Queries that the server has already sent went to no other agent of the cluster. While disconnected, the server sends nothing

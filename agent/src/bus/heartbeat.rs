@@ -26,7 +26,7 @@ const UNANSWERED: usize = 4;
 const WIDEST_SPREAD: Duration = Duration::from_secs(60);
 
 /// Sends the agent's heartbeats.
-pub struct Heart {
+pub struct HeartbeatSender {
     client: Client,
     stands: Arc<Notify>,
     agent: Arc<Agent>,
@@ -39,7 +39,7 @@ pub struct Heart {
     next: Instant,
 }
 
-impl Heart {
+impl HeartbeatSender {
     /// Subscribes to acknowledgements and roll calls; sends heartbeats once it is run.
     pub async fn new(bus: &Connected, agent: Arc<Agent>) -> Result<Self> {
         let client = bus.client.clone();
@@ -64,20 +64,20 @@ impl Heart {
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = self.stands.notified() => self.next = Instant::now(),
-                () = self.agent.caches.news.notified() => self.next = Instant::now(),
+                () = self.agent.caches.heartbeat_due.notified() => self.next = Instant::now(),
                 Some(call) = self.roll_calls.next() => self.called(&call),
                 Some(answer) = self.answers.next() => self.answered(&answer),
                 () = sleep_until(self.next) => {
                     self.next = Instant::now() + jitter::around(self.interval.every());
-                    self.beat(AgentState::Up).await;
+                    self.send(AgentState::Up).await;
                 }
             }
         }
-        self.beat(AgentState::Leaving).await;
+        self.send(AgentState::Leaving).await;
     }
 
     /// Sends nothing without a connection: the heartbeat would wait in the queue and arrive late, as if it were new.
-    async fn beat(&mut self, state: AgentState) {
+    async fn send(&mut self, state: AgentState) {
         if self.client.connection_state() != State::Connected {
             return;
         }

@@ -38,7 +38,7 @@ pub struct Renewal {
     part: f64,
     /// A token that has not been stored yet.
     unkept: Option<String>,
-    is_told: bool,
+    is_logged: bool,
 }
 
 impl Renewal {
@@ -59,7 +59,7 @@ impl Renewal {
             store,
             part: rand::random_range(0.5..0.65),
             unkept: None,
-            is_told: false,
+            is_logged: false,
         })
     }
 
@@ -74,7 +74,7 @@ impl Renewal {
                     LONGEST_PAUSE
                 }
             };
-            self.keep().await;
+            self.store_token().await;
             sleep(pause).await;
         }
     }
@@ -130,18 +130,18 @@ impl Renewal {
                 let (key, end) = (renewed.user(), renewed.expires_at());
                 let end = end.map(|end| end.to_string());
                 tracing::info!(public_key = %key, expires_at = end, "credential renewed");
-                self.is_told = false;
+                self.is_logged = false;
                 self.unkept = Some(token);
             }
             Err(error) => self.log(credentials, &error.to_string()),
         }
     }
 
-    async fn keep(&mut self) {
+    async fn store_token(&mut self) {
         let Some(token) = &self.unkept else {
             return;
         };
-        match self.store.keep(token).await {
+        match self.store.store(token).await {
             Ok(()) => self.unkept = None,
             Err(error) => tracing::warn!(
                 error = &error as &dyn std::error::Error,
@@ -152,11 +152,11 @@ impl Renewal {
 
     /// Logs a failure once: requests are retried often.
     fn log(&mut self, credentials: &Credentials, why: &str) {
-        if self.is_told {
+        if self.is_logged {
             tracing::debug!(why, "the credential is still not renewed");
             return;
         }
-        self.is_told = true;
+        self.is_logged = true;
         let cluster = &self.agent.cluster;
         tracing::warn!(
             public_key = %credentials.user(),
@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_credential_is_due_when_that_part_of_its_life_has_passed() {
+    fn a_renewal_is_due_after_a_fraction_of_the_lifetime() {
         let issued_at: Timestamp = "2026-03-01T10:00:00Z".parse().unwrap();
         let part = Duration::from_secs(600);
         let after = |seconds: u64| issued_at + Duration::from_secs(seconds);

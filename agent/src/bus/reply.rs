@@ -20,7 +20,7 @@ impl Reply {
     /// broker's limit for agents may be lower than `max_payload`, which applies to all clients.
     pub fn of(
         answer: Result<Vec<u8>, Fault>,
-        asked: Option<&HeaderMap>,
+        request_headers: Option<&HeaderMap>,
         max_payload: usize,
     ) -> Self {
         let body = match answer {
@@ -28,7 +28,7 @@ impl Reply {
             Err(fault) => return Self::fault(&fault),
         };
         let (bytes, mut headers) = (body.len(), HeaderMap::new());
-        let body = match encoding::accepts(asked) {
+        let body = match encoding::accepts(request_headers) {
             true if bytes <= encoding::UNPACKED_BYTES => encoding::pack(body, &mut headers),
             _ => body,
         };
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_broker_would_not_take_is_answered_all_the_same() {
+    fn a_reply_that_the_broker_would_reject_becomes_a_fault() {
         for (max_payload, most) in [(1024, 768), (8 << 20, (1 << 20) - 256)] {
             let reply = Reply::of(Ok(vec![b'x'; most + 1]), None, max_payload);
             let fault: Fault = serde_json::from_slice(&reply.body).unwrap();
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_answer_is_packed_for_whoever_accepts_that() {
+    fn a_large_reply_is_compressed_for_requesters_that_accept_it() {
         let answer = || Ok(vec![b'x'; 200_000]);
         let plain = Reply::of(answer(), None, 1 << 20);
         let packed = Reply::of(answer(), Some(&encoding::accepting()), 1 << 20);

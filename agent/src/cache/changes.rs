@@ -1,7 +1,7 @@
 //! Deployments whose changes have not been published yet. Only their keys are queued: what is published is their state in the cache at
 //! that time.
 
-mod pace;
+mod rate_limit;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,12 +9,12 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use pace::Pace;
+use rate_limit::RateLimit;
 
 /// The changes of one process.
 #[derive(Default)]
 pub struct Changes {
-    pace: Mutex<Pace>,
+    rate_limit: Mutex<RateLimit>,
     noted: Notify,
     counted: AtomicU64,
 }
@@ -22,7 +22,7 @@ pub struct Changes {
 impl Changes {
     /// Notes that the deployment of this key has changed.
     pub(super) fn note(&self, key: Box<str>) {
-        self.pace().note(key);
+        self.rate_limit().note(key);
         self.noted.notify_one();
     }
 
@@ -30,8 +30,8 @@ impl Changes {
     pub async fn next(&self, most: usize) -> Vec<Box<str>> {
         loop {
             let (keys, due) = {
-                let (mut pace, now) = (self.pace(), Instant::now());
-                (pace.take(most, now), pace.due())
+                let (mut rate_limit, now) = (self.rate_limit(), Instant::now());
+                (rate_limit.take(most, now), rate_limit.due())
             };
             if !keys.is_empty() {
                 return keys;
@@ -59,8 +59,8 @@ impl Changes {
         self.counted.load(Ordering::Relaxed)
     }
 
-    fn pace(&self) -> MutexGuard<'_, Pace> {
-        self.pace.lock()
+    fn rate_limit(&self) -> MutexGuard<'_, RateLimit> {
+        self.rate_limit.lock()
     }
 }
 
@@ -78,10 +78,10 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_storm_of_one_is_told_at_once_then_twice_a_second_and_at_last() {
+    async fn a_storm_of_one_deployment_is_published_at_once_then_twice_a_second_with_its_last_state() {
         let changes = Changes::default();
         let begun = Instant::now();
-        let (storm, mut told) = (Duration::from_millis(2_100), Vec::new());
+        let (storm, mut published) = (Duration::from_millis(2_100), Vec::new());
         let mut patches = tokio::time::interval(Duration::from_millis(10));
         let mut last = begun;
         while begun.elapsed() < storm + Duration::from_secs(2) {
@@ -93,21 +93,21 @@ mod tests {
                 }
                 keys = changes.next(10) => {
                     assert_eq!(keys, ["a".into()]);
-                    told.push(begun.elapsed());
+                    published.push(begun.elapsed());
                 }
                 () = tokio::time::sleep(Duration::from_secs(3)) => break,
             }
         }
-        assert_eq!(told.len(), 6, "{told:?}");
-        assert!(told[0] < Duration::from_millis(10));
-        for pair in told.windows(2) {
-            assert!(pair[1] - pair[0] >= Duration::from_millis(500), "{told:?}");
+        assert_eq!(published.len(), 6, "{published:?}");
+        assert!(published[0] < Duration::from_millis(10));
+        for pair in published.windows(2) {
+            assert!(pair[1] - pair[0] >= Duration::from_millis(500), "{published:?}");
         }
-        assert!(begun + told[5] >= last, "the last change is told");
+        assert!(begun + published[5] >= last, "the last change is published");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_in_a_storm_holds_up_no_other_and_what_is_left_over_comes_next() {
+    async fn a_storm_of_one_deployment_delays_no_other_and_the_rest_comes_next() {
         let changes = Changes::default();
         changes.note("a".into());
         assert_eq!(next(&changes, 10).await, ["a".into()]);

@@ -32,10 +32,10 @@ impl Freshness {
     /// Marks it as up to date; returns whether that is a change.
     pub fn flows(&self) -> bool {
         let mut state = self.state();
-        let news = !state.filled || state.broken.is_some();
+        let changed = !state.filled || state.broken.is_some();
         state.filled = true;
         state.broken = None;
-        news
+        changed
     }
 
     /// Marks it as interrupted; the state was up to date until `stale_since`. If it already is, the first time counts. Returns whether
@@ -43,14 +43,14 @@ impl Freshness {
     pub fn broke(&self, stale_since: Instant, kind: ConditionType, message: String) -> bool {
         let mut state = self.state();
         let before = state.broken.take();
-        let news = before.as_ref().is_none_or(|b| b.kind != kind);
+        let changed = before.as_ref().is_none_or(|b| b.kind != kind);
         state.broken = Some(Broken {
             stale_since: before.as_ref().map_or(stale_since, |b| b.stale_since),
             noticed: before.map_or_else(Timestamp::now, |b| b.noticed),
             kind,
             message,
         });
-        news
+        changed
     }
 
     /// Whether it has ever been up to date.
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_break_counts_from_its_first_word() {
+    async fn an_interruption_counts_from_its_first_report() {
         let freshness = Freshness::default();
         assert!(freshness.flows());
         let start = Instant::now();
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_long_break_of_what_was_filled_makes_it_stale() {
+    async fn a_long_interruption_makes_a_filled_cache_stale() {
         let (link, watch) = (Freshness::default(), Freshness::default());
         watch.flows();
         watch.broke(Instant::now(), ConditionType::Forbidden, "no".to_owned());

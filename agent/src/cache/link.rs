@@ -28,20 +28,20 @@ impl Link {
     }
 
     /// Probes forever.
-    pub async fn probe(&self, kubernetes: &Kubernetes, news: &Notify) {
+    pub async fn probe(&self, kubernetes: &Kubernetes, heartbeat_due: &Notify) {
         let mut answered = Instant::now();
         loop {
-            let asked = Instant::now();
+            let sent_at = Instant::now();
             let changed = match self.ask_once(kubernetes).await {
                 Err(error) if condition_of(&error).is_some() => self.broke(answered, &error),
                 // An error response, such as throttling, is an answer too.
                 Ok(()) | Err(_) => {
-                    answered = asked;
+                    answered = sent_at;
                     self.freshness.flows()
                 }
             };
             if changed {
-                news.notify_one();
+                heartbeat_due.notify_one();
             }
             sleep(jitter::around(PROBE_EVERY)).await;
         }
@@ -64,10 +64,10 @@ impl Link {
         let Some((kind, message)) = condition_of(error) else {
             return false;
         };
-        let news = self.freshness.broke(answered, kind, message.clone());
-        if news {
+        let changed = self.freshness.broke(answered, kind, message.clone());
+        if changed {
             tracing::warn!(reason = message, "unexpected response of the API server");
         }
-        news
+        changed
     }
 }

@@ -30,30 +30,30 @@ const WITHIN: Duration = Duration::from_secs(5);
 
 /// The state that all inspections share.
 #[derive(Default)]
-pub struct PodLooks {
+pub struct PodInspector {
     changed: Notify,
     /// A refusal is logged once, and again after listing was allowed.
     is_refused: AtomicBool,
 }
 
 /// A finished inspection of a deployment, by its key.
-type Look = (Arc<str>, Version, Outcome);
+type Inspection = (Arc<str>, Version, Outcome);
 
-impl PodLooks {
+impl PodInspector {
     /// Something has changed that may require an inspection.
     pub(super) fn wake(&self) {
         self.changed.notify_one();
     }
 
     /// Inspects pods forever.
-    pub(super) async fn keep(caches: Arc<Caches>, kubernetes: Kubernetes) {
-        let (mut schedule, mut looks) = (Schedule::default(), JoinSet::<Look>::new());
+    pub(super) async fn run(caches: Arc<Caches>, kubernetes: Kubernetes) {
+        let (mut schedule, mut inspections) = (Schedule::default(), JoinSet::<Inspection>::new());
         let mut ticks = interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut planned = None;
         loop {
-            while let Some(look) = looks.try_join_next() {
-                note(&mut schedule, look);
+            while let Some(inspection) = inspections.try_join_next() {
+                note(&mut schedule, inspection);
             }
             // In this order: the index now holds this version or an older one.
             let filled = caches.deployments.freshness.is_filled();
@@ -62,12 +62,12 @@ impl PodLooks {
                 planned = Some(version);
                 plan(&mut schedule, &caches.deployments);
             }
-            let free = EACH_TIME.min(AT_ONCE.saturating_sub(looks.len()));
+            let free = EACH_TIME.min(AT_ONCE.saturating_sub(inspections.len()));
             for (key, version) in schedule.take(free, Instant::now()) {
-                looks.spawn(look(caches.clone(), kubernetes.clone(), key, version));
+                inspections.spawn(inspect(caches.clone(), kubernetes.clone(), key, version));
             }
-            if filled && schedule.is_empty() && looks.is_empty() {
-                caches.pod_looks.changed.notified().await;
+            if filled && schedule.is_empty() && inspections.is_empty() {
+                caches.pod_inspector.changed.notified().await;
             }
             ticks.tick().await;
         }
@@ -86,28 +86,28 @@ fn plan(schedule: &mut Schedule, deployments: &Index<Entry>) {
     });
 }
 
-fn note(schedule: &mut Schedule, look: Result<Look, tokio::task::JoinError>) {
-    match look {
+fn note(schedule: &mut Schedule, inspection: Result<Inspection, tokio::task::JoinError>) {
+    match inspection {
         Ok((key, version, outcome)) => {
-            schedule.looked_at(&key, &version, outcome, Instant::now());
+            schedule.record(&key, &version, outcome, Instant::now());
         }
         Err(error) => tracing::error!(%error, "listing pods panicked"),
     }
 }
 
-async fn look(
+async fn inspect(
     caches: Arc<Caches>,
     kubernetes: Kubernetes,
     key: Arc<str>,
     version: Version,
-) -> Look {
+) -> Inspection {
     let outcome = match read(&kubernetes, &key, &version).await {
         Ok(trouble) => {
-            caches.pod_looks.is_refused.store(false, Ordering::Relaxed);
+            caches.pod_inspector.is_refused.store(false, Ordering::Relaxed);
             caches.learn(&key, &version, trouble.as_ref())
         }
         Err(error) if error.code() == Some(403) => {
-            if caches.pod_looks.was_refused() {
+            if caches.pod_inspector.was_refused() {
                 tracing::warn!(%error, "the agent may not list pods: deployments that are not healthy are shown without the reason");
             }
             Outcome::Refused
@@ -139,7 +139,7 @@ impl Caches {
         let with = |entry: &Entry| entry.with_trouble(version, trouble);
         if self.deployments.change(key, with) {
             self.changes.note(key.into());
-            return Outcome::News;
+            return Outcome::Changed;
         }
         Outcome::Same
     }

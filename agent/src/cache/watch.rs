@@ -23,11 +23,11 @@ type ToEntry<K, V> = fn(&K) -> Option<(Box<str>, V)>;
 
 /// Watches the API server's objects; those for which `to_entry` returns nothing are left out. `changed` is called with the key of each
 /// item that has changed or is gone, once the index has been filled.
-pub async fn keep<K, V>(
+pub async fn run<K, V>(
     index: &Index<V>,
     api: Api<K>,
     to_entry: ToEntry<K, V>,
-    news: &Notify,
+    heartbeat_due: &Notify,
     changed: impl Fn(Box<str>),
 ) where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
@@ -35,7 +35,7 @@ pub async fn keep<K, V>(
 {
     let mut backoff = DefaultBackoff::default();
     loop {
-        let error = follow(index, &api, to_entry, news, &changed).await;
+        let error = follow(index, &api, to_entry, heartbeat_due, &changed).await;
         // A watch that fell too far behind is not the cluster's fault: list again.
         if let Some((kind, message)) = condition_of(&error)
             && index.freshness.broke(Instant::now(), kind, message.clone())
@@ -45,7 +45,7 @@ pub async fn keep<K, V>(
                 reason = message,
                 "a watch failed; retrying"
             );
-            news.notify_one();
+            heartbeat_due.notify_one();
         }
         // The backoff never ends, doubles up to half a minute, and resets after two minutes without a failure.
         sleep(backoff.next().unwrap_or_default()).await;
@@ -58,7 +58,7 @@ async fn follow<K, V>(
     index: &Index<V>,
     api: &Api<K>,
     to_entry: ToEntry<K, V>,
-    news: &Notify,
+    heartbeat_due: &Notify,
     changed: &impl Fn(Box<str>),
 ) -> CallError
 where
@@ -82,7 +82,7 @@ where
                     others.into_iter().for_each(changed);
                 }
                 if index.freshness.flows() {
-                    news.notify_one();
+                    heartbeat_due.notify_one();
                 }
             }
             Ok(Event::Apply(object)) => {

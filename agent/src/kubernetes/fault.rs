@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn each_status_has_its_code_and_the_servers_words_are_kept() {
+    fn each_status_maps_to_its_code_with_the_servers_message() {
         for (status, code) in [
             (401, FaultCode::Unauthorized),
             (403, FaultCode::Forbidden),

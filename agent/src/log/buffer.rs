@@ -32,7 +32,7 @@ struct Held {
     changed: BTreeMap<LogSource, LogContainer>,
     not_followed: u32,
     /// Whether the number above has changed since the last chunk.
-    is_news: bool,
+    not_followed_changed: bool,
 }
 
 /// The content of the next chunk.
@@ -72,7 +72,7 @@ impl Buffer {
         let mut held = self.held();
         if held.not_followed != containers {
             held.not_followed = containers;
-            held.is_news = true;
+            held.not_followed_changed = true;
             self.filled.notify_one();
         }
     }
@@ -93,7 +93,7 @@ impl Buffer {
             dropped: std::mem::take(&mut held.dropped),
             not_followed: held.not_followed,
         };
-        held.is_news = false;
+        held.not_followed_changed = false;
         while taken.containers.len() < CONTAINERS
             && let Some((_, container)) = held.changed.pop_first()
         {
@@ -102,15 +102,15 @@ impl Buffer {
         if !taken.containers.is_empty() {
             return taken;
         }
-        let mut room = size;
+        let mut budget = size;
         while taken.lines.len() < count {
             let Some(next) = held.lines.front().map(bytes) else {
                 break;
             };
-            if next > room && !taken.lines.is_empty() {
+            if next > budget && !taken.lines.is_empty() {
                 break;
             }
-            room = room.saturating_sub(next);
+            budget = budget.saturating_sub(next);
             taken.lines.extend(held.pop());
         }
         taken
@@ -128,7 +128,7 @@ impl Buffer {
 
 impl Held {
     fn has_something(&self) -> bool {
-        self.is_news || !self.changed.is_empty() || !self.lines.is_empty()
+        self.not_followed_changed || !self.changed.is_empty() || !self.lines.is_empty()
     }
 
     fn pop(&mut self) -> Option<LogLine> {
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_state_of_each_container_comes_before_the_lines() {
+    fn the_newest_status_of_each_container_comes_before_the_lines() {
         let buffer = Buffer::default();
         let (source, mut container) = (source(0), container(0));
         buffer.report(&source, container.clone());
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn containers_fit_into_a_chunk_whatever_is_said_of_them() {
+    fn containers_fit_into_a_chunk_even_with_the_longest_problems() {
         let buffer = Buffer::default();
         for number in 0..100 {
             buffer.report(&source(number), container(number));

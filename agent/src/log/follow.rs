@@ -208,12 +208,12 @@ impl Follow {
         followed.containers = all;
         let receiver = followed.pod.subscribe();
         for (source, permit) in sources.into_iter().zip(permits) {
-            let asked = params(&self.request, &source);
+            let requested = params(&self.request, &source);
             let params = LogParams {
                 follow: true,
-                tail_lines: asked.tail_lines.filter(|_| is_first),
-                since_seconds: asked.since_seconds.filter(|_| is_first),
-                ..asked
+                tail_lines: requested.tail_lines.filter(|_| is_first),
+                since_seconds: requested.since_seconds.filter(|_| is_first),
+                ..requested
             };
             let reader = Reader {
                 kubernetes: self.agent.kubernetes.clone(),

@@ -37,8 +37,8 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
             begun = true;
             let end = bytes.iter().position(|byte| *byte == b'\n');
             let part = &bytes[..end.unwrap_or(bytes.len())];
-            let room = (TEXT + STAMP).saturating_sub(line.len());
-            line.extend_from_slice(&part[..part.len().min(room)]);
+            let capacity = (TEXT + STAMP).saturating_sub(line.len());
+            line.extend_from_slice(&part[..part.len().min(capacity)]);
             let used = end.map_or(bytes.len(), |end| end + 1);
             self.log.consume_unpin(used);
             if end.is_some() {
@@ -57,13 +57,13 @@ pub fn to_line(source: &LogSource, raw: &[u8]) -> LogLine {
         .or(Some((raw, "")))
         .and_then(|(time, text)| Some((time.parse::<Timestamp>().ok()?, text)));
     let (time, text) = stamped.map_or((None, raw), |(time, text)| (Some(time), text));
-    let kept = cut(text);
+    let head = cut(text);
     LogLine {
         pod: source.pod.clone(),
         container: source.container.clone(),
         time,
-        text: kept.to_owned(),
-        truncated: kept.len() < text.len(),
+        text: head.to_owned(),
+        truncated: head.len() < text.len(),
     }
 }
 
@@ -124,14 +124,14 @@ mod tests {
     }
 
     #[test]
-    fn text_without_a_time_is_kept_whole_and_bytes_that_are_no_text_are_replaced() {
+    fn text_without_a_time_stays_whole_and_invalid_bytes_are_replaced() {
         let line = to_line(&source(), b"failed to open \xff");
         assert_eq!(line.time, None);
         assert_eq!(line.text, "failed to open \u{fffd}");
     }
 
     #[test]
-    fn a_long_text_is_cut_at_a_characters_edge() {
+    fn a_long_text_is_cut_at_a_character_boundary() {
         let text = format!("x{}", "é".repeat(TEXT));
         let line = to_line(&source(), text.as_bytes());
         assert_eq!(line.text.len(), TEXT - 1);

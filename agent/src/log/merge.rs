@@ -34,14 +34,14 @@ impl Newest {
     }
 
     fn cut(&mut self) {
-        let mut room = PAGE_BYTES;
-        let kept = self.lines.iter().rev().take_while(|(_, line)| {
+        let mut budget = PAGE_BYTES;
+        let newest = self.lines.iter().rev().take_while(|(_, line)| {
             let bytes = bytes(line);
-            let fits = bytes <= room;
-            room = room.saturating_sub(bytes);
+            let fits = bytes <= budget;
+            budget = budget.saturating_sub(bytes);
             fits
         });
-        let too_many = self.lines.len() - kept.count();
+        let too_many = self.lines.len() - newest.count();
         self.truncated |= too_many > 0;
         self.lines.drain(..too_many);
     }
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_lines_are_left_out_whoever_wrote_them() {
+    fn the_oldest_lines_are_left_out_regardless_of_their_container() {
         let text = "\u{1}".repeat(PAGE_BYTES / 6 / 4);
         let mut newest = Newest::default();
         newest.add((0..3).map(|n| line("a", n * 2, &text)));

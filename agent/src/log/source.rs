@@ -96,11 +96,11 @@ pub fn shortened(words: &str) -> String {
     if words.len() <= PROBLEM {
         return words.to_owned();
     }
-    let kept = &words[..words.floor_char_boundary(PROBLEM)];
-    format!("{kept}…")
+    let head = &words[..words.floor_char_boundary(PROBLEM)];
+    format!("{head}…")
 }
 
-fn word(status: &ContainerStatus) -> &str {
+fn status_text(status: &ContainerStatus) -> &str {
     let state = &status.state;
     if state.running.is_some() {
         return "Running";
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn every_container_has_a_log_those_that_were_added_for_a_look_too() {
+    fn every_container_has_a_log_including_ephemeral_ones() {
         let all = names(None, None).unwrap();
         assert_eq!(all, ["init", "web", "debugger"]);
         let one = names(Some("web-1"), Some("debugger")).unwrap();
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_named() {
+    fn missing_pods_and_containers_are_named() {
         for (pod, container, named) in [
             (Some("web-2"), None, "no pod web-2"),
             (None, Some("db"), "no pod with a container db"),
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn words_without_end_are_cut_at_a_characters_edge() {
+    fn long_messages_are_cut_at_a_character_boundary() {
         let words = shortened(&"é".repeat(1_000));
         assert!(words.len() <= PROBLEM + 3 && words.ends_with('…'));
     }

@@ -18,7 +18,7 @@ use crate::bus::{Bus, Connected, Purpose, connect};
 use crate::kubernetes::Workload;
 
 /// Logs that are followed at the same time; each takes a buffer and a few connections to the API server.
-const PLACES: usize = 32;
+const MAX_STREAMS: usize = 32;
 
 /// Chunks that may wait to be sent.
 const QUEUE: usize = 32;
@@ -28,7 +28,7 @@ pub struct Streams {
     bus: Bus,
     requests: Client,
     lines: OnceCell<Connected>,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     containers: Arc<Semaphore>,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -41,7 +41,7 @@ impl Streams {
             bus,
             requests,
             lines: OnceCell::new(),
-            places: Arc::new(Semaphore::new(PLACES)),
+            permits: Arc::new(Semaphore::new(MAX_STREAMS)),
             containers: Containers::of_all(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -58,8 +58,8 @@ impl Streams {
         if self.stop.is_cancelled() {
             return Err(Fault::new(FaultCode::Leaving, "the agent is shutting down"));
         }
-        let place = self.places.clone().try_acquire_owned().map_err(|_| {
-            let message = format!("{PLACES} logs are being followed already");
+        let permit = self.permits.clone().try_acquire_owned().map_err(|_| {
+            let message = format!("{MAX_STREAMS} logs are being followed already");
             Fault::new(FaultCode::Busy, message)
         })?;
         let cluster = &self.bus.cluster;
@@ -84,7 +84,7 @@ impl Streams {
         let stop = self.stop.clone();
         self.tasks.spawn(async move {
             sender.run(follow.run(), stop).await;
-            drop(place);
+            drop(permit);
         });
         Ok(LogReply::Stream { stream, credit })
     }

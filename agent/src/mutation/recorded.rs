@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_anybody_wrote_there_locks_nothing() {
+    fn invalid_ids_in_the_annotations_block_nothing() {
         let far = id(3_600);
         for done in [
             "",
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_eight_are_kept() {
+    fn the_last_eight_are_retained() {
         let mut list = String::new();
         for second in 0..20 {
             let mut patch = json!({});

@@ -110,7 +110,7 @@ fn each_trouble_of_a_container_has_its_words() {
 }
 
 #[test]
-fn the_worst_of_all_pods_is_told() {
+fn the_worst_of_all_pods_is_reported() {
     let pull = status(
         "Pending",
         json!({ "state": { "waiting": { "reason": "ErrImagePull" } } }),
@@ -151,7 +151,7 @@ fn a_start_is_no_trouble_until_it_takes_too_long() {
 }
 
 #[test]
-fn what_is_ready_going_away_or_over_is_in_no_trouble() {
+fn ready_terminating_and_completed_pods_have_no_trouble() {
     assert_eq!(of(&[ready()], 1), None);
     assert_eq!(of(&[], 1), None);
     let mut over = crash_loop(3);
@@ -168,7 +168,7 @@ fn what_is_ready_going_away_or_over_is_in_no_trouble() {
 }
 
 #[test]
-fn a_readiness_gate_that_nobody_sets_is_named() {
+fn a_readiness_gate_that_is_never_set_is_named() {
     let mut gated = running();
     gated["conditions"][0] = json!({ "type": "Ready", "status": "False", "reason": "ReadinessGatesNotReady",
         "message": "corresponding condition of pod readiness gate \"lb.example/registered\" does not exist." });
@@ -181,7 +181,7 @@ fn a_readiness_gate_that_nobody_sets_is_named() {
 }
 
 #[test]
-fn pages_of_words_are_cut() {
+fn long_reasons_are_cut() {
     let words = "ä".repeat(5_000);
     let pull = status(
         "Pending",

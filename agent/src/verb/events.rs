@@ -59,19 +59,19 @@ async fn read(
     until: tokio::time::Instant,
 ) -> Result<Vec<Event>, Fault> {
     let api = kubernetes.events(namespace);
-    let (mut kept, mut seen) = (Vec::new(), 0);
+    let (mut events, mut seen) = (Vec::new(), 0);
     let mut params = ListParams::default().limit(AT_ONCE);
     loop {
         let list = ask(until, || api.list(&params)).await?;
         seen += list.items.len();
-        kept.extend(
+        events.extend(
             list.items
                 .into_iter()
                 .filter(|e| concerned.by_reference(&e.involved_object)),
         );
         match list.metadata.continue_.filter(|token| !token.is_empty()) {
             Some(token) if seen < LOOKED_THROUGH => params.continue_token = Some(token),
-            _ => return Ok(kept),
+            _ => return Ok(events),
         }
     }
 }
@@ -128,18 +128,18 @@ fn time(event: &Event) -> Option<Timestamp> {
         .or_else(|| created_at(&event.metadata))
 }
 
-type Order = (i128, String);
+type EventKey = (i128, String);
 
-fn order(event: &Event) -> Order {
+fn order(event: &Event) -> EventKey {
     let time = time(event).map_or(0, Timestamp::as_nanosecond);
     (time, name_of(&event.metadata).to_owned())
 }
 
-fn cursor((time, name): &Order) -> String {
+fn cursor((time, name): &EventKey) -> String {
     format!("{time}/{name}")
 }
 
-fn position(cursor: &str) -> Result<Order, Fault> {
+fn position(cursor: &str) -> Result<EventKey, Fault> {
     let (time, name) = cursor
         .split_once('/')
         .ok_or_else(|| page::not_a_cursor("it has no slash"))?;
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_time_that_is_known_counts() {
+    fn the_last_known_time_counts() {
         let old = event(
             "a",
             json!({ "lastTimestamp": "2026-03-01T10:00:00Z", "count": 4 }),
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_comes_back_as_it_was() {
+    fn a_cursor_round_trips() {
         let order = order(&event(
             "web.18a",
             json!({ "lastTimestamp": "2026-03-01T10:00:00Z" }),
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn pods_that_are_gone_are_known_by_their_replica_sets_name() {
+    fn events_of_deleted_pods_are_matched_by_their_replica_sets_name() {
         let concerned = Concerned {
             uids: HashSet::from(["u1".to_owned()]),
             pod_prefixes: vec!["web-5d4f-".to_owned()],

@@ -7,7 +7,7 @@ use crate::kubernetes::{Container, ContainerStatus, Pod, PodCondition, PodStatus
 use crate::pod_trouble::{container_trouble, lastingly_unready, unscheduled};
 
 /// The status of a pod.
-pub fn word(pod: &Pod) -> String {
+pub fn status_text(pod: &Pod) -> String {
     let none = PodStatus::default();
     let status = pod.status.as_ref().unwrap_or(&none);
     if pod.metadata.deletion_timestamp.is_some() {
@@ -65,7 +65,7 @@ fn running(status: &PodStatus) -> String {
     let words: Vec<String> = status
         .container_statuses
         .iter()
-        .filter_map(container_word)
+        .filter_map(container_status_text)
         .collect();
     let runs = |s: &ContainerStatus| s.state.running.is_some() && s.ready;
     match words.into_iter().next() {
@@ -82,7 +82,7 @@ fn running(status: &PodStatus) -> String {
     }
 }
 
-fn container_word(status: &ContainerStatus) -> Option<String> {
+fn container_status_text(status: &ContainerStatus) -> Option<String> {
     if let Some(wait) = &status.state.waiting {
         return (!wait.reason.is_empty()).then(|| wait.reason.clone());
     }
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_word_is_the_one_that_kubectl_shows() {
+    fn the_status_is_the_one_that_kubectl_shows() {
         let ready = json!([{ "type": "Ready", "status": "True" }]);
         for (status, expected) in [
             (json!({ "phase": "Pending" }), "Pending"),
@@ -204,12 +204,12 @@ mod tests {
                 "Running",
             ),
         ] {
-            assert_eq!(word(&pod(status.clone())), expected, "{status}");
+            assert_eq!(status_text(&pod(status.clone())), expected, "{status}");
         }
     }
 
     #[test]
-    fn problems_are_told_with_the_containers_name() {
+    fn problems_include_the_name_of_their_container() {
         let status = json!({ "phase": "Pending", "containerStatuses": [
             { "name": "a", "state": { "waiting": { "reason": "ContainerCreating" } } },
             { "name": "b", "state": { "waiting": { "reason": "ErrImagePull", "message": "no such image" } } }] });

@@ -4,7 +4,7 @@ use bus_schema::page::limit;
 use bus_schema::verb::{ContainerSummary, ListPods, PodSummary};
 use bus_schema::{Fault, Page, PodName};
 
-use super::pod_status::word;
+use super::pod_status::status_text;
 use crate::agent::Cx;
 use crate::kubernetes::{
     Container, ContainerState, ContainerStatus, Pod, created_at, name_of, workload,
@@ -35,7 +35,7 @@ fn to_summary(pod: &Pod) -> Option<PodSummary> {
     let mut sets = owners.filter(|owner| owner.kind == "ReplicaSet");
     Some(PodSummary {
         pod: name_of(&pod.metadata).parse().ok()?,
-        status: word(pod),
+        status: status_text(pod),
         ready: status.is_ready(),
         restarts,
         node: pod.spec.node_name.clone(),

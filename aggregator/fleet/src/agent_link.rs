@@ -1,5 +1,5 @@
-//! The link to the agents: a connection for requests, and one for what agents send without being asked. Who may ask what is decided
-//! by those who use it, which is this crate alone.
+//! The link to the agents: one connection for requests, and one for messages that agents publish. Authorisation is the responsibility
+//! of its users, all of which are in this crate.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use storage::bus::{Bus, BusError};
 #[derive(Debug)]
 pub struct AgentLink {
     pub(super) bus: Bus,
-    /// For what agents send without being asked. A flood of it may make the broker cut this connection, and holds up no request.
+    /// For messages that agents publish. A flood of them may make the broker close this connection, but delays no request.
     pub(super) unasked: Bus,
     /// Whether the server answers requests.
     is_answered: AtomicBool,
@@ -38,7 +38,7 @@ pub(super) enum SendError {
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 impl AgentLink {
-    /// Over a connection for requests and one for what is sent unasked.
+    /// Uses one connection for requests and one for published messages.
     #[must_use]
     pub fn new((bus, unasked): (Bus, Bus), metrics: Metrics) -> Self {
         Self {
@@ -49,13 +49,13 @@ impl AgentLink {
         }
     }
 
-    /// Whether requests would get out now.
+    /// Whether requests can be sent now.
     #[must_use]
     pub fn is_up(&self) -> bool {
         self.bus.is_up()
     }
 
-    /// Whether agents are out of reach: the connection is down, or nothing comes back on it.
+    /// Whether agents are unreachable: the connection is down, or no responses arrive on it.
     #[must_use]
     pub fn is_cut_off(&self) -> bool {
         !self.is_up() || !self.is_answered.load(Ordering::Relaxed)
@@ -83,7 +83,7 @@ impl AgentLink {
         self.send_json(cluster, R::VERB, request, within).await
     }
 
-    /// The same, where the request's type is not known.
+    /// The same for a request whose type is not known.
     pub(super) async fn send_json(
         &self,
         cluster: &ClusterName,

@@ -1,6 +1,7 @@
-//! Messages of one kind from the agents of all clusters, over one subscription. A cluster that floods it would drown out the others: the
-//! client drops what it has no room for, and the broker cuts a connection that is too slow. So it is excluded for a while, and each other
-//! cluster gets a subscription of its own: a subject for all but one does not exist, and what nobody subscribes to ends in the broker.
+//! Receives one kind of messages from the agents of all clusters, over one subscription. A cluster that floods it would crowd out the
+//! others: the client drops messages when its buffer is full, and the broker closes a connection that is too slow. So such a cluster is
+//! excluded for a while, and every other cluster gets its own subscription: NATS has no wildcard for "all but one", and messages
+//! without a subscriber are dropped in the broker.
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
@@ -23,28 +24,28 @@ use super::roll_call::call_the_roll;
 use diagnostics::Metrics;
 use storage::bus::Bus;
 
-/// How often it is looked whether somebody is to be tried again, or has joined meanwhile.
+/// How often to check whether an excluded cluster is due for a trial or a new cluster has joined.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Messages that are taken from a subscription at once: to look at all subscriptions costs more than a message.
+/// Messages that are taken from a subscription at once: polling all subscriptions costs more than a message.
 const AT_ONCE: usize = 256;
 
-/// Which messages.
+/// A kind of messages.
 #[derive(Debug)]
 pub struct Kind {
-    /// In the plural, for people.
+    /// A plural noun, for logs.
     pub name: &'static str,
-    /// Over which they come.
+    /// The connection on which they arrive.
     pub bus: Bus,
     /// The subjects of all clusters.
     pub pattern: String,
-    /// In which several replicas share them.
+    /// The queue group in which several replicas share them.
     pub queue: Option<&'static str>,
-    /// Of each cluster.
+    /// The rate limit of each cluster.
     pub limit: RateLimit,
 }
 
-/// What comes of them, within the limits.
+/// The received messages, within the limits.
 pub struct AgentMessages {
     registry: Arc<SharedRegistry>,
     metrics: Metrics,
@@ -52,11 +53,11 @@ pub struct AgentMessages {
     limits: RateLimits,
     exclusions: Exclusions,
     subscriptions: SelectAll<Subscription>,
-    /// Taken from a subscription, and not looked at yet.
+    /// Taken from a subscription but not processed yet.
     taken: std::vec::IntoIter<Message>,
-    /// Of those that are not ended yet.
+    /// The subscriptions that have not ended yet.
     subjects: BTreeSet<Subject>,
-    /// How often the link had been made when they were looked at.
+    /// The link's connection count when the subscriptions were last adjusted.
     connects: u64,
     looks: Interval,
 }
@@ -64,7 +65,7 @@ pub struct AgentMessages {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Subject {
     text: String,
-    /// After so many the broker itself ends it.
+    /// The broker ends the subscription after this many messages.
     most: Option<u64>,
 }
 
@@ -82,7 +83,7 @@ impl Stream for Subscription {
 }
 
 impl AgentMessages {
-    /// Subscribes to those of all clusters; `None` when the client has ended.
+    /// Subscribes to the messages of all clusters; `None` when the client has ended.
     pub async fn open(
         registry: &Arc<SharedRegistry>,
         metrics: &Metrics,
@@ -106,7 +107,7 @@ impl AgentMessages {
         Some(messages)
     }
 
-    /// The next one that is to be read, and what its subject says; `None` when the client has ended.
+    /// The next admitted message with its parsed subject; `None` when the client has ended.
     pub async fn next(&mut self) -> Option<(FromAgent, Message)> {
         loop {
             while let Some(message) = self.taken.next() {
@@ -126,21 +127,21 @@ impl AgentMessages {
         }
     }
 
-    /// All of them, one after the other.
+    /// The messages as a stream.
     pub fn stream(self) -> impl Stream<Item = (FromAgent, Message)> {
         futures::stream::unfold(self, |mut messages| async {
             messages.next().await.map(|message| (message, messages))
         })
     }
 
-    /// What the subject says of a message that is to be read.
+    /// The parsed subject of a message, if it is admitted.
     fn admit(&mut self, message: &Message) -> Option<FromAgent> {
         let from = subject::parse(&message.subject)?;
         let cluster = from.cluster();
         let now = Instant::now();
         let bytes = message.payload.len();
         let admission = match self.exclusions.standing(cluster, now) {
-            // Sent before the broker knew.
+            // Sent before the broker processed the exclusion.
             Standing::Excluded => Admission::LeaveOut,
             Standing::OnTrial
                 if self.exclusions.count_on_trial(cluster) >= self.kind.limit.on_trial() =>
@@ -174,13 +175,13 @@ impl AgentMessages {
         self.looks.reset_immediately();
     }
 
-    /// Makes the subscriptions those that there should be.
+    /// Adjusts the subscriptions to the current exclusions.
     async fn adjust(&mut self) -> Option<()> {
         let (wanted, connects) = (self.wanted(), self.kind.bus.connects());
         if wanted == self.subjects && connects == self.connects {
             return Some(());
         }
-        // Before the others end, so that nothing is missed. What comes twice is known by its number.
+        // Before the others end, so that no message is lost. Duplicates are recognised by their number.
         for subject in wanted.difference(&self.subjects) {
             let messages = self.subscribe(subject).await?.ready_chunks(AT_ONCE);
             let subject = subject.clone();
@@ -194,7 +195,7 @@ impl AgentMessages {
         let is_trial = wanted.iter().any(|subject| subject.most.is_some());
         (self.subjects, self.connects) = (wanted, connects);
         if self.kind.pattern == subject::HEARTBEATS && !is_trial {
-            // For those that were lost in a flood or before the link came back, and of clusters that have just joined.
+            // For messages that were lost in a flood or while disconnected, and for clusters that have just joined.
             call_the_roll(&self.kind.bus, &self.registry).await;
         }
         Some(())

@@ -1,4 +1,4 @@
-//! Whether the bus answers. While it does not, the silence of the clusters says nothing about them.
+//! Liveness of the bus. While it does not respond, missing heartbeats say nothing about the clusters.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,13 +10,13 @@ use super::agent_link::AgentLink;
 use super::roll_call::call_the_roll;
 use registry::Moment;
 
-/// How often the bus is asked while it answers.
+/// The probe interval while the bus responds.
 const EVERY: Duration = Duration::from_secs(2);
 
-/// How often it is asked while it does not.
+/// The probe interval while it does not.
 const AGAIN_AFTER: Duration = Duration::from_millis(250);
 
-/// How long an answer may take. With [`EVERY`], a bus that has fallen silent is found out after six seconds at most.
+/// The timeout of a probe. With [`EVERY`], an unresponsive bus is detected after six seconds at most.
 const WITHIN: Duration = Duration::from_secs(4);
 
 /// Probes the bus until the program ends.

@@ -1,16 +1,16 @@
-//! How much one person may change: what is refused here has written nothing, so nobody fills the audit for all others.
+//! Limits how much one user may change. A refused change writes nothing, so no user can fill the audit log.
 
 use std::time::Instant;
 
 use diagnostics::{Problem, ProblemCode};
 use limits::Attempts;
 
-/// How much each user has changed.
+/// Counts the changes of each user.
 #[derive(Debug, Default)]
 pub struct ChangeLimit(Attempts);
 
 impl ChangeLimit {
-    /// Counts a change or a sign-in of this user, which are lines of the audit. Before any of it is written.
+    /// Counts a change or a sign-in of this user, both of which write audit lines. Must be called before anything is written.
     ///
     /// # Errors
     /// [`ProblemCode::RateLimited`]

@@ -1,4 +1,4 @@
-//! What agents tell unasked of their clusters' deployments, and what time alone changes: passed on to those who watch.
+//! Passes on to subscribers the changes of deployments that agents publish, and changes of clusters that happen by time alone.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,14 +17,14 @@ use registry::{CHANGE_BYTES, ChangeRange, Moment, Verdict};
 
 type Changes = DeploymentChanges<DeploymentSummary>;
 
-/// How often it is looked at what time alone has changed: who is overdue, and what was promised and did not come.
+/// How often to check for changes by time alone: overdue heartbeats and announced changes that have not arrived.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 const NO_CHANGES: &str = "sent a change message that is malformed or too large";
 
-/// Listens forever.
+/// Receives changes forever.
 pub async fn hear_changes(link: Arc<AgentLink>, registry: Arc<SharedRegistry>, metrics: Metrics) {
     loop {
         let kind = Kind {
@@ -44,7 +44,7 @@ pub async fn hear_changes(link: Arc<AgentLink>, registry: Arc<SharedRegistry>, m
     }
 }
 
-/// Looks at all clusters, forever.
+/// Checks all clusters periodically, forever.
 pub async fn watch_time(registry: Arc<SharedRegistry>) {
     let mut looks = tokio::time::interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -56,7 +56,7 @@ pub async fn watch_time(registry: Arc<SharedRegistry>) {
 
 fn hear_change(registry: &SharedRegistry, cluster: &ClusterName, message: &Message) {
     let bytes = message.payload.len();
-    // Before it is read: who tells too much costs no more than this.
+    // Before it is parsed, so that a cluster that publishes too much costs no more than this.
     let may = registry.write().may_publish(cluster, bytes, Moment::now());
     if !may {
         return;
@@ -88,7 +88,7 @@ fn take_changes(shared: &SharedRegistry, cluster: &ClusterName, changes: Changes
         last: changes.sequence,
     };
     let room = CHANGE_BYTES * (changes.changed.len() + changes.gone.len());
-    // Published under the lock, so that nothing is published of a cluster after it was forgotten.
+    // Published under the lock, so that nothing is published about a cluster after it was forgotten.
     let mut registry = shared.write();
     if !registry.may_publish(cluster, room, Moment::now()) {
         return Verdict::PassedOver;

@@ -1,5 +1,5 @@
-//! The authorised client of clusters. Who asks here is authorised first; what changes anything goes through the journal: audited, with
-//! a deadline, and reconciled if its outcome is lost. A handler cannot skip any of it.
+//! The authorising client of clusters. Each request is authorised first; mutations go through the journal: audited, with a deadline,
+//! and reconciled if the outcome is lost. A handler cannot skip any of this.
 
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ use identity::Principal;
 use registry::Presence;
 use storage::bus::BusError;
 
-/// What is said of an agent whose reply cannot be read.
+/// The protocol violation of an agent whose reply cannot be parsed.
 pub(super) const NO_REPLY: &str = "answered with what is not a reply";
 
-/// The clusters, for those who may ask them or change them: the one way for a person to reach one.
+/// The clusters, for principals who may query or change them: the only way for a user to reach one.
 #[derive(Debug)]
 pub struct Fleet {
     pub(super) link: Arc<AgentLink>,
@@ -29,7 +29,7 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// Over this link, to the clusters of this registry.
+    /// Reaches the clusters of this registry over this link.
     #[must_use]
     pub fn new(
         link: Arc<AgentLink>,
@@ -45,10 +45,11 @@ impl Fleet {
         }
     }
 
-    /// Asks a cluster for what changes nothing.
+    /// Sends a read request to a cluster.
     ///
     /// # Errors
-    /// What the principal may not see is [`ProblemCode::ClusterUnknown`] or [`ProblemCode::NotFound`], as if it did not exist.
+    /// [`ProblemCode::ClusterUnknown`] or [`ProblemCode::NotFound`] for anything that the principal may not see, as if it did not
+    /// exist.
     pub async fn ask<R: Request>(
         &self,
         principal: &Principal,
@@ -78,7 +79,7 @@ impl Fleet {
             .map_err(|error| self.read_error(error, cluster))
     }
 
-    /// The one place where it is decided whether the principal may use this verb there.
+    /// The only authorisation check for this verb in this cluster and namespace.
     pub(super) fn authorise<R: Request>(
         &self,
         principal: &Principal,
@@ -103,7 +104,7 @@ impl Fleet {
         Err(lacks_right(cluster, R::RIGHT))
     }
 
-    /// An older agent is not asked for what it does not answer: nobody would listen, as if it were offline.
+    /// A verb that an older agent does not support is not sent to it: without a subscriber, the agent would seem to be offline.
     fn knows(&self, cluster: &ClusterName, verb: &str) -> Result<(), Problem> {
         if self.registry.read().answers(cluster, verb) {
             return Ok(());
@@ -114,7 +115,7 @@ impl Fleet {
         ))
     }
 
-    /// A read that failed: whatever happened, it may simply be asked again.
+    /// The problem of a failed read, which can always be retried.
     pub(super) fn read_error(&self, error: SendError, cluster: &ClusterName) -> Problem {
         match error {
             SendError::Unwritable(error) => unwritable(error),

@@ -1,4 +1,5 @@
-//! Labels of clusters: changed by those alone who may enroll every cluster, since grants may go by labels, and learnt by all replicas.
+//! Labels of clusters. Only principals who may enroll every cluster may change them, since grants can select clusters by label. All
+//! replicas watch them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,10 +20,10 @@ use identity::Principal;
 use labels::{FleetLabels, LabelError, LabelPatch, Labels};
 use storage::WatchEvent;
 
-/// How long a change may take to come back from the bucket before its maker is answered all the same.
+/// How long to wait for a change to come back from the bucket before responding anyway.
 const LEARNT_WITHIN: Duration = Duration::from_secs(2);
 
-/// Keeps up with the labels, for good.
+/// Watches the labels until the program ends.
 pub async fn follow_labels(clusters: Clusters, registry: Arc<SharedRegistry>) {
     let (mut labels, mut is_synced) = (FleetLabels::default(), false);
     let watch = clusters.labels().watch();
@@ -46,19 +47,19 @@ pub async fn follow_labels(clusters: Clusters, registry: Arc<SharedRegistry>) {
     watch.run(None, on).await;
 }
 
-/// What changes the labels of clusters.
+/// Changes the labels of clusters.
 #[derive(Debug)]
 pub struct ClusterLabels {
     clusters: Clusters,
     registry: Arc<SharedRegistry>,
-    /// Nothing is changed while this replica is cut off.
+    /// No changes while this replica is partitioned from the bus.
     link: Arc<AgentLink>,
     journal: Journal,
     change_limit: Arc<ChangeLimit>,
 }
 
 impl ClusterLabels {
-    /// Labels in these buckets, of the clusters of this registry.
+    /// Uses the labels in these buckets, for the clusters of this registry.
     #[must_use]
     pub fn new(
         clusters: Clusters,
@@ -79,7 +80,7 @@ impl ClusterLabels {
     /// Changes the labels of a known cluster.
     ///
     /// # Errors
-    /// When the principal may not, there is no such cluster, it would have too many, or audit or bus are away.
+    /// If the principal may not, there is no such cluster, it would have too many labels, or the audit log or the bus is unavailable.
     pub async fn label(
         self: &Arc<Self>,
         principal: &Principal,
@@ -106,7 +107,7 @@ impl ClusterLabels {
         self.journal.record_to_end(entry, put).await
     }
 
-    /// Changes labels, and waits until they count here.
+    /// Changes labels, and waits until they are in effect here.
     async fn put(&self, cluster: &ClusterName, patch: &LabelPatch) -> Result<Labels, LabelError> {
         let (labels, revision) = self.clusters.patch_labels(cluster, patch).await?;
         let mut all = self.registry.labels();
@@ -117,10 +118,11 @@ impl ClusterLabels {
         Ok(labels)
     }
 
-    /// Those that a cluster gets with a credential: after it was made, and before anybody has it who could join with it.
+    /// Sets the labels that a cluster gets with a credential: after the credential was created and before anyone receives it who could
+    /// join with it.
     ///
     /// # Errors
-    /// When there would be too many, or the bucket does not answer.
+    /// If there would be too many, or the bucket does not respond.
     pub async fn put_first(&self, cluster: &ClusterName, labels: Labels) -> Result<(), LabelError> {
         if labels.is_empty() {
             return Ok(());
@@ -129,7 +131,7 @@ impl ClusterLabels {
     }
 }
 
-/// Changing labels changes what all users may do whose grants go by them.
+/// Changing labels changes the permissions of all users whose grants select clusters by label.
 pub fn may_label(grants: &Grants) -> bool {
     grants.everywhere(Right::Enroll)
 }

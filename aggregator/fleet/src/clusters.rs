@@ -1,4 +1,4 @@
-//! What is persisted of clusters in JetStream: their records and their labels.
+//! The persisted state of clusters in JetStream: their records and their labels.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use labels::{FleetLabels, LabelError, LabelPatch, Labels};
 use registry::{Moment, Record};
 use storage::{Bucket, BucketError, Entry, StoreError};
 
-/// What is persisted of clusters: the bucket `clusters`, and their labels. Clones share it.
+/// The persisted state of clusters: the bucket `clusters`, and their labels. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Clusters {
     pub(super) records: Arc<Bucket<Record>>,
@@ -19,10 +19,10 @@ pub struct Clusters {
 }
 
 impl Clusters {
-    /// Opens the buckets, makes them if there are none.
+    /// Opens the buckets, and creates them if they do not exist.
     ///
     /// # Errors
-    /// When JetStream is away, or a bucket of that name is there with other settings.
+    /// If JetStream is unavailable, or a bucket of that name exists with other settings.
     pub async fn open(jetstream: &Context, replicas: usize) -> Result<Self, StoreError> {
         Ok(Self {
             records: Arc::new(Bucket::open(jetstream, replicas).await?),
@@ -42,10 +42,10 @@ impl Clusters {
         &self.labels
     }
 
-    /// Changes the labels of a cluster: those that it has then, and the revision of that.
+    /// Changes the labels of a cluster; returns its new labels and their revision.
     ///
     /// # Errors
-    /// See [`LabelError`]: then nothing was changed.
+    /// See [`LabelError`]; nothing was changed then.
     pub async fn patch_labels(
         &self,
         cluster: &ClusterName,
@@ -61,13 +61,13 @@ impl Clusters {
     /// Forgets a cluster and its labels, for all replicas.
     ///
     /// # Errors
-    /// When a bucket does not answer: it can be done again.
+    /// If a bucket does not respond; the call can be retried.
     pub async fn forget(&self, cluster: &ClusterName) -> Result<(), BucketError> {
         self.records.purge(cluster).await?;
         self.labels.purge(cluster).await.map(drop)
     }
 
-    /// The same, and here at once.
+    /// The same, and immediately in this replica.
     ///
     /// # Errors
     /// As [`Clusters::forget`].
@@ -81,11 +81,11 @@ impl Clusters {
         Ok(())
     }
 
-    /// Puts every cluster that was persisted into the registry, with its labels. A record that cannot be read is skipped, see
-    /// [`crate::records`]: the cluster will be heard again.
+    /// Restores every persisted cluster into the registry, with its labels. A record that cannot be read is skipped, see
+    /// [`crate::records`]: the cluster's next heartbeat creates it again.
     ///
     /// # Errors
-    /// When a bucket cannot be read.
+    /// If a bucket cannot be read.
     pub async fn restore(&self, registry: &SharedRegistry) -> Result<(), BucketError> {
         let mut labels = FleetLabels::default();
         for (cluster, entry) in self.labels.list().await? {

@@ -1,5 +1,5 @@
-//! Clusters whose messages are not received for a while, since they flooded a subscription that all clusters share. When its time is over,
-//! each is on trial: few of its messages are received. Who sends more is excluded again, for twice as long.
+//! Clusters whose messages are ignored for a while, because they flooded a subscription that all clusters share. Afterwards each is on
+//! trial: only a few of its messages are received. A cluster that sends more is excluded again, for twice as long.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ const FIRST: Duration = Duration::from_secs(10);
 const LONGEST: Duration = Duration::from_mins(10);
 const TRIAL: Duration = Duration::from_secs(3);
 
-/// By the cluster.
+/// The exclusions by cluster.
 #[derive(Debug, Default)]
 pub struct Exclusions(HashMap<ClusterName, Exclusion>);
 
@@ -42,9 +42,9 @@ impl Exclusion {
 }
 
 impl Exclusions {
-    /// Excludes a cluster from now on; for how long.
+    /// Excludes a cluster from now on; returns for how long.
     pub fn exclude(&mut self, cluster: &ClusterName, now: Instant) -> Duration {
-        // Who has sent as it should for this long begins anew.
+        // A cluster that has behaved for this long starts over.
         self.0.retain(|_, last| now < last.until + LONGEST);
         let last = self.0.get(cluster);
         let length = last.map_or(FIRST, |last| (last.length * 2).min(LONGEST));
@@ -57,13 +57,13 @@ impl Exclusions {
         length
     }
 
-    /// How it is with this cluster.
+    /// The standing of this cluster.
     pub fn standing(&self, cluster: &ClusterName, now: Instant) -> Standing {
         let exclusion = self.0.get(cluster);
         exclusion.map_or(Standing::Received, |it| it.standing(now))
     }
 
-    /// Counts a message of a cluster that is on trial; how many there were.
+    /// Counts a message of a cluster that is on trial; returns their number.
     pub fn count_on_trial(&mut self, cluster: &ClusterName) -> usize {
         self.0.get_mut(cluster).map_or(0, |it| {
             it.messages_on_trial += 1;
@@ -71,7 +71,7 @@ impl Exclusions {
         })
     }
 
-    /// Whether every cluster is received without conditions.
+    /// Whether no cluster is excluded or on trial.
     pub fn are_none(&self, now: Instant) -> bool {
         let mut all = self.0.values();
         all.all(|it| it.standing(now) == Standing::Received)

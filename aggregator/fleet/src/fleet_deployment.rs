@@ -1,4 +1,4 @@
-//! A deployment as it is shown of the whole fleet, in lists and in what is told of changes.
+//! A deployment in lists and events of the whole fleet.
 
 use bus_schema::verb::DeploymentSummary;
 use bus_schema::{ClusterName, Health};
@@ -11,13 +11,14 @@ use utoipa::ToSchema;
 pub struct FleetDeployment {
     /// Its cluster.
     pub cluster: ClusterName,
-    /// Present when the cluster is offline and all this is what was last known: how the deployment was. Its `health` is `unknown`.
+    /// Present if the cluster is offline and the rest is its last known state: the deployment's last known health. Its `health` is
+    /// `unknown`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_health: Option<Health>,
-    /// Present then, too: when this was known.
+    /// Also present then: when this state was observed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub as_of: Option<Timestamp>,
-    /// Present then, too: how many seconds ago that was.
+    /// Also present then: how many seconds ago that was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stale_seconds: Option<u64>,
     /// The rest.
@@ -26,7 +27,7 @@ pub struct FleetDeployment {
 }
 
 impl FleetDeployment {
-    /// As its cluster says.
+    /// The state that its cluster reports.
     #[must_use]
     pub fn now(cluster: ClusterName, deployment: DeploymentSummary) -> Self {
         Self {
@@ -38,7 +39,7 @@ impl FleetDeployment {
         }
     }
 
-    /// As its cluster said when it was last there. How it is now is not known.
+    /// The state that its cluster last reported before it went offline. The current state is unknown.
     #[must_use]
     pub fn last_known(
         cluster: ClusterName,

@@ -1,4 +1,4 @@
-//! What others have made the bucket of clusters forget.
+//! Clusters that were forgotten elsewhere.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +10,8 @@ use super::inventory::Inventory;
 use super::{Clusters, SharedRegistry};
 use storage::WatchEvent;
 
-/// Forgets, for good, what another replica or a person at the command line has made the bucket forget, also while this one was cut off.
+/// Forgets, until the program ends, clusters that another replica or a user of the command line has deleted from the bucket, including
+/// while this replica was partitioned.
 pub async fn follow_forgotten(
     registry: Arc<SharedRegistry>,
     inventory: Inventory,
@@ -24,7 +25,7 @@ pub async fn follow_forgotten(
         tokio::spawn(async move { inventory.forget_now_or_later(&cluster).await });
     };
     let on = |event| match event {
-        // A cluster of the bucket before will be recorded in this one as soon as it is heard.
+        // A cluster that was recorded in the previous bucket is recorded in this one after its next heartbeat.
         WatchEvent::Replaced => {
             recorded.clear();
             newest_deletion = 0;
@@ -34,7 +35,7 @@ pub async fn follow_forgotten(
         }
         WatchEvent::Changed(cluster, entry) => {
             recorded.remove(&cluster);
-            // After an interruption it comes once more, and the cluster may be heard again by then.
+            // After an interruption the deletion arrives once more, and by then the cluster may have sent heartbeats again.
             if entry.revision > newest_deletion {
                 newest_deletion = entry.revision;
                 forget(cluster);

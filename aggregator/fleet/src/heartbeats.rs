@@ -1,4 +1,4 @@
-//! Heartbeats in, their answers out, and what is new of clusters persisted.
+//! Receives heartbeats, acknowledges them, and persists changes of clusters.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::{Clusters, SharedRegistry, json, rate_limit};
 use diagnostics::Metrics;
 use registry::Moment;
 
-/// A heartbeat is small; what is larger is none.
+/// Heartbeats are small; larger messages are rejected.
 const HEARTBEAT_BYTES: usize = 16 * 1024;
 
 /// The receiver of heartbeats.
@@ -24,13 +24,13 @@ pub struct Heartbeats {
     link: Arc<AgentLink>,
     registry: Arc<SharedRegistry>,
     clusters: Clusters,
-    /// For the time on the bus.
+    /// Provides the time on the bus.
     journal: Journal,
     metrics: Metrics,
 }
 
 impl Heartbeats {
-    /// Those that come over this link, taken into this registry.
+    /// Receives the heartbeats of this link into this registry.
     #[must_use]
     pub fn new(
         link: Arc<AgentLink>,
@@ -48,7 +48,7 @@ impl Heartbeats {
         }
     }
 
-    /// Receives them forever.
+    /// Receives heartbeats forever.
     pub async fn receive(self) {
         loop {
             let kind = Kind {
@@ -87,7 +87,7 @@ impl Heartbeats {
             received_at: self.journal.now(),
             every_seconds: Some(self.registry.read().pace().as_secs()),
         };
-        // Not the message's own reply subject: an agent could name another cluster's there.
+        // Not the message's reply subject: an agent could name another cluster's.
         let answer_to = subject::clock(cluster, &heartbeat.instance);
         self.link.bus.publish(answer_to, json(&ack).into()).await;
         let record = self.registry.change(cluster, |registry, _| {
@@ -101,7 +101,7 @@ impl Heartbeats {
     }
 }
 
-/// An error without a cause is too large a message.
+/// An error without a cause means that the message is too large.
 fn read(message: &Message) -> Result<Heartbeat, Option<serde_json::Error>> {
     if message.payload.len() > HEARTBEAT_BYTES {
         return Err(None);

@@ -1,6 +1,6 @@
-//! What each cluster last said of its deployments, in the KV bucket `inventory`: shown while the cluster is away, and built anew when it
-//! is there. A cluster has a manifest, and its list compressed in parts beside it, in one of two places: while one is written the
-//! other is whole, and the manifest names the one that counts.
+//! The last known deployments of each cluster, in the KV bucket `inventory`: shown while the cluster is offline, and updated while it
+//! is online. Each cluster has a manifest, and its compressed list in parts, in one of two slots: while one slot is written, the other
+//! is complete, and the manifest names the current one.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -28,10 +28,10 @@ pub use seen::{Seen, SeenManifests};
 
 use cache::Cache;
 
-/// Lists that are read from the bucket and unpacked at the same time.
+/// Lists that are read from the bucket and decompressed at the same time.
 const READERS: usize = 4;
 
-/// The bucket, and what is known of it here. Clones share it.
+/// The bucket, and a local copy of the manifests. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Inventory {
     bucket: Arc<Bucket<Manifest>>,
@@ -40,22 +40,22 @@ pub struct Inventory {
     readers: Arc<Semaphore>,
 }
 
-/// Something could not be stored or read.
+/// A list could not be stored or read.
 #[derive(Debug, thiserror::Error)]
 pub enum InventoryError {
-    /// The bucket was not read or written; a conflict where another replica has written meanwhile.
+    /// The bucket was not read or written; a conflict if another replica has written in the meantime.
     #[error(transparent)]
     Bucket(#[from] BucketError),
-    /// What stands in the bucket is not the whole list, or none.
+    /// The stored list is incomplete or invalid.
     #[error("it is damaged: {0}")]
     Damaged(String),
 }
 
 impl Inventory {
-    /// Opens the bucket, makes it if there is none.
+    /// Opens the bucket, and creates it if it does not exist.
     ///
     /// # Errors
-    /// When JetStream is away, or a bucket of that name is there with other settings.
+    /// If JetStream is unavailable, or a bucket of that name exists with other settings.
     pub async fn open(jetstream: &Context, replicas: usize) -> Result<Self, StoreError> {
         Ok(Self {
             bucket: Arc::new(Bucket::open(jetstream, replicas).await?),
@@ -65,7 +65,7 @@ impl Inventory {
         })
     }
 
-    /// Follows the manifests, for good.
+    /// Watches the manifests until the program ends.
     pub async fn follow(self) {
         let watch = self.bucket.watch();
         let on = |event| match event {
@@ -79,22 +79,22 @@ impl Inventory {
         watch.run(None, on).await;
     }
 
-    /// Looks at what is known of the manifests.
+    /// Runs a closure on the known manifests.
     pub fn look<T>(&self, look: impl FnOnce(&SeenManifests) -> T) -> T {
         look(&self.seen.lock())
     }
 
-    /// The list that is stored of a cluster, unless it is another cluster's that had the name before.
+    /// The stored list of a cluster, unless it belongs to another cluster that had the name before.
     #[must_use]
     pub fn stored(&self, cluster: &ClusterName, uid: Option<&str>) -> Option<Generation> {
         let stored = self.look(|seen| seen.get(cluster)?.manifest.record.stored.clone());
         stored.filter(|stored| uid.is_none_or(|uid| uid == stored.cluster_uid))
     }
 
-    /// Reads what is stored.
+    /// Reads a stored list.
     ///
     /// # Errors
-    /// [`InventoryError::Damaged`] also where a newer list took its place meanwhile.
+    /// [`InventoryError::Damaged`] also if a newer list has replaced it in the meantime.
     pub async fn read(
         &self,
         cluster: &ClusterName,
@@ -119,10 +119,10 @@ impl Inventory {
         Ok(known)
     }
 
-    /// Forgets a cluster. A list of it that is being written will not count.
+    /// Forgets a cluster. A list of it that is being written will not become current.
     ///
     /// # Errors
-    /// When the bucket does not answer: it can be done again.
+    /// If the bucket does not respond; the call can be retried.
     pub async fn forget(&self, cluster: &ClusterName) -> Result<(), InventoryError> {
         let Some(parts) = self.look(|seen| Some(seen.get(cluster)?.manifest.record.parts())) else {
             return Ok(());
@@ -131,13 +131,13 @@ impl Inventory {
             let key = part::key(cluster, slot, number);
             self.bucket.purge_key(&key).await?;
         }
-        // Last, so that what breaks off is done again.
+        // Last, so that an interrupted deletion is repeated.
         self.bucket.purge(cluster).await?;
         self.seen().forget(cluster);
         Ok(())
     }
 
-    /// Forgets a cluster. Where the bucket does not answer, [`InventorySync`](crate::InventorySync) does it later.
+    /// Forgets a cluster. If the bucket does not respond, [`InventorySync`](crate::InventorySync) does it later.
     pub(super) async fn forget_now_or_later(&self, cluster: &ClusterName) {
         if let Err(error) = self.forget(cluster).await {
             let error = &error as &dyn std::error::Error;
@@ -149,7 +149,7 @@ impl Inventory {
         if !entry.is_there() {
             return self.seen().forget(&cluster);
         }
-        // One that cannot be read is as good as none, but for its revision: the next one takes its place.
+        // An unreadable manifest counts as none, except for its revision: the next one replaces it.
         let revision = entry.revision;
         let manifest = entry.record_or_default();
         self.seen().put(cluster, manifest, revision, Instant::now());

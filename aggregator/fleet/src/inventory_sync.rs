@@ -1,5 +1,5 @@
-//! Syncs the inventory: what each cluster last says of its deployments, for when it is offline. Read once in a while and only where
-//! something has changed, by one of the replicas, a few clusters at a time. No user asks for it: what of it is shown, grants decide.
+//! Syncs the inventory: stores each cluster's deployments for when it is offline. They are read periodically and only if something has
+//! changed, by one of the replicas, a few clusters at a time. No user is involved in reading; grants apply when the inventory is shown.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,10 +23,10 @@ use storage::{BucketError, Leased as _};
 /// Clusters that are read at the same time.
 const AT_ONCE: usize = 8;
 
-/// How long the reading of one cluster may take, all pages together. What remains of the lease is for writing.
+/// The time limit for reading all pages of one cluster. The rest of the lease is for writing.
 const READ_WITHIN: Duration = Manifest::TERM.checked_div(2).expect("two is not zero");
 
-/// The longest time between two looks at what is due.
+/// The longest interval between two checks for due clusters.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Why a list was not synced.
@@ -44,7 +44,7 @@ enum SyncError {
     Doubtful,
 }
 
-/// What reads clusters and stores what they say.
+/// Reads clusters and stores their lists.
 #[derive(Debug)]
 pub struct InventorySync {
     link: Arc<AgentLink>,
@@ -54,7 +54,7 @@ pub struct InventorySync {
 }
 
 impl InventorySync {
-    /// From the clusters of this registry into this inventory.
+    /// Syncs from the clusters of this registry into this inventory.
     #[must_use]
     pub fn new(
         link: Arc<AgentLink>,
@@ -76,7 +76,7 @@ impl InventorySync {
         let permits = Arc::new(Semaphore::new(AT_ONCE));
         let mut tried = HashMap::new();
         loop {
-            // Not in step with other replicas.
+            // Jitter, so that replicas do not run in step.
             let look = LOOK_EVERY.min(every / 4);
             tokio::time::sleep(look.mul_f64(0.5 + rand::random::<f64>() / 2.0)).await;
             if self.link.is_cut_off() {
@@ -101,7 +101,7 @@ impl InventorySync {
         }
     }
 
-    /// Clusters whose list should be written anew.
+    /// Clusters whose list is due to be written.
     fn due(&self, every: Duration) -> Vec<ClusterName> {
         let (registry, now) = (self.registry.read(), Moment::now());
         self.inventory.look(|seen| {
@@ -135,7 +135,7 @@ impl InventorySync {
         self.metrics.kept(outcome);
     }
 
-    /// `None` where it is not needed any more, or another replica does it.
+    /// `None` if it is no longer needed, or another replica does it.
     async fn sync(&self, cluster: &ClusterName, every: Duration) -> Result<Option<()>, SyncError> {
         let Some(source) = self.registry.read().source(cluster, Moment::now()) else {
             return Ok(None);
@@ -143,13 +143,13 @@ impl InventorySync {
         let now = Instant::now();
         let is_due = |seen: Option<&Seen>| seen.is_none_or(|seen| seen.is_due(&source, every, now));
         let lease = self.inventory.acquire_lease(cluster, is_due, now);
-        // After a failure it is not released: another replica would fail just now, too.
+        // After a failure the lease is not released: another replica would currently fail too.
         let Some(lease) = lease.await? else {
             return Ok(None);
         };
         let list = tokio::time::timeout(READ_WITHIN, self.list(cluster, &source.cluster_uid)).await;
         let list = list.map_err(|_| SyncError::TooSlow)??;
-        // An older agent does not look at the uid that was meant.
+        // An older agent ignores the requested uid.
         let after = self.registry.read().source(cluster, Moment::now());
         if after.map(|after| after.cluster_uid).as_ref() != Some(&source.cluster_uid) {
             return Err(SyncError::Doubtful);
@@ -161,7 +161,7 @@ impl InventorySync {
     async fn list(&self, cluster: &ClusterName, uid: &str) -> Result<List, SyncError> {
         let mut list = List::begun(Timestamp::now());
         let mut request = ListDeployments {
-            // A second cluster of that name may be there, and not be known yet.
+            // A second cluster of that name may exist and not be known yet.
             cluster_uid: Some(uid.to_owned()),
             limit: Some(MAX_LIMIT),
             ..ListDeployments::default()
@@ -182,7 +182,8 @@ impl InventorySync {
         }
     }
 
-    /// What was forgotten while this replica did not listen is dropped. What is young may be of a cluster that another replica heard first.
+    /// Drops lists of clusters that were forgotten while this replica was not connected. A recent list may belong to a cluster that
+    /// another replica has seen first.
     async fn drop_forgotten(&self, age: Duration) {
         let forgotten: Vec<ClusterName> = {
             let (registry, now) = (self.registry.read(), Moment::now());

@@ -35,7 +35,7 @@ struct State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// Different from the last time.
-    News,
+    Changed,
     /// The same, or no response.
     Same,
     /// The agent may not list pods.
@@ -88,7 +88,7 @@ impl Schedule {
     }
 
     /// Records the outcome of an inspection. The outcome for an outdated version says nothing about the current one.
-    pub fn looked_at(&mut self, key: &str, version: &Version, outcome: Outcome, now: Instant) {
+    pub fn record(&mut self, key: &str, version: &Version, outcome: Outcome, now: Instant) {
         let state = self
             .0
             .get_mut(key)
@@ -97,7 +97,7 @@ impl Schedule {
             return;
         };
         let pause = match outcome {
-            Outcome::News => SHORTEST,
+            Outcome::Changed => SHORTEST,
             Outcome::Same => state.pause,
             Outcome::Refused => AFTER_REFUSAL,
         };
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stays_as_it_is_is_looked_at_less_often_and_what_is_well_not_at_all() {
+    fn unchanged_deployments_are_inspected_less_often_and_healthy_ones_never() {
         let (mut schedule, start, version) = (
             Schedule::default(),
             Instant::now(),
@@ -141,34 +141,34 @@ mod tests {
         );
         plan(&mut schedule, &["a"], &version, start);
         assert!(taken(&mut schedule, 9, start).is_empty(), "it has a moment");
-        let (mut looks, mut last) = (Vec::new(), start);
+        let (mut intervals, mut last) = (Vec::new(), start);
         for tenths in 0..1200 {
             let now = start + Duration::from_millis(100) * tenths;
             for key in taken(&mut schedule, 9, now) {
-                looks.push(now - last);
+                intervals.push(now - last);
                 last = now;
-                schedule.looked_at(&key, &version, Outcome::Same, now);
+                schedule.record(&key, &version, Outcome::Same, now);
             }
         }
-        assert!((8..14).contains(&looks.len()), "{looks:?}");
+        assert!((8..14).contains(&intervals.len()), "{intervals:?}");
         assert!(
-            looks[1..]
+            intervals[1..]
                 .iter()
                 .all(|pause| *pause > Duration::from_millis(2_600)),
-            "{looks:?}"
+            "{intervals:?}"
         );
         assert!(
-            looks[5..]
+            intervals[5..]
                 .iter()
                 .all(|pause| *pause > Duration::from_secs(13)),
-            "{looks:?}"
+            "{intervals:?}"
         );
         plan(&mut schedule, &[], &version, last);
         assert!(schedule.is_empty());
     }
 
     #[test]
-    fn many_take_their_turns_those_first_that_have_waited_longest() {
+    fn many_deployments_take_turns_the_longest_waiting_first() {
         let (mut schedule, start, version) = (
             Schedule::default(),
             Instant::now(),
@@ -182,22 +182,22 @@ mod tests {
         assert_eq!(
             taken(&mut schedule, 2, now),
             ["b".into()],
-            "none is looked at twice at once"
+            "none is inspected twice at the same time"
         );
     }
 
     #[test]
-    fn a_newer_version_is_looked_at_soon_and_what_was_refused_late() {
+    fn a_newer_version_is_inspected_soon_and_a_refused_one_late() {
         let (mut schedule, start) = (Schedule::default(), Instant::now());
         let (old, new) = (Version::of_generation(1), Version::of_generation(2));
         plan(&mut schedule, &["a"], &old, start);
         let now = start + BEFORE_FIRST;
         let (key, _) = schedule.take(1, now).remove(0);
         plan(&mut schedule, &["a"], &new, now);
-        schedule.looked_at(&key, &old, Outcome::Refused, now);
+        schedule.record(&key, &old, Outcome::Refused, now);
         let now = now + BEFORE_FIRST;
         assert_eq!(taken(&mut schedule, 1, now).len(), 1);
-        schedule.looked_at(&key, &new, Outcome::Refused, now);
+        schedule.record(&key, &new, Outcome::Refused, now);
         assert!(taken(&mut schedule, 1, now + Duration::from_secs(200)).is_empty());
         assert_eq!(
             taken(&mut schedule, 1, now + Duration::from_secs(400)).len(),

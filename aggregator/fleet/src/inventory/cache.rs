@@ -1,4 +1,4 @@
-//! Lists that were unpacked lately, as many as there is room for: the next page of a query needs the same ones.
+//! A cache of recently decompressed lists, as many as fit: the next page of a query needs the same lists.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,14 +7,14 @@ use bus_schema::StreamId;
 
 use super::LastKnown;
 
-/// Of JSON; unpacked it takes about twice as much.
+/// In bytes of JSON; a decompressed list takes about twice as much.
 const ROOM: usize = 32 * 1024 * 1024;
 
 #[derive(Debug, Default)]
 pub struct Cache {
     lists: HashMap<StreamId, (Arc<LastKnown>, u64)>,
     bytes: usize,
-    /// Counts up with each use.
+    /// Incremented with each use.
     uses: u64,
 }
 
@@ -26,7 +26,7 @@ impl Cache {
         Some(Arc::clone(list))
     }
 
-    /// Those that were not used for longest make room.
+    /// The least recently used lists are evicted.
     pub fn put(&mut self, generation: StreamId, list: &Arc<LastKnown>) {
         self.uses += 1;
         if list.bytes() > ROOM {
@@ -65,7 +65,7 @@ mod tests {
         cache.put(id("d"), &list(ROOM / 3));
         let there = ["a", "b", "c", "d"].map(|name| cache.get(&id(name)).is_some());
         assert_eq!(there, [true, false, true, true]);
-        // The same one again takes no more room, and one for which there never is any takes none from the others.
+        // Adding the same list again takes no more memory, and a list that can never fit evicts no other.
         cache.put(id("d"), &list(ROOM / 3));
         cache.put(id("e"), &list(ROOM + 1));
         assert_eq!((cache.lists.len(), cache.bytes), (3, ROOM / 3 * 3));

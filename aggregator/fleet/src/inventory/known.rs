@@ -1,4 +1,4 @@
-//! The deployments of a cluster as they were last known. Whether they are still so is not known, and so is their health.
+//! The last known deployments of a cluster. Their current state is unknown, and so is their health.
 
 use std::io::Read as _;
 
@@ -8,10 +8,10 @@ use jiff::Timestamp;
 
 use super::list::MOST_BYTES;
 
-/// The base-2 logarithm of the most memory that unpacking may take beside the list itself.
+/// The base-2 logarithm of the maximum memory that decompression may take in addition to the list.
 const WINDOW_LOG: u32 = 24;
 
-/// A cluster's list, unpacked.
+/// A cluster's list, decompressed.
 #[derive(Debug)]
 pub struct LastKnown {
     deployments: Vec<LastKnownDeployment>,
@@ -21,35 +21,35 @@ pub struct LastKnown {
 /// One deployment.
 #[derive(Debug)]
 pub struct LastKnownDeployment {
-    /// As it was last known.
+    /// Its last known health.
     pub summary: DeploymentSummary,
     bytes: usize,
 }
 
-/// What is stored is not a list.
+/// The stored data is not a list.
 #[derive(Debug, thiserror::Error)]
 pub enum UnpackError {
-    /// It is not what was packed.
+    /// It cannot be decompressed.
     #[error("it cannot be unpacked: {0}")]
     NotUnpacked(#[from] std::io::Error),
-    /// It is larger than any list that is stored.
+    /// It exceeds the maximum size of a stored list.
     #[error("it is larger than any")]
     TooLarge,
-    /// It is not what an agent says.
+    /// It is not a list that an agent sends.
     #[error("it cannot be read: {0}")]
     Unreadable(#[from] serde_json::Error),
-    /// Deployments are missing, or there are some too many.
+    /// The number of deployments does not match the manifest.
     #[error("it has {found} deployments and should have {expected}")]
     WrongNumber {
-        /// How many it has.
+        /// The number in the list.
         found: usize,
-        /// How many the manifest says.
+        /// The number in the manifest.
         expected: u64,
     },
 }
 
 impl LastKnown {
-    /// Unpacks a list that should have so many deployments, beside what else goes on.
+    /// Decompresses a list that should have this many deployments, on a blocking thread.
     pub(super) async fn unpack(packed: Vec<u8>, expected: u64) -> Result<Self, UnpackError> {
         let unpack = move || Self::unpack_here(&packed, expected);
         let unpacked = tokio::task::spawn_blocking(unpack).await;
@@ -71,7 +71,7 @@ impl LastKnown {
             let found = summaries.len();
             return Err(UnpackError::WrongNumber { found, expected });
         }
-        // Between two pages one may have moved; a list that has one twice would show it twice.
+        // A deployment may have moved between two pages; a duplicate in the list would be shown twice.
         let name = |s: &DeploymentSummary| (s.namespace.clone(), s.deployment_name.clone());
         summaries.sort_by_cached_key(name);
         summaries.dedup_by(|b, a| {
@@ -105,7 +105,7 @@ impl LastKnown {
         }
     }
 
-    /// The bytes of its JSON.
+    /// Its size in bytes of JSON.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes
@@ -133,7 +133,7 @@ impl<'a> Listed<'a> for &'a LastKnownDeployment {
         self.summary.labels.get(key).map(String::as_str)
     }
 
-    /// One is taken for as large as another.
+    /// An average: all deployments of a list count as equally large.
     fn bytes(self) -> usize {
         self.bytes
     }
@@ -164,7 +164,7 @@ mod tests {
             .add(page(&["b", "c"], Some("pay/c"), None), now)
             .unwrap();
         assert_eq!(next.as_deref(), Some("pay/c"));
-        // One that was shown on the page before, too.
+        // Including one that was also on the previous page.
         assert_eq!(
             list.add(page(&["c", "a"], None, Some(60)), now).unwrap(),
             None

@@ -1,14 +1,14 @@
-//! A cluster's list as it comes, page by page: the agent's own words, packed and stored as they are.
+//! A cluster's list as it is received, page by page: the agent's JSON, compressed and stored as it is.
 
 use bus_schema::Page;
 use bus_schema::verb::DeploymentSummary;
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 
-/// The most bytes of JSON that are stored of a cluster: those of some 30,000 deployments.
+/// The maximum size of a cluster's stored list in bytes of JSON: some 30,000 deployments.
 pub(super) const MOST_BYTES: usize = 16 * 1024 * 1024;
 
-/// Fast, and makes a tenth of it.
+/// Fast, and compresses to a tenth.
 const LEVEL: i32 = 3;
 
 /// A list that is being read.
@@ -19,7 +19,7 @@ pub struct List {
     facts: Facts,
 }
 
-/// What a list amounts to.
+/// The properties of a complete list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Facts {
     pub as_of: Timestamp,
@@ -27,22 +27,22 @@ pub(super) struct Facts {
     pub truncated: bool,
 }
 
-/// A page is none.
+/// A page is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum ListError {
-    /// It cannot be read.
+    /// It cannot be parsed.
     #[error("the page cannot be read")]
     Unreadable(#[source] serde_json::Error),
-    /// It says that there is more, and leads no further.
+    /// It announces more pages, but its cursor makes no progress.
     #[error("a page leads no further")]
     Endless,
-    /// It could not be packed.
+    /// The list could not be compressed.
     #[error("the list cannot be packed")]
     NotPacked(#[source] std::io::Error),
 }
 
 impl List {
-    /// One that is begun now.
+    /// Starts a list now.
     #[must_use]
     pub fn begun(now: Timestamp) -> Self {
         let facts = Facts {
@@ -57,7 +57,7 @@ impl List {
         }
     }
 
-    /// Takes in the next page; the cursor of the one after it, if there is one and room for it.
+    /// Adds the next page; returns the cursor of the following page if there is one and it still fits.
     ///
     /// # Errors
     /// See [`ListError`]. Such a list must not be stored.
@@ -74,7 +74,7 @@ impl List {
         self.bytes += page.len();
         self.pages.push(page);
         self.facts.deployments += read.items.len() as u64;
-        // An agent that is cut off from its API server says what it heard last.
+        // An agent that has lost its API server sends the last state that it has seen.
         let stale = read.stale_seconds.and_then(|age| i64::try_from(age).ok());
         if let Some(said) =
             stale.and_then(|age| now.checked_sub(SignedDuration::from_secs(age)).ok())

@@ -1,4 +1,4 @@
-//! What is stored of a cluster, and where. Pure.
+//! The manifest of a cluster's stored lists. Pure.
 
 use std::time::Duration;
 
@@ -10,22 +10,22 @@ use serde::{Deserialize, Serialize};
 use registry::LastChanges;
 use storage::{Lease, Leased, Record};
 
-/// The places of a cluster's lists.
+/// The number of slots for a cluster's lists.
 const SLOTS: usize = 2;
 
-/// More parts than a list has.
+/// More parts than any list has.
 const PARTS: usize = 64;
 
-/// What stands under a cluster's name.
+/// The value of the key that is the cluster's name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// The list that counts.
+    /// The current list.
     #[serde(rename = "kept", default, skip_serializing_if = "Option::is_none")]
     pub stored: Option<Generation>,
     /// Held by the replica that reads and writes the next one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<Lease>,
-    /// How many parts each place has had at most.
+    /// The maximum number of parts that each slot has had.
     #[serde(default)]
     slots: [usize; SLOTS],
 }
@@ -33,22 +33,22 @@ pub struct Manifest {
 /// One list of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Generation {
-    /// Each of its parts has it, too.
+    /// The id, which each of its parts contains too.
     pub id: StreamId,
-    /// In which place it is.
+    /// The slot in which it is stored.
     pub slot: usize,
-    /// How many parts it has.
+    /// The number of its parts.
     pub parts: usize,
     /// The uid of the Kubernetes cluster.
     pub cluster_uid: String,
-    /// When the cluster said this.
+    /// When the cluster reported it.
     pub as_of: Timestamp,
-    /// How many deployments it has.
+    /// The number of its deployments.
     pub deployments: u64,
-    /// Whether the cluster has more, for which there was no room.
+    /// Whether the cluster has more deployments, which did not fit.
     #[serde(default)]
     pub truncated: bool,
-    /// How far the cluster had told its changes before.
+    /// The last changes that the cluster had published before.
     #[serde(default)]
     pub changes: LastChanges,
 }
@@ -75,7 +75,7 @@ impl Leased for Manifest {
 }
 
 impl Manifest {
-    /// Where the next list may be written without harm to the one that counts.
+    /// The slot for the next list, which is not the current one.
     #[must_use]
     pub fn free_slot(&self) -> usize {
         self.stored
@@ -83,7 +83,7 @@ impl Manifest {
             .map_or(0, |stored| (stored.slot + 1) % SLOTS)
     }
 
-    /// Lets another list of so many parts count.
+    /// Makes another list with this many parts the current one.
     pub fn replace(&mut self, next: Generation, parts: usize) -> &Generation {
         if let Some(most) = self.slots.get_mut(next.slot) {
             *most = parts.max(*most);
@@ -91,7 +91,7 @@ impl Manifest {
         self.stored.insert(Generation { parts, ..next })
     }
 
-    /// Each part that there may be: its place and its number.
+    /// Every part that may exist: its slot and its number.
     #[must_use]
     pub fn parts(&self) -> Vec<(usize, usize)> {
         let slots = self.slots.iter().enumerate();

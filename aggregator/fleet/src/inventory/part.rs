@@ -1,23 +1,23 @@
-//! The parts of a list: as large as a message may be, each with the id of the list before it.
+//! The parts of a list: each fits into a message and begins with the id of its list.
 
 use bus_schema::{ClusterName, StreamId};
 use bytes::Bytes;
 
-/// Well under the broker's limit of 1 MiB for a message.
+/// Well below the broker's message limit of 1 MiB.
 const BYTES: usize = 512 * 1024;
 
-/// Where a part stands.
+/// The key of a part.
 pub fn key(cluster: &ClusterName, slot: usize, number: usize) -> String {
     format!("{cluster}.{slot}.{number}")
 }
 
-/// The parts of a packed list.
+/// Splits a compressed list into parts.
 pub fn split(id: &StreamId, packed: &[u8]) -> Vec<Bytes> {
     let part = |bytes: &[u8]| Bytes::from([id.as_str().as_bytes(), b"\n", bytes].concat());
     packed.chunks(BYTES).map(part).collect()
 }
 
-/// A part's share of the packed list of this id.
+/// The data of a part, if it belongs to the list of this id.
 pub fn of<'a>(id: &StreamId, part: &'a [u8]) -> Option<&'a [u8]> {
     part.strip_prefix(id.as_str().as_bytes())?
         .strip_prefix(b"\n")

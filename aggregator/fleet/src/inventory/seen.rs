@@ -1,4 +1,4 @@
-//! The manifests as they were last heard of, and whether a list should be written anew. A value: time is an argument.
+//! The last received manifests, and whether a list is due to be written again. A value: time is an argument.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -16,20 +16,20 @@ pub struct SeenManifests(BTreeMap<ClusterName, Seen>);
 /// A manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
-    /// As it came last.
+    /// The manifest as last received.
     pub manifest: Observed<Manifest>,
-    /// When the list that counts came.
+    /// When the current list was received.
     stored_at: Instant,
 }
 
 impl SeenManifests {
-    /// What is known of a cluster's manifest.
+    /// The last received manifest of a cluster.
     #[must_use]
     pub fn get(&self, cluster: &ClusterName) -> Option<&Seen> {
         self.0.get(cluster)
     }
 
-    /// Clusters with a manifest that has stood for this long.
+    /// Clusters whose manifest is unchanged for this long.
     pub fn older_than(&self, age: Duration, now: Instant) -> impl Iterator<Item = &ClusterName> {
         let old = move |seen: &Seen| seen.manifest.age(now) >= age;
         self.0
@@ -38,7 +38,7 @@ impl SeenManifests {
             .map(|(cluster, _)| cluster)
     }
 
-    /// Takes in a manifest, unless a newer one is known.
+    /// Records a manifest, unless a newer one is known.
     pub fn put(&mut self, cluster: ClusterName, manifest: Manifest, revision: u64, now: Instant) {
         let before = self.0.get(&cluster);
         if before.is_some_and(|before| before.manifest.revision >= revision) {
@@ -54,19 +54,19 @@ impl SeenManifests {
         self.0.insert(cluster, seen);
     }
 
-    /// Forgets those that `is_there` does not name.
+    /// Removes manifests for which `is_there` returns false.
     pub fn retain(&mut self, is_there: impl Fn(&ClusterName, &Seen) -> bool) {
         self.0.retain(|cluster, seen| is_there(cluster, seen));
     }
 
-    /// There is none any more.
+    /// Removes a cluster's manifest.
     pub fn forget(&mut self, cluster: &ClusterName) {
         self.0.remove(cluster);
     }
 }
 
 impl Seen {
-    /// Whether this cluster's list should be written anew: at most once in `every`, and only if it has changed.
+    /// Whether this cluster's list is due to be written: at most once in `every`, and only if it has changed.
     #[must_use]
     pub fn is_due(&self, source: &ListSource, every: Duration, now: Instant) -> bool {
         if self.manifest.is_leased(now) {
@@ -136,13 +136,13 @@ mod tests {
         assert!(due(&seen, source("uid", None), MINUTE), "it does not say");
         assert!(due(&seen, source("other", Some(7)), Duration::ZERO));
 
-        // Somebody else writes it; after a while they are taken for dead.
+        // Another replica writes it; after a while it is considered dead.
         seen.put(cluster.clone(), manifest("a", Some("x")), 6, start + MINUTE);
         assert!(!due(&seen, published(8), MINUTE + Manifest::TERM / 2));
         assert!(due(&seen, published(8), MINUTE + Manifest::TERM));
         seen.put(cluster.clone(), manifest("b", None), 7, start + 2 * MINUTE);
         assert!(!due(&seen, published(8), 2 * MINUTE));
-        // An older word that comes late changes nothing.
+        // An older manifest that arrives late changes nothing.
         seen.put(cluster.clone(), manifest("a", None), 5, start + 2 * MINUTE);
         let last = &seen.get(&cluster).unwrap().manifest;
         assert_eq!(last.record, manifest("b", None));

@@ -1,5 +1,6 @@
-//! Writing a cluster's next list: by the holder of the manifest's lease, so that of several replicas one reads the cluster; and counting
-//! only once it is whole. A holder that lost its lease cannot make its list count: the manifest is written by compare-and-set.
+//! Writes a cluster's next list: done by the holder of the manifest's lease, so that only one replica reads the cluster. The list
+//! becomes current only once it is complete. A holder that has lost its lease cannot make its list current: the manifest is written by
+//! compare-and-set.
 
 use std::time::Instant;
 
@@ -10,10 +11,10 @@ use registry::ListSource;
 use storage::{BucketError, HeldLease};
 
 impl Inventory {
-    /// Acquires the lease for the writing of a cluster's next list, if `is_due` still says so; `None` where another replica was faster.
+    /// Acquires the lease for writing a cluster's next list, if `is_due` still returns true; `None` if another replica was faster.
     ///
     /// # Errors
-    /// When the bucket does not answer.
+    /// If the bucket does not respond.
     pub async fn acquire_lease(
         &self,
         cluster: &ClusterName,
@@ -39,10 +40,10 @@ impl Inventory {
         }
     }
 
-    /// Stores a list in the place of the one before, and releases the lease.
+    /// Replaces the stored list, and releases the lease.
     ///
     /// # Errors
-    /// [`BucketError::Conflict`] when the lease is lost. Then, and if the bucket does not answer, the list before stays.
+    /// [`BucketError::Conflict`] if the lease is lost. Then, and if the bucket does not respond, the previous list stays current.
     pub async fn store(
         &self,
         mut lease: HeldLease<Manifest>,
@@ -66,7 +67,7 @@ impl Inventory {
         };
         let parts = part::split(&generation.id, &packed);
         let generation = manifest.replace(generation, parts.len());
-        // A holder that fell silent would write over the parts of the replica that took over, which uses the same slot.
+        // A holder that was suspended would overwrite the parts of the replica that took over, which uses the same slot.
         lease.renew().await?;
         for (number, part) in parts.into_iter().enumerate() {
             let key = part::key(&cluster, generation.slot, number);
@@ -77,16 +78,16 @@ impl Inventory {
         Ok(())
     }
 
-    /// What was written here counts at once: the bucket's own message may come later than the next look.
+    /// Our own write counts immediately: the bucket's watch may deliver it only after the next check.
     fn wrote(&self, cluster: &ClusterName, manifest: Manifest, revision: u64) {
         let mut seen = self.seen();
         seen.put(cluster.clone(), manifest, revision, Instant::now());
     }
 
-    /// What has been missed of a cluster, or is on the way.
+    /// Reads a cluster's manifest again, since an update was missed or is still in transit.
     async fn look_again(&self, cluster: &ClusterName) -> Result<(), InventoryError> {
         let entry = self.bucket.get_latest(cluster).await?;
-        // First, since the bucket may be another one that counts from the beginning.
+        // First, because the bucket may have been recreated with revisions from 1.
         self.seen().forget(cluster);
         self.see(cluster.clone(), entry);
         Ok(())

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 const APART: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Default)]
-pub struct Pace {
+pub struct RateLimit {
     states: HashMap<Arc<str>, State>,
     /// Keys that may be published, in the order in which they changed.
     ready: VecDeque<Arc<str>>,
@@ -27,7 +27,7 @@ enum State {
     Waiting,
 }
 
-impl Pace {
+impl RateLimit {
     /// Notes that the deployment of this key has changed.
     pub fn note(&mut self, key: Box<str>) {
         if let Some(state) = self.states.get_mut(&*key) {
@@ -75,19 +75,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_left_of_what_is_quiet() {
-        let (mut pace, start) = (Pace::default(), Instant::now());
+    fn quiet_keys_are_dropped() {
+        let (mut limit, start) = (RateLimit::default(), Instant::now());
         for number in 0..1000 {
-            pace.note(format!("{}", number % 10).into());
+            limit.note(format!("{}", number % 10).into());
         }
-        assert_eq!(pace.take(100, start).len(), 10);
+        assert_eq!(limit.take(100, start).len(), 10);
         for number in 0..1000 {
-            pace.note(format!("{}", number % 10).into());
+            limit.note(format!("{}", number % 10).into());
         }
-        assert!(pace.take(100, start).is_empty());
-        assert_eq!(pace.resting.len() + pace.ready.len(), 10);
-        assert_eq!(pace.take(100, start + APART).len(), 10);
-        assert!(pace.take(100, start + 2 * APART).is_empty());
-        assert!(pace.states.is_empty() && pace.due().is_none());
+        assert!(limit.take(100, start).is_empty());
+        assert_eq!(limit.resting.len() + limit.ready.len(), 10);
+        assert_eq!(limit.take(100, start + APART).len(), 10);
+        assert!(limit.take(100, start + 2 * APART).is_empty());
+        assert!(limit.states.is_empty() && limit.due().is_none());
     }
 }
