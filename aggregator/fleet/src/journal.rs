@@ -1,5 +1,5 @@
-//! The journal of everything that is audited: an intent, the act, an outcome. Nothing is done before the intent is acknowledged; an
-//! outcome that is not written is reconciled later, by any replica. See [`Operation`] for what outlives a replica.
+//! The journal of all audited operations: intent, act, outcome. Nothing is done before the intent is acknowledged; an outcome that was
+//! not written is reconciled later, by any replica. See [`Operation`] for the state that survives a replica.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -27,10 +27,10 @@ pub use reconcile::{Observation, Observe, Verdict, reconcile};
 
 use unacknowledged::Unacknowledged;
 
-/// How long an act of the aggregator's own, such as an enrolment, may take before its outcome counts as lost.
+/// How long an act of the aggregator itself, such as an enrolment, may take before its outcome counts as lost.
 const ACT_WITHIN: SignedDuration = SignedDuration::from_mins(1);
 
-/// Who changes what, between an intent and an outcome. Clones share it.
+/// The journal. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Journal(Arc<Shared>);
 
@@ -40,15 +40,15 @@ struct Shared {
     operations: Bucket<Operation>,
     clock: BusClock,
     unacknowledged: Unacknowledged,
-    /// What is under way here; awaited before the program ends.
+    /// Tasks in progress, awaited before the program ends.
     tasks: TaskTracker,
 }
 
 impl Journal {
-    /// A journal that writes its lines into this audit.
+    /// A journal that writes its lines into this audit log.
     ///
     /// # Errors
-    /// When JetStream is away, or the bucket is there with other settings.
+    /// If JetStream is unavailable, or the bucket exists with other settings.
     pub async fn open(
         jetstream: &Context,
         replicas: usize,
@@ -70,23 +70,16 @@ impl Journal {
         self.0.clock.now()
     }
 
-    /// The id of an operation that begins now. Nobody guesses it, and ids sort by time.
+    /// The id of an operation that begins now. Ids are unguessable and sort by time.
     #[must_use]
     pub fn new_id(&self) -> OperationId {
         OperationId::at(self.now(), rand::random())
     }
 
-    /// The id of the operation of an entry: that of its idempotency key if it has one, or a new one.
-    #[must_use]
-    pub fn id_of(&self, entry: &Entry) -> OperationId {
-        let id = entry.operation_id.clone();
-        id.unwrap_or_else(|| self.new_id())
-    }
-
-    /// Does something of the aggregator's own between its intent and its outcome.
+    /// Runs an act of the aggregator itself between its intent and its outcome.
     ///
     /// # Errors
-    /// When the intent is not acknowledged: then nothing was done.
+    /// If the intent is not acknowledged; nothing was done then.
     pub async fn record<T, E: Display>(
         &self,
         id: OperationId,
@@ -104,11 +97,10 @@ impl Journal {
         Ok(done)
     }
 
-    /// Writes the intent down, and the operation for those who have to reconcile it. Nothing may be done before both are
-    /// acknowledged.
+    /// Writes the intent, and the operation for its reconciliation. Nothing may be done before both are acknowledged.
     ///
     /// # Errors
-    /// [`AuditError::SettledAlready`] when there is an operation of this id, which is left alone.
+    /// [`AuditError::SettledAlready`] if an operation with this id exists, which is left unchanged.
     pub async fn begin(&self, operation: Operation) -> Result<Begun, AuditError> {
         let shared = &self.0;
         let (intended, created) = tokio::join!(
@@ -116,7 +108,7 @@ impl Journal {
             shared.operations.create(&operation.id, &operation),
         );
         let last = match intended {
-            // Its record is that of the replica that was first, whichever of the two wrote it.
+            // The record is identical, whichever of the two replicas wrote it.
             Err(AuditError::SettledAlready) => return Err(AuditError::SettledAlready),
             Ok(last) => match created {
                 Ok(_) | Err(BucketError::Conflict { .. }) => Ok(last),
@@ -136,11 +128,11 @@ impl Journal {
         }
     }
 
-    /// Writes an outcome down. What cannot be written now, or was written by another replica, is looked at again by
-    /// [`reconcile`], since the operation is still recorded; so is what is not known yet.
+    /// Writes an outcome. If it cannot be written now, was written by another replica or is not known yet, [`reconcile`] checks it
+    /// again, since the operation is still recorded.
     pub async fn conclude(&self, begun: Begun, outcome: Outcome, detail: Option<String>) {
         if self.append(&begun, outcome, detail).await && outcome.is_settled() {
-            // The caller need not wait for this.
+            // The caller does not need to wait for this.
             let journal = self.clone();
             self.spawn(async move { journal.close(&begun.operation.id).await });
         }
@@ -161,7 +153,7 @@ impl Journal {
         appended.is_ok()
     }
 
-    /// Forgets an operation whose outcome is written down.
+    /// Deletes an operation whose outcome has been written.
     async fn close(&self, operation: &OperationId) {
         if let Err(error) = self.0.operations.purge(operation).await {
             tracing::warn!(%error, %operation, "a settled operation is still recorded");
@@ -171,13 +163,13 @@ impl Journal {
     /// The newest line of an operation.
     ///
     /// # Errors
-    /// When the audit does not answer.
+    /// If the audit log does not respond.
     pub async fn newest(&self, operation: &OperationId) -> Result<Option<Entry>, AuditError> {
         let newest = self.0.audit.newest(operation).await?;
         Ok(newest.and_then(|(_, entry)| entry))
     }
 
-    /// Runs something to its end, which is awaited before the program ends.
+    /// Runs a task to completion, which is awaited before the program ends.
     pub fn spawn<F>(&self, task: F) -> tokio::task::JoinHandle<F::Output>
     where
         F: Future<Output: Send> + Send + 'static,
@@ -185,7 +177,7 @@ impl Journal {
         self.0.tasks.spawn(task)
     }
 
-    /// Waits until everything that is under way has its outcome.
+    /// Waits until all operations in progress have their outcome.
     pub async fn finish(&self) {
         self.0.tasks.close();
         self.0.tasks.wait().await;

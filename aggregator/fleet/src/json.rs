@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// The writing of a value that cannot fail for our own types.
+/// Serializes a value, which cannot fail for our own types.
 pub(super) fn json<T: Serialize>(value: &T) -> Vec<u8> {
     serde_json::to_vec(value).unwrap_or_default()
 }

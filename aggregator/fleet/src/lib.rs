@@ -1,5 +1,5 @@
-//! Everything that goes to clusters and comes from them. The ways to a cluster are values of their own over one [`AgentLink`]: [`Fleet`] for
-//! requests to one of them, [`FleetQueries`] for all at once, [`LogStreams`] for followed logs. Each authorises first.
+//! All communication with clusters. Three clients share one [`AgentLink`]: [`Fleet`] for requests to one cluster, [`FleetQueries`] for
+//! queries to all clusters at once, [`LogStreams`] for followed logs. Each authorises first.
 
 mod agent_link;
 mod agent_messages;

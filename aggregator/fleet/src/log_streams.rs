@@ -1,5 +1,6 @@
-//! A followed log: chunks come on a subject of their own, as many lines as this reader has granted. Whatever comes is taken from
-//! the bus at once: what a slow reader leaves waits here, within a bound, and not in the client, which counts messages and no bytes.
+//! Followed logs: chunks arrive on a separate subject, with as many lines as the reader has granted. They are taken from the bus
+//! immediately: chunks for a slow reader are buffered here, with a limit in bytes, and not in the client, which limits only the number
+//! of messages.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,10 +24,10 @@ mod backlog;
 
 use backlog::Backlog;
 
-/// Lines that are under way to a reader at most.
+/// The maximum number of lines in flight to a reader.
 const WINDOW: u32 = 1_000;
 
-/// How often credit is renewed when no lines flow: well within the agent's lease.
+/// How often credit is renewed while no lines arrive: well within the agent's lease.
 const RENEW_EVERY: Duration = CREDIT_LEASE.checked_div(3).expect("three is not zero");
 
 /// A log that is being followed. Dropped, it is closed at the agent too.
@@ -40,10 +41,10 @@ pub struct FollowedLog {
     expected: u64,
     /// Lines that the agent may still send.
     open: usize,
-    /// How often the link to the bus had been made when credit was granted last.
+    /// The link's connection count when credit was last granted.
     connects: u64,
     backlog: Backlog,
-    /// Why nothing more comes.
+    /// Why the log has ended.
     failed: Option<Problem>,
 }
 
@@ -58,7 +59,7 @@ pub struct LogStreams {
 }
 
 impl LogStreams {
-    /// Of these clusters, which are asked by this client.
+    /// Follows logs of these clusters, with requests through this client.
     #[must_use]
     pub fn new(fleet: Arc<Fleet>, link: Arc<AgentLink>, registry: Arc<SharedRegistry>) -> Self {
         Self {
@@ -68,7 +69,7 @@ impl LogStreams {
         }
     }
 
-    /// Begins to follow a log.
+    /// Starts to follow a log.
     ///
     /// # Errors
     /// See [`Fleet::ask`].
@@ -82,7 +83,7 @@ impl LogStreams {
         let LogReply::Stream { stream, credit } = reply else {
             return Err(self.registry.protocol_violation(cluster, FOREIGN, None));
         };
-        // An agent must not make this program listen to, or write to, another cluster's subjects.
+        // An agent must not make this program subscribe or publish to another cluster's subjects.
         match subject::parse(&stream) {
             Some(FromAgent::Stream(named, id))
                 if named == *cluster && subject::credit(cluster, &id) == credit => {}
@@ -112,10 +113,10 @@ impl LogStreams {
 }
 
 impl FollowedLog {
-    /// The next chunk. A caller that asks for it has taken the one before, so that as many lines are granted again.
+    /// The next chunk. The call implies that the previous chunk was consumed, so its lines are granted again.
     ///
     /// # Errors
-    /// Why there will be none.
+    /// Why there are no more chunks.
     pub async fn next(&mut self) -> Result<LogChunk, Problem> {
         let left = u32::try_from(self.backlog.left()).unwrap_or(WINDOW);
         if left > 0 && self.grant(left).await {
@@ -132,7 +133,7 @@ impl FollowedLog {
         }
     }
 
-    /// Takes in what comes while the reader takes its time.
+    /// Receives chunks while the reader is busy.
     pub async fn during(&mut self, reading: impl Future<Output = ()>) {
         let mut reading = std::pin::pin!(reading);
         loop {
@@ -143,7 +144,7 @@ impl FollowedLog {
         }
     }
 
-    /// Waits for something to come, or for the time to renew the credit. Cancelled, it loses nothing.
+    /// Waits for a message, or for the time to renew the credit. Cancel safe.
     async fn receive(&mut self) {
         match tokio::time::timeout(RENEW_EVERY, self.chunks.next()).await {
             Ok(Some(message)) => {
@@ -156,7 +157,7 @@ impl FollowedLog {
         }
     }
 
-    /// Keeps the agent's lease. Behind a break of the link, lines may have been lost that nobody grants again.
+    /// Renews the agent's lease. After an interruption of the link, also grants the lines again that may have been lost.
     async fn renew(&mut self) {
         let connects = self.bus.connects();
         let lines = if connects == self.connects { 0 } else { WINDOW };
@@ -187,7 +188,7 @@ impl FollowedLog {
         Ok(())
     }
 
-    /// A chunk that was lost on the way counts as at least one dropped line, so that the gap shows.
+    /// A chunk that was lost in transit counts as at least one dropped line, so that the gap is visible.
     fn counted(&mut self, mut chunk: LogChunk) -> LogChunk {
         let missing = chunk.sequence.saturating_sub(self.expected);
         chunk.dropped = chunk.dropped.saturating_add(missing);
@@ -199,7 +200,7 @@ impl FollowedLog {
         self.registry.read().presence(&self.cluster, Moment::now()) == Some(Presence::Offline)
     }
 
-    /// Whether it got out. It counts in any case: it may get out later.
+    /// Returns whether the credit was sent. It counts in any case: it may be sent later.
     async fn grant(&mut self, lines: u32) -> bool {
         let credit = json(&LogCredit {
             lines,

@@ -1,19 +1,19 @@
-//! The memory that the responses to all fleet queries may take together, however many are in flight.
+//! The memory budget of the responses to all fleet queries together, however many are in flight.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// What all answers to one question may take together.
+/// The limit of all responses to one query.
 pub(super) const ANSWER_BYTES: usize = 32 * 1024 * 1024;
 
-/// What those to all questions that are under way may.
+/// The limit of the responses to all queries in flight.
 pub(super) const ALL_ANSWERS_BYTES: usize = 4 * ANSWER_BYTES;
 
 /// Counted in pieces of this many bytes.
 const PIECE: usize = 1024;
 
-/// Memory for answers, as they come over the bus.
+/// Memory for responses as received from the bus.
 #[derive(Debug, Clone)]
 pub struct MemoryBudget(Arc<Semaphore>);
 
@@ -24,12 +24,12 @@ pub struct MemoryPermit {
 }
 
 impl MemoryBudget {
-    /// So many bytes.
+    /// A budget of this many bytes.
     pub fn of(bytes: usize) -> Self {
         Self(Arc::new(Semaphore::new(bytes / PIECE)))
     }
 
-    /// Acquires as much as a response needs; `None` where not as much is left.
+    /// Acquires the memory for a response; `None` if not enough is left.
     pub fn acquire(&self, bytes: usize) -> Option<MemoryPermit> {
         let pieces = u32::try_from(bytes.div_ceil(PIECE)).ok()?;
         let acquired = self.0.clone().try_acquire_many_owned(pieces).ok()?;

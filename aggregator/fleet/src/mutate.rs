@@ -1,5 +1,5 @@
-//! Mutations: authorised, written down, sent with a deadline and an idempotency key, and their outcome written down. The one path of
-//! every change of a workload.
+//! Mutations: authorised, sent with a deadline and an idempotency key, and audited with intent and outcome. The single path of every
+//! change of a workload.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,24 +24,23 @@ use storage::bus::BusError;
 /// A mutation that was carried out.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Done<T> {
-    /// The operation, as it is in the audit.
+    /// The operation's id in the audit log.
     pub operation_id: OperationId,
     /// The cluster.
     pub cluster: ClusterName,
-    /// How it ended.
+    /// The outcome.
     pub outcome: Outcome,
-    /// What the agent answered.
+    /// The agent's reply.
     #[serde(flatten)]
     pub reply: T,
 }
 
 impl Fleet {
-    /// Changes a workload and waits for the outcome, which is written down even if the caller has left.
+    /// Changes a workload and waits for the outcome, which is audited even if the caller has disconnected.
     ///
     /// # Errors
-    /// Before anything is sent: what [`Fleet::ask`] refuses, too many changes by the principal, a cluster that is not heard in time,
-    /// a contested name, the bus or the audit away. Afterwards: the agent's fault, or [`ProblemCode::OutcomeUnknown`], which is
-    /// reconciled later.
+    /// Before anything is sent: the errors of [`Fleet::ask`], too many changes by the principal, an overdue cluster, a contested name,
+    /// an unavailable bus or audit log. Afterwards: the agent's fault, or [`ProblemCode::OutcomeUnknown`], which is reconciled later.
     pub async fn mutate<M: Mutation>(
         self: &Arc<Self>,
         principal: &Principal,
@@ -75,7 +74,7 @@ impl Fleet {
             .map_err(|problem| problem.operation(&id))
     }
 
-    /// The uid of a cluster that may be written to.
+    /// The uid of a cluster that accepts writes now.
     fn ready_for_writes(&self, cluster: &ClusterName) -> Result<Option<String>, Problem> {
         if self.link.is_cut_off() {
             return Err(bus_unavailable());
@@ -127,7 +126,7 @@ impl Fleet {
         }
     }
 
-    /// What a mutation that was not answered with success has come to, and what its caller is answered.
+    /// The outcome of a mutation without a successful reply, and the problem for its caller.
     fn write_error(&self, error: SendError, cluster: &ClusterName) -> (Outcome, Problem) {
         let unknown = || {
             let detail = format!(
@@ -140,7 +139,7 @@ impl Fleet {
         };
         match error {
             SendError::Unwritable(error) => (Outcome::Failed, unwritable(error)),
-            // It answered, so it did something.
+            // It replied, so it did something.
             SendError::Unreadable(error) => (
                 Outcome::Unknown,
                 self.registry
@@ -158,13 +157,13 @@ impl Fleet {
         }
     }
 
-    /// Whether the cluster's name is still that of the Kubernetes cluster that was meant, and no other claims it.
+    /// Whether the name still belongs to the target Kubernetes cluster, and no other cluster claims it.
     fn is_certainly(&self, cluster: &ClusterName, uid: Option<&str>) -> bool {
         let (registry, now) = (self.registry.read(), Moment::now());
         registry.uid(cluster) == uid && !registry.is_contested(cluster, now)
     }
 
-    /// Has the cluster fence the mutation off, unless it was carried out.
+    /// Lets the cluster fence the mutation off, unless it was carried out.
     async fn fence(&self, cluster: &ClusterName, mutation: &SentMutation) -> Observation {
         let uid = mutation.cluster_uid();
         if !self.is_certainly(cluster, uid) {
@@ -175,9 +174,9 @@ impl Fleet {
             .link
             .send_json(cluster, verb, &mutation.fence(), within)
             .await;
-        // Every mutation is answered with what was changed.
+        // The reply to every mutation contains the changed workload.
         let answered = answered.and_then(|reply| read_reply::<WorkloadRef>(&reply));
-        // A second cluster of that name may have come, and have answered.
+        // A second cluster of that name may have appeared and answered.
         if !self.is_certainly(cluster, uid) {
             return Observation::Pending;
         }
@@ -185,7 +184,7 @@ impl Fleet {
     }
 }
 
-/// What the answer to a fence means.
+/// Interprets the reply to a fence.
 fn observation<T>(answered: Result<T, SendError>) -> Observation {
     let (outcome, detail) = match answered {
         Ok(_) => (
@@ -226,7 +225,7 @@ impl Observe for Arc<Fleet> {
     }
 }
 
-/// What the aggregator did by itself leaves no trace that says who did it.
+/// An act of the aggregator itself leaves no trace that shows which operation did it.
 fn lost(operation: &Operation) -> Verdict {
     let look = match operation.cluster() {
         Some(cluster) => format!(

@@ -1,5 +1,6 @@
-//! One question to all clusters. Each cluster that the principal may see is waited for until the deadline at most: a slow one costs its
-//! own row and never the answer. What the principal may see goes with the question, and is applied to the answers again.
+//! Fleet queries: one request to all clusters. The query waits for each cluster that the principal may see, until the deadline at most:
+//! a slow cluster loses its own row, but never the whole result. The principal's scope is part of the request, and is enforced on the
+//! responses again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,33 +43,33 @@ use AnswerState::{Offline, Refused};
 use gather::Gather;
 use responses::Responses;
 
-/// No cluster's share of a page is smaller.
+/// The smallest share of a page for one cluster.
 const LEAST_BYTES: usize = 16 * 1024;
 
-/// What is asked of the fleet.
+/// A query to the fleet.
 #[derive(Debug, Clone, Default)]
 pub struct FleetQuery {
     /// Only these clusters; all if empty.
     pub clusters: Vec<Pattern>,
-    /// Only clusters whose labels this selects.
+    /// Only clusters selected by their labels.
     pub cluster_labels: Option<ClusterSelector>,
-    /// Which deployments.
+    /// The filter.
     pub filter: DeploymentFilter,
-    /// In which order.
+    /// The sort order.
     pub sort: Sort,
     /// At most this many.
     pub limit: u32,
-    /// The `continue` of the page before.
+    /// The `continue` of the previous page.
     pub next: Option<String>,
-    /// How long clusters are waited for.
+    /// How long to wait for clusters.
     pub within: Duration,
     /// Whether the totals count images.
     pub count_images: bool,
-    /// Whether deployments are counted by their names, and groups are wanted instead of a list.
+    /// Whether to return groups of deployments by name instead of a list.
     pub count_names: bool,
 }
 
-/// What asks all clusters at once.
+/// Queries all clusters at once.
 #[derive(Debug)]
 pub struct FleetQueries {
     link: Arc<AgentLink>,
@@ -80,7 +81,7 @@ pub struct FleetQueries {
 }
 
 impl FleetQueries {
-    /// Over this link; clusters that are offline answer from the inventory.
+    /// Queries over this link; the inventory answers for clusters that are offline.
     #[must_use]
     pub fn new(
         link: Arc<AgentLink>,
@@ -98,10 +99,10 @@ impl FleetQueries {
         }
     }
 
-    /// Asks all clusters that the principal may see for a page of their deployments.
+    /// Queries all clusters that the principal may see for a page of their deployments.
     ///
     /// # Errors
-    /// When the cursor is not of this query, or the bus is away. Whatever goes wrong with a cluster is told in its row.
+    /// If the cursor does not belong to this query, or the bus is unavailable. Problems of a cluster are reported in its row.
     pub async fn query(
         &self,
         principal: &Principal,
@@ -112,7 +113,7 @@ impl FleetQueries {
         Ok(gather.page())
     }
 
-    /// Asks all clusters that the principal may see for their deployments by name. Each page counts all of them anew.
+    /// Queries all clusters that the principal may see for their deployments by name. Each page counts all of them again.
     ///
     /// # Errors
     /// As [`FleetQueries::query`].
@@ -126,7 +127,7 @@ impl FleetQueries {
         Ok(gather.groups(after.as_ref()))
     }
 
-    /// All that comes of a question.
+    /// Collects the responses to a query.
     async fn gather<'a>(
         &'a self,
         principal: &'a Principal,
@@ -144,7 +145,7 @@ impl FleetQueries {
         let clusters = gather.open();
         let meant = match &query.cluster_labels {
             None => query.clusters.clone(),
-            // Agents know no labels.
+            // Agents do not know the labels of clusters.
             Some(_) => gather.clusters().map(Pattern::from).collect(),
         };
         let request = FleetQueryRequest {
@@ -153,7 +154,7 @@ impl FleetQueries {
             clusters: meant,
             filter: query.filter.clone(),
             sort: query.sort,
-            // Of groups no items are wanted, and fewer than one cannot be asked for.
+            // Groups need no items, and the minimum is one.
             limit: if query.count_names {
                 1
             } else {
@@ -175,7 +176,7 @@ impl FleetQueries {
         Ok(gather)
     }
 
-    /// The clusters that the query is about, each with what is known of it without asking.
+    /// The clusters of the query, each with its state if that is known without a request.
     fn roll(
         &self,
         principal: &Principal,
@@ -205,7 +206,7 @@ impl FleetQueries {
         visible.map(|name| (name.clone(), known(name))).collect()
     }
 
-    /// Asks these clusters, of those that are meant.
+    /// Sends the request to these clusters.
     async fn put(
         &self,
         request: &FleetQueryRequest,
@@ -213,7 +214,7 @@ impl FleetQueries {
     ) -> Result<(), Problem> {
         for payload in wire::payloads(request, clusters)? {
             let subject = subject::FLEET_QUERY.to_owned();
-            // One that waits for a link that is down would be answered when nobody waits any more.
+            // A request that is queued while the link is down would be answered after the query has ended.
             let bus = &self.link.bus;
             if self.link.is_cut_off() || !bus.publish_accepting(subject, payload.into()).await {
                 return Err(bus_unavailable());
@@ -223,7 +224,7 @@ impl FleetQueries {
     }
 }
 
-/// Four times an even share, so that the page is full where clusters are not very uneven; it is never wrong to send fewer.
+/// Four times an even share, so that the page is full unless clusters are very uneven; sending fewer is always correct.
 fn share_of_items(limit: u32, clusters: usize) -> u32 {
     let clusters = u32::try_from(clusters).unwrap_or(u32::MAX).max(1);
     let even = limit.div_ceil(clusters);

@@ -1,5 +1,5 @@
-//! How much the agents of each cluster may say on a subject that all clusters share. Decided by the subject alone, which the broker
-//! authenticates, before anything is read: what is beyond the limit must cost less than it costs to send, or a flood of one cluster
+//! Limits how much the agents of each cluster may publish on a subject that all clusters share. Decided by the subject only, which the
+//! broker authenticates, before anything is parsed: excess messages must cost less to drop than to send, or a flood of one cluster
 //! would fill the subscription, and the client would drop the others' messages.
 
 use std::collections::HashMap;
@@ -12,10 +12,10 @@ use registry::CHANGES_LIMIT;
 
 const WITHIN: Duration = Duration::from_secs(5);
 
-/// Beyond the limit messages are left out; beyond so many times the limit, or so many bytes, they are a flood.
+/// Messages beyond the limit are ignored; beyond this many times the limit, or the limit in bytes, they are a flood.
 const FLOOD: usize = 2;
 
-/// Of one cluster within [`WITHIN`].
+/// The limit of one cluster within [`WITHIN`].
 #[derive(Debug, Clone, Copy)]
 pub struct RateLimit {
     messages: usize,
@@ -24,31 +24,31 @@ pub struct RateLimit {
 
 const MIB: usize = 1024 * 1024;
 
-/// Heartbeats: those of 32 instances that each send one a second, and their answers to a roll call.
+/// Heartbeats: of 32 instances that each send one a second, and their answers to a roll call.
 pub const HEARTBEATS: RateLimit = RateLimit {
     messages: 256,
     flood_bytes: 8 * MIB,
 };
 
-/// Changes of deployments: two messages a second of each of 32 instances, and three times as many.
+/// Changes of deployments: two messages a second of each of 32 instances, with a margin of three.
 pub const CHANGES: RateLimit = RateLimit {
     messages: 1_024,
     flood_bytes: 2 * CHANGES_LIMIT.most,
 };
 
-/// Answers to questions to all clusters: one for each question, of which no aggregator asks 3,000 a second.
+/// Responses to fleet queries: one for each query, and no aggregator sends 3,000 queries a second.
 pub const ANSWERS: RateLimit = RateLimit {
     messages: 16_384,
     flood_bytes: 512 * MIB,
 };
 
-/// Questions for a credential's renewal: a few a year, and again after each that gets no answer.
+/// Requests for a credential's renewal: a few a year, and retries of those without a reply.
 pub const RENEWALS: RateLimit = RateLimit {
     messages: 256,
     flood_bytes: 8 * MIB,
 };
 
-/// Clusters that are remembered before it is looked whether all of them still say something.
+/// The number of clusters remembered before inactive ones are removed.
 const REMEMBERED: usize = 1_024;
 
 /// The limits of one subscription.
@@ -65,26 +65,26 @@ struct Said {
     bytes: Window,
 }
 
-/// What is to be done with a message.
+/// What to do with a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
     Read,
-    /// To be left out as the first one beyond the limit.
+    /// Ignore it; it is the first one beyond the limit.
     Overflow,
     LeaveOut,
-    /// To be left out, and its cluster to be excluded.
+    /// Ignore it, and exclude its cluster.
     Flood,
 }
 
 impl RateLimit {
-    /// Messages of a cluster that is on trial, after which the broker itself ends the subscription to it.
+    /// The number of messages of a cluster on trial after which the broker ends its subscription.
     pub fn on_trial(self) -> usize {
         self.messages / 16
     }
 }
 
 impl RateLimits {
-    /// So much for each cluster.
+    /// The same limit for each cluster.
     pub fn new(limit: RateLimit) -> Self {
         Self {
             limit,
@@ -93,7 +93,7 @@ impl RateLimits {
         }
     }
 
-    /// Counts one more message of this cluster.
+    /// Counts a message of this cluster.
     pub fn take(&mut self, cluster: &ClusterName, bytes: usize, now: Instant) -> Admission {
         if let Some(said) = self.said.get_mut(cluster) {
             return said.take(bytes, self.limit, now);

@@ -1,4 +1,4 @@
-//! What is answered to requests that are refused, or that cannot be sent.
+//! The problems returned for requests that are refused or cannot be sent.
 
 use bus_schema::{ClusterName, Right};
 
@@ -9,7 +9,7 @@ pub fn unwritable(error: serde_json::Error) -> Problem {
     Problem::new(ProblemCode::Internal, "the request cannot be written")
 }
 
-/// What a principal is answered who lacks a right.
+/// The problem for a principal who lacks a right.
 #[must_use]
 pub fn lacks_right(cluster: &ClusterName, right: Right) -> Problem {
     let detail = format!(

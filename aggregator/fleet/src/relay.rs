@@ -1,5 +1,5 @@
-//! Replies that are handed on byte for byte: reading all of a list and writing it again would take longer than the way to the cluster and
-//! back. Looked at is what must hold for its reader: that it is a list, not deep, and of the namespace that was asked for.
+//! Replies that are relayed byte for byte: parsing a whole list and serializing it again would take longer than the round trip to the
+//! cluster. Only what its reader relies on is validated: that it is a list, not deeply nested, and of the requested namespace.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -30,7 +30,7 @@ impl Relayed {
 }
 
 impl Fleet {
-    /// The deployments of one namespace, in the cluster's own words.
+    /// The deployments of one namespace, as the cluster's JSON.
     ///
     /// # Errors
     /// As [`Fleet::ask`].
@@ -70,15 +70,15 @@ fn check(reply: &[u8], namespace: Option<&Namespace>) -> serde_json::Result<()> 
     Ok(())
 }
 
-/// Whether an item needs no closer look behind its namespace: it names no other one, not even with escapes, and opens fewer values than
-/// the reader of JSON descends into. Our agents' items begin with their namespace.
+/// Whether an item needs no further validation after its namespace: it names no other one, not even with escapes, and has fewer opening
+/// brackets than the JSON parser's depth limit. Our agents' items begin with their namespace.
 fn is_plain(rest: &str) -> bool {
     let bytes = rest.as_bytes().iter();
     let opening = bytes.filter(|byte| matches!(byte, b'[' | b'{')).count();
     opening < 100 && !rest.contains('\\') && !rest.contains("\"namespace\"")
 }
 
-/// A page of which the items are only looked at.
+/// A page whose items are only validated.
 #[derive(Deserialize)]
 struct List<'a> {
     #[serde(borrow)]
@@ -89,7 +89,7 @@ struct List<'a> {
     _stale_seconds: Option<u64>,
 }
 
-/// An item's namespace; besides, it is only seen that the item is not deep.
+/// An item's namespace; of the rest only the nesting depth is checked.
 struct Item<'a>(Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Item<'a> {
@@ -123,7 +123,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Item<'a> {
     }
 }
 
-/// Any value of at most as many levels as the reader of JSON descends into; for what is passed over it has no such limit.
+/// Any value within the JSON parser's depth limit, which the parser does not apply to ignored values.
 struct Shallow;
 
 impl<'de> Deserialize<'de> for Shallow {

@@ -1,4 +1,4 @@
-//! Requests of agents for the renewal of their credentials, and the way back of the answers.
+//! Requests of agents for the renewal of their credentials, and the replies.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::agent_messages::{AgentMessages, Kind};
 use super::{SharedRegistry, json, rate_limit};
 use diagnostics::Metrics;
 
-/// Of several replicas one answers.
+/// The queue group: one of several replicas answers.
 const QUEUE: &str = "aggregator";
 
 /// The requests of all agents.
@@ -21,7 +21,7 @@ pub struct RenewalRequests {
 }
 
 impl RenewalRequests {
-    /// Those that come over this link.
+    /// Receives the requests of this link.
     #[must_use]
     pub fn new(link: Arc<AgentLink>, registry: Arc<SharedRegistry>, metrics: Metrics) -> Self {
         Self {
@@ -31,7 +31,7 @@ impl RenewalRequests {
         }
     }
 
-    /// Subscribes to them; `None` when the client has ended.
+    /// Subscribes to the requests; `None` when the client has ended.
     pub async fn subscribe(&self) -> Option<AgentMessages> {
         let kind = Kind {
             bus: self.link.unasked.clone(),
@@ -43,7 +43,7 @@ impl RenewalRequests {
         AgentMessages::open(&self.registry, &self.metrics, kind).await
     }
 
-    /// Answers the agent that has asked.
+    /// Replies to the requesting agent.
     pub async fn answer(
         &self,
         cluster: &ClusterName,
@@ -54,7 +54,7 @@ impl RenewalRequests {
         self.link.bus.publish(answer_to, json(renewal).into()).await;
     }
 
-    /// Remembers, for people to see, that an agent of this cluster has sent what is no such request.
+    /// Records the protocol violation that an agent of this cluster has sent an invalid request.
     pub fn reject(&self, cluster: &ClusterName, error: Option<&dyn std::error::Error>) {
         let what = "asked for the renewal of what is no credential";
         self.registry.protocol_violation(cluster, what, error);

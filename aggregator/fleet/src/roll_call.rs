@@ -1,4 +1,4 @@
-//! The roll call, by which an aggregator that has just come hears of all clusters.
+//! The roll call, by which an aggregator that has just started learns of all clusters.
 
 use bus_schema::{RollCall, subject};
 use tracing::debug;
@@ -6,11 +6,11 @@ use tracing::debug;
 use super::{SharedRegistry, json};
 use storage::bus::Bus;
 
-/// To a roll call.
+/// The rate of answers to a roll call.
 const ANSWERS_A_SECOND: u64 = 2000;
 
-/// Calls on all agents, so that they are known soon and not only at their next heartbeat. Over the connection that is subscribed to what
-/// it brings, so that it comes behind the subscription.
+/// Requests a heartbeat from all agents, so that they are known soon and not only after their next regular heartbeat. Sent on the
+/// connection that has subscribed to heartbeats, so that the broker processes the subscription first.
 pub(super) async fn call_the_roll(bus: &Bus, registry: &SharedRegistry) {
     let clusters = registry.read().names().count() as u64;
     let call = json(&RollCall {

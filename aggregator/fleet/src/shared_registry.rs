@@ -1,4 +1,4 @@
-//! What is known of clusters, for all tasks of the process: each change here publishes what is new to those who watch.
+//! The registry of clusters, shared by all tasks of the process: each change publishes its events to subscribers.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use registry::{ClusterView, ConnectionEvent, Moment, Presence, Registry};
 #[derive(Debug, Default)]
 pub struct SharedRegistry {
     registry: RwLock<Registry>,
-    /// The same as in the registry, for those who must not wait for it.
+    /// The same labels as in the registry, for callers that must not wait for its lock.
     labels: Sender<Arc<FleetLabels>>,
     hub: Arc<Hub>,
 }
@@ -37,13 +37,13 @@ impl SharedRegistry {
             .collect()
     }
 
-    /// What changes from now on, or behind the event of this id.
+    /// Subscribes to events from now on, or after the event with this id.
     #[must_use]
     pub fn watch(&self, view: View, last_id: Option<&[u8]>) -> Reader {
         self.hub.read(view, last_id)
     }
 
-    /// How many clusters there are of each presence.
+    /// The number of clusters by presence.
     #[must_use]
     pub fn count_by_presence(&self) -> [(&'static str, i64); 3] {
         let mut counts = [Presence::Online, Presence::Stale, Presence::Offline].map(|p| (p, 0));
@@ -59,13 +59,13 @@ impl SharedRegistry {
         counts.map(|(presence, count)| (presence.word(), count))
     }
 
-    /// Whether a cluster is heard; `None` if it is not known.
+    /// The presence of a cluster; `None` if it is unknown.
     #[must_use]
     pub fn presence(&self, cluster: &ClusterName) -> Option<Presence> {
         self.read().presence(cluster, Moment::now())
     }
 
-    /// Takes in that an agent has connected or disconnected; whether it is gone by that.
+    /// Records that an agent has connected or disconnected; returns whether it is gone.
     pub fn take_connection_event(&self, connects: bool, event: &ConnectionEvent) -> bool {
         self.change(&event.cluster, |registry, _| {
             if connects {
@@ -75,19 +75,19 @@ impl SharedRegistry {
         })
     }
 
-    /// The labels of all clusters, and a notice whenever one changes.
+    /// The labels of all clusters, with a notification of each change.
     #[must_use]
     pub fn labels(&self) -> Receiver<Arc<FleetLabels>> {
         self.labels.subscribe()
     }
 
-    /// The labels of all clusters, as of now.
+    /// The current labels of all clusters.
     #[must_use]
     pub fn current_labels(&self) -> Arc<FleetLabels> {
         Arc::clone(&self.labels.borrow())
     }
 
-    /// Takes over the labels of all clusters, and publishes that to those who watch.
+    /// Sets the labels of all clusters, and publishes the changes.
     pub fn learn_labels(&self, labels: FleetLabels) {
         let labels = Arc::new(labels);
         let (mut registry, now) = (self.write(), Moment::now());
@@ -99,7 +99,7 @@ impl SharedRegistry {
         self.labels.send_replace(labels);
     }
 
-    /// Remembers, for people to see, that an agent of this cluster `what`.
+    /// Records the protocol violation that an agent of this cluster `what`.
     pub fn protocol_violation(
         &self,
         cluster: &ClusterName,
@@ -117,7 +117,7 @@ impl SharedRegistry {
         Problem::new(ProblemCode::AgentMisbehaves, detail)
     }
 
-    /// Changes what is known of a cluster, and publishes that to those who watch.
+    /// Changes the state of a cluster, and publishes the change.
     pub fn change<T>(
         &self,
         cluster: &ClusterName,
@@ -129,7 +129,7 @@ impl SharedRegistry {
         changed
     }
 
-    /// Forgets a cluster, and publishes that to those who watch.
+    /// Forgets a cluster, and publishes that.
     pub fn forget(&self, cluster: &ClusterName) {
         let mut registry = self.write();
         if registry.forget(cluster, Moment::now()) {
@@ -137,13 +137,13 @@ impl SharedRegistry {
         }
     }
 
-    /// Publishes what time alone has changed.
+    /// Publishes changes by time alone.
     pub(super) fn publish_due(&self) {
         let mut registry = self.write();
         registry.look_at_all(Moment::now(), |news| self.publish(Event::of(news)));
     }
 
-    /// Publishes an event to those who watch.
+    /// Publishes an event to subscribers.
     pub(super) fn publish(&self, event: Event) {
         self.hub.publish(event);
     }

@@ -1,10 +1,10 @@
-//! Texts in what agents send, where they lie.
+//! Borrowed texts in messages of agents.
 
 use std::borrow::Cow;
 
 use serde::Deserialize;
 
-/// A text that is not copied where it has no escapes.
+/// A text that is borrowed if it has no escapes.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
 

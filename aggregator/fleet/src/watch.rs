@@ -1,5 +1,5 @@
-//! Those who watch the fleet, and what they are told: the last events are kept once for all of them, and each reads on from where it
-//! is. Who is slow falls behind what is kept, and misses something; nobody waits for anybody. Knows no bus.
+//! The event stream of the fleet: recent events are buffered once for all readers, and each reader has its own position. A slow reader
+//! falls behind the buffer and gets a gap; readers never block the hub or each other. Knows nothing of the bus.
 
 use std::sync::Arc;
 
@@ -22,25 +22,25 @@ use id::Ids;
 use reader::Start;
 use ring::Ring;
 
-/// What has happened, for those who watch.
+/// The hub that publishes events to all readers.
 #[derive(Debug, Default)]
 pub struct Hub {
     ring: Mutex<Ring>,
-    /// The position behind the last event.
+    /// The position after the last event.
     newest: watch::Sender<u64>,
     ids: Ids,
 }
 
 impl Hub {
-    /// Tells all who may see it.
+    /// Publishes an event to all readers who may see it.
     pub fn publish(&self, event: Event) {
         let mut ring = self.ring();
         ring.push(event);
-        // Under the lock, so that it only rises.
+        // Under the lock, so that it only increases.
         self.newest.send_replace(ring.end());
     }
 
-    /// Reads on behind the event of this id, or from now on where that cannot be.
+    /// Creates a reader that resumes after the event with this id, or starts now if that is not possible.
     #[must_use]
     pub fn read(self: &Arc<Self>, view: View, last_id: Option<&[u8]>) -> Reader {
         let epoch = self.ids.epoch(&view);

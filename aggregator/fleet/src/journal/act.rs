@@ -1,4 +1,5 @@
-//! What the aggregator does by itself on behalf of a principal, such as enrolment: written down like any change, and ended even if the caller has left.
+//! Acts of the aggregator itself on behalf of a principal, such as enrolment: audited like any mutation, and completed even if the
+//! caller has disconnected.
 
 use bus_schema::OperationId;
 
@@ -7,10 +8,10 @@ use audit::{Entry, Outcome, RequestSource, Target};
 use diagnostics::{Problem, ProblemCode};
 
 impl Journal {
-    /// Does something of the aggregator's own, to its end even if the caller has left.
+    /// Runs an act of the aggregator itself to completion, even if the caller has disconnected.
     ///
     /// # Errors
-    /// When the intent is not acknowledged, and then nothing was done; and those of `act`.
+    /// If the intent is not acknowledged; nothing was done then. Otherwise the errors of `act`.
     pub async fn record_to_end<T, E>(
         &self,
         entry: Entry,
@@ -33,7 +34,7 @@ impl Journal {
         }
     }
 
-    /// The first line of an operation in the audit.
+    /// The first audit line of an operation.
     #[must_use]
     pub fn entry(&self, user: &str, source: &RequestSource, verb: &str, target: Target) -> Entry {
         Entry {

@@ -1,5 +1,5 @@
-//! Operations that were intended and are not settled yet, in the KV bucket `operations`: what any replica needs to find out what came
-//! of one whose outcome was lost.
+//! Operations with an intent but no final outcome yet, in the KV bucket `operations`: what any replica needs to find out the outcome of
+//! one that was lost.
 
 use bus_keys::streams::{BucketSpec, OPERATIONS};
 use bus_schema::{ClusterName, Mutation, OperationId, Verb};
@@ -10,27 +10,27 @@ use serde_json::{Map, Value};
 use audit::Entry;
 use storage::Record;
 
-/// An operation that is under way, or whose outcome is not known.
+/// An operation that is in progress, or whose outcome is unknown.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Operation {
-    /// Its id, also in the audit.
+    /// Its id, also in the audit log.
     pub id: OperationId,
-    /// The mutation that it sends; absent where it is something of the aggregator's own: a credential, an invitation, labels.
+    /// The mutation that it sends; absent for an act of the aggregator itself: a credential, an invitation, labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mutation: Option<SentMutation>,
-    /// After this it is not carried out, by the bus's clock.
+    /// Its deadline, by the bus's clock.
     pub deadline: Timestamp,
-    /// Its first line in the audit.
+    /// Its first audit line.
     pub entry: Entry,
 }
 
-/// A mutation as it is sent. It is sent once more, as a fence, to find out what came of it: the same for all verbs.
+/// A mutation as it is sent. It is sent again, as a fence, to find out its outcome: the same for all verbs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SentMutation {
-    /// Its verb. A record with one that is not known here was written by a newer version, and is skipped.
+    /// Its verb. A record with an unknown verb was written by a newer version, and is skipped.
     #[serde(with = "verb_by_name")]
     pub verb: Verb,
-    /// Its request.
+    /// Its request, as JSON.
     request: Map<String, Value>,
 }
 
@@ -38,7 +38,7 @@ impl SentMutation {
     /// A mutation that is about to be sent.
     ///
     /// # Errors
-    /// When it cannot be written as JSON.
+    /// If it cannot be serialized as JSON.
     pub fn new<M: Mutation>(mutation: &M) -> Result<Self, serde_json::Error> {
         Ok(Self {
             verb: Verb::of::<M>(),
@@ -46,7 +46,7 @@ impl SentMutation {
         })
     }
 
-    /// The uid of the Kubernetes cluster that is meant; `None` where any will do.
+    /// The uid of the target Kubernetes cluster; `None` if any cluster of the name will do.
     #[must_use]
     pub fn cluster_uid(&self) -> Option<&str> {
         self.request.get("cluster_uid").and_then(Value::as_str)
@@ -79,7 +79,7 @@ mod verb_by_name {
 }
 
 impl Operation {
-    /// An operation of this id, with its first line in the audit.
+    /// An operation with this id and this first audit line.
     #[must_use]
     pub fn new(
         id: OperationId,
@@ -99,7 +99,7 @@ impl Operation {
         }
     }
 
-    /// The cluster that is changed; `None` where none is.
+    /// The cluster that is changed, if any.
     #[must_use]
     pub fn cluster(&self) -> Option<&ClusterName> {
         self.entry.target.as_ref().map(|target| &target.cluster)

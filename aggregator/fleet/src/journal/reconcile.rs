@@ -1,5 +1,5 @@
-//! Operations whose outcome was lost, by a time-out or by the end of the replica that began them: reconciled by asking what came of
-//! them.
+//! Reconciles operations whose outcome was lost, because of a timeout or because the replica that began them has ended: it queries the
+//! cluster for their outcome.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,56 +16,56 @@ use tracing::{info, warn};
 use super::{Begun, Journal, Operation};
 use audit::{Entry, Outcome};
 
-/// How often open operations are looked at.
+/// How often open operations are checked.
 const INTERVAL: Duration = Duration::from_secs(2);
 
 /// After its deadline an operation may still be in its agent's last call to the API server for this long.
 const GRACE: SignedDuration = SignedDuration::from_secs(2 * REPLY_MARGIN.as_secs().cast_signed());
 
-/// Clusters that are asked at the same time.
+/// Clusters that are queried at the same time.
 const CLUSTERS_AT_ONCE: usize = 16;
 
-/// After this time a cluster that cannot be asked, or has left the fleet, is asked no more.
+/// After this time a cluster that cannot be queried, or has left the fleet, is given up.
 const GIVEN_UP_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
-/// What is known of an operation for good.
+/// The final result of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// How it ended; [`Outcome::Unknown`] where nobody can tell any more.
+    /// Its outcome; [`Outcome::Unknown`] if it can no longer be found out.
     pub outcome: Outcome,
     /// The evidence, for people.
     pub detail: String,
 }
 
-/// What was found out about an operation.
+/// The result of one attempt to find out the outcome of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Observation {
-    /// What came of it.
+    /// The outcome is known.
     Verdict(Verdict),
-    /// Nothing yet; it has to be asked again.
+    /// Nothing yet; try again.
     Pending,
-    /// Nothing, since the cluster did not answer: it would not answer for other operations either.
+    /// Nothing, since the cluster did not respond: it would not respond for other operations either.
     Unanswered,
 }
 
-/// Finds out what came of an operation.
+/// Finds out the outcome of an operation.
 pub trait Observe: Send + Sync {
     /// Whether nothing can be found out now.
     fn is_cut_off(&self) -> bool;
 
-    /// Asks the cluster.
+    /// Queries the cluster.
     fn observe(&self, operation: &Operation) -> impl Future<Output = Observation> + Send;
 }
 
-/// Whether it is worth while to go on with the cluster's other operations.
+/// Whether to continue with the cluster's other operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Answered {
     Yes,
     No,
 }
 
-/// Reconciles what is open, for as long as the program runs. All replicas do this: the audit takes one outcome for each operation.
-/// Clusters are asked side by side, so that one that does not answer holds up no other.
+/// Reconciles open operations until the program ends. All replicas do this: the audit log accepts one outcome for each operation.
+/// Clusters are queried concurrently, so that one that does not respond delays no other.
 pub async fn reconcile(journal: Journal, observer: impl Observe) {
     let (permits, mut busy) = (Semaphore::new(CLUSTERS_AT_ONCE), BTreeSet::new());
     let mut asking = FuturesUnordered::new();
@@ -118,7 +118,7 @@ impl Journal {
 
     async fn reconcile_cluster(&self, operations: Vec<Operation>, observer: &impl Observe) {
         for operation in operations {
-            // The others would wait for the same answer: at the next look.
+            // The others would time out too: try them at the next check.
             if self.reconcile_one(operation, observer).await == Answered::No {
                 return;
             }
@@ -133,7 +133,7 @@ impl Journal {
         }
         let last = match self.0.audit.newest(&operation.id).await {
             Ok(Some((last, entry))) if is_open(entry.as_ref()) => last,
-            // Its outcome is written down, or its intent never was, and so nothing was sent.
+            // Its outcome has been written, or its intent never was, and so nothing was sent.
             Ok(_) => {
                 self.close(&operation.id).await;
                 return Answered::Yes;
@@ -165,7 +165,7 @@ fn given_up() -> Verdict {
     }
 }
 
-/// A line that cannot be read settles nothing.
+/// An unreadable line does not count as an outcome.
 pub(super) fn is_open(newest: Option<&Entry>) -> bool {
     newest.is_none_or(|entry| !entry.outcome.is_settled())
 }

@@ -1,4 +1,4 @@
-//! Operations that were refused because their intent was not acknowledged. It may have been written all the same, or be on its way: it
+//! Operations that were refused because their intent was not acknowledged. The intent may still have been written, or be in transit: it
 //! must not stay pending.
 
 use parking_lot::Mutex;
@@ -15,11 +15,11 @@ pub struct Unacknowledged(Mutex<Vec<Intent>>);
 #[derive(Debug)]
 struct Intent {
     operation: Operation,
-    /// Whether its line was looked for once in vain.
+    /// Whether its line has been looked up once without success.
     was_absent: bool,
 }
 
-/// More than this are not remembered: the audit has been away for long, and says so.
+/// The maximum number remembered: with more, the audit log has been unavailable for long, which is reported.
 const REMEMBERED: usize = 10_000;
 
 impl Unacknowledged {
@@ -44,7 +44,7 @@ impl Unacknowledged {
 }
 
 impl Journal {
-    /// Writes down that they failed, for those whose intent is in the audit.
+    /// Writes a failed outcome for those whose intent is in the audit log.
     pub(super) async fn fail_unacknowledged(&self) {
         for intent in self.0.unacknowledged.take() {
             let Intent {
@@ -63,11 +63,11 @@ impl Journal {
                     let begun = Begun { operation, last };
                     self.append(&begun, Outcome::Failed, Some(why.to_owned()))
                         .await;
-                    // Looked at once more: this line may not have been acknowledged either.
+                    // Checked once more: this line may not have been acknowledged either.
                     look_again(begun.operation, false);
                 }
                 Ok(Some(_)) => self.close(&operation.id).await,
-                // What was queued here goes out before the question did, but two looks cost little.
+                // Messages queued here were sent before the lookup, but a second lookup costs little.
                 Ok(None) if was_absent => self.close(&operation.id).await,
                 Ok(None) => look_again(operation, true),
                 Err(_) => look_again(operation, was_absent),

@@ -1,31 +1,30 @@
-//! What waits for the reader of one followed log. Knows no bus.
+//! Buffers chunks for the reader of one followed log. Knows nothing of the bus.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use bus_schema::{ContainerName, LogChunk, LogContainer, PodName};
 
-/// The most that waits, as it came over the bus; one chunk is kept whatever its size.
+/// The maximum size of the backlog as received; one chunk is retained whatever its size.
 const BYTES: usize = LogChunk::MAX_BYTES;
 
-/// Containers that are remembered of chunks that had to go.
+/// The number of containers remembered from dropped chunks.
 const CONTAINERS: usize = 256;
 
-/// Chunks in their order. Where there is no room for a new one the oldest go, and their lines are counted: the newest are what a
-/// reader wants.
+/// Chunks in order. If a new one does not fit, the oldest are dropped and their lines counted: a reader wants the newest.
 #[derive(Debug, Default)]
 pub struct Backlog {
     chunks: VecDeque<(LogChunk, usize)>,
     bytes: usize,
     /// Lines that were missing before the oldest chunk.
     dropped: u64,
-    /// How it was with the containers then.
+    /// The status of the containers then.
     changed: BTreeMap<(PodName, ContainerName), LogContainer>,
-    /// Lines that have left since credit was granted for them.
+    /// Lines that were delivered or dropped and not granted again yet.
     left: usize,
 }
 
 impl Backlog {
-    /// Takes in a chunk that came in so many bytes.
+    /// Adds a chunk that was received with this size in bytes.
     pub fn push(&mut self, chunk: LogChunk, bytes: usize) {
         self.bytes += bytes;
         self.chunks.push_back((chunk, bytes));
@@ -47,7 +46,7 @@ impl Backlog {
         }
     }
 
-    /// The oldest chunk. It says how many lines are missing before it, and how it was with the containers.
+    /// The oldest chunk, with the number of lines missing before it and the status of the containers.
     pub fn pop(&mut self) -> Option<LogChunk> {
         let mut chunk = self.take()?;
         let missing = std::mem::take(&mut self.dropped);
@@ -58,12 +57,12 @@ impl Backlog {
         Some(chunk)
     }
 
-    /// How many lines have left, to the reader or for good, and not been granted again.
+    /// The number of lines that were delivered or dropped and not granted again yet.
     pub fn left(&self) -> usize {
         self.left
     }
 
-    /// Credit was granted for all that has left.
+    /// Records that credit was granted for all of them.
     pub fn granted(&mut self) {
         self.left = 0;
     }

@@ -1,5 +1,5 @@
-//! Where the next page of a fleet query begins: behind a place in its order, and for the same query alone. It holds nothing that its
-//! holder has not been shown, and so needs no seal.
+//! The cursor of a fleet query: the sort key after which the next page begins, valid for the same query only. It contains nothing that
+//! its holder has not seen, and so needs no signature.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,7 +11,7 @@ use super::FleetQuery;
 use crate::json;
 use diagnostics::{Problem, ProblemCode};
 
-/// No cursor is as long.
+/// Longer than any cursor.
 const LONGEST: usize = 2048;
 
 #[derive(Serialize, Deserialize)]
@@ -20,7 +20,7 @@ struct Cursor<P> {
     after: P,
 }
 
-/// The `continue` of a page of this query whose last item stands there.
+/// The `continue` of a page of this query that ends at this sort key.
 pub fn write<P: Serialize>(query: &FleetQuery, after: P) -> String {
     let cursor = Cursor {
         query: fingerprint(query),
@@ -55,7 +55,7 @@ pub fn read<P: DeserializeOwned>(query: &FleetQuery) -> Result<Option<P>, Proble
     Ok(Some(cursor.after))
 }
 
-/// What must be the same on all pages.
+/// A hash of everything that must be the same on all pages.
 fn fingerprint(query: &FleetQuery) -> String {
     let fixed = json(&(
         &query.clusters,
@@ -96,7 +96,7 @@ mod tests {
             read(&query("a", Some(cursor.clone()))).unwrap(),
             Some(place())
         );
-        // How much is asked for at once may differ.
+        // The page size may differ.
         let more = FleetQuery {
             limit: 7,
             ..query("a", Some(cursor.clone()))

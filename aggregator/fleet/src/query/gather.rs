@@ -1,4 +1,4 @@
-//! A question that is under way: who has answered what, and who is still waited for.
+//! A query in progress: the responses so far, and the clusters that are still pending.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -28,34 +28,34 @@ mod reader;
 
 use reader::Reader;
 
-/// How often it is looked whether those who are waited for are still there.
+/// How often to check whether pending clusters are still online.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// What is said of a cluster whose last known deployments were not there by the deadline.
+/// The detail of a cluster whose last known deployments were not read by the deadline.
 const NOT_READ: &str = "what was last known of it was not read in time";
 
 pub struct Gather<'a> {
     query: &'a FleetQuery,
     merge: Merge,
     rows: BTreeMap<ClusterName, Row>,
-    /// How many of them are open.
+    /// The number of open rows.
     open: usize,
     reader: Reader<'a>,
 }
 
-/// A cluster that the question is about.
+/// A cluster of the query.
 #[derive(Debug, Default)]
 struct Row {
-    /// `None` while it is waited for.
+    /// `None` while it is pending.
     state: Option<AnswerState>,
-    /// Whether it is away, and what was last known of it not read yet.
+    /// Whether it is offline and its last known deployments have not been read yet.
     unread: bool,
-    /// What has come of it, or was last known.
+    /// Its response, or its last known deployments.
     share: Option<(Part, Counted)>,
 }
 
 impl Row {
-    /// Without anything to show.
+    /// A row without deployments.
     fn of(state: AnswerState) -> Self {
         Self {
             state: Some(state),
@@ -72,7 +72,7 @@ impl Row {
     }
 }
 
-/// What was last known of a cluster, as it is being read.
+/// A pending read of a cluster's last known deployments.
 type Reading<'a> = BoxFuture<'a, (ClusterName, Result<Option<KnownShare>, String>)>;
 
 impl<'a> Gather<'a> {
@@ -94,7 +94,7 @@ impl<'a> Gather<'a> {
         }
     }
 
-    /// Takes in a cluster that the question is about: waits for it, unless its state is known already.
+    /// Adds a cluster of the query: it is pending unless its state is known already.
     pub fn expect(&mut self, cluster: ClusterName, state: Option<AnswerState>) {
         let row = Row {
             unread: matches!(state, Some(Offline(_))),
@@ -105,24 +105,24 @@ impl<'a> Gather<'a> {
         self.rows.insert(cluster, row);
     }
 
-    /// All that the question is about.
+    /// All clusters of the query.
     pub fn clusters(&self) -> impl Iterator<Item = &ClusterName> {
         self.rows.keys()
     }
 
-    /// Who is waited for.
+    /// The pending clusters.
     pub fn pending(&self) -> impl Iterator<Item = ClusterName> {
         let waited_for = self.rows.iter().filter(|(_, row)| row.state.is_none());
         waited_for.map(|(cluster, _)| cluster.clone())
     }
 
-    /// How many clusters may still have something to show.
+    /// The number of clusters that may still contribute.
     pub fn open(&self) -> usize {
         self.open
     }
 
-    /// Takes answers, and reads what was last known of those who are away, until nobody is waited for, or for as long as the query
-    /// allows.
+    /// Receives responses, and reads the last known deployments of offline clusters, until no cluster is pending or the deadline has
+    /// passed.
     pub async fn collect(
         &mut self,
         question: &mut PendingRequest<'_>,
@@ -155,7 +155,7 @@ impl<'a> Gather<'a> {
         self.reader.begun + self.query.within
     }
 
-    /// Nobody is waited for any longer.
+    /// Closes all pending rows as timed out.
     fn close(&mut self) {
         for row in self.rows.values_mut().filter(|row| row.is_open()) {
             row.unread = false;
@@ -166,7 +166,7 @@ impl<'a> Gather<'a> {
         self.open = 0;
     }
 
-    /// Takes in what was last known of a cluster, unless it is there after all.
+    /// Adds the last known deployments of a cluster, unless it has responded after all.
     fn learn(&mut self, cluster: &ClusterName, share: Result<Option<KnownShare>, String>) {
         let Some(row) = self.rows.get_mut(cluster) else {
             return;
@@ -198,10 +198,10 @@ impl<'a> Gather<'a> {
             return;
         };
         self.open -= usize::from(row.is_open());
-        // One that has left meanwhile may still have answered.
+        // A cluster that has gone offline since may still have answered.
         let repeated = row.state.is_some() && !row.is_away();
         *row = if repeated {
-            // Nobody knows which of its answers is right.
+            // There is no way to know which of its responses is right.
             let detail = "it answered more than once".to_owned();
             Row::of(Misbehaving { detail })
         } else {
@@ -220,7 +220,7 @@ impl<'a> Gather<'a> {
         };
     }
 
-    /// Those who have left meanwhile will not answer any more.
+    /// Gives up clusters that have gone offline since: they will not answer.
     fn give_up_the_gone(&mut self) -> Vec<ClusterName> {
         let (registry, now) = (self.reader.queries.registry.read(), Moment::now());
         let mut gone = Vec::new();
@@ -237,7 +237,7 @@ impl<'a> Gather<'a> {
         gone
     }
 
-    /// What has come, put together.
+    /// Merges the responses into a page.
     pub fn page(self) -> FleetPage {
         let (mut clusters, mut parts, mut counted) = (Vec::new(), Vec::new(), Vec::new());
         for (cluster, row) in self.rows {
@@ -262,7 +262,7 @@ impl<'a> Gather<'a> {
         }
     }
 
-    /// What has been counted by name, put together.
+    /// Merges the counts by name into groups.
     pub fn groups(self, after: Option<&GroupCursor>) -> FleetGroups {
         let (mut clusters, mut counted, mut names) = (Vec::new(), Vec::new(), Vec::new());
         let mut not_grouped = 0_u64;

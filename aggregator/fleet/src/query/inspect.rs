@@ -1,4 +1,4 @@
-//! Reads what a cluster has answered, and believes nothing of it: an agent that is broken or hostile can spoil its own row alone.
+//! Validates a cluster's response, which is untrusted: a broken or hostile agent can only spoil its own row.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +15,10 @@ use super::merge::{Item, Part, Shown};
 use crate::text::Text;
 use identity::Grants;
 
-/// What the totals and the frame of an answer may take beside its items.
+/// The maximum size of a response without its items.
 const FRAME_BYTES: usize = 128 * 1024;
 
-/// What a cluster has answered.
+/// A cluster's response.
 #[derive(Debug)]
 pub struct Answer<'a> {
     pub part: Part,
@@ -26,7 +26,7 @@ pub struct Answer<'a> {
     pub stale_seconds: Option<u64>,
 }
 
-/// A [`bus_schema::verb::DeploymentSummary`], borrowed: of most of those that come nothing is kept but their places.
+/// A borrowed [`bus_schema::verb::DeploymentSummary`]: of most items only the sort key is retained.
 #[derive(Deserialize)]
 struct Probe<'a> {
     namespace: Namespace,
@@ -52,7 +52,7 @@ struct Probe<'a> {
     _labels: BTreeMap<Text<'a>, Text<'a>>,
 }
 
-/// The share that was asked for, or what is wrong with it.
+/// The requested part, or what is wrong with the response.
 pub fn read<'a>(
     payload: &'a Bytes,
     request: &FleetQueryRequest,
@@ -121,7 +121,7 @@ fn put_in_order(
     if !items.is_sorted_by(|a, b| compare(a, b).is_lt()) {
         return Err("it has an item twice".to_owned());
     }
-    // A newer agent may put a health that is unknown here elsewhere; what was shown already is not shown again.
+    // A newer agent may sort a health that is unknown here differently; items that were shown already are not shown again.
     if let Some(after) = &request.after {
         let behind = |item: &Item| request.sort.compare(item.place(cluster), after.borrowed());
         items.retain(|item| behind(item).is_gt());

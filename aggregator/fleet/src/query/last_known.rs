@@ -1,4 +1,4 @@
-//! The share of a cluster that is away: found in what is stored of it, by the same rules by which its agent would have found it.
+//! The response of a cluster that is offline: computed from its stored inventory by the same rules as in its agent.
 
 use bus_schema::{ClusterName, FleetQueryRequest, Listed as _, Share, Totals};
 use jiff::Timestamp;
@@ -9,7 +9,7 @@ use crate::FleetDeployment;
 use crate::inventory::LastKnownDeployment;
 use crate::memory_budget::MemoryPermit;
 
-/// What was last known of a cluster.
+/// The last known deployments of a cluster.
 #[derive(Debug)]
 pub struct KnownShare {
     pub part: Part,
@@ -21,7 +21,7 @@ pub struct KnownShare {
 }
 
 impl FleetQueries {
-    /// A cluster's share by what was last known; `None` where nothing is. A failure is told in words.
+    /// A cluster's part from its last known deployments; `None` if nothing is stored. An error is a message for people.
     pub(super) async fn last_known_share(
         &self,
         cluster: &ClusterName,

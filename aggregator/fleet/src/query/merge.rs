@@ -1,24 +1,24 @@
-//! The parts of many clusters, put together into one page. A part may be cut: then nothing behind its last item is shown yet, since
-//! what it has left out could stand before.
+//! Merges the parts of many clusters into one page. A part may be truncated: then nothing after its last item is shown yet, since its
+//! missing items could sort before.
 
 use bus_schema::{ClusterName, Namespace, Place, PlaceRef, Sort, WorkloadName};
 use bytes::Bytes;
 
 use crate::FleetDeployment;
 
-/// What a cluster has for a page.
+/// A cluster's part of a page.
 #[derive(Debug)]
 pub struct Part {
-    /// In order.
+    /// The items in order.
     pub items: Vec<Item>,
-    /// Whether it has more behind the last of them.
+    /// Whether more items follow the last one.
     pub more: bool,
 }
 
-/// A deployment that may be on the page: most of those that come are not.
+/// A candidate for the page: most received items are not shown.
 #[derive(Debug)]
 pub struct Item {
-    /// What it is ordered by, as a number.
+    /// The sort property as a number.
     pub rank: i64,
     /// Its namespace.
     pub namespace: Namespace,
@@ -28,17 +28,17 @@ pub struct Item {
     pub shown: Shown,
 }
 
-/// What is shown of a deployment.
+/// The data of a deployment that is shown.
 #[derive(Debug)]
 pub enum Shown {
-    /// What its cluster has written, which reads as a summary.
+    /// The JSON from its cluster, which parses as a summary.
     Now(Bytes),
-    /// What was last known.
+    /// The last known state.
     LastKnown(Box<FleetDeployment>),
 }
 
 impl Item {
-    /// Where it stands.
+    /// Its sort key.
     pub fn place<'a>(&'a self, cluster: &'a ClusterName) -> PlaceRef<'a> {
         Place {
             rank: self.rank,
@@ -50,10 +50,10 @@ impl Item {
 }
 
 impl Item {
-    /// What is shown of it on the page.
+    /// The deployment as the page shows it.
     pub fn shown(&self, cluster: &ClusterName) -> Option<FleetDeployment> {
         match &self.shown {
-            // It was read once already, by the same rules.
+            // It has already been parsed successfully.
             Shown::Now(written) => {
                 let summary = serde_json::from_slice(written).ok()?;
                 Some(FleetDeployment::now(cluster.clone(), summary))
@@ -63,21 +63,21 @@ impl Item {
     }
 }
 
-/// The items that are shown, each with its cluster, and the place behind which the next page begins if there is one.
+/// The shown items, each with its cluster, and the sort key after which the next page begins if there is one.
 pub type Page<'a> = (Vec<(&'a ClusterName, &'a Item)>, Option<Place>);
 
-/// Whose parts end before the page does.
+/// Clusters whose parts end before the page does.
 #[derive(Debug, PartialEq)]
 pub struct Short {
-    /// Who is to be asked for more.
+    /// The clusters to query for more.
     pub clusters: Vec<ClusterName>,
-    /// Behind this place.
+    /// The sort key after which to continue.
     pub after: Place,
-    /// How many items the page lacks.
+    /// The number of missing items.
     pub lacks: usize,
 }
 
-/// A page that is being put together.
+/// Merges parts into a page.
 #[derive(Debug)]
 pub struct Merge {
     sort: Sort,
@@ -89,7 +89,7 @@ impl Merge {
         Self { sort, limit }
     }
 
-    /// Who is to be asked for more, if the page is not full without.
+    /// The clusters to query for more, if the page is not full without them.
     pub fn short<'a>(
         &self,
         parts: impl Iterator<Item = (&'a ClusterName, &'a Part)> + Clone,
@@ -111,7 +111,7 @@ impl Merge {
             .filter(|place| sort.compare(**place, safe).is_le())
             .count();
         let lacks = self.limit.checked_sub(shown).filter(|lacks| *lacks > 0)?;
-        // Behind the last place of the full page, nothing is needed.
+        // Nothing is needed after the last sort key of a full page.
         let end = (places.len() >= self.limit)
             .then(|| *places.select_nth_unstable_by(self.limit - 1, order).1);
         let before_end = |last: PlaceRef<'_>| end.is_none_or(|end| sort.compare(last, end).is_lt());
@@ -127,7 +127,7 @@ impl Merge {
         })
     }
 
-    /// Puts what a cluster has behind a place in the place of what was known of that.
+    /// Replaces a part's items after a sort key by newly received ones.
     pub fn extend(&self, cluster: &ClusterName, part: &mut Part, after: &Place, behind: Part) {
         let before = |item: &Item| {
             let place = item.place(cluster);
@@ -139,7 +139,7 @@ impl Merge {
         part.more = behind.more;
     }
 
-    /// The first items in order, as many as the page has.
+    /// The first items in order, up to the page's limit.
     pub fn page<'a>(&self, parts: impl Iterator<Item = (&'a ClusterName, &'a Part)>) -> Page<'a> {
         let order = |a: &PlaceRef<'_>, b: &PlaceRef<'_>| self.sort.compare(*a, *b);
         let (mut items, mut cut) = (Vec::new(), Vec::new());

@@ -1,4 +1,4 @@
-//! Deployments of all clusters together by their names: how many there are, in how many clusters, in which versions, and how they are.
+//! Groups of deployments of all clusters by name: their number, clusters, versions and healths.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, HashMap};
@@ -9,20 +9,20 @@ use serde::{Deserialize, Serialize};
 use super::numbers::{Numbers, number};
 use super::page::{DeploymentGroup, DeploymentVersion};
 
-/// The most versions of a group that are shown.
+/// The maximum number of versions of a group that are shown.
 const VERSIONS: usize = 10;
 
-/// Between the images of a version: no image has it.
+/// The separator between the images of a version, which no image contains.
 const SEPARATOR: &str = "\n";
 
-/// The names and the versions that any of the clusters has counted, each with a number.
+/// The names and versions that any cluster has counted, each with a number.
 #[derive(Debug, Default)]
 pub struct Names {
     names: Numbers,
     versions: Numbers,
 }
 
-/// A [`NameCount`] by its numbers.
+/// A [`NameCount`] with numbers for its texts.
 #[derive(Debug)]
 pub struct CountedName {
     name: usize,
@@ -31,15 +31,15 @@ pub struct CountedName {
     deployments: u64,
 }
 
-/// Where a group stands in the order of groups.
+/// The sort key of a group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupCursor {
-    /// Its worst health, and how many deployments have it, as a negative number: the more, the earlier.
+    /// Its worst health, and the negated number of deployments with it: more come first.
     worst: (i64, i64),
     deployment_name: WorkloadName,
 }
 
-/// What is counted of a name or a version while clusters are added one after another.
+/// The running sum of a name or a version while clusters are added one by one.
 #[derive(Debug, Default)]
 struct Sum {
     deployments: u64,
@@ -56,7 +56,7 @@ struct Group {
 }
 
 impl Names {
-    /// What a cluster has. Most of its names and versions were counted by others before.
+    /// Adds a cluster's counts. Most of its names and versions have already been counted by others.
     pub fn count(&mut self, counts: Vec<NameCount<impl AsRef<str>>>) -> Vec<CountedName> {
         let counted = counts.into_iter().map(|count| {
             let images: Vec<&str> = count.images.iter().map(AsRef::as_ref).collect();
@@ -70,7 +70,7 @@ impl Names {
         counted.collect()
     }
 
-    /// The groups of these clusters, in no order. Of each cluster it is said whether it is offline.
+    /// The groups of these clusters, unordered. Each cluster comes with whether it is offline.
     pub fn groups(
         self,
         clusters: impl Iterator<Item = (bool, Vec<CountedName>)>,
@@ -88,7 +88,7 @@ impl Names {
         let versions = by_number(self.versions);
         let names = by_number(self.names);
         let groups = groups.into_iter().filter_map(|(name, group)| {
-            // It was looked at when the answer was read.
+            // It was validated when the response was parsed.
             let name = names[name].parse().ok()?;
             Some(group.shown(name, &versions))
         });
@@ -97,7 +97,7 @@ impl Names {
 }
 
 impl Sum {
-    /// Whether the cluster is a new one. Numbers are anybody's, and so must not overflow.
+    /// Returns whether the cluster is new to this sum. Counts are untrusted, and so must not overflow.
     fn add(&mut self, cluster: usize, count: &CountedName) -> bool {
         let is_new = self.last_cluster.replace(cluster) != Some(cluster);
         self.clusters += u64::from(is_new);
@@ -145,7 +145,7 @@ fn by_number(numbers: Numbers) -> Vec<Box<str>> {
     texts
 }
 
-/// A page of groups behind a place, and the place behind which the next one begins if there is one.
+/// A page of groups after a sort key, and the key after which the next page begins if there is one.
 pub fn page(
     groups: Vec<DeploymentGroup>,
     sort: Sort,

@@ -1,13 +1,13 @@
-//! Texts that several clusters name, each kept once.
+//! Interns texts that several clusters name.
 
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-/// Texts that any of the clusters has named, each with a number.
+/// The interned texts, each with a number.
 pub type Numbers = HashMap<Box<str>, usize, RandomState>;
 
-/// The number of a text, which it gets when it is named first.
+/// The number of a text, assigned when it is first seen.
 pub fn number(numbers: &mut Numbers, text: &str) -> usize {
     if let Some(number) = numbers.get(text) {
         return *number;

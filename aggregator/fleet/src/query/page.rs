@@ -1,4 +1,4 @@
-//! A page of the whole fleet as it is shown.
+//! A page of a fleet query as the REST API returns it.
 
 use std::collections::BTreeMap;
 
@@ -10,45 +10,45 @@ use utoipa::ToSchema;
 use crate::FleetDeployment;
 use diagnostics::ProblemCode;
 
-/// Deployments of many clusters, and which clusters this is about.
+/// Deployments of many clusters, and the state of each cluster.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct FleetPage {
-    /// The deployments, in the order that was asked for. There may be fewer than the limit though there are more.
+    /// The deployments in the requested order. A page may have fewer than the limit although more follow.
     pub items: Vec<FleetDeployment>,
-    /// Give this back as `continue` for the next page; absent on the last one.
+    /// Pass this as `continue` to get the next page; absent on the last page.
     #[serde(rename = "continue", skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
-    /// What all deployments amount to that the filters hold for, on whichever page they are: in the clusters that answered, and in
-    /// those that are offline as they were last known.
+    /// The totals of all deployments that match the filters, on all pages: in the clusters that answered, and as last known in those
+    /// that are offline.
     pub totals: FleetTotals,
-    /// How many clusters answered, and how many did not.
+    /// The number of clusters by how they answered.
     pub answers: AnswerCounts,
-    /// Each cluster that the question was about, by name.
+    /// Each cluster of the query, by name.
     pub clusters: Vec<ClusterAnswer>,
 }
 
-/// Deployments of many clusters by their names, and which clusters this is about.
+/// Deployments of many clusters grouped by name, and the state of each cluster.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct FleetGroups {
-    /// The groups, in the order that was asked for.
+    /// The groups in the requested order.
     pub items: Vec<DeploymentGroup>,
-    /// Give this back as `continue` for the next page; absent on the last one.
+    /// Pass this as `continue` to get the next page; absent on the last page.
     #[serde(rename = "continue", skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
-    /// How many groups there are on all pages.
+    /// The number of groups on all pages.
     pub groups: usize,
-    /// Deployments that are in no group, because their cluster has more names than an answer holds; with any, the counts of groups may be
-    /// too low. What is not healthy is counted first. A narrower filter counts all.
+    /// Deployments that are in no group because their cluster has more names than a response holds; if there are any, the counts of
+    /// groups may be too low. Unhealthy deployments are counted first. A narrower filter counts all.
     pub not_grouped: u64,
-    /// What all deployments amount to that the filters hold for, also those in no group.
+    /// The totals of all deployments that match the filters, including those in no group.
     pub totals: FleetTotals,
-    /// How many clusters answered, and how many did not.
+    /// The number of clusters by how they answered.
     pub answers: AnswerCounts,
-    /// Each cluster that the question was about, by name.
+    /// Each cluster of the query, by name.
     pub clusters: Vec<ClusterAnswer>,
 }
 
-/// All deployments of one name.
+/// All deployments with one name.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DeploymentGroup {
     /// The name.
@@ -57,75 +57,75 @@ pub struct DeploymentGroup {
     pub deployments: u64,
     /// In how many clusters.
     pub clusters: u64,
-    /// How many of these clusters are offline: their deployments are counted as they were last known, with the health `unknown`.
+    /// The number of these clusters that are offline: their last known deployments are counted, with the health `unknown`.
     pub offline_clusters: u64,
-    /// How many are how; a health that none has is left out.
+    /// The number of deployments by health; healths without any deployment are left out.
     #[schema(value_type = BTreeMap<String, u64>)]
     pub health: BTreeMap<Health, u64>,
-    /// How many versions there are: different lists of images.
+    /// The number of versions, that is of different lists of images.
     pub version_count: usize,
-    /// The versions that are used most, at most ten.
+    /// The most used versions, at most ten.
     pub versions: Vec<DeploymentVersion>,
 }
 
-/// Deployments of one name that have the same images.
+/// Deployments with the same name and the same images.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DeploymentVersion {
-    /// The images of their containers, as they stand in the pod templates.
+    /// The images of their containers, as written in the pod templates.
     pub images: Vec<String>,
-    /// How many deployments have them.
+    /// The number of deployments with these images.
     pub deployments: u64,
     /// In how many clusters.
     pub clusters: u64,
-    /// How many of these are how.
+    /// The number of these deployments by health.
     #[schema(value_type = BTreeMap<String, u64>)]
     pub health: BTreeMap<Health, u64>,
 }
 
-/// What deployments amount to.
+/// Totals of deployments.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FleetTotals {
     /// How many there are.
     pub deployments: u64,
-    /// How many are how; a health that none has is left out.
+    /// The number of deployments by health; healths without any deployment are left out.
     #[schema(value_type = BTreeMap<String, u64>)]
     pub health: BTreeMap<Health, u64>,
-    /// The images that are used most; absent if they were not to be counted.
+    /// The most used images; absent if counting was not requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub images: Option<Vec<FleetImage>>,
-    /// Uses of images that are not among those; with any, the counts of those may be too low. A narrower filter counts all. Absent
-    /// likewise.
+    /// Uses of images that are not listed; if there are any, the listed counts may be too low. A narrower filter counts all. Absent if
+    /// counting was not requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub other_images: Option<u64>,
 }
 
-/// How often an image is used.
+/// The uses of an image.
 #[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FleetImage {
-    /// The image, as it stands in the pod templates.
+    /// The image, as written in the pod templates.
     pub image: String,
-    /// How many deployments use it.
+    /// The number of deployments that use it.
     pub deployments: u64,
     /// In how many clusters.
     pub clusters: u64,
 }
 
-/// How many clusters answered how.
+/// The number of clusters by how they answered.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct AnswerCounts {
     /// Answered in time.
     pub answered: usize,
     /// Did not answer in time.
     pub timed_out: usize,
-    /// No agent is there.
+    /// Offline.
     pub offline: usize,
-    /// Answered that it cannot, or is too old to be asked.
+    /// Answered with a fault, or too old for this query.
     pub refused: usize,
-    /// Answered what is not an answer, which was left out.
+    /// Answered with an invalid response, which was ignored.
     pub misbehaving: usize,
 }
 
-/// A cluster, and whether and how it answered.
+/// A cluster, and how it answered.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ClusterAnswer {
     /// The cluster.
@@ -139,59 +139,59 @@ pub struct ClusterAnswer {
 #[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum AnswerState {
-    /// In time.
+    /// It answered in time.
     Answered {
-        /// How long it took.
+        /// The response time.
         milliseconds: u64,
-        /// How many of its deployments the filters hold for.
+        /// The number of its deployments that match the filters.
         deployments: u64,
-        /// Present when its agent is cut off from its API server: for how many seconds its answer may be out of date.
+        /// Present if its agent has lost its API server: for how many seconds its answer may have been out of date.
         #[serde(skip_serializing_if = "Option::is_none")]
         stale_seconds: Option<u64>,
     },
-    /// Not in time: nothing of it is shown.
+    /// It did not answer in time; none of its deployments are shown.
     TimedOut,
-    /// Its agent is not there: what was last known of it is shown, if anything is.
+    /// It is offline; its last known deployments are shown, if there are any.
     Offline(Away),
-    /// Its agent cannot answer.
+    /// Its agent answered with a fault.
     Refused {
         /// What failed, for programs.
         code: ProblemCode,
         /// What failed, for people.
         detail: String,
     },
-    /// What came of it is not an answer and was left out.
+    /// Its response is invalid and was ignored.
     Misbehaving {
         /// What is wrong with it.
         detail: String,
     },
 }
 
-/// A cluster that is not there.
+/// A cluster that is offline.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Away {
-    /// When it was last heard.
+    /// When its last heartbeat arrived.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_seen: Option<Timestamp>,
-    /// Present when something is known of its deployments: when this was known.
+    /// Present if its last known deployments are shown: when they were observed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub as_of: Option<Timestamp>,
-    /// Present then, too: how many seconds ago that was.
+    /// Also present then: how many seconds ago that was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stale_seconds: Option<u64>,
-    /// Present then, too: for how many of its deployments, as they were last known, the filters hold.
+    /// Also present then: the number of its last known deployments that match the filters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deployments: Option<u64>,
-    /// Present and true when it had more deployments than are kept.
+    /// Present and true if it had more deployments than are stored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub truncated: Option<bool>,
-    /// Present when what is kept of it cannot be shown: why.
+    /// Present if its stored deployments cannot be shown: the reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
 
 impl AnswerState {
-    /// It in one word, as in the answer.
+    /// The state in one word, as in JSON.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {

@@ -14,7 +14,7 @@ use crate::rate_limit;
 
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// Receives responses from now on.
+/// Receives responses until the program ends.
 pub async fn receive_responses(queries: Arc<FleetQueries>) {
     let mut responses = queries.subscribe_to_responses().await;
     tokio::spawn(async move {
@@ -36,7 +36,7 @@ pub async fn receive_responses(queries: Arc<FleetQueries>) {
 impl FleetQueries {
     async fn subscribe_to_responses(&self) -> Option<AgentMessages> {
         let kind = Kind {
-            // Over which the requests go: the broker knows of the subscription before them.
+            // On the connection of the requests, so that the broker processes the subscription before them.
             bus: self.link.bus.clone(),
             name: "answers",
             pattern: subject::answers_to(&self.responses.requester),

@@ -9,10 +9,10 @@ use bus_schema::{AnswerId, ClusterName, StreamId};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::mpsc;
 
-/// Requests that are over and still remembered, so that a second response is recognised.
+/// The number of finished requests that are remembered, so that a second response is recognised.
 const REMEMBERED: usize = 64;
 
-/// The requests of this aggregator, and who waits for the responses.
+/// The requests of this aggregator, and the queries that wait for their responses.
 #[derive(Debug)]
 pub(super) struct Responses {
     pub(super) requester: StreamId,
@@ -41,18 +41,18 @@ pub(super) struct PendingRequest<'a> {
     of: &'a Responses,
 }
 
-/// What became of a response.
+/// What happened to a response.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Fate {
     Delivered,
-    /// To no request, from a cluster that was not asked, or too late.
+    /// It belongs to no request, comes from a cluster that was not queried, or is late.
     Ignored,
     /// The cluster had responded before.
     Duplicate(ClusterName),
 }
 
 impl Responses {
-    /// Of a requester with a name of its own.
+    /// Creates a requester with a random id.
     pub fn new() -> Self {
         Self {
             requester: random_id(),
@@ -60,10 +60,10 @@ impl Responses {
         }
     }
 
-    /// Expects a response of each of these clusters.
+    /// Expects a response from each of these clusters.
     pub fn expect(&self, clusters: impl Iterator<Item = ClusterName>) -> PendingRequest<'_> {
         let responses: BTreeMap<_, _> = clusters.map(|cluster| (cluster, 0)).collect();
-        // Of each cluster two are passed on at most, so that there is always room.
+        // At most two responses per cluster are passed on, so the channel is never full.
         let (waiting, answers) = mpsc::channel(2 * responses.len().max(1));
         let question = random_id();
         let entry = RequestEntry {
@@ -175,7 +175,7 @@ mod tests {
             let repeated = take_in(&answers, "a", &id);
             assert_eq!(repeated, Fate::Duplicate(cluster("a")));
         }
-        // However often one repeats itself, there is room for the others.
+        // However often one cluster repeats its response, the others still fit.
         assert_eq!(take_in(&answers, "b", &id), Fate::Delivered);
         let mut heard = Vec::new();
         while let Ok((cluster, _)) = question.answers.try_recv() {

@@ -1,4 +1,4 @@
-//! The totals of all clusters together.
+//! Sums up the totals of all clusters.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -9,14 +9,14 @@ use super::names::CountedName;
 use super::numbers::{Numbers, number};
 use super::page::{FleetImage, FleetTotals};
 
-/// What one cluster has, with images by their numbers.
+/// One cluster's totals, with numbers for images.
 #[derive(Debug)]
 pub struct Counted {
     pub deployments: u64,
     health: BTreeMap<Health, u64>,
     images: Vec<(usize, u64)>,
     other_images: u64,
-    /// What it has of each name, if names are counted.
+    /// Its counts by name, if requested.
     pub names: Vec<CountedName>,
     pub other_names: u64,
 }
@@ -30,7 +30,7 @@ impl Images {
         Self(counted.then(Numbers::default))
     }
 
-    /// What a cluster has. Most of its images were named by others before.
+    /// Adds a cluster's totals. Most of its images have already been named by others.
     pub fn count(&mut self, totals: Totals<impl AsRef<str>>) -> Counted {
         let mut counted = Counted {
             deployments: totals.deployments,
@@ -48,7 +48,7 @@ impl Images {
         counted
     }
 
-    /// All together. Numbers are anybody's, and so must not overflow.
+    /// The sum over all clusters. Counts are untrusted, and so must not overflow.
     pub fn totals(self, clusters: impl Iterator<Item = Counted>) -> FleetTotals {
         let mut totals = FleetTotals::default();
         let mut sums = vec![(0_u64, 0_u64); self.0.as_ref().map_or(0, Numbers::len)];
@@ -75,7 +75,7 @@ impl Images {
     }
 }
 
-/// The images that are used most by their names, and how often the others are used.
+/// The most used images by name, and the number of uses of the others.
 fn most_used(numbers: Numbers, sums: &[(u64, u64)]) -> (Vec<FleetImage>, u64) {
     let counted = numbers.into_iter().map(|(image, number)| {
         let (deployments, clusters) = sums[number];
@@ -85,7 +85,7 @@ fn most_used(numbers: Numbers, sums: &[(u64, u64)]) -> (Vec<FleetImage>, u64) {
             clusters,
         }
     });
-    // Those of a cluster that was left out after all are counted by none.
+    // Images of a cluster that was ignored in the end have no count.
     let mut named: Vec<_> = counted.filter(|image| image.clusters > 0).collect();
     let order = |a: &FleetImage, b: &FleetImage| {
         (Reverse(a.deployments), &a.image).cmp(&(Reverse(b.deployments), &b.image))

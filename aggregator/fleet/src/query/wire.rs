@@ -1,5 +1,5 @@
-//! A question as it is published. Agents take one of a bounded size: where many clusters are meant, or may be seen, by their labels, it
-//! names them one by one, and may have to be put in several messages.
+//! Fleet queries on the wire. Agents accept requests of a bounded size: if many clusters are selected or granted by labels, the request
+//! lists them by name and may have to be split into several messages.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,13 @@ use bus_schema::{ClusterName, FleetQueryRequest, Pattern, Scope};
 use crate::json;
 use diagnostics::{Problem, ProblemCode};
 
-/// Agents take no longer questions.
+/// The maximum size of a request that agents accept.
 const QUESTION_BYTES: usize = 64 * 1024;
 
-/// Clusters that one of several messages names: a third of its size, if all have the longest names.
+/// The number of clusters named in one of several messages: a third of its size if all have the longest names.
 const NAMES: usize = 300;
 
-/// The question to these clusters: one message if it fits, or several, of which each cluster answers one.
+/// The request to these clusters: one message if it fits, or several, of which each cluster answers one.
 pub fn payloads(
     request: &FleetQueryRequest,
     clusters: impl Iterator<Item = ClusterName>,
@@ -23,7 +23,7 @@ pub fn payloads(
     if whole.len() <= QUESTION_BYTES {
         return Ok(vec![whole]);
     }
-    // By what may be shown of them, so that no message says it of each.
+    // Grouped by visible namespaces, so that a message does not repeat them for each cluster.
     let mut alike = BTreeMap::<Vec<&str>, (Vec<Pattern>, Vec<ClusterName>)>::new();
     let clusters: Vec<ClusterName> = clusters.collect();
     for cluster in &clusters {

@@ -1,4 +1,4 @@
-//! One event, written once for all readers.
+//! One event, serialized once for all readers.
 
 use std::sync::Arc;
 
@@ -10,16 +10,16 @@ use serde_json::json;
 use crate::FleetDeployment;
 use registry::{CHANGE_BYTES, ClusterView, RegistryEvent};
 
-/// What happened.
+/// An event.
 #[derive(Debug)]
 pub struct Event {
     pub(super) name: &'static str,
     pub(super) cluster: ClusterName,
-    /// Absent where it is about the cluster as a whole.
+    /// Absent if it concerns the cluster as a whole.
     pub(super) namespace: Option<Namespace>,
-    /// What those are told who may see all of the cluster and have asked for all of it; `None` where that is nothing.
+    /// The data for readers who may see all of the cluster and have selected all of it; `None` if there is none.
     pub(super) whole: Option<Arc<str>>,
-    /// What the others are told who may see it, likewise.
+    /// The data for the other readers who may see it, likewise.
     pub(super) part: Option<Arc<str>>,
 }
 
@@ -34,7 +34,7 @@ struct DeploymentEvent<'a> {
 }
 
 impl Event {
-    /// What is new about a cluster.
+    /// A registry event.
     #[must_use]
     pub fn of(news: RegistryEvent) -> Self {
         match news {
@@ -63,7 +63,7 @@ impl Event {
         Self::about("cluster_gone", cluster, data)
     }
 
-    /// Changes of a cluster's deployments were missed. How many is for those alone who may see all of them.
+    /// Changes of a cluster's deployments were missed. Only readers who may see all of them get the number.
     #[must_use]
     pub fn gap(cluster: ClusterName, missed: Option<u64>) -> Self {
         let counted = missed.map(|missed| json!({ "cluster": cluster, "missed": missed }));
@@ -75,7 +75,7 @@ impl Event {
         }
     }
 
-    /// A deployment is as it was not before.
+    /// A deployment was created or changed.
     #[must_use]
     pub fn changed(cluster: &ClusterName, deployment: DeploymentSummary) -> Self {
         let deployment = FleetDeployment::now(cluster.clone(), deployment);
@@ -106,7 +106,7 @@ impl Event {
         }
     }
 
-    /// The memory that it takes.
+    /// Its size in memory.
     pub(super) fn bytes(&self) -> usize {
         let bytes = |data: &Option<Arc<str>>| data.as_ref().map_or(0, |data| data.len());
         let shared = matches!((&self.whole, &self.part), (Some(whole), Some(part)) if Arc::ptr_eq(whole, part));
@@ -126,7 +126,7 @@ impl Event {
     }
 }
 
-/// The writing of a value that cannot fail for our own types.
+/// Serializes a value, which cannot fail for our own types.
 fn written<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }

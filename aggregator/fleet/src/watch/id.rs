@@ -1,15 +1,15 @@
-//! Ids of events: `<epoch>-<number>`. They lead back to a position and tell nothing: two of them do not show how many events there were
-//! between them that their reader may not see. The epoch is another one after each start of the process, and for each view: what was
-//! shown to somebody who may see less is not gone on with.
+//! Ids of events: `<epoch>-<number>`. They identify a position and reveal nothing else: two ids do not show how many events between
+//! them their reader may not see. The epoch differs after each start of the process, and for each view: a stream cannot be resumed with
+//! another view.
 
 use std::hash::{BuildHasher, RandomState};
 
 use super::View;
 
-/// Enough for a permutation that cannot be told from chance.
+/// Enough for a permutation that is indistinguishable from a random one.
 const ROUNDS: u8 = 4;
 
-/// Makes ids, and reads them.
+/// Encodes and decodes ids.
 #[derive(Debug, Default)]
 pub struct Ids {
     secret: RandomState,
@@ -32,7 +32,7 @@ impl Ids {
         Some(self.shown(number.strip_prefix('-')?.parse().ok()?))
     }
 
-    /// A Feistel network: whatever its rounds do, going through them backwards undoes it.
+    /// A Feistel network: whatever its rounds do, running them backwards inverts it.
     fn hidden(&self, position: u64) -> u64 {
         let (left, right) = (0..ROUNDS).fold(halves(position), |(left, right), round| {
             (right, left ^ self.mixed(round, right))

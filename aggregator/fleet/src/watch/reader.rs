@@ -1,4 +1,4 @@
-//! One who watches.
+//! A reader of the event stream.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::{Hub, SelectedClusters, View};
 
-/// Reads events from a position on.
+/// Reads events from a position onwards.
 #[derive(Debug)]
 pub struct Reader {
     pub(super) hub: Arc<Hub>,
@@ -15,20 +15,20 @@ pub struct Reader {
     pub(super) view: View,
     pub(super) epoch: String,
     pub(super) position: u64,
-    /// How the stream begins, until that is told.
+    /// How the stream begins, until that has been sent.
     pub(super) start: Option<Start>,
 }
 
 /// How a stream begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Start {
-    /// Just behind the last event that the reader knows.
+    /// Resumed just after the last event that the reader knows.
     Resumed,
-    /// Anew, for this reason.
+    /// Started again, for this reason.
     Reset(&'static str),
 }
 
-/// An event as a reader gets it.
+/// An event as delivered to a reader.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivered {
     /// The event's name.
@@ -40,7 +40,7 @@ pub struct Delivered {
 }
 
 impl Reader {
-    /// What comes next that the reader may see.
+    /// The next event that the reader may see.
     pub async fn next(&mut self) -> Delivered {
         match self.start.take() {
             Some(Start::Resumed) => return self.event("resumed", "{}".into()),
@@ -59,7 +59,7 @@ impl Reader {
             {
                 return self.event("gap", "{}".into());
             }
-            // What comes after this look wakes it up again.
+            // Events after this check wake it up again.
             self.newest.mark_unchanged();
             let (begin, end, event) = {
                 let ring = self.hub.ring();
@@ -82,7 +82,7 @@ impl Reader {
                     }
                 };
                 tokio::select! {
-                    // The sender is the hub's, which is held here.
+                    // The sender belongs to the hub, which this reader holds.
                     _ = self.newest.changed() => {}
                     () = relabelled => {}
                 }

@@ -1,4 +1,4 @@
-//! The last events, as many as fit.
+//! A ring buffer of the last events, as many as fit.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -6,13 +6,13 @@ use std::sync::Arc;
 use super::Event;
 use registry::CHANGES_LIMIT;
 
-/// What all events that are kept take together.
+/// The size of all buffered events together.
 pub const BYTES: usize = 32 * 1024 * 1024;
 
-// One cluster alone does not push out what the others have told in the meantime.
+// A single cluster cannot evict all events of the others.
 const _: () = assert!(CHANGES_LIMIT.most * 4 <= BYTES);
 
-/// Events, counted from 0 over all times. A position is between two of them: it is the number of the one behind it.
+/// Events, numbered from 0 since the start. A position is between two events: it is the number of the event after it.
 #[derive(Debug, Default)]
 pub struct Ring {
     events: VecDeque<Arc<Event>>,
@@ -21,7 +21,7 @@ pub struct Ring {
 }
 
 impl Ring {
-    /// Takes in an event, and lets go of the oldest ones where there is no room for it.
+    /// Adds an event, and drops the oldest ones to make it fit.
     pub fn push(&mut self, event: Event) {
         self.bytes += event.bytes();
         self.events.push_back(Arc::new(event));
@@ -38,12 +38,12 @@ impl Ring {
         self.begin
     }
 
-    /// The position behind the newest event.
+    /// The position after the newest event.
     pub fn end(&self) -> u64 {
         self.begin + self.events.len() as u64
     }
 
-    /// The event behind a position that is not before the beginning; `None` at the end.
+    /// The event after a position, which must not be before the beginning; `None` at the end.
     pub fn get(&self, position: u64) -> Option<Arc<Event>> {
         let index = usize::try_from(position.checked_sub(self.begin)?).ok()?;
         self.events.get(index).cloned()

@@ -1,4 +1,4 @@
-//! The clusters that a reader asks for by labels.
+//! The clusters that a reader selects by labels.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use labels::{ClusterSelector, FleetLabels};
 
-/// Clusters that a selector selects, by the labels that were last looked at.
+/// Clusters that a selector selects, by the last known labels.
 #[derive(Debug, Clone)]
 pub struct SelectedClusters {
     selector: ClusterSelector,
@@ -17,7 +17,7 @@ pub struct SelectedClusters {
 }
 
 impl SelectedClusters {
-    /// By the labels of now.
+    /// Selects by the current labels.
     #[must_use]
     pub fn new(selector: ClusterSelector, labels: watch::Receiver<Arc<FleetLabels>>) -> Self {
         let known = Arc::clone(&labels.borrow());
@@ -32,7 +32,7 @@ impl SelectedClusters {
         self.selector.selects(self.known.of(cluster))
     }
 
-    /// Looks at the labels of now; whether others are selected than before.
+    /// Updates to the current labels; returns whether the selection has changed.
     pub(super) fn renew(&mut self) -> bool {
         let now = Arc::clone(&self.labels.borrow_and_update());
         let before = std::mem::replace(&mut self.known, now);
@@ -40,16 +40,16 @@ impl SelectedClusters {
         changed.any(|cluster| self.has(&cluster) != self.selector.selects(before.of(&cluster)))
     }
 
-    /// Comes when labels have changed since they were last looked at.
+    /// Resolves when labels have changed since the last update.
     pub(super) async fn changed(&mut self) {
         if self.labels.changed().await.is_err() {
-            // The fleet is gone, and with it whatever could change.
+            // The sender is gone, so nothing can change any more.
             std::future::pending::<()>().await;
         }
     }
 }
 
-/// Who resumes goes on only where the same clusters are selected.
+/// A stream can be resumed only with the same selected clusters.
 impl Hash for SelectedClusters {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.selector.hash(state);

@@ -28,7 +28,7 @@ fn cluster(name: &str) -> ClusterName {
     name.parse().expect("a name")
 }
 
-/// That a deployment is gone, whose name is its number.
+/// An event that a deployment, named by its number, is gone.
 fn event(cluster_name: &str, namespace: &str, number: usize) -> Event {
     let gone = GoneDeployment {
         namespace: namespace.parse().expect("a namespace"),
@@ -41,7 +41,7 @@ fn reader(hub: &Arc<Hub>, view: &View, last_id: Option<&str>) -> Reader {
     hub.read(view.clone(), last_id.map(str::as_bytes))
 }
 
-/// What there is to read now.
+/// Reads all events available now.
 fn read(reader: &mut Reader) -> Vec<Delivered> {
     std::iter::from_fn(|| reader.next().now_or_never()).collect()
 }
@@ -99,7 +99,7 @@ fn what_cannot_be_gone_on_with_begins_anew_and_says_why() {
             "{unknown}"
         );
     }
-    // Another view has other ids: what was left out then is not gone on with.
+    // Another view has other ids, so its stream cannot be resumed here.
     let mut other = reader(&hub, &view("*", "pay"), Some(&id));
     assert_eq!(&*read(&mut other)[0].data, r#"{"reason":"unknown_id"}"#);
     fill(&hub);
@@ -117,7 +117,7 @@ fn who_is_too_slow_is_told_of_a_gap_and_those_who_are_not_miss_nothing() {
     for number in 0..fill(&hub) * 2 {
         hub.publish(event("b", "pay", number));
         if number == 0 {
-            // It has fallen behind as well by now, and catches up.
+            // It has fallen behind too by now, and catches up.
             assert_eq!(names(&read(&mut fast)), ["gap"]);
             continue;
         }
@@ -154,7 +154,7 @@ fn nobody_learns_of_what_may_not_be_seen_not_even_how_much_it_is() {
     let delivered = read(&mut pay);
     assert_eq!(names(&delivered), ["deployment", "gap"]);
     assert!(delivered[0].data.contains(r#""d2""#));
-    // Some of the seven may be of other namespaces.
+    // Some of the seven may belong to other namespaces.
     assert_eq!(&*delivered[1].data, r#"{"cluster":"a"}"#);
     let mut whole = reader(&hub, &view("a", "*"), None);
     read(&mut whole);
@@ -192,7 +192,7 @@ async fn a_reader_of_some_labels_is_told_of_those_clusters_and_to_read_again_whe
         hub.publish(event(name, "pay", 1));
     }
     assert_eq!(names(&read(&mut reader)), ["deployment"]);
-    // Labels that make no difference are no news; those that do wake it up.
+    // Label changes without effect on the selection are ignored; others wake the reader up.
     labels.send_replace(labelled(&[("a", "env=prod,x=y"), ("b", "env=dev")]));
     assert_eq!(names(&read(&mut reader)), [""; 0]);
     let (delivered, _) = tokio::join!(reader.next(), async {
@@ -204,7 +204,7 @@ async fn a_reader_of_some_labels_is_told_of_those_clusters_and_to_read_again_whe
     }
     let delivered = read(&mut reader);
     assert!(delivered.len() == 1 && delivered[0].data.contains(r#""cluster":"b""#));
-    // What was left out meanwhile is not gone on with.
+    // Events that were left out in the meantime cannot be resumed from.
     let selector = "env=prod".parse().expect("a selector");
     wanted.selected = Some(SelectedClusters::new(selector, labels.subscribe()));
     let again = hub.read(wanted, Some(id.as_bytes())).next().await;

@@ -1,4 +1,4 @@
-//! What one reader may see, and wants to.
+//! What one reader may see and has selected.
 
 use std::sync::Arc;
 
@@ -7,21 +7,21 @@ use bus_schema::{Pattern, Right};
 use super::{Event, SelectedClusters};
 use identity::Grants;
 
-/// What is shown to a reader.
+/// The view of a reader.
 #[derive(Debug, Clone, Hash)]
 pub struct View {
     /// What the reader may see.
     pub grants: Arc<Grants>,
     /// Only these clusters; all if empty.
     pub clusters: Vec<Pattern>,
-    /// Only clusters that have labels by which they are selected; all if absent.
+    /// Only clusters selected by their labels; all if absent.
     pub selected: Option<SelectedClusters>,
-    /// Only deployments in these namespaces; in all if empty.
+    /// Only deployments in these namespaces; all if empty.
     pub namespaces: Vec<Pattern>,
 }
 
 impl View {
-    /// What the reader is told of an event; `None` where that is nothing.
+    /// The data of an event for this reader; `None` if there is none.
     pub(super) fn of<'a>(&self, event: &'a Event) -> Option<&'a Arc<str>> {
         let (cluster, namespace) = (&event.cluster, event.namespace.as_ref());
         let wanted = Pattern::any_or_all(&self.clusters, cluster.as_str())

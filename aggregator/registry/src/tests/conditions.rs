@@ -1,4 +1,4 @@
-//! What is wrong with a cluster, and what its agents cannot or should not do.
+//! The conditions of a cluster, and protocol violations of its agents.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What is kept of a cluster, and when.
+//! When a cluster's record is persisted, and its contents.
 
 use super::*;
 
@@ -88,7 +88,7 @@ fn what_a_cluster_says_is_kept_while_it_is_certain_whose_it_is() {
     let until = |registry: &Registry| registry.unchanged_until(&cluster(), &changes);
     assert_eq!(until(&registry), Some(start.wall));
 
-    // It has changed since; then one of two does not tell; then it does not see them itself.
+    // It has changed since; then one of two agents publishes no changes; then the agent does not see its deployments itself.
     registry.observe(cluster(), told("i2", "u1", Some(1)), start);
     assert_eq!(until(&registry), None);
     registry.observe(cluster(), told("i2", "u1", None), start);

@@ -1,4 +1,4 @@
-//! Who is there, as far as can be heard.
+//! The presence of clusters.
 
 use super::*;
 
@@ -66,7 +66,7 @@ fn coming(server: &str, connection: u64) -> ConnectionEvent {
     }
 }
 
-/// A nats-server that is killed tells nothing of the connections that end with it.
+/// A nats-server that is killed does not report the connections that end with it.
 #[test]
 fn an_agent_that_has_moved_to_another_nats_server_is_gone_when_it_goes_from_there() {
     let (mut registry, start) = (Registry::default(), Moment::now());
@@ -133,7 +133,7 @@ fn the_pace_keeps_all_heartbeats_together_under_a_bound() {
     assert_eq!([4_000, 10_000, 30_000].map(&mut pace_of), [10, 25, 60]);
 }
 
-/// The aggregator itself is cut off for a minute; one cluster was gone before, one comes back late, one does not.
+/// The aggregator itself is partitioned for a minute; one cluster was gone before, one comes back late, one does not.
 #[test]
 fn whoever_cannot_be_heard_is_stale_and_not_offline() {
     let (mut registry, start) = (Registry::default(), Moment::now());
@@ -162,7 +162,7 @@ fn whoever_cannot_be_heard_is_stale_and_not_offline() {
     assert_eq!(presence(&registry, 109), [Offline, Stale, Stale]);
     beat(&mut registry, &late, 109);
     assert_eq!(presence(&registry, 109), [Offline, Online, Stale]);
-    // Two seconds before the break, and thirteen after the time to come back.
+    // Two seconds before the partition, and thirteen after the time to reconnect.
     assert_eq!(presence(&registry, 122), [Offline, Stale, Stale]);
     assert_eq!(presence(&registry, 124), [Offline, Stale, Offline]);
     assert_eq!(presence(&registry, 125), [Offline, Offline, Offline]);

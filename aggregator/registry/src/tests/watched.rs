@@ -1,4 +1,4 @@
-//! What those who watch are told of clusters, and whose changes are followed.
+//! Registry events, and the choice of the agent whose changes are followed.
 
 use bus_schema::{Condition, Counts};
 
@@ -22,7 +22,7 @@ impl Watched {
         later(self.start, Duration::from_secs_f64(seconds))
     }
 
-    /// A heartbeat of an instance that has read its cluster and told of so many changes.
+    /// A heartbeat of an instance that has read its cluster and published this many changes.
     fn beats(&mut self, seconds: f64, instance: &str, changes: u64) -> Vec<String> {
         self.beats_so(seconds, instance, changes, |_| {})
     }
@@ -45,7 +45,7 @@ impl Watched {
         self.news(seconds)
     }
 
-    /// What is new by then, in short.
+    /// The events published by then, in short form.
     fn news(&mut self, seconds: f64) -> Vec<String> {
         let mut news = Vec::new();
         self.registry
@@ -101,7 +101,7 @@ fn a_cluster_is_shown_anew_when_more_than_its_age_has_changed() {
             ..Counts::default()
         });
     };
-    // Of namespaces that a caller who sees a part may not see, for all that is known here.
+    // They may belong to namespaces that a caller with a partial view may not see.
     assert_eq!(it.beats_so(52.0, "i1", 0, counts), ["whole Online 1"]);
     let upgraded = |heartbeat: &mut Heartbeat| {
         counts(heartbeat);
@@ -111,7 +111,7 @@ fn a_cluster_is_shown_anew_when_more_than_its_age_has_changed() {
     it.registry
         .protocol_violation(&cluster(), "shouts", it.at(54.0));
     assert_eq!(it.news(54.0), ["Online 1"]);
-    // Only how often it does that is another number.
+    // Only the count differs.
     it.registry
         .protocol_violation(&cluster(), "shouts", it.at(55.0));
     assert_eq!(it.news(56.0).len(), 0);
@@ -127,7 +127,7 @@ fn a_cluster_that_changes_all_the_time_is_shown_a_few_times_a_second_and_at_last
             .beats_so(f64::from(beat) / 1000.0, "i1", 0, version)
             .len();
     }
-    // And the gap with which its changes begin.
+    // And the gap at the start of its changes.
     assert_eq!(shown, 4 + 1);
     assert_eq!(it.news(1.1), ["Online 1"]);
     let view = it.registry.view(&cluster(), it.at(1.1)).unwrap();
@@ -151,7 +151,7 @@ fn changes_are_shown_once_and_those_that_were_lost_are_missed() {
 fn a_lost_last_change_is_missed_by_the_heartbeats_word_when_it_is_late() {
     let mut it = Watched::new();
     it.beats(0.0, "i1", 0);
-    // The heartbeat has overtaken the changes.
+    // The heartbeat has arrived before the changes.
     assert_eq!(it.beats(1.0, "i1", 3).len(), 0);
     assert_eq!(it.hears("i1", 0, 3), Verdict::Shown { missed: 0 });
     assert_eq!(
@@ -180,9 +180,9 @@ fn of_two_agents_one_is_followed_until_it_is_lost() {
         ["Online 1", "missed None"]
     );
     assert_eq!(it.hears("i1", 6, 7), Verdict::PassedOver);
-    // It goes on from what the heartbeat of then has said.
+    // It continues from the number in the heartbeat of that time.
     assert_eq!(it.hears("i2", 0, 2), Verdict::Shown { missed: 0 });
-    // With nobody else there, it is waited for: after a break it goes on as if nothing had been.
+    // Without another agent, it stays followed: after an interruption it continues as if nothing had happened.
     assert_eq!(it.news(30.0), ["Offline 0"]);
     assert_eq!(it.beats(31.0, "i2", 2), ["Online 1"]);
     assert_eq!(it.hears("i2", 2, 3), Verdict::Shown { missed: 0 });
@@ -214,7 +214,7 @@ fn rivals_and_those_who_have_not_read_their_cluster_are_not_followed() {
     assert_eq!(it.beats_so(0.1, "i0", 0, rival), ["Online 1"]);
     assert_eq!(it.hears("i0", 0, 1), Verdict::PassedOver);
     assert_eq!(it.hears("i1", 0, 1), Verdict::PassedOver);
-    // What it counts is new to a caller who sees all of it.
+    // Its counts are new to a caller who sees all of it.
     let first = ["whole Online 1", "missed None"];
     assert_eq!(it.beats(0.2, "i1", 1), first);
     let older = |heartbeat: &mut Heartbeat| heartbeat.changes = None;
@@ -260,7 +260,7 @@ fn what_changes_where_a_reader_may_not_look_does_not_delay_the_rest() {
         let news = it.beats_so(seconds, "i1", 0, counting(beat.into()));
         assert!(news.iter().all(|new| new == "whole Online 1"), "{news:?}");
     }
-    // A caller who sees all of it has been shown it four times in this second, and is shown this later.
+    // A caller who sees all of it has received four views in this second, and receives this one later.
     let upgraded = |heartbeat: &mut Heartbeat| {
         counting(99)(heartbeat);
         "0.2.0".clone_into(&mut heartbeat.agent_version);

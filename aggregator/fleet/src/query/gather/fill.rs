@@ -1,4 +1,5 @@
-//! Clusters send few items at first, which is enough where they are alike. Those whose items end before the page does are asked for more.
+//! Fills the page. Clusters send few items at first, which is enough if they are similar. Clusters whose items end before the page does
+//! are queried for more.
 
 use bus_schema::{ClusterName, FleetQueryRequest, Pattern};
 use tokio::time::timeout_at;
@@ -7,11 +8,11 @@ use super::super::merge::Short;
 use super::super::{share_of_bytes, share_of_items};
 use super::{Gather, Part, Row};
 
-/// How often those who have too little on the page are asked again.
+/// How often clusters are queried for more.
 const TIMES: usize = 4;
 
 impl Gather<'_> {
-    /// Fills the page. Where one does not answer it stays shorter, which is no fault: the next page begins behind it.
+    /// Fills the page. If a cluster does not answer, the page stays shorter, which is not an error: the next page begins after it.
     pub async fn fill(&mut self, request: &FleetQueryRequest) {
         for _ in 0..TIMES {
             let parts = self.rows.iter().filter_map(|(cluster, row)| {
@@ -33,7 +34,7 @@ impl Gather<'_> {
         }
     }
 
-    /// What they have behind the place; none of it where one of them does not say.
+    /// Their items after the sort key; nothing if one of them does not answer.
     async fn ask_for_more(
         &mut self,
         short: &Short,
@@ -53,7 +54,7 @@ impl Gather<'_> {
             limit: share_of_items(limit, short.clusters.len()),
             bytes: share_of_bytes(short.clusters.len()),
             after: Some(short.after.clone()),
-            // The totals have come.
+            // The totals have already been received.
             count_images: false,
             ..request.clone()
         };

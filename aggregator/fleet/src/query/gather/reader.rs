@@ -1,4 +1,4 @@
-//! Reads the answers to a question, and holds the memory that they take.
+//! Parses the responses to a query, and holds the memory permits for them.
 
 use async_nats::Message;
 use bus_link::encoding;
@@ -18,10 +18,10 @@ use storage::bus::fault_in;
 
 const NO_ANSWER: &str = "answered a question to all clusters with what is no answer to it";
 
-/// The most characters of an agent's own words that are passed on.
+/// The maximum number of characters of an agent's message that are passed on.
 const WORDS: usize = 300;
 
-/// What has been read is held here as well.
+/// The permits of the parsed responses are held here too.
 pub struct Reader<'a> {
     pub queries: &'a FleetQueries,
     pub grants: &'a Grants,
@@ -31,7 +31,7 @@ pub struct Reader<'a> {
     pub permits: Vec<MemoryPermit>,
 }
 
-/// A cluster's share as it was read.
+/// A cluster's parsed response.
 pub struct Read {
     pub part: Part,
     pub counted: Counted,
@@ -39,7 +39,7 @@ pub struct Read {
 }
 
 impl Reader<'_> {
-    /// A cluster's share, or what its row says instead.
+    /// A cluster's parsed response, or the state that its row shows instead.
     pub fn read(
         &mut self,
         cluster: &ClusterName,
@@ -71,7 +71,7 @@ impl Reader<'_> {
         })
     }
 
-    /// What a cluster has, with what others have named as well by its number.
+    /// A cluster's totals, with shared names replaced by numbers.
     pub fn count(&mut self, mut totals: Totals<impl AsRef<str>>) -> Counted {
         let names = std::mem::take(&mut totals.names);
         let mut counted = self.images.count(totals);
@@ -88,7 +88,7 @@ impl Reader<'_> {
         Misbehaving { detail }
     }
 
-    /// What is said of a cluster in the end.
+    /// The final answer of a cluster.
     pub fn answer(&self, cluster: ClusterName, state: Option<AnswerState>) -> ClusterAnswer {
         let state = state.unwrap_or(TimedOut);
         self.queries.metrics.answered(state.word());

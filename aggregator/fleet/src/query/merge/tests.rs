@@ -57,10 +57,10 @@ fn owned_page((items, next): Page<'_>) -> (Vec<OnPage>, Option<Place>) {
     (items.into_iter().map(owned).collect(), next)
 }
 
-/// The clusters, each with what it holds: when each deployment was restarted, by namespace and name.
+/// Clusters with their deployments: the restart time by namespace and name.
 type Fleet = BTreeMap<String, BTreeMap<(String, String), i64>>;
 
-/// What a cluster's agent would answer.
+/// The response of a cluster's agent.
 fn share(
     cluster: &ClusterName,
     held: &BTreeMap<(String, String), i64>,
