@@ -7,9 +7,9 @@ use bus_schema::{Condition, ConditionType};
 use jiff::Timestamp;
 
 use super::bus_liveness::LivenessEpoch;
-use super::known::{Heard, Known};
+use super::cluster_entry::{AgentInstance, ClusterEntry};
 
-impl Known {
+impl ClusterEntry {
     pub(super) fn conditions(&self, now: LivenessEpoch, wall: Timestamp) -> Vec<Condition> {
         let mut conditions = self.reported(now);
         let violation = self.violation.as_ref();

@@ -59,18 +59,18 @@ impl Registry {
             Some(latest) if *latest != event.connection => return false,
             _ => self.connections.open.remove(&key),
         };
-        let known = self.clusters.get_mut(&event.cluster);
-        known.is_some_and(|known| known.instances.remove(&event.instance).is_some())
+        let entry = self.clusters.get_mut(&event.cluster);
+        entry.is_some_and(|entry| entry.instances.remove(&event.instance).is_some())
     }
 
     /// Removes a cluster, and ignores messages that are still in transit from it; returns whether it was known.
     pub fn forget(&mut self, cluster: &ClusterName, now: Moment) -> bool {
-        let known = self.clusters.remove(cluster).is_some();
+        let entry = self.clusters.remove(cluster).is_some();
         let recent = |at: &Instant| now.instant.saturating_duration_since(*at) < STRAGGLERS;
         self.connections.forgotten.retain(|_, at| recent(at));
         self.connections
             .forgotten
             .insert(cluster.clone(), now.instant);
-        known
+        entry
     }
 }

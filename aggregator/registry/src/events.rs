@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::bus_liveness::LivenessEpoch;
 use super::feed::Gap;
-use super::known::Known;
+use super::cluster_entry::ClusterEntry;
 use super::view::of_part;
 use super::{ClusterView, Moment, Registry};
 use labels::Labels;
@@ -36,23 +36,23 @@ impl Registry {
         mut publish: impl FnMut(RegistryEvent),
     ) {
         let epoch = self.bus_liveness.epoch(now.instant);
-        if let Some(known) = self.clusters.get_mut(cluster) {
+        if let Some(entry) = self.clusters.get_mut(cluster) {
             let labels = self.labels.of(cluster);
-            known.look((cluster, labels), (epoch, now.wall), &mut publish);
+            entry.look((cluster, labels), (epoch, now.wall), &mut publish);
         }
     }
 
     /// Publishes what has changed about any cluster.
     pub fn look_at_all(&mut self, now: Moment, mut publish: impl FnMut(RegistryEvent)) {
         let epoch = self.bus_liveness.epoch(now.instant);
-        for (cluster, known) in &mut self.clusters {
+        for (cluster, entry) in &mut self.clusters {
             let labels = self.labels.of(cluster);
-            known.look((cluster, labels), (epoch, now.wall), &mut publish);
+            entry.look((cluster, labels), (epoch, now.wall), &mut publish);
         }
     }
 }
 
-impl Known {
+impl ClusterEntry {
     fn look(
         &mut self,
         (cluster, labels): (&ClusterName, &Labels),

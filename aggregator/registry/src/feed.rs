@@ -63,14 +63,14 @@ pub enum Verdict {
 impl Registry {
     /// Whether a cluster may publish this many more bytes now; never for an unknown cluster.
     pub fn may_publish(&mut self, cluster: &ClusterName, bytes: usize, now: Moment) -> bool {
-        let known = self.clusters.get_mut(cluster);
-        known.is_some_and(|known| known.feed.published.take(bytes, CHANGES_LIMIT, now.instant))
+        let entry = self.clusters.get_mut(cluster);
+        entry.is_some_and(|entry| entry.feed.published.take(bytes, CHANGES_LIMIT, now.instant))
     }
 
     /// Records the numbers of received changes.
     pub fn hear_changes(&mut self, cluster: &ClusterName, range: ChangeRange<'_>) -> Verdict {
-        let known = self.clusters.get_mut(cluster);
-        let followed = known.and_then(|known| known.feed.followed.as_mut());
+        let entry = self.clusters.get_mut(cluster);
+        let followed = entry.and_then(|entry| entry.feed.followed.as_mut());
         match followed {
             Some(followed) if followed.instance == *range.instance => followed.hear(range),
             _ => Verdict::PassedOver,

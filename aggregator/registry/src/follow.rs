@@ -5,9 +5,9 @@ use bus_schema::ConditionType;
 
 use super::bus_liveness::LivenessEpoch;
 use super::feed::{Followed, Gap};
-use super::known::{Heard, Known};
+use super::cluster_entry::{AgentInstance, ClusterEntry};
 
-impl Known {
+impl ClusterEntry {
     /// Chooses the agent to follow now.
     pub(super) fn follow(&mut self, now: LivenessEpoch) -> Option<Gap> {
         let stays = self.feed.followed.as_ref().and_then(|followed| {

@@ -19,7 +19,7 @@ mod connections;
 mod events;
 mod feed;
 mod follow;
-mod known;
+mod cluster_entry;
 mod saving;
 mod shown;
 mod source;
@@ -34,7 +34,7 @@ pub use view::ClusterView;
 
 use bus_liveness::BusLiveness;
 use connections::Connections;
-use known::Known;
+use cluster_entry::ClusterEntry;
 use saving::Saving;
 use violation::ProtocolViolation;
 
@@ -106,7 +106,7 @@ impl storage::Record for Record {
 /// All clusters.
 #[derive(Debug, Default)]
 pub struct Registry {
-    clusters: BTreeMap<ClusterName, Known>,
+    clusters: BTreeMap<ClusterName, ClusterEntry>,
     labels: Arc<FleetLabels>,
     connections: Connections,
     bus_liveness: BusLiveness,
@@ -123,8 +123,8 @@ impl Registry {
             self.bus_liveness.epoch(now.instant),
             Saving::done(now.instant),
         );
-        let known = || Known::new(record, epoch, saving);
-        self.clusters.entry(cluster).or_insert_with(known);
+        let entry = || ClusterEntry::new(record, epoch, saving);
+        self.clusters.entry(cluster).or_insert_with(entry);
     }
 
     /// Applies a heartbeat; returns the record if it must be saved now.
@@ -138,16 +138,16 @@ impl Registry {
             return None;
         }
         let epoch = self.bus_liveness.epoch(now.instant);
-        let known = self.clusters.entry(cluster).or_insert_with(|| {
+        let entry = self.clusters.entry(cluster).or_insert_with(|| {
             let record = Record {
                 cluster_uid: None,
                 first_seen: now.wall,
                 last_seen: now.wall,
                 heartbeat: heartbeat.clone(),
             };
-            Known::new(record, epoch, Saving::default())
+            ClusterEntry::new(record, epoch, Saving::default())
         });
-        known.observe(heartbeat, epoch, now)
+        entry.observe(heartbeat, epoch, now)
     }
 
     /// The heartbeat interval for the current number of clusters.
@@ -185,7 +185,7 @@ impl Registry {
     pub fn presence(&self, cluster: &ClusterName, now: Moment) -> Option<Presence> {
         self.clusters
             .get(cluster)
-            .map(|known| known.presence(self.bus_liveness.epoch(now.instant)))
+            .map(|entry| entry.presence(self.bus_liveness.epoch(now.instant)))
     }
 
     /// The uid that the name belongs to.
@@ -204,14 +204,14 @@ impl Registry {
     pub fn is_contested(&self, cluster: &ClusterName, now: Moment) -> bool {
         self.clusters
             .get(cluster)
-            .is_some_and(|known| known.rival(self.bus_liveness.epoch(now.instant)).is_some())
+            .is_some_and(|entry| entry.rival(self.bus_liveness.epoch(now.instant)).is_some())
     }
 
     /// Whether the cluster's agents support this verb, according to their heartbeats; older agents may not.
     #[must_use]
     pub fn answers(&self, cluster: &ClusterName, verb: &str) -> bool {
-        self.clusters.get(cluster).is_none_or(|known| {
-            let verbs = &known.record.heartbeat.verbs;
+        self.clusters.get(cluster).is_none_or(|entry| {
+            let verbs = &entry.record.heartbeat.verbs;
             verbs.is_empty() || verbs.iter().any(|answered| answered == verb)
         })
     }
@@ -229,9 +229,9 @@ impl Registry {
     /// The view of a cluster.
     #[must_use]
     pub fn view(&self, cluster: &ClusterName, now: Moment) -> Option<ClusterView> {
-        let known = self.clusters.get(cluster)?;
+        let entry = self.clusters.get(cluster)?;
         let epoch = self.bus_liveness.epoch(now.instant);
-        Some(known.view(cluster.clone(), self.labels.of(cluster), (epoch, now.wall)))
+        Some(entry.view(cluster.clone(), self.labels.of(cluster), (epoch, now.wall)))
     }
 }
 

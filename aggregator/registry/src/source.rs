@@ -24,18 +24,18 @@ impl Registry {
     /// list yet.
     #[must_use]
     pub fn source(&self, cluster: &ClusterName, now: Moment) -> Option<ListSource> {
-        let known = self.clusters.get(cluster)?;
+        let entry = self.clusters.get(cluster)?;
         let epoch = self.bus_liveness.epoch(now.instant);
-        if known.presence(epoch) != Presence::Online || known.rival(epoch).is_some() {
+        if entry.presence(epoch) != Presence::Online || entry.rival(epoch).is_some() {
             return None;
         }
-        known.record.heartbeat.counts.as_ref()?;
-        let changes = known.alive(epoch).map(|heard| {
+        entry.record.heartbeat.counts.as_ref()?;
+        let changes = entry.alive(epoch).map(|heard| {
             let heartbeat = &heard.heartbeat;
             Some((heartbeat.instance.clone(), heartbeat.changes?))
         });
         Some(ListSource {
-            cluster_uid: known.record.cluster_uid.clone()?,
+            cluster_uid: entry.record.cluster_uid.clone()?,
             changes: changes.collect(),
         })
     }

@@ -2,7 +2,7 @@ use bus_schema::timing::lost_after;
 use bus_schema::{AgentState, ConditionType, InstanceId};
 use jiff::SignedDuration;
 
-use super::known::INSTANCES;
+use super::cluster_entry::INSTANCES;
 use super::*;
 
 mod conditions;

@@ -53,7 +53,7 @@ impl Registry {
         now: Moment,
     ) -> bool {
         let slot = match self.clusters.get_mut(cluster) {
-            Some(known) => &mut known.violation,
+            Some(entry) => &mut entry.violation,
             // No valid heartbeat yet. All of these clusters share one slot, so that made-up names cannot fill the memory.
             None => &mut self.violation_of_unknown,
         };

@@ -17,7 +17,7 @@ use super::{Moment, Presence, Record};
 use labels::Labels;
 
 #[derive(Debug)]
-pub struct Known {
+pub struct ClusterEntry {
     pub record: Record,
     pub instances: BTreeMap<InstanceId, Heard>,
     /// When the record was restored or created; nothing can be overdue before.
@@ -43,7 +43,7 @@ pub const INSTANCES: usize = 32;
 /// The protocol violation of any further agent.
 const CROWDED: &str = "is ignored, since more than 32 agents claim the cluster";
 
-impl Known {
+impl ClusterEntry {
     /// A cluster with this record and no live agents.
     pub fn new(record: Record, known_since: LivenessEpoch, saving: Saving) -> Self {
         Self {
