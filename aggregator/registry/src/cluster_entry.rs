@@ -19,7 +19,7 @@ use labels::Labels;
 #[derive(Debug)]
 pub struct ClusterEntry {
     pub record: Record,
-    pub instances: BTreeMap<InstanceId, Heard>,
+    pub instances: BTreeMap<InstanceId, AgentInstance>,
     /// When the record was restored or created; nothing can be overdue before.
     pub known_since: LivenessEpoch,
     pub last_heard: Option<Instant>,
@@ -30,7 +30,7 @@ pub struct ClusterEntry {
 }
 
 #[derive(Debug)]
-pub struct Heard {
+pub struct AgentInstance {
     pub heartbeat: Heartbeat,
     pub epoch: LivenessEpoch,
     /// How far the agent's clock is ahead of this machine's, including network delay.
@@ -65,13 +65,13 @@ impl ClusterEntry {
         now: Moment,
     ) -> Option<Record> {
         let before = self.presence(epoch);
-        self.instances.retain(|_, heard| !heard.is_lost(epoch));
+        self.instances.retain(|_, instance| !instance.is_lost(epoch));
         if self.record.cluster_uid.is_none() {
             self.record.cluster_uid.clone_from(&heartbeat.cluster_uid);
         }
         let before_facts = self.instances.get(&heartbeat.instance);
         let other_facts =
-            before_facts.map(|heard| facts(&heard.heartbeat)) != Some(facts(&heartbeat));
+            before_facts.map(|instance| facts(&instance.heartbeat)) != Some(facts(&heartbeat));
         if before_facts.is_none() && self.instances.len() >= INSTANCES {
             note(&mut self.violation, CROWDED, Duration::ZERO, now);
             return None;
@@ -83,13 +83,13 @@ impl ClusterEntry {
             self.last_heard = Some(now.instant);
         }
         let ahead = heartbeat.sent_at.duration_since(now.wall);
-        let heard = Heard {
+        let instance = AgentInstance {
             epoch,
             ahead,
             heartbeat,
         };
         self.instances
-            .insert(heard.heartbeat.instance.clone(), heard);
+            .insert(instance.heartbeat.instance.clone(), instance);
         let changed = other_facts || self.presence(epoch) != before;
         self.saving
             .is_due(changed, now.instant)
@@ -104,16 +104,16 @@ impl ClusterEntry {
     }
 
     /// Live agents that belong to the cluster.
-    pub fn alive(&self, now: LivenessEpoch) -> impl Iterator<Item = &Heard> {
+    pub fn alive(&self, now: LivenessEpoch) -> impl Iterator<Item = &AgentInstance> {
         self.instances
             .values()
-            .filter(move |heard| heard.stays(now) && !self.is_rival(&heard.heartbeat))
+            .filter(move |instance| instance.stays(now) && !self.is_rival(&instance.heartbeat))
     }
 
     pub fn rival(&self, now: LivenessEpoch) -> Option<&Heartbeat> {
-        let staying = self.instances.values().filter(|heard| heard.stays(now));
+        let staying = self.instances.values().filter(|instance| instance.stays(now));
         staying
-            .map(|heard| &heard.heartbeat)
+            .map(|instance| &instance.heartbeat)
             .find(|heartbeat| self.is_rival(heartbeat))
     }
 
@@ -129,7 +129,7 @@ impl ClusterEntry {
                 Presence::Offline
             };
         }
-        if alive.any(|heard| now.age(heard.epoch) < stale_after(heard.heartbeat.every())) {
+        if alive.any(|instance| now.age(instance.epoch) < stale_after(instance.heartbeat.every())) {
             return Presence::Online;
         }
         Presence::Stale
@@ -143,7 +143,7 @@ impl ClusterEntry {
     ) -> ClusterView {
         let heartbeat = &self.record.heartbeat;
         let age_seconds = match self.last_heard {
-            Some(heard) => now.at.saturating_duration_since(heard).as_secs(),
+            Some(instance) => now.at.saturating_duration_since(instance).as_secs(),
             None => wall
                 .duration_since(self.record.last_seen)
                 .as_secs()
@@ -168,7 +168,7 @@ impl ClusterEntry {
     }
 }
 
-impl Heard {
+impl AgentInstance {
     /// The part of `ahead` that may be network delay.
     pub fn delay(&self) -> Duration {
         Duration::from_millis(self.heartbeat.round_trip_milliseconds.unwrap_or(0))

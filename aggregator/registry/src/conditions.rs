@@ -22,8 +22,8 @@ impl ClusterEntry {
     /// The conditions that live agents report, each type once; without live agents, the last reported ones.
     fn reported(&self, now: LivenessEpoch) -> Vec<Condition> {
         let mut reported = BTreeMap::new();
-        for heard in self.alive(now) {
-            for condition in &heard.heartbeat.conditions {
+        for instance in self.alive(now) {
+            for condition in &instance.heartbeat.conditions {
                 reported
                     .entry(condition.kind)
                     .or_insert_with(|| condition.clone());
@@ -37,8 +37,8 @@ impl ClusterEntry {
 
     fn clock_skew(&self, now: LivenessEpoch, wall: Timestamp) -> Option<Condition> {
         let certain =
-            |heard: &&Heard| heard.ahead.unsigned_abs() > CLOCK_SKEW_SHOWN + heard.delay();
-        let skews = self.alive(now).filter(certain).map(|heard| heard.ahead);
+            |instance: &&AgentInstance| instance.ahead.unsigned_abs() > CLOCK_SKEW_SHOWN + instance.delay();
+        let skews = self.alive(now).filter(certain).map(|instance| instance.ahead);
         let skew = skews.max_by_key(|skew| skew.abs())?;
         let off = skew.unsigned_abs();
         let way = if skew.is_positive() {

@@ -12,31 +12,31 @@ impl ClusterEntry {
     pub(super) fn follow(&mut self, now: LivenessEpoch) -> Option<Gap> {
         let stays = self.feed.followed.as_ref().and_then(|followed| {
             let mut alive = self.alive(now);
-            alive.find(|heard| heard.heartbeat.instance == followed.instance)
+            alive.find(|instance| instance.heartbeat.instance == followed.instance)
         });
         let better = match stays {
-            Some(heard) if heard.sees() => None,
-            _ => self.alive(now).find(|heard| heard.sees()),
+            Some(instance) if instance.sees() => None,
+            _ => self.alive(now).find(|instance| instance.sees()),
         };
-        let first = || self.alive(now).find(|heard| heard.counts());
+        let first = || self.alive(now).find(|instance| instance.counts());
         let next = match (&self.feed.followed, better) {
             (_, Some(better)) => Some(better),
             (None, None) => first(),
             (Some(_), None) => None,
         };
-        if let Some(heard) = next {
-            let heartbeat = &heard.heartbeat;
+        if let Some(instance) = next {
+            let heartbeat = &instance.heartbeat;
             let seen = heartbeat.changes.unwrap_or_default();
             self.feed.followed = Some(Followed::from(heartbeat.instance.clone(), seen));
             return Some(Gap::Unknown);
         }
-        let counted = stays.and_then(|heard| heard.heartbeat.changes)?;
+        let counted = stays.and_then(|instance| instance.heartbeat.changes)?;
         let followed = self.feed.followed.as_mut()?;
         followed.compare(counted, now.at).map(Gap::Counted)
     }
 }
 
-impl Heard {
+impl AgentInstance {
     /// Whether it has read its cluster and numbers the changes.
     fn counts(&self) -> bool {
         self.heartbeat.counts.is_some() && self.heartbeat.changes.is_some()

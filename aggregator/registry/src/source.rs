@@ -30,8 +30,8 @@ impl Registry {
             return None;
         }
         entry.record.heartbeat.counts.as_ref()?;
-        let changes = entry.alive(epoch).map(|heard| {
-            let heartbeat = &heard.heartbeat;
+        let changes = entry.alive(epoch).map(|instance| {
+            let heartbeat = &instance.heartbeat;
             Some((heartbeat.instance.clone(), heartbeat.changes?))
         });
         Some(ListSource {
