@@ -96,7 +96,7 @@ impl AgentLink {
             .bus
             .request_agent(cluster, verb, payload.into(), within);
         let reply = reply.await;
-        let outcome = reply.as_ref().map_or_else(BusError::word, |_| "answered");
+        let outcome = reply.as_ref().map_or_else(BusError::as_str, |_| "answered");
         self.metrics.asked(verb, outcome);
         let reply = reply?;
         encoding::unpack(reply.payload, reply.headers.as_ref())

@@ -56,7 +56,7 @@ impl SharedRegistry {
                 *count += i64::from(*of == presence);
             }
         }
-        counts.map(|(presence, count)| (presence.word(), count))
+        counts.map(|(presence, count)| (presence.as_str(), count))
     }
 
     /// The presence of a cluster; `None` if it is unknown.

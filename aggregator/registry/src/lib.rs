@@ -73,7 +73,7 @@ pub enum Presence {
 impl Presence {
     /// As in JSON.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Online => "online",
             Self::Stale => "stale",

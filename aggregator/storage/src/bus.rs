@@ -46,7 +46,7 @@ pub enum BusError {
 impl BusError {
     /// As a metric label.
     #[must_use]
-    pub fn word(&self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::Unavailable => "unavailable",
             Self::NoResponders => "no_responders",

@@ -193,7 +193,7 @@ pub struct Away {
 impl AnswerState {
     /// The state in one word, as in JSON.
     #[must_use]
-    pub fn word(&self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::Answered { .. } => "answered",
             Self::TimedOut => "timed_out",

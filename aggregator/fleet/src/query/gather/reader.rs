@@ -91,7 +91,7 @@ impl Reader<'_> {
     /// The final answer of a cluster.
     pub fn answer(&self, cluster: ClusterName, state: Option<AnswerState>) -> ClusterAnswer {
         let state = state.unwrap_or(TimedOut);
-        self.queries.metrics.answered(state.word());
+        self.queries.metrics.answered(state.as_str());
         ClusterAnswer { cluster, state }
     }
 
