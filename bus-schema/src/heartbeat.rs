@@ -85,7 +85,7 @@ impl Heartbeat {
     /// The sender's heartbeat interval, from which presence is derived.
     #[must_use]
     pub fn every(&self) -> Duration {
-        pace(self.every_seconds)
+        heartbeat_interval(self.every_seconds)
     }
 }
 
@@ -166,13 +166,13 @@ impl HeartbeatAck {
     /// The requested heartbeat interval.
     #[must_use]
     pub fn every(&self) -> Duration {
-        pace(self.every_seconds)
+        heartbeat_interval(self.every_seconds)
     }
 }
 
-fn pace(seconds: Option<u64>) -> Duration {
-    let asked = seconds.map_or(HEARTBEAT_EVERY, Duration::from_secs);
-    asked.clamp(FASTEST_HEARTBEAT, SLOWEST_HEARTBEAT)
+fn heartbeat_interval(seconds: Option<u64>) -> Duration {
+    let interval = seconds.map_or(HEARTBEAT_EVERY, Duration::from_secs);
+    interval.clamp(FASTEST_HEARTBEAT, SLOWEST_HEARTBEAT)
 }
 
 /// The payload of `fleet.roll-call`.

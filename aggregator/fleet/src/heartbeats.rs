@@ -85,7 +85,7 @@ impl Heartbeats {
         let ack = HeartbeatAck {
             sequence: heartbeat.sequence,
             received_at: self.journal.now(),
-            every_seconds: Some(self.registry.read().pace().as_secs()),
+            every_seconds: Some(self.registry.read().heartbeat_interval().as_secs()),
         };
         // Not the message's reply subject: an agent could name another cluster's.
         let answer_to = subject::clock(cluster, &heartbeat.instance);

@@ -152,7 +152,7 @@ impl Registry {
 
     /// The heartbeat interval for the current number of clusters.
     #[must_use]
-    pub fn pace(&self) -> Duration {
+    pub fn heartbeat_interval(&self) -> Duration {
         let clusters = self.clusters.len() as u64;
         Duration::from_secs(clusters.div_ceil(HEARTBEATS_A_SECOND))
             .clamp(HEARTBEAT_EVERY, SLOWEST_HEARTBEAT)

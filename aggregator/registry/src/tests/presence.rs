@@ -17,7 +17,7 @@ fn a_silent_cluster_becomes_stale_and_then_offline() {
 }
 
 #[test]
-fn a_cluster_whose_last_agent_leaves_is_offline_at_once() {
+fn a_cluster_whose_last_agent_shuts_down_is_offline_at_once() {
     let (mut registry, start) = (Registry::default(), Moment::now());
     for instance in ["i1", "i2"] {
         registry.observe(cluster(), heartbeat(instance, "u1", start.wall), start);
@@ -30,7 +30,7 @@ fn a_cluster_whose_last_agent_leaves_is_offline_at_once() {
     assert_eq!(registry.presence(&cluster(), start), Some(Presence::Online));
     assert!(
         registry.observe(cluster(), leaving("i2"), start).is_some(),
-        "leaving is kept"
+        "shutting down is persisted"
     );
     assert_eq!(
         registry.presence(&cluster(), start),
@@ -39,11 +39,11 @@ fn a_cluster_whose_last_agent_leaves_is_offline_at_once() {
 }
 
 #[test]
-fn a_kept_cluster_is_known_and_never_online_before_it_is_heard() {
+fn a_restored_cluster_is_known_but_not_online_before_its_first_heartbeat() {
     let (mut first, start) = (Registry::default(), Moment::now());
     let record = first
         .observe(cluster(), heartbeat("i1", "u1", start.wall), start)
-        .expect("a new cluster is kept");
+        .expect("a new cluster is persisted");
     let mut second = Registry::default();
     second.restore(cluster(), record, start);
     assert_eq!(second.presence(&cluster(), start), Some(Presence::Stale));
@@ -68,7 +68,7 @@ fn coming(server: &str, connection: u64) -> ConnectionEvent {
 
 /// A nats-server that is killed does not report the connections that end with it.
 #[test]
-fn an_agent_that_has_moved_to_another_nats_server_is_gone_when_it_goes_from_there() {
+fn an_agent_that_has_moved_to_another_nats_server_is_gone_when_it_disconnects_there() {
     let (mut registry, start) = (Registry::default(), Moment::now());
     registry.observe(cluster(), heartbeat("i1", "u1", start.wall), start);
     registry.connected(&coming("n1", 7));
@@ -79,7 +79,7 @@ fn an_agent_that_has_moved_to_another_nats_server_is_gone_when_it_goes_from_ther
 }
 
 #[test]
-fn the_late_end_of_an_old_connection_does_not_take_the_agent_away() {
+fn the_late_end_of_an_old_connection_does_not_remove_the_agent() {
     let (mut registry, start) = (Registry::default(), Moment::now());
     registry.observe(cluster(), heartbeat("i1", "u1", start.wall), start);
     registry.connected(&coming("n1", 7));
@@ -91,7 +91,7 @@ fn the_late_end_of_an_old_connection_does_not_take_the_agent_away() {
 }
 
 #[test]
-fn silence_is_measured_by_the_pace_that_the_agent_has_said() {
+fn presence_depends_on_the_heartbeat_interval_that_the_agent_announced() {
     let (mut registry, start) = (Registry::default(), Moment::now());
     let slow = Heartbeat {
         every_seconds: Some(20),
@@ -106,7 +106,7 @@ fn silence_is_measured_by_the_pace_that_the_agent_has_said() {
 }
 
 #[test]
-fn an_agent_cannot_make_itself_seem_alive_for_longer_than_the_slowest_pace_allows() {
+fn an_agent_cannot_seem_alive_for_longer_than_the_longest_interval_allows() {
     let (mut registry, start) = (Registry::default(), Moment::now());
     let boast = Heartbeat {
         every_seconds: Some(u64::MAX),
@@ -118,7 +118,7 @@ fn an_agent_cannot_make_itself_seem_alive_for_longer_than_the_slowest_pace_allow
 }
 
 #[test]
-fn the_pace_keeps_all_heartbeats_together_under_a_bound() {
+fn the_heartbeat_interval_bounds_the_rate_of_all_heartbeats() {
     let (mut registry, now) = (Registry::default(), Moment::now());
     let mut known = 0;
     let mut pace_of = |clusters: u32| {
@@ -127,7 +127,7 @@ fn the_pace_keeps_all_heartbeats_together_under_a_bound() {
             registry.observe(name, heartbeat("i1", "u1", now.wall), now);
         }
         known = clusters;
-        registry.pace().as_secs()
+        registry.heartbeat_interval().as_secs()
     };
     assert_eq!([1, 1_000, 2_000].map(&mut pace_of), [5, 5, 5]);
     assert_eq!([4_000, 10_000, 30_000].map(&mut pace_of), [10, 25, 60]);
@@ -135,7 +135,7 @@ fn the_pace_keeps_all_heartbeats_together_under_a_bound() {
 
 /// The aggregator itself is partitioned for a minute; one cluster was gone before, one comes back late, one does not.
 #[test]
-fn whoever_cannot_be_heard_is_stale_and_not_offline() {
+fn clusters_are_stale_and_not_offline_while_the_aggregator_is_partitioned() {
     let (mut registry, start) = (Registry::default(), Moment::now());
     let at = |seconds| later(start, Duration::from_secs(seconds));
     let [gone, late, lost] = ["gone", "late", "lost"].map(|name| name.parse().expect("a name"));
