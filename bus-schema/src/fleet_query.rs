@@ -18,7 +18,8 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AnswerId {
     /// The requesting aggregator: a new id at each start.
-    pub asker: StreamId,
+    #[serde(rename = "asker")]
+    pub requester: StreamId,
     /// The query.
     pub question: StreamId,
 }
@@ -297,13 +298,13 @@ mod tests {
     #[test]
     fn a_cluster_shows_what_any_scope_of_it_allows_and_nothing_of_the_others() {
         let id = |text: &str| text.parse().expect("an id");
-        let (asker, question) = (id("a"), id("q"));
+        let (requester, question) = (id("a"), id("q"));
         let scope = |clusters, namespaces| Scope {
             clusters: patterns(clusters),
             namespaces: patterns(namespaces),
         };
         let request = FleetQueryRequest {
-            answer: AnswerId { asker, question },
+            answer: AnswerId { requester, question },
             scopes: vec![
                 scope(&["prod-*"], &["pay"]),
                 scope(&["prod-b", "dev"], &["shop-*", "x"]),

@@ -102,13 +102,13 @@ pub fn credit(cluster: &ClusterName, id: &StreamId) -> String {
 /// The subject on which a cluster answers a fleet query: `agent.<name>.answer.<requester>.<question>`.
 #[must_use]
 pub fn answer(cluster: &ClusterName, id: &AnswerId) -> String {
-    format!("agent.{cluster}.answer.{}.{}", id.asker, id.question)
+    format!("agent.{cluster}.answer.{}.{}", id.requester, id.question)
 }
 
 /// The pattern of all answers to one requester.
 #[must_use]
-pub fn answers_to(asker: &StreamId) -> String {
-    format!("agent.*.answer.{asker}.*")
+pub fn answers_to(requester: &StreamId) -> String {
+    format!("agent.*.answer.{requester}.*")
 }
 
 /// The subject on which an agent replies to an aggregator: `agent.<name>.reply.<requester>.<request>`. It lets the broker authenticate
@@ -199,9 +199,9 @@ pub fn parse(subject: &str) -> Option<FromAgent> {
         "renewal" => FromAgent::Renewal(cluster),
         "stream" => FromAgent::Stream(cluster, StreamId::from_str(tokens.next()?).ok()?),
         "answer" => {
-            let asker = StreamId::from_str(tokens.next()?).ok()?;
+            let requester = StreamId::from_str(tokens.next()?).ok()?;
             let question = StreamId::from_str(tokens.next()?).ok()?;
-            FromAgent::Answer(cluster, AnswerId { asker, question })
+            FromAgent::Answer(cluster, AnswerId { requester, question })
         }
         _ => return None,
     };
@@ -292,7 +292,7 @@ mod tests {
             prop_assert_eq!(parse(&deployment_changes(&cluster)), Some(FromAgent::DeploymentChanges(cluster.clone())));
             prop_assert_eq!(parse(&renewal(&cluster)), Some(FromAgent::Renewal(cluster.clone())));
             prop_assert_eq!(parse(&stream(&cluster, &id)), Some(FromAgent::Stream(cluster.clone(), id.clone())));
-            let id = AnswerId { asker: id.clone(), question: id };
+            let id = AnswerId { requester: id.clone(), question: id };
             prop_assert_eq!(parse(&answer(&cluster, &id)), Some(FromAgent::Answer(cluster, id)));
         }
 

@@ -26,7 +26,7 @@ impl<'a> Requester<'a> {
     async fn new(stage: &'a Stage) -> Self {
         let answers = stage
             .client
-            .subscribe(subject::answers_to(&id("asker")))
+            .subscribe(subject::answers_to(&id("requester")))
             .await;
         Self {
             stage,
@@ -79,7 +79,7 @@ fn patterns(texts: &[&str]) -> Vec<Pattern> {
 fn request(namespaces: &[&str]) -> FleetQueryRequest {
     FleetQueryRequest {
         answer: AnswerId {
-            asker: id("asker"),
+            requester: id("requester"),
             question: id("q"),
         },
         scopes: vec![Scope {
@@ -281,7 +281,7 @@ pub async fn a_question_that_is_not_understood_is_refused_where_its_requester_li
     ] {
         requester.put_text(noise).await;
     }
-    let newer = r#"{"answer":{"asker":"asker","question":"q0"},"scopes":"all of them"}"#;
+    let newer = r#"{"answer":{"asker":"requester","question":"q0"},"scopes":"all of them"}"#;
     requester.put_text(newer).await;
     let (_, answer) = requester.next().await;
     let fault = read::<FleetQueryResponse>(&answer).unwrap_err();

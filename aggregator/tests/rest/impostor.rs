@@ -121,8 +121,8 @@ impl Impostor {
     pub async fn answer(&self, question: &Message, answer: String) {
         let request: FleetQueryRequest =
             serde_json::from_slice(&question.payload).expect("a question");
-        let AnswerId { asker, question } = request.answer;
-        self.say(&format!("answer.{asker}.{question}"), answer)
+        let AnswerId { requester, question } = request.answer;
+        self.say(&format!("answer.{requester}.{question}"), answer)
             .await;
     }
 

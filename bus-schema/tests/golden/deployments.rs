@@ -77,7 +77,7 @@ fn fleet_deployments() {
         "fleet.deployments.request",
         &FleetQueryRequest {
             answer: AnswerId {
-                asker: name("a5k1"),
+                requester: name("a5k1"),
                 question: name("q9x2"),
             },
             scopes: vec![Scope {

@@ -71,9 +71,9 @@ impl Responses {
             waiting: Some(waiting),
         };
         self.requests().by_id.insert(question.clone(), entry);
-        let asker = self.requester.clone();
+        let requester = self.requester.clone();
         PendingRequest {
-            id: AnswerId { asker, question },
+            id: AnswerId { requester, question },
             answers,
             of: self,
         }

@@ -69,7 +69,7 @@ mod tests {
         };
         FleetQueryRequest {
             answer: AnswerId {
-                asker: id("a"),
+                requester: id("a"),
                 question: id("q"),
             },
             scopes: vec![scope(clusters, "pay"), scope(&clusters[..5], "shop")],

@@ -43,8 +43,8 @@ async fn main() -> Result<()> {
     );
     let answering = async move {
         while let Some(request) = requests.next().await {
-            let asker = request.reply.context("a request without an asker")?;
-            client.publish(asker, body.clone()).await?;
+            let reply = request.reply.context("a request without a reply subject")?;
+            client.publish(reply, body.clone()).await?;
         }
         anyhow::Ok(())
     };

@@ -23,7 +23,7 @@ fn request() -> FleetQueryRequest {
     let id = |text: &str| text.parse().unwrap();
     FleetQueryRequest {
         answer: AnswerId {
-            asker: id("a"),
+            requester: id("a"),
             question: id("q"),
         },
         scopes: Vec::<Scope>::new(),
