@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::merge::{Item, Part, Shown};
+use super::merge::{Item, Part, Snapshot};
 use crate::text::Text;
 use identity::Grants;
 
@@ -107,7 +107,7 @@ fn probe(payload: &Bytes, written: &RawValue, sort: Sort) -> serde_json::Result<
         rank: sort.rank(found.health, found.created_at, found.restarted_at),
         namespace: found.namespace,
         deployment_name: found.deployment_name,
-        shown: Shown::Now(payload.slice_ref(written.get().as_bytes())),
+        shown: Snapshot::Now(payload.slice_ref(written.get().as_bytes())),
     })
 }
 

@@ -4,7 +4,7 @@ use bus_schema::{ClusterName, FleetQueryRequest, Listed as _, Share, Totals};
 use jiff::Timestamp;
 
 use super::FleetQueries;
-use super::merge::{Item, Part, Shown};
+use super::merge::{Item, Part, Snapshot};
 use crate::FleetDeployment;
 use crate::inventory::LastKnownDeployment;
 use crate::memory_budget::MemoryPermit;
@@ -58,7 +58,7 @@ impl FleetQueries {
                     .rank(known.health(), summary.created_at, summary.restarted_at),
                 namespace: summary.namespace.clone(),
                 deployment_name: summary.deployment_name.clone(),
-                shown: Shown::LastKnown(Box::new(shown)),
+                shown: Snapshot::LastKnown(Box::new(shown)),
             }
         };
         Ok(Some(KnownShare {

@@ -25,12 +25,12 @@ pub struct Item {
     /// Its name.
     pub deployment_name: WorkloadName,
     /// The rest.
-    pub shown: Shown,
+    pub shown: Snapshot,
 }
 
 /// The data of a deployment that is shown.
 #[derive(Debug)]
-pub enum Shown {
+pub enum Snapshot {
     /// The JSON from its cluster, which parses as a summary.
     Now(Bytes),
     /// The last known state.
@@ -54,11 +54,11 @@ impl Item {
     pub fn shown(&self, cluster: &ClusterName) -> Option<FleetDeployment> {
         match &self.shown {
             // It has already been parsed successfully.
-            Shown::Now(written) => {
+            Snapshot::Now(written) => {
                 let summary = serde_json::from_slice(written).ok()?;
                 Some(FleetDeployment::now(cluster.clone(), summary))
             }
-            Shown::LastKnown(known) => Some((**known).clone()),
+            Snapshot::LastKnown(known) => Some((**known).clone()),
         }
     }
 }

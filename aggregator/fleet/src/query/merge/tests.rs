@@ -40,7 +40,7 @@ fn item(sort: Sort, summary: &DeploymentSummary) -> Item {
         rank: sort.rank(summary.health, summary.created_at, summary.restarted_at),
         namespace: summary.namespace.clone(),
         deployment_name: summary.deployment_name.clone(),
-        shown: Shown::Now(Bytes::new()),
+        shown: Snapshot::Now(Bytes::new()),
     }
 }
 
@@ -50,7 +50,7 @@ fn owned_page((items, next): Page<'_>) -> (Vec<OnPage>, Option<Place>) {
             rank: item.rank,
             namespace: item.namespace.clone(),
             deployment_name: item.deployment_name.clone(),
-            shown: Shown::Now(Bytes::new()),
+            shown: Snapshot::Now(Bytes::new()),
         };
         (cluster.clone(), item)
     };
