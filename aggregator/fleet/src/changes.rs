@@ -91,10 +91,10 @@ fn take_changes(shared: &SharedRegistry, cluster: &ClusterName, changes: Changes
     // Published under the lock, so that nothing is published about a cluster after it was forgotten.
     let mut registry = shared.write();
     if !registry.may_publish(cluster, room, Moment::now()) {
-        return Verdict::PassedOver;
+        return Verdict::Ignore;
     }
     let verdict = registry.hear_changes(cluster, range);
-    let Verdict::Shown { missed } = verdict else {
+    let Verdict::Publish { missed } = verdict else {
         return verdict;
     };
     if missed > 0 {

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::bus_liveness::LivenessEpoch;
 use super::feed::Feed;
 use super::saving::Saving;
-use super::shown::Shown;
+use super::published_views::PublishedViews;
 use super::view::ClusterView;
 use super::violation::{ProtocolViolation, note};
 use super::{Moment, Presence, Record};
@@ -26,7 +26,7 @@ pub struct ClusterEntry {
     pub saving: Saving,
     pub violation: Option<ProtocolViolation>,
     pub feed: Feed,
-    pub shown: Shown,
+    pub published_views: PublishedViews,
 }
 
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl ClusterEntry {
             saving,
             violation: None,
             feed: Feed::default(),
-            shown: Shown::default(),
+            published_views: PublishedViews::default(),
         }
     }
 

@@ -15,7 +15,7 @@ use labels::Labels;
 #[derive(Debug, Clone)]
 pub enum RegistryEvent {
     /// The view of a cluster has changed, or the cluster is new: for users who may see all of it, for those who may see a part, or for both.
-    Shown {
+    Changed {
         /// The cluster.
         cluster: ClusterName,
         /// For users who may see all of its namespaces; `None` if their view is unchanged.
@@ -59,7 +59,7 @@ impl ClusterEntry {
         (now, wall): (LivenessEpoch, Timestamp),
         publish: &mut impl FnMut(RegistryEvent),
     ) {
-        let mut shown = std::mem::take(&mut self.shown);
+        let mut shown = std::mem::take(&mut self.published_views);
         let conditions = self.conditions(now, wall);
         let counts = self.record.heartbeat.counts.as_ref();
         let whole = shown.whole.is_due(now, |last| {
@@ -77,13 +77,13 @@ impl ClusterEntry {
             shown.whole.view = whole.clone().or(shown.whole.view);
             shown.part.view = part.clone().or(shown.part.view);
             let cluster = cluster.clone();
-            publish(RegistryEvent::Shown {
+            publish(RegistryEvent::Changed {
                 cluster,
                 whole,
                 part,
             });
         }
-        self.shown = shown;
+        self.published_views = shown;
         match self.follow(now) {
             Some(Gap::Counted(missed)) => {
                 publish(RegistryEvent::Missed(cluster.clone(), Some(missed)))

@@ -50,12 +50,12 @@ pub struct ChangeRange<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// Publish them, after a gap of `missed` changes.
-    Shown {
+    Publish {
         /// Number of lost changes before them.
         missed: u64,
     },
     /// Ignore them: they come from an instance that is not followed, or are known already.
-    PassedOver,
+    Ignore,
     /// Their numbers overlap with earlier ones, which no correct agent sends.
     Miscounted,
 }
@@ -73,7 +73,7 @@ impl Registry {
         let followed = entry.and_then(|entry| entry.feed.followed.as_mut());
         match followed {
             Some(followed) if followed.instance == *range.instance => followed.hear(range),
-            _ => Verdict::PassedOver,
+            _ => Verdict::Ignore,
         }
     }
 }
@@ -90,13 +90,13 @@ impl Followed {
 
     fn hear(&mut self, range: ChangeRange<'_>) -> Verdict {
         if range.last <= self.seen {
-            return Verdict::PassedOver;
+            return Verdict::Ignore;
         }
         let Some(missed) = range.after.checked_sub(self.seen) else {
             return Verdict::Miscounted;
         };
         self.seen = range.last;
-        Verdict::Shown { missed }
+        Verdict::Publish { missed }
     }
 
     /// Compares with the number of changes in a heartbeat; returns how many were lost, if any.

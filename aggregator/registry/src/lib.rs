@@ -21,7 +21,7 @@ mod feed;
 mod follow;
 mod cluster_entry;
 mod saving;
-mod shown;
+mod published_views;
 mod source;
 mod view;
 mod violation;

@@ -38,7 +38,7 @@ impl Event {
     #[must_use]
     pub fn of(news: RegistryEvent) -> Self {
         match news {
-            RegistryEvent::Shown {
+            RegistryEvent::Changed {
                 cluster,
                 whole,
                 part,

@@ -66,7 +66,7 @@ impl Watched {
 
 fn short(news: &RegistryEvent) -> String {
     match news {
-        RegistryEvent::Shown { whole, part, .. } => {
+        RegistryEvent::Changed { whole, part, .. } => {
             let (seen, view) = match (whole, part) {
                 (Some(view), Some(_)) => ("", view),
                 (Some(view), None) => ("whole ", view),
@@ -137,14 +137,14 @@ fn a_cluster_that_changes_all_the_time_is_shown_a_few_times_a_second_and_at_last
 #[test]
 fn changes_are_shown_once_and_those_that_were_lost_are_missed() {
     let mut it = Watched::new();
-    assert_eq!(it.hears("i1", 0, 1), Verdict::PassedOver, "nobody is known");
+    assert_eq!(it.hears("i1", 0, 1), Verdict::Ignore, "nobody is known");
     it.beats(0.0, "i1", 4);
-    assert_eq!(it.hears("i1", 2, 4), Verdict::PassedOver, "before it began");
-    assert_eq!(it.hears("i1", 4, 6), Verdict::Shown { missed: 0 });
-    assert_eq!(it.hears("i1", 4, 6), Verdict::PassedOver);
-    assert_eq!(it.hears("i1", 9, 10), Verdict::Shown { missed: 3 });
+    assert_eq!(it.hears("i1", 2, 4), Verdict::Ignore, "before it began");
+    assert_eq!(it.hears("i1", 4, 6), Verdict::Publish { missed: 0 });
+    assert_eq!(it.hears("i1", 4, 6), Verdict::Ignore);
+    assert_eq!(it.hears("i1", 9, 10), Verdict::Publish { missed: 3 });
     assert_eq!(it.hears("i1", 8, 12), Verdict::Miscounted);
-    assert_eq!(it.hears("i2", 10, 11), Verdict::PassedOver);
+    assert_eq!(it.hears("i2", 10, 11), Verdict::Ignore);
 }
 
 #[test]
@@ -153,18 +153,18 @@ fn a_lost_last_change_is_missed_by_the_heartbeats_word_when_it_is_late() {
     it.beats(0.0, "i1", 0);
     // The heartbeat has arrived before the changes.
     assert_eq!(it.beats(1.0, "i1", 3).len(), 0);
-    assert_eq!(it.hears("i1", 0, 3), Verdict::Shown { missed: 0 });
+    assert_eq!(it.hears("i1", 0, 3), Verdict::Publish { missed: 0 });
     assert_eq!(
         it.news(9.0).len(),
         1,
         "it is stale by now, and nothing was missed"
     );
     assert_eq!(it.beats(10.0, "i1", 8), ["Online 1"]);
-    assert_eq!(it.hears("i1", 3, 5), Verdict::Shown { missed: 0 });
+    assert_eq!(it.hears("i1", 3, 5), Verdict::Publish { missed: 0 });
     assert_eq!(it.news(11.9).len(), 0);
     assert_eq!(it.news(12.0), ["missed Some(3)"]);
-    assert_eq!(it.hears("i1", 5, 8), Verdict::PassedOver, "too late");
-    assert_eq!(it.hears("i1", 8, 9), Verdict::Shown { missed: 0 });
+    assert_eq!(it.hears("i1", 5, 8), Verdict::Ignore, "too late");
+    assert_eq!(it.hears("i1", 8, 9), Verdict::Publish { missed: 0 });
 }
 
 #[test]
@@ -172,20 +172,20 @@ fn of_two_agents_one_is_followed_until_it_is_lost() {
     let mut it = Watched::new();
     assert_eq!(it.beats(0.0, "i1", 5), FIRST);
     assert_eq!(it.beats(0.1, "i2", 0), ["Online 2"]);
-    assert_eq!(it.hears("i1", 5, 6), Verdict::Shown { missed: 0 });
-    assert_eq!(it.hears("i2", 0, 1), Verdict::PassedOver);
+    assert_eq!(it.hears("i1", 5, 6), Verdict::Publish { missed: 0 });
+    assert_eq!(it.hears("i2", 0, 1), Verdict::Ignore);
     let leaves = |heartbeat: &mut Heartbeat| heartbeat.state = AgentState::Leaving;
     assert_eq!(
         it.beats_so(1.0, "i1", 6, leaves),
         ["Online 1", "missed None"]
     );
-    assert_eq!(it.hears("i1", 6, 7), Verdict::PassedOver);
+    assert_eq!(it.hears("i1", 6, 7), Verdict::Ignore);
     // It continues from the number in the heartbeat of that time.
-    assert_eq!(it.hears("i2", 0, 2), Verdict::Shown { missed: 0 });
+    assert_eq!(it.hears("i2", 0, 2), Verdict::Publish { missed: 0 });
     // Without another agent, it stays followed: after an interruption it continues as if nothing had happened.
     assert_eq!(it.news(30.0), ["Offline 0"]);
     assert_eq!(it.beats(31.0, "i2", 2), ["Online 1"]);
-    assert_eq!(it.hears("i2", 2, 3), Verdict::Shown { missed: 0 });
+    assert_eq!(it.hears("i2", 2, 3), Verdict::Publish { missed: 0 });
 }
 
 #[test]
@@ -200,9 +200,9 @@ fn who_does_not_see_the_cluster_any_more_is_followed_only_while_nobody_else_does
     };
     assert_eq!(it.beats_so(0.0, "i1", 0, blind), FIRST);
     assert_eq!(it.beats(1.0, "i2", 0), ["Online 2", "missed None"]);
-    assert_eq!(it.hears("i2", 0, 1), Verdict::Shown { missed: 0 });
+    assert_eq!(it.hears("i2", 0, 1), Verdict::Publish { missed: 0 });
     assert_eq!(it.beats_so(2.0, "i2", 1, blind).len(), 0);
-    assert_eq!(it.hears("i2", 1, 2), Verdict::Shown { missed: 0 });
+    assert_eq!(it.hears("i2", 1, 2), Verdict::Publish { missed: 0 });
 }
 
 #[test]
@@ -212,8 +212,8 @@ fn rivals_and_those_who_have_not_read_their_cluster_are_not_followed() {
     assert_eq!(it.beats_so(0.0, "i1", 0, unread), ["Online 1"]);
     let rival = |heartbeat: &mut Heartbeat| heartbeat.cluster_uid = Some("u2".to_owned());
     assert_eq!(it.beats_so(0.1, "i0", 0, rival), ["Online 1"]);
-    assert_eq!(it.hears("i0", 0, 1), Verdict::PassedOver);
-    assert_eq!(it.hears("i1", 0, 1), Verdict::PassedOver);
+    assert_eq!(it.hears("i0", 0, 1), Verdict::Ignore);
+    assert_eq!(it.hears("i1", 0, 1), Verdict::Ignore);
     // Its counts are new to a caller who sees all of it.
     let first = ["whole Online 1", "missed None"];
     assert_eq!(it.beats(0.2, "i1", 1), first);
@@ -229,7 +229,7 @@ fn of_a_forgotten_cluster_nothing_is_taken() {
     assert!(it.registry.forget(&cluster(), it.at(1.0)));
     assert!(!it.registry.forget(&cluster(), it.at(1.0)));
     assert_eq!(it.beats(1.1, "i1", 1).len(), 0);
-    assert_eq!(it.hears("i1", 0, 1), Verdict::PassedOver);
+    assert_eq!(it.hears("i1", 0, 1), Verdict::Ignore);
     assert!(!it.registry.may_publish(&cluster(), 1, it.at(1.1)));
 }
 

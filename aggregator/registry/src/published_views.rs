@@ -15,7 +15,7 @@ const SHOWN: Limit = Limit {
 /// The last published views of a cluster. When the partial view is published depends only on that part, so that its readers do not learn when
 /// the rest has changed.
 #[derive(Debug, Default)]
-pub(super) struct Shown {
+pub(super) struct PublishedViews {
     pub whole: Last,
     pub part: Last,
 }
