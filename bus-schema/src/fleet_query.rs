@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::verb::DeploymentSummary;
 use crate::{
-    ClusterName, Health, HealthFilter, Namespace, Pattern, Place, Right, Sort, StreamId,
+    ClusterName, Health, HealthFilter, Namespace, Pattern, SortKey, Right, Sort, StreamId,
     WorkloadName,
 };
 
@@ -56,7 +56,7 @@ pub struct FleetQueryRequest {
     pub bytes: u32,
     /// Only items after this position in the order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<Place>,
+    pub after: Option<SortKey>,
     /// Whether to count images, which is a large part of an agent's work and of its response.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub count_images: bool,

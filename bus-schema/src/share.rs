@@ -5,7 +5,7 @@ mod count;
 
 use crate::page::{self, PageBudget};
 use crate::{
-    ClusterName, Fault, Filter, FleetQueryRequest, Listed, PAGE_BYTES, Pattern, Place, PlaceRef,
+    ClusterName, Fault, Filter, FleetQueryRequest, Listed, PAGE_BYTES, Pattern, SortKey, SortKeyRef,
     Sort, Totals,
 };
 use count::Count;
@@ -17,7 +17,7 @@ pub struct Share<'a> {
     shown: Vec<Pattern>,
     filter: Filter,
     sort: Sort,
-    after: Option<Place>,
+    after: Option<SortKey>,
     budget: PageBudget,
     count_images: bool,
     count_names: bool,
@@ -35,7 +35,7 @@ pub struct Found<'e, L> {
 }
 
 /// A matching deployment and its sort key.
-type Placed<'e, L> = (PlaceRef<'e>, L);
+type Keyed<'e, L> = (SortKeyRef<'e>, L);
 
 impl<'a> Share<'a> {
     /// `None` if the query does not select the cluster or the requester may see nothing of it.
@@ -89,7 +89,7 @@ impl<'a> Share<'a> {
     fn look_through<'e, L: Listed<'e>>(
         &'e self,
         deployments: impl Iterator<Item = ((&'e str, &'e str), L)>,
-    ) -> (Count<'e>, Vec<Placed<'e, L>>) {
+    ) -> (Count<'e>, Vec<Keyed<'e, L>>) {
         let (mut count, mut found) = (Count::default(), Vec::new());
         let mut last = ("", false);
         for ((namespace, name), deployment) in deployments {
@@ -106,10 +106,10 @@ impl<'a> Share<'a> {
             if self.count_names {
                 count.add_name(name, deployment);
             }
-            let place = self.place(namespace, name, deployment);
-            let behind = |after: &Place| self.sort.compare(place, after.borrowed()).is_gt();
+            let sort_key = self.sort_key(namespace, name, deployment);
+            let behind = |after: &SortKey| self.sort.compare(sort_key, after.borrowed()).is_gt();
             if self.after.as_ref().is_none_or(behind) {
-                found.push((place, deployment));
+                found.push((sort_key, deployment));
             }
         }
         (count, found)
@@ -119,14 +119,14 @@ impl<'a> Share<'a> {
         self.filter.means(namespace) && self.shown.iter().any(|p| p.matches(namespace))
     }
 
-    fn place<'e>(
+    fn sort_key<'e>(
         &'e self,
         namespace: &'e str,
         name: &'e str,
         deployment: impl Listed<'e>,
-    ) -> PlaceRef<'e> {
+    ) -> SortKeyRef<'e> {
         let (created_at, restarted_at) = (deployment.created_at(), deployment.restarted_at());
-        PlaceRef {
+        SortKeyRef {
             rank: self
                 .sort
                 .rank(deployment.health(), created_at, restarted_at),
@@ -137,8 +137,8 @@ impl<'a> Share<'a> {
     }
 
     /// The first items, as many as the page may hold and one more. The others need not be sorted.
-    fn in_order<'e, L>(&self, mut found: Vec<Placed<'e, L>>) -> Vec<Placed<'e, L>> {
-        let compare = |a: &Placed<'_, L>, b: &Placed<'_, L>| self.sort.compare(a.0, b.0);
+    fn in_order<'e, L>(&self, mut found: Vec<Keyed<'e, L>>) -> Vec<Keyed<'e, L>> {
+        let compare = |a: &Keyed<'_, L>, b: &Keyed<'_, L>| self.sort.compare(a.0, b.0);
         if found.len() > self.budget.items + 1 {
             found.select_nth_unstable_by(self.budget.items, compare);
             found.truncate(self.budget.items + 1);

@@ -53,7 +53,7 @@ pub struct SortError;
 
 /// The position of a deployment in the order of a fleet query, with owned or borrowed names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Place<D = WorkloadName, C = ClusterName, N = Namespace> {
+pub struct SortKey<D = WorkloadName, C = ClusterName, N = Namespace> {
     /// The sort property as a number; see [`Sort::rank`].
     pub rank: i64,
     /// Its name.
@@ -65,13 +65,13 @@ pub struct Place<D = WorkloadName, C = ClusterName, N = Namespace> {
 }
 
 /// A sort key that borrows its names.
-pub type PlaceRef<'a> = Place<&'a str, &'a str, &'a str>;
+pub type SortKeyRef<'a> = SortKey<&'a str, &'a str, &'a str>;
 
-impl Place {
+impl SortKey {
     /// The same key, borrowed.
     #[must_use]
-    pub fn borrowed(&self) -> PlaceRef<'_> {
-        Place {
+    pub fn borrowed(&self) -> SortKeyRef<'_> {
+        SortKey {
             rank: self.rank,
             deployment_name: self.deployment_name.as_str(),
             cluster: self.cluster.as_str(),
@@ -99,8 +99,8 @@ impl Sort {
 
     /// The sort key of a cluster's deployment.
     #[must_use]
-    pub fn place<'a>(self, cluster: &'a ClusterName, item: &'a DeploymentSummary) -> PlaceRef<'a> {
-        Place {
+    pub fn sort_key<'a>(self, cluster: &'a ClusterName, item: &'a DeploymentSummary) -> SortKeyRef<'a> {
+        SortKey {
             rank: self.rank(item.health, item.created_at, item.restarted_at),
             deployment_name: item.deployment_name.as_str(),
             cluster: cluster.as_str(),
@@ -110,7 +110,7 @@ impl Sort {
 
     /// Compares two sort keys. They are equal only for the same deployment.
     #[must_use]
-    pub fn compare(self, a: PlaceRef<'_>, b: PlaceRef<'_>) -> Ordering {
+    pub fn compare(self, a: SortKeyRef<'_>, b: SortKeyRef<'_>) -> Ordering {
         let by_name = a.deployment_name.cmp(b.deployment_name);
         let (first, names) = match self.by {
             SortBy::Name => (by_name, Ordering::Equal),
@@ -182,8 +182,8 @@ mod tests {
         (by, order).prop_map(|(by, order)| Sort { by, order })
     }
 
-    fn any_place() -> impl Strategy<Value = Place<String, String, String>> {
-        (-1..2_i64, "[ab]", "[ab]", "[ab]").prop_map(|(rank, name, cluster, namespace)| Place {
+    fn any_sort_key() -> impl Strategy<Value = SortKey<String, String, String>> {
+        (-1..2_i64, "[ab]", "[ab]", "[ab]").prop_map(|(rank, name, cluster, namespace)| SortKey {
             rank,
             deployment_name: name,
             cluster,
@@ -191,12 +191,12 @@ mod tests {
         })
     }
 
-    fn borrowed(place: &Place<String, String, String>) -> PlaceRef<'_> {
-        Place {
-            rank: place.rank,
-            deployment_name: &place.deployment_name,
-            cluster: &place.cluster,
-            namespace: &place.namespace,
+    fn borrowed(sort_key: &SortKey<String, String, String>) -> SortKeyRef<'_> {
+        SortKey {
+            rank: sort_key.rank,
+            deployment_name: &sort_key.deployment_name,
+            cluster: &sort_key.cluster,
+            namespace: &sort_key.namespace,
         }
     }
 
@@ -230,14 +230,14 @@ mod tests {
         }
 
         #[test]
-        fn every_order_is_total(sort in any_sort(), a in any_place(), b in any_place(), c in any_place()) {
+        fn every_order_is_total(sort in any_sort(), a in any_sort_key(), b in any_sort_key(), c in any_sort_key()) {
             let compare = |x, y| sort.compare(borrowed(x), borrowed(y));
             prop_assert_eq!(compare(&a, &b), compare(&b, &a).reverse());
             if compare(&a, &b).is_le() && compare(&b, &c).is_le() {
                 prop_assert!(compare(&a, &c).is_le());
             }
             if compare(&a, &b).is_eq() {
-                let names = |p: &Place<String, String, String>| (p.deployment_name.clone(), p.cluster.clone(), p.namespace.clone());
+                let names = |p: &SortKey<String, String, String>| (p.deployment_name.clone(), p.cluster.clone(), p.namespace.clone());
                 prop_assert_eq!(names(&a), names(&b));
             }
         }

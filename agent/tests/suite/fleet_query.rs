@@ -6,7 +6,7 @@ use async_nats::{Message, Subscriber};
 use bus_schema::subject::{self, FromAgent};
 use bus_schema::{
     AnswerId, DeploymentFilter, Fault, FaultCode, FleetQueryRequest, FleetQueryResponse, Health,
-    Heartbeat, ImageCounts, PAGE_BYTES, Pattern, Place, Scope, Sort, StreamId,
+    Heartbeat, ImageCounts, PAGE_BYTES, Pattern, SortKey, Scope, Sort, StreamId,
 };
 use futures::StreamExt;
 use tokio::time::timeout;
@@ -229,7 +229,7 @@ pub async fn pages_in_every_order_show_each_deployment_once(stage: &Stage) {
     .unwrap();
     for order in ["name", "-name", "age", "-age", "health", "-restarted_at"] {
         let sort: Sort = order.parse().unwrap();
-        let (mut seen, mut places) = (BTreeSet::new(), Vec::<Place>::new());
+        let (mut seen, mut places) = (BTreeSet::new(), Vec::<SortKey>::new());
         loop {
             let answer = requester.ask(FleetQueryRequest {
                 sort,
@@ -240,7 +240,7 @@ pub async fn pages_in_every_order_show_each_deployment_once(stage: &Stage) {
             let answer = answer.await.unwrap();
             assert_eq!(answer.totals.deployments, 12);
             seen.extend(names(&answer));
-            places.extend(answer.items.iter().map(|item| Place {
+            places.extend(answer.items.iter().map(|item| SortKey {
                 rank: sort.rank(item.health, item.created_at, item.restarted_at),
                 deployment_name: item.deployment_name.clone(),
                 cluster: stage.cluster.clone(),
@@ -251,7 +251,7 @@ pub async fn pages_in_every_order_show_each_deployment_once(stage: &Stage) {
             }
         }
         assert_eq!((seen.len(), places.len()), (12, 12), "{order}");
-        let in_order = |a: &Place, b: &Place| sort.compare(a.borrowed(), b.borrowed()).is_lt();
+        let in_order = |a: &SortKey, b: &SortKey| sort.compare(a.borrowed(), b.borrowed()).is_lt();
         assert!(places.is_sorted_by(in_order), "{order}");
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus_schema::{
-    ClusterName, DeploymentFilter, FleetQueryRequest, PAGE_BYTES, Pattern, Place, Sort, subject,
+    ClusterName, DeploymentFilter, FleetQueryRequest, PAGE_BYTES, Pattern, SortKey, Sort, subject,
 };
 
 use super::SharedRegistry;
@@ -132,7 +132,7 @@ impl FleetQueries {
         &'a self,
         principal: &'a Principal,
         query: &'a FleetQuery,
-        after: Option<Place>,
+        after: Option<SortKey>,
     ) -> Result<Gather<'a>, Problem> {
         let mut gather = Gather::new(self, &principal.grants, query);
         for (cluster, state) in self.roll(principal, query) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bus_schema::verb::{DeploymentSummary, ListDeployments};
 use bus_schema::{
     AnswerId, DeploymentChanges, DeploymentFilter, FleetQueryRequest, FleetQueryResponse,
-    GoneDeployment, Health, ImageCounts, NameCount, Page, Place, Scope, Totals,
+    GoneDeployment, Health, ImageCounts, NameCount, Page, SortKey, Scope, Totals,
 };
 
 use crate::{golden, name};
@@ -96,7 +96,7 @@ fn fleet_deployments() {
             sort: name("-restarted_at"),
             limit: 50,
             bytes: 65_536,
-            after: Some(Place {
+            after: Some(SortKey {
                 rank: 1_772_359_200,
                 deployment_name: name("my.cart"),
                 cluster: name("prod-eu-1"),

@@ -69,7 +69,7 @@ fn fingerprint(query: &FleetQuery) -> String {
 
 #[cfg(test)]
 mod tests {
-    use bus_schema::Place;
+    use bus_schema::SortKey;
 
     use super::*;
 
@@ -80,8 +80,8 @@ mod tests {
         query
     }
 
-    fn place() -> Place {
-        Place {
+    fn sort_key() -> SortKey {
+        SortKey {
             rank: -5,
             deployment_name: "my.cart".parse().unwrap(),
             cluster: "cluster-a".parse().unwrap(),
@@ -90,11 +90,11 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_leads_back_to_its_place_in_its_own_query_alone() {
-        let cursor = write(&query("a", None), place());
+    fn a_cursor_is_valid_for_its_own_query_only() {
+        let cursor = write(&query("a", None), sort_key());
         assert_eq!(
             read(&query("a", Some(cursor.clone()))).unwrap(),
-            Some(place())
+            Some(sort_key())
         );
         // The page size may differ.
         let more = FleetQuery {
@@ -105,19 +105,19 @@ mod tests {
             cluster_labels: "env=prod".parse().ok(),
             ..query("a", Some(cursor.clone()))
         };
-        assert!(read::<Place>(&labelled).is_err());
-        assert_eq!(read(&more).unwrap(), Some(place()));
-        let problem = read::<Place>(&query("b", Some(cursor))).unwrap_err();
+        assert!(read::<SortKey>(&labelled).is_err());
+        assert_eq!(read(&more).unwrap(), Some(sort_key()));
+        let problem = read::<SortKey>(&query("b", Some(cursor))).unwrap_err();
         assert_eq!(problem.field.as_deref(), Some("continue"));
         assert_eq!(problem.code, ProblemCode::InvalidRequest);
     }
 
     #[test]
-    fn what_is_no_cursor_is_refused() {
-        let cursor = write(&query("a", None), place());
+    fn an_invalid_cursor_is_refused() {
+        let cursor = write(&query("a", None), sort_key());
         let foreign = URL_SAFE_NO_PAD.encode(r#"{"query":"x","after":{"rank":"y"}}"#);
         for text in ["", "!", "YQ", &cursor[1..], &"A".repeat(9000), &foreign] {
-            let problem = read::<Place>(&query("a", Some(text.to_owned()))).unwrap_err();
+            let problem = read::<SortKey>(&query("a", Some(text.to_owned()))).unwrap_err();
             assert_eq!(problem.field.as_deref(), Some("continue"), "{text}");
         }
     }

@@ -1,7 +1,7 @@
 //! Merges the parts of many clusters into one page. A part may be truncated: then nothing after its last item is shown yet, since its
 //! missing items could sort before.
 
-use bus_schema::{ClusterName, Namespace, Place, PlaceRef, Sort, WorkloadName};
+use bus_schema::{ClusterName, Namespace, SortKey, SortKeyRef, Sort, WorkloadName};
 use bytes::Bytes;
 
 use crate::FleetDeployment;
@@ -39,8 +39,8 @@ pub enum Snapshot {
 
 impl Item {
     /// Its sort key.
-    pub fn place<'a>(&'a self, cluster: &'a ClusterName) -> PlaceRef<'a> {
-        Place {
+    pub fn sort_key<'a>(&'a self, cluster: &'a ClusterName) -> SortKeyRef<'a> {
+        SortKey {
             rank: self.rank,
             deployment_name: self.deployment_name.as_str(),
             cluster: cluster.as_str(),
@@ -64,7 +64,7 @@ impl Item {
 }
 
 /// The shown items, each with its cluster, and the sort key after which the next page begins if there is one.
-pub type Page<'a> = (Vec<(&'a ClusterName, &'a Item)>, Option<Place>);
+pub type Page<'a> = (Vec<(&'a ClusterName, &'a Item)>, Option<SortKey>);
 
 /// Clusters whose parts end before the page does.
 #[derive(Debug, PartialEq)]
@@ -72,7 +72,7 @@ pub struct Short {
     /// The clusters to query for more.
     pub clusters: Vec<ClusterName>,
     /// The sort key after which to continue.
-    pub after: Place,
+    pub after: SortKey,
     /// The number of missing items.
     pub lacks: usize,
 }
@@ -95,26 +95,26 @@ impl Merge {
         parts: impl Iterator<Item = (&'a ClusterName, &'a Part)> + Clone,
     ) -> Option<Short> {
         let sort = self.sort;
-        let order = |a: &PlaceRef<'_>, b: &PlaceRef<'_>| sort.compare(*a, *b);
+        let order = |a: &SortKeyRef<'_>, b: &SortKeyRef<'_>| sort.compare(*a, *b);
         let cut: Vec<_> = parts
             .clone()
             .filter(|(_, part)| part.more)
-            .filter_map(|(cluster, part)| Some((cluster, part.items.last()?.place(cluster))))
+            .filter_map(|(cluster, part)| Some((cluster, part.items.last()?.sort_key(cluster))))
             .collect();
         let safe = cut.iter().map(|(_, last)| *last).min_by(order)?;
-        let place = |cluster| move |item: &'a Item| item.place(cluster);
+        let sort_key = |cluster| move |item: &'a Item| item.sort_key(cluster);
         let mut places: Vec<_> = parts
-            .flat_map(|(cluster, part)| part.items.iter().map(place(cluster)))
+            .flat_map(|(cluster, part)| part.items.iter().map(sort_key(cluster)))
             .collect();
         let shown = places
             .iter()
-            .filter(|place| sort.compare(**place, safe).is_le())
+            .filter(|sort_key| sort.compare(**sort_key, safe).is_le())
             .count();
         let lacks = self.limit.checked_sub(shown).filter(|lacks| *lacks > 0)?;
         // Nothing is needed after the last sort key of a full page.
         let end = (places.len() >= self.limit)
             .then(|| *places.select_nth_unstable_by(self.limit - 1, order).1);
-        let before_end = |last: PlaceRef<'_>| end.is_none_or(|end| sort.compare(last, end).is_lt());
+        let before_end = |last: SortKeyRef<'_>| end.is_none_or(|end| sort.compare(last, end).is_lt());
         let clusters = cut
             .iter()
             .filter(|(_, last)| before_end(*last))
@@ -128,10 +128,10 @@ impl Merge {
     }
 
     /// Replaces a part's items after a sort key by newly received ones.
-    pub fn extend(&self, cluster: &ClusterName, part: &mut Part, after: &Place, behind: Part) {
+    pub fn extend(&self, cluster: &ClusterName, part: &mut Part, after: &SortKey, behind: Part) {
         let before = |item: &Item| {
-            let place = item.place(cluster);
-            self.sort.compare(place, after.borrowed()).is_le()
+            let sort_key = item.sort_key(cluster);
+            self.sort.compare(sort_key, after.borrowed()).is_le()
         };
         let kept = part.items.partition_point(before);
         part.items.truncate(kept);
@@ -141,20 +141,20 @@ impl Merge {
 
     /// The first items in order, up to the page's limit.
     pub fn page<'a>(&self, parts: impl Iterator<Item = (&'a ClusterName, &'a Part)>) -> Page<'a> {
-        let order = |a: &PlaceRef<'_>, b: &PlaceRef<'_>| self.sort.compare(*a, *b);
+        let order = |a: &SortKeyRef<'_>, b: &SortKeyRef<'_>| self.sort.compare(*a, *b);
         let (mut items, mut cut) = (Vec::new(), Vec::new());
         for (cluster, part) in parts {
             let last = part.items.last().filter(|_| part.more);
-            cut.extend(last.map(|last| last.place(cluster)));
+            cut.extend(last.map(|last| last.sort_key(cluster)));
             items.extend(
                 part.items
                     .iter()
-                    .map(|item| (item.place(cluster), cluster, item)),
+                    .map(|item| (item.sort_key(cluster), cluster, item)),
             );
         }
         let safe = cut.into_iter().min_by(order);
         if let Some(safe) = &safe {
-            items.retain(|(place, ..)| order(place, safe).is_le());
+            items.retain(|(sort_key, ..)| order(sort_key, safe).is_le());
         }
         let more = safe.is_some() || items.len() > self.limit;
         if items.len() > self.limit {
@@ -172,12 +172,12 @@ impl Merge {
 }
 
 /// The names were well-formed before they were borrowed.
-fn owned(place: PlaceRef<'_>) -> Option<Place> {
-    Some(Place {
-        rank: place.rank,
-        deployment_name: place.deployment_name.parse().ok()?,
-        cluster: place.cluster.parse().ok()?,
-        namespace: place.namespace.parse().ok()?,
+fn owned(sort_key: SortKeyRef<'_>) -> Option<SortKey> {
+    Some(SortKey {
+        rank: sort_key.rank,
+        deployment_name: sort_key.deployment_name.parse().ok()?,
+        cluster: sort_key.cluster.parse().ok()?,
+        namespace: sort_key.namespace.parse().ok()?,
     })
 }
 

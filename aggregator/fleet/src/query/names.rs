@@ -152,21 +152,21 @@ pub fn page(
     after: Option<&GroupCursor>,
     limit: usize,
 ) -> (Vec<DeploymentGroup>, Option<GroupCursor>) {
-    let placed = groups.into_iter().map(|group| (place(&group), group));
+    let keyed = groups.into_iter().map(|group| (sort_key(&group), group));
     let behind =
-        |place: &GroupCursor| after.is_none_or(|after| compare(sort, place, after).is_gt());
-    let mut placed: Vec<_> = placed.filter(|(place, _)| behind(place)).collect();
-    placed.sort_unstable_by(|(a, _), (b, _)| compare(sort, a, b));
-    let more = placed.len() > limit;
-    placed.truncate(limit);
-    let next = placed
+        |sort_key: &GroupCursor| after.is_none_or(|after| compare(sort, sort_key, after).is_gt());
+    let mut keyed: Vec<_> = keyed.filter(|(sort_key, _)| behind(sort_key)).collect();
+    keyed.sort_unstable_by(|(a, _), (b, _)| compare(sort, a, b));
+    let more = keyed.len() > limit;
+    keyed.truncate(limit);
+    let next = keyed
         .last()
         .filter(|_| more)
-        .map(|(place, _)| place.clone());
-    (placed.into_iter().map(|(_, group)| group).collect(), next)
+        .map(|(sort_key, _)| sort_key.clone());
+    (keyed.into_iter().map(|(_, group)| group).collect(), next)
 }
 
-fn place(group: &DeploymentGroup) -> GroupCursor {
+fn sort_key(group: &DeploymentGroup) -> GroupCursor {
     let worst = group.health.first_key_value().map(|(health, count)| {
         let count = i64::try_from(*count).unwrap_or(i64::MAX);
         (*health as i64, -count)

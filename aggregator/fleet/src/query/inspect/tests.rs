@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bus_schema::verb::DeploymentSummary;
-use bus_schema::{AnswerId, DeploymentFilter, Place, Scope};
+use bus_schema::{AnswerId, DeploymentFilter, SortKey, Scope};
 use serde_json::{Value, json};
 
 use super::*;
@@ -172,7 +172,7 @@ fn nesting_without_end_and_what_is_no_json_are_refused() {
 #[test]
 fn what_was_on_an_earlier_page_is_not_shown_again() {
     let mut request = request();
-    request.after = Some(Place {
+    request.after = Some(SortKey {
         rank: 0,
         deployment_name: "b".parse().unwrap(),
         cluster: "cluster-a".parse().unwrap(),

@@ -44,7 +44,7 @@ fn item(sort: Sort, summary: &DeploymentSummary) -> Item {
     }
 }
 
-fn owned_page((items, next): Page<'_>) -> (Vec<OnPage>, Option<Place>) {
+fn owned_page((items, next): Page<'_>) -> (Vec<OnPage>, Option<SortKey>) {
     let owned = |(cluster, item): (&ClusterName, &Item)| {
         let item = Item {
             rank: item.rank,
@@ -65,17 +65,17 @@ fn share(
     cluster: &ClusterName,
     held: &BTreeMap<(String, String), i64>,
     sort: Sort,
-    after: Option<&Place>,
+    after: Option<&SortKey>,
     limit: usize,
 ) -> (Vec<DeploymentSummary>, bool) {
     let mut items: Vec<_> = held.iter().map(|((n, d), at)| summary(n, d, *at)).collect();
     items.retain(|item| {
         after.is_none_or(|after| {
-            sort.compare(sort.place(cluster, item), after.borrowed())
+            sort.compare(sort.sort_key(cluster, item), after.borrowed())
                 .is_gt()
         })
     });
-    items.sort_by(|a, b| sort.compare(sort.place(cluster, a), sort.place(cluster, b)));
+    items.sort_by(|a, b| sort.compare(sort.sort_key(cluster, a), sort.sort_key(cluster, b)));
     let more = items.len() > limit;
     items.truncate(limit);
     (items, more)
@@ -84,10 +84,10 @@ fn share(
 fn page(
     fleet: &Fleet,
     sort: Sort,
-    after: Option<&Place>,
+    after: Option<&SortKey>,
     share_of: usize,
     limit: usize,
-) -> (Vec<OnPage>, Option<Place>) {
+) -> (Vec<OnPage>, Option<SortKey>) {
     let parts = parts(fleet, sort, after, share_of);
     owned_page(Merge::new(sort, limit).page(parts.iter()))
 }
@@ -95,7 +95,7 @@ fn page(
 fn parts(
     fleet: &Fleet,
     sort: Sort,
-    after: Option<&Place>,
+    after: Option<&SortKey>,
     share_of: usize,
 ) -> BTreeMap<ClusterName, Part> {
     let part = |(cluster, held): (&String, _)| {
@@ -107,8 +107,8 @@ fn parts(
     fleet.iter().map(part).collect()
 }
 
-fn place((cluster, item): &OnPage) -> PlaceRef<'_> {
-    item.place(cluster)
+fn sort_key((cluster, item): &OnPage) -> SortKeyRef<'_> {
+    item.sort_key(cluster)
 }
 
 fn any_fleet() -> impl Strategy<Value = Fleet> {
@@ -145,7 +145,7 @@ proptest! {
                 break;
             }
         }
-        prop_assert!(seen.is_sorted_by(|a, b| sort.compare(place(a), place(b)).is_lt()));
+        prop_assert!(seen.is_sorted_by(|a, b| sort.compare(sort_key(a), sort_key(b)).is_lt()));
         prop_assert_eq!(seen.iter().map(name).collect::<BTreeSet<_>>(), whole);
     }
 
