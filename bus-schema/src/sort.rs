@@ -26,7 +26,7 @@ pub enum SortBy {
 
 /// The sort direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Order {
+pub enum SortOrder {
     /// The smallest first.
     #[default]
     Ascending,
@@ -41,7 +41,7 @@ pub struct Sort {
     /// The property.
     pub by: SortBy,
     /// The direction.
-    pub order: Order,
+    pub order: SortOrder,
 }
 
 /// The text is not a sort order.
@@ -117,8 +117,8 @@ impl Sort {
             _ => (a.rank.cmp(&b.rank), by_name),
         };
         let first = match self.order {
-            Order::Ascending => first,
-            Order::Descending => first.reverse(),
+            SortOrder::Ascending => first,
+            SortOrder::Descending => first.reverse(),
         };
         first
             .then(names)
@@ -139,8 +139,8 @@ impl FromStr for Sort {
 
     fn from_str(text: &str) -> Result<Self, SortError> {
         let (order, name) = match text.strip_prefix('-') {
-            Some(name) => (Order::Descending, name),
-            None => (Order::Ascending, text),
+            Some(name) => (SortOrder::Descending, name),
+            None => (SortOrder::Ascending, text),
         };
         let (by, _) = NAMES.iter().find(|(_, n)| *n == name).ok_or(SortError)?;
         Ok(Self { by: *by, order })
@@ -149,7 +149,7 @@ impl FromStr for Sort {
 
 impl fmt::Display for Sort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.order == Order::Descending {
+        if self.order == SortOrder::Descending {
             f.write_str("-")?;
         }
         let name = NAMES.iter().find(|(by, _)| *by == self.by);
@@ -178,7 +178,7 @@ mod tests {
 
     fn any_sort() -> impl Strategy<Value = Sort> {
         let by = (0..NAMES.len()).prop_map(|index| NAMES[index].0);
-        let order = prop_oneof![Just(Order::Ascending), Just(Order::Descending)];
+        let order = prop_oneof![Just(SortOrder::Ascending), Just(SortOrder::Descending)];
         (by, order).prop_map(|(by, order)| Sort { by, order })
     }
 
@@ -212,7 +212,7 @@ mod tests {
         let time = |text: &str| Some(text.parse().expect("a time"));
         let (early, late) = (time("2026-01-01T00:00:00Z"), time("2026-02-01T00:00:00Z"));
         let rank = |by, health, created, restarted| {
-            let order = Order::Ascending;
+            let order = SortOrder::Ascending;
             Sort { by, order }.rank(health, created, restarted)
         };
         let age = |created| rank(SortBy::Age, Health::Healthy, created, None);

@@ -3,7 +3,7 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, HashMap};
 
-use bus_schema::{Health, NameCount, Order, Sort, SortBy, WorkloadName};
+use bus_schema::{Health, NameCount, SortOrder, Sort, SortBy, WorkloadName};
 use serde::{Deserialize, Serialize};
 
 use super::numbers::{Numbers, number};
@@ -184,8 +184,8 @@ fn compare(sort: Sort, a: &GroupCursor, b: &GroupCursor) -> Ordering {
         _ => a.worst.cmp(&b.worst),
     };
     let first = match sort.order {
-        Order::Ascending => first,
-        Order::Descending => first.reverse(),
+        SortOrder::Ascending => first,
+        SortOrder::Descending => first.reverse(),
     };
     first.then(by_name)
 }
