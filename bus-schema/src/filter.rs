@@ -10,7 +10,7 @@ use crate::{
 const TEXT_CHARACTERS: usize = 512;
 
 /// The properties of a deployment that filters, sort orders and totals need, independent of how it is stored.
-pub trait Listed<'a>: Copy {
+pub trait WorkloadView<'a>: Copy {
     /// Its health.
     fn health(self) -> Health;
 
@@ -82,7 +82,7 @@ impl Filter {
 
     /// Whether a deployment matches; its namespace is not checked here.
     #[must_use]
-    pub fn holds<'a>(&self, name: &str, deployment: impl Listed<'a>) -> bool {
+    pub fn holds<'a>(&self, name: &str, deployment: impl WorkloadView<'a>) -> bool {
         let image = |pattern: &ImagePattern| deployment.images().any(|image| pattern.finds(image));
         (self.health.is_empty() || self.health.contains(&deployment.health()))
             && self.name.as_ref().is_none_or(|n| n.as_str() == name)

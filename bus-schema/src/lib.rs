@@ -31,7 +31,7 @@ mod workload;
 pub use credential::{CredentialRenewal, RenewCredential};
 pub use deployment_changes::{DeploymentChanges, GoneDeployment};
 pub use fault::{Fault, FaultCode};
-pub use filter::{Filter, Listed};
+pub use filter::{Filter, WorkloadView};
 pub use fleet_query::{
     AnswerId, DeploymentFilter, FleetQueryRequest, FleetQueryResponse, ImageCounts, NameCount,
     Scope, Totals,

@@ -5,7 +5,7 @@ mod count;
 
 use crate::page::{self, PageBudget};
 use crate::{
-    ClusterName, Fault, Filter, FleetQueryRequest, Listed, PAGE_BYTES, Pattern, SortKey, SortKeyRef,
+    ClusterName, Fault, Filter, FleetQueryRequest, WorkloadView, PAGE_BYTES, Pattern, SortKey, SortKeyRef,
     Sort, Totals,
 };
 use count::Count;
@@ -69,7 +69,7 @@ impl<'a> Share<'a> {
 
     /// Filters a cluster's deployments, each given with its namespace and name. Those of one namespace should be adjacent: then the
     /// namespace is checked only once.
-    pub fn take_from<'e, L: Listed<'e>>(
+    pub fn take_from<'e, L: WorkloadView<'e>>(
         &'e self,
         deployments: impl Iterator<Item = ((&'e str, &'e str), L)>,
     ) -> Found<'e, L> {
@@ -86,7 +86,7 @@ impl<'a> Share<'a> {
     }
 
     /// Counts all matches; collects those after the start of the page.
-    fn look_through<'e, L: Listed<'e>>(
+    fn look_through<'e, L: WorkloadView<'e>>(
         &'e self,
         deployments: impl Iterator<Item = ((&'e str, &'e str), L)>,
     ) -> (Count<'e>, Vec<Keyed<'e, L>>) {
@@ -123,7 +123,7 @@ impl<'a> Share<'a> {
         &'e self,
         namespace: &'e str,
         name: &'e str,
-        deployment: impl Listed<'e>,
+        deployment: impl WorkloadView<'e>,
     ) -> SortKeyRef<'e> {
         let (created_at, restarted_at) = (deployment.created_at(), deployment.restarted_at());
         SortKeyRef {

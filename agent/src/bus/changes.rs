@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_nats::Client;
 use async_nats::connection::State;
-use bus_schema::{DeploymentChanges, GoneDeployment, Listed, subject};
+use bus_schema::{DeploymentChanges, GoneDeployment, WorkloadView, subject};
 
 use super::publisher;
 use crate::agent::Agent;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bus_schema::verb::DeploymentSummary;
-use bus_schema::{Health, Listed, Namespace, WorkloadName};
+use bus_schema::{Health, WorkloadView, Namespace, WorkloadName};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
@@ -111,7 +111,7 @@ impl Entry {
     }
 }
 
-impl<'a> Listed<'a> for &'a Entry {
+impl<'a> WorkloadView<'a> for &'a Entry {
     fn health(self) -> Health {
         self.health
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use bus_schema::{Health, Listed};
+use bus_schema::{Health, WorkloadView};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 
@@ -123,7 +123,7 @@ impl Line<'_> {
     }
 }
 
-impl<'a> Listed<'a> for Line<'a> {
+impl<'a> WorkloadView<'a> for Line<'a> {
     fn health(self) -> Health {
         self.row.health
     }

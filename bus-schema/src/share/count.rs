@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use foldhash::fast::RandomState;
 
 use crate::page::{self, PageBudget};
-use crate::{Health, ImageCounts, Listed, NameCount, Totals};
+use crate::{Health, ImageCounts, WorkloadView, NameCount, Totals};
 
 /// A count in progress.
 #[derive(Default)]
@@ -29,7 +29,7 @@ impl<'a> Count<'a> {
         *self.health.entry(health).or_default() += 1;
     }
 
-    pub fn add_images(&mut self, deployment: impl Listed<'a>) {
+    pub fn add_images(&mut self, deployment: impl WorkloadView<'a>) {
         for (position, image) in deployment.images().enumerate() {
             // Two containers with the same image count as one deployment that uses it.
             if !deployment
@@ -42,7 +42,7 @@ impl<'a> Count<'a> {
         }
     }
 
-    pub fn add_name(&mut self, name: &'a str, deployment: impl Listed<'a>) {
+    pub fn add_name(&mut self, name: &'a str, deployment: impl WorkloadView<'a>) {
         let version = (name, deployment.images().collect(), deployment.health());
         *self.names.entry(version).or_default() += 1;
     }

@@ -3,7 +3,7 @@
 use std::io::Read as _;
 
 use bus_schema::verb::DeploymentSummary;
-use bus_schema::{Health, Listed, Page};
+use bus_schema::{Health, WorkloadView, Page};
 use jiff::Timestamp;
 
 use super::list::MOST_BYTES;
@@ -112,7 +112,7 @@ impl LastKnown {
     }
 }
 
-impl<'a> Listed<'a> for &'a LastKnownDeployment {
+impl<'a> WorkloadView<'a> for &'a LastKnownDeployment {
     fn health(self) -> Health {
         Health::Unknown
     }
