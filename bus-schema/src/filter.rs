@@ -76,13 +76,13 @@ impl Filter {
 
     /// Whether deployments of this namespace can match.
     #[must_use]
-    pub fn means(&self, namespace: &str) -> bool {
+    pub fn matches_namespace(&self, namespace: &str) -> bool {
         Pattern::any_or_all(&self.namespaces, namespace)
     }
 
     /// Whether a deployment matches; its namespace is not checked here.
     #[must_use]
-    pub fn holds<'a>(&self, name: &str, deployment: impl WorkloadView<'a>) -> bool {
+    pub fn matches<'a>(&self, name: &str, deployment: impl WorkloadView<'a>) -> bool {
         let image = |pattern: &ImagePattern| deployment.images().any(|image| pattern.finds(image));
         (self.health.is_empty() || self.health.contains(&deployment.health()))
             && self.name.as_ref().is_none_or(|n| n.as_str() == name)

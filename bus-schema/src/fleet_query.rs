@@ -108,7 +108,7 @@ impl FleetQueryRequest {
 
     /// Whether the query selects a cluster.
     #[must_use]
-    pub fn means(&self, cluster: &ClusterName) -> bool {
+    pub fn selects(&self, cluster: &ClusterName) -> bool {
         Pattern::any_or_all(&self.clusters, cluster.as_str())
     }
 
@@ -147,7 +147,7 @@ pub struct DeploymentFilter {
 impl DeploymentFilter {
     /// Whether the filter selects a namespace.
     #[must_use]
-    pub fn means(&self, namespace: &Namespace) -> bool {
+    pub fn matches_namespace(&self, namespace: &Namespace) -> bool {
         Pattern::any_or_all(&self.namespaces, namespace.as_str())
     }
 }
@@ -328,8 +328,8 @@ mod tests {
         assert_eq!(shown("prod-a"), ["pay"]);
         assert_eq!(shown("prod-b"), ["pay", "shop-*", "x"]);
         assert_eq!(shown("test"), Vec::<String>::new());
-        assert!(request.means(&"prod-a".parse().expect("a name")));
-        assert!(!request.means(&"dev".parse().expect("a name")));
+        assert!(request.selects(&"prod-a".parse().expect("a name")));
+        assert!(!request.selects(&"dev".parse().expect("a name")));
     }
 
     #[test]

@@ -45,12 +45,12 @@ impl Selector {
 
     /// Whether it selects an object; `label` returns the value of a key.
     pub fn matches<'a>(&self, label: impl Fn(&str) -> Option<&'a str>) -> bool {
-        self.0.iter().all(|r| r.test.holds(label(&r.key)))
+        self.0.iter().all(|r| r.test.matches(label(&r.key)))
     }
 }
 
 impl Test {
-    fn holds(&self, value: Option<&str>) -> bool {
+    fn matches(&self, value: Option<&str>) -> bool {
         let among = |values: &[String]| value.is_some_and(|v| values.iter().any(|x| x == v));
         let number = || value.and_then(|v| v.parse::<i64>().ok());
         match self {

@@ -47,7 +47,7 @@ impl<'a> Share<'a> {
         request: &FleetQueryRequest,
     ) -> Result<Option<Self>, Fault> {
         let shown: Vec<Pattern> = request.shown(cluster).cloned().collect();
-        if shown.is_empty() || !request.means(cluster) {
+        if shown.is_empty() || !request.selects(cluster) {
             return Ok(None);
         }
         let bytes = usize::try_from(request.bytes).unwrap_or(PAGE_BYTES);
@@ -96,7 +96,7 @@ impl<'a> Share<'a> {
             if last.0 != namespace {
                 last = (namespace, self.shows(namespace));
             }
-            if !last.1 || !self.filter.holds(name, deployment) {
+            if !last.1 || !self.filter.matches(name, deployment) {
                 continue;
             }
             count.add(deployment.health());
@@ -116,7 +116,7 @@ impl<'a> Share<'a> {
     }
 
     fn shows(&self, namespace: &str) -> bool {
-        self.filter.means(namespace) && self.shown.iter().any(|p| p.matches(namespace))
+        self.filter.matches_namespace(namespace) && self.shown.iter().any(|p| p.matches(namespace))
     }
 
     fn sort_key<'e>(

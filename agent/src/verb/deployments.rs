@@ -22,7 +22,7 @@ pub async fn list(cx: Cx, request: ListDeployments) -> Result<Page<Item>, Fault>
         let found = entries
             // Keys begin with the namespace and are sorted, so the first key of another namespace is the end.
             .take_while(|(key, _)| prefix.as_ref().is_none_or(|prefix| key.starts_with(prefix)))
-            .filter(|(key, entry)| filter.holds(split(key).1, &***entry));
+            .filter(|(key, entry)| filter.matches(split(key).1, &***entry));
         let page = page::fill(
             found,
             limit,

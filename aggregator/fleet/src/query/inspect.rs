@@ -77,7 +77,7 @@ pub fn read<'a>(
     let mut items: Vec<Item> = items.collect::<Result<_, _>>().map_err(unreadable)?;
     let foreign = items.iter().any(|item| {
         !grants.may(Right::Read, cluster, Some(&item.namespace))
-            || !request.filter.means(&item.namespace)
+            || !request.filter.matches_namespace(&item.namespace)
     });
     if foreign {
         return Err("it has items of namespaces that were not asked for".to_owned());

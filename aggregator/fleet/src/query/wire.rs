@@ -107,7 +107,7 @@ mod tests {
         for payload in payloads {
             assert!(payload.len() <= QUESTION_BYTES);
             let part: FleetQueryRequest = serde_json::from_slice(&payload).unwrap();
-            for cluster in clusters.iter().filter(|cluster| part.means(cluster)) {
+            for cluster in clusters.iter().filter(|cluster| part.selects(cluster)) {
                 let shown = |request: &FleetQueryRequest| -> BTreeSet<String> {
                     request
                         .shown(cluster)
