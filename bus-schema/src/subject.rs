@@ -21,7 +21,7 @@ pub const RENEWALS: &str = "agent.*.renewal";
 pub const ROLL_CALL: &str = "fleet.roll-call";
 
 /// No one subscribes to this subject: the server's `no responders` reply proves that the connection works in both directions.
-pub const NOBODY: &str = "fleet.nobody";
+pub const LIVENESS_PROBE: &str = "fleet.nobody";
 
 /// Asks every cluster for deployments: `fleet.deployments`, a [`crate::FleetQueryRequest`].
 pub const FLEET_QUERY: &str = "fleet.deployments";

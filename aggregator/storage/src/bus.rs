@@ -165,7 +165,7 @@ impl Bus {
 
     /// Whether the server responds. A connection can stay open for half a minute after its other end has fallen silent.
     pub async fn answers(&self, within: Duration) -> bool {
-        let asked = self.request(subject::NOBODY.to_owned(), Bytes::new(), within);
+        let asked = self.request(subject::LIVENESS_PROBE.to_owned(), Bytes::new(), within);
         !matches!(asked.await, Err(BusError::Unavailable | BusError::TimedOut))
     }
 
