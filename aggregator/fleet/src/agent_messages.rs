@@ -220,7 +220,7 @@ impl AgentMessages {
             return BTreeSet::from([Subject { text, most: None }]);
         }
         let registry = self.registry.read();
-        let subjects = registry.heard_or_connected().filter_map(|cluster| {
+        let subjects = registry.known_or_connected().filter_map(|cluster| {
             let most = match self.exclusions.standing(cluster, now) {
                 Standing::Received => None,
                 Standing::OnTrial => Some(self.kind.limit.on_trial() as u64),

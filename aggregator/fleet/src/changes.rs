@@ -25,7 +25,7 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 const NO_CHANGES: &str = "sent a change message that is malformed or too large";
 
 /// Receives changes forever.
-pub async fn hear_changes(link: Arc<AgentLink>, registry: Arc<SharedRegistry>, metrics: Metrics) {
+pub async fn receive_changes(link: Arc<AgentLink>, registry: Arc<SharedRegistry>, metrics: Metrics) {
     loop {
         let kind = Kind {
             bus: link.unasked.clone(),
@@ -36,7 +36,7 @@ pub async fn hear_changes(link: Arc<AgentLink>, registry: Arc<SharedRegistry>, m
         };
         if let Some(mut changes) = AgentMessages::open(&registry, &metrics, kind).await {
             while let Some((from, message)) = changes.next().await {
-                hear_change(&registry, from.cluster(), &message);
+                receive_change(&registry, from.cluster(), &message);
             }
         }
         warn!("cannot subscribe to deployment changes; retrying");
@@ -46,15 +46,15 @@ pub async fn hear_changes(link: Arc<AgentLink>, registry: Arc<SharedRegistry>, m
 
 /// Checks all clusters periodically, forever.
 pub async fn watch_time(registry: Arc<SharedRegistry>) {
-    let mut looks = tokio::time::interval(LOOK_EVERY);
-    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut interval = tokio::time::interval(LOOK_EVERY);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        looks.tick().await;
+        interval.tick().await;
         registry.publish_due();
     }
 }
 
-fn hear_change(registry: &SharedRegistry, cluster: &ClusterName, message: &Message) {
+fn receive_change(registry: &SharedRegistry, cluster: &ClusterName, message: &Message) {
     let bytes = message.payload.len();
     // Before it is parsed, so that a cluster that publishes too much costs no more than this.
     let may = registry.write().may_publish(cluster, bytes, Moment::now());
@@ -65,14 +65,14 @@ fn hear_change(registry: &SharedRegistry, cluster: &ClusterName, message: &Messa
         registry.protocol_violation(cluster, NO_CHANGES, None);
         return;
     }
-    let heard = match serde_json::from_slice::<Changes>(&message.payload) {
+    let verdict = match serde_json::from_slice::<Changes>(&message.payload) {
         Ok(changes) => take_changes(registry, cluster, changes),
         Err(error) => {
             registry.protocol_violation(cluster, NO_CHANGES, Some(&error));
             return;
         }
     };
-    if heard == Verdict::Miscounted {
+    if verdict == Verdict::Miscounted {
         let what = "sent changes with wrong sequence numbers";
         registry.protocol_violation(cluster, what, None);
     }
@@ -87,13 +87,13 @@ fn take_changes(shared: &SharedRegistry, cluster: &ClusterName, changes: Changes
         after,
         last: changes.sequence,
     };
-    let room = CHANGE_BYTES * (changes.changed.len() + changes.gone.len());
+    let bytes = CHANGE_BYTES * (changes.changed.len() + changes.gone.len());
     // Published under the lock, so that nothing is published about a cluster after it was forgotten.
     let mut registry = shared.write();
-    if !registry.may_publish(cluster, room, Moment::now()) {
+    if !registry.may_publish(cluster, bytes, Moment::now()) {
         return Verdict::Ignore;
     }
-    let verdict = registry.hear_changes(cluster, range);
+    let verdict = registry.record_changes(cluster, range);
     let Verdict::Publish { missed } = verdict else {
         return verdict;
     };

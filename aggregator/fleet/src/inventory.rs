@@ -80,14 +80,14 @@ impl Inventory {
     }
 
     /// Runs a closure on the known manifests.
-    pub fn look<T>(&self, look: impl FnOnce(&SeenManifests) -> T) -> T {
-        look(&self.seen.lock())
+    pub fn inspect<T>(&self, inspect: impl FnOnce(&SeenManifests) -> T) -> T {
+        inspect(&self.seen.lock())
     }
 
     /// The stored list of a cluster, unless it belongs to another cluster that had the name before.
     #[must_use]
     pub fn stored(&self, cluster: &ClusterName, uid: Option<&str>) -> Option<Generation> {
-        let stored = self.look(|seen| seen.get(cluster)?.manifest.record.stored.clone());
+        let stored = self.inspect(|seen| seen.get(cluster)?.manifest.record.stored.clone());
         stored.filter(|stored| uid.is_none_or(|uid| uid == stored.cluster_uid))
     }
 
@@ -124,7 +124,7 @@ impl Inventory {
     /// # Errors
     /// If the bucket does not respond; the call can be retried.
     pub async fn forget(&self, cluster: &ClusterName) -> Result<(), InventoryError> {
-        let Some(parts) = self.look(|seen| Some(seen.get(cluster)?.manifest.record.parts())) else {
+        let Some(parts) = self.inspect(|seen| Some(seen.get(cluster)?.manifest.record.parts())) else {
             return Ok(());
         };
         for (slot, number) in parts {

@@ -104,7 +104,7 @@ impl InventorySync {
     /// Clusters whose list is due to be written.
     fn due(&self, every: Duration) -> Vec<ClusterName> {
         let (registry, now) = (self.registry.read(), Moment::now());
-        self.inventory.look(|seen| {
+        self.inventory.inspect(|seen| {
             let due = registry.names().filter(|cluster| {
                 registry.source(cluster, now).is_some_and(|source| {
                     let seen = seen.get(cluster);
@@ -192,7 +192,7 @@ impl InventorySync {
                 let old = seen.older_than(age, now.instant);
                 old.filter(is_unknown).cloned().collect()
             };
-            self.inventory.look(old)
+            self.inventory.inspect(old)
         };
         for cluster in forgotten {
             self.inventory.forget_now_or_later(&cluster).await;

@@ -34,7 +34,7 @@ pub use agent_link::AgentLink;
 pub use agent_messages::AgentMessages;
 pub use bus_liveness::watch_link;
 pub use change_limit::ChangeLimit;
-pub use changes::{hear_changes, watch_time};
+pub use changes::{receive_changes, watch_time};
 pub use client::Fleet;
 pub use cluster_labels::{ClusterLabels, follow_labels, may_label, may_set_labels};
 pub use clusters::Clusters;

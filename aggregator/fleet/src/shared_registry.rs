@@ -94,7 +94,7 @@ impl SharedRegistry {
         let changed = labels.changed_since(&self.labels.borrow());
         registry.label(Arc::clone(&labels));
         for cluster in &changed {
-            registry.look(cluster, now, |news| self.publish(Event::of(news)));
+            registry.publish_changes(cluster, now, |event| self.publish(Event::of(event)));
         }
         self.labels.send_replace(labels);
     }
@@ -106,10 +106,10 @@ impl SharedRegistry {
         what: &str,
         error: Option<&dyn std::error::Error>,
     ) -> Problem {
-        let news = self.change(cluster, |registry, now| {
+        let is_new = self.change(cluster, |registry, now| {
             registry.protocol_violation(cluster, what, now)
         });
-        if news {
+        if is_new {
             let error = error.map(tracing::field::display);
             tracing::warn!(%cluster, error, "an agent {what}");
         }
@@ -125,7 +125,7 @@ impl SharedRegistry {
     ) -> T {
         let (mut registry, now) = (self.write(), Moment::now());
         let changed = change(&mut registry, now);
-        registry.look(cluster, now, |news| self.publish(Event::of(news)));
+        registry.publish_changes(cluster, now, |event| self.publish(Event::of(event)));
         changed
     }
 
@@ -140,7 +140,7 @@ impl SharedRegistry {
     /// Publishes changes by time alone.
     pub(super) fn publish_due(&self) {
         let mut registry = self.write();
-        registry.look_at_all(Moment::now(), |news| self.publish(Event::of(news)));
+        registry.publish_all_changes(Moment::now(), |event| self.publish(Event::of(event)));
     }
 
     /// Publishes an event to subscribers.

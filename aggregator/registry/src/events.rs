@@ -29,7 +29,7 @@ pub enum RegistryEvent {
 
 impl Registry {
     /// Publishes what has changed about a cluster.
-    pub fn look(
+    pub fn publish_changes(
         &mut self,
         cluster: &ClusterName,
         now: Moment,
@@ -38,22 +38,22 @@ impl Registry {
         let epoch = self.bus_liveness.epoch(now.instant);
         if let Some(entry) = self.clusters.get_mut(cluster) {
             let labels = self.labels.of(cluster);
-            entry.look((cluster, labels), (epoch, now.wall), &mut publish);
+            entry.publish_changes((cluster, labels), (epoch, now.wall), &mut publish);
         }
     }
 
     /// Publishes what has changed about any cluster.
-    pub fn look_at_all(&mut self, now: Moment, mut publish: impl FnMut(RegistryEvent)) {
+    pub fn publish_all_changes(&mut self, now: Moment, mut publish: impl FnMut(RegistryEvent)) {
         let epoch = self.bus_liveness.epoch(now.instant);
         for (cluster, entry) in &mut self.clusters {
             let labels = self.labels.of(cluster);
-            entry.look((cluster, labels), (epoch, now.wall), &mut publish);
+            entry.publish_changes((cluster, labels), (epoch, now.wall), &mut publish);
         }
     }
 }
 
 impl ClusterEntry {
-    fn look(
+    fn publish_changes(
         &mut self,
         (cluster, labels): (&ClusterName, &Labels),
         (now, wall): (LivenessEpoch, Timestamp),
@@ -63,12 +63,12 @@ impl ClusterEntry {
         let conditions = self.conditions(now, wall);
         let counts = self.record.heartbeat.counts.as_ref();
         let whole = shown.whole.is_due(now, |last| {
-            self.looks_like(last, labels, now)
+            self.equals(last, labels, now)
                 && last.counts.as_ref() == counts
                 && same(&last.conditions, &conditions)
         });
         let part = shown.part.is_due(now, |last| {
-            self.looks_like(last, labels, now) && same(&last.conditions, &of_part(&conditions))
+            self.equals(last, labels, now) && same(&last.conditions, &of_part(&conditions))
         });
         if whole || part {
             let view = self.view(cluster.clone(), labels, (now, wall));
@@ -94,7 +94,7 @@ impl ClusterEntry {
     }
 
     /// Compares all but ages, counts and conditions, without building a view, since it runs for every heartbeat.
-    fn looks_like(&self, view: &ClusterView, labels: &Labels, now: LivenessEpoch) -> bool {
+    fn equals(&self, view: &ClusterView, labels: &Labels, now: LivenessEpoch) -> bool {
         let heartbeat = &self.record.heartbeat;
         view.labels == *labels
             && view.presence == self.presence(now)

@@ -68,11 +68,11 @@ impl Registry {
     }
 
     /// Records the numbers of received changes.
-    pub fn hear_changes(&mut self, cluster: &ClusterName, range: ChangeRange<'_>) -> Verdict {
+    pub fn record_changes(&mut self, cluster: &ClusterName, range: ChangeRange<'_>) -> Verdict {
         let entry = self.clusters.get_mut(cluster);
         let followed = entry.and_then(|entry| entry.feed.followed.as_mut());
         match followed {
-            Some(followed) if followed.instance == *range.instance => followed.hear(range),
+            Some(followed) if followed.instance == *range.instance => followed.record(range),
             _ => Verdict::Ignore,
         }
     }
@@ -88,7 +88,7 @@ impl Followed {
         }
     }
 
-    fn hear(&mut self, range: ChangeRange<'_>) -> Verdict {
+    fn record(&mut self, range: ChangeRange<'_>) -> Verdict {
         if range.last <= self.seen {
             return Verdict::Ignore;
         }

@@ -222,7 +222,7 @@ impl Registry {
     }
 
     /// Clusters by name that are known, or whose agents are connected according to the nats-server. A cluster can occur several times.
-    pub fn heard_or_connected(&self) -> impl Iterator<Item = &ClusterName> {
+    pub fn known_or_connected(&self) -> impl Iterator<Item = &ClusterName> {
         self.names().chain(self.connections.clusters())
     }
 

@@ -120,7 +120,7 @@ impl ClusterServices {
             self.metrics.clone(),
         );
         tokio::spawn(heartbeats.receive());
-        tokio::spawn(fleet::hear_changes(
+        tokio::spawn(fleet::receive_changes(
             Arc::clone(link),
             Arc::clone(registry),
             self.metrics.clone(),

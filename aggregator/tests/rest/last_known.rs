@@ -350,7 +350,7 @@ async fn of_two_replicas_one_reads_a_cluster_that_is_due() {
     assert!(refused.unwrap().is_none());
     // Now it knows, and does not read again.
     let leased = |seen: &Seen| seen.manifest.is_leased(Instant::now());
-    assert!(other.look(|seen| seen.get(&cluster).is_some_and(leased)));
+    assert!(other.inspect(|seen| seen.get(&cluster).is_some_and(leased)));
     let refused = other.acquire_lease(&cluster, due(now), now).await;
     assert!(refused.unwrap().is_none());
     one.store(lease, empty_list(), source()).await.unwrap();

@@ -21,7 +21,7 @@ impl Inventory {
         is_due: impl FnOnce(Option<&Seen>) -> bool,
         now: Instant,
     ) -> Result<Option<HeldLease<Manifest>>, InventoryError> {
-        let seen = self.look(|seen| {
+        let seen = self.inspect(|seen| {
             let seen = seen.get(cluster);
             is_due(seen).then(|| seen.map(|seen| seen.manifest.clone()))
         });
@@ -35,7 +35,7 @@ impl Inventory {
                 Ok(Some(lease))
             }
             Ok(None) => Ok(None),
-            Err(BucketError::Conflict { .. }) => self.look_again(cluster).await.map(|()| None),
+            Err(BucketError::Conflict { .. }) => self.refresh(cluster).await.map(|()| None),
             Err(error) => Err(error.into()),
         }
     }
@@ -85,7 +85,7 @@ impl Inventory {
     }
 
     /// Reads a cluster's manifest again, since an update was missed or is still in transit.
-    async fn look_again(&self, cluster: &ClusterName) -> Result<(), InventoryError> {
+    async fn refresh(&self, cluster: &ClusterName) -> Result<(), InventoryError> {
         let entry = self.bucket.get_latest(cluster).await?;
         // First, because the bucket may have been recreated with revisions from 1.
         self.seen().forget(cluster);

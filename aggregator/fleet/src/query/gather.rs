@@ -129,7 +129,7 @@ impl<'a> Gather<'a> {
         request: &FleetQueryRequest,
     ) {
         let mut deadline = pin!(sleep_until(self.deadline()));
-        let mut look = interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
+        let mut check = interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
         let queries = self.reader.queries;
         let read = |cluster: ClusterName| -> Reading<'_> {
             Box::pin(async move {
@@ -141,9 +141,9 @@ impl<'a> Gather<'a> {
         let mut reading: FuturesUnordered<_> = unread.map(|(name, _)| read(name.clone())).collect();
         while self.open > 0 {
             tokio::select! {
-                Some((cluster, message)) = question.next() => self.hear(&cluster, &message, request),
+                Some((cluster, message)) = question.next() => self.receive(&cluster, &message, request),
                 Some((cluster, share)) = reading.next() => self.learn(&cluster, share),
-                _ = look.tick() => reading.extend(self.give_up_the_gone().into_iter().map(read)),
+                _ = check.tick() => reading.extend(self.give_up_the_gone().into_iter().map(read)),
                 () = &mut deadline => break,
             }
         }
@@ -193,7 +193,7 @@ impl<'a> Gather<'a> {
         }
     }
 
-    fn hear(&mut self, cluster: &ClusterName, message: &Message, request: &FleetQueryRequest) {
+    fn receive(&mut self, cluster: &ClusterName, message: &Message, request: &FleetQueryRequest) {
         let Some(row) = self.rows.get_mut(cluster) else {
             return;
         };

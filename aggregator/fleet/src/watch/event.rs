@@ -36,8 +36,8 @@ struct DeploymentEvent<'a> {
 impl Event {
     /// A registry event.
     #[must_use]
-    pub fn of(news: RegistryEvent) -> Self {
-        match news {
+    pub fn of(event: RegistryEvent) -> Self {
+        match event {
             RegistryEvent::Changed {
                 cluster,
                 whole,

@@ -42,36 +42,36 @@ impl Watched {
         };
         so(&mut heartbeat);
         self.registry.observe(cluster(), heartbeat, now);
-        self.news(seconds)
+        self.events(seconds)
     }
 
     /// The events published by then, in short form.
-    fn news(&mut self, seconds: f64) -> Vec<String> {
-        let mut news = Vec::new();
+    fn events(&mut self, seconds: f64) -> Vec<String> {
+        let mut events = Vec::new();
         self.registry
-            .look(&cluster(), self.at(seconds), |new| news.push(short(&new)));
-        news
+            .publish_changes(&cluster(), self.at(seconds), |new| events.push(short(&new)));
+        events
     }
 
-    fn hears(&mut self, instance: &str, after: u64, last: u64) -> Verdict {
+    fn receives(&mut self, instance: &str, after: u64, last: u64) -> Verdict {
         let instance = InstanceId::try_from(instance.to_owned()).expect("an id");
-        let told = ChangeRange {
+        let range = ChangeRange {
             instance: &instance,
             after,
             last,
         };
-        self.registry.hear_changes(&cluster(), told)
+        self.registry.record_changes(&cluster(), range)
     }
 }
 
-fn short(news: &RegistryEvent) -> String {
-    match news {
+fn short(events: &RegistryEvent) -> String {
+    match events {
         RegistryEvent::Changed { whole, part, .. } => {
             let (seen, view) = match (whole, part) {
                 (Some(view), Some(_)) => ("", view),
                 (Some(view), None) => ("whole ", view),
                 (None, Some(view)) => ("part ", view),
-                (None, None) => panic!("nothing is new"),
+                (None, None) => panic!("nothing has changed"),
             };
             format!("{seen}{:?} {}", view.presence, view.agents)
         }
@@ -88,11 +88,11 @@ fn a_cluster_is_shown_anew_when_more_than_its_age_has_changed() {
     for beat in 1..4 {
         let none: [&str; 0] = [];
         assert_eq!(it.beats(f64::from(beat) * 5.0, "i1", 0), none);
-        assert_eq!(it.news(f64::from(beat) * 5.0 + 4.0), none);
+        assert_eq!(it.events(f64::from(beat) * 5.0 + 4.0), none);
     }
-    assert_eq!(it.news(22.6), ["Stale 1"]);
-    assert_eq!(it.news(30.1), ["Offline 0"]);
-    assert_eq!(it.news(40.0).len(), 0);
+    assert_eq!(it.events(22.6), ["Stale 1"]);
+    assert_eq!(it.events(30.1), ["Offline 0"]);
+    assert_eq!(it.events(40.0).len(), 0);
     assert_eq!(it.beats(50.0, "i1", 0), ["Online 1"]);
     let counts = |heartbeat: &mut Heartbeat| {
         let deployments = 3;
@@ -110,11 +110,11 @@ fn a_cluster_is_shown_anew_when_more_than_its_age_has_changed() {
     assert_eq!(it.beats_so(54.0, "i1", 0, upgraded), ["Online 1"]);
     it.registry
         .protocol_violation(&cluster(), "shouts", it.at(54.0));
-    assert_eq!(it.news(54.0), ["Online 1"]);
+    assert_eq!(it.events(54.0), ["Online 1"]);
     // Only the count differs.
     it.registry
         .protocol_violation(&cluster(), "shouts", it.at(55.0));
-    assert_eq!(it.news(56.0).len(), 0);
+    assert_eq!(it.events(56.0).len(), 0);
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn a_cluster_that_changes_all_the_time_is_shown_a_few_times_a_second_and_at_last
     }
     // And the gap at the start of its changes.
     assert_eq!(shown, 4 + 1);
-    assert_eq!(it.news(1.1), ["Online 1"]);
+    assert_eq!(it.events(1.1), ["Online 1"]);
     let view = it.registry.view(&cluster(), it.at(1.1)).unwrap();
     assert_eq!(view.agent_version, "999");
 }
@@ -137,14 +137,14 @@ fn a_cluster_that_changes_all_the_time_is_shown_a_few_times_a_second_and_at_last
 #[test]
 fn changes_are_shown_once_and_those_that_were_lost_are_missed() {
     let mut it = Watched::new();
-    assert_eq!(it.hears("i1", 0, 1), Verdict::Ignore, "nobody is known");
+    assert_eq!(it.receives("i1", 0, 1), Verdict::Ignore, "the cluster is unknown");
     it.beats(0.0, "i1", 4);
-    assert_eq!(it.hears("i1", 2, 4), Verdict::Ignore, "before it began");
-    assert_eq!(it.hears("i1", 4, 6), Verdict::Publish { missed: 0 });
-    assert_eq!(it.hears("i1", 4, 6), Verdict::Ignore);
-    assert_eq!(it.hears("i1", 9, 10), Verdict::Publish { missed: 3 });
-    assert_eq!(it.hears("i1", 8, 12), Verdict::Miscounted);
-    assert_eq!(it.hears("i2", 10, 11), Verdict::Ignore);
+    assert_eq!(it.receives("i1", 2, 4), Verdict::Ignore, "before it began");
+    assert_eq!(it.receives("i1", 4, 6), Verdict::Publish { missed: 0 });
+    assert_eq!(it.receives("i1", 4, 6), Verdict::Ignore);
+    assert_eq!(it.receives("i1", 9, 10), Verdict::Publish { missed: 3 });
+    assert_eq!(it.receives("i1", 8, 12), Verdict::Miscounted);
+    assert_eq!(it.receives("i2", 10, 11), Verdict::Ignore);
 }
 
 #[test]
@@ -153,18 +153,18 @@ fn a_lost_last_change_is_missed_by_the_heartbeats_word_when_it_is_late() {
     it.beats(0.0, "i1", 0);
     // The heartbeat has arrived before the changes.
     assert_eq!(it.beats(1.0, "i1", 3).len(), 0);
-    assert_eq!(it.hears("i1", 0, 3), Verdict::Publish { missed: 0 });
+    assert_eq!(it.receives("i1", 0, 3), Verdict::Publish { missed: 0 });
     assert_eq!(
-        it.news(9.0).len(),
+        it.events(9.0).len(),
         1,
         "it is stale by now, and nothing was missed"
     );
     assert_eq!(it.beats(10.0, "i1", 8), ["Online 1"]);
-    assert_eq!(it.hears("i1", 3, 5), Verdict::Publish { missed: 0 });
-    assert_eq!(it.news(11.9).len(), 0);
-    assert_eq!(it.news(12.0), ["missed Some(3)"]);
-    assert_eq!(it.hears("i1", 5, 8), Verdict::Ignore, "too late");
-    assert_eq!(it.hears("i1", 8, 9), Verdict::Publish { missed: 0 });
+    assert_eq!(it.receives("i1", 3, 5), Verdict::Publish { missed: 0 });
+    assert_eq!(it.events(11.9).len(), 0);
+    assert_eq!(it.events(12.0), ["missed Some(3)"]);
+    assert_eq!(it.receives("i1", 5, 8), Verdict::Ignore, "too late");
+    assert_eq!(it.receives("i1", 8, 9), Verdict::Publish { missed: 0 });
 }
 
 #[test]
@@ -172,20 +172,20 @@ fn of_two_agents_one_is_followed_until_it_is_lost() {
     let mut it = Watched::new();
     assert_eq!(it.beats(0.0, "i1", 5), FIRST);
     assert_eq!(it.beats(0.1, "i2", 0), ["Online 2"]);
-    assert_eq!(it.hears("i1", 5, 6), Verdict::Publish { missed: 0 });
-    assert_eq!(it.hears("i2", 0, 1), Verdict::Ignore);
+    assert_eq!(it.receives("i1", 5, 6), Verdict::Publish { missed: 0 });
+    assert_eq!(it.receives("i2", 0, 1), Verdict::Ignore);
     let leaves = |heartbeat: &mut Heartbeat| heartbeat.state = AgentState::Leaving;
     assert_eq!(
         it.beats_so(1.0, "i1", 6, leaves),
         ["Online 1", "missed None"]
     );
-    assert_eq!(it.hears("i1", 6, 7), Verdict::Ignore);
+    assert_eq!(it.receives("i1", 6, 7), Verdict::Ignore);
     // It continues from the number in the heartbeat of that time.
-    assert_eq!(it.hears("i2", 0, 2), Verdict::Publish { missed: 0 });
+    assert_eq!(it.receives("i2", 0, 2), Verdict::Publish { missed: 0 });
     // Without another agent, it stays followed: after an interruption it continues as if nothing had happened.
-    assert_eq!(it.news(30.0), ["Offline 0"]);
+    assert_eq!(it.events(30.0), ["Offline 0"]);
     assert_eq!(it.beats(31.0, "i2", 2), ["Online 1"]);
-    assert_eq!(it.hears("i2", 2, 3), Verdict::Publish { missed: 0 });
+    assert_eq!(it.receives("i2", 2, 3), Verdict::Publish { missed: 0 });
 }
 
 #[test]
@@ -200,9 +200,9 @@ fn who_does_not_see_the_cluster_any_more_is_followed_only_while_nobody_else_does
     };
     assert_eq!(it.beats_so(0.0, "i1", 0, blind), FIRST);
     assert_eq!(it.beats(1.0, "i2", 0), ["Online 2", "missed None"]);
-    assert_eq!(it.hears("i2", 0, 1), Verdict::Publish { missed: 0 });
+    assert_eq!(it.receives("i2", 0, 1), Verdict::Publish { missed: 0 });
     assert_eq!(it.beats_so(2.0, "i2", 1, blind).len(), 0);
-    assert_eq!(it.hears("i2", 1, 2), Verdict::Publish { missed: 0 });
+    assert_eq!(it.receives("i2", 1, 2), Verdict::Publish { missed: 0 });
 }
 
 #[test]
@@ -212,8 +212,8 @@ fn rivals_and_those_who_have_not_read_their_cluster_are_not_followed() {
     assert_eq!(it.beats_so(0.0, "i1", 0, unread), ["Online 1"]);
     let rival = |heartbeat: &mut Heartbeat| heartbeat.cluster_uid = Some("u2".to_owned());
     assert_eq!(it.beats_so(0.1, "i0", 0, rival), ["Online 1"]);
-    assert_eq!(it.hears("i0", 0, 1), Verdict::Ignore);
-    assert_eq!(it.hears("i1", 0, 1), Verdict::Ignore);
+    assert_eq!(it.receives("i0", 0, 1), Verdict::Ignore);
+    assert_eq!(it.receives("i1", 0, 1), Verdict::Ignore);
     // Its counts are new to a caller who sees all of it.
     let first = ["whole Online 1", "missed None"];
     assert_eq!(it.beats(0.2, "i1", 1), first);
@@ -229,7 +229,7 @@ fn of_a_forgotten_cluster_nothing_is_taken() {
     assert!(it.registry.forget(&cluster(), it.at(1.0)));
     assert!(!it.registry.forget(&cluster(), it.at(1.0)));
     assert_eq!(it.beats(1.1, "i1", 1).len(), 0);
-    assert_eq!(it.hears("i1", 0, 1), Verdict::Ignore);
+    assert_eq!(it.receives("i1", 0, 1), Verdict::Ignore);
     assert!(!it.registry.may_publish(&cluster(), 1, it.at(1.1)));
 }
 
@@ -257,8 +257,8 @@ fn what_changes_where_a_reader_may_not_look_does_not_delay_the_rest() {
     };
     for beat in 1..100_u32 {
         let seconds = f64::from(beat) / 1000.0;
-        let news = it.beats_so(seconds, "i1", 0, counting(beat.into()));
-        assert!(news.iter().all(|new| new == "whole Online 1"), "{news:?}");
+        let events = it.beats_so(seconds, "i1", 0, counting(beat.into()));
+        assert!(events.iter().all(|new| new == "whole Online 1"), "{events:?}");
     }
     // A caller who sees all of it has received four views in this second, and receives this one later.
     let upgraded = |heartbeat: &mut Heartbeat| {
@@ -266,5 +266,5 @@ fn what_changes_where_a_reader_may_not_look_does_not_delay_the_rest() {
         "0.2.0".clone_into(&mut heartbeat.agent_version);
     };
     assert_eq!(it.beats_so(0.2, "i1", 0, upgraded), ["part Online 1"]);
-    assert_eq!(it.news(1.1), ["whole Online 1"]);
+    assert_eq!(it.events(1.1), ["whole Online 1"]);
 }
