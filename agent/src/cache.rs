@@ -45,7 +45,12 @@ pub struct Caches {
 
 impl Caches {
     /// Keeps the caches up to date until `stop`.
-    pub fn spawn(self: &Arc<Self>, api: &Kubernetes, tasks: &TaskTracker, stop: &CancellationToken) {
+    pub fn spawn(
+        self: &Arc<Self>,
+        api: &Kubernetes,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) {
         let (caches, kubernetes, ended) = (self.clone(), api.clone(), stop.clone());
         tasks.spawn(ended.run_until_cancelled_owned(async move {
             let api = kubernetes.all_deployments();

@@ -18,8 +18,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::agent::Agent;
 use crate::bus::{
-    Bus, Connected, Credential, Feed, FleetQueries, HeartbeatSender, HeartbeatInterval, Purpose, Renewal,
-    RequestServer, connect,
+    Bus, Connected, Credential, Feed, FleetQueries, HeartbeatInterval, HeartbeatSender, Purpose,
+    Renewal, RequestServer, connect,
 };
 use crate::kubernetes::{Access, Kubernetes};
 use crate::log::Streams;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::verb::DeploymentSummary;
 use crate::{
-    ClusterName, Health, HealthFilter, Namespace, Pattern, SortKey, Right, Sort, StreamId,
+    ClusterName, Health, HealthFilter, Namespace, Pattern, Right, Sort, SortKey, StreamId,
     WorkloadName,
 };
 
@@ -304,7 +304,10 @@ mod tests {
             namespaces: patterns(namespaces),
         };
         let request = FleetQueryRequest {
-            answer: AnswerId { requester, question },
+            answer: AnswerId {
+                requester,
+                question,
+            },
             scopes: vec![
                 scope(&["prod-*"], &["pay"]),
                 scope(&["prod-b", "dev"], &["shop-*", "x"]),

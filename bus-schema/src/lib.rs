@@ -55,6 +55,6 @@ pub use request::{
 };
 pub use selector::{Selector, SelectorError};
 pub use share::{Found, Share};
-pub use sort::{SortOrder, SortKey, SortKeyRef, Sort, SortBy, SortError};
+pub use sort::{Sort, SortBy, SortError, SortKey, SortKeyRef, SortOrder};
 pub use verb::VERBS;
 pub use workload::{WorkloadKind, WorkloadRef, WorkloadRefError};

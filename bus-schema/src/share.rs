@@ -5,8 +5,8 @@ mod count;
 
 use crate::page::{self, PageBudget};
 use crate::{
-    ClusterName, Fault, Filter, FleetQueryRequest, WorkloadView, PAGE_BYTES, Pattern, SortKey, SortKeyRef,
-    Sort, Totals,
+    ClusterName, Fault, Filter, FleetQueryRequest, PAGE_BYTES, Pattern, Sort, SortKey, SortKeyRef,
+    Totals, WorkloadView,
 };
 use count::Count;
 

@@ -99,7 +99,11 @@ impl Sort {
 
     /// The sort key of a cluster's deployment.
     #[must_use]
-    pub fn sort_key<'a>(self, cluster: &'a ClusterName, item: &'a DeploymentSummary) -> SortKeyRef<'a> {
+    pub fn sort_key<'a>(
+        self,
+        cluster: &'a ClusterName,
+        item: &'a DeploymentSummary,
+    ) -> SortKeyRef<'a> {
         SortKey {
             rank: self.rank(item.health, item.created_at, item.restarted_at),
             deployment_name: item.deployment_name.as_str(),

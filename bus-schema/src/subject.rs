@@ -201,7 +201,13 @@ pub fn parse(subject: &str) -> Option<FromAgent> {
         "answer" => {
             let requester = StreamId::from_str(tokens.next()?).ok()?;
             let question = StreamId::from_str(tokens.next()?).ok()?;
-            FromAgent::Answer(cluster, AnswerId { requester, question })
+            FromAgent::Answer(
+                cluster,
+                AnswerId {
+                    requester,
+                    question,
+                },
+            )
         }
         _ => return None,
     };

@@ -78,7 +78,8 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_storm_of_one_deployment_is_published_at_once_then_twice_a_second_with_its_last_state() {
+    async fn a_storm_of_one_deployment_is_published_at_once_then_twice_a_second_with_its_last_state()
+     {
         let changes = Changes::default();
         let begun = Instant::now();
         let (storm, mut published) = (Duration::from_millis(2_100), Vec::new());
@@ -101,7 +102,10 @@ mod tests {
         assert_eq!(published.len(), 6, "{published:?}");
         assert!(published[0] < Duration::from_millis(10));
         for pair in published.windows(2) {
-            assert!(pair[1] - pair[0] >= Duration::from_millis(500), "{published:?}");
+            assert!(
+                pair[1] - pair[0] >= Duration::from_millis(500),
+                "{published:?}"
+            );
         }
         assert!(begun + published[5] >= last, "the last change is published");
     }

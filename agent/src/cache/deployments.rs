@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bus_schema::verb::DeploymentSummary;
-use bus_schema::{Health, WorkloadView, Namespace, WorkloadName};
+use bus_schema::{Health, Namespace, WorkloadName, WorkloadView};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};

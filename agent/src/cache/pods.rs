@@ -103,7 +103,10 @@ async fn inspect(
 ) -> Inspection {
     let outcome = match read(&kubernetes, &key, &version).await {
         Ok(trouble) => {
-            caches.pod_inspector.is_refused.store(false, Ordering::Relaxed);
+            caches
+                .pod_inspector
+                .is_refused
+                .store(false, Ordering::Relaxed);
             caches.learn(&key, &version, trouble.as_ref())
         }
         Err(error) if error.code() == Some(403) => {

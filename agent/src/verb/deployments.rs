@@ -2,7 +2,7 @@
 
 use bus_schema::page::limit;
 use bus_schema::verb::ListDeployments;
-use bus_schema::{DeploymentFilter, Fault, Filter, WorkloadView, Namespace, Page, WorkloadName};
+use bus_schema::{DeploymentFilter, Fault, Filter, Namespace, Page, WorkloadName, WorkloadView};
 
 use crate::agent::Cx;
 use crate::cache::{Item, key, prefix, split};

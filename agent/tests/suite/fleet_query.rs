@@ -6,7 +6,7 @@ use async_nats::{Message, Subscriber};
 use bus_schema::subject::{self, FromAgent};
 use bus_schema::{
     AnswerId, DeploymentFilter, Fault, FaultCode, FleetQueryRequest, FleetQueryResponse, Health,
-    Heartbeat, ImageCounts, PAGE_BYTES, Pattern, SortKey, Scope, Sort, StreamId,
+    Heartbeat, ImageCounts, PAGE_BYTES, Pattern, Scope, Sort, SortKey, StreamId,
 };
 use futures::StreamExt;
 use tokio::time::timeout;

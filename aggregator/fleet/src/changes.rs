@@ -25,7 +25,11 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 const NO_CHANGES: &str = "sent a change message that is malformed or too large";
 
 /// Receives changes forever.
-pub async fn receive_changes(link: Arc<AgentLink>, registry: Arc<SharedRegistry>, metrics: Metrics) {
+pub async fn receive_changes(
+    link: Arc<AgentLink>,
+    registry: Arc<SharedRegistry>,
+    metrics: Metrics,
+) {
     loop {
         let kind = Kind {
             bus: link.unasked.clone(),

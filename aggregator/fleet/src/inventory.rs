@@ -124,7 +124,8 @@ impl Inventory {
     /// # Errors
     /// If the bucket does not respond; the call can be retried.
     pub async fn forget(&self, cluster: &ClusterName) -> Result<(), InventoryError> {
-        let Some(parts) = self.inspect(|seen| Some(seen.get(cluster)?.manifest.record.parts())) else {
+        let Some(parts) = self.inspect(|seen| Some(seen.get(cluster)?.manifest.record.parts()))
+        else {
             return Ok(());
         };
         for (slot, number) in parts {

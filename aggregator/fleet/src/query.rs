@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus_schema::{
-    ClusterName, DeploymentFilter, FleetQueryRequest, PAGE_BYTES, Pattern, SortKey, Sort, subject,
+    ClusterName, DeploymentFilter, FleetQueryRequest, PAGE_BYTES, Pattern, Sort, SortKey, subject,
 };
 
 use super::SharedRegistry;

@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::bus_liveness::LivenessEpoch;
 use super::feed::Feed;
-use super::saving::Saving;
 use super::published_views::PublishedViews;
+use super::saving::Saving;
 use super::view::ClusterView;
 use super::violation::{ProtocolViolation, note};
 use super::{Moment, Presence, Record};
@@ -65,7 +65,8 @@ impl ClusterEntry {
         now: Moment,
     ) -> Option<Record> {
         let before = self.presence(epoch);
-        self.instances.retain(|_, instance| !instance.is_lost(epoch));
+        self.instances
+            .retain(|_, instance| !instance.is_lost(epoch));
         if self.record.cluster_uid.is_none() {
             self.record.cluster_uid.clone_from(&heartbeat.cluster_uid);
         }
@@ -111,7 +112,10 @@ impl ClusterEntry {
     }
 
     pub fn rival(&self, now: LivenessEpoch) -> Option<&Heartbeat> {
-        let staying = self.instances.values().filter(|instance| instance.stays(now));
+        let staying = self
+            .instances
+            .values()
+            .filter(|instance| instance.stays(now));
         staying
             .map(|instance| &instance.heartbeat)
             .find(|heartbeat| self.is_rival(heartbeat))

@@ -36,9 +36,13 @@ impl ClusterEntry {
     }
 
     fn clock_skew(&self, now: LivenessEpoch, wall: Timestamp) -> Option<Condition> {
-        let certain =
-            |instance: &&AgentInstance| instance.ahead.unsigned_abs() > CLOCK_SKEW_SHOWN + instance.delay();
-        let skews = self.alive(now).filter(certain).map(|instance| instance.ahead);
+        let certain = |instance: &&AgentInstance| {
+            instance.ahead.unsigned_abs() > CLOCK_SKEW_SHOWN + instance.delay()
+        };
+        let skews = self
+            .alive(now)
+            .filter(certain)
+            .map(|instance| instance.ahead);
         let skew = skews.max_by_key(|skew| skew.abs())?;
         let off = skew.unsigned_abs();
         let way = if skew.is_positive() {

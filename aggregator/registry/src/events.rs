@@ -5,8 +5,8 @@ use bus_schema::{ClusterName, Condition, ConditionType};
 use jiff::Timestamp;
 
 use super::bus_liveness::LivenessEpoch;
-use super::feed::Gap;
 use super::cluster_entry::ClusterEntry;
+use super::feed::Gap;
 use super::view::of_part;
 use super::{ClusterView, Moment, Registry};
 use labels::Labels;

@@ -4,8 +4,8 @@
 use bus_schema::ConditionType;
 
 use super::bus_liveness::LivenessEpoch;
-use super::feed::{Followed, Gap};
 use super::cluster_entry::{AgentInstance, ClusterEntry};
+use super::feed::{Followed, Gap};
 
 impl ClusterEntry {
     /// Chooses the agent to follow now.

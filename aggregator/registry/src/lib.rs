@@ -14,14 +14,14 @@ use utoipa::ToSchema;
 use labels::FleetLabels;
 
 mod bus_liveness;
+mod cluster_entry;
 mod conditions;
 mod connections;
 mod events;
 mod feed;
 mod follow;
-mod cluster_entry;
-mod saving;
 mod published_views;
+mod saving;
 mod source;
 mod view;
 mod violation;
@@ -33,8 +33,8 @@ pub use source::{LastChanges, ListSource};
 pub use view::ClusterView;
 
 use bus_liveness::BusLiveness;
-use connections::Connections;
 use cluster_entry::ClusterEntry;
+use connections::Connections;
 use saving::Saving;
 use violation::ProtocolViolation;
 

@@ -121,7 +121,10 @@ impl Impostor {
     pub async fn answer(&self, question: &Message, answer: String) {
         let request: FleetQueryRequest =
             serde_json::from_slice(&question.payload).expect("a question");
-        let AnswerId { requester, question } = request.answer;
+        let AnswerId {
+            requester,
+            question,
+        } = request.answer;
         self.say(&format!("answer.{requester}.{question}"), answer)
             .await;
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use foldhash::fast::RandomState;
 
 use crate::page::{self, PageBudget};
-use crate::{Health, ImageCounts, WorkloadView, NameCount, Totals};
+use crate::{Health, ImageCounts, NameCount, Totals, WorkloadView};
 
 /// A count in progress.
 #[derive(Default)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bus_schema::verb::{DeploymentSummary, ListDeployments};
 use bus_schema::{
     AnswerId, DeploymentChanges, DeploymentFilter, FleetQueryRequest, FleetQueryResponse,
-    GoneDeployment, Health, ImageCounts, NameCount, Page, SortKey, Scope, Totals,
+    GoneDeployment, Health, ImageCounts, NameCount, Page, Scope, SortKey, Totals,
 };
 
 use crate::{golden, name};

@@ -3,7 +3,7 @@
 use std::io::Read as _;
 
 use bus_schema::verb::DeploymentSummary;
-use bus_schema::{Health, WorkloadView, Page};
+use bus_schema::{Health, Page, WorkloadView};
 use jiff::Timestamp;
 
 use super::list::MOST_BYTES;

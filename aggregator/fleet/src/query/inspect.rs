@@ -116,14 +116,22 @@ fn put_in_order(
     request: &FleetQueryRequest,
     cluster: &ClusterName,
 ) -> Result<(), String> {
-    let compare = |a: &Item, b: &Item| request.sort.compare(a.sort_key(cluster), b.sort_key(cluster));
+    let compare = |a: &Item, b: &Item| {
+        request
+            .sort
+            .compare(a.sort_key(cluster), b.sort_key(cluster))
+    };
     items.sort_unstable_by(compare);
     if !items.is_sorted_by(|a, b| compare(a, b).is_lt()) {
         return Err("it has an item twice".to_owned());
     }
     // A newer agent may sort a health that is unknown here differently; items that were shown already are not shown again.
     if let Some(after) = &request.after {
-        let behind = |item: &Item| request.sort.compare(item.sort_key(cluster), after.borrowed());
+        let behind = |item: &Item| {
+            request
+                .sort
+                .compare(item.sort_key(cluster), after.borrowed())
+        };
         items.retain(|item| behind(item).is_gt());
     }
     Ok(())

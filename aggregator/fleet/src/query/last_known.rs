@@ -1,6 +1,6 @@
 //! The response of a cluster that is offline: computed from its stored inventory by the same rules as in its agent.
 
-use bus_schema::{ClusterName, FleetQueryRequest, WorkloadView as _, Share, Totals};
+use bus_schema::{ClusterName, FleetQueryRequest, Share, Totals, WorkloadView as _};
 use jiff::Timestamp;
 
 use super::FleetQueries;

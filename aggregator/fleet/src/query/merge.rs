@@ -1,7 +1,7 @@
 //! Merges the parts of many clusters into one page. A part may be truncated: then nothing after its last item is shown yet, since its
 //! missing items could sort before.
 
-use bus_schema::{ClusterName, Namespace, SortKey, SortKeyRef, Sort, WorkloadName};
+use bus_schema::{ClusterName, Namespace, Sort, SortKey, SortKeyRef, WorkloadName};
 use bytes::Bytes;
 
 use crate::FleetDeployment;
@@ -114,7 +114,8 @@ impl Merge {
         // Nothing is needed after the last sort key of a full page.
         let end = (places.len() >= self.limit)
             .then(|| *places.select_nth_unstable_by(self.limit - 1, order).1);
-        let before_end = |last: SortKeyRef<'_>| end.is_none_or(|end| sort.compare(last, end).is_lt());
+        let before_end =
+            |last: SortKeyRef<'_>| end.is_none_or(|end| sort.compare(last, end).is_lt());
         let clusters = cut
             .iter()
             .filter(|(_, last)| before_end(*last))

@@ -3,7 +3,7 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, HashMap};
 
-use bus_schema::{Health, NameCount, SortOrder, Sort, SortBy, WorkloadName};
+use bus_schema::{Health, NameCount, Sort, SortBy, SortOrder, WorkloadName};
 use serde::{Deserialize, Serialize};
 
 use super::numbers::{Numbers, number};

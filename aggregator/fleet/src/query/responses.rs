@@ -73,7 +73,10 @@ impl Responses {
         self.requests().by_id.insert(question.clone(), entry);
         let requester = self.requester.clone();
         PendingRequest {
-            id: AnswerId { requester, question },
+            id: AnswerId {
+                requester,
+                question,
+            },
             answers,
             of: self,
         }

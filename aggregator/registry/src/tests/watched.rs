@@ -137,7 +137,11 @@ fn a_cluster_that_changes_all_the_time_is_shown_a_few_times_a_second_and_at_last
 #[test]
 fn changes_are_shown_once_and_those_that_were_lost_are_missed() {
     let mut it = Watched::new();
-    assert_eq!(it.receives("i1", 0, 1), Verdict::Ignore, "the cluster is unknown");
+    assert_eq!(
+        it.receives("i1", 0, 1),
+        Verdict::Ignore,
+        "the cluster is unknown"
+    );
     it.beats(0.0, "i1", 4);
     assert_eq!(it.receives("i1", 2, 4), Verdict::Ignore, "before it began");
     assert_eq!(it.receives("i1", 4, 6), Verdict::Publish { missed: 0 });
@@ -258,7 +262,10 @@ fn what_changes_where_a_reader_may_not_look_does_not_delay_the_rest() {
     for beat in 1..100_u32 {
         let seconds = f64::from(beat) / 1000.0;
         let events = it.beats_so(seconds, "i1", 0, counting(beat.into()));
-        assert!(events.iter().all(|new| new == "whole Online 1"), "{events:?}");
+        assert!(
+            events.iter().all(|new| new == "whole Online 1"),
+            "{events:?}"
+        );
     }
     // A caller who sees all of it has received four views in this second, and receives this one later.
     let upgraded = |heartbeat: &mut Heartbeat| {

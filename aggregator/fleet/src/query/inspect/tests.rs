@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bus_schema::verb::DeploymentSummary;
-use bus_schema::{AnswerId, DeploymentFilter, SortKey, Scope};
+use bus_schema::{AnswerId, DeploymentFilter, Scope, SortKey};
 use serde_json::{Value, json};
 
 use super::*;
