@@ -1,5 +1,5 @@
-//! What the API server does to an object between the request and the store: decode, fill in defaults, validate, and
-//! keep what the client may not change.
+//! What the API server does to an object between the request and the store: decode, fill in defaults, validate, and preserve what the
+//! client may not change.
 
 mod defaults;
 mod validation;
@@ -12,13 +12,13 @@ use crate::status::{Cause, Result, Status};
 pub trait Admit: Resource {
     fn fill_defaults(&mut self) {}
 
-    /// What is wrong with the object, and with the change where `old` is given.
+    /// What is wrong with the object, and with the change if `old` is given.
     fn validate(&self, _old: Option<&Self>) -> Vec<Cause> {
         Vec::new()
     }
 }
 
-/// Decodes what a client sent, so that unknown fields go and wrong types are refused, and fills in the defaults.
+/// Decodes a client's body, which drops unknown fields and rejects wrong types, and fills in the defaults.
 pub fn decode<T: Admit>(body: Value) -> std::result::Result<T, String> {
     let mut object: T = serde_json::from_value(body).map_err(|error| error.to_string())?;
     object.fill_defaults();
@@ -36,7 +36,7 @@ pub fn validate<T: Admit>(object: &T, old: Option<&T>) -> Result<()> {
     }
 }
 
-/// The words for a body that is not an object of this kind.
+/// The error for a body that is not an object of this kind.
 pub fn undecodable(kind: Kind, error: &str) -> Status {
     let (name, version) = (kind.name(), "v1");
     let message = format!("{name} in version \"{version}\" cannot be handled as a {name}: {error}");

@@ -1,5 +1,4 @@
-//! The HTTP face of a cluster: one request in, one response out. The router fits `axum::serve` and, as a tower service,
-//! `kube::Client::new`.
+//! The HTTP API of a cluster. The router works with `axum::serve` and, as a tower service, with `kube::Client::new`.
 
 mod discovery;
 mod fault_injection;
@@ -30,7 +29,7 @@ use crate::verb::Verb;
 use query::Query;
 use target::{Subresource, Target, verb_of};
 
-/// What the API server accepts at most in one body.
+/// The maximum size of a request body.
 const BODY_LIMIT: usize = 3 * 1024 * 1024;
 
 pub fn router(cluster: Arc<Shared>) -> Router {
@@ -133,5 +132,5 @@ fn json_response(code: StatusCode, json: impl Into<Body>) -> Response {
     (code, kind, json.into()).into_response()
 }
 
-/// How often a watch tells the resource version when nothing happens.
+/// How often an idle watch sends a bookmark with the resource version.
 const BOOKMARK_EVERY: Duration = Duration::from_secs(60);

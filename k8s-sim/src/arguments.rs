@@ -27,16 +27,16 @@ pub struct Arguments {
     /// How many deployments each cluster has.
     #[arg(long, env = "MCA_SIM_DEPLOYMENTS", default_value_t = 20)]
     deployments: usize,
-    /// Where the kubeconfig goes once all clusters listen: a context for each.
+    /// The file for the kubeconfig, written once all clusters listen: one context for each.
     #[arg(long, env = "MCA_SIM_KUBECONFIG_OUT")]
     pub kubeconfig_out: PathBuf,
-    /// Names, sizes and log lines follow from it.
+    /// Determines names, sizes and log lines.
     #[arg(long, env = "MCA_SIM_SEED", default_value_t = 1)]
     seed: u64,
-    /// How many times faster than in a real cluster rollouts are.
+    /// How many times faster rollouts are than in a real cluster.
     #[arg(long, env = "MCA_SIM_SPEED", default_value_t = 1.0, value_parser = parse_speed)]
     speed: f64,
-    /// Every deployment is healthy; without it one hangs on a bad image and one is paused.
+    /// Make every deployment healthy; without it one hangs on a bad image and one is paused.
     #[arg(long, env = "MCA_SIM_HEALTHY")]
     healthy: bool,
     /// A fault of all clusters, or of one: `latency=200ms`, `status=429,retry-after=3`, `status=403@patch/deployments`,
@@ -107,7 +107,7 @@ impl Arguments {
     }
 }
 
-/// A name or an address and nothing else: it goes into a URL, and that into YAML.
+/// Only a name or an address: it becomes part of a URL in YAML.
 fn parse_host(text: &str) -> Result<String, String> {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
     if !text.is_empty() && text.bytes().all(legal) {

@@ -1,5 +1,5 @@
-//! The simulation's time. Tests turn a manual clock by hand; the demo follows the wall clock. A fast clock keeps the
-//! wall's timestamps (ages stay true) and shortens what the controllers and nodes wait for.
+//! The simulation's time. Tests advance a manual clock; the demo uses the wall clock. A fast clock still uses the wall clock's
+//! timestamps (ages stay correct) and shortens the delays of controllers and nodes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +29,7 @@ impl Clock {
         Self::fast(1.0)
     }
 
-    /// The wall clock, with everything that controllers and nodes wait for `speed` times shorter.
+    /// The wall clock, with all delays of controllers and nodes `speed` times shorter.
     pub fn fast(speed: f64) -> Self {
         assert!(speed > 0.0, "a clock's speed is positive, not {speed}");
         Self::from(Source::Wall {
@@ -39,7 +39,7 @@ impl Clock {
         })
     }
 
-    /// Stands at 2026-01-01T00:00:00Z until it is advanced.
+    /// Fixed at 2026-01-01T00:00:00Z until it is advanced.
     pub fn manual() -> Self {
         let start = Timestamp::constant(1_767_225_600, 0);
         Self::from(Source::Manual(watch::Sender::new(start)))
@@ -60,8 +60,8 @@ impl Clock {
         }
     }
 
-    /// How long something that lasts `duration` in a real cluster lasts here.
-    pub fn pace(&self, duration: Duration) -> Duration {
+    /// The simulated length of a `duration` in a real cluster.
+    pub fn scale(&self, duration: Duration) -> Duration {
         match *self.source {
             Source::Wall { speed, .. } => duration.div_f64(speed),
             Source::Manual(_) => duration,
@@ -76,13 +76,13 @@ impl Clock {
             }
             Source::Manual(now) => {
                 let mut now = now.subscribe();
-                // The sender lives in `self`, so the channel cannot close while this waits.
+                // `self` owns the sender, so the channel cannot close while this waits.
                 let _ = now.wait_for(|now| *now >= when).await;
             }
         }
     }
 
-    /// Moves a manual clock. Only the simulation calls this, stepping its controllers on the way.
+    /// Advances a manual clock. Only the simulation calls this, stepping its controllers on the way.
     pub(crate) fn set(&self, to: Timestamp) {
         match &*self.source {
             Source::Wall { .. } => panic!("only a manual clock can be advanced"),

@@ -19,7 +19,7 @@ use crate::shared::Shared;
 use crate::state::State;
 use crate::store::Key;
 
-/// How much the controllers do before requests may go on.
+/// The amount of controller work between two chances for requests to run.
 const AT_ONCE: usize = 50;
 
 /// A handle: clones are the same cluster.
@@ -47,7 +47,7 @@ impl Cluster {
         &self.name
     }
 
-    /// The uid of the namespace `kube-system`, by which clusters are told apart.
+    /// The uid of the namespace `kube-system`, which identifies the cluster.
     pub fn uid(&self) -> String {
         let namespace = self
             .shared
@@ -84,12 +84,12 @@ impl Cluster {
         )
     }
 
-    /// Ends all open watches without a word, as a connection does that breaks.
+    /// Ends all open watches without an event, like a broken connection.
     pub fn break_watches(&self) {
         self.shared.breaks.send_modify(|count| *count += 1);
     }
 
-    /// Forgets the history: watches and continue tokens of the past are answered with 410. Open watches end.
+    /// Compacts the history: watches and continue tokens of older versions get 410. Open watches end.
     pub fn compact(&self) {
         self.shared.state().store.compact();
         self.break_watches();
@@ -119,7 +119,7 @@ async fn run_controllers(shared: Arc<Shared>) {
             state.step(shared.clock.now(), AT_ONCE);
             state.queue.next_due()
         };
-        // Requests take their turn between two portions of work.
+        // Requests run between two portions of work.
         tokio::task::yield_now().await;
         let due = async {
             match next {

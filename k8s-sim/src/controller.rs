@@ -1,5 +1,5 @@
-//! What kube-controller-manager, kube-scheduler and the kubelets do: Deployment → ReplicaSet → Pod, each step a moment
-//! after what caused it. Each controller looks at the objects as they are and takes one step; its writes wake the next.
+//! What kube-controller-manager, kube-scheduler and the kubelets do: Deployment → ReplicaSet → Pod, each step shortly after its cause.
+//! Each controller reads the current objects and takes one step; its writes trigger the next.
 
 mod conditions;
 mod deployment;
@@ -26,7 +26,7 @@ pub use garbage::{end_namespace, end_pod};
 const NOTICE: Duration = Duration::from_millis(100);
 
 impl State {
-    /// Does the work that is due until `now`, in order, but no more than `most` pieces of it.
+    /// Does the work that is due until `now`, in order, but at most `most` items.
     pub fn step(&mut self, now: Timestamp, most: usize) {
         self.notice(now);
         for _ in 0..most {
@@ -38,7 +38,7 @@ impl State {
         }
     }
 
-    /// Lets the controllers notice what has changed.
+    /// Queues work for recent changes.
     pub fn notice(&mut self, now: Timestamp) {
         notice(self, now);
     }
@@ -56,15 +56,15 @@ fn perform(state: &mut State, work: &Work, now: Timestamp) {
     }
 }
 
-/// Queues the work that the latest changes call for.
+/// Queues the work that the latest changes require.
 fn notice(state: &mut State, now: Timestamp) {
     let seen = state.queue.seen;
     let Some(changes) = state.store.journal().after(seen) else {
-        // Compacted: the changes of that moment were noticed when they were made.
+        // Compacted: these changes were processed when they were made.
         state.queue.seen = state.store.revision();
         return;
     };
-    let due = now + state.clock.pace(NOTICE);
+    let due = now + state.clock.scale(NOTICE);
     let mut noticed = Vec::new();
     for change in changes {
         noticed.extend(work_for(change).into_iter().map(|work| (due, work)));

@@ -1,4 +1,5 @@
-//! Seeded deployments whose ReplicaSet and pods are made when somebody first looks, as they have been since the deployment's start.
+//! Seeded deployments whose ReplicaSet and pods are created on first access, in the state that they would have had since the
+//! deployment's start.
 
 use std::time::Duration;
 
@@ -20,14 +21,14 @@ impl State {
         self.dormant.insert(deployment, revision);
     }
 
-    /// Brings the ReplicaSet and the pods of a seeded deployment into being, as if they had been there all along.
+    /// Creates the ReplicaSet and the pods of a seeded deployment, as if they had always existed.
     pub fn wake(&mut self, deployment: &Key) {
         if let Some(revision) = self.dormant.remove(deployment) {
             grow(self, deployment, revision);
         }
     }
 
-    /// The same for what must be there before one object is read or changed.
+    /// The same for the objects that must exist before one object is read or changed.
     pub fn wake_named(&mut self, kind: Kind, key: &Key) {
         match kind {
             Kind::Deployment => self.wake(key),
@@ -105,11 +106,11 @@ fn grow(state: &mut State, key: &Key, mut revision: u64) {
     for number in 0..replicas {
         revision += 1;
         let pod = seeded_pod(state, &set, number, since);
-        state.store.place_unseen(pod, revision);
+        state.store.insert_dormant(pod, revision);
     }
     state
         .store
-        .place_unseen(set, revision - u64::from(replicas.unsigned_abs()));
+        .insert_dormant(set, revision - u64::from(replicas.unsigned_abs()));
 }
 
 fn seeded_pod(state: &State, set: &ReplicaSet, number: i32, since: Timestamp) -> Pod {

@@ -1,4 +1,4 @@
-//! Faults on demand: what a test or a demo wants the API server to do wrong, and for which requests.
+//! Fault injection: the faults that a test or a demo configures, and the requests that they apply to.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use crate::kind::Kind;
 use crate::status::Status;
 use crate::verb::Verb;
 
-/// One fault: an effect on the requests of its scope, as long as it is set or so many times.
+/// One fault: an effect on the requests of its scope, until it is removed or for a number of requests.
 ///
-/// Written as `latency=200ms`, `status=429,retry-after=3`, `status=500`, `hang`; with `@patch/deployments`, `@patch` or
-/// `@/deployments` behind it for one verb or resource alone, and `*3` at the end for the next three requests alone.
+/// Written as `latency=200ms`, `status=429,retry-after=3`, `status=500`, `hang`; followed by `@patch/deployments`, `@patch` or
+/// `@/deployments` to limit it to a verb or resource, and by `*3` to limit it to the next three requests.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
     effect: Effect,
@@ -23,9 +23,9 @@ pub struct Fault {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
-    /// The request is served after this long.
+    /// The request is served after this delay.
     Latency(Duration),
-    /// The request is answered with this code, as the real server words it.
+    /// The request is answered with this code and the real server's message.
     Status { code: u16, retry_after: Option<u32> },
     /// The request is never answered.
     Hang,
@@ -96,7 +96,7 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// Sets this fault beside those that are set already.
+    /// Adds a fault.
     pub fn set(&self, fault: Fault) {
         self.active().push(fault);
     }
@@ -121,7 +121,7 @@ impl Faults {
     }
 }
 
-/// The real server's words for a status that a fault asks for.
+/// The real server's message for the status of a fault.
 pub(crate) fn status_of(code: u16, retry_after: Option<u32>) -> Status {
     match code {
         401 => Status::unauthorized(),

@@ -3,7 +3,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// What Kubernetes makes names of: no vowels, so no words.
+/// The alphabet of generated names in Kubernetes: no vowels, so no words.
 const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 
 #[derive(Clone, Debug)]
@@ -50,7 +50,7 @@ pub fn digest(of: &impl Hash) -> u64 {
     hasher.finish()
 }
 
-/// A number in `0..below` that depends on nothing but `of`.
+/// A number in `0..below` that depends only on `of`.
 pub fn choose(of: &impl Hash, below: usize) -> usize {
     let below = below.max(1) as u64;
     usize::try_from(digest(of) % below).expect("it is below a usize")

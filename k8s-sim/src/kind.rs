@@ -1,4 +1,4 @@
-//! The kinds of object that the simulated API serves, and how each is spelled in paths, bodies and errors.
+//! The kinds of object that the simulated API serves, and their names in paths, bodies and errors.
 
 use k8s_openapi::Metadata;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};

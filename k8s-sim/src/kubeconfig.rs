@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::cluster::Cluster;
 
-/// `host` stands in the place of the address where the clusters listen.
+/// `host` replaces the address on which the clusters listen.
 pub fn render(clusters: &[Cluster], host: Option<&str>) -> String {
     let mut servers = String::new();
     let mut contexts = String::new();

@@ -1,5 +1,5 @@
-//! A node for a real API server in tests: the one double there. It takes every pod, lets it become ready (or not, by
-//! its image), ends it when it is deleted, and serves its log.
+//! A simulated node for a real API server in tests, the only test double there. It accepts every pod, lets it become ready (or not,
+//! depending on its image), removes it when it is deleted, and serves its log.
 
 mod logs;
 mod node;
@@ -12,7 +12,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::clock::Clock;
 
-/// Ends when it is dropped.
+/// Stops when it is dropped.
 pub struct Kubelet {
     _shutdown: DropGuard,
 }
@@ -30,7 +30,7 @@ pub enum KubeletFailed {
 }
 
 impl Kubelet {
-    /// Registers the node and takes pods from now on, ten times faster than a real node.
+    /// Registers the node and starts to run pods, ten times faster than a real node.
     pub async fn start(client: Client) -> Result<Self, KubeletFailed> {
         Self::at_speed(client, 10.0).await
     }

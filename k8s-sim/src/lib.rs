@@ -1,5 +1,5 @@
-//! A simulated Kubernetes API server with its controllers and nodes: many clusters in one process, for the demo, for
-//! tests and for load. Whatever a real API server answers differently is a bug here.
+//! A simulated Kubernetes API server with its controllers and nodes: many clusters in one process, for the demo, for tests and for
+//! load. Every difference from a real API server's responses is a bug here.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {

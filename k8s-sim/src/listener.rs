@@ -1,4 +1,4 @@
-//! Serves a router on a TCP port until it is told to stop; then all connections are cut, as when a server dies.
+//! Serves a router on a TCP port until it is stopped; then all connections are closed, as when a server crashes.
 
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -24,7 +24,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
                     }
                 });
             }
-            // Out of file descriptors, most likely: trying again at once would only burn the processor.
+            // Most likely out of file descriptors: retrying immediately would only waste CPU time.
             Err(error) => {
                 tracing::warn!(%error, "a connection was not accepted");
                 tokio::time::sleep(std::time::Duration::from_millis(100)).await;
@@ -34,7 +34,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
 }
 
 async fn converse(stream: TcpStream, router: Router) {
-    // Small answers wait for nothing.
+    // Send small responses immediately.
     let _ = stream.set_nodelay(true);
     let service = TowerToHyperService::new(router);
     let builder = Builder::new(TokioExecutor::new());

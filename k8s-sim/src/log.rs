@@ -1,5 +1,5 @@
-//! Pod logs, made up from the seed: the same container always wrote the same lines at the same times, so nothing is
-//! kept and a tail costs what it returns. The simulated API and the kubelet double both answer from here.
+//! Pod logs, generated from the seed: a container always writes the same lines at the same times, so nothing is stored and a tail costs
+//! only what it returns. Used by the simulated API and the kubelet double.
 
 mod lines;
 mod options;
@@ -14,7 +14,7 @@ pub use options::LogOptions;
 
 /// A container writes a line this often, unless the pod's annotation says otherwise.
 const EVERY: Duration = Duration::from_secs(2);
-/// As a node that rotates its logs keeps only the last of them.
+/// A node that rotates its logs retains only the last lines.
 const KEPT: u64 = 10_000;
 /// The annotation of a pod (or pod template) that makes its containers write this many lines a second.
 pub const RATE_ANNOTATION: &str = "k8s-sim/log-lines-per-second";
@@ -30,14 +30,14 @@ pub struct Log {
 }
 
 impl Log {
-    /// The log that a request means, or the node's words for why there is none.
+    /// The requested log, or the node's message why there is none.
     ///
-    /// `pace` shortens what lasts a while in a real cluster.
+    /// `scale` shortens the delays of a real cluster.
     pub fn find(
         pod: &Pod,
         container: &str,
         previous: bool,
-        pace: impl Fn(Duration) -> Duration,
+        scale: impl Fn(Duration) -> Duration,
     ) -> Result<Self, String> {
         let name = pod.metadata.name.as_deref().unwrap_or_default();
         let statuses = pod
@@ -64,15 +64,15 @@ impl Log {
             image: status.image.clone(),
             started: run.started,
             ended: run.ended,
-            every: rate.map_or_else(|| pace(EVERY), |rate| Duration::from_secs_f64(1.0 / rate)),
+            every: rate.map_or_else(|| scale(EVERY), |rate| Duration::from_secs_f64(1.0 / rate)),
         })
     }
 
-    /// How many lines have been written until `now`.
+    /// The number of lines written until `now`.
     pub fn written(&self, now: Timestamp) -> u64 {
         let until = self.ended.map_or(now, |ended| ended.min(now));
         let lasted = until.duration_since(self.started).as_nanos();
-        // The first line comes with the start.
+        // The first line is written at the start.
         let Ok(lasted) = u128::try_from(lasted) else {
             return 0;
         };
@@ -85,7 +85,7 @@ impl Log {
         self.started + offset
     }
 
-    /// Whether `other` is the log of the same run, perhaps seen later.
+    /// Whether `other` is the log of the same run, possibly read later.
     pub fn is_same_run(&self, other: &Self) -> bool {
         self.seed == other.seed
     }
@@ -94,7 +94,7 @@ impl Log {
         self.ended.is_some()
     }
 
-    /// The lines that the options ask for, of those written until `now`: the first and the one after the last.
+    /// The range of lines that the options select, of those written until `now`.
     pub fn select(&self, options: &LogOptions, now: Timestamp) -> std::ops::Range<u64> {
         let end = self.written(now);
         let mut first = end.saturating_sub(KEPT);
@@ -148,11 +148,11 @@ impl Missing {
     }
 }
 
-/// The run whose log is meant: the one before, the present one, or the last when the container waits to start again.
+/// The requested run: the previous one, the current one, or the last one while the container waits for its restart.
 fn run_of(status: &ContainerStatus, previous: bool) -> Result<Run, Missing> {
     let state = status.state.as_ref();
     let waits = state.is_some_and(|state| state.waiting.is_some());
-    // While a container waits to be started again, the present number is still that of its last run.
+    // While a container waits for its restart, the current number is still that of its last run.
     let before = status.restart_count - i32::from(!waits);
     let last = || terminated(status.last_state.as_ref(), before);
     if previous {

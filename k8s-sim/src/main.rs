@@ -1,4 +1,4 @@
-//! `k8s-sim`: simulated clusters on loopback, until it is told to stop.
+//! `k8s-sim`: simulated clusters on loopback, until it is stopped.
 
 mod arguments;
 

@@ -1,4 +1,4 @@
-//! A pod's life on its node, step by step, as pure functions: the simulated nodes and the kubelet double follow them.
+//! A pod's lifecycle on its node, step by step, as pure functions that the simulated nodes and the kubelet double use.
 
 mod container;
 
@@ -11,10 +11,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use crate::identity::digest;
 pub use container::container_id;
 
-/// How long containers take to stop when they are asked to.
+/// How long containers take to stop.
 pub const STOP: Duration = Duration::from_secs(1);
 
-/// Something that happened to a container, told in an event.
+/// Something that happened to a container, recorded as an event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Happening {
     pub container: String,
@@ -25,7 +25,7 @@ pub struct Happening {
 
 pub struct Step {
     pub happenings: Vec<Happening>,
-    /// When the next step is due; `None` when nothing more happens by itself.
+    /// When the next step is due; `None` if nothing more happens by itself.
     pub wait: Option<Duration>,
 }
 
@@ -35,7 +35,7 @@ pub fn is_assigned(pod: &Pod) -> bool {
         .is_some_and(|spec| spec.node_name.is_some())
 }
 
-/// Takes a pod that has a node one step further.
+/// Advances a scheduled pod by one step.
 pub fn step(pod: &mut Pod, now: Timestamp) -> Step {
     let status = pod.status.as_ref();
     if status.is_some_and(|status| status.container_statuses.is_some()) {
@@ -82,7 +82,7 @@ fn advance(pod: &mut Pod, now: Timestamp) -> Step {
     }
 }
 
-/// Begins to stop the containers; when none was running, nothing happens and the pod may go at once.
+/// Starts to stop the containers; if none is running, the pod can be removed immediately.
 pub fn stop(pod: &mut Pod, now: Timestamp) -> Vec<Happening> {
     let mut happenings = Vec::new();
     for status in container_statuses(pod) {
@@ -134,7 +134,7 @@ fn container_statuses(pod: &mut Pod) -> impl Iterator<Item = &mut ContainerStatu
     status.flat_map(|status| status.container_statuses.iter_mut().flatten())
 }
 
-/// Makes the pod's phase, address and readiness follow from its containers.
+/// Derives the pod's phase, address and readiness from its containers.
 fn summarise(pod: &mut Pod, now: Timestamp) {
     let uid = pod.metadata.uid.clone();
     let Some(status) = &mut pod.status else {

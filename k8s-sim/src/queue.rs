@@ -1,4 +1,4 @@
-//! The controllers' work, ordered by when it is due. The same work waits once: the earliest time wins.
+//! The controllers' work queue, ordered by due time. The same work is queued only once: the earliest time wins.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -15,9 +15,9 @@ pub enum Work {
     /// The pod's containers have stopped.
     PodEnd(Key),
     Namespace(Arc<str>),
-    /// Remove what was owned by the object with this uid.
+    /// Remove the dependents of the object with this uid.
     Orphans(Arc<str>),
-    /// Forget events that are past their time.
+    /// Delete expired events.
     Events,
 }
 
@@ -28,7 +28,7 @@ pub struct Queue {
     waiting: BTreeMap<Place, Work>,
     places: HashMap<Work, Place>,
     count: u64,
-    /// The resource version up to which changes have been noticed.
+    /// The resource version up to which changes have been processed.
     pub seen: u64,
 }
 

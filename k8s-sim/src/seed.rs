@@ -1,5 +1,5 @@
-//! What a cluster holds when it starts: namespaces, nodes and deployments that have been running for weeks. Their
-//! ReplicaSets and pods are made when somebody first looks, so that a thousand idle clusters cost little.
+//! The initial objects of a cluster: namespaces, nodes and deployments that have been running for weeks. Their ReplicaSets and pods are
+//! created on first access, so that a thousand idle clusters cost little.
 
 mod names;
 mod template;
@@ -65,7 +65,7 @@ pub fn plant(state: &mut State, plan: &Plan, seed: u64, cluster: &str) {
             DAY + DAY.mul_f64(choose(&(seed, cluster, namespace, &name), 9000) as f64 / 100.0);
         keys.push(plant_deployment(state, namespace, &name, now - age));
     }
-    // As with a server that was started later, changes before now cannot be watched.
+    // As with a restarted server, changes before now cannot be watched.
     state.store.compact();
     state.queue.seen = state.store.revision();
     if plan.profile == Profile::Demo {
@@ -156,7 +156,7 @@ fn complete(replicas: i32, set: &str, since: Timestamp) -> DeploymentStatus {
     }
 }
 
-/// Lets the demo's troubles happen in the past, so that their traces (events, old pods) are there.
+/// Lets the demo's failures happen in the past, so that their traces (events, old pods) exist.
 fn trouble(state: &mut State, keys: &[Key], now: Timestamp) {
     let [.., paused, bad] = keys else { return };
     let began = now - BAD_ROLLOUT_AGE;

@@ -1,4 +1,4 @@
-//! Label selectors in the two spellings of the API: the query string's and the object's.
+//! Label selectors in both forms of the API: query string and object.
 
 pub mod field;
 
@@ -24,7 +24,7 @@ enum Test {
 }
 
 impl Labels {
-    /// Parses `app=web,tier!=db,env in (a,b),!legacy`; the error says what was found where.
+    /// Parses `app=web,tier!=db,env in (a,b),!legacy`; the error says what was found at which position.
     pub fn parse(text: &str) -> Result<Self, String> {
         split_outside_parentheses(text)
             .filter(|part| !part.is_empty())
@@ -58,7 +58,7 @@ impl Labels {
         self.0.is_empty()
     }
 
-    /// The selector without what it asks of one label.
+    /// The selector without its requirements on one label.
     pub fn without(&self, key: &str) -> Self {
         let others = self.0.iter().filter(|requirement| requirement.key != key);
         Labels(others.cloned().collect())

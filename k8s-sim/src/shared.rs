@@ -1,4 +1,4 @@
-//! What the API and the controllers of one cluster share.
+//! The state that the API and the controllers of one cluster share.
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, watch};
@@ -8,15 +8,15 @@ use crate::clock::Clock;
 use crate::fault::Faults;
 use crate::state::State;
 
-/// What requests and the controllers' task share.
+/// The state that requests and the controllers' task share.
 pub struct Shared {
     state: Mutex<State>,
     pub clock: Clock,
     pub faults: Faults,
-    /// Counts the times when all open watches were cut.
+    /// Incremented each time all open watches are ended.
     pub breaks: watch::Sender<u64>,
     pub shutdown: CancellationToken,
-    /// Tells the controllers' task that something is to be done.
+    /// Wakes the controllers' task.
     pub work: Notify,
 }
 
@@ -36,7 +36,7 @@ impl Shared {
         self.state.lock()
     }
 
-    /// Tells the controllers that something was written.
+    /// Notifies the controllers of a write.
     pub fn nudge(&self) {
         self.state().notice(self.clock.now());
         self.work.notify_one();

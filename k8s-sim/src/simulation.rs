@@ -1,4 +1,4 @@
-//! Many clusters in one process, seeded alike, each with an address of its own.
+//! Many clusters in one process, seeded alike, each with its own address.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::kubeconfig;
 use crate::seed::{self, Plan, Profile};
 use crate::state::State;
 
-/// Ends when it is dropped: its addresses close and its watches end.
+/// Stops when it is dropped: its listeners close and its watches end.
 pub struct Simulation {
     clusters: Vec<Cluster>,
     clock: Clock,
@@ -70,7 +70,7 @@ impl Simulation {
         &self.clock
     }
 
-    /// Moves a manual clock; everything that is due on the way happens, in order, before this returns.
+    /// Advances a manual clock; everything that becomes due happens, in order, before this returns.
     pub fn advance(&self, by: Duration) {
         let end = self.clock.now() + by;
         loop {
@@ -91,7 +91,7 @@ impl Simulation {
         kubeconfig::render(&self.clusters, self.advertised.as_deref())
     }
 
-    /// Writes the kubeconfig so that a reader sees all of it or nothing.
+    /// Writes the kubeconfig atomically.
     pub fn write_kubeconfig(&self, path: &Path) -> std::io::Result<()> {
         kubeconfig::write(&self.kubeconfig(), path)
     }
@@ -104,13 +104,13 @@ impl Builder {
         Self { listen, ..self }
     }
 
-    /// The host that the kubeconfig names in the place of the address where the clusters listen.
+    /// The host in the kubeconfig, instead of the address on which the clusters listen.
     pub fn advertise(self, host: &str) -> Self {
         let advertised = Some(host.to_owned());
         Self { advertised, ..self }
     }
 
-    /// No sockets: the clusters are reached by [`Cluster::client`] alone.
+    /// No sockets: the clusters are reachable only through [`Cluster::client`].
     pub fn without_listeners(self) -> Self {
         let listen = None;
         Self { listen, ..self }
@@ -137,7 +137,7 @@ impl Builder {
         self
     }
 
-    /// Names, sizes, uids and log lines follow from it.
+    /// Determines names, sizes, uids and log lines.
     pub fn seed(self, seed: u64) -> Self {
         Self { seed, ..self }
     }

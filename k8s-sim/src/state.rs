@@ -1,5 +1,4 @@
-//! The cluster behind its lock: the store, what the controllers have to do and when, and the objects that nobody has
-//! looked at yet. Time is always an argument.
+//! The cluster's state behind its lock: the store, the controllers' work queue, and dormant objects. Time is always an argument.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +17,7 @@ pub struct State {
     pub queue: Queue,
     pub ids: Identities,
     pub clock: Clock,
-    /// Seeded deployments whose ReplicaSet and pods have not been needed yet, with the resource versions kept for them.
+    /// Seeded deployments whose ReplicaSet and pods have not been needed yet, with the resource versions reserved for them.
     pub dormant: BTreeMap<Key, u64>,
 }
 

@@ -1,4 +1,4 @@
-//! Errors as a real API server words them: kubectl and kube read `reason`, `code` and `details`, people the message.
+//! Errors as a real API server returns them: kubectl and kube read `reason`, `code` and `details`, people the message.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -12,7 +12,7 @@ pub struct Status {
     pub reason: &'static str,
     pub message: String,
     pub details: Option<Value>,
-    /// With which a list whose moment is forgotten can be continued at the present one.
+    /// The token to continue a list at the latest version after its own was compacted.
     pub continue_: Option<String>,
 }
 
@@ -113,7 +113,7 @@ impl Status {
         }
     }
 
-    /// A patch whose result is no object of the kind.
+    /// A patch whose result is not an object of the kind.
     pub fn bad_patch(error: &str) -> Self {
         let cause = Cause::invalid("patch", &Value::Null, error);
         let message = format!(" \"\" is invalid: {cause}");
@@ -123,7 +123,7 @@ impl Status {
         }
     }
 
-    /// Options of a request that are none; `what` is their kind.
+    /// Invalid options of a request; `what` is their kind.
     pub fn bad_options(what: &str, name: &str, causes: &[Cause]) -> Self {
         let text: Vec<String> = causes.iter().map(ToString::to_string).collect();
         let message = format!("{what} \"{name}\" is invalid: {}", text.join(", "));
@@ -135,7 +135,7 @@ impl Status {
         }
     }
 
-    /// The client knows a later resource version than there is.
+    /// The requested resource version is newer than the latest.
     pub fn too_large(asked: u64, latest: u64) -> Self {
         let message = format!("Too large resource version: {asked}, current: {latest}");
         let cause =

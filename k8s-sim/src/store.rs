@@ -1,5 +1,5 @@
-//! What the cluster holds: every object as serialised JSON under one global resource version, and a journal of the
-//! changes. Knows nothing of HTTP, of controllers or of time.
+//! The object store: every object as serialised JSON under one global resource version, and a journal of changes. Knows nothing of
+//! HTTP, controllers or time.
 
 mod journal;
 mod object;
@@ -43,12 +43,12 @@ impl Store {
         &self.journal
     }
 
-    /// Publishes the latest resource version to the watches that wait for changes.
+    /// Publishes the latest resource version to waiting watches.
     pub fn head(&self) -> watch::Receiver<u64> {
         self.head.subscribe()
     }
 
-    /// Forgets the history: a watch from an earlier version gets 410.
+    /// Compacts the history: a watch from an earlier version gets 410.
     pub fn compact(&mut self) {
         self.revision += 1;
         self.journal.clear(self.revision);
@@ -112,7 +112,7 @@ impl Store {
         Some(objects.into_values().cloned().collect())
     }
 
-    /// The objects of a kind whose controlling owner has this uid.
+    /// The objects of a kind that are controlled by the owner with this uid.
     pub fn owned<T: Resource>(&self, owner: &str) -> Vec<T> {
         self.dependents(owner)
             .filter(|(kind, _)| *kind == T::TYPE)
@@ -124,8 +124,7 @@ impl Store {
         self.dependents.get(owner).into_iter().flatten()
     }
 
-    /// Stores the object under the next resource version; `None` when nothing changed. The object's metadata is
-    /// otherwise taken as it is.
+    /// Stores the object under the next resource version; `None` if nothing changed. The rest of the metadata is stored as given.
     pub fn put<T: Resource>(&mut self, mut object: T) -> Option<Arc<Object>> {
         let before = self.get(T::TYPE, &Key::of(&object)).cloned();
         let meta = object.metadata_mut();
@@ -152,13 +151,13 @@ impl Store {
         Some(object)
     }
 
-    /// Places an object that has been there since `revision`, unseen until now: no change is recorded.
-    pub fn place_unseen<T: Resource>(&mut self, mut object: T, revision: u64) {
+    /// Adds an object that has existed since `revision` but was dormant until now: no change is recorded.
+    pub fn insert_dormant<T: Resource>(&mut self, mut object: T, revision: u64) {
         object.metadata_mut().resource_version = Some(revision.to_string());
         self.place(Arc::new(Object::new(&object, revision)), None);
     }
 
-    /// Sets `count` resource versions aside for [`Store::place_unseen`] and returns the first.
+    /// Reserves `count` resource versions for [`Store::insert_dormant`] and returns the first.
     pub fn reserve(&mut self, count: u64) -> u64 {
         let first = self.revision + 1;
         self.revision += count;

@@ -1,4 +1,4 @@
-//! What a request does, by the names of RBAC.
+//! The verb of a request, by its RBAC name.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {

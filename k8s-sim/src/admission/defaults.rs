@@ -24,7 +24,7 @@ impl Admit for Deployment {
             rolling.max_surge.get_or_insert_with(quarter);
             rolling.max_unavailable.get_or_insert_with(quarter);
         }
-        // As in the real one, zero and false are left out.
+        // As in a real cluster, zero and false are left out.
         spec.min_ready_seconds = spec.min_ready_seconds.filter(|seconds| *seconds != 0);
         spec.paused = spec.paused.filter(|paused| *paused);
         fill_pod(spec.template.spec.get_or_insert_default());

@@ -1,4 +1,4 @@
-//! The rules whose breach answers 422, for the fields that this project's clients write.
+//! The validation rules that return 422, for the fields that this project's clients write.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Which version this is and what it serves, so that kubectl can find its way.
+//! The version and the API discovery documents that kubectl needs.
 
 use axum::Json;
 use serde_json::{Value, json};

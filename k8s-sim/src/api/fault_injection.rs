@@ -1,4 +1,4 @@
-//! Applies the faults that are set, before a request is looked at further.
+//! Applies the configured faults before a request is processed.
 
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ pub async fn inject_faults(
     next.run(request).await
 }
 
-/// The words for a path that names no resource, like `/version`.
+/// The message for a path without a resource, like `/version`.
 fn outside(path: &str, code: u16, retry_after: Option<u32>) -> Status {
     if code == 403 {
         let message = format!(

@@ -1,4 +1,4 @@
-//! Lists, whole or in pages. All pages of one list show the same moment, which the continue token names.
+//! Lists, whole or in pages. All pages of one list show the same resource version, which the continue token contains.
 
 use std::sync::Arc;
 
@@ -35,10 +35,10 @@ pub fn list(cluster: &Arc<Shared>, call: &Call) -> Result<Response> {
     ))
 }
 
-/// Where a page of a list begins. The client sees it as an opaque token.
+/// The start of a page of a list. To the client it is an opaque token.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Continue {
-    /// `None` for the present, after the list's own moment was forgotten.
+    /// `None` for the latest version, if the list's own version has been compacted.
     moment: Option<u64>,
     namespace: String,
     name: String,
@@ -99,7 +99,7 @@ impl PageRequest {
         Ok(wanted.unwrap_or(latest))
     }
 
-    /// The words for a moment that is forgotten, with a token to go on without it.
+    /// The error for a compacted version, with a token to continue at the latest one.
     fn expired(&self) -> Status {
         let Some(after) = &self.after else {
             return Status::expired("The resourceVersion for the provided list is too old.");
@@ -150,7 +150,7 @@ struct Page {
     moment: u64,
     items: Vec<Arc<Object>>,
     next: Option<Continue>,
-    /// How many are left; only said when nothing is selected, as in the real one.
+    /// The number of remaining items; only set without a selector, as in the real API server.
     remaining: Option<usize>,
 }
 

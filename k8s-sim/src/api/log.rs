@@ -38,8 +38,8 @@ pub fn read(cluster: &Arc<Shared>, call: &Call) -> Result<Response> {
     if !pod::is_assigned(&pod) {
         return Ok(text(Body::empty()));
     }
-    let pace = |duration| cluster.clock.pace(duration);
-    let log = Log::find(&pod, &container, options.previous, pace).map_err(Status::bad_request)?;
+    let scale = |duration| cluster.clock.scale(duration);
+    let log = Log::find(&pod, &container, options.previous, scale).map_err(Status::bad_request)?;
     let lines = log.select(&options, now);
     let reader = Reader {
         cluster: cluster.clone(),
@@ -64,7 +64,7 @@ fn text(body: Body) -> Response {
     ([(header::CONTENT_TYPE, "text/plain")], body).into_response()
 }
 
-/// The container that the request means: a pod's only one need not be named.
+/// The requested container; optional if the pod has only one.
 fn container_of(pod: &Pod, wanted: Option<&str>) -> Result<String> {
     let pod_name = pod.metadata.name.as_deref().unwrap_or_default();
     let spec = pod.spec.clone().unwrap_or_default();
@@ -94,10 +94,10 @@ struct Reader {
     head: Receiver<u64>,
     log: Log,
     options: LogOptions,
-    /// The next line to send, and the first that is not written yet.
+    /// The next line to send, and the first line that has not been written yet.
     next: u64,
     ready: u64,
-    /// How many bytes may still be sent.
+    /// The remaining byte limit.
     left: Option<usize>,
 }
 
@@ -125,7 +125,7 @@ impl Reader {
         (!chunk.is_empty()).then(|| chunk.into())
     }
 
-    /// `None` when the container has ended and all is read.
+    /// `None` when the container has ended and everything has been read.
     async fn wait_for_a_line(&mut self) -> Option<()> {
         loop {
             let running = self.still_runs();
@@ -145,14 +145,14 @@ impl Reader {
         }
     }
 
-    /// Looks whether the container still runs, and remembers when it ended.
+    /// Checks whether the container is still running, and remembers when it ended.
     fn still_runs(&mut self) -> bool {
         let pod: Option<Pod> = self.cluster.state().store.read(&self.key);
         let Some(pod) = pod.filter(|pod| pod.metadata.uid == self.uid) else {
             return false;
         };
-        let pace = |duration| self.cluster.clock.pace(duration);
-        let present = Log::find(&pod, &self.container, false, pace);
+        let scale = |duration| self.cluster.clock.scale(duration);
+        let present = Log::find(&pod, &self.container, false, scale);
         match present {
             Ok(log) if self.log.is_same_run(&log) => {
                 self.log = log;

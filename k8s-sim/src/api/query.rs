@@ -16,7 +16,7 @@ use crate::store::Object;
 pub struct Query(HashMap<String, String>);
 
 impl Query {
-    /// A parameter's text; an empty one counts as absent.
+    /// The value of a parameter; an empty one counts as absent.
     pub fn text(&self, name: &str) -> Option<&str> {
         let text = self.0.get(name).map(String::as_str);
         text.filter(|text| !text.is_empty())
@@ -60,7 +60,7 @@ impl Query {
         })
     }
 
-    /// The resource version that the client asks for, `None` for the latest.
+    /// The requested resource version, `None` for the latest.
     pub fn resource_version(&self) -> Result<Option<u64>> {
         let Some(text) = self.text("resourceVersion") else {
             return Ok(None);
@@ -74,7 +74,7 @@ impl Query {
     }
 }
 
-/// The objects that a list or watch is about.
+/// The objects that a list or watch selects.
 #[derive(Clone, Debug)]
 pub struct Selection {
     labels: Labels,

@@ -1,4 +1,4 @@
-//! One object, as it is or as its metadata alone.
+//! Reads of one object, complete or metadata only.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub fn get(cluster: &Arc<Shared>, call: &Call) -> Result<Response> {
     ))
 }
 
-/// In which form the client wants its objects.
+/// The requested representation of objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     Full,

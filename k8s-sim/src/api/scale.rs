@@ -1,4 +1,4 @@
-//! The scale subresource: a deployment's or ReplicaSet's size alone.
+//! The scale subresource: the size of a deployment or ReplicaSet.
 
 use std::sync::Arc;
 

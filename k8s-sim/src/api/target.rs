@@ -1,4 +1,4 @@
-//! What a path and a method mean: `/apis/apps/v1/namespaces/pay/deployments/web/scale`.
+//! Parses the target of a request from its path and method: `/apis/apps/v1/namespaces/pay/deployments/web/scale`.
 
 use axum::http::Method;
 
@@ -9,7 +9,7 @@ use crate::status::Status;
 use crate::store::Key;
 use crate::verb::Verb;
 
-/// What a request to this target does.
+/// The verb of a request to this target.
 pub(super) fn verb_of(method: &Method, target: &Target, query: &Query) -> Verb {
     let one = target.name.is_some();
     match *method {
@@ -91,7 +91,7 @@ impl Target {
         Status::not_found(self.kind, self.name())
     }
 
-    /// What the real server says when it answers this request with `code`.
+    /// The message of the real server when it answers this request with `code`.
     pub fn failure(&self, verb: Verb, code: u16, retry_after: Option<u32>) -> Status {
         match code {
             403 => self.forbidden(verb),

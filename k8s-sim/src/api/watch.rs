@@ -20,7 +20,7 @@ use crate::shared::Shared;
 use crate::status::{Cause, Result, Status};
 use crate::store::{Change, ChangeKind, Object, Store};
 
-/// Where the real server picks at random between 30 and 60 minutes.
+/// The real server picks a random timeout between 30 and 60 minutes.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(45 * 60);
 
 pub fn watch(cluster: &Arc<Shared>, call: &Call) -> Result<Response> {
@@ -79,7 +79,7 @@ struct Scope {
 }
 
 impl Watch {
-    /// Decides where to start, and writes what is there already where the client wants it.
+    /// Determines the start, and writes existing objects if the client requests them.
     fn begin(&mut self, call: &Call) -> Result<Vec<u8>> {
         let query = &call.query;
         let initial = query.text("sendInitialEvents");
@@ -190,7 +190,7 @@ impl Scope {
         }
     }
 
-    /// An object that left the selection is shown as it last was in it, with the version of the change.
+    /// An object that no longer matches is sent in its last matching state, with the version of the change.
     fn write_gone(&self, change: &Change, lines: &mut Vec<u8>) {
         match &change.before {
             Some(before) if change.kind != ChangeKind::Deleted => {

@@ -1,4 +1,4 @@
-//! Create, update and patch: every write goes through the same checks and ends in one store operation.
+//! Create, update and patch: every write goes through the same checks and ends in a single store operation.
 
 pub mod deletion;
 mod identity;
@@ -38,7 +38,7 @@ pub fn create(cluster: &Arc<Shared>, call: &Call) -> Result<Response> {
     Ok(json_response(StatusCode::CREATED, json))
 }
 
-/// Puts what the path says into a new object's metadata, and refuses what contradicts it.
+/// Sets a new object's metadata from the path, and rejects contradictions.
 fn prepare_new(
     state: &mut State,
     kind: Kind,

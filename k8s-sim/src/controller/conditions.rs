@@ -1,4 +1,4 @@
-//! A deployment's conditions. A condition keeps its transition time while its status stays the same.
+//! A deployment's conditions. A condition's transition time changes only with its status.
 
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{DeploymentCondition, DeploymentStatus};
@@ -21,7 +21,7 @@ pub fn has_reason(status: &DeploymentStatus, type_: &str, reason: &str) -> bool 
     find(status, type_).is_some_and(|c| c.reason.as_deref() == Some(reason))
 }
 
-/// Sets the condition unless it says the same already.
+/// Sets the condition unless it is unchanged.
 pub fn set(
     status: &mut DeploymentStatus,
     (type_, value, reason): (&str, &str, &str),
@@ -35,7 +35,7 @@ pub fn set(
     }
 }
 
-/// Sets the condition, with a new update time even when it says the same: this is how progress is counted.
+/// Sets the condition, with a new update time even if it is unchanged: this is how progress is recorded.
 pub fn renew(
     status: &mut DeploymentStatus,
     (type_, value, reason): (&str, &str, &str),

@@ -1,4 +1,4 @@
-//! The deployment controller: one look at a deployment and its ReplicaSets, one step.
+//! The deployment controller: reads a deployment and its ReplicaSets, and takes one step.
 
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
@@ -57,7 +57,7 @@ fn note_pause(fleet: &mut Fleet, now: Timestamp) {
     );
 }
 
-/// Gives the set of the current template the newest revision, and the deployment the same.
+/// Sets the newest revision on the ReplicaSet of the current template and on the deployment.
 fn number_new_set(state: &mut State, fleet: &mut Fleet, now: Timestamp) {
     let revision = 1 + fleet
         .old

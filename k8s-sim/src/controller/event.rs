@@ -1,5 +1,5 @@
-//! Events as the components of a cluster record them: one object for each (involved object, reason, message), counted
-//! when it happens again, forgotten an hour after the last time.
+//! Events as the components of a cluster record them: one object for each (involved object, reason, message), counted on repetition,
+//! deleted an hour after the last occurrence.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub struct Happening<'a> {
     pub warning: bool,
     pub reason: &'a str,
     pub message: &'a str,
-    /// The container, where it happened to one.
+    /// The container, if the event concerns one.
     pub container: Option<&'a str>,
 }
 
@@ -63,7 +63,7 @@ pub fn record<T: Resource>(state: &mut State, about: &T, happening: Happening, n
     }
 }
 
-/// The event of a first time. Its name is the same for the same happening.
+/// The event on its first occurrence. Its name is deterministic.
 pub fn new<T: Resource>(about: &T, happening: Happening, now: Timestamp) -> Event {
     let meta = about.metadata();
     let id = digest(&(&meta.uid, happening.reason, happening.message));
@@ -123,7 +123,7 @@ pub fn forget_old(state: &mut State, now: Timestamp) {
         }
     }
     if let Some(due) = next {
-        // Not for each single one: a minute more does no harm.
+        // Not for each event: another minute does no harm.
         state
             .queue
             .push(due + Duration::from_secs(60), Work::Events);

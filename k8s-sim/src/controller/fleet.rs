@@ -1,4 +1,4 @@
-//! A deployment with its ReplicaSets, as the deployment controller looks at them.
+//! A deployment with its ReplicaSets, as the deployment controller sees them.
 
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, ReplicaSet};
@@ -10,7 +10,7 @@ use crate::state::State;
 /// A deployment with the ReplicaSets that it owns.
 pub struct Fleet {
     pub deployment: Deployment,
-    /// The one of the current template.
+    /// The ReplicaSet of the current template.
     pub new: Option<ReplicaSet>,
     /// The others, oldest first.
     pub old: Vec<ReplicaSet>,
@@ -58,7 +58,7 @@ impl Fleet {
         self.spec().paused == Some(true)
     }
 
-    /// Somebody changed `spec.replicas` since the sets were last sized.
+    /// Whether `spec.replicas` has changed since the sets were last scaled.
     pub fn is_being_scaled(&self) -> bool {
         self.sets().filter(|set| wanted(set) > 0).any(|set| {
             let annotations = set.metadata.annotations.as_ref();
@@ -68,7 +68,7 @@ impl Fleet {
     }
 }
 
-/// How many pods a ReplicaSet is told to have.
+/// The desired replicas of a ReplicaSet.
 pub fn wanted(set: &ReplicaSet) -> i32 {
     set.spec
         .as_ref()
@@ -96,7 +96,7 @@ pub fn record(state: &mut State, fleet: &Fleet, message: &str, now: Timestamp) {
     event::record(state, &fleet.deployment, happening, now);
 }
 
-/// Tells one set its size, and records that in an event when it is another than before.
+/// Scales one set, and records an event if its size changes.
 pub fn resize(state: &mut State, fleet: &mut Fleet, name: &str, size: i32, now: Timestamp) {
     let deployment = fleet.deployment.clone();
     let Some(set) = fleet.sets_mut().find(|set| name_of(set) == name) else {

@@ -1,4 +1,4 @@
-//! Removes what has lost its owner or its namespace.
+//! The garbage collector: removes objects whose owner or namespace is gone.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub fn remove_orphans(state: &mut State, owner: &str, now: Timestamp) {
     }
 }
 
-/// Pods end gracefully, everything else at once.
+/// Pods terminate gracefully, everything else is deleted immediately.
 fn remove(state: &mut State, kind: Kind, key: &Key, now: Timestamp) {
     if kind == Kind::Pod {
         end_pod(state, key, GRACE_SECONDS, now);
@@ -29,7 +29,7 @@ fn remove(state: &mut State, kind: Kind, key: &Key, now: Timestamp) {
     }
 }
 
-/// Marks a pod as ending; its node removes it when its containers have stopped.
+/// Marks a pod as terminating; its node removes it when its containers have stopped.
 pub fn end_pod(state: &mut State, key: &Key, grace_seconds: i64, now: Timestamp) {
     let Some(mut pod) = state.store.read::<Pod>(key) else {
         return;
@@ -64,12 +64,12 @@ pub fn empty_namespace(state: &mut State, name: &Arc<str>, now: Timestamp) {
     if pods == 0 {
         state.store.remove(Kind::Namespace, &key);
     } else {
-        let again = now + state.clock.pace(super::NOTICE);
+        let again = now + state.clock.scale(super::NOTICE);
         state.queue.push(again, Work::Namespace(name.clone()));
     }
 }
 
-/// Marks a namespace as ending; it goes when it is empty.
+/// Marks a namespace as terminating; it is deleted when it is empty.
 pub fn end_namespace(state: &mut State, key: &Key, now: Timestamp) {
     let Some(mut namespace) = state.store.read::<Namespace>(key) else {
         return;

@@ -1,4 +1,4 @@
-//! The scheduler and the nodes: what `pod` says happens next is stored, told in events, and timed.
+//! The scheduler and the nodes: store, time and record as events the steps that `pod` computes.
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
@@ -13,7 +13,7 @@ use crate::queue::Work;
 use crate::state::State;
 use crate::store::Key;
 
-/// Takes the pod one step further and comes back when the next one is due.
+/// Advances the pod by one step and schedules the next one.
 pub fn advance(state: &mut State, key: &Key, now: Timestamp) {
     let Some(mut pod) = state.store.read::<Pod>(key) else {
         return;
@@ -31,7 +31,7 @@ pub fn advance(state: &mut State, key: &Key, now: Timestamp) {
         Some(NOTICE)
     };
     if let Some(wait) = wait {
-        let due = now + state.clock.pace(wait);
+        let due = now + state.clock.scale(wait);
         state.queue.push(due, Work::Pod(key.clone()));
     }
 }
@@ -63,7 +63,7 @@ fn stop(state: &mut State, key: &Key, mut pod: Pod, now: Timestamp) {
     }
     record(state, &pod, &happenings, now);
     state.store.put(pod);
-    let due = now + state.clock.pace(pod::STOP);
+    let due = now + state.clock.scale(pod::STOP);
     state.queue.push(due, Work::PodEnd(key.clone()));
 }
 

@@ -1,4 +1,4 @@
-//! The ReplicaSet controller: as many pods as it is told, and a count of those that serve.
+//! The ReplicaSet controller: creates the desired number of pods, and counts the available ones.
 
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ fn is_over(pod: &Pod) -> bool {
     matches!(phase, Some("Succeeded" | "Failed"))
 }
 
-/// The pods worth least go first: unassigned, not ready, young.
+/// The least valuable pods are deleted first: unassigned, not ready, young.
 fn worth(pod: &Pod) -> (bool, bool, std::cmp::Reverse<Option<Timestamp>>) {
     let assigned = pod::is_assigned(pod);
     let created = pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
@@ -106,7 +106,7 @@ fn update_status(state: &mut State, mut set: ReplicaSet, now: Timestamp) {
         .unwrap_or(0);
     let settle = state
         .clock
-        .pace(Duration::from_secs(seconds.unsigned_abs().into()));
+        .scale(Duration::from_secs(seconds.unsigned_abs().into()));
     let available_from: Vec<Timestamp> = pods
         .iter()
         .filter_map(ready_since)

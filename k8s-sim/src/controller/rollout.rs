@@ -1,4 +1,4 @@
-//! The two strategies by which new pods replace old ones.
+//! The two rollout strategies.
 
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::ReplicaSet;
@@ -25,7 +25,7 @@ pub fn step(state: &mut State, fleet: &mut Fleet, now: Timestamp) {
     }
 }
 
-/// How many pods the new set may have now.
+/// The number of pods that the new set may have now.
 pub fn size_of_new(fleet: &Fleet) -> i32 {
     let own = fleet.new.as_ref().map_or(0, wanted);
     if !is_rolling(fleet) {
@@ -50,7 +50,7 @@ fn roll(state: &mut State, fleet: &mut Fleet, now: Timestamp) {
     let total: i32 = fleet.sets().map(wanted).sum();
     let new_unavailable = wanted(&new) - available(&new);
     let mut may_go = total - min_available - new_unavailable;
-    // First those that serve nobody, oldest first; then serving ones, as far as the availability allows.
+    // First unavailable pods, oldest first; then available ones, as far as the required availability allows.
     for set in fleet.old.clone() {
         let broken = wanted(&set) - available(&set);
         let go = broken.min(may_go).max(0);
@@ -88,7 +88,7 @@ fn is_complete(fleet: &Fleet) -> bool {
     old == 0 && fleet.new.as_ref().map(available) == Some(fleet.replicas())
 }
 
-/// Keeps `spec.revisionHistoryLimit` old sets to roll back to.
+/// Retains `spec.revisionHistoryLimit` old sets to roll back to.
 fn forget_old_sets(state: &mut State, fleet: &mut Fleet) {
     let keep = fleet.spec().revision_history_limit.unwrap_or(10);
     let mut empty: Vec<ReplicaSet> = fleet

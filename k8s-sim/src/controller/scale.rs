@@ -42,7 +42,7 @@ fn new_set_is_saturated(fleet: &Fleet) -> bool {
     })
 }
 
-/// In the middle of a rollout each set gets its share of the new size; the largest takes what rounding leaves.
+/// In the middle of a rollout each set gets its share of the new size; the largest one gets the rounding remainder.
 fn share(state: &mut State, fleet: &mut Fleet, now: Timestamp) {
     let total: i32 = fleet.sets().map(wanted).sum();
     let allowed = match fleet.replicas() {

@@ -12,19 +12,19 @@ use crate::queue::Work;
 use crate::state::State;
 use crate::store::Key;
 
-/// Counts anew, without a judgement on progress.
+/// Updates the counts, without evaluating progress.
 pub fn update(fleet: &mut Fleet, now: Timestamp) {
     fleet.deployment.status = Some(count(fleet, now));
 }
 
-/// Counts anew and judges: complete, progressing, or out of time.
+/// Updates the counts and evaluates progress: complete, progressing or timed out.
 pub fn progress(state: &mut State, fleet: &mut Fleet, now: Timestamp) {
     let before = fleet.deployment.status.clone().unwrap_or_default();
     let mut status = count(fleet, now);
     if let Some(seconds) = fleet.spec().progress_deadline_seconds {
         let deadline = state
             .clock
-            .pace(Duration::from_secs(seconds.unsigned_abs().into()));
+            .scale(Duration::from_secs(seconds.unsigned_abs().into()));
         judge(fleet, &before, &mut status, deadline, now);
         if let Some(due) = time_out_of(&status, deadline).filter(|due| *due > now) {
             state
@@ -83,7 +83,7 @@ fn judge(
     }
 }
 
-/// When the rollout is given up unless something moves; `None` when nothing is being rolled out.
+/// The progress deadline of the rollout; `None` if there is no rollout.
 fn time_out_of(status: &DeploymentStatus, deadline: Duration) -> Option<Timestamp> {
     let condition = conditions::find(status, PROGRESSING)?;
     match condition.reason.as_deref() {
@@ -133,7 +133,7 @@ fn count(fleet: &Fleet, now: Timestamp) -> DeploymentStatus {
     status
 }
 
-/// Counts of zero are left out of a status, as in the real one.
+/// Counts of zero are left out of a status, as in a real cluster.
 pub fn some(count: i32) -> Option<i32> {
     (count != 0).then_some(count)
 }

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use super::revision::controlled_by;
 use crate::admission::Admit as _;
 
-/// A pod by the set's template, without a status.
+/// A pod from the set's template, without a status.
 pub fn pod_of(set: &ReplicaSet, name: String) -> Pod {
     let template = set.spec.as_ref().and_then(|spec| spec.template.clone());
     let template = template.unwrap_or_default();

@@ -16,7 +16,7 @@ pub const DESIRED: &str = "deployment.kubernetes.io/desired-replicas";
 const MAX: &str = "deployment.kubernetes.io/max-replicas";
 pub const HASH: &str = "pod-template-hash";
 
-/// Annotations that belong to one object and are not passed on from a deployment to its ReplicaSets.
+/// Annotations that are not copied from a deployment to its ReplicaSets.
 const OWN: [&str; 6] = [
     "kubectl.kubernetes.io/last-applied-configuration",
     "deprecated.deployment.rollback.to",
@@ -87,7 +87,7 @@ pub fn new_replica_set(deployment: &Deployment, revision: i64) -> ReplicaSet {
     set
 }
 
-/// Passes the deployment's annotations on and raises the set's revision; an earlier revision goes to its history.
+/// Copies the deployment's annotations and raises the set's revision; the earlier revision is added to its history.
 pub fn annotate(set: &mut ReplicaSet, deployment: &Deployment, revision: i64) {
     let before = revision_of(set);
     let annotations = set.metadata.annotations.get_or_insert_default();

@@ -1,4 +1,4 @@
-//! How many pods a rolling update may have too many or too few.
+//! The surge and unavailability limits of a rolling update.
 
 use k8s_openapi::api::apps::v1::{Deployment, RollingUpdateDeployment};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -16,7 +16,7 @@ pub fn max_unavailable(deployment: &Deployment) -> i32 {
         return 0;
     };
     let unavailable = part(rolling.max_unavailable.as_ref(), replicas, f64::floor);
-    // With neither a spare nor a missing pod allowed nothing could ever move.
+    // With neither surge nor unavailable pods allowed, the rollout could never progress.
     let unavailable = match (unavailable, max_surge(deployment)) {
         (0, 0) => 1,
         (unavailable, _) => unavailable,

@@ -1,4 +1,4 @@
-//! `/containerLogs/{namespace}/{pod}/{container}`, as the API server asks a kubelet for it.
+//! `/containerLogs/{namespace}/{pod}/{container}`, as the API server requests it from a kubelet.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -19,7 +19,7 @@ use super::is_ending;
 use crate::clock::Clock;
 use crate::log::{Log, LogOptions};
 
-/// A followed log looks this often whether its pod is still there.
+/// How often a followed log checks whether its pod still exists.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 const LINES_AT_ONCE: u64 = 500;
 
@@ -51,8 +51,8 @@ async fn read(
         let message = r#"{"message": "Invalid request."}"#;
         return (StatusCode::UNPROCESSABLE_ENTITY, message).into_response();
     };
-    let pace = |duration| node.clock.pace(duration);
-    match Log::find(&pod, &container, options.previous, pace) {
+    let scale = |duration| node.clock.scale(duration);
+    match Log::find(&pod, &container, options.previous, scale) {
         Err(message) => (StatusCode::BAD_REQUEST, message).into_response(),
         Ok(log) => {
             let lines = log.select(&options, now);

@@ -1,4 +1,4 @@
-//! The Node object: where the API server finds the kubelet, and that it is alive.
+//! The Node object: the kubelet's address, and its heartbeats.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 
 pub const NAME: &str = "node-1";
-/// The controller manager gives a node up after 40 seconds of silence.
+/// The controller manager considers a node lost after 40 seconds without a heartbeat.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
 pub async fn register(client: &Client, port: u16) -> Result<(), kube::Error> {

@@ -1,4 +1,4 @@
-//! The pods: taken when nobody has them, led through their life, removed when they end.
+//! The pods of the node: unassigned pods are bound to it, run through their lifecycle, and are removed when they end.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::pod;
 struct Node {
     client: Client,
     clock: Clock,
-    /// The uids of the pods that have a task, and of those that are being removed.
+    /// The uids of pods with a task, and of pods that are being removed.
     known: Arc<Mutex<HashSet<(String, bool)>>>,
 }
 
@@ -46,7 +46,7 @@ pub async fn take_all(client: Client, clock: Clock) {
 }
 
 impl Node {
-    /// Starts what the pod needs, once for each of its lives and once for its end.
+    /// Starts the pod's tasks: one for its lifecycle and one for its termination.
     fn see(&self, pod: Pod) {
         let uid = pod.metadata.uid.clone().unwrap_or_default();
         let ending = is_ending(&pod);
@@ -60,7 +60,7 @@ impl Node {
                     node.run(pod).await
                 };
                 if let Err(error) = done {
-                    // Mostly a pod that was deleted meanwhile.
+                    // Usually a pod that was deleted in the meantime.
                     tracing::debug!(%error, "a pod's life ended early");
                 }
             });
@@ -75,7 +75,7 @@ impl Node {
             .as_ref()
             .is_some_and(|s| s.container_statuses.is_some())
         {
-            // Taken before this kubelet started.
+            // Bound before this kubelet started.
             return Ok(());
         }
         loop {
@@ -84,7 +84,7 @@ impl Node {
             let Some(wait) = step.wait else {
                 return Ok(());
             };
-            tokio::time::sleep(self.clock.pace(wait)).await;
+            tokio::time::sleep(self.clock.scale(wait)).await;
         }
     }
 
@@ -92,7 +92,7 @@ impl Node {
         let happenings = pod::stop(&mut pod, Timestamp::now());
         if !happenings.is_empty() {
             self.report(&pod, &happenings).await?;
-            tokio::time::sleep(self.clock.pace(pod::STOP)).await;
+            tokio::time::sleep(self.clock.scale(pod::STOP)).await;
         }
         let name = pod.metadata.name.as_deref().unwrap_or_default();
         let at_once = DeleteParams::default().grace_period(0);
@@ -134,7 +134,7 @@ impl Node {
         Ok(())
     }
 
-    /// Records an event; a node does not stop when that fails, as it does in a namespace that is going away.
+    /// Records an event; a failure is ignored, since it is expected in a terminating namespace.
     async fn record(&self, pod: &Pod, happening: &pod::Happening) {
         let event = event::new(pod, Happening::of_container(happening), Timestamp::now());
         let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();

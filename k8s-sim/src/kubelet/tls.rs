@@ -1,4 +1,4 @@
-//! The TLS port that the API server calls. It does not verify a kubelet's certificate unless told to.
+//! The TLS port that the API server calls. It does not verify a kubelet's certificate unless configured to.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -44,7 +44,7 @@ impl axum::serve::Listener for Listener {
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         loop {
             let (stream, address) = axum::serve::Listener::accept(&mut self.tcp).await;
-            // The only caller is the API server of the same test: no need to shake hands beside the loop.
+            // The only client is the API server of the same test: the handshake may block the accept loop.
             match self.acceptor.accept(stream).await {
                 Ok(stream) => return (stream, address),
                 Err(error) => tracing::warn!(%error, "a TLS handshake failed"),

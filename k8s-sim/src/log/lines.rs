@@ -1,4 +1,4 @@
-//! What the lines say: a start-up, then the requests of a small web service with now and then a warning.
+//! The contents of the lines: a start-up, then requests of a small web service with occasional warnings.
 
 use std::fmt::Write as _;
 
@@ -27,7 +27,7 @@ const ERRORS: [&str; 3] = [
     "could not decode message, sent to the dead letter queue",
 ];
 
-/// Writes the line with this number, without its end.
+/// Writes the line with this number, without a line break.
 pub fn write(seed: u64, image: &str, line: u64, into: &mut String) {
     let dice = digest(&(seed, line));
     // Writing to a String cannot fail.

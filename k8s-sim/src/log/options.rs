@@ -1,4 +1,4 @@
-//! What a client asks of a log.
+//! The options of a log request.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub struct LogOptions {
 }
 
 impl LogOptions {
-    /// Reads the query parameters; the error names the one that is wrong, and why.
+    /// Parses the query parameters; the error names the invalid one and the reason.
     pub fn parse<'a>(
         parameter: impl Fn(&str) -> Option<&'a str>,
         now: Timestamp,

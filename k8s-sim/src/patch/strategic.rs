@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-/// How the API's types say that a list is merged, by the name of its field.
+/// The merge strategy of a list according to the API's types, by field name.
 enum ListMerge {
     /// Elements with the same value in one of these fields are the same element.
     ByKey(&'static [&'static str]),
@@ -161,7 +161,7 @@ fn remove_values(target: &mut Map<String, Value>, field: &str, values: &Value) {
     }
 }
 
-/// Sorts a merged list as the client has it; what it does not know stays behind, in its order.
+/// Sorts a merged list in the client's order; other items follow in their own order.
 fn reorder(target: &mut Map<String, Value>, field: &str, order: &Value) {
     let keys = match list_merge(field) {
         ListMerge::ByKey(keys) => keys,

@@ -1,4 +1,5 @@
-//! One container's life, told by its image: most run, some cannot be pulled, some crash and are started again, some never become ready.
+//! A container's lifecycle, determined by its image: most run, some cannot be pulled, some crash and are restarted, some never become
+//! ready.
 
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ enum Fate {
     /// The image is not in its registry.
     CannotBePulled,
     Crashes,
-    /// As one that crashes: it takes more memory than it may.
+    /// It crashes because it exceeds its memory limit.
     IsKilled,
     IsNeverReady,
 }
@@ -112,7 +113,7 @@ pub fn advance(pod: &Pod, status: &mut ContainerStatus, now: Timestamp) -> Step 
 }
 
 fn begin(pod: &Pod, status: &mut ContainerStatus, now: Timestamp) -> Step {
-    // As a node counts: what waits to be started again has the number of its last run.
+    // As a node counts: a container that waits for its restart has the number of its last run.
     status.restart_count += i32::from(status.last_state.is_some());
     start(pod, status, now);
     let (name, image) = (&status.name, &status.image);

@@ -1,4 +1,4 @@
-//! Names that a person would believe.
+//! Realistic names.
 
 use crate::identity::choose;
 
@@ -51,7 +51,7 @@ pub fn deployment(namespace: &str, index: usize) -> String {
         let letter = char::from(b'a' + u8::try_from(index).expect("it is below 26"));
         return format!("fastapi-{letter}");
     }
-    // Another order in each namespace, or all of them would begin alike.
+    // A different order in each namespace, or all of them would begin with the same names.
     let turn = choose(&namespace, SERVICES.len());
     let at = (index % SERVICES.len() + turn) % SERVICES.len();
     match index / SERVICES.len() {

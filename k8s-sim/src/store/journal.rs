@@ -1,5 +1,5 @@
-//! The last changes of the cluster, in order, as many as fit. Watches read from it, lists of the past are rewound with
-//! it, and the controllers learn from it what to look at.
+//! The last changes of the cluster, in order, as many as fit. Watches read from it, lists at older versions are rewound with it, and
+//! controllers find their work in it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub struct Change {
 pub struct Journal {
     changes: VecDeque<Change>,
     capacity: usize,
-    /// Changes after this version are all here.
+    /// All changes after this version are here.
     complete_after: u64,
 }
 

@@ -1,5 +1,5 @@
-//! One stored object: its JSON, and of its metadata what lists and watches look at. Keeping the JSON rather than the
-//! typed value makes lists a concatenation and a hundred thousand deployments fit in memory.
+//! One stored object: its JSON, and the metadata that lists and watches need. Storing JSON instead of the typed value makes lists a
+//! concatenation and lets a hundred thousand deployments fit in memory.
 
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ pub struct Object {
     pub json: Bytes,
 }
 
-/// The controlling owner, which for the kinds here lives in the same namespace.
+/// The controlling owner, which for the kinds here is in the same namespace.
 #[derive(Clone, Debug)]
 pub struct Owner {
     pub uid: Arc<str>,
@@ -102,7 +102,7 @@ impl Object {
         &self.json[head.len()..]
     }
 
-    /// A deleted object is last seen with the version of its deletion.
+    /// A deleted object is last sent with the version of its deletion.
     pub fn at_revision(&self, revision: u64) -> Self {
         let mut value = self.value();
         value["metadata"]["resourceVersion"] = revision.to_string().into();

@@ -1,4 +1,4 @@
-//! Delete, of one object or of many.
+//! Deletion of one object or of many.
 
 use std::sync::Arc;
 
@@ -96,7 +96,7 @@ fn check_preconditions(object: &Object, options: &Value) -> Result<()> {
     Ok(())
 }
 
-/// Deletes at once, or begins to: then the object that is left for now is returned.
+/// Deletes an object immediately, or marks it as terminating: then the object is returned.
 fn delete_one(
     state: &mut State,
     object: &Object,

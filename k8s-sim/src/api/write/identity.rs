@@ -1,4 +1,4 @@
-//! What of an object a client cannot change, and what it must not contradict.
+//! The identity of an object, which clients cannot change and must not contradict.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use crate::status::{Cause, Result, Status};
 pub const OTHER_NAMESPACE: &str =
     "the namespace of the provided object does not match the namespace sent on the request";
 
-/// The uid in a whole object is a precondition, in a patch it is a change.
+/// The uid in an update is a precondition; in a patch it is a change.
 pub fn check_uid(target: &Target, old: &Value, new: &Value) -> Result<()> {
     let uid = |object: &Value| object["metadata"]["uid"].as_str().map(str::to_owned);
     match (uid(new), uid(old)) {
