@@ -36,7 +36,7 @@ pub struct Caches {
     pub namespaces: Index<NamespaceEntry>,
     /// Deployments that have changed since they were first read.
     pub changes: Changes,
-    pod_inspector: pods::PodLooks,
+    pod_inspector: pods::PodInspector,
     newest: snapshot::Newest,
     link: link::Link,
     /// Notified on a change that the next heartbeat should report immediately.

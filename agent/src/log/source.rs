@@ -84,7 +84,7 @@ pub fn state(pod: &Pod, source: &LogSource) -> LogContainer {
     LogContainer {
         pod: source.pod.clone(),
         container: source.container.clone(),
-        status: status.map_or("Waiting", word).to_owned(),
+        status: status.map_or("Waiting", status_text).to_owned(),
         restarts: u32::try_from(restarts).unwrap_or_default(),
         problem: words.filter(|words| !words.is_empty()).map(shortened),
         gone: false,

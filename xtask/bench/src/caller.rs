@@ -1,4 +1,4 @@
-//! Who asks: over HTTP on one connection that is kept, over the bus, or the whole fleet at once.
+//! The clients: over HTTP on one persistent connection, over the bus, or to the whole fleet at once.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,10 +17,10 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// No answer takes longer; one that does is an error of the part.
+/// The response timeout; exceeding it fails the part.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
 
-/// One connection to an HTTP server; another one where the server has ended it, as it does when nothing is asked for a while.
+/// One connection to an HTTP server; reconnects if the server has closed it, as it does with idle connections.
 pub struct Http {
     sender: SendRequest<Full<Bytes>>,
     address: SocketAddr,
@@ -28,7 +28,7 @@ pub struct Http {
     authorization: Option<String>,
 }
 
-/// A request as it is sent, over and over.
+/// A request that is sent repeatedly.
 #[derive(Debug, Clone)]
 pub struct Ask {
     pub method: Method,
@@ -49,7 +49,7 @@ impl Ask {
 }
 
 impl Http {
-    /// With a token that goes along, or without.
+    /// With or without a bearer token.
     pub async fn connect(address: SocketAddr, token: Option<&str>) -> Result<Self> {
         Ok(Self {
             sender: connection(address).await?,
@@ -59,7 +59,7 @@ impl Http {
         })
     }
 
-    /// The head of the answer, whatever its status; the body is still to be read.
+    /// The head of the response, whatever its status; the body is not read yet.
     pub async fn open(&mut self, ask: &Ask) -> Result<Response<Incoming>> {
         let mut request = Request::builder()
             .method(&ask.method)
@@ -86,7 +86,7 @@ impl Http {
         timeout(ANSWERED_WITHIN, exchange).await?
     }
 
-    /// The body of a success.
+    /// The body of a successful response.
     pub async fn call(&mut self, ask: &Ask) -> Result<Bytes> {
         let (status, body) = self.answer(ask).await?;
         if !(200..300).contains(&status) {
@@ -101,7 +101,7 @@ async fn connection(address: SocketAddr) -> Result<SendRequest<Full<Bytes>>> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-    // Its end is seen by the next sender.
+    // The next request notices the end of the connection.
     tokio::spawn(connection);
     Ok(sender)
 }
@@ -111,7 +111,7 @@ pub struct Bare {
     pub client: Client,
     pub subject: String,
     pub payload: Bytes,
-    /// How long the answer is.
+    /// The length of the response.
     pub length: usize,
 }
 
@@ -126,7 +126,7 @@ impl Bare {
     }
 }
 
-/// A question to all simulated clusters, each of which answers with so many bytes.
+/// A request to all simulated clusters, each of which responds with this many bytes.
 pub struct Scatter {
     client: Client,
     answers: Subscriber,
@@ -135,14 +135,14 @@ pub struct Scatter {
 }
 
 impl Scatter {
-    /// The question is as long as the real one, if it can hold the numbers.
+    /// The request is as long as the real one, if the numbers fit.
     pub async fn new(
         client: Client,
         clusters: usize,
         question: usize,
         answer: usize,
     ) -> Result<Self> {
-        // The answers to others are not to be taken for those to this one.
+        // Responses to other requests must not be counted.
         static SCATTERS: AtomicU64 = AtomicU64::new(0);
         let scatter = SCATTERS.fetch_add(1, Ordering::Relaxed);
         let answers = client.subscribe(format!("agent.*.bench.{scatter}")).await?;

@@ -1,4 +1,4 @@
-//! The load generator, and what it has seen.
+//! The load generator and its latency histogram.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 const LONGEST: u64 = 120_000_000_000;
 
-/// How long calls took.
+/// The latencies of calls.
 pub struct Latencies(Histogram<u64>);
 
 impl Default for Latencies {
@@ -28,7 +28,7 @@ impl Latencies {
         self.0.len()
     }
 
-    /// In milliseconds: what this share of the calls did not take longer than.
+    /// The latency at this quantile, in milliseconds.
     #[expect(clippy::cast_precision_loss, reason = "it has three digits")]
     pub fn quantile(&self, quantile: f64) -> f64 {
         self.0.value_at_quantile(quantile) as f64 / 1e6
@@ -39,9 +39,9 @@ impl Latencies {
     }
 }
 
-/// Calls at a fixed rate, an open loop: a call is due whether or not those before it are answered. What is due while the caller
-/// waits counts from when it was due, so that a slow answer is not kept out of the figures by the calls that it held up. A call
-/// that is late only because this program's own timer is (to the millisecond) counts from when it was made.
+/// Calls at a fixed rate, an open loop: a call is due whether or not earlier calls have returned. The latency of a call that becomes
+/// due while the caller waits counts from its due time, so that a slow response also shows in the calls that it delayed (no coordinated
+/// omission). A call that is late only because of this program's own timer (by a millisecond) counts from when it was made.
 pub async fn at_rate(
     a_second: f64,
     length: Duration,
@@ -62,7 +62,7 @@ pub async fn at_rate(
     Ok(latencies)
 }
 
-/// One call after the other, as fast as they are answered.
+/// A closed loop: one call after the other, as fast as they return.
 pub async fn without_pause(
     length: Duration,
     mut call: impl AsyncFnMut() -> Result<()>,
@@ -79,8 +79,8 @@ pub async fn without_pause(
     Ok(latencies)
 }
 
-/// How often an open loop may call, a second: at most `wanted`, and half as often as calls are answered one after the other. One that
-/// calls more often than it is answered measures nothing but its own queue.
+/// The rate of an open loop in calls per second: at most `wanted`, and at most half the rate of a closed loop. A loop that calls faster
+/// than responses arrive would only measure its own queue.
 #[expect(clippy::cast_precision_loss, reason = "there are not that many calls")]
 pub async fn bearable(
     wanted: f64,
@@ -92,7 +92,7 @@ pub async fn bearable(
     Ok(wanted.min(calls as f64 / begin.elapsed().as_secs_f64() / 2.0))
 }
 
-/// The middle one; of an even number, the mean of the two in the middle.
+/// The median; of an even number of values, the mean of the two in the middle.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
@@ -109,7 +109,7 @@ mod tests {
 
     use super::*;
 
-    /// A call that takes 1 ms, but for one that takes 500 ms.
+    /// Calls take 1 ms, except for one that takes 500 ms.
     async fn hiccup(calls: &mut u32) -> Result<()> {
         *calls += 1;
         sleep(Duration::from_millis(if *calls == 10 { 500 } else { 1 })).await;

@@ -35,7 +35,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// A part that fails costs its own rows; the others are measured, and the error comes at the end.
+/// A part that fails loses only its own rows; the others are measured, and the error is returned at the end.
 async fn run(options: &Options) -> Result<()> {
     let mut rows: Vec<Row> = Vec::new();
     let mut failed = Vec::new();
@@ -51,7 +51,7 @@ async fn run(options: &Options) -> Result<()> {
                 failed.push(part.to_string());
             }
         }
-        // After each part, so that a run which is cut off leaves what it has measured.
+        // After each part, so that an interrupted run leaves its results so far.
         if let Some(file) = &options.json {
             table::write_json(file, &rows)?;
         }

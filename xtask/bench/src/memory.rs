@@ -1,4 +1,4 @@
-//! Memory as the operating system counts it.
+//! Memory as the operating system reports it.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 const KILOBYTES_A_MEGABYTE: f64 = 1_000.0 / 1.024;
 
-/// What of a process lies in memory, in MB (1,000,000 bytes): its own pages, and those of its program file.
+/// The resident memory of a process in MB (1,000,000 bytes): its own pages, and those of its program file.
 pub fn resident(pid: u32) -> Result<f64> {
     let file = format!("/proc/{pid}/smaps_rollup");
     let text = fs::read_to_string(&file).with_context(|| format!("cannot read {file}"))?;

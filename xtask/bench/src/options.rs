@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
-/// Measures the system next to its peers. Ends with an error only when a part did not run, not when a target is missed.
+/// Measures the system next to its peers. Fails only if a part did not run, not if a target is missed.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "cargo xtask bench")]
 pub struct Options {
@@ -39,28 +39,28 @@ pub struct Options {
 /// What can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Part {
-    /// A list of 50 deployments for one caller, beside the bare bus, a bare HTTP server and the API server itself
+    /// A list of 50 deployments for one caller, compared with the bare bus, a bare HTTP server and the API server itself
     List,
-    /// The same for 16 callers, beside the design that this system replaces
+    /// The same for 16 callers, compared with the design that this system replaces
     Callers,
-    /// A restart, until it is written, beside a patch of the API server
+    /// A restart, until it is written, compared with a patch of the API server
     Restart,
     /// How soon a new cluster and the loss of one are shown
     Presence,
     /// The memory of an agent
     AgentMemory,
-    /// A query over the whole fleet, beside the bare scatter, and the aggregator's memory before and after
+    /// A query over the whole fleet, compared with the bare scatter, and the aggregator's memory before and after
     Fleet,
-    /// The same when all clusters are away, from what they last said
+    /// The same when all clusters are offline, from the stored inventory
     Away,
-    /// A change in a cluster until a reader of the event stream has it
+    /// The latency from a change in a cluster to a reader of the event stream
     Watch,
-    /// The bus restarted under very many agents
+    /// A restart of the bus with very many connected agents
     Storm,
 }
 
 impl Options {
-    /// The parts to be run, in their order, each once.
+    /// The parts to run, in order, each once.
     pub fn chosen(&self) -> Vec<Part> {
         let all = Part::value_variants().iter().copied();
         all.filter(|part| self.parts.is_empty() || self.parts.contains(part))

@@ -1,4 +1,4 @@
-//! What can be measured. Each part starts what it needs and ends it again, so that no part is measured beside another.
+//! The parts of the bench. Each part starts what it needs and stops it again, so that no part runs beside another.
 
 use anyhow::Result;
 

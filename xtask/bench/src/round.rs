@@ -1,4 +1,4 @@
-//! Peers in turn: each round measures all of them, one after the other, so that what disturbs the machine disturbs all.
+//! Interleaved rounds: each round measures all peers, one after the other, so that disturbances of the machine affect all of them.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::caller::{Ask, Bare, Http, Scatter};
 use crate::load::{at_rate, bearable, median};
 
-/// Somebody who is measured.
+/// A peer that is measured.
 pub enum Contestant {
     Http(Http, Ask),
     Bare(Bare),
@@ -29,7 +29,7 @@ impl Contestant {
 pub struct Rounds(Vec<Vec<f64>>);
 
 impl Rounds {
-    /// The median call of each contestant, in milliseconds, at one fixed rate that all of them bear.
+    /// The median latency of each contestant in milliseconds, at a fixed rate that all of them sustain.
     pub async fn of_medians(
         contestants: &mut [Contestant],
         rounds: usize,
@@ -37,7 +37,7 @@ impl Rounds {
         length: Duration,
     ) -> Result<Self> {
         let mut a_second = a_second;
-        // This is the round for warming up too.
+        // This is also the warm-up round.
         for contestant in contestants.iter_mut() {
             a_second = bearable(a_second, length, async || contestant.call().await).await?;
         }

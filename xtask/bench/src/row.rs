@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// A figure, the peer's in the same run, and what it was to be.
+/// A figure, the peer's figure in the same run, and the targets.
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
     pub name: String,
@@ -12,13 +12,13 @@ pub struct Row {
     pub peer_value: Option<f64>,
     /// The value divided by the peer's.
     pub ratio: Option<f64>,
-    /// In words.
+    /// The target as text.
     pub target: Option<String>,
-    /// `None` where there is no target, or no peer to hold the value against.
+    /// `None` if there is no target, or no peer to compare with.
     pub met: Option<bool>,
 }
 
-/// What a row is to be.
+/// The target of a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Target {
     /// The value, at most.
@@ -27,7 +27,7 @@ pub enum Target {
     TimesAtMost(f64),
     /// The ratio, at least.
     TimesAtLeast(f64),
-    /// The value less the peer's, at most.
+    /// The value minus the peer's, at most.
     AddsAtMost(f64),
 }
 
@@ -55,7 +55,7 @@ impl Row {
         }
     }
 
-    /// All of these are to be met.
+    /// All of these must be met.
     pub fn target(self, targets: &[Target]) -> Self {
         let met: Option<Vec<bool>> = targets.iter().map(|target| target.met(&self)).collect();
         let words: Vec<String> = targets

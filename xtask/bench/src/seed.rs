@@ -1,5 +1,5 @@
-//! The design that this system replaces, built as small as it can be: one FastAPI program that asks an HTTP agent, which lists from
-//! the API server. Python and its packages are a peer's, not ours: without them its figures are missing, and none is made up.
+//! The baseline: a minimal version of the design that this system replaces, a FastAPI program that calls an HTTP agent, which lists
+//! from the API server. Python and its packages are optional: without them the baseline's figures are missing.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -19,7 +19,7 @@ const REQUIREMENTS: &str = include_str!("../seed/requirements.txt");
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
-/// Ends with the value.
+/// Stops when it is dropped.
 pub struct Seed {
     pub address: SocketAddr,
     _aggregator: Process,
@@ -27,7 +27,7 @@ pub struct Seed {
 }
 
 impl Seed {
-    /// `None`, and a line that says why, where Python or its packages are not to be had.
+    /// `None`, with a line that says why, if Python or its packages are not available.
     pub async fn start(test_bed: &TestBed, api: &Api) -> Result<Option<Self>> {
         let python = match python().await {
             Ok(python) => python,
@@ -84,7 +84,7 @@ fn sources() -> PathBuf {
     workspace::root().join("xtask/bench/seed")
 }
 
-/// A Python with the packages, made once for each list of them.
+/// A Python environment with the packages, created once for each list of them.
 async fn python() -> Result<PathBuf> {
     let key = workspace::key(&[REQUIREMENTS.as_bytes()]);
     let dir = workspace::cache()?.join(format!("bench-python-{key}"));

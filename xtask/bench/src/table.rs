@@ -1,4 +1,4 @@
-//! All rows, for people and for programs.
+//! All rows, as Markdown and JSON.
 
 use std::fmt;
 use std::fs;
@@ -42,7 +42,7 @@ fn line(row: &Row, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     )
 }
 
-/// Three digits, or all before the point.
+/// Three significant digits, or all digits before the point.
 fn number(value: f64) -> String {
     let decimals = match value.abs() {
         0.0 => 0,

@@ -1,5 +1,5 @@
-//! The system under measurement: nats-server with the shipped configuration, the aggregator, and a session there. Clusters join
-//! as a part of the bench needs them. Everything ends with the value.
+//! The system under measurement: nats-server with the shipped configuration, the aggregator, and a session there. Clusters join as a
+//! part of the bench needs them. Everything stops when the value is dropped.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -41,8 +41,8 @@ pub struct TestBed {
 }
 
 impl TestBed {
-    /// Does something on a stand of its own. If that fails, the error ends with the last lines of all logs that say something:
-    /// the files go with the stand.
+    /// Runs something on a new test bed. If it fails, the error includes the last lines of all logs that are not empty: the files are
+    /// deleted with the test bed.
     pub async fn with<T>(act: impl AsyncFnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let mut test_bed = Self::start().await?;
         act(&mut test_bed)
@@ -53,7 +53,7 @@ impl TestBed {
             })
     }
 
-    /// Without clusters.
+    /// A test bed without clusters.
     async fn start() -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let data = DataDir::open(dir.path())?;
@@ -92,7 +92,7 @@ impl TestBed {
         })
     }
 
-    /// Waits until the aggregator has heard of so many clusters and their agents have read them.
+    /// Waits until this many clusters are online and their agents have read them.
     pub async fn online(&mut self, clusters: usize) -> Result<()> {
         condition::met("all clusters are online", READY_WITHIN, async || {
             self.ensure_running()?;
@@ -108,7 +108,7 @@ impl TestBed {
         Http::connect(self.http, Some(self.session.token())).await
     }
 
-    /// A connection to the bus with what the aggregator may do there.
+    /// A connection to the bus with the aggregator's permissions.
     pub async fn bus_client(&self) -> Result<Client> {
         let creds = self.bus.keys().aggregator_creds();
         let options = ConnectOptions::with_credentials_file(creds).await?;
@@ -116,7 +116,7 @@ impl TestBed {
         Ok(options.connect(self.bus.url()).await?)
     }
 
-    /// A connection to the bus of somebody who may look on.
+    /// A connection to the bus that may observe all messages.
     pub async fn onlooker(&self) -> Result<Client> {
         let creds = self.bus.keys().admin_creds()?;
         let options = ConnectOptions::with_credentials_file(creds).await?;
@@ -132,7 +132,7 @@ impl TestBed {
         spawn_quietly(program, command, &self.data)
     }
 
-    /// A file of this stand.
+    /// A file of this test bed.
     pub fn file(&self, name: &str) -> PathBuf {
         self.data.file(name)
     }
@@ -146,12 +146,12 @@ impl TestBed {
     }
 }
 
-/// The aggregator's users want to know its port before it starts.
+/// Clients of the aggregator need its port before it starts.
 pub fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
-/// Agents and simulators log warnings alone; the aggregator is measured with its line for each call.
+/// Agents and simulators log only warnings; the aggregator is measured with its access log.
 fn spawn_quietly(part: &str, mut command: Command, data: &DataDir) -> Result<Process> {
     command.env("MCA_LOG", "warn,async_nats=off");
     command.env("RUST_LOG", "warn");

@@ -1,4 +1,4 @@
-//! Every part runs, in a small size: what is measured means nothing here, that it is measured is the test.
+//! Every part runs, with small sizes: the figures mean nothing, the test is that each part produces them.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,7 +8,7 @@ use xtask::programs::{Profile, Programs};
 
 const BENCH: &str = env!("CARGO_BIN_EXE_bench");
 
-/// Whether it ended well, and what it said on standard error.
+/// Whether it succeeded, and its standard error.
 fn bench(arguments: &[&str]) -> (bool, String) {
     let output = Command::new(BENCH).args(arguments).output();
     let output = output.expect("the bench runs");
@@ -18,7 +18,7 @@ fn bench(arguments: &[&str]) -> (bool, String) {
 
 #[tokio::test]
 async fn a_row_is_measured_from_end_to_end_and_written_down() {
-    // They lie beside the bench: cargo has built the package's own.
+    // They are in the same directory as the bench: cargo has built the package's binaries.
     let programs = Programs::build(Profile::Debug).await.expect("they build");
     assert_eq!(programs.agent.parent(), Path::new(BENCH).parent());
     let dir = tempfile::tempdir().unwrap();

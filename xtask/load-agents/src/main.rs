@@ -1,5 +1,5 @@
-//! Many clusters in one process: simulated API servers, and for each the real agent with a connection and a credential of its
-//! own. Only the sockets between an agent and its API server are left out.
+//! Many clusters in one process: simulated API servers, and for each a real agent with its own connection and credential. Only the
+//! sockets between an agent and its API server are left out.
 
 use std::path::{Path, PathBuf};
 
@@ -15,10 +15,10 @@ use futures::stream::{self, TryStreamExt};
 use jiff::{SignedDuration, Timestamp};
 use k8s_sim::{Cluster, Profile, Simulation};
 
-/// What is sent to be answered with as many bytes as it says: the bare scatter.
+/// The subject of the bare scatter: responders return as many bytes as the request says.
 const SCATTER: &str = "fleet.bench";
 
-/// No share of a page is larger.
+/// The maximum size of one cluster's part of a page.
 const LARGEST: usize = 1 << 20;
 
 /// Agents that start at the same time.
@@ -35,7 +35,7 @@ struct Arguments {
     /// Deployments in each cluster.
     #[arg(long)]
     deployments: usize,
-    /// Every deployment is healthy; without it one hangs on a bad image and one is paused.
+    /// Make every deployment healthy; without it one hangs on a bad image and one is paused.
     #[arg(long, action = clap::ArgAction::Set, default_value_t = false)]
     healthy: bool,
     #[arg(long)]
@@ -43,13 +43,13 @@ struct Arguments {
     /// The directory with the keys that sign agents' credentials.
     #[arg(long)]
     bus_keys: PathBuf,
-    /// Where the credentials are written.
+    /// The directory to which the credentials are written.
     #[arg(long)]
     creds: PathBuf,
-    /// Let the API servers listen as well, and write here where; written when all agents have been started.
+    /// Let the API servers listen on TCP, and write their addresses to this file once all agents have been started.
     #[arg(long)]
     kubeconfig_out: Option<PathBuf>,
-    /// Answer bare scatters as well.
+    /// Also answer bare scatters.
     #[arg(long, action = clap::ArgAction::Set, default_value_t = false)]
     scatter: bool,
 }
@@ -82,7 +82,7 @@ async fn simulation(arguments: &Arguments) -> Result<Simulation> {
             true => Profile::Healthy,
             false => Profile::Demo,
         })
-        // The watches follow at once: nobody looks far back.
+        // The watches follow immediately: no one needs older changes.
         .history(256);
     let builder = match arguments.kubeconfig_out {
         Some(_) => builder,
@@ -123,7 +123,7 @@ fn credential(name: &ClusterName, keys: &AggregatorKeys, dir: &Path) -> Result<P
     Ok(file)
 }
 
-/// The question begins with the number of bytes that it is to be answered with, and with where under `subject`.
+/// The request begins with the number of bytes to return, and with the reply subject below `subject`.
 async fn answer(client: Client, subject: String, question: Message) {
     static BYTES: [u8; LARGEST] = [b'x'; LARGEST];
     let text = str::from_utf8(&question.payload).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The bare peers: a NATS responder and an HTTP server, both of which give the same bytes to everybody.
+//! The bare peers: a NATS responder and an HTTP server, both of which return the same bytes to every request.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use clap::Parser;
 use futures::StreamExt;
 use tokio::net::TcpListener;
 
-/// Answers with the content of a file.
+/// Responds with the content of a file.
 #[derive(Parser)]
 struct Arguments {
     #[arg(long)]

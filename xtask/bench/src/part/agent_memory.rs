@@ -1,4 +1,4 @@
-//! The memory of a real agent: beside an empty cluster, and beside one with very many deployments.
+//! The memory of a real agent: with an empty cluster, and with a cluster of very many deployments.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use crate::test_bed::TestBed;
 
 const NAMESPACES: usize = 50;
 
-/// A look each second: one alone may fall on a moment of calm.
+/// A sample each second: a single one may miss the peak.
 const LOOKS: u32 = 8;
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 pub async fn rows(options: &Options, test_bed: &mut TestBed) -> Result<Vec<Row>> {
     let idle = most(test_bed, 1, 0).await?;
-    // Nothing is to be measured beside another.
+    // Nothing else must run during a measurement.
     test_bed.clusters.clear();
     let many = options.many.div_ceil(NAMESPACES);
     let full = TestBed::with(async |test_bed| most(test_bed, NAMESPACES, many).await).await?;
@@ -29,7 +29,7 @@ pub async fn rows(options: &Options, test_bed: &mut TestBed) -> Result<Vec<Row>>
     ])
 }
 
-/// The most that it took at any look, with its cache filled.
+/// The maximum of all samples, with a filled cache.
 async fn most(test_bed: &mut TestBed, namespaces: usize, deployments: usize) -> Result<f64> {
     let apis = test_bed.simulator(1, namespaces, deployments).await?;
     let agent = test_bed.agent(apis.first().context("no cluster")?)?;

@@ -1,4 +1,4 @@
-//! `GET /deployments` over very many clusters that are all away: what they last said is read from the inventory.
+//! `GET /deployments` over very many clusters that are all offline: their last known deployments are read from the inventory.
 
 use std::time::Duration;
 
@@ -16,15 +16,15 @@ use crate::round::{Contestant, Rounds};
 use crate::row::{Row, Target};
 use crate::test_bed::{LoadAgents, TestBed};
 
-/// A person's pace, many of them.
+/// The request rate of many users.
 const A_SECOND: f64 = 4.0;
 
-/// Each cluster is read once when it has come; a disk writes all of it.
+/// Each cluster is read once after it has joined, and all of it is written to disk.
 const KEPT_WITHIN: Duration = Duration::from_secs(180);
 const AWAY_WITHIN: Duration = Duration::from_secs(60);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
-/// A list counts when what names it has been written behind it.
+/// A list is current once its manifest has been written.
 const SETTLES_WITHIN: Duration = Duration::from_secs(10);
 
 pub async fn rows(options: &Options, test_bed: &mut TestBed) -> Result<Vec<Row>> {
@@ -65,13 +65,13 @@ pub async fn rows(options: &Options, test_bed: &mut TestBed) -> Result<Vec<Row>>
     ])
 }
 
-/// Waits until the lists of so many clusters are in the bucket.
+/// Waits until the lists of this many clusters are in the bucket.
 async fn kept(test_bed: &TestBed, clusters: usize) -> Result<()> {
     let bucket = jetstream::new(test_bed.onlooker().await?);
     let bucket = bucket.get_stream("KV_inventory").await?;
     condition::met("all lists are kept", KEPT_WITHIN, async || {
         sleep(BETWEEN_LOOKS).await;
-        // What names a list, and at least one part of it.
+        // A manifest, and at least one part of its list.
         let entries = bucket.get_info().await?.state.messages;
         Ok((entries >= 2 * u64::try_from(clusters)?).then_some(()))
     })
@@ -80,7 +80,7 @@ async fn kept(test_bed: &TestBed, clusters: usize) -> Result<()> {
     Ok(())
 }
 
-/// Waits until none is there, and makes sure that all that is known of them is counted.
+/// Waits until all clusters are offline, and checks that all of their last known deployments are counted.
 async fn all_away(
     caller: &mut Http,
     page: &Ask,

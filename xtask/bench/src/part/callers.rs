@@ -1,5 +1,5 @@
-//! The same list for 16 callers at once, each of whom asks again as soon as they are answered; and the design that this system
-//! replaces, over the same API server.
+//! The same list for 16 concurrent callers, each of which sends the next request as soon as it has a response; and the design that this
+//! system replaces, over the same API server.
 
 use anyhow::{Context, Result};
 use futures::future::try_join_all;
@@ -17,13 +17,13 @@ const CALLERS: usize = 16;
 
 const SEED: &str = "FastAPI with an HTTP agent";
 
-/// What 16 callers saw in one measurement.
+/// The results of 16 callers in one measurement.
 struct Seen {
     a_second: f64,
     p99: f64,
 }
 
-/// 16 connections, and what is asked on them.
+/// 16 connections, and the request sent on them.
 struct Callers(Vec<(Http, Ask)>);
 
 pub async fn rows(options: &Options, test_bed: &mut TestBed) -> Result<Vec<Row>> {
@@ -35,7 +35,7 @@ pub async fn rows(options: &Options, test_bed: &mut TestBed) -> Result<Vec<Row>>
         None => None,
     };
     let (mut rates, mut tails) = (Vec::new(), Vec::new());
-    // The first round is for warming up.
+    // The first round is the warm-up.
     for round in 0..=options.rounds {
         let mut seen = vec![ours.measure(options).await?];
         if let Some(theirs) = &mut theirs {
@@ -61,7 +61,7 @@ pub async fn rows(options: &Options, test_bed: &mut TestBed) -> Result<Vec<Row>>
     ])
 }
 
-/// After a look at whether both answer the same question.
+/// Checks first that both return the same list.
 async fn callers_of(seed: &Seed, api: &Api) -> Result<Callers> {
     let ask = Ask::get(format!("/deployments/{}/{NAMESPACE}", api.cluster));
     let mut first = Http::connect(seed.address, None).await?;

@@ -1,4 +1,4 @@
-//! `GET /deployments` over very many clusters, beside a bare scatter of the same bytes over the same connections.
+//! `GET /deployments` over very many clusters, compared with a bare scatter of the same bytes over the same connections.
 
 use std::time::Duration;
 
@@ -16,17 +16,17 @@ use crate::round::{Contestant, Rounds};
 use crate::row::{Row, Target};
 use crate::test_bed::{LoadAgents, TestBed};
 
-/// A person's pace, many of them.
+/// The request rate of many users.
 const A_SECOND: f64 = 4.0;
 
 /// Two heartbeats.
 const SETTLES_WITHIN: Duration = Duration::from_secs(10);
 
-/// What one query puts on the bus.
+/// The traffic of one query on the bus.
 #[derive(Debug, Clone, Copy)]
 struct Traffic {
     question: usize,
-    /// The mean answer.
+    /// The mean size of a response.
     answer: usize,
 }
 
@@ -93,7 +93,7 @@ pub async fn rows(options: &Options, test_bed: &mut TestBed) -> Result<Vec<Row>>
     ])
 }
 
-/// A query that not everybody answers is not the one that is to be measured.
+/// A query that some clusters do not answer must not be measured.
 async fn ensure_whole(test_bed: &mut TestBed, ask: &Ask, clusters: usize) -> Result<()> {
     let page: Value = serde_json::from_slice(&test_bed.caller().await?.call(ask).await?)?;
     let answered = page["answers"]["answered"].as_u64();
@@ -105,14 +105,14 @@ async fn ensure_whole(test_bed: &mut TestBed, ask: &Ask, clusters: usize) -> Res
     Ok(())
 }
 
-/// Looks on while the query is asked once; some clusters may be asked more than once for it.
+/// Observes the bus during one query, which may send several requests to some clusters.
 async fn traffic(test_bed: &mut TestBed, ask: &Ask, clusters: usize) -> Result<Traffic> {
     let onlooker: Client = test_bed.onlooker().await?;
     let mut questions = onlooker.subscribe(subject::FLEET_QUERY).await?;
     let mut answers = onlooker.subscribe("agent.*.answer.>").await?;
     round_trip(&onlooker).await?;
     test_bed.caller().await?.call(ask).await?;
-    // All that was sent on the way to the answer has come by now.
+    // All messages that were sent for the response have arrived by now.
     round_trip(&onlooker).await?;
     let mut bytes = [&mut questions, &mut answers].map(|messages| {
         let next = || messages.next().now_or_never().flatten();
@@ -126,7 +126,7 @@ async fn traffic(test_bed: &mut TestBed, ask: &Ask, clusters: usize) -> Result<T
     Ok(Traffic { question, answer })
 }
 
-/// Though nobody answers, the server has done by then what it was told before.
+/// There is no responder, but the round trip shows that the server has processed the earlier commands.
 async fn round_trip(client: &Client) -> Result<()> {
     let nobody = client.request("bench.nobody", "".into()).await;
     ensure!(nobody.is_err(), "somebody answers where nobody should");

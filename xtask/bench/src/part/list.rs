@@ -17,10 +17,10 @@ use crate::test_bed::{Api, TestBed, free_address};
 pub const DEPLOYMENTS: usize = 50;
 pub const NAMESPACE: &str = "default";
 
-/// Enough to stand in a round's median, and few enough for every contestant to rest between two.
+/// Enough for a stable median of a round, and few enough for every contestant to idle between two calls.
 const A_SECOND: f64 = 250.0;
 
-/// Where the bare responder listens, with an agent's rights.
+/// The subject of the bare responder, which has an agent's permissions.
 const BARE: &str = "cluster.bare.bench";
 
 const READY_WITHIN: Duration = Duration::from_secs(20);
@@ -31,7 +31,7 @@ pub async fn rows(options: &Options, test_bed: &mut TestBed) -> Result<Vec<Row>>
     let http = free_address()?;
     let _peer = peer(test_bed, http, &body).await?;
     let bare = Bare {
-        // An agent may publish replies to the inboxes of people alone.
+        // An agent may publish replies only to the inboxes of people.
         client: test_bed.onlooker().await?,
         subject: BARE.to_owned(),
         payload: format!(r#"{{"namespace":"{NAMESPACE}"}}"#).into(),
@@ -64,12 +64,12 @@ pub async fn rows(options: &Options, test_bed: &mut TestBed) -> Result<Vec<Row>>
     ])
 }
 
-/// What is asked of the aggregator.
+/// The request to the aggregator.
 pub fn ask(api: &Api) -> Ask {
     Ask::get(format!("/deployments/{}/{NAMESPACE}", api.cluster))
 }
 
-/// One cluster with one namespace, its agent a program of its own.
+/// One cluster with one namespace, with its agent as a separate process.
 pub async fn one_cluster(test_bed: &mut TestBed) -> Result<Api> {
     let apis = test_bed.simulator(1, 1, DEPLOYMENTS).await?;
     let api = apis.into_iter().next().context("no cluster")?;
@@ -79,7 +79,7 @@ pub async fn one_cluster(test_bed: &mut TestBed) -> Result<Api> {
     Ok(api)
 }
 
-/// A responder on the bus and an HTTP server, both of which answer with this body.
+/// A responder on the bus and an HTTP server, both of which return this body.
 async fn peer(test_bed: &TestBed, http: SocketAddr, body: &[u8]) -> Result<Process> {
     let file = test_bed.file("body");
     fs::write(&file, body)?;
@@ -94,7 +94,7 @@ async fn peer(test_bed: &TestBed, http: SocketAddr, body: &[u8]) -> Result<Proce
             ("--http", http.to_string()),
         ],
     )?;
-    // It listens for HTTP only when it has subscribed.
+    // It listens for HTTP only after it has subscribed.
     condition::met("the peer", READY_WITHIN, async || {
         peer.ensure_running()?;
         Ok(Http::connect(http, None).await.ok().map(drop))

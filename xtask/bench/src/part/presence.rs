@@ -1,4 +1,4 @@
-//! How soon `GET /clusters` shows that an agent has come, and that one was killed.
+//! How soon `GET /clusters` shows that an agent has connected, and that one was killed.
 
 use std::time::{Duration, SystemTime};
 
@@ -15,7 +15,7 @@ use crate::options::Options;
 use crate::row::{Row, Target};
 use crate::test_bed::{Api, TestBed};
 
-/// So many clusters come and go in each run.
+/// The number of clusters that connect and disconnect in each run.
 const CLUSTERS: usize = 20;
 
 const SEEN_WITHIN: Duration = Duration::from_secs(30);
@@ -51,13 +51,13 @@ pub async fn rows(options: &Options, test_bed: &mut TestBed) -> Result<Vec<Row>>
     ])
 }
 
-/// Between the start of the agent's connection, which the nats-server has written down, and the sight of the cluster.
+/// The time from the start of the agent's connection, as recorded by the nats-server, until the cluster is shown.
 async fn join(test_bed: &mut TestBed, caller: &mut Http, api: &Api) -> Result<Duration> {
     let agent = test_bed.agent(api)?;
     test_bed.clusters.push(agent);
     let seen = shown(caller, api, "online").await?;
     let connected = SystemTime::from(connected_at(test_bed, &api.cluster).await?);
-    // The two clocks are one, but the server may write it down a little later than the agent was heard.
+    // Both use the same clock, but the server may record the connection shortly after the aggregator received the heartbeat.
     Ok(seen.duration_since(connected).unwrap_or_default())
 }
 
@@ -76,7 +76,7 @@ async fn shown(caller: &mut Http, api: &Api, presence: &str) -> Result<SystemTim
     bail!("{} is not shown as {presence}", api.cluster)
 }
 
-/// By the nats-server's own account of its connections.
+/// According to the nats-server's list of connections.
 async fn connected_at(test_bed: &TestBed, cluster: &str) -> Result<Timestamp> {
     #[derive(Deserialize)]
     struct Connections {

@@ -1,4 +1,4 @@
-//! `POST /restart` until the deployment is written, audit included, beside the same patch sent to the API server itself.
+//! `POST /restart` until the deployment is written, including the audit, compared with the same patch sent to the API server itself.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::round::Rounds;
 use crate::row::{Row, Target};
 use crate::test_bed::TestBed;
 
-/// The rollouts that follow are the simulator's to carry out: more would be a load of their own.
+/// The simulator carries out the rollouts: more of them would be a significant load.
 const A_SECOND: f64 = 20.0;
 
 pub async fn rows(options: &Options, test_bed: &mut TestBed) -> Result<Vec<Row>> {
@@ -25,7 +25,7 @@ pub async fn rows(options: &Options, test_bed: &mut TestBed) -> Result<Vec<Row>>
     let mut names = names.iter().cycle();
     let mut theirs = Http::connect(api.address, None).await?;
     let mut rounds = Vec::new();
-    // The first round is for warming up.
+    // The first round is the warm-up.
     for round in 0..=options.rounds {
         let restarts = measure(options, async || {
             let name = names.next().context("no deployments")?;
@@ -78,9 +78,9 @@ fn restart(cluster: &str, name: &str) -> Ask {
     }
 }
 
-/// As kubectl does it, but for the read before.
+/// As kubectl does it, but without reading first.
 fn patch(name: &str) -> Ask {
-    // A moment back, and different each time: it must neither be later than the next restart nor change nothing.
+    // A time in the recent past, different each time: it must not be later than the next restart, and must change the template.
     let time = Timestamp::now() - Duration::from_secs(3600);
     let body = json!({ "spec": { "template": { "metadata": { "annotations": {
         "kubectl.kubernetes.io/restartedAt": time.to_string(),

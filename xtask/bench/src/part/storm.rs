@@ -1,5 +1,5 @@
-//! The nats-server killed and started again under very many agents: how long until all are back, what reads meanwhile take, and
-//! whether a cluster is shown as offline whose agent is there.
+//! The nats-server is killed and restarted with very many connected agents: how long until all are back, the latency of reads in the
+//! meantime, and whether a cluster is shown as offline although its agent is connected.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -23,7 +23,7 @@ const SETTLES_WITHIN: Duration = Duration::from_secs(10);
 const BACK_WITHIN: Duration = Duration::from_secs(180);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
-/// An agent that has been connected for so long is there, and is to be shown.
+/// An agent that has been connected for this long must be shown as online.
 const HEARD_WITHIN: Duration = Duration::from_secs(2);
 
 pub async fn rows(options: &Options, test_bed: &mut TestBed) -> Result<Vec<Row>> {
@@ -37,7 +37,7 @@ pub async fn rows(options: &Options, test_bed: &mut TestBed) -> Result<Vec<Row>>
     test_bed.load_agents(load_agents).await?;
     test_bed.online(clusters).await?;
     sleep(SETTLES_WITHIN).await;
-    let names = Shown::look(&mut test_bed.caller().await?).await?.names;
+    let names = ClusterList::read(&mut test_bed.caller().await?).await?.names;
     let others = connections(test_bed).await?.saturating_sub(clusters);
     let (reader, looker) = (test_bed.caller().await?, test_bed.caller().await?);
 
@@ -48,7 +48,7 @@ pub async fn rows(options: &Options, test_bed: &mut TestBed) -> Result<Vec<Row>>
     let (watched, reads) = tokio::join!(
         async {
             let watched = recovery(test_bed, looker, clusters, others, begun).await;
-            // The reader may have ended by itself, with an error that is told below.
+            // The reader may have ended by itself, with an error that is reported below.
             back.send(true).ok();
             watched
         },
@@ -68,12 +68,12 @@ pub async fn rows(options: &Options, test_bed: &mut TestBed) -> Result<Vec<Row>>
     ])
 }
 
-/// What was seen until all were back.
+/// The observations until all clusters were back.
 struct Recovery {
     back: Duration,
-    /// The most at one look.
+    /// The maximum in one observation.
     offline: usize,
-    /// The most at one look that were connected.
+    /// The maximum in one observation among connected clusters.
     falsely_offline: usize,
 }
 
@@ -92,7 +92,7 @@ async fn recovery(
     };
     loop {
         connected.push_back((Instant::now(), connections(test_bed).await?));
-        let shown = Shown::look(&mut looker).await?;
+        let shown = ClusterList::read(&mut looker).await?;
         while connected.len() > 1 && connected[1].0.elapsed() >= HEARD_WITHIN {
             connected.pop_front();
         }
@@ -103,7 +103,7 @@ async fn recovery(
         let not_offline = clusters - shown.offline;
         seen.offline = seen.offline.max(shown.offline);
         seen.falsely_offline = seen.falsely_offline.max(there.saturating_sub(not_offline));
-        // None is stale, and the link of each is the new one: the old ones ended with the server.
+        // None is stale, and each has a new connection: the old ones ended with the server.
         if shown.online == clusters && connections(test_bed).await? >= clusters + others {
             seen.back = begun.elapsed();
             return Ok(seen);
@@ -118,8 +118,8 @@ async fn recovery(
     }
 }
 
-/// One read after the other, each of some cluster, until all are back. Whatever the answer is, it is an answer: a cluster that is
-/// not back yet answers that it is offline.
+/// Reads one cluster after the other until all are back. Every response counts: for a cluster that is not back yet it says that the
+/// cluster is offline.
 async fn reads(
     mut reader: Http,
     names: &[String],
@@ -138,14 +138,14 @@ async fn reads(
 }
 
 /// What `GET /clusters` shows.
-struct Shown {
+struct ClusterList {
     names: Vec<String>,
     online: usize,
     offline: usize,
 }
 
-impl Shown {
-    async fn look(http: &mut Http) -> Result<Self> {
+impl ClusterList {
+    async fn read(http: &mut Http) -> Result<Self> {
         #[derive(Deserialize)]
         struct List {
             items: Vec<Cluster>,
@@ -165,7 +165,7 @@ impl Shown {
     }
 }
 
-/// Those that the nats-server counts, no matter who has made them.
+/// The nats-server's number of connections, of all clients.
 async fn connections(test_bed: &TestBed) -> Result<usize> {
     #[derive(Deserialize)]
     struct Server {

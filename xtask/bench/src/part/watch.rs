@@ -1,4 +1,4 @@
-//! A change in a cluster's API until a reader of `GET /watch` has it, in a fleet of very many clusters.
+//! The latency from a change in a cluster's API to a reader of `GET /watch`, in a fleet of very many clusters.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -21,13 +21,13 @@ use crate::test_bed::{LoadAgents, TestBed};
 
 const A_SECOND: f64 = 50.0;
 
-/// By this label a change is known again in the event that tells of it.
+/// The label that identifies a change in its event.
 const LABEL: &str = "bench-change";
 
-/// A change that nobody tells of for so long is lost, and the part with it.
+/// A change without an event for this long is lost, which fails the part.
 const TOLD_WITHIN: Duration = Duration::from_secs(30);
 
-/// A deployment, and where its API server listens.
+/// A deployment, and the address of its API server.
 struct Place {
     address: SocketAddr,
     path: String,
@@ -88,7 +88,7 @@ async fn places(caller: &mut Http, addresses: &HashMap<String, SocketAddr>) -> R
     places.context("a cluster that was not started")
 }
 
-/// Changes one deployment after the other at a fixed rate, and says when each was due.
+/// Changes one deployment after the other at a fixed rate, and reports when each change was due.
 async fn change(
     places: &[Place],
     length: Duration,
@@ -115,7 +115,7 @@ async fn change(
     Ok(())
 }
 
-/// Until all that was changed has been told.
+/// Until all changes have been received.
 async fn hear(
     mut events: Events,
     mut made: UnboundedReceiver<(u64, Instant)>,
@@ -124,7 +124,7 @@ async fn hear(
     let mut is_open = true;
     while is_open || !waiting.is_empty() {
         tokio::select! {
-            // First what was changed: the event may be there already.
+            // Changes first: the event may already have arrived.
             biased;
             change = made.recv(), if is_open => match change {
                 Some((number, due)) => drop(waiting.insert(number, due)),
@@ -133,7 +133,7 @@ async fn hear(
             told = timeout(TOLD_WITHIN, events.next_change()) => {
                 let number = told.with_context(|| format!("{} changes are not told", waiting.len()))??;
                 let due = waiting.remove(&number);
-                // Told a second time where something else about the deployment changed as well.
+                // Received again if something else about the deployment has changed too.
                 due.into_iter().for_each(|due| latencies.add(due.elapsed()));
             }
         }
@@ -149,7 +149,7 @@ struct Events {
 }
 
 impl Events {
-    /// From the moment at which the stream has begun.
+    /// Opens the stream and waits for its first event.
     async fn open(caller: &mut Http) -> Result<Self> {
         let response = caller.open(&Ask::get("/watch")).await?;
         ensure!(response.status() == 200, "/watch: {}", response.status());
@@ -188,7 +188,7 @@ impl Events {
                     let value = event.lines().find_map(|line| line.strip_prefix(name));
                     value.map(|value| value.trim_start().to_owned())
                 };
-                // What has no kind is there to keep the connection alive.
+                // A frame without an event type only keeps the connection alive.
                 if let Some(event) = field("event:").zip(field("data:")) {
                     return Ok(event);
                 }

@@ -1,4 +1,4 @@
-//! How clusters join: each with its API server and its agent as programs of their own, or all of them in one, the load agents.
+//! How clusters join: each with its API server and its agent as separate processes, or all of them in one process, the load agents.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use xtask::process::Process;
 
 use super::{READY_WITHIN, TestBed, spawn_quietly};
 
-/// Of each cluster of the load agents.
+/// The resources of each cluster of the load agents.
 const NAMESPACES: usize = 5;
 
 /// The API server of a simulated cluster.
@@ -23,19 +23,19 @@ pub struct Api {
     kubeconfig: PathBuf,
 }
 
-/// What the load agents simulate.
+/// The options of the load agents.
 #[derive(Debug, Clone, Copy)]
 pub struct LoadAgents {
     pub clusters: usize,
     pub deployments: usize,
-    /// Whether their API servers can be reached from outside of the process.
+    /// Whether their API servers are reachable from outside the process.
     pub listens: bool,
-    /// Whether the agents' connections answer bare scatters as well.
+    /// Whether the agents' connections also answer bare scatters.
     pub scatter: bool,
 }
 
 impl TestBed {
-    /// Simulated clusters without agents, which have so many deployments in each of so many namespaces.
+    /// Simulated clusters without agents, with this many deployments in each of this many namespaces.
     pub async fn simulator(
         &mut self,
         clusters: usize,
@@ -54,7 +54,7 @@ impl TestBed {
         self.written(simulator, kubeconfig, clusters).await
     }
 
-    /// The real agent of a cluster, as a program of its own.
+    /// The real agent of a cluster, as a separate process.
     pub fn agent(&self, api: &Api) -> Result<Process> {
         let creds = self.bus.keys().agent_creds(&api.cluster)?;
         let mut command = Command::new(&self.programs.agent);
@@ -95,7 +95,7 @@ impl TestBed {
         Ok(Vec::new())
     }
 
-    /// Waits for the kubeconfig of clusters, and keeps their process.
+    /// Waits for the kubeconfig of the clusters, and holds their process.
     async fn written(
         &mut self,
         mut process: Process,
@@ -123,7 +123,7 @@ impl TestBed {
     }
 }
 
-/// The clusters of the plain YAML that the simulator writes, and where they listen.
+/// The clusters in the plain YAML that the simulator writes, and their addresses.
 fn servers(kubeconfig: &str) -> impl Iterator<Item = (&str, &str)> {
     let clusters = kubeconfig.split("- name: ").skip(1);
     clusters.filter_map(|cluster| {

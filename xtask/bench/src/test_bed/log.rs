@@ -1,11 +1,11 @@
-//! What the programs of a stand said last.
+//! The last log lines of a test bed's programs.
 
 use std::fs;
 use std::path::Path;
 
 const LINES: usize = 10;
 
-/// The last lines of each log of a directory, under the program's name; of those that are empty nothing.
+/// The last lines of each non-empty log of a directory, under the program's name.
 pub fn tails(dir: &Path) -> String {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     let mut logs: Vec<_> = entries.map(|entry| entry.path()).collect();
