@@ -1,4 +1,4 @@
-//! The one user of a demo, with a password that is made anew at each start.
+//! The single user of a demo, with a new random password at each start.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -11,7 +11,7 @@ use tokio::process::Command;
 use crate::data_dir::DataDir;
 
 pub const USER: &str = "admin";
-/// 32 characters that look unlike each other, so that five bits of a random byte choose one evenly.
+/// 32 unambiguous characters, so that five bits of a random byte select one uniformly.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 const PASSWORD_LENGTH: usize = 20;
 
@@ -43,7 +43,7 @@ fn users(password_hash: &str) -> Value {
     } } })
 }
 
-/// The password goes through standard input: a command line is for everybody on the machine to read.
+/// The password is passed on standard input: everyone on the machine can read a command line.
 async fn hash(aggregator: &Path, password: &str) -> Result<String> {
     let mut child = Command::new(aggregator)
         .args(["user", "hash-password"])

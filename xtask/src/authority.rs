@@ -1,4 +1,4 @@
-//! A certificate authority of a test's own, and servers' certificates from it.
+//! A certificate authority for one test, and server certificates issued by it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
 }
 
-/// Whether a certificate is in date.
+/// Whether a certificate is valid or expired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dated {
     Now,
@@ -22,7 +22,7 @@ pub enum Dated {
 }
 
 impl Authority {
-    /// Lives in `dir`, which is made.
+    /// Creates an authority in `dir`, which is created too.
     pub fn new(dir: &Path) -> Result<Self> {
         fs::create_dir_all(dir)?;
         let key = KeyPair::generate()?;

@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: builds the programs as they ship, and hands over to the bench, which is a package of its own so that nobody
-//! else has to build it.
+//! `cargo xtask bench`: builds the release programs, and runs the bench, which is a separate package so that no other command has to
+//! build it.
 
 use std::ffi::OsString;
 use std::process::Command;

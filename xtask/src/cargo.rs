@@ -12,8 +12,8 @@ pub fn command() -> Command {
     command
 }
 
-/// Takes away what cargo has told this program about its own package. The build script of `ring` asks for these variables: whenever another
-/// package, or a shell, asked for the same build, `ring` and all that depends on it would be built again.
+/// Removes the variables that cargo has set for this program's own package. The build script of `ring` depends on them: `ring` and
+/// everything that depends on it would be rebuilt whenever another package or a shell runs the same build.
 pub fn forget_package(command: &mut Command) {
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();

@@ -18,7 +18,7 @@ pub fn find() -> Result<Option<PathBuf>> {
     }
 }
 
-/// As root on Debian; elsewhere that is for the machine's owner to do.
+/// Installs it as root on Debian; elsewhere the user must install it.
 pub fn install() -> Result<PathBuf> {
     ensure!(is_debian() && rustix::process::geteuid().is_root(), HINT);
     println!("==> install Chromium");

@@ -1,4 +1,4 @@
-//! Waiting for something to become true, with a bound and a name for the error message.
+//! Waits for a condition, with a timeout and a name for the error message.
 
 use std::time::Duration;
 
@@ -7,19 +7,19 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
-/// A look that has not come back so long after the time for it was over never will.
+/// A probe that has not returned this long after the timeout never will.
 const STUCK_AFTER: Duration = Duration::from_secs(60);
 
-/// Looks until `look` finds something, and fails with `what` when `patience` has run out or with the error of `look`.
+/// Calls `probe` until it returns something; fails with `what` when `patience` has run out, or with the error of `probe`.
 pub async fn met<T>(
     what: &str,
     patience: Duration,
-    mut look: impl AsyncFnMut() -> Result<Option<T>>,
+    mut probe: impl AsyncFnMut() -> Result<Option<T>>,
 ) -> Result<T> {
     let deadline = Instant::now() + patience;
     loop {
-        let Ok(found) = timeout_at(deadline + STUCK_AFTER, look()).await else {
-            bail!("{what}: a look does not come back");
+        let Ok(found) = timeout_at(deadline + STUCK_AFTER, probe()).await else {
+            bail!("{what}: a probe does not return");
         };
         if let Some(found) = found? {
             return Ok(found);
@@ -60,6 +60,6 @@ mod tests {
             std::future::pending::<Result<Option<()>>>().await
         });
         let error = stuck.await.unwrap_err().to_string();
-        assert_eq!(error, "an answer: a look does not come back");
+        assert_eq!(error, "an answer: a probe does not return");
     }
 }

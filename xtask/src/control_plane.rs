@@ -1,5 +1,5 @@
-//! A real Kubernetes control plane without nodes: etcd, kube-apiserver with RBAC, kube-controller-manager.
-//! Deployments get ReplicaSets and Pods; nothing schedules or runs the Pods, so their status is the test's to write.
+//! A real Kubernetes control plane without nodes: etcd, kube-apiserver with RBAC, kube-controller-manager. Deployments get ReplicaSets
+//! and Pods; nothing schedules or runs the Pods, so tests write their status.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -19,12 +19,12 @@ mod kubeconfig;
 mod programs;
 
 const READY_WITHIN: Duration = Duration::from_secs(90);
-/// Each look at the API server is a kubectl, which costs a tenth of a second of a core.
+/// Each check of the API server runs kubectl, which costs a tenth of a second of CPU time.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
-/// Good for one API server on loopback that lives as long as one test.
+/// Only for an API server on loopback that lives as long as one test.
 const ADMIN_TOKEN: &str = "admin-of-a-test";
 
-/// Keep it in the test, not in a `static`: what is static is never dropped, and its processes would stay.
+/// Hold it in the test, not in a `static`: statics are never dropped, and its processes would keep running.
 pub struct ControlPlane {
     // Dropped in this order: the clients before their servers, the directory last.
     controllers: Process,
@@ -36,7 +36,7 @@ pub struct ControlPlane {
 }
 
 impl ControlPlane {
-    /// Ready to be used, with its default service account; `None` when its programs are neither in
+    /// Starts one and waits until it is ready, with its default service account; `None` if its programs are neither in
     /// `$KUBEBUILDER_ASSETS` nor in the cache (`cargo xtask test` builds them).
     pub async fn start() -> Result<Option<Self>> {
         let Some(programs) = Programs::find()? else {
@@ -56,7 +56,7 @@ impl ControlPlane {
         let readyz = ["get", "--raw", "/readyz"];
         let servers = &mut [&mut etcd, &mut apiserver];
         administrator.succeeds(readyz, servers).await?;
-        // Only now: it gives up when the API server is not healthy within ten seconds.
+        // Only now: it exits if the API server is not healthy within ten seconds.
         let mut controllers = programs.start_controllers(dir.path(), &administrator.kubeconfig)?;
         let account = ["get", "serviceaccount", "default"];
         let servers = &mut [&mut etcd, &mut apiserver, &mut controllers];
@@ -71,17 +71,17 @@ impl ControlPlane {
         }))
     }
 
-    /// Where the API server listens: `https://127.0.0.1:6443`.
+    /// The URL of the API server: `https://127.0.0.1:6443`.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// With one context `admin`, who may do everything.
+    /// A kubeconfig with the context `admin`, which may do everything.
     pub fn admin_kubeconfig(&self) -> &Path {
         &self.administrator.kubeconfig
     }
 
-    /// With one context `name`, for the bearer of `token`.
+    /// A kubeconfig with the context `name`, for the bearer of `token`.
     pub fn kubeconfig_for_token(&self, name: &str, token: &str) -> Result<PathBuf> {
         kubeconfig::write(self.dir.path(), name, &self.url, token)
     }
@@ -92,7 +92,7 @@ impl ControlPlane {
         Ok(self.kubectl(arguments).await?.trim().to_owned())
     }
 
-    /// What kubectl prints, as the administrator. The namespace is `default` unless the arguments name one.
+    /// The output of kubectl, run as the administrator. The namespace is `default` unless the arguments name one.
     pub async fn kubectl<I>(&self, arguments: I) -> Result<String>
     where
         I: IntoIterator<Item: AsRef<OsStr>>,
@@ -100,7 +100,7 @@ impl ControlPlane {
         self.administrator.kubectl(arguments).await
     }
 
-    /// For tests that stop a part or ask for its log.
+    /// For tests that stop a component or read its log.
     pub fn apiserver(&mut self) -> &mut Process {
         &mut self.apiserver
     }
@@ -142,7 +142,7 @@ impl Administrator {
         Ok(String::from_utf8(output.stdout)?)
     }
 
-    /// Tries until the call succeeds, and fails at once when one of the servers has ended.
+    /// Retries until the call succeeds, and fails immediately if one of the servers has ended.
     async fn succeeds<const N: usize>(
         &self,
         arguments: [&str; N],

@@ -1,4 +1,4 @@
-//! A demo's directory: one demo at a time, nothing in it for other users' eyes.
+//! A demo's directory: one demo at a time, readable only by its owner.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Write};
@@ -13,7 +13,7 @@ pub struct DataDir {
 }
 
 impl DataDir {
-    /// Makes it, if it is not there, and takes away what a demo before this one said about itself.
+    /// Creates it if it does not exist, and removes the announcement of a previous demo.
     pub fn open(path: &Path) -> Result<Self> {
         let shown = path.display();
         fs::create_dir_all(path.join("logs")).with_context(|| format!("cannot make {shown}"))?;
@@ -39,7 +39,7 @@ impl DataDir {
         self.path.join(name)
     }
 
-    /// The log of a part, empty.
+    /// An empty log for a component.
     pub fn log(&self, part: &str) -> Result<PathBuf> {
         let log = self
             .path
@@ -48,7 +48,7 @@ impl DataDir {
         Ok(log)
     }
 
-    /// For files with a password or its hash in them. A reader never sees half of it.
+    /// For files with a password or its hash. Written atomically.
     pub fn write_private(&self, name: &str, content: &str) -> Result<PathBuf> {
         let (file, staging) = (self.file(name), self.file(&format!(".{name}.new")));
         let mut options = File::options();
@@ -58,7 +58,7 @@ impl DataDir {
         Ok(file)
     }
 
-    /// Removes a file or a directory, if it is there.
+    /// Removes a file or a directory, if it exists.
     pub fn remove(&self, name: &str) -> Result<()> {
         let path = self.file(name);
         let removed = if path.is_dir() {

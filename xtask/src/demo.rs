@@ -99,7 +99,7 @@ async fn start(options: &Options, data: &DataDir) -> Result<(Fleet, Announcement
     let programs = Programs::build(profile).await?;
     let ui = tokio::task::spawn_blocking(build_ui).await??;
     if options.kubeconfig.is_none() {
-        // What it remembers is about simulated clusters that are no more.
+        // The bus's store is about simulated clusters that no longer exist.
         data.remove("nats")?;
         data.remove(enrolment::DIR)?;
     }
@@ -135,7 +135,7 @@ async fn start(options: &Options, data: &DataDir) -> Result<(Fleet, Announcement
     Ok((fleet, announcement))
 }
 
-/// `None` where it cannot be built: the API is there without it.
+/// `None` if it cannot be built: the API works without it.
 fn build_ui() -> Result<Option<PathBuf>> {
     if let Some(reason) = node::missing() {
         println!("without the web UI: {reason}");
@@ -144,7 +144,7 @@ fn build_ui() -> Result<Option<PathBuf>> {
     ui::build().map(Some)
 }
 
-/// Before anything is built or started, and in words that name the flag.
+/// Checked before anything is built or started; the error names the flag.
 fn ensure_free(address: SocketAddr, flag: &str) -> Result<()> {
     let taken = std::net::TcpListener::bind(address)
         .is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse);

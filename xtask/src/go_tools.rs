@@ -1,4 +1,4 @@
-//! The peers that are written in Go, each pinned in a `go.mod` under `tools`: built once from the module proxy into a cache.
+//! The tools that are written in Go, each pinned in a `go.mod` under `tools`: built once from the module proxy into a cache.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::workspace;
 pub struct Tool {
     pub program: &'static str,
     package: &'static str,
-    /// The directory of its go.mod: what need not agree on the versions of anything is rebuilt apart.
+    /// The directory of its go.mod: tools that share no dependencies are rebuilt separately.
     module: &'static str,
 }
 
@@ -57,12 +57,12 @@ pub fn find(program: &str) -> Result<Option<PathBuf>> {
         .find(|path| path.is_file()))
 }
 
-/// Where the control plane is built to, as `$KUBEBUILDER_ASSETS` would name it.
+/// The directory of the built control plane, as in `$KUBEBUILDER_ASSETS`.
 pub fn assets() -> Result<PathBuf> {
     cache(PEERS)
 }
 
-/// Where the build of a module goes: another go.mod or go.sum is another directory.
+/// The output directory of a module: a different go.mod or go.sum gets a different directory.
 fn cache(module: &str) -> Result<PathBuf> {
     let dir = workspace::root().join(module);
     let modules = fs::read(dir.join("go.mod"))?;
@@ -83,7 +83,7 @@ pub fn missing() -> Result<Vec<Tool>> {
 }
 
 impl Tool {
-    /// Builds it into the cache. Half an hour for all of them on two cores, so say so before calling this.
+    /// Builds it into the cache. All of them take half an hour on two cores, so announce it before calling this.
     pub fn build(&self) -> Result<PathBuf> {
         let cache = cache(self.module)?;
         fs::create_dir_all(&cache)?;
@@ -109,8 +109,8 @@ impl Tool {
     }
 }
 
-/// Without this stamp the API server calls itself `v0.0.0-master`, and clients that look at its version go wrong. Nothing for a
-/// module that does not build Kubernetes.
+/// Without this stamp the API server reports `v0.0.0-master`, and clients that check its version fail. Empty for a module that does not
+/// build Kubernetes.
 fn version_stamp(module: &str) -> Result<String> {
     let modules = fs::read_to_string(workspace::root().join(module).join("go.mod"))?;
     let Some(version) = pinned(&modules, "k8s.io/kubernetes") else {

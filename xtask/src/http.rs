@@ -1,4 +1,4 @@
-//! As much HTTP as it takes to ask our own aggregator on loopback whether it is ready.
+//! A minimal HTTP client that checks whether our aggregator on loopback is ready.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -41,7 +41,7 @@ pub async fn delete(address: SocketAddr, path: &str, token: &str) -> Result<Answ
     call(address, "DELETE", path, Some(token), "").await
 }
 
-/// HTTP/1.0: the answer comes in one piece and ends with the connection.
+/// HTTP/1.0: the response is not chunked and ends with the connection.
 async fn call(
     address: SocketAddr,
     method: &str,

@@ -1,6 +1,5 @@
-//! What demo, tests and bench stand on: real peers (nats-server, a Kubernetes control plane, the nats CLI), found or
-//! installed, started on free ports and ended with the value that holds them; our own programs, built, and a session with
-//! the aggregator.
+//! The foundation of demo, tests and bench: real peers (nats-server, a Kubernetes control plane, the nats CLI), found or installed,
+//! started on free ports and stopped when dropped; builds of our own programs; and a session with the aggregator.
 
 pub mod account;
 pub mod authority;

@@ -34,7 +34,7 @@ pub async fn run() -> Result<()> {
     steps.verdict()
 }
 
-/// Only what Docker Compose itself refuses; that the parts start is tried by hand.
+/// Only checks what Docker Compose itself rejects; starting the services is tested by hand.
 fn check_compose(steps: &mut Steps) -> Result<()> {
     let compose = || {
         let mut command = Command::new("docker");
@@ -73,8 +73,7 @@ fn check_dependencies(steps: &mut Steps) -> Result<()> {
         "sources",
     ]);
     steps.run("dependencies: licences, bans, sources", &mut check)?;
-    // The database is a git repository elsewhere. Without it there is nothing to check against, and that is no fault
-    // of this tree.
+    // The database is a remote git repository. If it cannot be reached, nothing can be checked, which is not a failure of this tree.
     let fetched = deny()
         .args(["--log-level", "off", "fetch", "db"])
         .status()?;
@@ -87,7 +86,7 @@ fn check_dependencies(steps: &mut Steps) -> Result<()> {
     steps.run("dependencies: advisories", &mut check)
 }
 
-/// The pinned version, built into the cache if it is not there. Without optimisation: it runs for a second.
+/// The pinned version, built into the cache if missing. Without optimisation: it runs for a second.
 fn cargo_deny() -> Result<PathBuf> {
     let root = workspace::cache()?.join("cargo-deny").join(CARGO_DENY);
     let program = root.join("bin/cargo-deny");
@@ -107,7 +106,7 @@ fn cargo_deny() -> Result<PathBuf> {
         .arg("--root")
         .arg(&root)
         .arg("cargo-deny")
-        // Its own warnings are not ours to deny.
+        // Its own warnings must not fail the build.
         .env_remove("RUSTFLAGS")
         .status()?;
     ensure!(

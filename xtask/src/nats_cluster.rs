@@ -1,4 +1,4 @@
-//! Three real nats-servers that are one bus, with the configuration that `aggregator bus init --server …` writes.
+//! Three real nats-servers that form one bus, with the configuration that `aggregator bus init --server …` writes.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -11,11 +11,11 @@ use crate::nats_server::{Keys, NatsServer, Settings, binary};
 
 const NAMES: [&str; 3] = ["n1", "n2", "n3"];
 
-/// Ends with the value.
+/// Stops when it is dropped.
 pub struct NatsCluster {
     pub servers: Vec<NatsServer>,
     keys: Arc<Keys>,
-    /// Where they reach each other.
+    /// The addresses of their routes.
     pub members: Vec<Member>,
 }
 
@@ -52,19 +52,19 @@ impl NatsCluster {
         })
     }
 
-    /// All of them, for `--nats-url`.
+    /// The addresses of all servers, for `--nats-url`.
     pub fn url(&self) -> String {
         let urls: Vec<_> = self.servers.iter().map(NatsServer::url).collect();
         urls.join(",")
     }
 
-    /// Who is let in.
+    /// The accounts and credentials.
     pub fn keys(&self) -> &Keys {
         &self.keys
     }
 }
 
-/// Each must know the others' ports before it starts, so they are chosen here: all at once, so that no two are the same.
+/// Each must know the others' ports before it starts, so they are chosen here: all at the same time, so that no two are equal.
 fn members() -> Result<Vec<Member>> {
     let listen = |_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
     let listeners: Vec<_> = NAMES.iter().map(listen).collect::<Result<_, _>>()?;
@@ -95,7 +95,7 @@ mod tests {
         Ok(json["num_routes"].as_u64().unwrap_or_default())
     }
 
-    /// It has the cluster's name and the others' addresses, and an authority of its own.
+    /// A server with the cluster's name and the others' addresses, but a different authority.
     #[tokio::test]
     async fn a_server_of_another_bus_does_not_become_one_of_the_cluster() {
         let dir = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! A real nats-server with the configuration that the project ships, on a free port, with keys of its own.
+//! A real nats-server with the shipped configuration, on a free port, with its own keys.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,7 +22,7 @@ pub use keys::Keys;
 const READY_WITHIN: Duration = Duration::from_secs(20);
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 
-/// Ends with the value. Its store stays in the directory that it was given.
+/// Stops when it is dropped. Its store remains in its directory.
 pub struct NatsServer {
     program: PathBuf,
     settings: Settings,
@@ -37,11 +37,11 @@ pub struct NatsServer {
 pub struct Settings {
     /// Port 0 is a free one.
     pub listen: SocketAddr,
-    /// For its keys, its store and its bookkeeping; made if it is not there.
+    /// For its keys, its store and its own files; created if it does not exist.
     pub dir: PathBuf,
     /// Certificate and private key.
     pub tls: Option<(PathBuf, PathBuf)>,
-    /// Whether it listens for WebSocket as well, on a free port.
+    /// Whether it also listens for WebSocket, on a free port.
     pub websocket: bool,
     pub log: PathBuf,
     pub group: Group,
@@ -53,7 +53,7 @@ impl NatsServer {
         Self::start_with(Settings::in_dir(dir)).await
     }
 
-    /// The same with TLS, and with WebSocket beside it.
+    /// The same with TLS and WebSocket.
     pub async fn start_with_tls(dir: &Path, tls: (PathBuf, PathBuf)) -> Result<Self> {
         Self::start_with(Settings {
             tls: Some(tls),
@@ -72,7 +72,7 @@ impl NatsServer {
         Self::launch(program, settings, keys, config).await
     }
 
-    /// With keys that are there already, others' as well as this server's.
+    /// With existing keys, including those of other servers.
     pub(crate) async fn launch(
         program: PathBuf,
         mut settings: Settings,
@@ -91,7 +91,7 @@ impl NatsServer {
         })
     }
 
-    /// What clients connect to: `nats://127.0.0.1:4222`, or `tls://…`.
+    /// The URL for clients: `nats://127.0.0.1:4222`, or `tls://…`.
     pub fn url(&self) -> String {
         let scheme = match self.settings.tls {
             Some(_) => "tls",
@@ -100,7 +100,7 @@ impl NatsServer {
         format!("{scheme}://{}", self.address())
     }
 
-    /// Where it listens for WebSocket: `wss://127.0.0.1:443`.
+    /// The URL for WebSocket: `wss://127.0.0.1:443`.
     pub fn websocket_url(&self) -> Option<&str> {
         self.ports.first("websocket")
     }
@@ -118,12 +118,12 @@ impl NatsServer {
         self.ports.first("monitoring")
     }
 
-    /// Who is let in.
+    /// The accounts and credentials.
     pub fn keys(&self) -> &Keys {
         &self.keys
     }
 
-    /// Its configuration, which is read at the next start.
+    /// Its configuration file, which is read at the next start.
     pub fn config(&self) -> &Path {
         &self.config
     }
@@ -141,12 +141,12 @@ impl NatsServer {
         self.process.kill().await.map(drop)
     }
 
-    /// SIGTERM and a wait for its end.
+    /// SIGTERM, and waits until it has ended.
     pub async fn stop(&mut self) -> Result<()> {
         self.process.stop(STOP_WITHIN).await.map(drop)
     }
 
-    /// Stops it, if it still runs, and starts it again on the same port and store.
+    /// Restarts it on the same port and store; stops it first if it is still running.
     pub async fn restart(&mut self) -> Result<()> {
         self.stop().await?;
         let (process, ports) = launch(&self.program, &self.settings, &self.config).await?;
@@ -180,7 +180,7 @@ impl Settings {
     }
 }
 
-/// The file in which the server says where it listens, once it is ready: kind of port to URLs.
+/// The file in which the server writes its URLs by kind of port once it is ready.
 #[derive(Deserialize)]
 struct Ports(BTreeMap<String, Vec<String>>);
 
@@ -229,7 +229,7 @@ async fn launch(program: &Path, settings: &Settings, config: &Path) -> Result<(P
     Ok((process, ports))
 }
 
-/// The file appears before it is written: what does not parse yet is not there yet.
+/// The file appears before it is complete: a file that does not parse counts as missing.
 fn read_ports(file: &Path) -> Option<Ports> {
     serde_json::from_slice(&fs::read(file).ok()?).ok()
 }

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use anyhow::{Context, Result, ensure};
 use xtask::workspace;
 
-/// Why nothing can be done with it, if so.
+/// Why it cannot be used, if so.
 pub fn missing() -> Option<&'static str> {
     let there = ["node", "npm"].map(|program| workspace::on_path(program).is_some());
     (there != [true, true]).then_some("Node.js with npm is not installed")
@@ -33,7 +33,7 @@ pub fn install_modules(package: &Path) -> Result<()> {
     Ok(())
 }
 
-/// When a file was last written; `None` when it is not there.
+/// When a file was last written; `None` if it does not exist.
 pub fn modified(file: &Path) -> Option<SystemTime> {
     std::fs::metadata(file).ok()?.modified().ok()
 }

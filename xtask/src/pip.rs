@@ -1,4 +1,4 @@
-//! Python packages, as pip installs them.
+//! Installs Python packages with pip.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-/// Installs what these lines pin with their hashes, and nothing else, into a directory of its own.
+/// Installs only the pinned packages with these hashes into a separate directory.
 pub fn install(pins: &str, into: &Path) -> Result<()> {
     let staging = tempfile::tempdir()?;
     let file = staging.path().join("pins.txt");

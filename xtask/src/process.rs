@@ -16,9 +16,9 @@ const TAIL_LINES: usize = 20;
 /// Whether a Ctrl-C in the terminal reaches the child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
-    /// It does, as for any child: right for tests, where nothing is left behind that way.
+    /// It does, as for any child: right for tests, where it leaves no process behind.
     Shared,
-    /// It does not: the parent decides in what order things end.
+    /// It does not: the parent decides in which order processes end.
     Own,
 }
 
@@ -80,7 +80,7 @@ impl Process {
         Ok(self.child.try_wait()?)
     }
 
-    /// An error with the tail of its output, if it has ended; for loops that wait until it is ready.
+    /// Fails with the tail of its output if it has ended; for loops that wait until it is ready.
     pub fn ensure_running(&mut self) -> Result<()> {
         match self.ended()? {
             None => Ok(()),
@@ -92,7 +92,7 @@ impl Process {
         Ok(self.child.wait().await?)
     }
 
-    /// Sends a signal. One that has ended already gets none: its number may belong to another process by now.
+    /// Sends a signal, unless the process has ended: its id may belong to another process by now.
     pub fn signal(&mut self, signal: Signal) -> Result<()> {
         if self.ended()?.is_some() {
             return Ok(());
@@ -104,10 +104,10 @@ impl Process {
         kill_process(pid, signal).with_context(|| format!("cannot signal {}", self.name))
     }
 
-    /// SIGTERM, then SIGKILL if it is still there after `patience`.
+    /// SIGTERM, then SIGKILL if it is still running after `patience`.
     pub async fn stop(&mut self, patience: Duration) -> Result<ExitStatus> {
         self.signal(Signal::TERM)?;
-        // A suspended process would not hear it.
+        // A suspended process would not receive it.
         self.signal(Signal::CONT)?;
         match timeout(patience, self.child.wait()).await {
             Ok(status) => Ok(status?),
@@ -120,7 +120,7 @@ impl Process {
         self.wait().await
     }
 
-    /// The error that tells of its end: name, status and the last lines of its output.
+    /// The error for its end: name, status and the last lines of its output.
     pub fn obituary(&self, status: ExitStatus) -> anyhow::Error {
         anyhow!(
             "{} ended ({status}); the end of {}:\n{}",

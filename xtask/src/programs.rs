@@ -20,7 +20,7 @@ pub struct Programs {
     pub load_agents: PathBuf,
 }
 
-/// Their packages. Always built together, so that their dependencies have the same features each time and are built once.
+/// Their packages. Always built together, so that their dependencies always have the same features and are built only once.
 pub const PACKAGES: [&str; 4] = ["agent", "aggregator", "k8s-sim", LOAD_AGENTS];
 
 /// Many clusters with their agents in one process.
@@ -34,12 +34,12 @@ pub enum Profile {
 }
 
 impl Programs {
-    /// Builds those of `PACKAGES`.
+    /// Builds programs of `PACKAGES`.
     pub async fn build(profile: Profile) -> Result<Self> {
         Ok(Self::in_dir(&build(&PACKAGES, profile).await?))
     }
 
-    /// Built already.
+    /// They are already built.
     pub fn in_dir(dir: &Path) -> Self {
         Self {
             agent: dir.join("agent"),
@@ -50,7 +50,7 @@ impl Programs {
     }
 }
 
-/// Builds the programs of these packages where this program itself was built. The answer is the directory in which they lie.
+/// Builds the programs of these packages in the target directory of this program. Returns the directory of the binaries.
 pub async fn build(packages: &[&str], profile: Profile) -> Result<PathBuf> {
     let mut command = Command::from(cargo::command());
     command.args(["build", "--quiet"]);
@@ -65,7 +65,7 @@ pub async fn build(packages: &[&str], profile: Profile) -> Result<PathBuf> {
     let status = status.context("cannot run cargo")?;
     ensure!(status.success(), "the programs do not build");
     let this = env::current_exe()?;
-    // A mark that cargo leaves there: tests lie one directory deeper than programs.
+    // A file that cargo creates there: tests are one directory deeper than programs.
     let mut above = this.ancestors();
     let target = above.find(|dir| dir.join("CACHEDIR.TAG").is_file());
     let target = target.context("this program does not lie in a target directory")?;
@@ -81,7 +81,7 @@ mod tests {
 
     use super::*;
 
-    /// Each package with its features, as they are where all these are built together.
+    /// Each package with the features that it has when all of them are built together.
     fn built(arguments: &[&str]) -> BTreeSet<String> {
         let mut command = cargo::command();
         let format = ["--prefix", "none", "--format", "{p}: {f}"];

@@ -1,4 +1,4 @@
-//! A TCP proxy between two of our programs, to cut the line between them or to make it bad.
+//! A TCP proxy between two of our programs, to interrupt or degrade the link between them.
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,7 +24,7 @@ enum Link {
     Reset,
 }
 
-/// Chunks on their way: more than a bad line of one megabyte's length holds.
+/// Chunks in flight: more than a bad link with one megabyte in flight holds.
 const UNDER_WAY: usize = 256;
 
 /// Listens on a free port of 127.0.0.1 until it is dropped, which closes its connections too.
@@ -39,7 +39,7 @@ impl TcpProxy {
         Self::with_conditions(upstream, LinkConditions::default()).await
     }
 
-    /// On a line that is always as bad.
+    /// With constant link conditions.
     pub async fn with_conditions(upstream: SocketAddr, conditions: LinkConditions) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
@@ -56,13 +56,13 @@ impl TcpProxy {
         self.address
     }
 
-    /// Like a cut cable: connections stay, new ones open, nothing passes. What is sent meanwhile arrives after
-    /// [`heal`](Self::heal), as TCP would send it again.
+    /// Like a cut cable: connections stay open, new ones can be opened, but nothing passes. Data sent in the meantime arrives after
+    /// [`heal`](Self::heal), as TCP would retransmit it.
     pub fn cut(&self) {
         self.link.send_replace(Link::Cut);
     }
 
-    /// Closes every connection, and new ones as soon as they are made.
+    /// Closes every connection, and new ones as soon as they are accepted.
     pub fn reset(&self) {
         self.link.send_replace(Link::Reset);
     }
@@ -85,7 +85,7 @@ async fn accept(
     link: watch::Receiver<Link>,
 ) {
     while let Ok((client, _)) = listener.accept().await {
-        // Whatever ends a connection, the two peers see their socket close: there is nobody to tell.
+        // Errors are ignored: both peers see their socket close.
         drop(tokio::spawn(connect(
             client,
             upstream,
@@ -104,7 +104,7 @@ async fn connect(
     let both = pass_both(client, upstream, conditions, link.clone());
     tokio::select! {
         result = both => result,
-        // An error here is the end of the proxy.
+        // An error here means that the proxy has been dropped.
         _ = link.wait_for(|link| *link == Link::Reset) => Ok(()),
     }
 }
@@ -128,7 +128,7 @@ async fn pass_both(
     Ok(())
 }
 
-/// An end of the stream is held back by a cut as the bytes are.
+/// A cut delays the end of the stream like its bytes.
 async fn pass(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
@@ -142,7 +142,7 @@ async fn pass(
             let length = from.read(&mut buffer).await?;
             open(&mut link).await?;
             arrives = conditions.arrival(length, arrives);
-            // An error is the end of the other half.
+            // An error means that the other half has ended.
             if sender
                 .send((buffer[..length].to_vec(), arrives))
                 .await
@@ -177,7 +177,7 @@ mod tests {
 
     use super::*;
 
-    /// A server that sends back what it gets.
+    /// An echo server.
     async fn echo() -> SocketAddr {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -235,7 +235,7 @@ mod tests {
         written.unwrap();
         read.unwrap();
         assert!(received == sent);
-        // There and back, and three seconds for the bytes.
+        // The round trip, and three seconds for the bytes.
         assert!(
             began.elapsed() >= Duration::from_secs(7),
             "{:?}",

@@ -1,14 +1,14 @@
-//! Tests that need a peer which is not on every machine: skipped there, with a line that says so, unless
-//! `MCA_REQUIRE_ALL` is set, as `cargo xtask test --require-all` does.
+//! Tests that need a peer that is not on every machine: skipped there with a message, unless `MCA_REQUIRE_ALL` is set, as `cargo xtask
+//! test --require-all` does.
 
 use std::env;
 use std::fs::File;
 use std::io::{self, Write};
 
-/// Where lines about skipped tests go too: a file that `cargo xtask test` reads for its summary.
+/// The variable with the file that also gets the messages about skipped tests, for the summary of `cargo xtask test`.
 pub const SKIPPED: &str = "MCA_SKIPPED";
 
-/// Passes a found peer on. A missing one is a panic where everything is required, and else a line on standard error.
+/// Returns a peer that was found. A missing peer is a panic if everything is required, otherwise a message on standard error.
 pub fn or_skip<T>(peer: Option<T>, name: &str) -> Option<T> {
     if peer.is_none() {
         assert!(
@@ -23,7 +23,7 @@ pub fn or_skip<T>(peer: Option<T>, name: &str) -> Option<T> {
 fn report(name: &str) -> io::Result<()> {
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
     let line = format!("{test}: {name} was not found\n");
-    // Written past the capture of the test harness, which would swallow the line of a test that passes.
+    // Written around the output capture of the test harness, which would hide the message of a test that passes.
     io::stderr().write_all(format!("SKIPPED {line}").as_bytes())?;
     match env::var_os(SKIPPED) {
         Some(file) => {

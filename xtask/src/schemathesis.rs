@@ -1,4 +1,4 @@
-//! Schemathesis, which calls an API with what its document allows and with what it does not.
+//! Schemathesis, which tests an API with requests that its OpenAPI document allows and with invalid ones.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ const PINS: &str = include_str!("../../tools/schemathesis.txt");
 const HINT: &str = "Schemathesis could not be installed with `python3 -m pip`: install Python with pip (Debian: apt-get install \
     python3-pip)";
 
-/// The command, if it has been installed for the Python that is there.
+/// The command, if it has been installed for the available Python.
 pub fn find() -> Result<Option<Command>> {
     let Some(dir) = cached()? else {
         return Ok(None);
@@ -28,7 +28,7 @@ pub fn find() -> Result<Option<Command>> {
     Ok(Some(command))
 }
 
-/// Unless it is there. Beside the cache's place, and moved there, so that two processes at once do no harm.
+/// Installs it if it is missing, into a temporary directory that is then renamed, so that two concurrent processes do no harm.
 pub fn install() -> Result<()> {
     if find()?.is_some() {
         return Ok(());
@@ -45,7 +45,7 @@ pub fn install() -> Result<()> {
     }
 }
 
-/// Of this version for this version of Python: parts of it are compiled. `None` without Python.
+/// The cache directory for this version and this version of Python, since parts of it are compiled. `None` without Python.
 fn cached() -> Result<Option<PathBuf>> {
     let Ok(python) = Command::new("python3").arg("--version").output() else {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! What a demo asks of its aggregator, as its user.
+//! A session with the aggregator as the demo's user.
 
 use std::net::SocketAddr;
 
@@ -15,7 +15,7 @@ pub struct Session {
     token: String,
 }
 
-/// What an agent is let in with that keeps its private key.
+/// The token for an agent that holds its own private key.
 #[derive(Deserialize)]
 pub struct Enrolled {
     pub public_key: String,
@@ -28,7 +28,7 @@ struct List<T> {
 }
 
 impl Session {
-    /// While it starts, nobody listens: that is an answer, too.
+    /// While it starts, no one listens on the port: that counts as not ready.
     pub async fn is_ready(address: SocketAddr) -> bool {
         let answer = http::get(address, "/readyz", None).await;
         answer.is_ok_and(|answer| answer.status == 200)
@@ -65,7 +65,7 @@ impl Session {
         Ok(serde_json::from_value(answer.json()?)?)
     }
 
-    /// Locks out one credential, unless that has been done already.
+    /// Revokes one credential, unless it is already revoked.
     pub async fn revoke(&self, cluster: &str, public_key: &str) -> Result<()> {
         let path = format!("/clusters/{cluster}?key={public_key}");
         let answer = http::delete(self.address, &path, &self.token).await?;
@@ -74,7 +74,7 @@ impl Session {
         Ok(())
     }
 
-    /// How many clusters are online and have been read by their agents.
+    /// The number of clusters that are online and have been read by their agents.
     pub async fn online(&self) -> Result<usize> {
         #[derive(Deserialize)]
         struct Cluster {

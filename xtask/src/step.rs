@@ -1,17 +1,17 @@
-//! Commands that are run one after the other, with a line for each, and a verdict at the end.
+//! Runs commands one after the other, with a line for each, and a summary at the end.
 
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-/// What went wrong so far.
+/// The failures so far.
 #[derive(Default)]
 pub struct Steps {
     failed: Vec<String>,
 }
 
 impl Steps {
-    /// Runs it; a failure is kept for the verdict, so that one run shows all of them.
+    /// Runs a command; a failure is recorded for the summary, so that one run shows all of them.
     pub fn run(&mut self, name: &str, command: &mut Command) -> Result<()> {
         println!("==> {name}");
         let program = command.get_program().to_string_lossy().into_owned();

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: every test there is, on every peer that can be had.
+//! `cargo xtask test`: all tests, with every peer that is available.
 
 use std::ffi::OsString;
 use std::fs;
@@ -16,7 +16,7 @@ use crate::{chromium, node, ui};
 /// Runs all tests: Rust, a real Kubernetes API, the nats CLI, the browser; says what was skipped and why
 #[derive(Args)]
 pub struct Options {
-    /// What is missing is installed where that can be done, and is an error where not
+    /// Install missing peers if possible, and fail if not
     #[arg(long)]
     require_all: bool,
 }
@@ -41,12 +41,12 @@ pub fn run(options: &Options) -> Result<()> {
     steps.verdict()
 }
 
-/// How many tests run side by side: they wait for heartbeats and rollouts most of the time.
+/// The number of tests that run concurrently: they wait for heartbeats and rollouts most of the time.
 fn threads() -> Result<usize> {
     Ok(3 * std::thread::available_parallelism()?.get())
 }
 
-/// What was not tested, and why.
+/// The tests that were skipped, and why.
 struct Skipped {
     reasons: Vec<String>,
     forbidden: bool,
@@ -61,7 +61,7 @@ impl Skipped {
         Ok(())
     }
 
-    /// From the tests themselves.
+    /// Skipped by the tests themselves.
     fn add_reports(&mut self, file: &Path) -> Result<()> {
         if file.exists() {
             let reports = fs::read_to_string(file)?;
@@ -130,7 +130,7 @@ fn build_go_tools(skipped: &mut Skipped) -> Result<()> {
     Ok(())
 }
 
-/// What needs no browser: its pure parts, and that its first load is small.
+/// Tests without a browser: the UI's pure functions, and the size of its first load.
 fn test_ui(skipped: &mut Skipped, steps: &mut Steps) -> Result<()> {
     if let Some(reason) = node::missing() {
         return skipped.add(format!("tests of the web UI: {reason}"));
@@ -166,8 +166,7 @@ fn test_in_browser(
     node::install_modules(&browser)?;
     let mut node = Command::new("node");
     node.current_dir(&browser)
-        // Each file starts a demo of its own, and waits most of the time.
-        // This reporter ends with what failed, and why.
+        // Each file starts its own demo, and waits most of the time. This reporter ends with the failures and their reasons.
         .args(["--test", "--test-concurrency=2", "--test-reporter=spec"])
         .env("CHROMIUM", chromium);
     // They start demos, which cargo builds.

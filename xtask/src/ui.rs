@@ -1,4 +1,4 @@
-//! The web UI, built when it is older than what it is made of.
+//! The web UI, built if it is older than its sources.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use xtask::workspace;
 
 use crate::node;
 
-/// What is made of the sources, or beside them.
+/// Generated directories beside the sources.
 const MADE: [&str; 3] = ["node_modules", "build", ".svelte-kit"];
 
 pub fn package() -> PathBuf {

@@ -1,4 +1,4 @@
-//! Where things are: the checkout, and the cache outside of it for what is installed once.
+//! Paths: the checkout, and the cache outside of it for tools that are installed once.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ pub fn on_path(program: &str) -> Option<PathBuf> {
         .find(|candidate| candidate.is_file())
 }
 
-/// The file that an environment variable names. A name that leads nowhere is an error: the one who set it wants that one.
+/// The file that an environment variable names. A missing file is an error, since the variable was set on purpose.
 pub fn named_by(variable: &str) -> Result<Option<PathBuf>> {
     let Some(value) = env::var_os(variable).filter(|value| !value.is_empty()) else {
         return Ok(None);
@@ -43,7 +43,7 @@ pub fn named_by(variable: &str) -> Result<Option<PathBuf>> {
     Ok(Some(path))
 }
 
-/// Names a directory of the cache after what made its contents.
+/// Names a cache directory after the hash of its inputs.
 pub fn key(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
     for part in parts {

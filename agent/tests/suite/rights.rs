@@ -86,7 +86,7 @@ async fn keeps_its_token(agent: &kube::Client, admin: &kube::Client) {
     };
     for token in ["first", "second"] {
         store
-            .keep(token)
+            .store(token)
             .await
             .expect("the ServiceAccount suffices");
         let map = Api::<ConfigMap>::namespaced(admin.clone(), NAMESPACE);

@@ -1,5 +1,5 @@
-//! The keys of one control plane, made anew for each: a certificate authority, the API server's certificate, the key
-//! that signs ServiceAccount tokens, and the administrator's token.
+//! The keys of one control plane, newly generated: a certificate authority, the API server's certificate, the key that signs
+//! ServiceAccount tokens, and the administrator's token.
 
 use std::fs;
 use std::path::Path;

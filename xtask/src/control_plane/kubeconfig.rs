@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::certificates;
 
-/// Writes `<name>.kubeconfig` into `dir`, where the authority's certificate lies, and makes `name` its context.
+/// Writes `<name>.kubeconfig` with the context `name` into `dir`, which contains the authority's certificate.
 pub fn write(dir: &Path, name: &str, url: &str, token: &str) -> Result<PathBuf> {
     let file = dir.join(format!("{name}.kubeconfig"));
     let content = content(&dir.join(certificates::AUTHORITY), name, url, token);

@@ -1,4 +1,4 @@
-//! The programs of a control plane and the flags that they are started with.
+//! The programs of a control plane and their flags.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -36,8 +36,8 @@ impl Programs {
         }))
     }
 
-    /// On Unix sockets in `dir`: no ports to collide, nobody else can reach it. What it advertises must look like a
-    /// TCP address; its one client does not ask for that and there are no peers.
+    /// On Unix sockets in `dir`: no port conflicts, and no one else can reach it. It must advertise something like a TCP address, which
+    /// its only client does not use; there are no peers.
     pub fn start_etcd(&self, dir: &Path) -> Result<Process> {
         let advertised = "http://127.0.0.1:1";
         let mut command = Command::new(&self.etcd);
@@ -111,7 +111,7 @@ fn file_flag(flag: &str, dir: &Path, file: &str) -> String {
     format!("--{flag}={}", dir.join(file).display())
 }
 
-/// Free now; the API server has no way to take port 0 itself.
+/// A currently free port; the API server does not support port 0.
 pub fn free_port() -> Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }

@@ -1,4 +1,4 @@
-//! What a demo says when it is up: to people on standard output, to programs in `demo.json`.
+//! The announcement of a running demo: for people on standard output, for programs in `demo.json`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use serde::Serialize;
 
-/// More clusters are not named one by one.
+/// More clusters than this are not listed by name.
 const MOST_NAMES: usize = 10;
 
 #[derive(Serialize)]
@@ -76,7 +76,7 @@ impl Announcement {
         Ok(())
     }
 
-    /// JSON in the order in which a person would write it. The names are DNS labels: nothing in them needs an escape.
+    /// JSON with its fields in a readable order. The names are DNS labels, which need no escaping.
     fn target(&self, cluster: Option<&String>) -> Option<String> {
         let (namespace, deployment_name) = self.example.as_ref()?;
         let cluster = cluster.map_or(String::new(), |name| format!(r#""cluster":"{name}","#));

@@ -1,4 +1,4 @@
-//! The clusters of a demo: contexts of a kubeconfig, each with the name that its agent will answer to.
+//! The clusters of a demo: contexts of a kubeconfig, each with the cluster's name on the bus.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,7 +14,7 @@ pub struct Cluster {
     pub context: String,
 }
 
-/// What is to be simulated.
+/// The clusters to simulate.
 #[derive(Clone, Copy)]
 pub struct Size {
     pub clusters: u32,
@@ -22,7 +22,7 @@ pub struct Size {
     pub deployments: u32,
 }
 
-/// More programs than that are too many for one machine.
+/// More processes than that are too many for one machine.
 const MOST_AGENTS: u32 = 20;
 
 impl Size {
@@ -31,7 +31,7 @@ impl Size {
         self.clusters > MOST_AGENTS
     }
 
-    /// For a wait: each cluster and its deployments take a moment to come up.
+    /// A timeout: each cluster and its deployments need some time to start.
     pub fn ready_within(self) -> Duration {
         Duration::from_secs(120) + Duration::from_millis(600) * self.clusters
     }
@@ -74,14 +74,13 @@ fn cluster_name(context: &str) -> Option<String> {
             }
         })
         .collect();
-    // From the end, where contexts tend to say which cluster it is.
+    // The end, which usually identifies the cluster.
     let start = dashed.len().saturating_sub(LONGEST);
     let name = dashed[start..].trim_matches('-');
     (!name.is_empty()).then(|| name.to_owned())
 }
 
-/// The clusters of the simulator's kubeconfig, where each context is called like its cluster; none while it is not
-/// written yet.
+/// The clusters of the simulator's kubeconfig, in which each context has the name of its cluster; none until it is written.
 pub fn simulated(kubeconfig: &Path) -> Option<Vec<Cluster>> {
     let content = fs::read_to_string(kubeconfig).ok()?;
     let clusters = contexts(&content).map(|context| Cluster {
@@ -92,7 +91,7 @@ pub fn simulated(kubeconfig: &Path) -> Option<Vec<Cluster>> {
     Some(clusters.collect())
 }
 
-/// Good for the plain YAML that the simulator writes, not for any kubeconfig.
+/// Only for the plain YAML that the simulator writes, not for any kubeconfig.
 fn contexts(kubeconfig: &str) -> impl Iterator<Item = &str> {
     kubeconfig
         .lines()

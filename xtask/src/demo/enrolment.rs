@@ -1,4 +1,4 @@
-//! The demo's agents join as any cluster's do: the private key is made for the agent and goes nowhere, the aggregator signs the token.
+//! The demo's agents are enrolled like any cluster's: the agent's private key never leaves it, and the aggregator signs the token.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,16 +10,16 @@ use tokio::process::Command;
 use xtask::data_dir::DataDir;
 use xtask::session::Session;
 
-/// Where the credentials of the demo's agents lie.
+/// The directory of the credentials of the demo's agents.
 pub const DIR: &str = "agents";
 
-/// What an agent is started with.
+/// The files with which an agent is started.
 pub struct Joined {
     pub token: PathBuf,
     pub seed: PathBuf,
 }
 
-/// Lets a cluster in; a credential from an earlier run is revoked first.
+/// Enrolls a cluster; a credential from an earlier run is revoked first.
 pub async fn join(
     agent: &Path,
     cluster: &str,

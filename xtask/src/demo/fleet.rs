@@ -22,7 +22,7 @@ use super::clusters::{self, Cluster, Size};
 use super::enrolment;
 
 const READY_WITHIN: Duration = Duration::from_secs(120);
-/// Agents drain within 20 s; a part that needs longer hangs.
+/// Agents drain within 20 s; a component that needs longer hangs.
 const STOP_WITHIN: Duration = Duration::from_secs(25);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
@@ -99,7 +99,7 @@ impl Fleet {
             .await
     }
 
-    /// Waits for the kubeconfig of simulated clusters, and keeps their process.
+    /// Waits for the kubeconfig of simulated clusters, and holds their process.
     async fn simulated(
         &mut self,
         mut simulator: Process,
@@ -120,7 +120,7 @@ impl Fleet {
         Ok(clusters)
     }
 
-    /// Says where it will listen.
+    /// Returns the address on which it will listen.
     pub fn start_aggregator(
         &mut self,
         programs: &Programs,
@@ -138,7 +138,7 @@ impl Fleet {
             .arg(self.bus.keys().aggregator_dir())
             .arg("--users")
             .arg(&account.users_file)
-            // Plain HTTP on loopback: a secure cookie would not come back.
+            // Plain HTTP on loopback: browsers would not send a secure cookie.
             .args(["--cookie-secure", "false"]);
         if let Some(dir) = ui {
             command.arg("--ui-dir").arg(dir);
@@ -184,7 +184,7 @@ impl Fleet {
         Session::begin(http, &account.password).await
     }
 
-    /// Waits until the aggregator has heard of every cluster.
+    /// Waits until every cluster is online.
     pub async fn online(
         &mut self,
         session: &Session,
@@ -200,14 +200,14 @@ impl Fleet {
         .await
     }
 
-    /// What the demo's one person may do with the nats CLI: every verb, everywhere, as in the API.
+    /// The permissions of the demo's user with the nats CLI: every verb in every cluster, as in the API.
     pub fn person_creds(&self) -> Result<PathBuf> {
         self.bus.keys().cli_creds(&Permit {
             name: USER.parse()?,
             clusters: vec![],
             verbs: Permit::all_verbs(),
             may_list_agents: true,
-            // So that the lines of the nats CLI stay short: nobody else has credentials for this bus.
+            // Keeps the nats CLI's command lines short: no one else has credentials for this bus.
             inbox: Inbox::Everybodys,
             expires_at: None,
         })
@@ -217,7 +217,7 @@ impl Fleet {
         self.bus.url()
     }
 
-    /// The process ids by the names that `demo.json` has for them.
+    /// The process ids by their names in `demo.json`.
     pub fn pids(&mut self) -> BTreeMap<String, u32> {
         let mut pids: BTreeMap<String, u32> = self
             .ours()
@@ -227,7 +227,7 @@ impl Fleet {
         pids
     }
 
-    /// The error that tells which part ended, and its last words.
+    /// The error that says which component ended, with the end of its output.
     pub async fn first_death(&mut self) -> anyhow::Error {
         loop {
             if let Err(error) = self.ensure_running() {
@@ -237,7 +237,7 @@ impl Fleet {
         }
     }
 
-    /// All at once, and the bus after them: an agent says goodbye over it.
+    /// All at the same time, and then the bus: agents send their last heartbeat over it.
     pub async fn stop(&mut self) -> Result<()> {
         for part in self.ours() {
             part.signal(Signal::TERM)?;
@@ -264,7 +264,7 @@ fn start(part: &str, mut command: Command, data: &DataDir) -> Result<Process> {
     Process::spawn(part, command, &data.log(part)?)
 }
 
-/// A free port in place of 0: the aggregator's users want to know it before it starts.
+/// A free port instead of 0: clients of the aggregator need to know it before it starts.
 fn with_port(listen: SocketAddr) -> Result<SocketAddr> {
     match listen.port() {
         0 => Ok(TcpListener::bind(listen)?.local_addr()?),

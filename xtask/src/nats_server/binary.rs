@@ -1,4 +1,4 @@
-//! Finds a nats-server that is new enough, or installs the pinned one into the cache.
+//! Finds a sufficiently new nats-server, or installs the pinned one into the cache.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ fn cached() -> Result<PathBuf> {
         .join("nats-server"))
 }
 
-/// Installs beside the cache's place and moves it there, so that two processes at once do no harm.
+/// Installs into a temporary directory and renames it, so that two concurrent processes do no harm.
 fn install() -> Result<PathBuf> {
     let target = cached()?;
     let dir = target.parent().context("the cache has a directory")?;
@@ -70,7 +70,7 @@ impl Version {
         Self::parse(&text).with_context(|| format!("no version in {text:?}"))
     }
 
-    /// From `nats-server: v2.15.1`. Pre-releases count as older than anything, so they are not taken.
+    /// From `nats-server: v2.15.1`. Pre-releases count as older than everything, so they are not used.
     fn parse(text: &str) -> Option<Self> {
         let mut numbers = text.trim().rsplit_once('v')?.1.split('.').map(str::parse);
         let version = Self(
@@ -81,7 +81,7 @@ impl Version {
         numbers.next().is_none().then_some(version)
     }
 
-    /// Older ones have known holes in their permission checks.
+    /// Older ones have known vulnerabilities in their permission checks.
     fn is_safe(self) -> bool {
         let Self(major, minor, _) = self;
         ((major, minor) == (2, 12) && self >= Self(2, 12, 12)) || self >= Self(2, 14, 3)

@@ -1,5 +1,5 @@
-//! The keys of a server's bus, in its directory: made by the code behind `aggregator bus init`, with credentials for whom a
-//! test or the demo has.
+//! The keys of a server's bus, in its directory: created by the code of `aggregator bus init`, with credentials for the participants of
+//! a test or the demo.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ fn a_day() -> (Timestamp, Timestamp) {
 }
 
 impl Keys {
-    /// Those in the directory, made where there are none.
+    /// The keys in the directory, created if missing.
     pub(super) fn of(settings: &Settings) -> Result<Self> {
         let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         Self::with_settings(
@@ -55,41 +55,41 @@ impl Keys {
         })
     }
 
-    /// Of the one server, or of one of several.
+    /// For a single server, or for one of several.
     pub(crate) fn server_config(&self, name: Option<&str>) -> PathBuf {
         let dir = self.dir.join(Role::Server.dir());
         dir.join(name.unwrap_or_default()).join("nats-server.conf")
     }
 
-    /// What `aggregator serve --bus-keys` is given.
+    /// The directory for `aggregator serve --bus-keys`.
     pub fn aggregator_dir(&self) -> PathBuf {
         self.dir.join(Role::Aggregator.dir())
     }
 
-    /// What `aggregator bus creds --keys` is given.
+    /// The directory for `aggregator bus creds --keys`.
     pub fn operator_dir(&self) -> PathBuf {
         self.dir.join(Role::Operator.dir())
     }
 
-    /// What the aggregator connects with; its inboxes begin with `_INBOX_aggregator`.
+    /// The aggregator's credentials; its inboxes begin with `_INBOX_aggregator`.
     pub fn aggregator_creds(&self) -> PathBuf {
         AggregatorKeys::aggregator_creds(&self.aggregator_dir())
     }
 
-    /// What an agent of this cluster connects with: new credentials at each call.
+    /// Credentials of an agent of this cluster: new ones at each call.
     pub fn agent_creds(&self, cluster: &str) -> Result<PathBuf> {
         let name = cluster.parse().context("not the name of a cluster")?;
         let (_, text) = self.aggregator.agent_credentials(&name, a_day());
         self.write(cluster, &text)
     }
 
-    /// What a person connects with.
+    /// Credentials of a person.
     pub fn cli_creds(&self, permit: &Permit) -> Result<PathBuf> {
         let (_, text) = self.people.credentials(permit, Timestamp::now());
         self.write(permit.name.as_str(), &text)
     }
 
-    /// What may do everything: for a test that looks on, or breaks things.
+    /// Credentials that may do everything: for a test that observes the bus or breaks things.
     pub fn admin_creds(&self) -> Result<PathBuf> {
         let (name, now) = ("admin".parse()?, Timestamp::now());
         let expires_at = now + SignedDuration::from_hours(24);

@@ -1,20 +1,20 @@
-//! How bad a line is. What a network loses, TCP sends again: the two ends see that as a stall of everything behind it.
+//! Link conditions. TCP retransmits lost packets: both ends see a loss as a stall of everything after it.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long a loss holds up what comes behind it: about the time after which TCP sends again on a line of two seconds.
+/// How long a loss delays everything after it: about the retransmission timeout of TCP on a link with two seconds of latency.
 const STALL: Duration = Duration::from_secs(1);
 
-/// A line; the default is one that is not noticed.
+/// The conditions of a link; the default has no effect.
 #[derive(Clone, Copy, Debug)]
 pub struct LinkConditions {
-    /// From one end to the other.
+    /// The one-way latency.
     pub latency: Duration,
-    /// What it carries each way.
+    /// The bandwidth in each direction.
     pub bytes_per_second: u32,
-    /// The probability that a piece of what is sent is lost at first.
+    /// The probability that a chunk is lost and retransmitted.
     pub stalls: f64,
 }
 
@@ -29,7 +29,7 @@ impl Default for LinkConditions {
 }
 
 impl LinkConditions {
-    /// When so many bytes arrive that are sent now, behind others that arrive at `before`.
+    /// The arrival time of this many bytes that are sent now, after others that arrive at `before`.
     pub(super) fn arrival(&self, bytes: usize, before: Instant) -> Instant {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         let sending = Duration::from_secs(1) * bytes / self.bytes_per_second;
