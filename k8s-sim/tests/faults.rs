@@ -49,7 +49,7 @@ async fn a_hanging_server_never_answers() {
 }
 
 #[tokio::test]
-async fn too_many_requests_say_when_to_come_again() {
+async fn too_many_requests_say_when_to_retry() {
     let (simulation, deployments) = simulation().await;
     set(&simulation, Fault::too_many_requests(3));
     let refused = status(deployments.get("fastapi-a").await);
@@ -61,7 +61,7 @@ async fn too_many_requests_say_when_to_come_again() {
 }
 
 #[tokio::test]
-async fn a_missing_permission_is_told_as_the_real_server_does() {
+async fn a_missing_permission_is_reported_like_by_the_real_server() {
     let (simulation, deployments) = simulation().await;
     set(&simulation, Fault::forbid(Verb::Patch, Kind::Deployment));
     assert!(deployments.get("fastapi-a").await.is_ok());

@@ -76,7 +76,7 @@ async fn the_kubeconfig_names_the_advertised_host_with_the_ports_that_are_listen
 }
 
 #[tokio::test]
-async fn a_host_that_is_none_is_named() {
+async fn an_invalid_host_is_named() {
     for host in ["", "sim:6443", "http://sim", "a b"] {
         let output = Command::new(env!("CARGO_BIN_EXE_k8s-sim"))
             .args(["--kubeconfig-out", "unused", "--advertise", host])
@@ -101,7 +101,7 @@ async fn a_fault_can_be_for_one_cluster() {
 }
 
 #[tokio::test]
-async fn a_signal_ends_it_well() {
+async fn a_signal_ends_it_with_success() {
     let dir = tempfile::tempdir().unwrap();
     for signal in [Signal::TERM, Signal::INT] {
         let (mut process, kubeconfig) = start(dir.path(), &[]).await;
@@ -115,7 +115,7 @@ async fn a_signal_ends_it_well() {
 }
 
 #[tokio::test]
-async fn a_fault_that_is_none_is_named() {
+async fn an_invalid_fault_is_named() {
     let output = Command::new(env!("CARGO_BIN_EXE_k8s-sim"))
         .args(["--kubeconfig-out", "unused", "--fault", "slowness"])
         .output();

@@ -94,7 +94,7 @@ async fn nothing_happens_until_the_clock_is_advanced() {
 }
 
 #[tokio::test]
-async fn clusters_are_told_apart_by_their_uid() {
+async fn clusters_are_distinguished_by_their_uid() {
     let simulation = Simulation::builder().clusters(30).start().await.unwrap();
     let uids: HashSet<String> = simulation.clusters().iter().map(|c| c.uid()).collect();
     let addresses: HashSet<_> = simulation.clusters().iter().map(|c| c.address()).collect();
@@ -110,7 +110,7 @@ async fn clusters_are_told_apart_by_their_uid() {
 }
 
 #[tokio::test]
-async fn seeded_pods_have_been_there_all_along() {
+async fn seeded_pods_have_existed_since_the_start() {
     let simulation = stopped(1).await;
     let deployments: Api<Deployment> = Api::all(client(&simulation));
     let before = deployments.list(&ListParams::default()).await.unwrap();

@@ -18,7 +18,7 @@ async fn refusal(stage: &Stage, verb: &str, payload: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn every_verb_refuses_what_is_no_request_and_the_agent_goes_on() {
+async fn every_verb_refuses_invalid_requests_and_the_agent_continues() {
     let (_sim, stage, agent) = Stage::simulated().await;
     let noise: Vec<u8> = (0..1_000_000u32)
         .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
@@ -91,7 +91,7 @@ async fn a_refusal_names_the_field_that_is_wrong() {
 }
 
 #[tokio::test]
-async fn fields_of_a_newer_asker_are_ignored_and_an_empty_payload_asks_for_everything() {
+async fn fields_of_a_newer_requester_are_ignored_and_an_empty_payload_requests_everything() {
     let (_sim, stage, agent) = Stage::simulated().await;
     let newer = r#"{"limit":1,"newer":{"deep":[1,2]}}"#;
     assert_eq!(
@@ -108,7 +108,7 @@ async fn fields_of_a_newer_asker_are_ignored_and_an_empty_payload_asks_for_every
 }
 
 #[tokio::test]
-async fn a_verb_that_nobody_knows_is_answered_by_the_bus_at_once() {
+async fn an_unknown_verb_is_answered_by_the_bus_at_once() {
     let (_sim, stage, agent) = Stage::simulated().await;
     let ask = Ask::new().inbox(stage.client.new_inbox());
     let subject = subject::request(&stage.cluster, "no-such-verb");

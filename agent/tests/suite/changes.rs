@@ -103,7 +103,7 @@ async fn line(stage: &Stage, target: &Target) -> Option<DeploymentSummary> {
     items.find(|item| item.deployment_name == target.name)
 }
 
-pub async fn what_is_created_changed_and_deleted_is_told(stage: &Stage) {
+pub async fn created_changed_and_deleted_deployments_are_published(stage: &Stage) {
     let mut listener = Listener::new(stage).await;
     let target = Target::rolled_out(stage, "told").await;
     listener.until_quiet(stage, &target).await;
@@ -115,7 +115,7 @@ pub async fn what_is_created_changed_and_deleted_is_told(stage: &Stage) {
     listener.until(stage, "my.app", |line| line.is_none()).await;
 }
 
-pub async fn what_does_not_show_in_a_list_is_not_told(stage: &Stage) {
+pub async fn changes_that_a_list_does_not_show_are_not_published(stage: &Stage) {
     let mut listener = Listener::new(stage).await;
     let target = Target::rolled_out(stage, "untold").await;
     let other = Target::create_in(stage, "untold", "other", "web:1").await;
@@ -144,7 +144,7 @@ pub async fn what_does_not_show_in_a_list_is_not_told(stage: &Stage) {
 }
 
 #[tokio::test]
-async fn a_storm_of_patches_is_told_at_most_twice_a_second_and_its_last_state_arrives() {
+async fn a_storm_of_patches_is_published_at_most_twice_a_second_and_its_last_state_arrives() {
     let (_sim, stage, agent) = Stage::simulated().await;
     let target = Target::rolled_out(&stage, "storm").await;
     let mut listener = Listener::new(&stage).await;
@@ -177,7 +177,7 @@ async fn a_storm_of_patches_is_told_at_most_twice_a_second_and_its_last_state_ar
 }
 
 #[tokio::test]
-async fn after_a_break_of_the_watch_just_the_differences_are_told() {
+async fn after_a_break_of_the_watch_only_the_differences_are_published() {
     let (sim, stage, agent) = Stage::simulated().await;
     let mut listener = Listener::new(&stage).await;
     let mut targets = vec![Target::rolled_out(&stage, "broken").await];
@@ -226,7 +226,7 @@ async fn after_a_break_of_the_watch_just_the_differences_are_told() {
 
 /// A line that fits into no message, and changes while there is no bus: the numbers go on.
 #[tokio::test]
-async fn what_cannot_be_told_is_counted() {
+async fn changes_that_cannot_be_published_are_counted() {
     let (_sim, mut stage, agent) = Stage::simulated().await;
     let mut listener = Listener::new(&stage).await;
     let target = Target::rolled_out(&stage, "large").await;

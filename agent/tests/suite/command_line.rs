@@ -39,7 +39,7 @@ async fn nats(program: &Path, stage: &Stage, arguments: &[&str]) -> String {
 }
 
 #[tokio::test]
-async fn a_restart_is_ordered_and_the_agent_listed_with_the_real_nats_cli() {
+async fn the_real_nats_cli_restarts_a_deployment_and_lists_the_agent() {
     let Some(program) = required::or_skip(nats_cli::find().unwrap(), "nats CLI") else {
         return;
     };

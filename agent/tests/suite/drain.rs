@@ -60,7 +60,7 @@ async fn on_sigterm_what_is_in_flight_is_answered_and_the_exit_is_a_success() {
 }
 
 #[tokio::test]
-async fn while_the_bus_is_away_nothing_is_waited_for_at_the_end() {
+async fn while_the_bus_is_unreachable_shutdown_waits_for_nothing() {
     let (_sim, mut stage, agent) = Stage::simulated().await;
     agent.left().await;
     let dir = tempfile::tempdir().unwrap();
@@ -124,7 +124,7 @@ async fn second_is_up(stage: &Stage) {
 }
 
 #[tokio::test]
-async fn a_followed_log_is_told_that_its_agent_leaves() {
+async fn a_followed_log_ends_when_its_agent_shuts_down() {
     let (_sim, stage, agent) = Stage::simulated().await;
     let target = Target::rolled_out(&stage, "log-leaving").await;
     let mut reader = Reader::open(&stage, &target).await;
@@ -136,7 +136,7 @@ async fn a_followed_log_is_told_that_its_agent_leaves() {
 
 /// What an agent must remember for that stands in the cluster.
 #[tokio::test]
-async fn a_duplicate_after_the_agents_death_is_known_by_the_next_one() {
+async fn a_duplicate_after_the_agents_death_is_recognised_by_the_next_one() {
     let (_sim, stage, agent) = Stage::simulated().await;
     let target = Target::rolled_out(&stage, "died").await;
     agent.left().await;

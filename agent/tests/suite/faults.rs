@@ -16,7 +16,7 @@ pub fn of_deployments(fault: Fault, verb: Verb) -> Fault {
 }
 
 #[tokio::test]
-async fn a_busy_api_server_is_waited_for_as_long_as_it_asks_and_there_is_time() {
+async fn throttled_calls_are_retried_after_the_requested_pause_if_there_is_time() {
     let (sim, stage, agent) = Stage::simulated().await;
     let target = Target::rolled_out(&stage, "busy").await;
     let faults = sim.clusters()[0].faults();
@@ -118,7 +118,7 @@ async fn a_deployment_that_changes_meanwhile_is_read_again_until_the_deadline() 
 
 /// The id in the object says whether the lost patch was carried out, so it may be sent once more.
 #[tokio::test]
-async fn a_patch_whose_answer_was_lost_is_made_good_inside_the_deadline() {
+async fn a_patch_whose_response_was_lost_is_retried_within_the_deadline() {
     let (sim, stage, agent) = Stage::simulated().await;
     let target = Target::rolled_out(&stage, "made-good").await;
     let faults = sim.clusters()[0].faults();
@@ -174,7 +174,7 @@ async fn time_that_runs_out_before_the_patch_is_an_expired_restart() {
 }
 
 #[tokio::test]
-async fn a_slow_api_server_holds_up_only_those_who_ask_it() {
+async fn a_slow_api_server_delays_only_the_verbs_that_need_it() {
     let (sim, stage, agent) = Stage::simulated().await;
     let target = Target::rolled_out(&stage, "slow").await;
     sim.clusters()[0]
@@ -207,7 +207,7 @@ async fn a_slow_api_server_holds_up_only_those_who_ask_it() {
 }
 
 #[tokio::test]
-async fn a_deployment_or_namespace_that_goes_away_is_not_progressing_for_ever() {
+async fn a_deployment_or_namespace_that_is_being_deleted_does_not_progress_forever() {
     let (_sim, stage, agent) = Stage::simulated().await;
     let target = Target::rolled_out(&stage, "going").await;
     target.delete().await;

@@ -113,7 +113,7 @@ async fn in_the_cache(requester: &mut Requester<'_>, namespaces: &[&str], deploy
     .expect("all in the cache");
 }
 
-pub async fn a_fleet_query_shows_and_counts_what_is_allowed_and_looked_for_and_nothing_else(
+pub async fn a_fleet_query_returns_and_counts_only_visible_and_matching_deployments(
     stage: &Stage,
 ) {
     Target::create(stage, "request-billing", "cart:1.4").await;
@@ -189,7 +189,7 @@ pub async fn a_fleet_query_shows_and_counts_what_is_allowed_and_looked_for_and_n
     }
 }
 
-pub async fn a_cluster_that_is_not_meant_or_may_show_nothing_is_silent(stage: &Stage) {
+pub async fn a_cluster_that_is_not_selected_or_not_visible_does_not_answer(stage: &Stage) {
     let mut requester = Requester::new(stage).await;
     let others = FleetQueryRequest {
         clusters: patterns(&["cluster-b"]),
@@ -269,7 +269,7 @@ pub async fn pages_in_every_order_show_each_deployment_once(stage: &Stage) {
     assert!(serde_json::to_vec(&answer.items).unwrap().len() <= PAGE_BYTES);
 }
 
-pub async fn a_question_that_is_not_understood_is_refused_where_its_requester_listens(
+pub async fn an_invalid_fleet_query_is_refused_on_its_reply_subject(
     stage: &Stage,
 ) {
     let mut requester = Requester::new(stage).await;

@@ -19,7 +19,7 @@ use crate::stage::{PATIENCE, Stage};
 
 /// F14.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_log_that_is_written_faster_than_it_is_read_shows_how_much_is_missing() {
+async fn a_log_that_is_written_faster_than_it_is_read_reports_dropped_lines() {
     let (_sim, stage, agent) = Stage::simulated().await;
     let target = Target::rolled_out(&stage, "log-flood").await;
     // Each of the four containers: many times what is read, and little enough for a simulator that shares this process.
@@ -94,7 +94,7 @@ async fn a_container_that_restarts_is_followed_on_and_no_line_comes_twice() {
 }
 
 #[tokio::test]
-async fn a_container_that_waits_to_be_started_again_shows_its_last_run_at_once() {
+async fn a_container_that_waits_for_its_restart_shows_its_last_run_at_once() {
     let sim = Simulation::builder().speed(4.0).start().await.unwrap();
     let (_sim, stage, agent) = Stage::with(sim).await;
     let target = Target::create(&stage, "log-back-off", "crash:1").await;
@@ -185,7 +185,7 @@ fn key(line: LogLine) -> Line {
 }
 
 #[tokio::test]
-async fn after_a_broken_connection_a_followed_log_goes_on_where_it_was() {
+async fn after_a_broken_connection_a_followed_log_resumes_at_its_position() {
     let sim = Simulation::builder().speed(20.0).start().await.unwrap();
     let address = sim.clusters()[0].address().unwrap();
     let proxy = TcpProxy::start(address).await.unwrap();
@@ -279,7 +279,7 @@ async fn only_so_many_logs_are_followed_at_once() {
 
 /// Who has asked for it may have gone before the answer came.
 #[tokio::test]
-async fn a_log_to_which_nobody_grants_any_credit_gives_its_place_back_soon() {
+async fn a_log_without_any_credit_releases_its_permit_soon() {
     let (_sim, stage, agent) = Stage::simulated().await;
     let target = Target::rolled_out(&stage, "log-unread").await;
     let begun = Instant::now();
@@ -314,7 +314,7 @@ async fn writers(reader: &mut Reader<'_>, not_followed: u32, enough: usize) -> u
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn so_many_containers_are_followed_and_the_others_are_counted_until_there_is_room() {
+async fn containers_beyond_the_limit_are_counted_and_followed_when_others_end() {
     let (_sim, stage, agent) = Stage::simulated().await;
     let target = Target::rolled_out(&stage, "log-wide").await;
     target.patch(json!({ "spec": { "replicas": 40 } })).await;

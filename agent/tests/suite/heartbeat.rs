@@ -86,7 +86,7 @@ async fn start(stage: &Stage, heard: &mut Subscriber) -> Start {
 }
 
 #[tokio::test]
-async fn the_first_one_comes_at_once_and_the_last_one_on_leaving() {
+async fn the_first_heartbeat_is_sent_at_once_and_the_last_one_on_shutdown() {
     let (sim, stage, agent) = Stage::simulated().await;
     let mut heard = hear(&stage).await;
     // What was read in the meantime is said at once as well, not with the next one. One of a few agents shows that: a machine that
@@ -148,7 +148,7 @@ async fn a_roll_call_is_answered_at_once() {
 }
 
 #[tokio::test]
-async fn the_pace_that_an_answer_asks_for_is_kept() {
+async fn the_agent_follows_the_requested_heartbeat_interval() {
     let (_sim, stage, agent) = Stage::simulated().await;
     let mut heard = hear(&stage).await;
     let (message, first) = next(&mut heard).await;
@@ -199,7 +199,7 @@ async fn deadlines_are_read_by_the_aggregators_clock() {
 }
 
 #[tokio::test]
-async fn after_the_bus_was_away_everything_is_back_without_help() {
+async fn the_agent_recovers_from_an_outage_of_the_bus() {
     let (_sim, mut stage, agent) = Stage::simulated().await;
     let mut heard = hear(&stage).await;
     let (_, before) = next(&mut heard).await;

@@ -52,7 +52,7 @@ async fn ten_thousand_deployments_come_in_pages_from_under_sixty_megabytes() {
         assert!(names.is_sorted_by(|a, b| a < b), "each one once, in order");
         assert!(slowest < Duration::from_secs(2), "{slowest:?}");
     }
-    large_replies_are_packed_for_whoever_accepts_that(&stage).await;
+    large_replies_are_compressed_for_requesters_that_accept_it(&stage).await;
     let resident = resident_kilobytes(program.pid());
     println!("resident: {resident} kB");
     assert!(resident < 60_000, "{resident} kB");
@@ -82,7 +82,7 @@ async fn page_through(stage: &Stage, limit: u32) -> (usize, Duration, Vec<(Strin
     }
 }
 
-async fn large_replies_are_packed_for_whoever_accepts_that(stage: &Stage) {
+async fn large_replies_are_compressed_for_requesters_that_accept_it(stage: &Stage) {
     let subject = subject::aggregator_request(&stage.cluster, ListDeployments::VERB);
     let page = async |headers| {
         let asked = stage

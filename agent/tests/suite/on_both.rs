@@ -37,24 +37,24 @@ scenarios! {
     reads:
         lists_show_what_is_there,
         a_list_of_another_cluster_is_refused,
-        pages_of_wanted_namespaces_name_no_others,
-        filters_must_all_hold,
+        pages_of_selected_namespaces_name_no_others,
+        all_filters_must_match,
         pages_together_are_the_list,
         pods_and_events_are_those_of_the_deployment,
         one_workload_is_read_whole,
         what_does_not_exist_is_not_found,
         a_rollout_that_hangs_names_its_problem,;
     changes:
-        what_is_created_changed_and_deleted_is_told,
-        what_does_not_show_in_a_list_is_not_told,;
+        created_changed_and_deleted_deployments_are_published,
+        changes_that_a_list_does_not_show_are_not_published,;
     fleet_query:
-        a_fleet_query_shows_and_counts_what_is_allowed_and_looked_for_and_nothing_else,
-        a_cluster_that_is_not_meant_or_may_show_nothing_is_silent,
+        a_fleet_query_returns_and_counts_only_visible_and_matching_deployments,
+        a_cluster_that_is_not_selected_or_not_visible_does_not_answer,
         pages_in_every_order_show_each_deployment_once,
-        a_question_that_is_not_understood_is_refused_where_its_requester_listens,
+        an_invalid_fleet_query_is_refused_on_its_reply_subject,
         two_agents_of_a_cluster_answer_once,;
     trouble:
-        a_crash_loop_is_told_with_how_it_ended_until_it_is_mended,
+        a_crash_loop_is_reported_with_its_exit_code_until_it_is_fixed,
         an_image_that_cannot_be_pulled_is_no_progress,
         pods_that_are_never_ready_are_the_reason_of_a_rollout_that_has_failed,
         a_start_that_goes_well_is_never_degraded,;
@@ -65,9 +65,9 @@ scenarios! {
         a_restart_time_in_the_future_stops_no_restart,
         restarts_in_a_row_are_each_carried_out,
         an_earlier_restart_is_found_behind_newer_ones,
-        what_was_not_carried_out_is_fenced_before_that_is_said,
-        a_restart_that_was_undone_since_was_carried_out_all_the_same,
-        of_what_is_gone_or_new_nobody_can_tell,
+        a_mutation_that_was_not_carried_out_is_fenced_before_that_is_reported,
+        a_restart_that_was_undone_since_still_counts_as_carried_out,
+        the_outcome_on_a_deleted_or_recreated_deployment_is_unknown,
         a_deployment_that_is_written_all_the_time_is_restarted,
         a_restart_after_its_deadline_patches_nothing,
         a_restart_meant_for_another_cluster_patches_nothing,

@@ -49,7 +49,7 @@ pub async fn lists_show_what_is_there(stage: &Stage) {
 }
 
 /// Of namespaces that the requester may not see neither the length of a page nor its cursor tells.
-pub async fn pages_of_wanted_namespaces_name_no_others(stage: &Stage) {
+pub async fn pages_of_selected_namespaces_name_no_others(stage: &Stage) {
     stage.ready().await;
     let wanted = |patterns: &[&str], next: Option<String>| ListNamespaces {
         namespaces: Some(patterns.iter().map(|p| p.parse().unwrap()).collect()),
@@ -86,7 +86,7 @@ pub async fn a_list_of_another_cluster_is_refused(stage: &Stage) {
     assert_eq!(fault.code, FaultCode::IdentityConflict);
 }
 
-pub async fn filters_must_all_hold(stage: &Stage) {
+pub async fn all_filters_must_match(stage: &Stage) {
     let target = Target::create(stage, "filters", "web:1").await;
     Target::create_in(stage, "filters", "other", "other:2").await;
     let all = ListDeployments {

@@ -38,7 +38,7 @@ fn refusals(log: &Path) -> usize {
 }
 
 #[tokio::test]
-async fn a_credential_of_another_bus_is_told_once_and_a_good_one_in_its_place_is_taken() {
+async fn a_credential_of_another_bus_is_logged_once_and_its_replacement_is_used() {
     let (_sim, stage, agent) = Stage::simulated().await;
     agent.left().await;
     let dir = tempfile::tempdir().unwrap();
@@ -75,7 +75,7 @@ async fn a_credential_of_another_bus_is_told_once_and_a_good_one_in_its_place_is
 }
 
 #[tokio::test]
-async fn credentials_that_cannot_be_right_end_the_program_with_the_reason() {
+async fn invalid_credentials_end_the_program_with_the_reason() {
     let (_sim, stage, agent) = Stage::simulated().await;
     agent.left().await;
     let dir = tempfile::tempdir().unwrap();

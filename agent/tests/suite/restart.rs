@@ -114,7 +114,7 @@ pub async fn an_earlier_restart_is_found_behind_newer_ones(stage: &Stage) {
 }
 
 /// The patch may still be on its way to the API server: it was sent for the version that the agent read.
-pub async fn what_was_not_carried_out_is_fenced_before_that_is_said(stage: &Stage) {
+pub async fn a_mutation_that_was_not_carried_out_is_fenced_before_that_is_reported(stage: &Stage) {
     let target = Target::rolled_out(stage, "fenced").await;
     let before = target.read().await;
     let outcome = stage.ask(&fence(target.restart(1))).await.unwrap_err();
@@ -139,7 +139,7 @@ pub async fn what_was_not_carried_out_is_fenced_before_that_is_said(stage: &Stag
 }
 
 /// The annotations are then those of before the restart, as if it had never been.
-pub async fn a_restart_that_was_undone_since_was_carried_out_all_the_same(stage: &Stage) {
+pub async fn a_restart_that_was_undone_since_still_counts_as_carried_out(stage: &Stage) {
     let target = Target::rolled_out(stage, "undone").await;
     stage.ask(&target.restart(1)).await.unwrap();
     target.reaches(stage, RolloutState::Complete).await;
@@ -152,7 +152,7 @@ pub async fn a_restart_that_was_undone_since_was_carried_out_all_the_same(stage:
     assert_eq!(outcome.code, FaultCode::OutcomeUnknown, "{outcome}");
 }
 
-pub async fn of_what_is_gone_or_new_nobody_can_tell(stage: &Stage) {
+pub async fn the_outcome_on_a_deleted_or_recreated_deployment_is_unknown(stage: &Stage) {
     let target = Target::rolled_out(stage, "renewed").await;
     let mut restart = fence(target.restart(1));
     let before = "2020-01-01T00:00:00Z".parse().unwrap();

@@ -42,7 +42,7 @@ pub async fn of_the_agent(plane: &ControlPlane) -> PathBuf {
 }
 
 #[tokio::test]
-async fn the_agent_is_refused_what_its_verbs_do_not_need_and_with_the_policy_all_but_restarts() {
+async fn the_agent_may_do_only_what_its_verbs_need_and_with_the_policy_only_restarts() {
     let plane = ControlPlane::start().await.unwrap();
     let Some(plane) = required::or_skip(plane, "control plane") else {
         return;

@@ -93,7 +93,7 @@ async fn requests_of_persons_leave_the_aggregator_half_of_the_agent() {
 
 /// They could neither grant credit nor listen.
 #[tokio::test]
-async fn a_person_can_follow_no_log_over_the_bus_and_takes_no_place_of_those_who_can() {
+async fn a_person_cannot_follow_a_log_over_the_bus_and_uses_no_permit() {
     let (_sim, stage, agent) = Stage::simulated().await;
     let target = Target::rolled_out(&stage, "unfollowed").await;
     let ana = person(&stage, "ana").await;

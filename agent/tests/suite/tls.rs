@@ -81,7 +81,7 @@ async fn an_agent_answers_over_tls_and_over_websocket_with_a_private_ca() {
 
 /// The largest reply that an agent may send; the server cuts it into frames of its own.
 #[tokio::test]
-async fn a_message_as_large_as_the_bus_takes_comes_whole_through_websocket() {
+async fn a_message_of_the_maximum_size_passes_through_websocket() {
     let Secured { stage, .. } = &secured().await;
     let creds = stage.nats.keys().admin_creds().unwrap();
     let options = ConnectOptions::with_credentials_file(creds).await.unwrap();
@@ -101,7 +101,7 @@ async fn a_message_as_large_as_the_bus_takes_comes_whole_through_websocket() {
 }
 
 #[tokio::test]
-async fn a_ca_that_does_not_match_is_told_once_and_the_right_one_in_its_place_is_taken() {
+async fn a_ca_that_does_not_match_is_logged_once_and_its_replacement_is_used() {
     let Secured {
         stage,
         authority,
@@ -132,7 +132,7 @@ async fn a_ca_that_does_not_match_is_told_once_and_the_right_one_in_its_place_is
 }
 
 #[tokio::test]
-async fn each_way_in_which_tls_fails_has_a_line_of_its_own() {
+async fn each_failure_of_tls_has_its_own_message() {
     let Secured {
         stage,
         authority,
@@ -195,7 +195,7 @@ async fn each_way_in_which_tls_fails_has_a_line_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_ca_or_an_address_that_cannot_be_right_ends_the_program_with_flag_and_file() {
+async fn an_invalid_ca_or_address_ends_the_program_with_flag_and_file() {
     let Secured { stage, dir, .. } = &secured().await;
     let key = dir.path().join("key.pem");
     std::fs::write(&key, private_key()).unwrap();
@@ -224,7 +224,7 @@ fn private_key() -> &'static str {
 }
 
 #[tokio::test]
-async fn an_agent_that_is_to_use_tls_says_nothing_in_the_clear() {
+async fn an_agent_with_tls_sends_nothing_in_plaintext() {
     let Secured { stage, .. } = &secured().await;
     let ca = stage.ca.clone();
     for (scheme, ca) in [("tls", ca.clone()), ("nats", ca), ("tls", None)] {
@@ -250,7 +250,7 @@ async fn an_agent_that_is_to_use_tls_says_nothing_in_the_clear() {
 }
 
 #[tokio::test]
-async fn a_client_in_the_clear_is_told_nothing_by_a_server_with_tls() {
+async fn a_server_with_tls_reveals_nothing_to_a_plaintext_client() {
     let Secured { stage, .. } = &secured().await;
     let mut stream = BufReader::new(TcpStream::connect(stage.nats.address()).await.unwrap());
     let mut info = String::new();

@@ -44,7 +44,7 @@ fn image(image: &str) -> Value {
     json!({ "spec": { "template": { "spec": { "containers": containers } } } })
 }
 
-pub async fn a_crash_loop_is_told_with_how_it_ended_until_it_is_mended(stage: &Stage) {
+pub async fn a_crash_loop_is_reported_with_its_exit_code_until_it_is_fixed(stage: &Stage) {
     let mut listener = Listener::new(stage).await;
     let target = Target::create(stage, "crashing", "out-of-memory:1").await;
     let crashes = |line: Option<&DeploymentSummary>| {

@@ -37,7 +37,7 @@ async fn broken_watches_and_a_forgotten_history_lose_no_change() {
 }
 
 #[tokio::test]
-async fn what_was_deleted_while_nobody_watched_is_gone_afterwards() {
+async fn what_was_deleted_while_the_watch_was_broken_is_gone_afterwards() {
     let (sim, stage, agent) = Stage::simulated().await;
     let target = Target::rolled_out(&stage, "unwatched").await;
     let cluster = &sim.clusters()[0];
@@ -93,7 +93,7 @@ async fn without_the_api_server_the_lists_carry_their_age_and_the_conditions_say
 
 /// Its connections stay open and say nothing, like those of a machine that was unplugged.
 #[tokio::test]
-async fn an_api_server_that_fell_silent_is_noticed() {
+async fn an_unresponsive_api_server_is_detected() {
     let (sim, stage, agent) = Stage::simulated().await;
     sim.clusters()[0].faults().set(Fault::hang());
     condition::met("a condition", PATIENCE, async || {

@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_floods_again_is_excluded_for_twice_as_long_up_to_ten_minutes() {
+    fn a_repeated_flood_doubles_the_exclusion_up_to_ten_minutes() {
         let (mut exclusions, mut now) = (Exclusions::default(), Instant::now());
         let (flooder, other) = ("b".parse().expect("a name"), "a".parse().expect("a name"));
         let lengths = [(); 8].map(|()| {
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn who_stands_the_trial_is_received_and_begins_anew_after_long() {
+    fn a_cluster_that_passes_its_trial_is_received_and_starts_over_after_a_long_time() {
         let (mut exclusions, now) = (Exclusions::default(), Instant::now());
         let flooder = "b".parse().expect("a name");
         exclusions.exclude(&flooder, now);

@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cluster_that_says_too_much_is_left_out_and_no_other() {
+    fn only_the_cluster_that_exceeds_its_limit_is_ignored() {
         let (mut limits, now) = (RateLimits::new(LIMIT), Instant::now());
         let said = [(); 7].map(|()| limits.take(&cluster(1), 1, now));
         use Admission::{Flood, LeaveOut, Overflow, Read};
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn clusters_that_are_silent_are_not_remembered() {
+    fn inactive_clusters_are_not_remembered() {
         let (mut limits, start) = (RateLimits::new(LIMIT), Instant::now());
         for number in 0..100_000 {
             let now = start + WITHIN * u32::try_from(number / 100).expect("small");

@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_the_namespace_is_handed_on_with_what_a_newer_agent_says() {
+    fn a_page_of_the_namespace_is_relayed_with_fields_of_a_newer_agent() {
         for reply in [
             r#"{"items":[]}"#,
             r#"{"items":[{"namespace":"shop"},{"newer":[{"a":-1.5e3}],"namespace":"sh\u006fp"}],"newer":{}}"#,
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_such_page_is_not() {
+    fn an_invalid_page_is_not_relayed() {
         let deep = |open: &str, close: &str| {
             let value = format!("{}1{}", open.repeat(10_000), close.repeat(10_000));
             format!(r#"{{"items":[{{"namespace":"shop","labels":{value}}}]}}"#)

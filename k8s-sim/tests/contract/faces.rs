@@ -19,7 +19,7 @@ pub async fn list_items_have_no_kind_of_their_own(server: Server) {
     );
 }
 
-pub async fn metadata_alone_can_be_asked_for(server: Server) {
+pub async fn metadata_alone_can_be_requested(server: Server) {
     server.deploy("web", 0, |_| {}).await;
     let api: Api<PartialObjectMeta<Deployment>> =
         Api::namespaced(server.client.clone(), &server.namespace);
@@ -35,7 +35,7 @@ pub async fn metadata_alone_can_be_asked_for(server: Server) {
     );
 }
 
-pub async fn what_is_not_there_is_named(server: Server) {
+pub async fn a_missing_object_is_named(server: Server) {
     let status = refusal(server.deployments().get("absent").await);
     assert_eq!((status.code, status.reason.as_str()), (404, "NotFound"));
     assert_eq!(status.message, "deployments.apps \"absent\" not found");

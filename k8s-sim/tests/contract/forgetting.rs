@@ -20,7 +20,7 @@ async fn create(events: &Api<Event>, name: &str) {
     events.create(&PostParams::default(), &event).await.unwrap();
 }
 
-pub async fn a_forgotten_moment_is_gone(server: Server) {
+pub async fn a_compacted_version_is_gone(server: Server) {
     let events: Api<Event> = Api::namespaced(server.client.clone(), &server.namespace);
     for name in ["a", "b", "c"] {
         create(&events, name).await;

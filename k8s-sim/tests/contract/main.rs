@@ -56,12 +56,12 @@ macro_rules! contracts {
 }
 
 contracts! {
-    paging: pages_show_one_moment, a_selected_list_does_not_count_what_remains,
-        a_continue_token_that_is_none_is_refused, a_list_of_the_future_is_not_given;
+    paging: pages_show_one_resource_version, a_selected_list_does_not_count_what_remains,
+        an_invalid_continue_token_is_refused, a_list_of_the_future_is_not_given;
     selecting: labels_are_selected_by_equality_and_by_set, fields_are_selected,
-        a_selector_that_is_none_is_refused;
-    faces: list_items_have_no_kind_of_their_own, metadata_alone_can_be_asked_for,
-        what_is_not_there_is_named, paths_outside_the_api_are_not_found, discovery_lists_what_is_served;
+        an_invalid_selector_is_refused;
+    faces: list_items_have_no_kind_of_their_own, metadata_alone_can_be_requested,
+        a_missing_object_is_named, paths_outside_the_api_are_not_found, discovery_lists_what_is_served;
     watching: a_watch_goes_on_where_a_list_ended, what_leaves_a_selection_is_deleted,
         initial_events_end_with_a_bookmark, initial_events_need_to_be_recent_enough,
         a_watch_ends_after_its_timeout;
@@ -72,7 +72,7 @@ contracts! {
         a_missing_namespace_is_named, defaults_are_filled_in, a_deployment_needs_a_fitting_selector;
     writing: a_selector_cannot_change, an_old_version_does_not_overwrite,
         the_spec_and_a_deployments_annotations_make_a_generation, a_write_that_changes_nothing_is_none,
-        a_dry_run_leaves_nothing, a_deletion_tells_what_it_deleted, a_deletion_can_be_conditional,
+        a_dry_run_leaves_nothing, a_deletion_returns_what_it_deleted, a_deletion_can_be_conditional,
         the_status_is_written_apart;
     patching: a_restart_is_a_strategic_patch, strategic_lists_merge_by_name,
         a_merge_patch_replaces_lists_and_removes_nulls, a_json_patch_can_test,
@@ -81,18 +81,18 @@ contracts! {
     rollouts: a_new_deployment_gets_a_set_and_pods, a_restart_replaces_all_pods,
         an_earlier_template_gets_its_set_back, a_size_is_followed_without_a_rollout,
         the_recreate_strategy_leaves_a_gap, old_sets_are_forgotten_beyond_the_limit;
-    traces: a_rollout_is_told_in_events, a_deletion_takes_the_pods_along, a_deleted_pod_is_replaced;
+    traces: a_rollout_is_recorded_in_events, a_deletion_takes_the_pods_along, a_deleted_pod_is_replaced;
     troubles: a_bad_image_hangs_until_the_deadline, a_paused_deployment_waits,
         an_unobserved_generation_shows, a_namespace_goes_with_all_that_is_in_it;
     logs: a_tail_is_the_end_of_the_log, timestamps_come_first_on_each_line, a_log_can_begin_later,
         a_log_can_be_cut, a_followed_log_goes_on, the_container_must_be_clear,
         there_is_no_log_before_the_first_start, there_is_no_log_of_what_never_started,
         options_out_of_range_are_refused;
-    forgetting: a_forgotten_moment_is_gone;
+    forgetting: a_compacted_version_is_gone;
 }
 
 #[tokio::test]
-async fn real_api_server_keeps_the_same_contracts() {
+async fn a_real_api_server_fulfils_the_same_contracts() {
     let Some(real) = Real::start().await else {
         return;
     };

@@ -9,7 +9,7 @@ async fn five_deployments(server: &Server) {
     }
 }
 
-pub async fn pages_show_one_moment(server: Server) {
+pub async fn pages_show_one_resource_version(server: Server) {
     five_deployments(&server).await;
     let two = ListParams::default().limit(2);
     let first = server.deployments().list(&two).await.unwrap();
@@ -54,7 +54,7 @@ pub async fn a_selected_list_does_not_count_what_remains(server: Server) {
     assert_eq!(page.metadata.remaining_item_count, None);
 }
 
-pub async fn a_continue_token_that_is_none_is_refused(server: Server) {
+pub async fn an_invalid_continue_token_is_refused(server: Server) {
     let wrong = ListParams::default().limit(2).continue_token("nonsense");
     let status = refusal(server.deployments().list(&wrong).await);
     assert_eq!((status.code, status.reason.as_str()), (400, "BadRequest"));

@@ -50,7 +50,7 @@ pub async fn fields_are_selected(server: Server) {
     );
 }
 
-pub async fn a_selector_that_is_none_is_refused(server: Server) {
+pub async fn an_invalid_selector_is_refused(server: Server) {
     for labels in ["tier in front", "=x", "tier=a b", "a,,b=(", "tier in (a"] {
         let wrong = ListParams::default().labels(labels);
         let status = refusal(server.deployments().list(&wrong).await);

@@ -6,7 +6,7 @@ use kube::api::{DeleteParams, ListParams};
 
 use crate::server::Server;
 
-pub async fn a_rollout_is_told_in_events(server: Server) {
+pub async fn a_rollout_is_recorded_in_events(server: Server) {
     let uid = server.deploy("web", 2, |_| {}).await.metadata.uid.unwrap();
     server.rolled_out("web").await;
     let set = server.sets_of("web").await.remove(0).metadata.name.unwrap();

@@ -143,7 +143,7 @@ pub async fn a_dry_run_leaves_nothing(server: Server) {
     assert_eq!(code, 422);
 }
 
-pub async fn a_deletion_tells_what_it_deleted(server: Server) {
+pub async fn a_deletion_returns_what_it_deleted(server: Server) {
     let uid = server.deploy("web", 0, |_| {}).await.metadata.uid;
     let (code, status) = server.send("DELETE", &server.path("/web"), "", "").await;
     assert_eq!((code, &status["status"]), (200, &"Success".into()));

@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_not_used_for_longest_makes_room() {
+    fn the_least_recently_used_list_is_evicted() {
         let mut cache = Cache::default();
         let id = |text: &str| -> StreamId { text.parse().unwrap() };
         let list = |bytes| Arc::new(LastKnown::of_bytes(bytes));

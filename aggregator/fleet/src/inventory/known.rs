@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_leads_no_further_or_is_no_page_is_refused_and_what_is_too_much_is_left_out() {
+    fn invalid_pages_are_refused_and_excess_deployments_left_out() {
         let now = Timestamp::now();
         let mut list = List::begun(now);
         let endless = list.add(page(&[], Some("pay/a"), None), now);

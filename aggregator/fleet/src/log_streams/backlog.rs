@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_comes_out_as_it_went_in() {
+    fn chunks_that_fit_come_out_unchanged() {
         let mut backlog = Backlog::default();
         backlog.push(chunk(1, 2, 0), BYTES / 2);
         backlog.push(chunk(2, 3, 7), BYTES / 2);
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_go_and_each_of_their_lines_is_counted_and_owed() {
+    fn the_oldest_chunks_are_dropped_and_their_lines_counted_and_granted_again() {
         let mut backlog = Backlog::default();
         for sequence in 1..=1_000 {
             backlog.push(chunk(sequence, 3, 1), BYTES / 4);
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn how_it_was_with_a_container_is_told_though_its_chunk_had_to_go() {
+    fn the_status_of_a_container_survives_its_dropped_chunk() {
         let container = |number: u32, status: &str| LogContainer {
             pod: format!("web-{number}").parse().expect("a pod"),
             container: "web".parse().expect("a container"),
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn one_chunk_is_kept_whatever_its_size() {
+    fn one_chunk_is_retained_whatever_its_size() {
         let mut backlog = Backlog::default();
         backlog.push(chunk(1, 1, u64::MAX), 1);
         backlog.push(chunk(2, 1, u64::MAX), BYTES * 2);

@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_without_measure_do_no_harm() {
+    fn huge_counts_do_no_harm() {
         let lie = || count("cart", &[], Health::Failed, u64::MAX);
         let groups = groups(vec![(false, vec![lie(), lie()]), (false, vec![lie()])]);
         assert_eq!(groups[0].deployments, u64::MAX);

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn only_those_who_were_asked_are_passed_on_and_repeaters_are_named() {
+    fn only_responses_of_queried_clusters_are_passed_on_and_duplicates_are_recognised() {
         let answers = Responses::new();
         let mut question = answers.expect([cluster("a"), cluster("b")].into_iter());
         let id = question.id.clone();
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_that_is_over_is_remembered_for_a_while_and_then_forgotten() {
+    fn a_finished_query_is_remembered_for_a_while_and_then_forgotten() {
         let answers = Responses::new();
         let clusters = || [cluster("a"), cluster("b")].into_iter();
         let first = answers.expect(clusters());

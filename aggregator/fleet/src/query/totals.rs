@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_without_measure_do_no_harm() {
+    fn huge_counts_do_no_harm() {
         let totals = sum(vec![cluster(&[("a", u64::MAX)], u64::MAX); 3]);
         let uses = totals.images.unwrap()[0].deployments;
         assert_eq!((uses, totals.other_images), (u64::MAX, Some(u64::MAX)));

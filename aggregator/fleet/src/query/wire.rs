@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_that_fits_is_one_message() {
+    fn a_request_that_fits_is_one_message() {
         let clusters = names(10);
         let request = request(&clusters);
         let payloads = payloads(&request, clusters.into_iter()).unwrap();
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_question_reaches_each_cluster_once_with_what_may_be_shown_of_it() {
+    fn a_long_request_reaches_each_cluster_once_with_its_visible_namespaces() {
         let clusters = names(2000);
         let whole = request(&clusters);
         let payloads = payloads(&whole, clusters.iter().cloned()).unwrap();

@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_are_not_to_be_told_from_strangers() {
+    fn consecutive_ids_look_unrelated() {
         let ids = Ids::default();
         let mut numbers: Vec<u64> = (0..1000).map(|position| ids.hidden(position)).collect();
         let rising = numbers.is_sorted();

@@ -57,7 +57,7 @@ fn fill(hub: &Hub) -> usize {
 }
 
 #[test]
-fn a_reader_goes_on_just_behind_any_event_that_it_knows() {
+fn a_reader_resumes_just_after_any_event_that_it_knows() {
     let (hub, all) = (Arc::<Hub>::default(), view("*", "*"));
     let mut first = reader(&hub, &all, None);
     (0..10).for_each(|number| hub.publish(event("a", "pay", number)));
@@ -76,7 +76,7 @@ fn a_reader_goes_on_just_behind_any_event_that_it_knows() {
 }
 
 #[test]
-fn what_cannot_be_gone_on_with_begins_anew_and_says_why() {
+fn a_stream_that_cannot_be_resumed_starts_again_with_the_reason() {
     let (hub, all) = (Arc::<Hub>::default(), view("*", "*"));
     let id = read(&mut reader(&hub, &all, None)).remove(0).id;
     let (epoch, number) = id.split_once('-').expect("two parts");
@@ -108,7 +108,7 @@ fn what_cannot_be_gone_on_with_begins_anew_and_says_why() {
 }
 
 #[test]
-fn who_is_too_slow_is_told_of_a_gap_and_those_who_are_not_miss_nothing() {
+fn a_slow_reader_gets_a_gap_and_the_others_miss_nothing() {
     let (hub, all) = (Arc::<Hub>::default(), view("*", "*"));
     let (mut slow, mut fast) = (reader(&hub, &all, None), reader(&hub, &all, None));
     assert_eq!(names(&read(&mut slow)), ["reset"]);
@@ -138,7 +138,7 @@ fn who_is_too_slow_is_told_of_a_gap_and_those_who_are_not_miss_nothing() {
 }
 
 #[test]
-fn nobody_learns_of_what_may_not_be_seen_not_even_how_much_it_is() {
+fn no_reader_learns_of_invisible_events_or_their_number() {
     let hub = Arc::<Hub>::default();
     let mut pay = reader(&hub, &view("a", "pay"), None);
     let mut admin = reader(&hub, &view("*", "*"), None);
@@ -163,7 +163,7 @@ fn nobody_learns_of_what_may_not_be_seen_not_even_how_much_it_is() {
 }
 
 #[test]
-fn a_reader_is_told_of_what_was_asked_for() {
+fn a_reader_gets_what_it_selected() {
     let hub = Arc::<Hub>::default();
     let mut wanted = view("*", "*");
     wanted.clusters = vec!["prod-*".parse().expect("a pattern")];
@@ -179,7 +179,7 @@ fn a_reader_is_told_of_what_was_asked_for() {
 }
 
 #[tokio::test]
-async fn a_reader_of_some_labels_is_told_of_those_clusters_and_to_read_again_when_they_are_others()
+async fn a_reader_of_some_labels_gets_those_clusters_and_a_reset_when_the_selection_changes()
 {
     let labels = tokio::sync::watch::Sender::new(labelled(&[("a", "env=prod"), ("b", "env=dev")]));
     let hub = Arc::<Hub>::default();

@@ -29,7 +29,7 @@ fn a_wrong_clock_is_shown_and_does_not_touch_presence() {
 }
 
 #[test]
-fn a_slow_line_is_no_wrong_clock() {
+fn a_slow_link_is_not_a_wrong_clock() {
     let (mut registry, start) = (Registry::default(), Moment::now());
     let late = SignedDuration::from_secs(-5);
     let slow = Heartbeat {
@@ -58,7 +58,7 @@ fn a_flood_of_instances_takes_no_more_memory_and_is_shown() {
 }
 
 #[test]
-fn what_an_older_agent_does_not_answer_is_known() {
+fn the_verbs_that_an_older_agent_lacks_are_known() {
     let (mut registry, start) = (Registry::default(), Moment::now());
     let older = Heartbeat {
         verbs: vec!["info".to_owned()],
@@ -70,7 +70,7 @@ fn what_an_older_agent_does_not_answer_is_known() {
 }
 
 #[test]
-fn what_an_agent_does_wrong_is_told_once_and_shown_for_a_minute() {
+fn a_protocol_violation_is_logged_once_and_shown_for_a_minute() {
     let (mut registry, start) = (Registry::default(), Moment::now());
     registry.observe(cluster(), heartbeat("i1", "u1", start.wall), start);
     let at = |seconds| later(start, Duration::from_secs(seconds));
@@ -89,7 +89,7 @@ fn what_an_agent_does_wrong_is_told_once_and_shown_for_a_minute() {
 }
 
 #[test]
-fn names_that_are_only_misused_are_not_remembered() {
+fn made_up_cluster_names_are_not_remembered() {
     let (mut registry, now) = (Registry::default(), Moment::now());
     for number in 0..1000 {
         let name = format!("stranger-{number}").parse().expect("a name");

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn an_unchanged_cluster_is_kept_once_a_minute() {
+fn an_unchanged_cluster_is_persisted_once_a_minute() {
     let (mut registry, start) = (Registry::default(), Moment::now());
     assert!(
         registry
@@ -22,7 +22,7 @@ fn an_unchanged_cluster_is_kept_once_a_minute() {
 }
 
 #[test]
-fn two_agents_of_different_versions_do_not_make_each_other_news() {
+fn two_agents_of_different_versions_do_not_count_as_changes() {
     let (mut registry, start) = (Registry::default(), Moment::now());
     let older = Heartbeat {
         agent_version: "0.0.9".to_owned(),
@@ -39,7 +39,7 @@ fn two_agents_of_different_versions_do_not_make_each_other_news() {
 }
 
 #[test]
-fn a_cluster_that_changes_all_the_time_is_kept_now_and_then_and_its_last_word_is_not_lost() {
+fn a_cluster_that_changes_all_the_time_is_persisted_occasionally_with_its_last_state() {
     let (mut registry, start) = (Registry::default(), Moment::now());
     let mut kept = Vec::new();
     for step in 0..30_u32 {
@@ -62,7 +62,7 @@ fn a_cluster_that_changes_all_the_time_is_kept_now_and_then_and_its_last_word_is
 }
 
 #[test]
-fn what_a_cluster_says_is_kept_while_it_is_certain_whose_it_is() {
+fn a_list_is_persisted_only_while_its_cluster_is_certain() {
     use crate::LastChanges;
     let (mut registry, start) = (Registry::default(), Moment::now());
     let told = |instance: &str, uid: &str, changes| Heartbeat {

@@ -82,7 +82,7 @@ fn short(events: &RegistryEvent) -> String {
 const FIRST: [&str; 2] = ["Online 1", "missed None"];
 
 #[test]
-fn a_cluster_is_shown_anew_when_more_than_its_age_has_changed() {
+fn a_cluster_is_published_again_when_more_than_its_age_has_changed() {
     let mut it = Watched::new();
     assert_eq!(it.beats(0.0, "i1", 0), FIRST);
     for beat in 1..4 {
@@ -118,7 +118,7 @@ fn a_cluster_is_shown_anew_when_more_than_its_age_has_changed() {
 }
 
 #[test]
-fn a_cluster_that_changes_all_the_time_is_shown_a_few_times_a_second_and_at_last() {
+fn a_cluster_that_changes_all_the_time_is_published_a_few_times_a_second_with_its_last_state() {
     let mut it = Watched::new();
     let mut shown = 0;
     for beat in 0..1000 {
@@ -135,7 +135,7 @@ fn a_cluster_that_changes_all_the_time_is_shown_a_few_times_a_second_and_at_last
 }
 
 #[test]
-fn changes_are_shown_once_and_those_that_were_lost_are_missed() {
+fn changes_are_published_once_and_lost_ones_are_detected() {
     let mut it = Watched::new();
     assert_eq!(
         it.receives("i1", 0, 1),
@@ -152,7 +152,7 @@ fn changes_are_shown_once_and_those_that_were_lost_are_missed() {
 }
 
 #[test]
-fn a_lost_last_change_is_missed_by_the_heartbeats_word_when_it_is_late() {
+fn a_lost_last_change_is_detected_by_the_next_heartbeats() {
     let mut it = Watched::new();
     it.beats(0.0, "i1", 0);
     // The heartbeat has arrived before the changes.
@@ -193,7 +193,7 @@ fn of_two_agents_one_is_followed_until_it_is_lost() {
 }
 
 #[test]
-fn who_does_not_see_the_cluster_any_more_is_followed_only_while_nobody_else_does() {
+fn an_agent_that_has_lost_its_cluster_is_followed_only_without_another_one() {
     let mut it = Watched::new();
     let blind = |heartbeat: &mut Heartbeat| {
         heartbeat.conditions = vec![Condition {
@@ -210,7 +210,7 @@ fn who_does_not_see_the_cluster_any_more_is_followed_only_while_nobody_else_does
 }
 
 #[test]
-fn rivals_and_those_who_have_not_read_their_cluster_are_not_followed() {
+fn rivals_and_agents_that_have_not_read_their_cluster_are_not_followed() {
     let mut it = Watched::new();
     let unread = |heartbeat: &mut Heartbeat| heartbeat.counts = None;
     assert_eq!(it.beats_so(0.0, "i1", 0, unread), ["Online 1"]);
@@ -227,7 +227,7 @@ fn rivals_and_those_who_have_not_read_their_cluster_are_not_followed() {
 }
 
 #[test]
-fn of_a_forgotten_cluster_nothing_is_taken() {
+fn changes_of_a_forgotten_cluster_are_ignored() {
     let mut it = Watched::new();
     it.beats(0.0, "i1", 0);
     assert!(it.registry.forget(&cluster(), it.at(1.0)));
@@ -238,7 +238,7 @@ fn of_a_forgotten_cluster_nothing_is_taken() {
 }
 
 #[test]
-fn who_tells_too_much_is_left_out_until_a_while_has_passed() {
+fn changes_beyond_the_limit_are_ignored_for_a_while() {
     let mut it = Watched::new();
     it.beats(0.0, "i1", 0);
     let now = it.at(0.0);

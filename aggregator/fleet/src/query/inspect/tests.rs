@@ -54,7 +54,7 @@ fn try_read(answer: &Value, request: &FleetQueryRequest) -> Result<Part, String>
 }
 
 #[test]
-fn an_answer_of_what_was_asked_for_is_taken_and_put_in_order() {
+fn a_valid_response_is_accepted_and_sorted() {
     let items = [
         item("shop-a", "b"),
         item("shop-b", "a"),
@@ -70,7 +70,7 @@ fn an_answer_of_what_was_asked_for_is_taken_and_put_in_order() {
 }
 
 #[test]
-fn what_was_not_asked_for_spoils_the_answer() {
+fn items_that_were_not_requested_invalidate_the_response() {
     let one = item("shop-a", "a");
     let four: Vec<Value> = (0..4).map(|n| item("shop-a", &format!("x{n}"))).collect();
     let mut large = item("shop-a", "b");
@@ -105,7 +105,7 @@ fn what_was_not_asked_for_spoils_the_answer() {
 }
 
 #[test]
-fn what_is_taken_can_be_shown_and_what_cannot_be_shown_is_not_taken() {
+fn every_accepted_item_can_be_shown() {
     let whole = item("shop-a", "a");
     let with = |field: &str, value: Value| {
         let mut item = whole.clone();

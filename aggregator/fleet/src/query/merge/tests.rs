@@ -150,7 +150,7 @@ proptest! {
     }
 
     #[test]
-    fn who_is_asked_for_more_fills_the_page_and_nobody_else_is(
+    fn only_clusters_that_can_fill_the_page_are_queried_for_more(
         fleet in any_fleet(), sort in any_sort(), limit in 1..6_usize
     ) {
         let merge = Merge::new(sort, limit);
