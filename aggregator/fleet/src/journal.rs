@@ -76,6 +76,13 @@ impl Journal {
         OperationId::at(self.now(), rand::random())
     }
 
+    /// The id of the operation of an entry: that of its idempotency key if it has one, or a new one.
+    #[must_use]
+    pub fn id_of(&self, entry: &Entry) -> OperationId {
+        let id = entry.operation_id.clone();
+        id.unwrap_or_else(|| self.new_id())
+    }
+
     /// Runs an act of the aggregator itself between its intent and its outcome.
     ///
     /// # Errors
