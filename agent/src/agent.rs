@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bus_link::{Clock, Moment};
 use bus_schema::{
-    AgentState, ClusterName, Fault, FaultCode, Heartbeat, InstanceId, verb::ClusterInfo,
+    AgentState, AllowedVerbs, ClusterName, Fault, FaultCode, Heartbeat, InstanceId, verb::ClusterInfo,
 };
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -33,6 +33,8 @@ pub struct Agent {
     pub streams: Streams,
     /// The verbs that the agent supports.
     pub verbs: Vec<String>,
+    /// The mutations that it carries out.
+    pub allowed_verbs: AllowedVerbs,
     clock: Mutex<Clock>,
 }
 
@@ -82,6 +84,7 @@ impl Agent {
         kubernetes: Kubernetes,
         streams: Streams,
         verbs: Vec<String>,
+        allowed_verbs: AllowedVerbs,
     ) -> Self {
         Self {
             cluster,
@@ -92,6 +95,7 @@ impl Agent {
             log_readers: Readers::default(),
             streams,
             verbs,
+            allowed_verbs,
             clock: Mutex::default(),
         }
     }
@@ -102,6 +106,25 @@ impl Agent {
     /// Also if this cluster's uid has not been read yet.
     pub fn is_cluster(&self, meant: &str) -> Result<(), Fault> {
         same(meant, self.caches.cluster_uid().as_deref())
+    }
+
+    /// Refuses a mutation that the cluster is not enrolled for.
+    ///
+    /// # Errors
+    /// [`FaultCode::VerbNotEnabled`]
+    pub fn allows(&self, verb: &str) -> Result<(), Fault> {
+        if self.allowed_verbs.allows(verb) {
+            return Ok(());
+        }
+        let allowed = match self.allowed_verbs.to_string() {
+            none if none.is_empty() => "nothing".to_owned(),
+            allowed => allowed,
+        };
+        let message = format!(
+            "\"{verb}\" is not enabled in {cluster}, only {allowed}; add it to the agent's --verbs (MCA_VERBS); nothing was done",
+            cluster = self.cluster
+        );
+        Err(Fault::new(FaultCode::VerbNotEnabled, message))
     }
 
     /// The time by the bus's clock.
@@ -146,6 +169,7 @@ impl Agent {
             started_at: self.started_at,
             agent_version: Self::VERSION.to_owned(),
             verbs: self.verbs.clone(),
+            allowed_verbs: Some(self.allowed_verbs.names().map(str::to_owned).collect()),
             cluster_uid: self.caches.cluster_uid(),
             kubernetes_version: self.caches.kubernetes_version(),
             counts: self.caches.counts(),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use bus_link::{BusAddress, LogFormat};
-use bus_schema::ClusterName;
+use bus_schema::{AllowedVerbs, ClusterName};
 use clap::{Parser, Subcommand};
 
 use crate::kubernetes::Access;
@@ -74,6 +74,10 @@ pub struct Args {
     )]
     pub nats_renewed_config_map: Option<String>,
 
+    /// The verbs that may change something, separated by commas; empty: none. Others are refused here, whoever sends them.
+    #[arg(long, env = "MCA_VERBS", value_name = "VERBS", default_value_t)]
+    pub verbs: AllowedVerbs,
+
     /// The kubeconfig of the cluster [default, without --context: the pod's ServiceAccount].
     #[arg(long, env = "MCA_KUBECONFIG", value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
@@ -98,6 +102,7 @@ impl Args {
             nats_seed,
             nats_renewed,
             nats_renewed_config_map,
+            verbs,
             kubeconfig,
             context,
             log_format: _,
@@ -112,6 +117,7 @@ impl Args {
                 file: nats_renewed,
                 config_map: nats_renewed_config_map,
             },
+            verbs,
             kubernetes: Access::new(kubeconfig, context),
         }
     }

@@ -50,6 +50,7 @@ pub async fn carry_out<M: Change>(cx: Cx, mutation: M) -> Result<M::Reply, Fault
     if guard.fence {
         return fence::fence(&cx, &mutation).await;
     }
+    cx.agent.allows(M::VERB)?;
     let deadline = Deadline::of(guard.deadline, &cx)?;
     let object = Object::new(&cx, mutation.target(), deadline.until);
     let mut attempts = Attempts::new(deadline.until);

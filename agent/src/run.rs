@@ -9,7 +9,7 @@ use async_nats::Client;
 use async_nats::connection::State;
 use bus_link::Servers;
 use bus_schema::timing::DRAIN_WITHIN;
-use bus_schema::{ClusterName, FleetQueryRequest, InstanceId};
+use bus_schema::{AllowedVerbs, ClusterName, FleetQueryRequest, InstanceId};
 use kube::Api;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -41,6 +41,8 @@ pub struct Config {
     pub nats_seed: Option<PathBuf>,
     /// Where a renewed credential's token is stored.
     pub renewed_token: RenewedToken,
+    /// The mutations that it carries out.
+    pub verbs: AllowedVerbs,
     /// How the API server is reached.
     pub kubernetes: Access,
 }
@@ -98,7 +100,15 @@ impl Running {
         let (cluster, instance) = (bus.cluster.clone(), bus.instance.clone());
         let credential = bus.credential.clone();
         let streams = Streams::new(bus, connected.client.clone());
-        let agent = Arc::new(Agent::new(cluster, instance, kubernetes, streams, verbs));
+        let agent = Agent::new(
+            cluster,
+            instance,
+            kubernetes,
+            streams,
+            verbs,
+            config.verbs.clone(),
+        );
+        let agent = Arc::new(agent);
         tracing::info!(cluster = %agent.cluster, instance = %agent.instance, "started");
 
         let (stop, background) = (CancellationToken::new(), TaskTracker::new());

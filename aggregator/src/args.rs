@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bus_keys::{CredentialRequest, UserKey};
 use bus_link::{BusAddress, LogFormat};
-use bus_schema::{ClusterName, LabelKey, LabelValue};
+use bus_schema::{AllowedVerbs, ClusterName, LabelKey, LabelValue};
 use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
 use jiff::SignedDuration;
@@ -154,6 +154,9 @@ pub struct Enroll {
     /// The agent's image.
     #[arg(long, env = "MCA_AGENT_IMAGE", default_value = AGENT_IMAGE, value_name = "IMAGE")]
     pub agent_image: ImageName,
+    /// The changes that the cluster's agent may make, separated by commas, such as `restart,pause,resume`; empty: none.
+    #[arg(long, default_value_t, value_name = "VERBS")]
+    pub verbs: AllowedVerbs,
     /// A label to add to the cluster, such as `env=prod`; can be repeated.
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = parse_label)]
     pub labels: Vec<(LabelKey, LabelValue)>,

@@ -105,6 +105,7 @@ pub async fn enroll(args: Enroll) -> Result<()> {
         nats_url: args.agent_nats_url.unwrap_or(args.link.bus.nats_url),
         nats_ca,
         image: args.agent_image,
+        verbs: args.verbs,
     };
     match (&enrolled.credential, &args.creds_out) {
         (IssuedCredential::Credentials(secret), Some(file)) => private_file(file, secret.expose())?,

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use anyhow::Context as _;
 use async_nats::jetstream;
 use bus_keys::AggregatorKeys;
+use bus_schema::AllowedVerbs;
 use bus_schema::timing::DRAIN_WITHIN;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -213,6 +214,7 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
             nats_url: agent_nats_url.unwrap_or(address.nats_url),
             nats_ca: agent_ca,
             image: agent_image,
+            verbs: AllowedVerbs::default(),
         },
         links,
         identity,

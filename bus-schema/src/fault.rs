@@ -143,6 +143,8 @@ fault_codes! {
     KubernetesTimeout = "kubernetes_timeout", 504;
     /// The agent does not know the verb.
     UnknownVerb = "unknown_verb", 501;
+    /// The agent knows the verb, but its cluster is not enrolled for it.
+    VerbNotEnabled = "verb_not_enabled", 403;
     /// A defect of the agent.
     Internal = "internal", 500;
 }

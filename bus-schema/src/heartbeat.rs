@@ -57,6 +57,9 @@ pub struct Heartbeat {
     /// The verbs that the agent supports.
     #[serde(default)]
     pub verbs: Vec<String>,
+    /// Those of them that change something and are enabled; absent: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed_verbs: Option<Vec<String>>,
     /// The uid of the namespace `kube-system`, which identifies the cluster; absent until it has been read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster_uid: Option<String>,

@@ -5,6 +5,7 @@
 //! verb that an agent does not know is answered with [`FaultCode::UnknownVerb`] or not at all.
 #![deny(missing_docs)]
 
+mod allowed_verbs;
 mod credential;
 mod deployment_changes;
 mod fault;
@@ -28,6 +29,7 @@ pub mod timing;
 pub mod verb;
 mod workload;
 
+pub use allowed_verbs::{AllowedVerbs, NotAMutation};
 pub use credential::{CredentialRenewal, RenewCredential};
 pub use deployment_changes::{DeploymentChanges, GoneDeployment};
 pub use fault::{Fault, FaultCode};

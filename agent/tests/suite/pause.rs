@@ -68,3 +68,25 @@ pub async fn what_was_changed_while_paused_rolls_out_when_resumed(stage: &Stage)
     target.reaches(stage, RolloutState::Complete).await;
     assert_eq!(target.replica_sets().await, 2);
 }
+
+#[tokio::test]
+async fn a_verb_that_is_not_enabled_is_refused_and_what_was_begun_can_still_be_fenced() {
+    let (_sim, stage, agent) = Stage::simulated().await;
+    agent.left().await;
+    let restricted = stage.agent_with(agent::Config {
+        verbs: "restart".parse().unwrap(),
+        ..stage.config()
+    });
+    stage.ready().await;
+    let target = Target::rolled_out(&stage, "restricted").await;
+    let refused = stage.ask(&pause(&target, 1)).await.unwrap_err();
+    assert_eq!(refused.code, FaultCode::VerbNotEnabled);
+    assert!(refused.message.contains("MCA_VERBS"), "{refused}");
+    assert_eq!(target.read().await.spec.unwrap().paused, None);
+    let mut fence = pause(&target, 1);
+    fence.guard.fence = true;
+    let fenced = stage.ask(&fence).await.unwrap_err();
+    assert_eq!(fenced.code, FaultCode::Expired);
+    stage.ask(&target.restart(2)).await.unwrap();
+    restricted.left().await;
+}

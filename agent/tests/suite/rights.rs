@@ -1,10 +1,10 @@
 //! What the agent's ServiceAccount may not do on a real API server: with the shipped ClusterRole, and with the policy that leaves it
-//! restarts alone. That the ClusterRole suffices is shown by [`crate::on_both`].
+//! its allowed verbs alone. That the ClusterRole suffices is shown by [`crate::on_both`].
 
 use std::path::PathBuf;
 
 use agent::TokenStore;
-use bus_schema::FaultCode;
+use bus_schema::{AllowedVerbs, FaultCode};
 use http::{Method, Request, StatusCode};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -42,7 +42,7 @@ pub async fn of_the_agent(plane: &ControlPlane) -> PathBuf {
 }
 
 #[tokio::test]
-async fn the_agent_may_do_only_what_its_verbs_need_and_with_the_policy_only_restarts() {
+async fn the_agent_may_do_only_what_its_verbs_need_and_with_the_policy_only_its_allowed_verbs() {
     let plane = ControlPlane::start().await.unwrap();
     let Some(plane) = required::or_skip(plane, "control plane") else {
         return;
@@ -63,7 +63,7 @@ async fn the_agent_may_do_only_what_its_verbs_need_and_with_the_policy_only_rest
     let scaled = patch(&deployment, &json!({ "spec": { "replicas": 3 } })).await;
     scaled.expect("a patch is a patch to RBAC");
 
-    restart_only(&plane, &deployment).await;
+    allowed_verbs(&plane, &deployment).await;
     let before = target.read().await;
     for change in changes() {
         let refused = patch(&deployment, &change).await.unwrap_err();
@@ -74,6 +74,7 @@ async fn the_agent_may_do_only_what_its_verbs_need_and_with_the_policy_only_rest
     assert_eq!(after.metadata.labels, before.metadata.labels);
 
     restarts_go_on(&stage, &target).await;
+    each_verb_allows_its_own_patch(&plane, &deployment).await;
     others_are_not_touched(&stage).await;
     running.left().await;
 }
@@ -224,8 +225,8 @@ async fn call(
 }
 
 /// Applies the policy, which the API server heeds a moment later.
-async fn restart_only(plane: &ControlPlane, deployment: &Api<Deployment>) {
-    let policy = workspace::root().join("k8s/base/restart-only");
+async fn allowed_verbs(plane: &ControlPlane, deployment: &Api<Deployment>) {
+    let policy = workspace::root().join("k8s/base/allowed-verbs");
     let apply = ["apply", "--kustomize", policy.to_str().expect("a path")];
     plane.kubectl(apply).await.expect("applied");
     let mut replicas = 3;
@@ -248,7 +249,7 @@ async fn patch(api: &Api<Deployment>, change: &Value) -> kube::Result<Deployment
 fn is_by_policy(error: &kube::Error) -> bool {
     error
         .to_string()
-        .contains("multi-cluster-aggregator-agent-restart-only")
+        .contains("multi-cluster-aggregator-agent-allowed-verbs")
 }
 
 /// Strategic merge patches that are no restart.
@@ -316,6 +317,58 @@ async fn restarts_go_on(stage: &Stage, target: &Target) {
         let refused = patch(&deployment, &change).await.unwrap_err();
         assert!(is_by_policy(&refused), "{refused}");
     }
+}
+
+/// With each verb alone in the ClusterRole, its patch passes and those of the others are refused.
+async fn each_verb_allows_its_own_patch(plane: &ControlPlane, deployment: &Api<Deployment>) {
+    let number = std::cell::Cell::new(0);
+    let patch_of = |verb: &str| match verb {
+        "pause" => json!({ "spec": { "paused": true } }),
+        "resume" => json!({ "spec": { "paused": false } }),
+        "restart" => {
+            // Each another time: what changes nothing is let through.
+            number.set(number.get() + 1);
+            let time = format!("2026-03-01T10:00:{:02}Z", number.get() % 60);
+            json!({ "spec": { "template": { "metadata": { "annotations": {
+                "kubectl.kubernetes.io/restartedAt": time,
+            } } } } })
+        }
+        verb => panic!("no patch of {verb} is known here"),
+    };
+    let mut names: Vec<_> = AllowedVerbs::all().names().collect();
+    // A resumed deployment cannot be resumed again, so it is paused first.
+    names.sort_by_key(|name| *name != "pause");
+    for verb in &names {
+        allow(plane, verb).await;
+        let passes = format!("{verb} passes");
+        let passed = condition::met(&passes, PATIENCE, async || {
+            Ok(patch(deployment, &patch_of(verb)).await.ok())
+        });
+        passed.await.unwrap();
+        for other in names.iter().filter(|other| *other != verb) {
+            let refused = condition::met("the others are refused", PATIENCE, async || {
+                Ok(patch(deployment, &patch_of(other)).await.err())
+            });
+            let refused = refused.await.unwrap();
+            assert!(is_by_policy(&refused), "{verb}, {other}: {refused}");
+        }
+        let scaled = patch(deployment, &json!({ "spec": { "replicas": 6 } })).await;
+        assert!(is_by_policy(&scaled.unwrap_err()), "{verb}");
+    }
+}
+
+/// Makes this verb the one that the agent's ClusterRole names.
+async fn allow(plane: &ControlPlane, verb: &str) {
+    let name = "multi-cluster-aggregator-agent";
+    let get = ["get", "clusterrole", name, "--output=json"];
+    let role: Value = serde_json::from_str(&plane.kubectl(get).await.unwrap()).unwrap();
+    let rules = role["rules"].as_array().unwrap();
+    let of_policy = |rule: &Value| rule["apiGroups"] == json!(["multi-cluster-aggregator.io"]);
+    let index = rules.iter().position(of_policy).unwrap();
+    let path = format!("/rules/{index}/verbs");
+    let change = json!([{ "op": "replace", "path": path, "value": ["act", verb] }]).to_string();
+    let patch = ["patch", "clusterrole", name, "--type=json", "--patch", &change];
+    plane.kubectl(patch).await.unwrap();
 }
 
 /// The policy is about the agent: an administrator changes what they like.

@@ -124,6 +124,7 @@ impl Stage {
             nats_creds: Some(self.creds.clone()),
             nats_seed: None,
             renewed_token: agent::RenewedToken::default(),
+            verbs: bus_schema::AllowedVerbs::all(),
             kubernetes: Access::new(Some(self.kubeconfig.clone()), None),
         }
     }

@@ -135,6 +135,8 @@ codes! {
     IdentityConflict = "identity_conflict", Agent, false;
     /// The agent does not know the verb.
     AgentTooOld = "agent_too_old", Agent, false;
+    /// The cluster is not enrolled for this change.
+    VerbNotEnabled = "verb_not_enabled", Agent, false;
     /// The agent sent an invalid reply.
     AgentMisbehaves = "agent_misbehaves", Agent, false;
     /// The agent has too many requests, is shutting down, or has not read its cluster yet.
@@ -217,6 +219,7 @@ impl From<Fault> for Problem {
             }
             FaultCode::Busy | FaultCode::Leaving | FaultCode::NotReady => ProblemCode::AgentBusy,
             FaultCode::KubernetesTimeout => ProblemCode::KubernetesTimeout,
+            FaultCode::VerbNotEnabled => ProblemCode::VerbNotEnabled,
             FaultCode::UnknownVerb => ProblemCode::AgentTooOld,
             FaultCode::Internal | FaultCode::Other(_) => ProblemCode::AgentMisbehaves,
         };

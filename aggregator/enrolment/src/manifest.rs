@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bus_keys::Secret;
 use bus_link::{Authority, AuthorityError};
-use bus_schema::ClusterName;
+use bus_schema::{AllowedVerbs, ClusterName};
 use serde::{Deserialize, Serialize};
 
 /// The files of `k8s/base`, which kustomize and the chart use too.
@@ -35,6 +35,11 @@ const METADATA: &str = "  namespace: multi-cluster-aggregator
     app.kubernetes.io/part-of: multi-cluster-aggregator
     multi-cluster-aggregator/made-by: enroll";
 
+/// The rule in the ClusterRole by which the policy of `k8s/base/allowed-verbs` knows what the agent may do.
+const VERBS_RULE: &str = "    resources: [\"deployments\"]
+    verbs: [\"act\", \"restart\"]
+";
+
 /// The agent's image in the Deployment.
 const IMAGE: &str = concat!("multi-cluster-aggregator/agent:", env!("CARGO_PKG_VERSION"));
 
@@ -47,6 +52,9 @@ pub struct Agent {
     pub nats_ca: Option<String>,
     /// Their image.
     pub image: ImageName,
+    /// The mutations that they carry out.
+    #[serde(default)]
+    pub verbs: AllowedVerbs,
 }
 
 /// The name of an image: a registry's address, a path, a tag or digest.
@@ -116,13 +124,23 @@ impl Agent {
         let [shared @ .., deployment] = OBJECTS;
         let deployment = deployment.replace(IMAGE, &quoted(&self.image.0));
         let (settings, creds) = (self.settings(cluster), self.credential(credentials));
-        let mut objects = shared.map(str::to_owned).to_vec();
+        let rule = self.verbs_rule();
+        let mut objects = shared.map(|object| object.replace(VERBS_RULE, &rule)).to_vec();
         objects.extend([settings, creds, deployment]);
         objects.join("---\n")
     }
 
+    fn verbs_rule(&self) -> String {
+        let verbs = ["act"].into_iter().chain(self.verbs.names());
+        let verbs: Vec<_> = verbs.map(quoted).collect();
+        format!(
+            "    resources: [\"deployments\"]\n    verbs: [{}]\n",
+            verbs.join(", ")
+        )
+    }
+
     fn settings(&self, cluster: &ClusterName) -> String {
-        let url = quoted(&self.nats_url);
+        let (url, verbs) = (quoted(&self.nats_url), &self.verbs);
         let ca = match self.nats_ca {
             Some(_) => "  MCA_NATS_CA: /etc/agent/ca.pem\n",
             None => "",
@@ -137,6 +155,7 @@ metadata:
 data:
   MCA_CLUSTER_NAME: \"{cluster}\"
   MCA_NATS_URL: {url}
+  MCA_VERBS: "{verbs}"
   MCA_NATS_CREDS: /etc/agent/agent.creds
 {ca}"
         )
@@ -177,6 +196,12 @@ mod tests {
         let line = format!("          image: {IMAGE}\n");
         assert_eq!(deployment.matches(&line).count(), 1);
         assert_eq!(deployment.matches(IMAGE).count(), 1);
+    }
+
+    #[test]
+    fn the_cluster_role_names_the_verbs_once() {
+        let rules = OBJECTS.iter().map(|object| object.matches(VERBS_RULE).count());
+        assert_eq!(rules.sum::<usize>(), 1);
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub const fn status(code: ProblemCode) -> StatusCode {
         C::InvalidRequest => StatusCode::BAD_REQUEST,
         C::InvalidValue | C::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
         C::Unauthenticated => StatusCode::UNAUTHORIZED,
-        C::Forbidden | C::CrossSite => StatusCode::FORBIDDEN,
+        C::Forbidden | C::CrossSite | C::VerbNotEnabled => StatusCode::FORBIDDEN,
         C::RouteUnknown
         | C::ClusterUnknown
         | C::CredentialUnknown

@@ -11,7 +11,7 @@ use super::bus_liveness::LivenessEpoch;
 use super::feed::Feed;
 use super::published_views::PublishedViews;
 use super::saving::Saving;
-use super::view::ClusterView;
+use super::view::{ClusterView, allowed_verbs};
 use super::violation::{ProtocolViolation, note};
 use super::{Moment, Presence, Record};
 use labels::Labels;
@@ -166,6 +166,7 @@ impl ClusterEntry {
             agent_version: heartbeat.agent_version.clone(),
             agents: self.alive(now).count(),
             verbs: heartbeat.verbs.clone(),
+            allowed_verbs: allowed_verbs(heartbeat).cloned().collect(),
             counts: heartbeat.counts.clone(),
             conditions: self.conditions(now, wall),
         }

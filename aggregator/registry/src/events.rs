@@ -103,6 +103,7 @@ impl ClusterEntry {
             && view.kubernetes_version == heartbeat.kubernetes_version
             && view.agent_version == heartbeat.agent_version
             && view.verbs == heartbeat.verbs
+            && view.allowed_verbs.iter().eq(allowed_verbs(heartbeat))
     }
 }
 

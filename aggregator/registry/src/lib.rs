@@ -216,6 +216,15 @@ impl Registry {
         })
     }
 
+    /// Whether the cluster is enrolled for this mutation, according to the heartbeats of its agents.
+    #[must_use]
+    pub fn allows(&self, cluster: &ClusterName, verb: &str) -> bool {
+        self.clusters.get(cluster).is_none_or(|known| {
+            let allowed = known.record.heartbeat.allowed_verbs.as_ref();
+            allowed.is_none_or(|allowed| allowed.iter().any(|allowed| allowed == verb))
+        })
+    }
+
     /// Every cluster by name.
     pub fn names(&self) -> impl Iterator<Item = &ClusterName> {
         self.clusters.keys()

@@ -22,6 +22,7 @@ fn heartbeat(instance: &str, uid: &str, sent_at: Timestamp) -> Heartbeat {
         started_at: sent_at,
         agent_version: "0.1.0".to_owned(),
         verbs: vec![],
+        allowed_verbs: None,
         cluster_uid: Some(uid.to_owned()),
         kubernetes_version: None,
         counts: None,

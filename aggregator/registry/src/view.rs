@@ -1,6 +1,6 @@
 //! The view of a cluster, for users.
 
-use bus_schema::{ClusterName, Condition, ConditionType, Counts};
+use bus_schema::{Access, ClusterName, Condition, ConditionType, Counts, Heartbeat, VERBS};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -35,6 +35,8 @@ pub struct ClusterView {
     pub agents: usize,
     /// The verbs that its agent supports.
     pub verbs: Vec<String>,
+    /// Those of them that change something and that the cluster is enrolled for.
+    pub allowed_verbs: Vec<String>,
     /// Counts of its objects, from the last heartbeat. Absent until its agent has read the cluster, and for a caller who may see only some
     /// of its namespaces, since it counts all of them.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,6 +55,19 @@ impl ClusterView {
             ..self
         }
     }
+}
+
+/// The mutations that the sender of a heartbeat carries out.
+pub(super) fn allowed_verbs(heartbeat: &Heartbeat) -> impl Iterator<Item = &String> {
+    let is_mutation = |name: &str| {
+        let verb = VERBS.iter().find(|verb| verb.name == name);
+        verb.is_some_and(|verb| verb.access == Access::Write)
+    };
+    let allowed = heartbeat.allowed_verbs.as_ref();
+    let known = allowed.unwrap_or(&heartbeat.verbs);
+    // The list of an agent that does not say which are enabled has the verbs that change nothing, too.
+    let says = allowed.is_some();
+    known.iter().filter(move |name| says || is_mutation(name))
 }
 
 /// Conditions without counts and without the agent's own text, which may name any namespace.

@@ -124,6 +124,7 @@ impl RunningAgent {
             nats_creds: Some(server.keys().agent_creds("cluster-a").expect("credentials")),
             nats_seed: None,
             renewed_token: agent::RenewedToken::default(),
+            verbs: bus_schema::AllowedVerbs::all(),
             kubernetes: agent::Access::new(Some(kubeconfig), None),
         };
         let (stop, stopped) = oneshot::channel::<()>();

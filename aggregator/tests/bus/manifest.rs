@@ -89,6 +89,7 @@ async fn the_manifest_of_a_cluster_is_taken_by_a_real_api_server_and_makes_two_p
         serde_json::json!({
             "MCA_CLUSTER_NAME": "cluster-a",
             "MCA_NATS_URL": "tls://bus.example:4222",
+            "MCA_VERBS": "restart",
             "MCA_NATS_CREDS": "/etc/agent/agent.creds",
         })
     );

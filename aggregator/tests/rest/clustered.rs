@@ -55,6 +55,7 @@ impl Clustered {
             nats_creds: Some(nats.keys().agent_creds("cluster-a").expect("credentials")),
             nats_seed: None,
             renewed_token: agent::RenewedToken::default(),
+            verbs: bus_schema::AllowedVerbs::all(),
             kubernetes: agent::Access::new(Some(kubeconfig), None),
         });
         let token = service.token("admin").await;

@@ -112,6 +112,7 @@ async fn the_command_joins_a_real_cluster_whose_deployments_can_then_be_restarte
         nats_creds: Some(creds_file),
         nats_seed: None,
         renewed_token: agent::RenewedToken::default(),
+        verbs: bus_schema::AllowedVerbs::all(),
         kubernetes: agent::Access::new(Some(kubeconfig), None),
     }));
     stack.online(1).await;

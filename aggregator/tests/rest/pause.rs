@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::stack::Stack;
+use crate::stack::{RunningAgent, Stack};
 
 fn body((namespace, name): &(String, String)) -> Value {
     json!({"cluster": "cluster-a", "namespace": namespace, "deployment_name": name})
@@ -71,4 +71,36 @@ async fn a_viewer_pauses_and_resumes_nothing() {
             "{path}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_the_cluster_is_not_enrolled_for_is_refused_and_the_cluster_says_which_are() {
+    let mut stack = Stack::start(1).await;
+    let token = stack.service.token("admin").await;
+    let workload = stack.healthy("cluster-a").await;
+    let config = agent::Config {
+        verbs: "restart".parse().unwrap(),
+        ..stack.config("cluster-a", "cluster-a", &stack.nats.url())
+    };
+    stack.agents.remove(0).stop().await;
+    stack.agents.push(RunningAgent::start(config));
+    let allowed = async || {
+        let clusters = stack.service.get("/clusters", &token).await;
+        let cluster = &clusters.body["items"][0];
+        (cluster["presence"] == "online" && cluster["allowed_verbs"] == json!(["restart"]))
+            .then_some(())
+    };
+    stack.service.until("the cluster says so", allowed).await;
+    let refused = stack.service.post("/pause", &token, &body(&workload)).await;
+    assert_eq!(
+        (refused.status, refused.code()),
+        (StatusCode::FORBIDDEN, "verb_not_enabled")
+    );
+    let detail = refused.body["detail"].as_str().unwrap();
+    assert!(detail.contains("MCA_VERBS"), "{detail}");
+    let restarted = stack
+        .service
+        .post("/restart", &token, &body(&workload))
+        .await;
+    assert_eq!(restarted.status, StatusCode::OK, "{restarted:?}");
 }

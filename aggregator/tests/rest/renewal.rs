@@ -32,6 +32,7 @@ fn config(nats: &NatsServer, dir: &Path, creds: &Path) -> agent::Config {
         nats_creds: Some(creds.to_owned()),
         nats_seed: None,
         renewed_token: agent::RenewedToken::default(),
+        verbs: bus_schema::AllowedVerbs::all(),
         kubernetes: agent::Access::new(Some(dir.join("kubeconfig")), None),
     }
 }

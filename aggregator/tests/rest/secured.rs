@@ -101,6 +101,7 @@ async fn a_cluster_joins_a_bus_with_tls_by_its_manifest_and_is_read() {
         nats_creds: Some(unpacked(&manifest, "agent.creds", dir.path())),
         nats_seed: None,
         renewed_token: agent::RenewedToken::default(),
+        verbs: bus_schema::AllowedVerbs::all(),
         kubernetes: agent::Access::new(Some(kubeconfig), None),
     };
     let agent = RunningAgent::start(config);

@@ -74,20 +74,25 @@ impl Stack {
 
     /// Starts an agent of this name for this simulated cluster.
     pub fn agent(&self, name: &str, context: &str, nats_url: &str) -> RunningAgent {
+        RunningAgent::start(self.config(name, context, nats_url))
+    }
+
+    /// The configuration of such an agent.
+    pub fn config(&self, name: &str, context: &str, nats_url: &str) -> agent::Config {
         let kubeconfig = self.dir.path().join("kubeconfig");
         self.sim
             .write_kubeconfig(&kubeconfig)
             .expect("the folder is writable");
-        let config = agent::Config {
+        agent::Config {
             cluster: name.parse().expect("a cluster name"),
             nats_url: nats_url.to_owned(),
             nats_ca: None,
             nats_creds: Some(self.nats.keys().agent_creds(name).expect("credentials")),
             nats_seed: None,
             renewed_token: agent::RenewedToken::default(),
+            verbs: bus_schema::AllowedVerbs::all(),
             kubernetes: agent::Access::new(Some(kubeconfig), Some(context.to_owned())),
-        };
-        RunningAgent::start(config)
+        }
     }
 
     /// A connection to the bus with all permissions.

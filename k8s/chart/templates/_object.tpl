@@ -28,6 +28,9 @@ Called with (list $ "agent/deployment.yaml" .Values.agent).
 {{- $_ := set $container "image" $values.image -}}
 {{- range $pod.initContainers }}{{ $_ := set . "image" $values.image }}{{ end -}}
 {{- $_ := set $container "resources" (mergeOverwrite $container.resources ($values.resources | default dict)) -}}
+{{- with $values.verbs -}}
+{{- $_ := set $container "env" (append $container.env (dict "name" "MCA_VERBS" "value" (join "," .))) -}}
+{{- end -}}
 {{- if hasKey $values "replicas" -}}
 {{- $_ := set $object.spec "replicas" (int $values.replicas) -}}
 {{- end -}}

@@ -100,6 +100,7 @@ async fn start(cluster: &Cluster, keys: &AggregatorKeys, arguments: &Arguments) 
         nats_ca: None,
         nats_seed: None,
         renewed_token: agent::RenewedToken::default(),
+        verbs: bus_schema::AllowedVerbs::all(),
         kubernetes: Access::Client(cluster.client()),
     };
     let agent = Box::pin(Running::start(config)).await;

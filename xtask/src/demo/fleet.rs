@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use bus_keys::{Inbox, Permit};
+use bus_schema::AllowedVerbs;
 use tokio::process::Command;
 use tokio::time::sleep;
 use xtask::account::{Account, USER};
@@ -166,7 +167,8 @@ impl Fleet {
                 .arg(joined.seed)
                 .arg("--kubeconfig")
                 .arg(&cluster.kubeconfig)
-                .args(["--context", &cluster.context]);
+                .args(["--context", &cluster.context])
+                .args(["--verbs", &AllowedVerbs::all().to_string()]);
             let part = format!("agent {}", cluster.name);
             self.agents.push(start(&part, command, data)?);
         }

@@ -23,7 +23,7 @@ async fn a_real_api_server_takes_every_object_and_lets_every_pod_be_made() {
     let Some(plane) = required::or_skip(plane, "control plane") else {
         return;
     };
-    for name in ["agent-restart-only", "hub"] {
+    for name in ["agent-allowed-verbs", "hub"] {
         let overlay = overlay(name);
         let kustomize = ["--kustomize", overlay.to_str().unwrap()];
         apply(&plane, &kustomize).await.unwrap();
@@ -42,7 +42,7 @@ async fn a_real_api_server_takes_every_object_and_lets_every_pod_be_made() {
     let all = ["agent", "agent", "aggregator", "aggregator"];
     pods(&plane, &[&all[..], &["nats"; 3]].concat()).await;
 
-    let Some(text) = templated_text("agent.restartOnly=true,hub.enabled=true") else {
+    let Some(text) = templated_text("agent.verbsPolicy=true,hub.enabled=true") else {
         return;
     };
     let file = NamedTempFile::new().unwrap();

@@ -7,5 +7,5 @@
 mod applied;
 mod policy;
 mod rendered;
-mod restart_only;
+mod allowed_verbs;
 mod same;

@@ -1,4 +1,4 @@
-//! The policy of the restart-only agent, as the API server understands it.
+//! The policy of the agent's allowed verbs, as the API server understands it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use serde_json::Value;
 use xtask::condition;
 use xtask::control_plane::ControlPlane;
 
-const NAME: &str = "multi-cluster-aggregator-agent-restart-only";
+const NAME: &str = "multi-cluster-aggregator-agent-allowed-verbs";
 
 /// Fields of metadata that a patch cannot change: the API server sets them, or refuses another value.
 const NOT_BY_A_PATCH: [&str; 10] = [
@@ -53,6 +53,8 @@ pub async fn has_no_warnings_and_names_every_field(plane: &ControlPlane, patienc
     };
     let mut spec = properties("io.k8s.api.apps.v1.DeploymentSpec");
     assert!(spec.remove("template"));
+    // Compared by its value, since `pause` and `resume` change it.
+    assert!(spec.remove("paused") && text.contains("object.spec.?paused.orValue(false) =="));
     compared(spec, "spec");
     let mut template = properties("io.k8s.api.core.v1.PodTemplateSpec");
     assert!(template.remove("metadata"));

@@ -22,7 +22,7 @@ fn without_marks(mut objects: Objects) -> Objects {
 fn the_chart_makes_the_objects_of_each_overlay_and_no_others() {
     for (overlay, values, count) in [
         ("agent", "agent.enabled=true", 9),
-        ("agent-restart-only", "agent.restartOnly=true", 11),
+        ("agent-allowed-verbs", "agent.verbsPolicy=true", 11),
         ("hub", "agent.enabled=false,hub.enabled=true", 10),
         (
             "hub-three-servers",
@@ -48,7 +48,7 @@ fn the_chart_makes_the_objects_of_each_overlay_and_no_others() {
 #[test]
 fn values_change_what_they_say() {
     let values = "agent.image=r.example/a:2,agent.replicas=3,agent.resources.limits.memory=1Gi,\
-                  agent.settings.MCA_CLUSTER_NAME=b,imagePullSecrets[0]=pull";
+                  agent.settings.MCA_CLUSTER_NAME=b,imagePullSecrets[0]=pull,agent.verbs={pause,resume}";
     let Some(objects) = templated(values) else {
         return;
     };
@@ -59,6 +59,14 @@ fn values_change_what_they_say() {
     let limits = &pod["containers"][0]["resources"]["limits"];
     assert_eq!(limits, &json!({ "cpu": "1", "memory": "1Gi" }));
     assert_eq!(pod["imagePullSecrets"], json!([{ "name": "pull" }]));
+    let env = pod["containers"][0]["env"].as_array().unwrap();
+    assert!(env.contains(&json!({ "name": "MCA_VERBS", "value": "pause,resume" })));
+    let role = &objects["ClusterRole/multi-cluster-aggregator-agent"];
+    let rules = role["rules"].as_array().unwrap();
+    assert_eq!(
+        rules.last().unwrap()["verbs"],
+        json!(["act", "pause", "resume"])
+    );
     let settings = &objects["ConfigMap/agent-settings"]["data"];
     assert_eq!(settings, &json!({ "MCA_CLUSTER_NAME": "b" }));
 }
@@ -108,7 +116,7 @@ fn what_serves_http_has_no_signing_key() {
 
 #[test]
 fn every_pod_has_bounds_and_no_more_rights_than_it_needs() {
-    let (Some(hub), Some(agent)) = (kustomized("hub"), kustomized("agent-restart-only")) else {
+    let (Some(hub), Some(agent)) = (kustomized("hub"), kustomized("agent-allowed-verbs")) else {
         return;
     };
     let all: Vec<(&String, &Value)> = hub.iter().chain(&agent).collect();

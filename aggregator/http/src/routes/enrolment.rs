@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use bus_keys::{CredentialRequest, UserKey};
-use bus_schema::{ClusterName, OperationId};
+use bus_schema::{AllowedVerbs, ClusterName, OperationId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -37,6 +37,8 @@ pub struct EnrollBody {
     /// The agent's image, if not that of `--agent-image`.
     #[schema(value_type = Option<ImageName>)]
     image: Option<String>,
+    /// The changes that the agent may make [default: `restart` alone]; an empty list: none.
+    verbs: Option<AllowedVerbs>,
     /// Labels to add to the cluster. Requires the right to enroll every cluster.
     #[serde(default)]
     labels: Labels,
@@ -98,7 +100,7 @@ pub async fn enroll_cluster(
     if request.is_none() {
         app.links.carry_secrets()?;
     }
-    let agent = agent(&app, body.nats_url, body.image)?;
+    let agent = agent(&app, body.nats_url, body.image, body.verbs)?;
     let enrolled = app.enrolment.enroll(
         &caller.principal,
         &caller.source,
@@ -150,6 +152,7 @@ pub(super) fn agent(
     app: &App,
     nats_url: Option<String>,
     image: Option<String>,
+    verbs: Option<AllowedVerbs>,
 ) -> Result<Agent, Problem> {
     let image = image.map(|image| image.parse::<ImageName>()).transpose();
     let image = image.map_err(|error| invalid("image", &error))?;
@@ -161,6 +164,7 @@ pub(super) fn agent(
         nats_url: nats_url.unwrap_or(usual.nats_url),
         nats_ca: usual.nats_ca,
         image: image.unwrap_or(usual.image),
+        verbs: verbs.unwrap_or(usual.verbs),
     })
 }
 

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
-use bus_schema::{ClusterName, OperationId, Right};
+use bus_schema::{AllowedVerbs, ClusterName, OperationId, Right};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -39,6 +39,8 @@ pub struct InviteBody {
     /// The agent's image, if not that of `--agent-image`.
     #[schema(value_type = Option<ImageName>)]
     image: Option<String>,
+    /// The changes that the agent may make [default: `restart` alone]; an empty list: none.
+    verbs: Option<AllowedVerbs>,
     /// Labels to add to the cluster when the command is run. Requires the right to enroll every cluster.
     #[serde(default)]
     labels: Labels,
@@ -81,7 +83,7 @@ pub async fn invite_cluster(
     extract::Path(ClusterPath { cluster }): extract::Path<ClusterPath>,
     extract::Json(body): extract::Json<InviteBody>,
 ) -> Result<Json<InvitedCluster>, ProblemResponse> {
-    let agent = agent(&app, body.nats_url, body.image)?;
+    let agent = agent(&app, body.nats_url, body.image, body.verbs)?;
     let public_url = app.links.url()?;
     let expires_at = Timestamp::now() + INVITATION_LASTS;
     let invitation = Invitation {

@@ -21,6 +21,7 @@ function cluster(name: string, change: Partial<Cluster> = {}): Cluster {
     first_seen: '2026-01-01T00:00:00Z',
     last_seen: '2026-01-02T00:00:00Z',
     verbs: [],
+    allowed_verbs: [],
     ...change,
   };
 }

@@ -4,11 +4,11 @@ import type { WorkloadRef } from '$lib/workload/ref';
 
 import type { Verb } from './verbs';
 
-/** Whether it is allowed there, by the user's grants and the agent's verbs. The server decides. */
+/** Whether it may be done there, by somebody's grants and by what the cluster is enrolled for. The server decides. */
 export function mayUse(
   { name, right }: Verb,
   { cluster, namespace }: Pick<WorkloadRef, 'cluster' | 'namespace'>,
 ): boolean {
-  const known = fleet.byName.get(cluster)?.verbs ?? [];
-  return session.may(right, cluster, namespace) && (known.length === 0 || known.includes(name));
+  const allowed = fleet.byName.get(cluster)?.allowed_verbs;
+  return session.may(right, cluster, namespace) && (allowed === undefined || allowed.includes(name));
 }

@@ -1,4 +1,4 @@
-//! The restart-only agent under other names: whatever kustomize and Helm rename, its ServiceAccount restarts and does nothing else.
+//! The agent that may only restart, under other names: whatever kustomize and Helm rename, its ServiceAccount restarts and does nothing else.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::rendered::{kustomized_with, objects, templated_for};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[tokio::test]
-async fn the_restart_only_policy_holds_under_every_name_that_a_build_gives() {
+async fn the_policy_of_allowed_verbs_holds_under_every_name_that_a_build_gives() {
     let plane = ControlPlane::start().await.unwrap();
     let Some(plane) = required::or_skip(plane, "control plane") else {
         return;
@@ -23,7 +23,7 @@ async fn the_restart_only_policy_holds_under_every_name_that_a_build_gives() {
         kustomized("namespace: elsewhere"),
         kustomized("namePrefix: prod-\nnameSuffix: \"-2\""),
         kustomized("namespace: elsewhere\nnamePrefix: prod-"),
-        templated_for("released", "agent.restartOnly=true"),
+        templated_for("released", "agent.verbsPolicy=true"),
     ] {
         let Some(built) = built else { return };
         holds(&plane, &built).await;
@@ -31,7 +31,7 @@ async fn the_restart_only_policy_holds_under_every_name_that_a_build_gives() {
 }
 
 fn kustomized(lines: &str) -> Option<String> {
-    kustomized_with("agent-restart-only", lines)
+    kustomized_with("agent-allowed-verbs", lines)
 }
 
 /// Applies what was built, tries it as its agent, and removes it.
