@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bus_link::{Clock, Moment};
 use bus_schema::{
-    AgentState, AllowedVerbs, ClusterName, Fault, FaultCode, Heartbeat, InstanceId, verb::ClusterInfo,
+    AgentState, AllowedVerbs, ClusterName, Fault, FaultCode, Heartbeat, InstanceId,
+    verb::ClusterInfo,
 };
 use jiff::Timestamp;
 use parking_lot::Mutex;

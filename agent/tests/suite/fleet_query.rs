@@ -113,9 +113,7 @@ async fn in_the_cache(requester: &mut Requester<'_>, namespaces: &[&str], deploy
     .expect("all in the cache");
 }
 
-pub async fn a_fleet_query_returns_and_counts_only_visible_and_matching_deployments(
-    stage: &Stage,
-) {
+pub async fn a_fleet_query_returns_and_counts_only_visible_and_matching_deployments(stage: &Stage) {
     Target::create(stage, "request-billing", "cart:1.4").await;
     Target::create(stage, "request-shop-a", "cart:1.4").await;
     Target::create_in(stage, "request-shop-a", "other", "cart:1.5").await;
@@ -269,9 +267,7 @@ pub async fn pages_in_every_order_show_each_deployment_once(stage: &Stage) {
     assert!(serde_json::to_vec(&answer.items).unwrap().len() <= PAGE_BYTES);
 }
 
-pub async fn an_invalid_fleet_query_is_refused_on_its_reply_subject(
-    stage: &Stage,
-) {
+pub async fn an_invalid_fleet_query_is_refused_on_its_reply_subject(stage: &Stage) {
     let mut requester = Requester::new(stage).await;
     for noise in [
         "",

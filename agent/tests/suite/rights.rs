@@ -367,7 +367,14 @@ async fn allow(plane: &ControlPlane, verb: &str) {
     let index = rules.iter().position(of_policy).unwrap();
     let path = format!("/rules/{index}/verbs");
     let change = json!([{ "op": "replace", "path": path, "value": ["act", verb] }]).to_string();
-    let patch = ["patch", "clusterrole", name, "--type=json", "--patch", &change];
+    let patch = [
+        "patch",
+        "clusterrole",
+        name,
+        "--type=json",
+        "--patch",
+        &change,
+    ];
     plane.kubectl(patch).await.unwrap();
 }
 

@@ -125,7 +125,9 @@ impl Agent {
         let deployment = deployment.replace(IMAGE, &quoted(&self.image.0));
         let (settings, creds) = (self.settings(cluster), self.credential(credentials));
         let rule = self.verbs_rule();
-        let mut objects = shared.map(|object| object.replace(VERBS_RULE, &rule)).to_vec();
+        let mut objects = shared
+            .map(|object| object.replace(VERBS_RULE, &rule))
+            .to_vec();
         objects.extend([settings, creds, deployment]);
         objects.join("---\n")
     }
@@ -155,7 +157,7 @@ metadata:
 data:
   MCA_CLUSTER_NAME: \"{cluster}\"
   MCA_NATS_URL: {url}
-  MCA_VERBS: "{verbs}"
+  MCA_VERBS: \"{verbs}\"
   MCA_NATS_CREDS: /etc/agent/agent.creds
 {ca}"
         )
@@ -200,7 +202,9 @@ mod tests {
 
     #[test]
     fn the_cluster_role_names_the_verbs_once() {
-        let rules = OBJECTS.iter().map(|object| object.matches(VERBS_RULE).count());
+        let rules = OBJECTS
+            .iter()
+            .map(|object| object.matches(VERBS_RULE).count());
         assert_eq!(rules.sum::<usize>(), 1);
     }
 

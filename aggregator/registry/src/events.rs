@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::bus_liveness::LivenessEpoch;
 use super::cluster_entry::ClusterEntry;
 use super::feed::Gap;
-use super::view::of_part;
+use super::view::{allowed_verbs, of_part};
 use super::{ClusterView, Moment, Registry};
 use labels::Labels;
 

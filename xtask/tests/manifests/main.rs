@@ -4,8 +4,8 @@
     reason = "all of this is tests; what they share is just not marked as such"
 )]
 
+mod allowed_verbs;
 mod applied;
 mod policy;
 mod rendered;
-mod allowed_verbs;
 mod same;

@@ -179,8 +179,7 @@ fn a_reader_gets_what_it_selected() {
 }
 
 #[tokio::test]
-async fn a_reader_of_some_labels_gets_those_clusters_and_a_reset_when_the_selection_changes()
-{
+async fn a_reader_of_some_labels_gets_those_clusters_and_a_reset_when_the_selection_changes() {
     let labels = tokio::sync::watch::Sender::new(labelled(&[("a", "env=prod"), ("b", "env=dev")]));
     let hub = Arc::<Hub>::default();
     let mut wanted = view("*", "*");

@@ -37,7 +37,9 @@ pub async fn rows(options: &Options, test_bed: &mut TestBed) -> Result<Vec<Row>>
     test_bed.load_agents(load_agents).await?;
     test_bed.online(clusters).await?;
     sleep(SETTLES_WITHIN).await;
-    let names = ClusterList::read(&mut test_bed.caller().await?).await?.names;
+    let names = ClusterList::read(&mut test_bed.caller().await?)
+        .await?
+        .names;
     let others = connections(test_bed).await?.saturating_sub(clusters);
     let (reader, looker) = (test_bed.caller().await?, test_bed.caller().await?);
 
