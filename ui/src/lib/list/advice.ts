@@ -10,7 +10,8 @@ const advice: Partial<Record<ApiProblem['code'], string>> = {
   not_found: 'It does not exist any more, or never did.',
   cluster_forbids: 'The agent’s own rights in the cluster do not allow this. See the manifest that joined it.',
   agent_too_old: 'The cluster’s agent does not know this call yet. Update its image.',
-  verb_not_enabled: 'Add it to MCA_VERBS in the ConfigMap agent-settings of that cluster, and to its agent’s ClusterRole.',
+  verb_not_enabled:
+    'Add it to MCA_VERBS in the ConfigMap agent-settings of that cluster, and to its agent’s ClusterRole.',
   kubernetes_unavailable: 'The cluster’s API server does not answer its agent.',
   kubernetes_timeout: 'The cluster’s API server did not answer its agent in time.',
   identity_conflict: 'Two clusters use this name. Remove one of the two agents.',
