@@ -1,4 +1,4 @@
-//! The token of the fleet's account: which keys may sign what, and which users are let in no more.
+//! The token of the fleet's account: which keys may sign what, and which users are revoked.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,11 @@ use crate::key::{Key, UserKey};
 use crate::mint::Identity;
 use crate::scope::{Scope, SigningKey};
 
-/// Users that are let in no more, and until when that must be said: by then all their tokens have expired. The server refuses tokens
-/// that were made up to this time, so that it is the future.
+/// Revoked users, and until when each entry must stay: by then all their tokens have expired. The server refuses tokens issued up
+/// to this time, so it is in the future.
 pub type Revocations = BTreeMap<UserKey, Timestamp>;
 
-/// The fleet's account as it stands in its token.
+/// The fleet's account as stored in its token.
 #[derive(Debug, Clone)]
 pub struct FleetAccount {
     token: Token,
@@ -22,7 +22,7 @@ pub struct FleetAccount {
 }
 
 impl FleetAccount {
-    /// A new one, with nobody revoked.
+    /// A new account without revocations.
     pub(crate) fn first(identity: &Identity, signed_by: &Key, now: Timestamp) -> Self {
         let claims = Claims {
             exp: None,
@@ -42,7 +42,8 @@ impl FleetAccount {
     /// Reads the token that the server has.
     ///
     /// # Errors
-    /// When it is none, not this account's, or not signed by this bus's operator: [`Self::changed`] keeps the signing keys in it.
+    /// If it is not a token, not this account's, or not signed by this bus's operator: [`Self::changed`] retains the signing keys
+    /// in it.
     pub fn parse(text: &str, identity: &Identity) -> Result<Self, JwtError> {
         let (token, claims) = Token::verify::<AccountBody>(text)?;
         if claims.sub != identity.fleet || claims.iss != identity.operator_signing {
@@ -57,8 +58,8 @@ impl FleetAccount {
         &self.token
     }
 
-    /// The account with these users revoked as well, without those whose time is over, and with this program's permissions; `None`
-    /// where it is so already. Who is revoked and not among them stays so: somebody else has meant it.
+    /// The account with these users revoked as well, without expired revocations, and with this program's permissions; `None` if
+    /// nothing changes. Other revocations in it are retained: somebody else has made them.
     #[must_use]
     pub fn changed(
         &self,
@@ -85,7 +86,7 @@ impl FleetAccount {
         if claims.nats == self.claims.nats {
             return None;
         }
-        // The server prefers the younger token, and at its start the configuration's to one of the same second.
+        // The server prefers the newer token, and at its start the configuration's to one of the same second.
         claims.iat = now.as_second().max(self.claims.iat + 1);
         Some(Self {
             token: Token::sign(claims.clone(), signed_by),
@@ -93,13 +94,13 @@ impl FleetAccount {
         })
     }
 
-    /// How many users are revoked.
+    /// The number of revoked users.
     #[must_use]
     pub fn revocations(&self) -> usize {
         self.claims.nats.revocations.len()
     }
 
-    /// Everybody whose tokens are let in no more. Entries that others have made and that name no user are left out.
+    /// The revoked users. Entries of others that name no user are left out.
     #[must_use]
     pub fn revoked(&self) -> Revocations {
         let revoked = self.claims.nats.revocations.iter();
@@ -108,14 +109,14 @@ impl FleetAccount {
         revoked.collect()
     }
 
-    /// Whether a user's tokens are let in no more.
+    /// Whether a user is revoked.
     #[must_use]
     pub fn has_revoked(&self, user: &UserKey) -> bool {
         self.claims.nats.revocations.contains_key(user.as_str())
     }
 }
 
-/// The token of the system account, with these users revoked. The server prefers it to those that were issued in an earlier second.
+/// The token of the system account, with these users revoked. The server prefers it to tokens issued in an earlier second.
 #[must_use]
 pub fn system_account(
     identity: &Identity,

@@ -1,4 +1,4 @@
-//! What the tokens of operator, accounts and users say.
+//! The claims in the tokens of operator, accounts and users.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ const VERSION: u8 = 2;
 pub(crate) struct OperatorBody {
     pub signing_keys: Vec<String>,
     pub system_account: String,
-    /// Accounts and users are signed with signing keys alone, so that no identity's private key need be kept at hand.
+    /// Accounts and users are signed only with signing keys, so that no identity's private key need be online.
     pub strict_signing_key_usage: bool,
     #[serde(rename = "type")]
     kind: String,
@@ -43,7 +43,7 @@ pub(crate) struct AccountBody {
     #[serde(rename = "type")]
     kind: String,
     version: u8,
-    /// What others have put there is kept.
+    /// Claims of others are retained.
     #[serde(flatten)]
     rest: BTreeMap<String, Value>,
 }
@@ -62,7 +62,7 @@ impl AccountBody {
     }
 }
 
-/// What a user without permissions of its own may do: nothing.
+/// The permissions of a user without its own: none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct DefaultPermissions {
     #[serde(rename = "pub", default)]
@@ -89,7 +89,7 @@ impl DefaultPermissions {
     }
 }
 
-/// For the server, a limit that is absent is zero.
+/// The server treats an absent limit as zero.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Limits {
@@ -140,7 +140,7 @@ impl Limits {
     }
 }
 
-/// A user under a scoped signing key has no permissions of its own: the server refuses any.
+/// A user under a scoped signing key must have no permissions of its own, or the server refuses it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct UserBody {
     #[serde(default)]

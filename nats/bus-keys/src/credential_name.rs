@@ -1,4 +1,4 @@
-//! The name of a person's credential: what the server's log shows, and under which its replies come in.
+//! The name of a person's credential, shown in the server's log and used as the prefix of its inboxes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use bus_schema::subject;
 
 use crate::label::{Label, LabelError};
 
-/// What parts of the system are called, in logs and on the bus: a person of such a name would be taken for one.
+/// The names of system components, in logs and on the bus: a person with such a name would be mistaken for one.
 const RESERVED: [&str; 6] = [
     "agent",
     "agents",
@@ -17,29 +17,29 @@ const RESERVED: [&str; 6] = [
     "system",
 ];
 
-/// A [`Label`] that is not the name of a part of the system.
+/// A [`Label`] that is not the name of a system component.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CredentialName(Label);
 
-/// What is not a [`CredentialName`].
+/// Not a [`CredentialName`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialNameError {
     /// It is not one token of a subject.
     #[error(transparent)]
     NoLabel(#[from] LabelError),
-    /// It is taken.
+    /// It is reserved.
     #[error("\"{0}\" is reserved for a part of the system; name the credential after its holder")]
     Reserved(String),
 }
 
 impl CredentialName {
-    /// As it is written.
+    /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
 
-    /// What the inboxes of its holder begin with.
+    /// The prefix of its holder's inboxes.
     #[must_use]
     pub fn inbox_prefix(&self) -> String {
         subject::inbox_prefix(self.as_str())

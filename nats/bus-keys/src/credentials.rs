@@ -1,5 +1,5 @@
-//! The file with which a user connects: token and private key, in the form that `nsc` and the nats CLI know. Without the private key
-//! it is the token alone, for those who made their key themselves.
+//! The credentials file of a user: token and private key, in the format of `nsc` and the nats CLI. Without the private key it is
+//! only the token, for users who created their key themselves.
 
 use bus_schema::ClusterName;
 use jiff::Timestamp;
@@ -13,22 +13,22 @@ const END_TOKEN: &str = "------END NATS USER JWT------";
 const BEGIN_KEY: &str = "-----BEGIN USER NKEY SEED-----";
 const END_KEY: &str = "------END USER NKEY SEED------";
 
-/// A text that is no credential, or one that can do nothing.
+/// A text that is not a credential, or a useless one.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialsError {
-    /// No token is in it.
+    /// It contains no token.
     #[error("there is no token in it")]
     NoToken,
-    /// No private key is in it.
+    /// It contains no private key.
     #[error("there is no private key in it")]
     NoKey,
-    /// The token counts for nothing.
+    /// The token is invalid.
     #[error("its token cannot be used")]
     BadToken(#[from] JwtError),
-    /// What should be the private key is none.
+    /// The private key is invalid.
     #[error("its private key cannot be used")]
     BadKey(#[from] KeyError),
-    /// A token that is to take the place of another one says something else than that.
+    /// A token that is to replace another one has different claims.
     #[error("the new token is not for the same holder on the same bus")]
     OtherHolder,
     /// The private key belongs to another token.
@@ -36,7 +36,7 @@ pub enum CredentialsError {
     OtherKey(UserKey),
 }
 
-/// A user's token, and what it says.
+/// A user's token, and its claims.
 #[derive(Debug, Clone)]
 pub struct Credentials {
     token: Token,
@@ -49,10 +49,10 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Reads a file's text. Where it has a token alone, `seed` is the text with the private key.
+    /// Reads a file's text. If it contains only a token, `seed` is the text with the private key.
     ///
     /// # Errors
-    /// See [`CredentialsError`]. Whether the bus takes them is not known here.
+    /// See [`CredentialsError`]. Whether the bus accepts them is not checked.
     pub fn parse(text: &str, seed: Option<&str>) -> Result<Self, CredentialsError> {
         let token = between(text, BEGIN_TOKEN, END_TOKEN)
             .or_else(|| lone_token(text))
@@ -82,11 +82,11 @@ impl Credentials {
         }
     }
 
-    /// The same with a newer token for the same key. It must be signed by the same key as the one before: that the bus takes it can only
-    /// be hoped for.
+    /// The same with a newer token for the same key. It must be signed by the key that signed the previous one; whether the bus
+    /// accepts it is not checked.
     ///
     /// # Errors
-    /// When it is none, or for somebody else.
+    /// If it is not a token, or for somebody else.
     pub fn renewed(&self, token: &str) -> Result<Self, CredentialsError> {
         let (token, claims) = Token::verify::<UserBody>(token)?;
         let renewed = Self::of(token, self.key.clone(), claims.clone());
@@ -109,49 +109,49 @@ impl Credentials {
         ))
     }
 
-    /// What is shown to the server.
+    /// The token sent to the server.
     #[must_use]
     pub fn token(&self) -> &Token {
         &self.token
     }
 
-    /// Proves to the server that the private key is at hand.
+    /// Proves possession of the private key to the server.
     #[must_use]
     pub fn sign(&self, nonce: &[u8]) -> Vec<u8> {
         self.key.sign(nonce)
     }
 
-    /// Whose they are, for people and for revoking them.
+    /// The public key, for people and for revocation.
     #[must_use]
     pub fn user(&self) -> UserKey {
         UserKey::from(&self.key)
     }
 
-    /// The account of the bus for which they were made.
+    /// The account of the bus that they belong to.
     #[must_use]
     pub fn account(&self) -> &str {
         &self.account
     }
 
-    /// The name in the token; for an agent its cluster's.
+    /// The name in the token; for an agent, its cluster's.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Whether they are an agent's of this cluster.
+    /// Whether they belong to an agent of this cluster.
     #[must_use]
     pub fn are_for(&self, cluster: &ClusterName) -> bool {
         self.name == cluster.as_str()
     }
 
-    /// When the token was made.
+    /// When the token was issued.
     #[must_use]
     pub fn issued_at(&self) -> Timestamp {
         self.issued_at
     }
 
-    /// When the server takes them no more; `None` if never.
+    /// When the token expires; `None` if never.
     #[must_use]
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.expires_at

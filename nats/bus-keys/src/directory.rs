@@ -1,4 +1,4 @@
-//! Where keys lie: one directory for each who holds some, private to its owner. What is there is never written over.
+//! Key directories: one for each holder of keys, private to its owner. Existing files are never overwritten.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,10 @@ mod writer;
 pub(crate) use writer::KeyDirectoryWriter;
 pub use writer::{private_file, replace_private_file};
 
-/// A directory of keys cannot be made or used.
+/// A key directory cannot be created or used.
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
-    /// All keys are there.
+    /// All keys exist.
     #[error(
         "{dir} already contains the keys of a bus, and nothing was changed: new keys would cut off everyone who uses the old ones. Give another directory"
     )]
@@ -22,7 +22,7 @@ pub enum DirectoryError {
         /// The directory.
         dir: PathBuf,
     },
-    /// Some keys are there.
+    /// Some keys exist.
     #[error(
         "{dir} contains some keys of a bus but lacks {missing}: restore them from a backup, or empty the directory"
     )]
@@ -50,7 +50,7 @@ pub enum DirectoryError {
         #[source]
         source: std::io::Error,
     },
-    /// A file has not what it should.
+    /// A file has invalid content.
     #[error("{path} cannot be used")]
     NotUsable {
         /// Which.
@@ -62,7 +62,7 @@ pub enum DirectoryError {
     /// No certificates for the servers.
     #[error("cannot create certificates for the servers")]
     NoCertificates(#[from] rcgen::Error),
-    /// A key is there that the bus does not know.
+    /// A key does not belong to the bus.
     #[error("{path} is the key of another bus than the one in identity.json beside it")]
     OfAnotherBus {
         /// Which.
@@ -78,12 +78,12 @@ pub enum DirectoryError {
     },
 }
 
-/// Who holds a part of the keys.
+/// A holder of keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// The person who runs the bus: everything that makes other keys. Best kept off line.
+    /// The operator of the bus: everything that creates other keys. Best kept offline.
     Operator,
-    /// The nats-server: public keys alone.
+    /// The nats-server: only public keys.
     Server,
     /// The aggregator.
     Aggregator,
@@ -100,7 +100,7 @@ pub(crate) const SYSTEM: &str = "system.creds";
 impl Role {
     pub(crate) const ALL: [Self; 3] = [Self::Operator, Self::Server, Self::Aggregator];
 
-    /// Its directory in the one that `aggregator bus init` was given.
+    /// Its directory below the one given to `aggregator bus init`.
     #[must_use]
     pub fn dir(self) -> &'static str {
         match self {
@@ -134,7 +134,7 @@ impl Role {
     }
 }
 
-/// Fails unless `dir` is free of keys.
+/// Fails unless `dir` contains no keys.
 pub(crate) fn ensure_free(dir: &Path) -> Result<(), DirectoryError> {
     let files = Role::ALL.iter().flat_map(|role| {
         let dirs = match role {
@@ -185,16 +185,16 @@ impl AggregatorKeys {
     /// Reads the aggregator's directory.
     ///
     /// # Errors
-    /// When a file is missing (all that are, are named), or is not what it should be.
+    /// If a file is missing (the error names all missing files), or invalid.
     pub fn open(dir: &Path) -> Result<Self, DirectoryError> {
         ensure_complete(dir, Role::Aggregator)?;
         Self::open_signing_keys(dir)
     }
 
-    /// Reads the signing keys alone, for a process that never connects to the bus.
+    /// Reads only the signing keys, for a process that never connects to the bus.
     ///
     /// # Errors
-    /// When one of them is missing, or is not what it should be.
+    /// If one of them is missing or invalid.
     pub fn open_signing_keys(dir: &Path) -> Result<Self, DirectoryError> {
         let identity = read_identity(dir)?;
         let public = &identity.operator_signing;
@@ -205,10 +205,10 @@ impl AggregatorKeys {
         })
     }
 
-    /// Reads which bus the directory belongs to. The signing keys need not be there.
+    /// Reads which bus the directory belongs to. The signing keys may be absent.
     ///
     /// # Errors
-    /// When that file is missing, or is not what it should be.
+    /// If that file is missing or invalid.
     pub fn open_identity(dir: &Path) -> Result<Identity, DirectoryError> {
         read_identity(dir)
     }
@@ -227,10 +227,10 @@ impl AggregatorKeys {
 }
 
 impl PeopleKeys {
-    /// Reads the operator's directory, of which only three files are needed.
+    /// Reads the operator's directory; only three of its files are needed.
     ///
     /// # Errors
-    /// When one of them is missing or is not what it should be.
+    /// If one of them is missing or invalid.
     pub fn open(dir: &Path) -> Result<Self, DirectoryError> {
         let identity = read_identity(dir)?;
         Ok(Self {

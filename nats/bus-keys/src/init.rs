@@ -27,10 +27,10 @@ pub struct Bus {
     identity: Identity,
 }
 
-/// Makes a new bus in `dir`.
+/// Creates a new bus in `dir`.
 ///
 /// # Errors
-/// When `dir` has keys already, all or some of them, or cannot be written.
+/// If `dir` already contains some or all keys, or cannot be written.
 pub fn init(dir: &Path, settings: &ServerSettings, now: Timestamp) -> Result<Bus, DirectoryError> {
     ensure_free(dir)?;
     let bus = Bus::generate();
@@ -44,7 +44,7 @@ impl Bus {
         Self::of(operator, || Key::generate(Kind::Account))
     }
 
-    /// Nothing is ever signed with the accounts' own private keys, so they are not even kept.
+    /// The accounts' own private keys never sign anything, so they are not stored.
     fn of([operator, operator_signing]: [Key; 2], mut account: impl FnMut() -> Key) -> Self {
         let (system, fleet) = (account().public(), account().public());
         let [system_scope, aggregator_scope] = [account(), account()];
@@ -72,7 +72,7 @@ impl Bus {
         }
     }
 
-    /// What the aggregator gets of it.
+    /// The aggregator's part.
     #[must_use]
     pub fn aggregator(&self) -> AggregatorKeys {
         AggregatorKeys {
@@ -82,7 +82,7 @@ impl Bus {
         }
     }
 
-    /// What makes credentials for people.
+    /// The keys that issue credentials for people.
     #[must_use]
     pub fn people(&self) -> PeopleKeys {
         PeopleKeys {
@@ -105,7 +105,7 @@ impl Bus {
         self.write_servers(&dir_of(Role::Server), &operator, settings, now)
     }
 
-    /// The configuration of the one server, or a directory for each of several.
+    /// The configuration of the single server, or one directory per server.
     fn write_servers(
         &self,
         dir: &Path,
@@ -114,8 +114,8 @@ impl Bus {
         now: Timestamp,
     ) -> Result<(), DirectoryError> {
         let fleet = self.fleet_token(now);
-        let nobody = Revocations::new();
-        let system = system_account(&self.identity, &nobody, &self.operator_signing, now);
+        let none_revoked = Revocations::new();
+        let system = system_account(&self.identity, &none_revoked, &self.operator_signing, now);
         let tokens = server_config::Tokens {
             operator: &self.operator_token(now),
             system: (&self.identity.system, &system),
@@ -128,9 +128,9 @@ impl Bus {
             return writer.text("bus.conf", &text);
         }
         let authority = RouteAuthority::generate(now)?;
-        let kept = KeyDirectoryWriter::new(operator)?;
-        kept.text("routes-ca.crt", &authority.certificate)?;
-        kept.secret("routes-ca.key", &authority.key)?;
+        let directory = KeyDirectoryWriter::new(operator)?;
+        directory.text("routes-ca.crt", &authority.certificate)?;
+        directory.secret("routes-ca.key", &authority.key)?;
         for member in &settings.members {
             let dir = dir.join(member.name.as_str());
             let writer = KeyDirectoryWriter::new(&dir)?;

@@ -12,7 +12,7 @@ use crate::key::Key;
 
 const HEADER: &str = r#"{"typ":"JWT","alg":"ed25519-nkey"}"#;
 
-/// What every token says, and what it says about its kind of subject.
+/// The claims of every token, and those of its kind of subject.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Claims<T> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -29,35 +29,35 @@ pub(crate) struct Claims<T> {
     pub nats: T,
 }
 
-/// A text that is not a token that counts.
+/// A text that is not a valid token.
 #[derive(Debug, thiserror::Error)]
 pub enum JwtError {
-    /// Not three parts of which the second is the claims that were expected.
+    /// Not three parts with the expected claims in the second.
     #[error("not a token of NATS")]
     Unreadable(#[source] Option<Box<dyn std::error::Error + Send + Sync>>),
     /// The signature is not its issuer's.
     #[error("the signature of the token is wrong")]
     WronglySigned,
-    /// Of another account, or signed by another operator.
+    /// It belongs to another account, or is signed by another operator.
     #[error("the token belongs to another bus")]
     OfAnotherBus,
 }
 
-/// A signed token. It is no secret: who shows it must hold its subject's private key as well.
+/// A signed token. It is not secret: its user must also hold the private key of its subject.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Token(String);
 
 impl Token {
-    /// As it is sent.
+    /// The token as it is sent.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Reads a token that another process has signed.
+    /// Reads a token signed by another process.
     ///
     /// # Errors
-    /// When it is none, or its signature is not its issuer's.
+    /// If it is not a token, or its signature is not its issuer's.
     pub fn parse(text: &str) -> Result<Self, JwtError> {
         Ok(Self::verify::<serde_json::Value>(text)?.0)
     }
@@ -71,7 +71,7 @@ impl Token {
         Self(format!("{signed}.{signature}"))
     }
 
-    /// Reads a token, and checks that it is signed by the issuer that it names. Whether that one is trusted is not looked at.
+    /// Reads a token, and checks that it is signed by the issuer it names. Whether that issuer is trusted is not checked.
     pub(crate) fn verify<T: DeserializeOwned>(text: &str) -> Result<(Self, Claims<T>), JwtError> {
         let text = text.trim();
         let unreadable = || JwtError::Unreadable(None);

@@ -1,4 +1,4 @@
-//! Key pairs, and how they are written.
+//! Key pairs, and their text format.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 use nkeys::{KeyPair, KeyPairType};
 use serde::{Deserialize, Serialize};
 
-/// Whose key it is. NATS writes it as the first letter of the public key.
+/// The kind of a key's owner. NATS writes it as the first letter of the public key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Signs accounts: `O…`.
@@ -38,18 +38,18 @@ impl From<Kind> for KeyPairType {
     }
 }
 
-/// What is not a key. Never shows the text: it may be a private key in the wrong place.
+/// Not a key. Never shows the text: it may be a private key in the wrong file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// Not the text of a private key of this kind.
+    /// Not a private key of this kind.
     #[error("not the private key of {0:?}")]
     NotAPrivateKey(Kind),
-    /// Not the text of a user's public key.
+    /// Not a user's public key.
     #[error("not the public key of a user: 56 letters and digits that begin with U")]
     NotAUserKey,
 }
 
-/// A text that nobody should see by accident.
+/// A text that must not be shown by accident.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -85,7 +85,7 @@ impl Key {
     /// Reads the private key that [`Key::seed`] wrote.
     ///
     /// # Errors
-    /// When it is none, or of another kind.
+    /// If it is not a private key, or of another kind.
     pub fn from_seed(kind: Kind, text: &str) -> Result<Self, KeyError> {
         let pair = KeyPair::from_seed(text.trim()).map_err(|_| KeyError::NotAPrivateKey(kind))?;
         if Kind::of(&pair) != Some(kind) {
@@ -131,7 +131,7 @@ impl fmt::Debug for Key {
 pub struct UserKey(String);
 
 impl UserKey {
-    /// As NATS writes it.
+    /// In NATS's text format.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -148,7 +148,7 @@ impl FromStr for UserKey {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
-        // Private keys begin with S, and the library takes 56 characters with a valid checksum alone.
+        // Private keys start with S, and the library accepts only 56 characters with a valid checksum.
         let pair = KeyPair::from_public_key(text).map_err(|_| KeyError::NotAUserKey)?;
         match Kind::of(&pair) {
             Some(Kind::User) if pair.public_key() == text => Ok(Self(text.to_owned())),

@@ -3,17 +3,17 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A name that is good for one token of a subject.
+/// A name that is valid as one token of a subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label(String);
 
-/// What is not a [`Label`].
+/// Not a [`Label`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("use 1 to 64 letters, digits, _ and -")]
 pub struct LabelError;
 
 impl Label {
-    /// As it is written.
+    /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

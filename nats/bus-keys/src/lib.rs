@@ -1,7 +1,7 @@
 //! The keys of the bus: who is trusted, what each credential may do there, and the credentials themselves. NATS's decentralised
-//! JWTs (operator, accounts, users), minted here. Knows nothing of connections.
+//! JWTs (operator, accounts, users), minted here. Has no connections.
 //!
-//! A private key leaves this crate as a [`Secret`] alone, which shows nothing of itself until it is asked to.
+//! A private key leaves this crate only as a [`Secret`], which shows its text only on request.
 
 mod account;
 mod claims;

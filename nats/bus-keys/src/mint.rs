@@ -1,5 +1,4 @@
-//! Who can make credentials, and for whom. What a credential may do is not decided here but by the signing key's template: see
-//! `scope`.
+//! Who can issue credentials, and for whom. The permissions of a credential come from the signing key's template: see `scope`.
 
 use bus_schema::{ClusterName, VERBS, subject};
 use jiff::Timestamp;
@@ -11,7 +10,7 @@ use crate::credentials::Credentials;
 use crate::jwt::{Claims, Token};
 use crate::key::{Key, Kind, Secret, UserKey};
 
-/// The public keys of one bus. No secret.
+/// The public keys of one bus. Not secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// The operator's.
@@ -30,8 +29,8 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// The cluster whose agent shows this token; `None` if it is no agent's of this bus. That the server has let its holder in is
-    /// for the caller to know.
+    /// The cluster of the agent that presents this token; `None` if it is not an agent's of this bus. The caller must know that the
+    /// server has authenticated its holder.
     #[must_use]
     pub fn agent_in(&self, token: &str) -> Option<ClusterName> {
         let (_, claims) = Token::verify::<UserBody>(token).ok()?;
@@ -40,7 +39,7 @@ impl Identity {
     }
 }
 
-/// What a running aggregator can sign with: it lets agents in, and locks users out.
+/// The signing keys of a running aggregator: for agents' tokens and for revocations.
 #[derive(Debug, Clone)]
 pub struct AggregatorKeys {
     /// The bus that they belong to.
@@ -51,7 +50,7 @@ pub struct AggregatorKeys {
 }
 
 impl AggregatorKeys {
-    /// The token that lets the holder of a private key be an agent of this cluster until then, and of no other: a name that is no
+    /// The token that makes the holder of a private key an agent of this cluster, and of no other, until then: a name that is not a
     /// [`ClusterName`], such as `*`, would be put into the template like any other.
     #[must_use]
     pub fn agent(
@@ -79,7 +78,7 @@ impl AggregatorKeys {
     }
 }
 
-/// What makes credentials for people. They stay with the operator of the bus.
+/// The keys that issue credentials for people. They stay with the operator of the bus.
 #[derive(Debug, Clone)]
 pub struct PeopleKeys {
     /// The bus that they belong to.
@@ -88,34 +87,34 @@ pub struct PeopleKeys {
     pub(crate) admin_scope: Key,
 }
 
-/// What a person's credential allows.
+/// The permissions of a person's credential.
 #[derive(Debug, Clone)]
 pub struct Permit {
-    /// For whom, as the server's log shows it.
+    /// Its name, as shown in the server's log.
     pub name: CredentialName,
-    /// On these clusters; empty is all of them.
+    /// The clusters; empty means all.
     pub clusters: Vec<ClusterName>,
-    /// These verbs.
+    /// The verbs.
     pub verbs: Vec<&'static str>,
-    /// Also to list the agents, of all clusters, with `nats micro ls`.
+    /// Also to list the agents of all clusters, with `nats micro ls`.
     pub may_list_agents: bool,
-    /// Where replies come in.
+    /// Where replies arrive.
     pub inbox: Inbox,
-    /// Until when.
+    /// When it expires.
     pub expires_at: Option<Timestamp>,
 }
 
-/// The inboxes that a person's credential may listen on.
+/// The inboxes that a person's credential may subscribe to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Inbox {
     /// Those under the credential's name.
     Own,
-    /// Those of everybody, which the nats CLI uses if it is not told otherwise: for a bus that has one person.
+    /// Everyone's, which is the nats CLI's default: for a bus with one person.
     Everybodys,
 }
 
 impl PeopleKeys {
-    /// The text of a credentials file, and the key by which it can be revoked.
+    /// The text of a credentials file, and the key for revoking it.
     #[must_use]
     pub fn credentials(&self, permit: &Permit, now: Timestamp) -> (UserKey, Secret) {
         let (key, mut user) = self.person(&permit.name, permit.expires_at, now);
@@ -124,7 +123,7 @@ impl PeopleKeys {
         (UserKey::from(&key), Credentials::text(&token, &key))
     }
 
-    /// The same for somebody who may do everything in the fleet's account.
+    /// The same with all permissions in the fleet's account.
     #[must_use]
     pub fn administrator(
         &self,

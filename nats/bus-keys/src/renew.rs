@@ -1,4 +1,4 @@
-//! New credentials for the aggregator in the place of its old ones, when those are old or may have been seen.
+//! New credentials for the aggregator that replace its old ones, when those are old or may have leaked.
 
 use std::path::Path;
 
@@ -11,11 +11,11 @@ use crate::directory::{
 use crate::key::{Key, Kind, UserKey};
 use crate::mint::{Identity, aggregator_credentials};
 
-/// Makes both credentials of the aggregator anew, with the keys in the operator's directory, and puts them into the aggregator's.
-/// The old ones are good until they are revoked: their public keys are the answer.
+/// Replaces both credentials of the aggregator, with the keys in the operator's directory, in the aggregator's directory. The old
+/// ones are valid until they are revoked: returns their public keys.
 ///
 /// # Errors
-/// When a directory lacks a file, the two are not of one bus, or a file cannot be written.
+/// If a directory lacks a file, the two belong to different buses, or a file cannot be written.
 pub fn renew_aggregator(
     operator: &Path,
     aggregator: &Path,
@@ -57,7 +57,7 @@ fn of_one_bus(operator: &Path, aggregator: &Path) -> Result<Identity, DirectoryE
 /// The public key of the credentials in a file.
 ///
 /// # Errors
-/// When the file cannot be read or has none.
+/// If the file cannot be read or has no key.
 pub fn user_of(path: &Path) -> Result<UserKey, DirectoryError> {
     let credentials = Credentials::parse(&read(path)?, None);
     let credentials = credentials.map_err(|error| DirectoryError::NotUsable {

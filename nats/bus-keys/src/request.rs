@@ -1,4 +1,4 @@
-//! Asking for a credential without giving the private key away: a public key, and the proof that the requester has its private key.
+//! Requesting a credential without disclosing the private key: a public key, and the proof that the requester has its private key.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,20 +8,20 @@ use nkeys::KeyPair;
 
 use crate::key::{Key, UserKey};
 
-/// What is signed names its purpose and the cluster, so that it proves nothing elsewhere.
+/// The signed text names its purpose and the cluster, so that it proves nothing elsewhere.
 fn statement(cluster: &str, public_key: &UserKey) -> String {
     format!("multi-cluster-aggregator credential request\n{cluster}\n{public_key}")
 }
 
-/// A request for the credential of one cluster's agents: `PUBLIC_KEY.SIGNATURE`. Not a secret: it is of use to the holder of the
-/// private key alone.
+/// A request for the credential of one cluster's agents: `PUBLIC_KEY.SIGNATURE`. Not secret: it is useful only to the holder of the
+/// private key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CredentialRequest {
     public_key: UserKey,
     signature: Vec<u8>,
 }
 
-/// What is not a [`CredentialRequest`]. Never shows the text: it may be a private key in the wrong place.
+/// Not a [`CredentialRequest`]. Never shows the text: it may be a private key in the wrong file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not what `agent keygen FILE CLUSTER` prints: a public key, a dot, a signature")]
 pub struct CredentialRequestError;
@@ -45,7 +45,7 @@ impl CredentialRequest {
         }
     }
 
-    /// The public key, if its holder has asked for this cluster.
+    /// The public key, if its holder has signed the request for this cluster.
     ///
     /// # Errors
     /// [`NotProven`] otherwise.

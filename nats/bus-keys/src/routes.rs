@@ -1,5 +1,5 @@
-//! What the nats-servers of one bus show each other: certificates of an authority that is made for nothing else. A server without one of
-//! them cannot pose as a server, and what flows between servers is never in the clear.
+//! The certificates between the nats-servers of one bus, from a CA that is created only for this. A server without one of them
+//! cannot pose as a server, and traffic between servers is always encrypted.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -17,15 +17,15 @@ use crate::label::Label;
 /// One nats-server of several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    /// Its name, unlike all others'.
+    /// Its unique name.
     pub name: Label,
-    /// Where the others reach it: a host name or an address.
+    /// Its address for the others: a host name or an IP address.
     pub host: String,
     /// The port for them.
     pub port: u16,
 }
 
-/// What is no [`Member`].
+/// Not a [`Member`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "write it as NAME=HOST:PORT, such as n1=nats-1.example:6222, the address at which the other servers reach this one"
@@ -58,14 +58,14 @@ impl fmt::Display for Member {
 }
 
 impl Member {
-    /// At its own address, if that is given; else at all of its machine's, since its name may mean something else there.
+    /// On its own IP address, if given; otherwise on all of its machine's, since its name may resolve differently there.
     pub(crate) fn listen(&self) -> SocketAddr {
         let ip: Option<IpAddr> = self.host.trim_matches(['[', ']']).parse().ok();
         SocketAddr::new(ip.unwrap_or(Ipv4Addr::UNSPECIFIED.into()), self.port)
     }
 }
 
-/// The authority of one bus.
+/// The CA of one bus.
 pub(crate) struct RouteAuthority {
     issuer: Issuer<'static, KeyPair>,
     pub certificate: String,
@@ -116,7 +116,7 @@ fn params(
     let from = today.yesterday().unwrap_or(today);
     let day = |date: jiff::civil::Date, years: i32| {
         let [month, day] = [date.month(), date.day()].map(i8::unsigned_abs);
-        // The 29th of February is not in every year.
+        // Not every year has a 29th of February.
         rcgen::date_time_ymd(i32::from(date.year()) + years, month, day.min(28))
     };
     params.not_before = day(from, 0);

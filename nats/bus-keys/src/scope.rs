@@ -1,5 +1,5 @@
-//! What each kind of credential may do on the bus: the templates that stand beside the signing keys in the account's token. Lists of
-//! what is allowed, never of what is denied. They hold for every credential as soon as the account's token is changed.
+//! The permissions of each kind of credential on the bus: the templates of the signing keys in the account's token. They list only
+//! what is allowed, never what is denied. They apply to every credential as soon as the account's token is changed.
 
 use bus_schema::subject::INBOX;
 use bus_schema::{AGENT_MESSAGE_BYTES, PERSON_REQUEST_BYTES};
@@ -9,8 +9,7 @@ use crate::streams::{BUCKETS, STREAMS};
 
 pub(crate) const UNLIMITED: i64 = -1;
 
-/// Subscriptions and bytes of a message, which the server holds a credential to. It does so with `data` as little as it limits how often
-/// something is sent.
+/// Subscriptions and message size, which the server enforces by credential. It enforces neither `data` nor a rate.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
     subscriptions: i64,
@@ -18,19 +17,19 @@ struct Limits {
 }
 
 impl Limits {
-    /// The server's own `max_payload` alone. The aggregator sends the account's token in one message.
+    /// Only the server's own `max_payload`. The aggregator sends the account's token in one message.
     const NONE: Self = Self {
         subscriptions: UNLIMITED,
         payload: UNLIMITED,
     };
 
-    /// More than an agent with all its verbs and followed logs has, and replies of a page each.
+    /// More than an agent needs with all its verbs and followed logs, and replies of one page each.
     const AGENT: Self = Self {
         subscriptions: 512,
         payload: AGENT_MESSAGE_BYTES as i64,
     };
 
-    /// Requests are small, and all that waits for an agent must fit into its memory.
+    /// Requests are small, and all that are queued for an agent must fit into its memory.
     const PERSON: Self = Self {
         subscriptions: 64,
         payload: PERSON_REQUEST_BYTES as i64,
@@ -43,7 +42,7 @@ impl Limits {
 pub(crate) enum SigningKey {
     /// One of ours.
     Scoped(Scope),
-    /// One that somebody else has put there.
+    /// A key that somebody else has added.
     Other(serde_json::Value),
 }
 
@@ -58,7 +57,7 @@ pub(crate) struct Scope {
     pub description: String,
 }
 
-/// The permissions of every user that the key has signed.
+/// The permissions of every user signed by the key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Template {
     #[serde(rename = "pub")]
@@ -96,11 +95,11 @@ impl Scope {
         }
     }
 
-    /// For the agents of the cluster that the user is named after. No permission to respond (`resp`): the server would let an agent
-    /// publish on whatever reply subject a request names, such as a bucket's.
+    /// For the agents of the cluster that the user is named after. No permission to respond (`resp`): with it the server would let
+    /// an agent publish on any reply subject that a request names, such as a bucket's.
     pub fn agent(key: &str) -> Self {
         let mut subscribe = vec!["cluster.{{name()}}.>".to_owned(), "fleet.>".to_owned()];
-        // What the services convention (ADR-32) has agents answer: all of them, those of their name, and each one.
+        // The subjects that agents must answer by the services convention (ADR-32): for all, by name, and by instance.
         for question in ["PING", "INFO", "STATS"] {
             for whom in ["", ".agent", ".agent.*"] {
                 subscribe.push(format!("$SRV.{question}{whom}"));
@@ -124,7 +123,7 @@ impl Scope {
             publish.push(format!("$KV.{}.>", bucket.name));
             publish.extend(jetstream(&bucket.stream()));
         }
-        // Beside the inboxes of people, so that no agent can publish there: what JetStream tells the aggregator comes in on it.
+        // Outside of people's inboxes, so that no agent can publish there: JetStream's responses to the aggregator arrive on it.
         let subscribe = vec!["agent.>".to_owned(), "_INBOX_aggregator.>".to_owned()];
         let template = Template::new(publish, subscribe, Limits::NONE);
         Self::new("aggregator", key, template)
@@ -142,14 +141,14 @@ impl Scope {
         Self::new("cli", key, template)
     }
 
-    /// For the operator of the bus, for an hour: backups, repairs, and looking at what goes on.
+    /// For the operator of the bus, for an hour: backups, repairs and monitoring.
     pub fn admin(key: &str) -> Self {
         let all = || vec![">".to_owned()];
         let template = Template::new(all(), all(), Limits::NONE);
         Self::new("admin", key, template)
     }
 
-    /// For the aggregator in the system account: who comes and goes in the fleet's account, and that account's token.
+    /// For the aggregator in the system account: connects and disconnects in the fleet's account, and that account's token.
     pub fn system(key: &str, fleet: &str) -> Self {
         let publish = vec![
             "$SYS.REQ.CLAIMS.UPDATE".to_owned(),
@@ -179,7 +178,7 @@ impl Template {
     }
 }
 
-/// Make, look at and read a stream. Not change, purge or delete it, nor delete one of its messages.
+/// Create, inspect and read a stream. Not change, purge or delete it, nor delete one of its messages.
 fn jetstream(stream: &str) -> Vec<String> {
     vec![
         format!("$JS.API.STREAM.INFO.{stream}"),

@@ -1,4 +1,4 @@
-//! The configuration of the nats-server: the shipped file as it is, and beside it one with what differs from bus to bus.
+//! The configuration of the nats-server: the shipped file unchanged, and beside it one with the settings of this bus.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -31,7 +31,7 @@ pub(crate) fn of_this_bus(settings: &ServerSettings, store: &Path, tokens: &Toke
     } = tokens;
     let (operator, listen) = (operator.as_str(), quoted(&listen.to_string()));
     let (system_token, fleet_token) = (system_token.as_str(), fleet_token.as_str());
-    // A server that was away while a credential was revoked asks the others for newer tokens so often.
+    // The interval at which a server requests newer tokens from the others, in case it was down while a credential was revoked.
     let interval = match settings.members.is_empty() {
         true => "",
         false => "  interval: \"2s\"\n",
@@ -62,7 +62,7 @@ pub(crate) fn of_this_bus(settings: &ServerSettings, store: &Path, tokens: &Toke
     )
 }
 
-/// What makes this server one of several; `dir` is its directory.
+/// The settings of one of several servers; `dir` is its directory.
 pub(crate) fn of_this_member(settings: &ServerSettings, member: &Member, dir: &Path) -> String {
     let (name, advertised) = (quoted(member.name.as_str()), quoted(&member.to_string()));
     let listen = quoted(&member.listen().to_string());
@@ -89,7 +89,7 @@ pub(crate) fn of_this_member(settings: &ServerSettings, member: &Member, dir: &P
     )
 }
 
-/// The server takes a free port for -1.
+/// The server picks a free port for -1.
 fn port_or_any(address: SocketAddr) -> String {
     match address.port() {
         0 => format!("{}:-1", address.ip()),
@@ -101,7 +101,7 @@ fn path(path: &Path) -> String {
     quoted(&path.to_string_lossy())
 }
 
-/// The server reads the escapes of JSON that a path can need.
+/// The server supports the JSON escapes that a path can need.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }

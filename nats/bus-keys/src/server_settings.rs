@@ -8,22 +8,22 @@ use crate::routes::Member;
 /// Where the nats-server will run.
 #[derive(Debug, Clone)]
 pub struct ServerSettings {
-    /// Where it listens.
+    /// The address it listens on.
     pub listen: SocketAddr,
     /// Its data: JetStream's store and the tokens of the accounts.
     pub store: PathBuf,
     /// Certificate and private key, for TLS.
     pub tls: Option<(PathBuf, PathBuf)>,
-    /// Where it listens for WebSocket, with the same certificate. Port 0 is a free one.
+    /// The address for WebSocket, with the same certificate. Port 0 picks a free one.
     pub websocket: Option<SocketAddr>,
     /// The servers of a cluster; none for a single server.
     pub members: Vec<Member>,
 }
 
-/// Settings with which a bus cannot work.
+/// Settings that cannot work.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerSettingsError {
-    /// Two servers cannot agree when one of them is away.
+    /// Two servers have no quorum when one of them is down.
     #[error("--server: {0} servers cannot form a cluster; give none, three or five, each once")]
     TooFew(usize),
     /// Two servers of one name or address.
@@ -37,7 +37,7 @@ pub enum ServerSettingsError {
 }
 
 impl ServerSettings {
-    /// Finds what cannot work.
+    /// Validates the settings.
     ///
     /// # Errors
     /// See [`ServerSettingsError`].

@@ -1,5 +1,5 @@
-//! The file of `--nats-ca`: the CA that the nats-server's certificate must be signed by. With it no other one is trusted, not even
-//! those of the system: an operator with a CA of their own wants no other to vouch for the bus.
+//! The file of `--nats-ca`: the CA that must have signed the nats-server's certificate. With it no other CA is trusted, not even
+//! those of the system: an operator with a private CA wants no other to authenticate the bus.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,16 +8,16 @@ use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
-/// A CA, or several of them while one takes another's place.
+/// A CA, or several of them while one replaces another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authority {
     file: PathBuf,
 }
 
-/// The file is no use as a CA.
+/// The file cannot be used as a CA.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorityError {
-    /// It is not there, or not ours to read.
+    /// It does not exist, or may not be read.
     #[error("--nats-ca: {} cannot be read", file.display())]
     Unreadable {
         /// The file.
@@ -26,7 +26,7 @@ pub enum AuthorityError {
         #[source]
         source: std::io::Error,
     },
-    /// Nothing in it is a certificate.
+    /// It contains no certificate.
     #[error(
         "--nats-ca: there is no certificate in {}; it must contain the certificate of the CA that signed the nats-server's, as PEM (-----BEGIN CERTIFICATE-----)",
         file.display()
@@ -35,7 +35,7 @@ pub enum AuthorityError {
         /// The file.
         file: PathBuf,
     },
-    /// Something in it claims to be a certificate and is none.
+    /// An entry is not a valid certificate.
     #[error("--nats-ca: certificate {number} in {} is broken", file.display())]
     Broken {
         /// The file.
@@ -49,10 +49,10 @@ pub enum AuthorityError {
 }
 
 impl Authority {
-    /// Reads the file once, to say at the start what is wrong with it. It is read again at each connection.
+    /// Reads the file once, to report errors at the start. It is read again at each connection.
     ///
     /// # Errors
-    /// When there are no certificates in it, or broken ones.
+    /// If it contains no certificates, or broken ones.
     pub fn open(file: &Path) -> Result<Self, AuthorityError> {
         let authority = Self {
             file: file.to_owned(),
@@ -61,13 +61,13 @@ impl Authority {
         Ok(authority)
     }
 
-    /// Where it lies.
+    /// Its path.
     #[must_use]
     pub fn file(&self) -> &Path {
         &self.file
     }
 
-    /// Its text, found to be good.
+    /// Its validated text.
     ///
     /// # Errors
     /// As for [`open`](Self::open).

@@ -1,5 +1,5 @@
-//! What time it is by the bus's clock, the nats-server's, by which ids and deadlines are dated. The local clock may be an hour off:
-//! answers that say their time tell by how much. Pure: time is an argument.
+//! The time by the bus's clock, the nats-server's, which dates ids and deadlines. The local clock may be an hour off: responses
+//! that contain their time show by how much. Pure: time is an argument.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -7,22 +7,22 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-/// An answer that took longer than this says too little about the clocks and is not used.
+/// A sample with a longer round trip than this is too imprecise and is discarded.
 const CLOCK_ROUND_TRIP: Duration = Duration::from_secs(1);
 
-/// Answers that are remembered; the one with the smallest round trip knows best.
+/// The number of stored samples; the one with the smallest round trip is used.
 const REMEMBERED: usize = 8;
 
-/// What two samples may differ by beyond their round trips before one of the clocks must have been set: drift between two
-/// samples, and servers that differ among themselves.
+/// The difference of two samples, beyond their round trips, above which one of the clocks must have been set: allows for drift
+/// between two samples, and for differences between servers.
 const DRIFT: SignedDuration = SignedDuration::from_millis(200);
 
 /// The local clocks at one moment.
 #[derive(Debug, Clone, Copy)]
 pub struct Moment {
-    /// What the wall clock shows.
+    /// The wall clock.
     pub wall: Timestamp,
-    /// What the clock shows that nobody can set.
+    /// The monotonic clock.
     pub steady: Instant,
 }
 
@@ -37,7 +37,7 @@ impl Moment {
     }
 }
 
-/// How the bus's clock differs, as far as is known.
+/// The known offset of the bus's clock.
 #[derive(Debug, Default)]
 pub struct Clock {
     samples: VecDeque<Sample>,
@@ -54,8 +54,7 @@ struct Sample {
 }
 
 impl Clock {
-    /// Learns from an answer: sent at `sent`, received there at `theirs`, back here at `arrived`. One that took too long
-    /// says too little and is not used.
+    /// Adds a sample: sent at `sent`, received there at `theirs`, back here at `arrived`. One with a long round trip is discarded.
     pub fn observe(&mut self, sent: Moment, theirs: Timestamp, arrived: Moment) {
         let round_trip = arrived.steady.duration_since(sent.steady);
         if round_trip > CLOCK_ROUND_TRIP {
@@ -80,9 +79,8 @@ impl Clock {
         best.map(|best| best.offset)
     }
 
-    /// The bus's time. Found in two ways, by the wall clock and by the steady one, and the later of the two holds:
-    /// a wall clock that was set back, and a machine that slept while the steady clock stood still, must not make a write
-    /// seem to be in time that is not.
+    /// The bus's time. Computed by the wall clock and by the monotonic one, and the later of the two is used: after a wall clock
+    /// was set back, or a machine slept while the monotonic clock stood still, an expired write must not seem to be in time.
     #[must_use]
     pub fn at(&self, moment: Moment) -> Timestamp {
         let Some(best) = self.samples.iter().min_by_key(|s| s.round_trip) else {
@@ -155,7 +153,7 @@ mod tests {
         let (start, mut clock) = (Instant::now(), Clock::default());
         let at = |ms| moment(start, HOUR, ms);
         clock.observe(at(0), after(1), at(2));
-        // All of the second that this took was on the way back.
+        // The whole second was spent on the way back.
         clock.observe(at(5000), after(5000), at(5900));
         assert_eq!(clock.at(at(6000)), after(6000));
     }
@@ -174,7 +172,7 @@ mod tests {
         let zero = SignedDuration::ZERO;
         clock.observe(moment(start, zero, 0), after(1), moment(start, zero, 2));
         assert_eq!(clock.at(moment(start, -HOUR, 3000)), after(3000));
-        // And the next answer is believed over the many before it.
+        // And the next sample outweighs the many before it.
         clock.observe(
             moment(start, -HOUR, 5000),
             after(5001),
@@ -188,7 +186,7 @@ mod tests {
         let (start, mut clock) = (Instant::now(), Clock::default());
         let zero = SignedDuration::ZERO;
         clock.observe(moment(start, zero, 0), after(1), moment(start, zero, 2));
-        // The steady clock stood still for an hour.
+        // The monotonic clock stood still for an hour.
         assert_eq!(clock.at(moment(start, HOUR, 10)), after(10) + HOUR);
     }
 }

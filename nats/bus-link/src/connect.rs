@@ -1,4 +1,4 @@
-//! One connection to the bus, made again whenever it breaks, and what of that is logged.
+//! One connection to the bus that reconnects whenever it breaks, and its log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,21 +11,21 @@ use crate::lame_duck::LameDuckHandler;
 use crate::servers::Servers;
 use crate::trouble::is_logged_elsewhere;
 
-/// A connection that fell silent is given up after about three of these.
+/// A silent connection is closed after about three of these.
 const PING_EVERY: Duration = Duration::from_secs(10);
 
-/// What has become of an event of the connection.
+/// Whether an event of the connection was logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Observed {
-    /// It is logged already.
+    /// It is already logged.
     Logged,
-    /// It is to be logged as always.
+    /// It must be logged as usual.
     Unlogged,
 }
 
-/// Connects. Returns at once, whether or not the bus is there: attempts go on forever. `spread` is over how long a time the clients
-/// of a large fleet spread what all would do at the same moment; `observe` sees each event before it is logged. The handler is
-/// kept for as long as the client is used.
+/// Connects. Returns at once, whether or not the bus is reachable: attempts continue indefinitely. `spread` is the time over which
+/// the clients of a large fleet spread what all would do at the same moment; `observe` sees each event before it is logged. The
+/// handler is held as long as the client is used.
 ///
 /// # Errors
 /// When the options cannot be used.

@@ -1,4 +1,4 @@
-//! Large replies travel compressed where their asker accepts that; who asks with the nats CLI gets plain JSON. The headers are HTTP's.
+//! Large replies are compressed if the requester accepts that; requesters with the nats CLI get plain JSON. The headers are HTTP's.
 
 use std::io::Read as _;
 
@@ -9,25 +9,26 @@ const ACCEPT: &str = "Accept-Encoding";
 const ENCODING: &str = "Content-Encoding";
 const ZSTD: &str = "zstd";
 
-/// Below this many bytes compression takes longer than it saves: on a line of 10 Mbit/s they take 50 ms, less than one way across an ocean.
+/// Below this many bytes compression takes longer than it saves: on a link of 10 Mbit/s they take 50 ms, less than the latency
+/// across an ocean.
 const WORTHWHILE: usize = 64 * 1024;
 
 /// The fastest level; JSON shrinks by a factor of five to ten with it.
 const LEVEL: i32 = 1;
 
-/// The most bytes that a reply may have when it is unpacked, so that a small message cannot fill the memory.
+/// Maximum number of bytes of an unpacked reply, so that a small message cannot fill the memory.
 pub const UNPACKED_BYTES: usize = 1024 * 1024;
 
 /// A reply cannot be unpacked.
 #[derive(Debug, thiserror::Error)]
 pub enum EncodingError {
-    /// It is not what its header says.
+    /// It does not match its headers.
     #[error("the reply is not valid zstd, though its header says so")]
     Broken(#[source] std::io::Error),
     /// It would be too large.
     #[error("the reply is larger than {UNPACKED_BYTES} bytes when it is unpacked")]
     TooLarge,
-    /// It is encoded in another way than was accepted.
+    /// Its encoding was not accepted by the request.
     #[error("the reply has an encoding that was not requested")]
     Unknown,
 }
@@ -40,14 +41,14 @@ pub fn accepting() -> HeaderMap {
     headers
 }
 
-/// Whether the asker takes a compressed reply.
+/// Whether the requester accepts a compressed reply.
 #[must_use]
 pub fn accepts(headers: Option<&HeaderMap>) -> bool {
     let accepted = headers.and_then(|headers| headers.get(ACCEPT));
     accepted.is_some_and(|accepted| accepted.as_str() == ZSTD)
 }
 
-/// Compresses a reply where that is worthwhile, and says so in its headers.
+/// Compresses a reply if that is worthwhile, and sets the headers.
 #[must_use]
 pub fn pack(body: Vec<u8>, headers: &mut HeaderMap) -> Vec<u8> {
     if body.len() < WORTHWHILE {
@@ -65,7 +66,7 @@ pub fn pack(body: Vec<u8>, headers: &mut HeaderMap) -> Vec<u8> {
 /// The reply as it was before [`pack`].
 ///
 /// # Errors
-/// When it is not what its headers say, or too large.
+/// If it does not match its headers, or is too large.
 pub fn unpack(body: Bytes, headers: Option<&HeaderMap>) -> Result<Bytes, EncodingError> {
     let Some(encoding) = headers.and_then(|headers| headers.get(ENCODING)) else {
         return Ok(body);

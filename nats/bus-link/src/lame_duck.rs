@@ -1,4 +1,4 @@
-//! Leaving a server that is about to stop.
+//! Leaving a server in lame-duck mode.
 
 use std::sync::Arc;
 
@@ -6,13 +6,13 @@ use async_nats::Client;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-/// A server that is about to stop leaves it to its clients when they go. While this value lives, they go at once, to another one, if
-/// there is one. It holds the client, so it must not outlive those who use it.
+/// A server in lame-duck mode lets its clients choose when to leave. While this value lives, they leave at once, to another server,
+/// if there is one. It holds the client, so it must not outlive the client's users.
 #[derive(Debug)]
 pub struct LameDuckHandler(AbortHandle);
 
 impl LameDuckHandler {
-    /// `leaving` is told of each such announcement.
+    /// `leaving` is notified for each such announcement.
     #[must_use]
     pub fn spawn(leaving: Arc<Notify>, client: Client) -> Self {
         Self(tokio::spawn(move_on(client, leaving)).abort_handle())

@@ -1,5 +1,5 @@
-//! How agents and aggregator reach the bus: at which nats-servers, over TLS or not, whom they trust, how they reconnect, how large
-//! replies are packed, and what they log. Knows nothing of credentials and of what messages say.
+//! How agents and aggregator connect to the bus: server addresses, TLS and trust, reconnecting, compression of large replies, and
+//! their logs. Independent of credentials and message contents.
 
 mod address;
 mod authority;

@@ -1,4 +1,4 @@
-//! How agents and aggregator write their log: to standard error, with what MCA_LOG chooses.
+//! The log of agents and aggregator: to standard error, filtered by MCA_LOG.
 
 use std::io::IsTerminal as _;
 
@@ -18,7 +18,7 @@ pub enum LogFormat {
 const DEFAULT: &str = "info,async_nats=off";
 
 impl LogFormat {
-    /// Sends the program's log to standard error from now on.
+    /// Starts logging to standard error.
     pub fn install(self) {
         let filter = EnvFilter::builder().with_env_var("MCA_LOG").try_from_env();
         let log = tracing_subscriber::fmt()

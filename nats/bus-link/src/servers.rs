@@ -1,4 +1,4 @@
-//! The addresses of `--nats-url`, and what follows from them for the connection.
+//! The addresses of `--nats-url`, and the resulting connection options.
 
 use std::path::Path;
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub struct Servers {
     authority: Option<Authority>,
 }
 
-/// The bus cannot be reached so.
+/// The bus cannot be reached with these settings.
 #[derive(Debug, thiserror::Error)]
 pub enum ServersError {
     /// Not the address of a server.
@@ -24,7 +24,7 @@ pub enum ServersError {
         "--nats-url: {text:?} is not the address of a nats-server, such as tls://bus.example:4222"
     )]
     NoAddress {
-        /// What was given.
+        /// The given text.
         text: String,
     },
     /// A password in a URL would end up in logs.
@@ -35,19 +35,19 @@ pub enum ServersError {
     /// Another scheme than those of NATS.
     #[error("--nats-url: {text} does not begin with tls://, wss://, nats:// or ws://")]
     OtherScheme {
-        /// What was given.
+        /// The given text.
         text: String,
     },
     /// The client cannot switch between the two.
     #[error("--nats-url: {text} mixes WebSocket with other addresses; use one kind")]
     Mixed {
-        /// What was given.
+        /// The given text.
         text: String,
     },
     /// A CA requires TLS, and `ws://` excludes it.
     #[error("--nats-url: {text} is not encrypted, and --nats-ca requires TLS; write it as wss://")]
     Clear {
-        /// What was given.
+        /// The given text.
         text: String,
     },
     /// The CA.
@@ -59,12 +59,12 @@ pub enum ServersError {
 const CONNECTED_WITHIN: Duration = Duration::from_secs(15);
 
 impl Servers {
-    /// `urls` is one address, or several with commas between them; `ca` a file of certificates.
+    /// `urls` is one address, or several separated by commas; `ca` a file of certificates.
     ///
     /// # Errors
     /// When one of them cannot be used.
     pub fn new(urls: &str, ca: Option<&Path>) -> Result<Self, ServersError> {
-        // Another part of the process may have chosen one already, which is as good.
+        // Another part of the process may have installed one already, which is just as good.
         drop(rustls::crypto::ring::default_provider().install_default());
         let text = || urls.to_owned();
         let mut addresses = Vec::new();
@@ -96,7 +96,7 @@ impl Servers {
         })
     }
 
-    /// What was given.
+    /// The given text.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
@@ -122,7 +122,7 @@ impl Servers {
         self.authority.is_some() || self.addresses.iter().any(secure)
     }
 
-    /// The options for a connection to them; what goes wrong is logged.
+    /// The options for a connection to them; errors are logged.
     #[must_use]
     pub fn apply(&self, options: ConnectOptions) -> ConnectOptions {
         let mut options = options

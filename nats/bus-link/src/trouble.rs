@@ -1,4 +1,4 @@
-//! Why a nats-server cannot be reached, in one line that says what to do; logged once, not at each of many attempts.
+//! Why a nats-server cannot be reached, in one line with advice; logged once, not at each of many attempts.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use crate::authority::Authority;
 
-/// The same trouble is logged again after so many attempts, which come half a minute apart.
+/// The same error is logged again after this many attempts, which are half a minute apart.
 const LOGGED_EVERY: usize = 60;
 
 /// What is wrong with a server, as its client sees it.
@@ -22,7 +22,7 @@ pub(crate) enum Trouble {
 }
 
 impl Trouble {
-    /// From the words of the TLS library, which come through the client as text alone. `None` is what is not this module's:
+    /// From the messages of the TLS library, which the client passes on only as text. `None` for errors that other modules handle:
     /// credentials.
     pub fn of(error: &str) -> Option<Self> {
         let kind = |kind: ConnectErrorKind| error.starts_with(&kind.to_string());
@@ -32,7 +32,7 @@ impl Trouble {
         }
         let says = |part: &str| error.contains(part);
         Some(if says("UnknownIssuer") || says("BadSignature") {
-            // The second is a CA of the same name that was made anew.
+            // The second is a recreated CA of the same name.
             Self::UnknownIssuer
         } else if says("not valid for name") || says("NotValidForName") {
             Self::OtherName
@@ -77,7 +77,7 @@ impl Trouble {
     }
 }
 
-/// The troubles with each server since it last let us in.
+/// The errors of each server since the last successful connection.
 #[derive(Debug)]
 pub(crate) struct Troubles {
     authority: Option<Authority>,
@@ -99,12 +99,12 @@ impl Troubles {
         }
     }
 
-    /// Looks at all servers before an attempt, and logs what is new.
+    /// Checks all servers before an attempt, and logs new errors.
     pub fn look_at(&self, servers: &[Server]) {
         for server in servers {
             let url = server.addr.as_url_str();
             let error = server.last_error.as_deref().unwrap_or_default();
-            if let Some(trouble) = self.news(url, server.failed_attempts, error) {
+            if let Some(trouble) = self.to_log(url, server.failed_attempts, error) {
                 let why = trouble.advice(error, self.authority.as_ref());
                 match trouble {
                     Trouble::Unreachable => {
@@ -116,7 +116,7 @@ impl Troubles {
         }
     }
 
-    fn news(&self, url: &str, attempts: usize, error: &str) -> Option<Trouble> {
+    fn to_log(&self, url: &str, attempts: usize, error: &str) -> Option<Trouble> {
         let mut known = self.known.lock();
         let trouble = (attempts > 0).then(|| Trouble::of(error)).flatten();
         let Some(trouble) = trouble else {
@@ -128,7 +128,7 @@ impl Troubles {
             Some(known) if known.trouble == trouble && known.attempts <= attempts => {
                 known.logged_at
             }
-            // It stands anew, also after a connection in between, or is another one.
+            // It is a new error, or the same one after a successful connection in between.
             _ => attempts,
         };
         let is_due = logged_at == attempts || attempts >= logged_at + LOGGED_EVERY;
@@ -143,7 +143,7 @@ impl Troubles {
     }
 }
 
-/// Whether the client's event says no more than that an attempt failed, which is logged here with its reason.
+/// Whether the client's event only says that an attempt failed, which is logged here with its reason.
 pub(crate) fn is_logged_elsewhere(event: &Event) -> bool {
     let Event::ClientError(ClientError::Other(kind)) = event else {
         return false;
@@ -165,7 +165,7 @@ mod tests {
     fn logged(attempts: &[(usize, &str)]) -> Vec<usize> {
         let troubles = Troubles::new(None);
         let is_logged =
-            |(attempts, error): &&(usize, &str)| troubles.news("a", *attempts, error).is_some();
+            |(attempts, error): &&(usize, &str)| troubles.to_log("a", *attempts, error).is_some();
         attempts.iter().filter(is_logged).map(|(n, _)| *n).collect()
     }
 
@@ -177,16 +177,25 @@ mod tests {
 
     #[test]
     fn another_trouble_is_logged_at_once_and_an_old_one_is_not_logged_twice() {
-        let (issuer, away) = ("IO error: UnknownIssuer", "IO error: connection refused");
-        let attempts = [(1, issuer), (1, issuer), (2, issuer), (3, away), (4, away)];
+        let (issuer, refused) = ("IO error: UnknownIssuer", "IO error: connection refused");
+        let attempts = [
+            (1, issuer),
+            (1, issuer),
+            (2, issuer),
+            (3, refused),
+            (4, refused),
+        ];
         assert_eq!(logged(&attempts), [1, 3]);
     }
 
     #[test]
-    fn after_a_connection_the_same_trouble_is_news() {
-        let away = "IO error: connection refused";
-        assert_eq!(logged(&[(1, away), (2, away), (0, ""), (1, away)]), [1, 1]);
-        assert_eq!(logged(&[(2, away), (1, away)]), [2, 1]);
+    fn after_a_connection_the_same_trouble_is_logged() {
+        let refused = "IO error: connection refused";
+        assert_eq!(
+            logged(&[(1, refused), (2, refused), (0, ""), (1, refused)]),
+            [1, 1]
+        );
+        assert_eq!(logged(&[(2, refused), (1, refused)]), [2, 1]);
     }
 
     #[test]

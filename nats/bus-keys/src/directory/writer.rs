@@ -9,7 +9,7 @@ use super::{DirectoryError, IDENTITY};
 use crate::key::{Key, Secret};
 use crate::mint::Identity;
 
-/// Writes the files of one directory of keys.
+/// Writes the files of one key directory.
 pub(crate) struct KeyDirectoryWriter<'a> {
     dir: &'a Path,
 }
@@ -46,16 +46,16 @@ fn private_dir(dir: &Path) -> Result<(), DirectoryError> {
     })
 }
 
-/// Writes a file that its owner alone can read in the place of one that may be there: at once and whole, so that a program that reads it meanwhile
-/// has the old one or the new one.
+/// Atomically writes a file that only its owner can read, replacing an existing one: a concurrent reader gets the old content or
+/// the new one.
 ///
 /// # Errors
-/// When its directory cannot be written.
+/// If its directory cannot be written.
 pub fn replace_private_file(path: &Path, text: &str) -> Result<(), DirectoryError> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
     let beside = PathBuf::from(beside);
-    // One that a process left which was killed at this very point.
+    // A leftover of a process that was killed at this point.
     drop(fs::remove_file(&beside));
     private_file(&beside, text)?;
     fs::rename(&beside, path).map_err(|source| DirectoryError::NotWritten {
@@ -64,10 +64,10 @@ pub fn replace_private_file(path: &Path, text: &str) -> Result<(), DirectoryErro
     })
 }
 
-/// Writes a new file that its owner alone can read.
+/// Writes a new file that only its owner can read.
 ///
 /// # Errors
-/// Also when it is there already.
+/// Also if it already exists.
 pub fn private_file(path: &Path, text: &str) -> Result<(), DirectoryError> {
     let mut options = File::options();
     options.write(true).create_new(true).mode(0o600);

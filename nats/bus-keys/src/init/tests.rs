@@ -1,4 +1,4 @@
-//! Known answers, and what stands on the disk.
+//! Known answers, and the files on disk.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

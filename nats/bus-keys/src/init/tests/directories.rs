@@ -1,4 +1,4 @@
-//! What stands on the disk, and what is refused there.
+//! The files on disk, and what is refused there.
 
 use super::*;
 use crate::Member;
@@ -123,7 +123,7 @@ fn the_aggregators_credentials_are_made_anew_and_nothing_else_is_touched() {
         .permissions();
     assert_eq!(mode.mode() & 0o777, 0o600);
     AggregatorKeys::open(&aggregator).unwrap();
-    // They may lie with `aggregator sign` instead.
+    // They may be with `aggregator sign` instead.
     for key in ["operator-signing.nk", "agent-scope.nk"] {
         fs::remove_file(aggregator.join(key)).unwrap();
     }
@@ -207,15 +207,15 @@ fn settings_that_cannot_work_are_refused_with_their_flag() {
         tls,
         ..settings(&dir)
     };
-    let told = |settings: ServerSettings| settings.check().map_err(|error| error.to_string());
+    let check = |settings: ServerSettings| settings.check().map_err(|error| error.to_string());
     for settings in [members(&all[..1]), members(&all[..2]), members(&twice)] {
-        let error = told(settings).unwrap_err();
+        let error = check(settings).unwrap_err();
         assert!(error.starts_with("--server: "), "{error}");
     }
-    let error = told(websocket(None)).unwrap_err();
+    let error = check(websocket(None)).unwrap_err();
     assert!(error.starts_with("--websocket: "), "{error}");
     let files = ("a.crt".into(), "a.key".into());
-    told(websocket(Some(files))).unwrap();
-    told(members(&all)).unwrap();
-    told(settings(&dir)).unwrap();
+    check(websocket(Some(files))).unwrap();
+    check(members(&all)).unwrap();
+    check(settings(&dir)).unwrap();
 }

@@ -1,8 +1,8 @@
-//! Known answers: what stands in tokens.
+//! Known answers: the content of tokens.
 
 use super::*;
 
-/// Fixed keys and a fixed time give these very tokens, whatever is changed inside. (The fleet's account is left out: its text
+/// Fixed keys and a fixed time give exactly these tokens, whatever changes internally. (The fleet's account is left out: its text
 /// changes with each permission.)
 #[test]
 fn tokens_are_known() {
@@ -50,7 +50,7 @@ fn a_user_says_its_name_and_nothing_about_permissions() {
     );
 }
 
-/// `AggregatorKeys::agent` takes a `ClusterName`, so that what is none cannot be minted.
+/// `AggregatorKeys::agent` takes a `ClusterName`, so no token can be minted for an invalid name.
 #[test]
 fn a_user_named_like_a_wildcard_cannot_be_minted() {
     for name in [
@@ -131,7 +131,7 @@ fn who_is_revoked_until_a_time_that_is_over_leaves_the_list_and_nobody_else_does
     let system = claims(system.as_str());
     let system = system["nats"]["revocations"].as_object().unwrap();
     assert_eq!(system.keys().collect::<Vec<_>>(), [user(2).as_str()]);
-    // Nobody has recorded when its time is over: a backup was put back, or somebody else has revoked it.
+    // Its expiry is not recorded: a backup was restored, or somebody else has revoked it.
     assert!(change(&one, &crate::Revocations::new(), much_later).is_none());
 }
 
@@ -167,7 +167,7 @@ fn a_credential_takes_a_newer_token_of_its_own_and_no_other() {
     assert!(credentials.renewed("eyJ").is_err());
 }
 
-/// What is in it is kept when it is signed anew: somebody else's signing keys would be trusted.
+/// Re-signing retains the content: somebody else's signing keys would be trusted.
 #[test]
 fn an_account_token_that_this_operator_has_not_signed_is_refused() {
     let bus = fixed();
