@@ -30,7 +30,7 @@ after(async () => {
 /** A deployment that no other test uses. */
 const take = () => free.pop();
 
-const placeOf = ({ cluster, namespace, deployment_name: name }) => `deployments/${cluster}/${namespace}/${name}`;
+const pathOf = ({ cluster, namespace, deployment_name: name }) => `deployments/${cluster}/${namespace}/${name}`;
 
 async function open(t, options) {
   const page = await openUi(browser, demo, options);
@@ -65,7 +65,7 @@ test('a restart is confirmed by name, followed to its end, and listed in the act
   const name = deployment.deployment_name;
   // So that the progress is certainly visible.
   await patch(demo, deployment, { spec: { minReadySeconds: 3 } });
-  const page = await open(t, { path: placeOf(deployment) });
+  const page = await open(t, { path: pathOf(deployment) });
   const rollout = page.getByRole('region', { name: 'Rollout' });
   await rollout.getByText('complete', { exact: true }).waitFor();
   await rollout.getByText(`${deployment.replicas}/${deployment.replicas} available`).waitFor();
@@ -95,7 +95,7 @@ test('a restart is confirmed by name, followed to its end, and listed in the act
 test('a deployment is paused and resumed, and what does not fit says why before anything is sent', async (t) => {
   const deployment = take();
   const name = deployment.deployment_name;
-  const page = await open(t, { path: placeOf(deployment) });
+  const page = await open(t, { path: pathOf(deployment) });
   await page.getByRole('button', { name: `Pause ${name}` }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByText('wait until it is resumed').waitFor();
@@ -124,7 +124,7 @@ test('a deployment is paused and resumed, and what does not fit says why before 
 test('a stuck restart says why, in the dialog and on the page', async (t) => {
   const deployment = take();
   await breakImage(demo, deployment);
-  const page = await open(t, { path: placeOf(deployment) });
+  const page = await open(t, { path: pathOf(deployment) });
   const rollout = page.getByRole('region', { name: 'Rollout' });
   await rollout.getByText('Why it hangs').waitFor();
   await rollout.getByText(/^(ErrImagePull|ImagePullBackOff)$/).first().waitFor();
@@ -146,7 +146,7 @@ test('a stuck restart says why, in the dialog and on the page', async (t) => {
 
 test('changes by others are shown while the page is open, and so is a deletion', async (t) => {
   const deployment = take();
-  const page = await open(t, { path: placeOf(deployment) });
+  const page = await open(t, { path: pathOf(deployment) });
   const rollout = page.getByRole('region', { name: 'Rollout' });
   await rollout.getByText('revision 1').waitFor();
   await writeLines(demo, deployment, 1);
@@ -171,7 +171,7 @@ test('a deployment and a page that do not exist say so', async (t) => {
 
 test('the details show what each container requests, and a condition that does not hold', async (t) => {
   const deployment = take();
-  const page = await open(t, { path: placeOf(deployment) });
+  const page = await open(t, { path: pathOf(deployment) });
   const details = page.getByRole('region', { name: 'Details' });
   await details.getByText('app', { exact: true }).waitFor();
   await details.getByText('cpu 100m, memory 128Mi of 256Mi').waitFor();
@@ -187,7 +187,7 @@ test('the details show what each container requests, and a condition that does n
 test('a log follows all pods, stays where somebody reads, and goes back to the end', async (t) => {
   const deployment = take();
   await rollOut(deployment, () => writeLines(demo, deployment, 20));
-  const page = await open(t, { path: `${placeOf(deployment)}/logs` });
+  const page = await open(t, { path: `${pathOf(deployment)}/logs` });
   await page.getByText('Live', { exact: true }).last().waitFor();
   await page.getByText(new RegExp(`^${deployment.replicas} containers$`)).waitFor();
   await eventually('it is at the end', () => atEnd(page));
@@ -209,12 +209,12 @@ test('a log follows all pods, stays where somebody reads, and goes back to the e
 test('a log names the containers that fail, shows the last run of one that waits, and says why there is none', async (t) => {
   const [crashing, unpulled] = [take(), take()];
   await letCrash(demo, crashing);
-  const page = await open(t, { path: `${placeOf(crashing)}/logs` });
+  const page = await open(t, { path: `${pathOf(crashing)}/logs` });
   const troubles = (page) => page.getByRole('list', { name: 'Containers with problems' });
   await troubles(page).getByText(/^CrashLoopBackOff(, \d+ restarts?)?: its last run is shown$/).first().waitFor();
   await lines(page).getByText('shop/cart:crash').first().waitFor();
   await breakImage(demo, unpulled);
-  const other = await open(t, { path: `${placeOf(unpulled)}/logs` });
+  const other = await open(t, { path: `${pathOf(unpulled)}/logs` });
   await troubles(other).getByText(/ImagePullBackOff: Back-off pulling image "shop\/cart:does-not-exist"/).first().waitFor();
   await other.getByText(/^\d+ containers?$/).click();
   await other.getByText('ImagePullBackOff', { exact: true }).first().waitFor();
@@ -222,7 +222,7 @@ test('a log names the containers that fail, shows the last run of one that waits
 
 test('lines are searched, filtered by container, wrapped and downloaded', async (t) => {
   const deployment = take();
-  const page = await open(t, { path: `${placeOf(deployment)}/logs` });
+  const page = await open(t, { path: `${pathOf(deployment)}/logs` });
   await page.getByRole('log').getByText('INFO').first().waitFor();
   await page.keyboard.press('/');
   await page.keyboard.type('seq=');
@@ -260,7 +260,7 @@ test('lines are searched, filtered by container, wrapped and downloaded', async 
 
 test('lines are found by a regular expression, left out by word and level, and copied as lines', async (t) => {
   const deployment = take();
-  const page = await open(t, { path: `${placeOf(deployment)}/logs?times=utc` });
+  const page = await open(t, { path: `${pathOf(deployment)}/logs?times=utc` });
   await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
   const log = page.getByRole('log');
   await log.getByText('INFO').first().waitFor();
@@ -317,7 +317,7 @@ test('lines are found by a regular expression, left out by word and level, and c
 test('a session that ends while a log is followed is renewed, and no line is lost or duplicated', async (t) => {
   const deployment = take();
   await rollOut(deployment, () => writeLines(demo, deployment, 10));
-  const page = await open(t, { path: `${placeOf(deployment)}/logs?from=1000` });
+  const page = await open(t, { path: `${pathOf(deployment)}/logs?from=1000` });
   await page.getByRole('log').getByText('INFO').first().waitFor();
   await page.request.post(`${demo.url}/logout`, { headers: { origin: demo.url } });
   await page.getByRole('dialog', { name: 'Sign in again' }).waitFor();
@@ -346,7 +346,7 @@ test('a session that ends while a log is followed is renewed, and no line is los
 test('ten thousand lines scroll without a halt, while more come', async (t) => {
   const deployment = take();
   await rollOut(deployment, () => writeLines(demo, deployment, 300));
-  const page = await open(t, { path: `${placeOf(deployment)}/logs?from=10000` });
+  const page = await open(t, { path: `${pathOf(deployment)}/logs?from=10000` });
   const count = async () => Number.parseInt((await page.getByText(/^[\d,]+ lines$/).innerText()).replace(/\D/g, ''), 10);
   await eventually('ten thousand lines', async () => (await count()) >= 10_000, 120_000);
   const session = await page.context().newCDPSession(page);
@@ -375,7 +375,7 @@ test('container output is rendered as text', async (t) => {
   const chunk = { sequence: 1, dropped: 7, lines: [line(nasty, 1), line('and after it', 2)], end: 'gone' };
   const body = `event: lines\ndata: ${JSON.stringify(chunk)}\n\nevent: end\ndata: "gone"\n\n`;
   await page.route(/\/log\/watch/, (route) => route.fulfill({ contentType: 'text/event-stream', body }));
-  await page.goto(`${placeOf(deployment)}/logs`);
+  await page.goto(`${pathOf(deployment)}/logs`);
   await lines(page).getByText('<img src=x').waitFor();
   await lines(page).getByText('‹U+202E›gnp.exe␇🧨').waitFor();
   await lines(page).getByText('7 lines were dropped here').waitFor();
@@ -433,7 +433,7 @@ test('the activity is filtered by the address, leads to a deployment, and is exp
 
 test('while its cluster is offline a deployment is not shown as current, and it recovers by itself', async (t) => {
   const deployment = take();
-  const page = await open(t, { path: placeOf(deployment) });
+  const page = await open(t, { path: pathOf(deployment) });
   const rollout = page.getByRole('region', { name: 'Rollout' });
   await rollout.getByText('complete', { exact: true }).waitFor();
   const pid = demo.pids['agent cluster-a'];
@@ -454,7 +454,7 @@ test('no page of it is wider than a phone, and the title names the page', async 
   const isTitled = (title) => eventually(`the title ${title}`, async () => (await page.title()) === `${title} · Multi-Cluster Aggregator`);
   // Also the sign-in page when already signed in, which does not navigate.
   await isTitled('Activity');
-  const paths = [placeOf(deployment), `${placeOf(deployment)}/logs`, 'activity', 'deployments', 'deployments?group=name'];
+  const paths = [pathOf(deployment), `${pathOf(deployment)}/logs`, 'activity', 'deployments', 'deployments?group=name'];
   for (const width of [390, 320]) {
     await page.setViewportSize({ width, height: 844 });
     for (const path of paths) {
@@ -468,7 +468,7 @@ test('no page of it is wider than a phone, and the title names the page', async 
       // New content gets its final position in the next frame.
       await eventually(`${path} is within ${width}`, () => page.evaluate(isWithin));
     }
-    await page.goto(placeOf(deployment));
+    await page.goto(pathOf(deployment));
     await page.getByText('revision').first().waitFor();
     await isTitled(`${name} · ${namespace} · ${cluster}`);
     await page.getByRole('heading', { name }).filter({ hasText: `${cluster} / ${namespace}` }).or(page.getByText(`${cluster} / ${namespace}`)).first().waitFor();
@@ -486,7 +486,7 @@ test('a window of a log has a beginning and an end, and says where it ends', asy
   });
   const [begin, end] = [lines[3].time, lines[7].time];
   const inside = lines.filter(({ time }) => time >= begin && time <= end);
-  const page = await open(t, { path: `${placeOf(deployment)}/logs?from=${begin}&to=${end}&times=utc` });
+  const page = await open(t, { path: `${pathOf(deployment)}/logs?from=${begin}&to=${end}&times=utc` });
   const log = page.getByRole('log');
   await log.getByText('The window ends here: ').waitFor();
   assert.equal(await log.locator('.line').count(), inside.length);

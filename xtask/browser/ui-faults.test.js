@@ -34,7 +34,7 @@ after(async () => {
 
 /** A deployment that no other test uses. */
 const take = () => free.pop();
-const placeOf = ({ cluster, namespace, deployment_name: name }) => `deployments/${cluster}/${namespace}/${name}`;
+const pathOf = ({ cluster, namespace, deployment_name: name }) => `deployments/${cluster}/${namespace}/${name}`;
 const grid = (page) => page.getByRole('grid', { name: 'Deployments' });
 
 async function open(t, options, at = demo) {
@@ -52,7 +52,7 @@ test('a user whose sessions are ended elsewhere must sign in again, and the log 
   await writeLines(demo, deployment, 10);
   const guest = await addUser(demo, 'guest');
   const { guest: rights } = await setUser(demo, 'nobody', undefined);
-  const page = await open(t, { path: `${placeOf(deployment)}/logs` }, guest);
+  const page = await open(t, { path: `${pathOf(deployment)}/logs` }, guest);
   await page.getByRole('log').getByText('INFO').first().waitFor();
 
   await setUser(demo, 'guest', undefined);
@@ -99,7 +99,7 @@ test('while the aggregator is down a page of a deployment stays, and its log res
   const deployment = take();
   await writeLines(demo, deployment, 10);
   const aggregator = await startAggregator(t, demo);
-  const page = await open(t, { path: `${placeOf(deployment)}/logs` }, { ...demo, url: aggregator.url });
+  const page = await open(t, { path: `${pathOf(deployment)}/logs` }, { ...demo, url: aggregator.url });
   await page.getByRole('log').getByText('INFO').first().waitFor();
   await aggregator.kill();
   await page.getByRole('button', { name: 'Reconnecting' }).waitFor();
@@ -172,9 +172,9 @@ test('a cluster that is removed from the fleet while a page of it is open', asyn
   t.after(() => session.remove('/clusters/vanishing').catch(() => {}));
   const { manifest } = await session.post('/clusters/vanishing/enroll', {});
   await startAgent(t, demo, 'vanishing', manifest);
-  const place = { cluster: 'vanishing', namespace, deployment_name: name };
+  const target = { cluster: 'vanishing', namespace, deployment_name: name };
   await eventually('it answers', async () => (await session.get(`/deployments?cluster=vanishing`)).items.length === 20);
-  const page = await open(t, { path: placeOf(place) });
+  const page = await open(t, { path: pathOf(target) });
   await page.getByRole('button', { name: `Restart ${name}` }).waitFor();
   await page.getByRole('region', { name: 'Rollout' }).getByText('complete', { exact: true }).waitFor();
   await session.remove('/clusters/vanishing');

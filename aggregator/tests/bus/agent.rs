@@ -71,7 +71,7 @@ async fn an_agent_may_hear_nothing_that_is_not_its_own_and_overhears_nothing() {
 }
 
 #[tokio::test]
-async fn an_agent_may_say_nothing_that_is_not_its_own_and_nobody_hears_it() {
+async fn an_agent_may_publish_only_its_own_subjects_and_the_rest_reaches_no_one() {
     let (server, _dir) = server().await;
     let (admin, mut agent) = (
         Party::admin(&server).await,
@@ -118,13 +118,13 @@ async fn an_agent_may_say_nothing_that_is_not_its_own_and_nobody_hears_it() {
 
 /// The broker lets an agent publish under its own subjects as often as it likes. Only one message is the reply to a request.
 #[tokio::test]
-async fn a_second_reply_and_one_to_an_earlier_request_are_nobodys() {
+async fn a_second_reply_and_one_to_an_earlier_request_are_discarded() {
     let (server, _dir) = server().await;
     let servers = Servers::new(&server.url(), None).unwrap();
     let creds = server.keys().aggregator_creds();
     let bus = Bus::connect(&servers, Some(&creds)).await.unwrap();
     let up = async || Ok(bus.is_up().then_some(()));
-    condition::met("the link stands", PATIENCE, up)
+    condition::met("the link is up", PATIENCE, up)
         .await
         .unwrap();
     let mut agent = Party::agent(&server, "cluster-a").await;

@@ -144,7 +144,7 @@ impl RunningAgent {
 }
 
 #[tokio::test]
-async fn what_an_agent_says_arrives_at_inboxes_alone_whatever_reply_subject_is_named() {
+async fn replies_of_an_agent_reach_only_inboxes_whatever_reply_subject_is_named() {
     let (server, dir) = server().await;
     let admin = Party::admin(&server).await;
     let stores = Stores::make(&admin).await;

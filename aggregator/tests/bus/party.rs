@@ -38,7 +38,7 @@ impl Party {
                     }
                 }
             });
-        let client = options.connect(server.url()).await.expect("let in");
+        let client = options.connect(server.url()).await.expect("accepted");
         Self { client, refusals }
     }
 

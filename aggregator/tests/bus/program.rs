@@ -117,7 +117,7 @@ async fn bus_init_makes_three_servers_and_refuses_what_cannot_work_before_it_wri
 }
 
 #[tokio::test]
-async fn names_that_are_none_are_refused_at_the_command_line() {
+async fn invalid_names_are_refused_at_the_command_line() {
     for name in ["*", ">", "a.b", "", "A", &"a".repeat(64), "ü", "a b"] {
         for arguments in [
             vec!["enroll", name],
@@ -144,7 +144,7 @@ async fn names_that_are_none_are_refused_at_the_command_line() {
 }
 
 #[tokio::test]
-async fn a_cluster_is_let_in_and_revoked_from_the_command_line() {
+async fn a_cluster_is_enrolled_and_revoked_from_the_command_line() {
     let (server, _dir) = server().await;
     let keys = server.keys().aggregator_dir();
     let link = [

@@ -34,7 +34,7 @@ async fn until_refused(server: &NatsServer, creds: &Path) {
 }
 
 #[tokio::test]
-async fn a_persons_credentials_are_revoked_and_nobody_elses() {
+async fn only_that_persons_credentials_are_revoked() {
     let (mut server, _dir) = server().await;
     let creds = ["ana", "bob"].map(|name| server.keys().cli_creds(&permit(name)).unwrap());
     let ana = Party::with(&server, &creds[0], "_INBOX.ana").await;
@@ -43,7 +43,7 @@ async fn a_persons_credentials_are_revoked_and_nobody_elses() {
     assert!(output.status.success(), "{}", said(&output));
     let state = || ana.client.connection_state();
     let cut = async || Ok((state() != async_nats::connection::State::Connected).then_some(()));
-    condition::met("ana is cut off", PATIENCE, cut)
+    condition::met("ana's stream is ended", PATIENCE, cut)
         .await
         .unwrap();
     until_refused(&server, &creds[0]).await;
@@ -73,7 +73,7 @@ async fn a_running_aggregator_goes_on_with_new_credentials_when_its_old_ones_are
     for file in &files {
         let servers = Servers::new(&server.url(), None).unwrap();
         let bus = Bus::connect(&servers, Some(file)).await.unwrap();
-        condition::met("let in", PATIENCE, async || Ok(bus.is_up().then_some(())))
+        condition::met("accepted", PATIENCE, async || Ok(bus.is_up().then_some(())))
             .await
             .unwrap();
         running.push(bus);
@@ -109,7 +109,7 @@ async fn a_running_aggregator_goes_on_with_new_credentials_when_its_old_ones_are
         let output = revoke(&server, &old).await;
         assert!(output.status.success(), "{}", said(&output));
         let back = async || Ok((connects() > 1 && bus.is_up()).then_some(()));
-        condition::met("it is back by itself", PATIENCE, back)
+        condition::met("it recovers by itself", PATIENCE, back)
             .await
             .unwrap();
         until_refused(&server, copy).await;

@@ -83,7 +83,7 @@ async fn a_revoked_agent_is_cut_off_within_a_second_and_others_are_not() {
         let answered = begun.elapsed();
         assert_eq!(revoked, std::slice::from_ref(&a.public_key));
         let cut = async || Ok((client_a.connection_state() != State::Connected).then_some(()));
-        condition::met("the agent is cut off", PATIENCE, cut)
+        condition::met("the agent is disconnected", PATIENCE, cut)
             .await
             .unwrap();
         let cut_off = begun.elapsed();
@@ -164,7 +164,7 @@ async fn what_breaks_off_after_locking_out_can_be_done_again() {
 }
 
 #[tokio::test]
-async fn a_private_key_may_stay_in_its_cluster_and_is_never_let_in_again_once_revoked() {
+async fn a_private_key_may_stay_in_its_cluster_and_is_never_enrolled_again_once_revoked() {
     let (server, dir) = server().await;
     let enrolment = enrolment(&server).await;
     let (name, key) = (cluster("cluster-a"), Key::generate(Kind::User));

@@ -41,7 +41,7 @@ async fn address(dir: &Path) -> String {
 }
 
 #[tokio::test]
-async fn it_says_that_it_lives_and_is_not_ready_and_comes_up_by_itself() {
+async fn it_is_live_and_not_ready_and_comes_up_by_itself() {
     let (mut server, dir) = server().await;
     server.stop().await.unwrap();
     let keys = server.keys().aggregator_dir();

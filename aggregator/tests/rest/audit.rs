@@ -14,7 +14,7 @@ fn body(namespace: &str, name: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_the_audit_nothing_is_changed_and_nobody_signed_in_and_reads_go_on() {
+async fn without_the_audit_changes_and_sign_ins_are_refused_and_reads_continue() {
     let stack = Stack::start(1).await;
     let token = stack.service.token("admin").await;
     let (namespace, name) = stack.healthy("cluster-a").await;
@@ -151,7 +151,7 @@ async fn an_operation_of_a_replica_that_died_is_settled_by_another() {
             let list = service.get("/clusters", &token).await;
             (list.body["items"][0]["presence"] == "online").then_some(())
         };
-        service.until("the cluster is heard", online).await;
+        service.until("the cluster is online", online).await;
     }
     proxy.cut();
     let (order, session) = (body(&namespace, &name), token.clone());
@@ -162,7 +162,7 @@ async fn an_operation_of_a_replica_that_died_is_settled_by_another() {
         .await
         .unwrap();
     let begun = async || open.keys().await.ok()?.try_next().await.ok()?;
-    let operation = stack.service.until("the operation is begun", begun).await;
+    let operation = stack.service.until("the operation is started", begun).await;
     dying.shutdown_background();
     proxy.heal();
 

@@ -6,7 +6,7 @@ use crate::service::Answer;
 use crate::stack::Stack;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_that_are_none_are_refused_with_their_field() {
+async fn invalid_names_are_refused_with_their_field() {
     let stack = Stack::start(1).await;
     let token = stack.service.token("admin").await;
     for name in [
@@ -82,7 +82,7 @@ async fn one_filter_of_healths_is_read_alike_everywhere() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bodies_that_are_none_are_refused() {
+async fn invalid_bodies_are_refused() {
     let stack = Stack::start(1).await;
     let token = stack.service.token("admin").await;
     let deep = "[".repeat(30_000);
@@ -124,7 +124,7 @@ async fn bodies_that_are_none_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn paths_methods_and_queries_that_are_none_are_problems_too() {
+async fn invalid_paths_methods_and_queries_are_problems_too() {
     let stack = Stack::start(1).await;
     let token = stack.service.token("admin").await;
     assert_eq!(
@@ -160,7 +160,7 @@ async fn paths_methods_and_queries_that_are_none_are_problems_too() {
 
 /// Every call of the document without a token, and every changing one with a viewer's.
 #[tokio::test(flavor = "multi_thread")]
-async fn every_call_of_the_document_asks_who_is_there() {
+async fn every_call_of_the_document_requires_a_session() {
     let stack = Stack::start(1).await;
     let viewer = stack.service.token("viewer").await;
     let document = stack.service.get("/openapi.json", "").await.body;

@@ -214,7 +214,7 @@ async fn with_one_of_three_servers_lost_everything_goes_on_and_it_catches_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_revoked_is_so_on_all_servers_also_on_one_that_was_away_and_after_all_have_restarted()
+async fn a_revocation_applies_on_all_servers_also_on_one_that_was_down_and_after_all_have_restarted()
  {
     let mut this = Clustered::start().await;
     this.replicated().await;
@@ -256,11 +256,11 @@ async fn who_is_revoked_is_so_on_all_servers_also_on_one_that_was_away_and_after
     this.nats.servers[2].restart().await.unwrap();
     let refused =
         async || Ok((!this.lets_in(&this.nats.servers[2], &stranger).await).then_some(()));
-    condition::met("the one that was away has heard of it", PATIENCE, refused)
+    condition::met("the server that was down has synced it", PATIENCE, refused)
         .await
         .unwrap();
     println!(
-        "a server that was away refuses {:?} after its start",
+        "a server that was down refuses {:?} after its start",
         begun.elapsed()
     );
 

@@ -16,7 +16,7 @@ async fn delete(stack: &Stack, path: &str, token: &str) -> Answer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cluster_is_let_in_with_a_manifest_revoked_and_forgotten() {
+async fn a_cluster_is_enrolled_with_a_manifest_revoked_and_forgotten() {
     let stack = Stack::start(0).await;
     let token = stack.service.token("admin").await;
     let path = "/clusters/cluster-a/enroll";
@@ -75,7 +75,7 @@ async fn a_cluster_is_let_in_with_a_manifest_revoked_and_forgotten() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_is_let_in_for_whoever_proves_it_and_for_nobody_else() {
+async fn a_key_is_enrolled_only_for_the_holder_who_proves_it() {
     let stack = Stack::start(0).await;
     let token = stack.service.token("admin").await;
     let key = Key::generate(Kind::User);

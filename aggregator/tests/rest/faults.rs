@@ -58,7 +58,7 @@ async fn a_restart_ordered_into_a_cut_line_is_never_carried_out() {
     let token = behind.token("admin").await;
     let (namespace, name) = stack.healthy("cluster-a").await;
     behind
-        .until("the cluster is heard through the proxy", async || {
+        .until("the cluster is online through the proxy", async || {
             restarted_at(&behind, &token, &namespace, &name).await
         })
         .await;
@@ -75,14 +75,14 @@ async fn a_restart_ordered_into_a_cut_line_is_never_carried_out() {
     let operation = answer.body["operation_id"].clone();
     // A cut cable is detected after about 30 s, by unanswered pings.
     let noticed = async || (!behind.app.link.is_up()).then_some(());
-    behind.until("the cut is noticed", noticed).await;
+    behind.until("the cut is detected", noticed).await;
     let refused = behind
         .post("/restart", &token, &body(&namespace, &name))
         .await;
     assert_eq!(refused.code(), "bus_unavailable");
     proxy.heal();
     behind
-        .until("the line is healed", async || {
+        .until("the link is healed", async || {
             restarted_at(&behind, &token, &namespace, &name).await
         })
         .await;

@@ -113,10 +113,7 @@ async fn an_agent_that_answers_while_it_leaves_is_heard() {
                 .await;
             (row(&page, "leaver")["state"] == "offline").then_some(())
         };
-        stack
-            .service
-            .until("it is known that it leaves", offline)
-            .await;
+        stack.service.until("its shutdown is known", offline).await;
         // Until the requester has timed out.
         stack
             .service

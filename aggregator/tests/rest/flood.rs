@@ -103,10 +103,7 @@ async fn stay_online(stack: &Stack, token: &str, clusters: &[&str]) {
             .all(|name| heard.get(*name).is_some_and(|times| times.len() > HEARD));
         enough.then_some(())
     };
-    stack
-        .service
-        .until("the others are heard on and on", look)
-        .await;
+    stack.service.until("the others stay online", look).await;
 }
 
 /// The value of this counter.

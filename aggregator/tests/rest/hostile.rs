@@ -51,7 +51,7 @@ async fn is_shown(stack: &Stack, token: &str) -> Option<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn replies_that_are_none_are_refused_shown_and_nobody_elses_trouble() {
+async fn invalid_replies_are_refused_shown_and_affect_no_other_cluster() {
     let stack = Stack::start(1).await;
     let token = stack.service.token("admin").await;
     let hostile = Impostor::heard(&stack, CLUSTER, &[]).await;
@@ -82,7 +82,7 @@ async fn replies_that_are_none_are_refused_shown_and_nobody_elses_trouble() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn heartbeats_that_are_none_are_shown_and_nobody_elses_trouble() {
+async fn invalid_heartbeats_are_shown_and_affect_no_other_cluster() {
     let stack = Stack::start(1).await;
     let token = stack.service.token("admin").await;
     let hostile = Impostor::heard(&stack, CLUSTER, &[]).await;
@@ -99,7 +99,7 @@ async fn heartbeats_that_are_none_are_shown_and_nobody_elses_trouble() {
 /// Chunks that no agent would send are not buffered for a reader, however slow: more lines than requested, and more than a chunk
 /// may have.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_followed_log_ends_where_more_is_sent_than_was_asked_for() {
+async fn a_followed_log_ends_if_more_is_sent_than_was_requested() {
     let stack = Stack::start(0).await;
     let token = stack.service.token("admin").await;
     let hostile = Impostor::heard(&stack, CLUSTER, &[]).await;

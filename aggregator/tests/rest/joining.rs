@@ -182,7 +182,7 @@ async fn a_link_dies_with_the_password_of_its_maker() {
     };
     stack
         .service
-        .until("the password is another one", signed_out)
+        .until("the password is changed", signed_out)
         .await;
     let answer = open(&stack, Method::POST, &path).await;
     assert_eq!(answer.code(), "invitation_unknown");

@@ -74,7 +74,7 @@ async fn labels_are_changed_by_a_merge_patch_and_heartbeats_leave_them() {
     let second = stack.agent("cluster-a", "cluster-a", &stack.nats.url());
     stack
         .service
-        .until("a second agent is heard", async || {
+        .until("a second agent is online", async || {
             let list = stack.service.get("/clusters", &token).await;
             (list.body["items"][0]["agents"] == 2).then_some(())
         })
@@ -168,7 +168,7 @@ async fn listed_by_label(service: &Service, token: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_query_asks_and_counts_the_clusters_alone_that_its_selector_selects() {
+async fn a_query_reads_and_counts_only_the_clusters_that_its_selector_selects() {
     let mut stack = Stack::start(3).await;
     let token = stack.service.token("admin").await;
     label(&stack, "cluster-a", json!({"env": "prod", "region": "eu"})).await;

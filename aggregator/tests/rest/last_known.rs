@@ -63,7 +63,7 @@ fn of<'a>(page: &'a Answer, cluster: &str) -> Vec<&'a Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cluster_that_is_away_is_shown_as_it_was_also_after_a_restart() {
+async fn an_offline_cluster_is_shown_as_last_known_also_after_a_restart() {
     let mut stack = Stack::start(2).await;
     let token = stack.service.token("viewer").await;
     let inventory = inventory(&stack).await;
@@ -147,7 +147,7 @@ fn shown_as_last_known(page: &Answer, before: &Answer, list: &Generation) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_and_filters_hold_over_clusters_that_are_there_and_one_that_is_away() {
+async fn pages_and_filters_cover_online_clusters_and_an_offline_one() {
     let mut stack = Stack::start(2).await;
     let token = stack.service.token("viewer").await;
     change(&stack, "cluster-b", Method::POST, "aa-first").await;
@@ -184,7 +184,7 @@ async fn pages_and_filters_hold_over_clusters_that_are_there_and_one_that_is_awa
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_that_is_kept_is_shown_or_counted_to_who_may_not_see_it() {
+async fn stored_lists_are_shown_and_counted_only_for_users_who_may_see_them() {
     let mut stack = Stack::start(3).await;
     let inventory = inventory(&stack).await;
     for cluster in ["cluster-a", "cluster-b", "cluster-c"] {
@@ -222,7 +222,7 @@ async fn nothing_that_is_kept_is_shown_or_counted_to_who_may_not_see_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_changes_is_kept_and_what_is_forgotten_is_not() {
+async fn changes_are_stored_and_forgotten_clusters_are_not() {
     let mut stack = Stack::start(1).await;
     let inventory = inventory(&stack).await;
     let first = stored_list(&stack, &inventory, "cluster-a", |_, stored| {
@@ -273,7 +273,7 @@ pub async fn bucket(stack: &Stack) -> async_nats::jetstream::kv::Store {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ten_thousand_deployments_are_kept_also_with_images_that_no_two_share() {
+async fn ten_thousand_deployments_are_stored_also_with_all_images_different() {
     let stack = Stack::start(0).await;
     let jetstream = async_nats::jetstream::new(stack.admin().await);
     let cluster: ClusterName = "cluster-x".parse().unwrap();

@@ -176,7 +176,7 @@ async fn nobody_outside_can_make_up_a_series() {
         let reported = sum(&now, &[r#"verb="deployments",outcome="answered""#]) >= 1.0;
         (stored && reported).then_some(now)
     };
-    let before = stack.service.until("all is going on", settled).await;
+    let before = stack.service.until("everything continues", settled).await;
     for n in 1..30 {
         strange(n).await;
     }

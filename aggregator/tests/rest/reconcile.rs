@@ -96,7 +96,7 @@ async fn uid(stack: &Stack, token: &str) -> Value {
 /// The agent is disconnected after it has received the request: the caller gets `outcome_unknown`, and the outcome is settled
 /// later.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_outcome_that_was_lost_is_asked_of_the_cluster() {
+async fn a_lost_outcome_is_reconciled_with_the_cluster() {
     let mut stack = Stack::start(1).await;
     let proxy = TcpProxy::start(stack.nats.address()).await.unwrap();
     stack.agents.remove(0).stop().await;
@@ -164,7 +164,7 @@ async fn a_restart_that_was_carried_out_has_succeeded_whatever_came_after_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_outcome_is_not_asked_of_another_cluster_that_has_the_name() {
+async fn an_outcome_is_not_reconciled_with_another_cluster_of_that_name() {
     let stack = Stack::start(1).await;
     let token = stack.service.token("admin").await;
     let (deployment, uid) = (stack.healthy("cluster-a").await, uid(&stack, &token).await);

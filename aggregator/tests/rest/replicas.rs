@@ -6,7 +6,7 @@ use crate::service::Service;
 use crate::stack::Stack;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cluster_that_is_gone_is_so_on_a_replica_that_was_cut_off_and_heard_no_message_of_it() {
+async fn a_removed_cluster_is_removed_on_a_replica_that_was_disconnected_and_missed_the_message() {
     let mut stack = Stack::start(2).await;
     let proxy = TcpProxy::start(stack.nats.address()).await.unwrap();
     let replica = Service::start(&stack.dir, &format!("nats://{}", proxy.addr())).await;

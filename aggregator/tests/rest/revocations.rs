@@ -110,7 +110,7 @@ fn creds_in(enrolled: &Value, dir: &Path) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_list_of_revocations_stops_no_start_and_is_told_as_what_it_is() {
+async fn a_full_list_of_revocations_stops_no_start_and_is_reported() {
     let mut site = Site::start().await;
     let service = site.service().await;
     let token = service.token("admin").await;
@@ -160,7 +160,7 @@ async fn a_full_list_of_revocations_stops_no_start_and_is_told_as_what_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn revocations_of_what_has_expired_make_room_for_others() {
+async fn revocations_of_expired_credentials_free_space_for_others() {
     let site = Site::start().await;
     let service = site.service().await;
     let token = service.token("admin").await;

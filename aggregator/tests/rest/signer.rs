@@ -161,8 +161,7 @@ async fn clusters_are_enrolled_and_revoked_by_a_process_without_signing_keys() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_the_signing_process_is_away_the_rest_goes_on_and_what_was_revoked_is_enforced_later()
-{
+async fn while_the_signing_process_is_down_all_else_works_and_revocations_are_enforced_later() {
     let site = Site::start().await;
     let mut signer = site.signer().await;
     let service = site.service().await;
@@ -175,7 +174,7 @@ async fn while_the_signing_process_is_away_the_rest_goes_on_and_what_was_revoked
     let link = link.strip_prefix("https://fleet.example").unwrap();
     site.is_healthy().await.unwrap();
     let log = std::fs::read_to_string(site.dir.path().join("signer.log")).unwrap();
-    assert!(!log.contains("WARN"), "it is asked often: {log}");
+    assert!(!log.contains("WARN"), "it is polled often: {log}");
     signer.kill().await.unwrap();
     let error = site.is_healthy().await.unwrap_err();
     assert!(error.contains("signer.sock"), "{error}");

@@ -61,7 +61,10 @@ async fn a_bus_that_falls_silent_is_noticed_and_no_cluster_is_called_offline() {
     let began = Instant::now();
     let readyz = async || stack.service.get("/readyz", &token).await.status;
     let noticed = async || (readyz().await == StatusCode::SERVICE_UNAVAILABLE).then_some(());
-    stack.service.until("the silence is noticed", noticed).await;
+    stack
+        .service
+        .until("the silence is detected", noticed)
+        .await;
     assert!(
         began.elapsed() < Duration::from_secs(30),
         "{:?}",
@@ -94,7 +97,10 @@ async fn a_bus_that_falls_silent_is_noticed_and_no_cluster_is_called_offline() {
         );
         (readyz().await == StatusCode::OK && seen == ["online", "online"]).then_some(())
     };
-    stack.service.until("all is well again", back).await;
+    stack
+        .service
+        .until("everything is healthy again", back)
+        .await;
 }
 
 /// F22. Slow, but all reported states are correct.

@@ -32,7 +32,7 @@ impl SlowReader {
         let mut stream = socket.connect(address).await.expect("a connection");
         // In HTTP/1.0 the rest of the connection is the response, without framing.
         let request = format!("GET {path} HTTP/1.0\r\nauthorization: Bearer {token}\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.expect("asked");
+        stream.write_all(request.as_bytes()).await.expect("sent");
         let head = tokio::time::timeout(PATIENCE, head(&mut stream)).await;
         let head = head.expect("a head in time");
         assert!(

@@ -58,7 +58,7 @@ async fn reads(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fleet_is_back_after_the_broker_was_killed_and_nobody_was_called_offline() {
+async fn a_fleet_is_back_after_the_broker_was_killed_and_no_cluster_was_marked_offline() {
     let mut stack = Stack::start(CLUSTERS).await;
     let token = stack.service.token("viewer").await;
     let names: Vec<String> = (stack.sim.clusters().iter())

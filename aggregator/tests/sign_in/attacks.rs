@@ -312,7 +312,7 @@ async fn a9_a_token_in_a_url_is_not_looked_at() {
 }
 
 #[tokio::test]
-async fn a18_nobody_can_grant_anything_over_the_api() {
+async fn a18_no_call_of_the_api_grants_rights() {
     let site = Site::start().await;
     site.write_users(&[("root", PASSWORD, "admin")]);
     let before = std::fs::read_to_string(&site.users).unwrap();

@@ -14,7 +14,7 @@ pub async fn administrator(site: &Site) -> Context {
     let creds = site.nats.keys().admin_creds().expect("credentials");
     let options = async_nats::ConnectOptions::with_credentials_file(creds).await;
     let client = options.expect("credentials").connect(site.nats.url()).await;
-    jetstream::new(client.expect("let in"))
+    jetstream::new(client.expect("accepted"))
 }
 
 /// The last sequence of each stream.

@@ -54,7 +54,7 @@ async fn administrator(site: &Site) -> Context {
     let creds = site.nats.keys().admin_creds().expect("credentials");
     let options = async_nats::ConnectOptions::with_credentials_file(creds).await;
     let client = options.expect("credentials").connect(site.nats.url()).await;
-    jetstream::new(client.expect("let in"))
+    jetstream::new(client.expect("accepted"))
 }
 
 async fn put(administrator: &Context, subject: String, value: &str) {
@@ -137,7 +137,7 @@ fn record() -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_that_cannot_be_read_stops_nothing_and_is_told_until_it_is_deleted() {
+async fn an_unreadable_record_stops_nothing_and_is_reported_until_it_is_deleted() {
     let (site, token) = begun().await;
     let administrator = administrator(&site).await;
     plant(&administrator).await;

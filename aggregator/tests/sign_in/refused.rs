@@ -75,7 +75,7 @@ async fn a6_a_flood_of_refused_sign_ins_is_two_lines_a_minute_and_none_of_the_au
     let seen = lines(&service, &bob, "limit=500").await;
     assert!(
         seen.iter().all(|line| line["user"] == "bob"),
-        "those of others are shown to nobody but auditors: {seen:?}"
+        "those of others are shown only to auditors: {seen:?}"
     );
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::service::{COOKIE, PASSWORD, PATIENCE, Service, Site, bearer, request};
 
 #[tokio::test]
-async fn whoever_signs_in_gets_a_token_and_is_told_what_it_is_good_for() {
+async fn a_sign_in_returns_a_token_and_its_rights() {
     let site = Site::start().await;
     let service = site.service().await;
     let answer = service.login("ana", PASSWORD).await;
@@ -145,7 +145,7 @@ async fn a_session_holds_on_every_replica_and_ends_on_every_replica() {
 }
 
 #[tokio::test]
-async fn while_the_bus_is_away_sessions_hold_and_nobody_signs_in() {
+async fn while_the_bus_is_down_sessions_survive_and_no_one_signs_in() {
     let mut site = Site::start().await;
     let service = site.service().await;
     let token = service.token("ana").await;
@@ -264,7 +264,7 @@ async fn a10_a_sign_out_on_another_replica_cuts_a_stream_off() {
 }
 
 #[tokio::test]
-async fn a_change_for_others_cuts_nobody_off() {
+async fn a_change_for_others_ends_no_session() {
     let site = Site::start().await;
     let service = site.service().await;
     let token = service.token("ana").await;

@@ -93,7 +93,7 @@ async fn pages_of_groups_add_up_and_begin_with_the_worst() {
         let settled = json!({"failed": 2, "degraded": 2, "healthy": 10});
         (page.body["totals"]["health"] == settled).then_some(page)
     };
-    let all = stack.service.until("all is in the caches", all).await;
+    let all = stack.service.until("the caches are filled", all).await;
     assert_eq!(all.body["not_grouped"], 2);
     for (sort, first) in [
         ("health", &["three", "two"][..]),

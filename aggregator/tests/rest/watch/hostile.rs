@@ -67,7 +67,7 @@ async fn a_hostile_feed_is_its_own_clusters_trouble() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flood_of_one_cluster_leaves_the_others_their_places() {
+async fn a_flood_of_one_cluster_evicts_no_events_of_others() {
     let stack = Stack::start(1).await;
     let token = stack.service.token("admin").await;
     let target = stack.healthy("cluster-a").await;
@@ -97,7 +97,7 @@ async fn a_flood_of_one_cluster_leaves_the_others_their_places() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_cluster_that_claims_anothers_name_nothing_is_told() {
+async fn nothing_is_published_of_a_cluster_that_claims_anothers_name() {
     let mut stack = Stack::start(2).await;
     let token = stack.service.token("admin").await;
     let target = stack.healthy("cluster-b").await;

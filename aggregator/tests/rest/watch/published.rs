@@ -13,7 +13,7 @@ use crate::stack::Stack;
 use crate::watcher::Watcher;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restart_is_seen_by_whoever_watches() {
+async fn a_restart_is_seen_by_every_watcher() {
     let stack = Stack::start(2).await;
     let token = stack.service.token("admin").await;
     let target = stack.healthy("cluster-a").await;
@@ -87,7 +87,7 @@ async fn a_stream_that_broke_goes_on_just_behind_the_last_event() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cluster_that_is_lost_comes_back_and_is_forgotten_is_told_of_each_time() {
+async fn a_cluster_that_is_lost_comes_back_and_is_forgotten_is_published_each_time() {
     let mut stack = Stack::start(1).await;
     let token = stack.service.token("admin").await;
     let mut watcher = following(&stack.service, &token, &[]).await;
@@ -110,7 +110,7 @@ async fn a_cluster_that_is_lost_comes_back_and_is_forgotten_is_told_of_each_time
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_agents_of_a_cluster_each_change_is_told_once() {
+async fn each_change_is_published_once_by_two_agents_of_a_cluster() {
     let mut stack = Stack::start(1).await;
     let token = stack.service.token("admin").await;
     let target = stack.healthy("cluster-a").await;

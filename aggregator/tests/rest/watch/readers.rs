@@ -10,7 +10,7 @@ use crate::stack::Stack;
 use crate::watcher::Watcher;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_told_of_what_the_reader_may_not_see() {
+async fn nothing_is_published_that_the_reader_may_not_see() {
     let stack = Stack::start(2).await;
     // In the namespace pay of all clusters; in all of cluster-b.
     let (pay, b) = (

@@ -12,7 +12,7 @@ const ROUNDS: u64 = 130;
 
 /// F13.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_reader_is_told_of_a_gap_and_others_miss_nothing() {
+async fn a_slow_reader_gets_a_gap_and_others_miss_nothing() {
     let stack = Stack::start(1).await;
     let token = stack.service.token("viewer").await;
     let mut fast = following(&stack.service, &token, &[]).await;

@@ -11,7 +11,7 @@ it('begins with the names of the columns', () => {
   ]);
 });
 
-it('writes what was done to what', () => {
+it('writes each operation with its target', () => {
   const target = { cluster: 'prod-1', namespace: 'pay', deployment_name: 'cart' };
   expect(second({ target })).toBe('2026-11-24T10:00:00Z,ana,restart,prod-1,pay,cart,succeeded,,,,\r\n');
   expect(second({ target: null })).toBe('2026-11-24T10:00:00Z,ana,restart,,,,succeeded,,,,\r\n');

@@ -2,14 +2,14 @@ import { expect, it } from 'vitest';
 
 import { parametersOf, fromQuery, toQuery } from './filter';
 
-it('stands in the address, and comes back from there', () => {
+it('round-trips through the URL', () => {
   const filter = { user: 'ana & <b>', verb: 'restart', cluster: 'prod-1', 'sign-ins': 'yes', within: '1d' };
   const query = toQuery(filter);
   expect(query).toBe('?user=ana+%26+%3Cb%3E&verb=restart&cluster=prod-1&sign-ins=yes&within=1d');
   expect(fromQuery(new URLSearchParams(query))).toEqual(filter);
 });
 
-it('leaves out what is empty, and what is no filter', () => {
+it('omits empty and unknown parameters', () => {
   expect(toQuery({ user: '', verb: undefined })).toBe('');
   expect(fromQuery(new URLSearchParams('?user=&limit=5'))).toEqual({});
 });

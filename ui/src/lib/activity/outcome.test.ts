@@ -11,13 +11,13 @@ const entry = (time: string, verb: string, outcome: Schemas['Outcome'] = 'succee
   user: 'ana',
 });
 
-it('calls a restart that was taken accepted, and anything else by its outcome', () => {
+it('calls an accepted restart accepted, and anything else by its outcome', () => {
   expect(outcomeOf(entry('', 'restart'))).toBe('accepted');
   expect(outcomeOf(entry('', 'restart', 'failed'))).toBe('failed');
   expect(outcomeOf(entry('', 'enroll'))).toBe('succeeded');
 });
 
-it('finds the restart that the rollout is of', () => {
+it('finds the restart that started the rollout', () => {
   const [newest, older] = [entry('2026-11-24T10:00:05Z', 'restart'), entry('2026-11-24T09:00:00Z', 'restart')];
   const refused = entry('2026-11-24T11:00:00Z', 'restart', 'failed');
   expect(beginsRollout([refused, newest, older], '2026-11-24T10:00:04Z')).toBe(newest);

@@ -5,7 +5,7 @@ import { Throttle } from './throttle';
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-it('runs at once, and the last of a burst too', () => {
+it('runs at once, and again for the last of a burst', () => {
   const run = vi.fn();
   const throttle = new Throttle(1_000, run);
   throttle.soon();
@@ -18,7 +18,7 @@ it('runs at once, and the last of a burst too', () => {
   expect(run).toHaveBeenCalledTimes(2);
 });
 
-it('does not run any more when it is stopped', () => {
+it('does not run after it is stopped', () => {
   const run = vi.fn();
   const throttle = new Throttle(1_000, run);
   throttle.soon();

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import { toneOf } from './replicas';
 
-test('as many replicas as are wanted are not good beside what is wrong', () => {
+test('a full replica count is not good if the deployment is unhealthy', () => {
   expect(toneOf(3, 3, 'healthy')).toBe('full');
   expect(toneOf(3, 3, 'failed')).toBe('bad');
   expect(toneOf(3, 3, 'degraded')).toBe('some');

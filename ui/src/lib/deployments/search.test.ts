@@ -23,7 +23,7 @@ describe('the search box', () => {
     });
   });
 
-  it('asks for nothing that is only begun', () => {
+  it('ignores an incomplete filter', () => {
     expect(parse('  cluster: cluster-label: health:deg ')).toEqual({ query: { health: [] }, wrong: [] });
   });
 
@@ -39,7 +39,7 @@ describe('the search box', () => {
     expect(wrong[0]).toContain(named);
   });
 
-  it('puts a filter in and takes it out again', () => {
+  it('adds a filter and removes it again', () => {
     expect(toggled('shop', 'health:failed')).toBe('shop health:failed');
     expect(toggled('shop  health:failed x', 'health:failed')).toBe('shop x');
   });

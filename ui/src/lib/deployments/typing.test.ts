@@ -5,7 +5,7 @@ import { Typing } from './typing.svelte';
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-it('puts into the address what stands there when the typing pauses, and then reads it from there', async () => {
+it('updates the URL when typing pauses, and then reads from it', async () => {
   const put = vi.fn(() => Promise.resolve());
   const typing = new Typing(put);
   typing.type('c');
@@ -19,14 +19,14 @@ it('puts into the address what stands there when the typing pauses, and then rea
   expect(typing.text).toBeUndefined();
 });
 
-it('keeps what is typed while the address changes', async () => {
+it('retains typed text while the URL changes', async () => {
   const typing: Typing = new Typing(() => Promise.resolve(typing.type('cart')));
   typing.type('ca');
   await vi.advanceTimersByTimeAsync(300);
   expect(typing.text).toBe('cart');
 });
 
-it('puts something else in place of what was typed, which does not come back', async () => {
+it('replaces the typed text, which does not come back', async () => {
   const put = vi.fn(() => Promise.resolve());
   const typing = new Typing(put);
   typing.type('ca');
@@ -37,7 +37,7 @@ it('puts something else in place of what was typed, which does not come back', a
   expect(typing.text).toBeUndefined();
 });
 
-it('does not wait for a pause when nothing more is typed', () => {
+it('does not wait for a pause when typing has ended', () => {
   const put = vi.fn(() => Promise.resolve());
   const typing = new Typing(put);
   typing.finish();
@@ -47,7 +47,7 @@ it('does not wait for a pause when nothing more is typed', () => {
   expect(put.mock.calls).toEqual([['ca']]);
 });
 
-it('puts nothing into an address that was left', async () => {
+it('does not update a URL that was left', async () => {
   const put = vi.fn(() => Promise.resolve());
   const typing = new Typing(put);
   typing.type('c');

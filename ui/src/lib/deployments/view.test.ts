@@ -4,7 +4,7 @@ import { fromId } from '$lib/workload/ref';
 
 import { searchOf } from './view';
 
-it('says in the address only what is not as usual', () => {
+it('omits default values from the URL', () => {
   expect(searchOf({ q: '', sort: 'health' })).toBe('');
   expect(searchOf({ q: 'ns:pay cart', sort: '-name', open: 'a/b/c' })).toBe(
     '?q=ns%3Apay+cart&sort=-name&open=a%2Fb%2Fc',
@@ -13,7 +13,7 @@ it('says in the address only what is not as usual', () => {
   expect(searchOf({ q: '', sort: 'health', group: '', expanded: 'a,b' })).toBe('');
 });
 
-it('opens what has a cluster, a namespace and a name, and nothing else', () => {
+it('parses an id with cluster, namespace and name, and nothing else', () => {
   expect(fromId('a/b/c')).toEqual({ cluster: 'a', namespace: 'b', kind: 'Deployment', name: 'c' });
   for (const wrong of ['', 'a', 'a/b', 'a//c', 'a/b/c/d']) expect(fromId(wrong)).toBeUndefined();
 });

@@ -29,7 +29,7 @@ function cluster(name: string, change: Partial<Cluster> = {}): Cluster {
 const skewed = { type: 'clock_skew' as const, message: 'ahead by 40 s', since: '2026-01-01T00:00:00Z' };
 
 describe('attention', () => {
-  it('is for what is away or has a condition, the worst first', () => {
+  it('lists clusters that are offline or have a condition, the worst first', () => {
     const clusters = [
       cluster('fine'),
       cluster('skewed', { conditions: [skewed] }),
@@ -39,7 +39,7 @@ describe('attention', () => {
     expect(needAttention(clusters).map(({ cluster }) => cluster)).toEqual(['gone', 'late', 'skewed']);
   });
 
-  it('says of each what to do, also for a condition that is newer than this page', () => {
+  it('has advice for each condition, also for unknown ones', () => {
     const unheard = { ...skewed, type: 'plague' as never };
     const found = concerns(cluster('gone', { presence: 'offline', conditions: [skewed, unheard] }));
     expect(found.map(({ title }) => title)).toEqual(['Offline', 'Clock is wrong', 'Something is wrong']);
@@ -48,7 +48,7 @@ describe('attention', () => {
 });
 
 describe('deployments that need attention', () => {
-  it('are those that have failed and those that are degraded', () => {
+  it('are the failed and the degraded ones', () => {
     expect(troubled({ healthy: 3, progressing: 2 })).toBeUndefined();
     expect(troubled({ degraded: 1 })).toEqual({
       worst: 'degraded',
@@ -64,10 +64,10 @@ describe('deployments that need attention', () => {
 });
 
 describe('totals', () => {
-  it('count what an offline cluster held as unknown, never as healthy', () => {
-    const away = cluster('away', { presence: 'offline' });
-    expect(healthOf(away)).toEqual({ unknown: 3 });
-    expect(totals([cluster('here'), away, cluster('new', { counts: null })])).toEqual({
+  it('count the deployments of an offline cluster as unknown, never as healthy', () => {
+    const gone = cluster('gone', { presence: 'offline' });
+    expect(healthOf(gone)).toEqual({ unknown: 3 });
+    expect(totals([cluster('here'), gone, cluster('new', { counts: null })])).toEqual({
       presence: { online: 2, stale: 0, offline: 1 },
       deployments: 6,
       health: { healthy: 2, failed: 1, unknown: 3 },
@@ -90,7 +90,7 @@ describe('the order of clusters', () => {
     expect(names('worst')).toEqual(['gone', 'skewed', 'crashing', 'a', 'b']);
   });
 
-  it('is that of a column, and the other way round', () => {
+  it('is that of a column, or reversed', () => {
     expect(names('cluster')).toEqual(['a', 'b', 'crashing', 'gone', 'skewed']);
     expect(names('-cluster')).toEqual(['skewed', 'gone', 'crashing', 'b', 'a']);
     expect(names('heard')[0]).toBe('gone');

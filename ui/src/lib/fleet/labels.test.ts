@@ -8,7 +8,7 @@ describe('labels', () => {
     expect(textsOf({ region: 'eu', env: 'prod' })).toEqual(['env=prod', 'region=eu']);
   });
 
-  it('are read from lines, and what is none is named', () => {
+  it('are parsed from lines, and invalid ones are reported', () => {
     expect(parse('env=prod\n region=eu,empty=')).toEqual({
       labels: { env: 'prod', region: 'eu', empty: '' },
       wrong: [],
@@ -16,7 +16,7 @@ describe('labels', () => {
     expect(parse('env prod =x a=b=c')).toEqual({ labels: { a: 'b=c' }, wrong: ['env', 'prod', '=x'] });
   });
 
-  it('are changed by what differs alone', () => {
+  it('are changed only where they differ', () => {
     expect(patch({ env: 'dev', old: '1', team: 'x' }, { env: 'prod', team: 'x', new: '' })).toEqual({
       old: null,
       env: 'prod',

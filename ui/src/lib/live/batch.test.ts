@@ -11,7 +11,7 @@ function batch(bound: number) {
   return { flush, overflow, batch: new Batch<number>(100, bound, flush, overflow) };
 }
 
-it('hands a burst over at once, in its order', () => {
+it('passes on a burst at once, in order', () => {
   const { batch: gathered, flush } = batch(10);
   [1, 2, 3].forEach((item) => gathered.add(item));
   expect(flush).not.toHaveBeenCalled();
@@ -22,7 +22,7 @@ it('hands a burst over at once, in its order', () => {
   expect(flush.mock.lastCall).toEqual([[4]]);
 });
 
-it('says so when there was too much, and hands over nothing of it', () => {
+it('reports an overflow, and passes on nothing of it', () => {
   const { batch: gathered, flush, overflow } = batch(2);
   [1, 2, 3].forEach((item) => gathered.add(item));
   vi.advanceTimersByTime(100);

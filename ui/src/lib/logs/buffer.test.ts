@@ -8,7 +8,7 @@ const line = (at: string, text = at): LogText => ({ kind: 'line', id: 0, at, sou
 const texts = (buffer: LogBuffer) => buffer.rows.map(({ text }) => text);
 const plenty = { lines: 1_000, characters: 1_000_000 };
 
-it('puts the lines of containers that are read side by side in one order', () => {
+it('merges the lines of containers that are read in parallel', () => {
   const buffer = new LogBuffer(plenty);
   buffer.add([line('1', 'a1'), line('4', 'a4')]);
   buffer.add([line('2', 'b2'), line('4', 'b4'), line('5', 'b5')]);
@@ -16,7 +16,7 @@ it('puts the lines of containers that are read side by side in one order', () =>
   expect(texts(buffer)).toEqual(['a1', 'b2', 'c3', 'a4', 'b4', 'b5']);
 });
 
-it('moves nothing across a note', () => {
+it('moves no line across a note', () => {
   const buffer = new LogBuffer(plenty);
   buffer.add([line('5')]);
   buffer.note({ kind: 'note', id: 0, tone: 'warn', text: '3 lines were dropped' });
@@ -25,7 +25,7 @@ it('moves nothing across a note', () => {
   expect(buffer.lines).toBe(3);
 });
 
-it('keeps the newest lines, so many at most, and counts the others', () => {
+it('holds the newest lines up to a maximum, and counts the others', () => {
   const buffer = new LogBuffer({ lines: 100, characters: 1_000_000 });
   for (let at = 1_000; at < 1_250; at += 10) {
     buffer.add(Array.from({ length: 10 }, (_, index) => line(String(at + index))));
@@ -36,21 +36,21 @@ it('keeps the newest lines, so many at most, and counts the others', () => {
   expect(buffer.lines).toBe(buffer.rows.length);
 });
 
-it('keeps so many characters at most, also of few long lines', () => {
+it('holds a maximum number of characters, also of few long lines', () => {
   const buffer = new LogBuffer({ lines: 100, characters: 1_000 });
   buffer.add(Array.from({ length: 9 }, (_, index) => line(String(index), 'x'.repeat(300))));
   expect(texts(buffer).join('').length).toBeLessThanOrEqual(1_000);
   expect(buffer.gone + buffer.rows.length).toBe(9);
 });
 
-it('takes one line that is larger than all it may hold, and the next ones', () => {
+it('accepts one line that is larger than its bound, and the next ones', () => {
   const buffer = new LogBuffer({ lines: 10, characters: 100 });
   buffer.add([line('1', 'x'.repeat(1_000))]);
   buffer.add([line('2')]);
   expect(texts(buffer)).toEqual(['2']);
 });
 
-it('adds to fifty thousand lines in a moment', () => {
+it('adds to fifty thousand lines quickly', () => {
   const buffer = new LogBuffer({ lines: 50_000, characters: 100_000_000 });
   const started = performance.now();
   for (let at = 100_000; at < 160_000; at += 100) {

@@ -9,16 +9,16 @@ const container = (of: Partial<LogContainer>): LogContainer => ({
   ...of,
 });
 
-test('what every container goes through is no trouble, and what keeps it from writing is', () => {
+test('normal container states are no trouble, and states that prevent output are', () => {
   for (const status of ['Running', 'Completed', 'ContainerCreating', 'PodInitializing', 'Waiting']) {
     expect(isTrouble(container({ status }))).toBe(false);
   }
   expect(isTrouble(container({ status: 'CrashLoopBackOff' }))).toBe(true);
-  expect(isTrouble(container({ problem: 'the kubelet is away' }))).toBe(true);
+  expect(isTrouble(container({ problem: 'the kubelet is unreachable' }))).toBe(true);
   expect(isTrouble(container({ status: 'Error', gone: true }))).toBe(false);
 });
 
-test('the words say how often it was restarted, and why nothing comes', () => {
+test('the text has the number of restarts, and why there is no output', () => {
   expect(words(container({}))).toBe('Running');
   expect(words(container({ status: 'CrashLoopBackOff', restarts: 17 }))).toBe(
     'CrashLoopBackOff, 17 restarts: its last run is shown',

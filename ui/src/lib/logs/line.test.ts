@@ -25,7 +25,7 @@ it.each([
   expect(inert(text)).toBe(expected);
 });
 
-it('shows a time to the millisecond, in the zone of the reader or as the download has it, and nothing where there is none', () => {
+it('shows a time to the millisecond, in the time zone of the reader or in UTC, and nothing for a missing time', () => {
   const noon = new Date(2026, 10, 24, 12, 5, 9);
   const at = noon.toISOString().replace('.000Z', '.050999999Z');
   expect(shownTime(at, 'local')).toBe('11-24 12:05:09.050');

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 
 import { plain } from './plain';
 
-it('writes a line as it can be searched for, and notes as comments', () => {
+it('writes searchable lines, and notes as comments', () => {
   const source = { id: 'web-1/app', pod: 'web-1', container: 'app', colour: 0 };
   const rows = [
     { kind: 'note' as const, id: 1, tone: 'warn' as const, text: '3 lines were dropped' },

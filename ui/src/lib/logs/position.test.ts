@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 
 import { Positions } from './position';
 
-it('knows what comes twice after a cut, container by container', () => {
+it('identifies duplicates after a disconnect, container by container', () => {
   const positions = new Positions();
   for (const at of ['1', '2', '2']) expect(positions.isNew('a', at)).toBe(true);
   expect(positions.isNew('b', '5')).toBe(true);
@@ -16,7 +16,7 @@ it('knows what comes twice after a cut, container by container', () => {
   expect(positions.isNew('c', '1')).toBe(true);
 });
 
-it('recognises them again after a second cut', () => {
+it('identifies them again after a second disconnect', () => {
   const positions = new Positions();
   positions.isNew('a', '1');
   positions.resume();
@@ -26,7 +26,7 @@ it('recognises them again after a second cut', () => {
   expect(positions.isNew('a', '2')).toBe(true);
 });
 
-it('takes lines that are late in their container, and those without a time', () => {
+it('accepts late lines of a container, and lines without a time', () => {
   const positions = new Positions();
   expect(['5', '4', ''].map((at) => positions.isNew('a', at))).toEqual([true, true, true]);
 });

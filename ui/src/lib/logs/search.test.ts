@@ -6,7 +6,7 @@ import { following, hits, searchOf } from './search';
 const source = { id: 'web-1/app', pod: 'web-1', container: 'app', colour: 0 };
 const row = (text: string): LogRow => ({ kind: 'line', id: 0, at: '', source, text });
 
-it('finds lines in either case, no notes, and nothing without a text', () => {
+it('finds lines case-insensitively, no notes, and nothing without a text', () => {
   const rows: LogRow[] = [
     row('An Error'),
     row('fine'),
@@ -35,7 +35,7 @@ it.each([
   expect(found.map((part) => part.text).join('')).toBe(text);
 });
 
-it('goes round at both ends', () => {
+it('wraps around at both ends', () => {
   expect(following([2, 5], 2, 1)).toBe(5);
   expect(following([2, 5], 5, 1)).toBe(2);
   expect(following([2, 5], 2, -1)).toBe(5);
@@ -43,7 +43,7 @@ it('goes round at both ends', () => {
   expect(following([], 4, 1)).toBeUndefined();
 });
 
-it('leaves out lines with a word that has a minus before it, and no others', () => {
+it('excludes lines with a word after a minus, and no others', () => {
   const search = searchOf('slow -HealthZ -/ready');
   expect(['GET /healthz', 'a/ready', 'slow'].map(search.isExcluded)).toEqual([true, true, false]);
   expect(search.finds).toBe(true);
@@ -53,7 +53,7 @@ it('leaves out lines with a word that has a minus before it, and no others', () 
   expect(searchOf('user-agent').excludes).toBe(false);
 });
 
-it('finds the same line by a regular expression however often it is asked, and says what is wrong with one', () => {
+it('finds the same line by a regular expression on every call, and reports an invalid one', () => {
   const search = searchOf('/5\\d\\d/');
   expect(['503', '503', '404', '500'].map(search.isHit)).toEqual([true, true, false, true]);
   const wrong = searchOf('/(/');

@@ -31,7 +31,7 @@ it('goes on step by step', () => {
   expect(states({ updated: 4, state: 'complete' })).toEqual(['done', 'done', 'done']);
 });
 
-it('hangs where its pods do', () => {
+it('is stuck where its pods are', () => {
   const problems = [{ pod: 'cart-1', reason: 'ImagePullBackOff' }];
   expect(states({ updated: 1, ready: 3, available: 3, problems })).toEqual(['hangs', 'hangs', 'later']);
   expect(states({ updated: 2, total: 4, ready: 4, available: 4, state: 'paused' })).toEqual([
@@ -42,7 +42,7 @@ it('hangs where its pods do', () => {
   expect(states({ updated: 4, ready: 1, available: 1, state: 'failed' })).toEqual(['done', 'hangs', 'later']);
 });
 
-it('has nothing to wait for without replicas', () => {
+it('is complete without replicas', () => {
   expect(steps(rollout({ replicas: 0, ready: 0, available: 0 })).map(({ part }) => part)).toEqual([1, 1, 1]);
   expect(states({ replicas: 0, ready: 0, available: 0 })).toEqual(['done', 'done', 'done']);
 });

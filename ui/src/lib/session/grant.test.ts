@@ -22,7 +22,7 @@ describe('a pattern', () => {
 describe('a grant', () => {
   const grant = { role: 'restarter', rights: ['read' as const], clusters: ['prod-*'], namespaces: ['pay'] };
 
-  it('covers its rights in its clusters and namespaces alone', () => {
+  it('covers its rights only in its clusters and namespaces', () => {
     expect(covers(grant, 'read', 'prod-1', 'pay')).toBe(true);
     expect(covers(grant, 'read', 'prod-1', 'shop')).toBe(false);
     expect(covers(grant, 'read', 'dev', 'pay')).toBe(false);
@@ -37,7 +37,7 @@ describe('a grant', () => {
     expect(coversAll({ ...labelled, namespaces: ['*'] }, 'read')).toBe(false);
   });
 
-  it('covers all only where no name is left out', () => {
+  it('covers all only if no name is excluded', () => {
     expect(coversAll(grant, 'read')).toBe(false);
     expect(coversAll({ ...grant, clusters: ['*'] }, 'read')).toBe(false);
     expect(coversAll({ ...grant, clusters: ['*'], namespaces: ['*'] }, 'read')).toBe(true);

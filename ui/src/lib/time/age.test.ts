@@ -19,7 +19,7 @@ it('says how long ago something was, also with a clock that is behind', () => {
   expect(ago(9_000, 5_000)).toBe('now');
 });
 
-it('gives the exact time in UTC too, and what is no time as it is', () => {
+it('gives the exact time in UTC too, and an invalid time unchanged', () => {
   expect(exact('2026-11-24T10:00:00Z')).toContain('2026-11-24T10:00:00Z');
   expect(exact('yesterday')).toBe('yesterday');
 });

@@ -18,7 +18,7 @@ function group(deployment_name: string, parts: Partial<Group> = {}): Group {
 }
 
 describe('groups', () => {
-  it('say the worst first, and nothing of what is well', () => {
+  it('list the worst first, and omit healthy ones', () => {
     expect(worst(group('a'))).toBe('healthy');
     expect(troubleOf(group('a'))).toBe('');
     const sick = group('a', { health: { failed: 2, degraded: 1, healthy: 9 } });
@@ -32,7 +32,7 @@ describe('groups', () => {
     expect(versionsOf(two)).toBe('3 versions: cart:1.4 in 10 clusters, cart:1.5 in 1 cluster, and 1 more');
   });
 
-  it('are followed by what they consist of while they are open', () => {
+  it('are followed by their deployments while expanded', () => {
     const members = { value: undefined, problem: undefined };
     const rows = rowsOf([group('a'), group('b')], new Map([['a', members]]));
     expect(rows.map((row) => ('what' in row ? row.what : row.deployment_name))).toEqual(['a', 'reading', 'b']);
