@@ -126,7 +126,7 @@ test('a stuck restart says why, in the dialog and on the page', async (t) => {
   await breakImage(demo, deployment);
   const page = await open(t, { path: pathOf(deployment) });
   const rollout = page.getByRole('region', { name: 'Rollout' });
-  await rollout.getByText('Why it hangs').waitFor();
+  await rollout.getByText('Why it is stuck').waitFor();
   await rollout.getByText(/^(ErrImagePull|ImagePullBackOff)$/).first().waitFor();
   assert.deepEqual(await violations(page), []);
 
@@ -134,7 +134,7 @@ test('a stuck restart says why, in the dialog and on the page', async (t) => {
   await page.getByRole('dialog').getByRole('button', { name: /^Restart / }).click();
   await page.getByRole('dialog').getByText('ImagePullBackOff').first().waitFor();
   await page.getByRole('button', { name: 'Close and go on' }).click();
-  await rollout.getByText('Why it hangs').waitFor();
+  await rollout.getByText('Why it is stuck').waitFor();
   await page.getByRole('region', { name: 'Table of pods' }).getByText('ImagePullBackOff').first().waitFor();
   await page.getByLabel('Warnings only').check();
   await page.getByRole('region', { name: 'List of events' }).getByText(/does-not-exist/).first().waitFor();

@@ -184,7 +184,7 @@ test("a command that has not been run yet is listed, and joins nothing once with
     .getByRole("listitem")
     .filter({ hasText: "cluster-new" });
   await waiting
-    .getByText(/^Lets it join. Made by admin, expires in 1[45] min.$/)
+    .getByText(/^Lets it join. Created by admin, expires in 1[45] min.$/)
     .waitFor();
   assert.deepEqual(await violations(page), []);
   await waiting

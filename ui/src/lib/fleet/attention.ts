@@ -62,9 +62,9 @@ function absenceOf({ presence, last_seen: since }: Cluster): Concern | undefined
       return undefined;
     case 'stale':
       return {
-        title: 'Not heard lately',
+        title: 'Stale',
         message: 'Heartbeats are late.',
-        advice: 'It may come back by itself. Restarts are refused until it is back.',
+        advice: 'It may recover by itself. Restarts are refused until then.',
         since,
       };
     default:
