@@ -167,7 +167,7 @@ test("a name that is taken is reported while it is typed, and nothing is reporte
     })
     .click();
   await dialog
-    .getByText("use the new credential once the command was run")
+    .getByText("use the new credential once the command has been run")
     .waitFor();
   assert.equal(await dialog.getByText("has joined").count(), 0);
 });
