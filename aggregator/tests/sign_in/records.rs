@@ -170,7 +170,7 @@ async fn an_unreadable_record_stops_nothing_and_is_reported_until_it_is_deleted(
     let list = aggregator(&site, &["bus", "records"]).await;
     assert!(list.status.success(), "{}", said(&list));
     let list = String::from_utf8(list.stdout).unwrap();
-    assert_eq!(list.lines().count(), 16, "{list}");
+    assert_eq!(list.lines().count(), 18, "{list}");
     let mut deleted = 0;
     for line in list.lines() {
         let (record, _) = line.split_once(": ").expect("what is wrong");
