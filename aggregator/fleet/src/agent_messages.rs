@@ -153,7 +153,7 @@ impl AgentMessages {
         match admission {
             Admission::Read => return Some(from),
             Admission::Overflow => {
-                let what = "sends more messages than an agent does, which are left out";
+                let what = "exceeds the message limit; the excess is ignored";
                 self.registry.protocol_violation(cluster, what, None);
             }
             Admission::Flood => self.exclude(cluster, now),

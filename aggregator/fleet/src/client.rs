@@ -17,7 +17,7 @@ use registry::Presence;
 use storage::bus::BusError;
 
 /// The protocol violation of an agent whose reply cannot be parsed.
-pub(super) const NO_REPLY: &str = "answered with what is not a reply";
+pub(super) const NO_REPLY: &str = "sent an invalid reply";
 
 /// The clusters, for principals who may query or change them: the only way for a user to reach one.
 #[derive(Debug)]

@@ -150,6 +150,6 @@ pub fn may_set_labels(principal: &Principal, labels: &Labels) -> Result<(), Prob
 fn forbidden() -> Problem {
     Problem::new(
         ProblemCode::Forbidden,
-        "labels decide about grants, so only somebody with the right \"enroll\" on all clusters and namespaces may set them; GET /me lists your grants",
+        "labels decide about grants, so only someone with the right \"enroll\" on all clusters and namespaces may set them; GET /me lists your grants",
     )
 }

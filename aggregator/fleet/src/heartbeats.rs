@@ -74,7 +74,7 @@ impl Heartbeats {
         let heartbeat = match read(message) {
             Ok(heartbeat) => heartbeat,
             Err(error) => {
-                let what = "sent what is no heartbeat, or is larger than one";
+                let what = "sent an invalid or too large heartbeat";
                 self.metrics.heard("refused");
                 let error = error.as_ref().map(|error| error as _);
                 self.registry.protocol_violation(cluster, what, error);

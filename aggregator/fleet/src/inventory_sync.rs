@@ -36,11 +36,11 @@ enum SyncError {
     Inventory(#[from] InventoryError),
     #[error("the cluster did not answer")]
     NotRead(#[source] SendError),
-    #[error("the cluster's answer is no list")]
+    #[error("the cluster's response is not a list")]
     NoList(#[from] ListError),
     #[error("the cluster was not read in time")]
     TooSlow,
-    #[error("it is not certain any more which cluster the list is of")]
+    #[error("it is no longer certain which cluster the list belongs to")]
     Doubtful,
 }
 

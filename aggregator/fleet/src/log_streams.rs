@@ -170,17 +170,17 @@ impl FollowedLog {
         let protocol_violation = |what| self.registry.protocol_violation(&self.cluster, what, None);
         let payload = &message.payload;
         if payload.len() > LogChunk::MAX_BYTES {
-            return Err(protocol_violation("sent too large a part of a log"));
+            return Err(protocol_violation(
+                "sent a chunk of a log that is too large",
+            ));
         }
         let chunk: LogChunk = serde_json::from_slice(payload).map_err(|error| {
-            let what = "sent what is no part of a log";
+            let what = "sent an invalid chunk of a log";
             self.registry
                 .protocol_violation(&self.cluster, what, Some(&error))
         })?;
         let Some(open) = self.open.checked_sub(chunk.lines.len()) else {
-            return Err(protocol_violation(
-                "sent more of a log than it was asked for",
-            ));
+            return Err(protocol_violation("sent more of a log than was requested"));
         };
         self.open = open;
         let chunk = self.counted(chunk);

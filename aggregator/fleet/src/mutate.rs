@@ -69,7 +69,7 @@ impl Fleet {
             let begun = fleet.journal.begin(operation).await?;
             fleet.carry_out(begun, &cluster, mutation).await
         });
-        let broke_off = || Problem::new(ProblemCode::Internal, "it broke off; see the audit");
+        let broke_off = || Problem::new(ProblemCode::Internal, "it was interrupted; see the audit");
         done.await
             .unwrap_or_else(|_| Err(broke_off()))
             .map_err(|problem| problem.operation(&id))
@@ -97,7 +97,7 @@ impl Fleet {
             return Err(Problem::new(
                 ProblemCode::IdentityConflict,
                 format!(
-                    "two Kubernetes clusters claim the name {cluster}; nothing is changed until one has left"
+                    "two Kubernetes clusters claim the name {cluster}; changes are refused until one has left"
                 ),
             ));
         }
@@ -105,7 +105,9 @@ impl Fleet {
             Some(Presence::Online) => Ok(registry.uid(cluster).map(ToOwned::to_owned)),
             Some(Presence::Stale) => Err(Problem::new(
                 ProblemCode::ClusterOffline,
-                format!("{cluster} is overdue; nothing is changed until it is heard again"),
+                format!(
+                    "the heartbeat of {cluster} is overdue; changes are refused until it arrives"
+                ),
             )),
             Some(Presence::Offline) | None => Err(offline(cluster)),
         }
@@ -143,7 +145,7 @@ impl Fleet {
     fn write_error(&self, error: SendError, cluster: &ClusterName) -> (Outcome, Problem) {
         let unknown = || {
             let detail = format!(
-                "{cluster} did not answer in time; the outcome will be in the audit once the cluster can be asked"
+                "{cluster} did not answer in time; the outcome will be in the audit once the cluster can be queried"
             );
             (
                 Outcome::Unknown,
@@ -210,7 +212,7 @@ fn observation<T>(answered: Result<T, SendError>) -> Observation {
             FaultCode::OutcomeUnknown => (Outcome::Unknown, fault.message),
             FaultCode::Forbidden => {
                 let detail = format!(
-                    "whether it was carried out cannot be known: the agent may not look ({})",
+                    "whether it was carried out cannot be determined: the agent lacks the permission ({})",
                     fault.message
                 );
                 (Outcome::Unknown, detail)
@@ -242,15 +244,13 @@ impl Observe for Arc<Fleet> {
 fn lost(operation: &Operation) -> Verdict {
     let look = match operation.cluster() {
         Some(cluster) => format!(
-            "GET /clusters/{cluster}/credentials, GET /invitations and GET /clusters show how it is now"
+            "GET /clusters/{cluster}/credentials, GET /invitations and GET /clusters show the current state"
         ),
-        None => "look at what it was to change".to_owned(),
+        None => "check its target".to_owned(),
     };
     Verdict {
         outcome: Outcome::Unknown,
-        detail: format!(
-            "the aggregator that did it ended before it wrote the outcome down; {look}"
-        ),
+        detail: format!("the aggregator that did it ended before it recorded the outcome; {look}"),
     }
 }
 

@@ -199,7 +199,7 @@ impl FleetQueries {
             })),
             _ if !registry.answers(name, verb) => Some(Refused {
                 code: ProblemCode::AgentTooOld,
-                detail: "its agent cannot be asked together with others yet; update it".to_owned(),
+                detail: "its agent does not support fleet queries yet; update it".to_owned(),
             }),
             _ => None,
         };

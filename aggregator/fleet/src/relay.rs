@@ -53,7 +53,7 @@ fn check(reply: &[u8], namespace: Option<&Namespace>) -> serde_json::Result<()> 
     if items.len() > MAX_LIMIT as usize {
         return Err(de::Error::custom("more items than a page has"));
     }
-    let begins = namespace.map(|asked| format!("{{\"namespace\":\"{asked}\","));
+    let begins = namespace.map(|requested| format!("{{\"namespace\":\"{requested}\","));
     for item in items {
         let text = item.get();
         let prefix = begins.as_deref();
@@ -61,7 +61,7 @@ fn check(reply: &[u8], namespace: Option<&Namespace>) -> serde_json::Result<()> 
             continue;
         }
         let Item(found) = serde_json::from_str(text)?;
-        if namespace.is_some_and(|asked| found != asked.as_str()) {
+        if namespace.is_some_and(|requested| found != requested.as_str()) {
             return Err(de::Error::custom(format!(
                 "an item of the namespace {found:?}"
             )));

@@ -56,7 +56,7 @@ impl RenewalRequests {
 
     /// Records the protocol violation that an agent of this cluster has sent an invalid request.
     pub fn reject(&self, cluster: &ClusterName, error: Option<&dyn std::error::Error>) {
-        let what = "asked for the renewal of what is no credential";
+        let what = "sent an invalid renewal request";
         self.registry.protocol_violation(cluster, what, error);
     }
 }

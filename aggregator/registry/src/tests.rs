@@ -6,7 +6,7 @@ use super::cluster_entry::INSTANCES;
 use super::*;
 
 mod conditions;
-mod kept;
+mod persisted;
 mod presence;
 mod watched;
 

@@ -33,7 +33,7 @@ pub enum UnpackError {
     #[error("it cannot be unpacked: {0}")]
     NotUnpacked(#[from] std::io::Error),
     /// It exceeds the maximum size of a stored list.
-    #[error("it is larger than any")]
+    #[error("it exceeds the maximum size")]
     TooLarge,
     /// It is not a list that an agent sends.
     #[error("it cannot be read: {0}")]

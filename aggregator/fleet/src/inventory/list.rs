@@ -34,7 +34,7 @@ pub enum ListError {
     #[error("the page cannot be read")]
     Unreadable(#[source] serde_json::Error),
     /// It announces more pages, but its cursor makes no progress.
-    #[error("a page leads no further")]
+    #[error("the cursor of a page makes no progress")]
     Endless,
     /// The list could not be compressed.
     #[error("the list cannot be packed")]

@@ -24,9 +24,9 @@ impl Journal {
         let (journal, id) = (self.clone(), self.id_of(&entry));
         let operation = id.clone();
         let done = self.spawn(async move { journal.record(operation, entry, act).await });
-        let done = done
-            .await
-            .map_err(|_| Problem::new(ProblemCode::Internal, "it broke off; see the audit"))?;
+        let done = done.await.map_err(|_| {
+            Problem::new(ProblemCode::Internal, "it was interrupted; see the audit")
+        })?;
         match done {
             Ok(Ok(made)) => Ok((id, made)),
             Ok(Err(error)) => Err(error.into().operation(&id)),

@@ -160,7 +160,7 @@ fn given_up() -> Verdict {
     Verdict {
         outcome: Outcome::Unknown,
         detail: format!(
-            "whether it was carried out is not known: the cluster could not be asked for {hours} h"
+            "whether it was carried out is not known: the cluster could not be queried for {hours} h"
         ),
     }
 }

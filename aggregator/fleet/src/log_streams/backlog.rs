@@ -135,19 +135,19 @@ mod tests {
             problem: None,
             gone: false,
         };
-        let told = |sequence, containers: Vec<LogContainer>| LogChunk {
+        let reported = |sequence, containers: Vec<LogContainer>| LogChunk {
             containers,
             ..chunk(sequence, 0, 0)
         };
         let mut backlog = Backlog::default();
-        backlog.push(told(1, vec![container(1, "Running")]), BYTES);
-        backlog.push(told(2, vec![container(1, "Error")]), BYTES);
-        backlog.push(told(3, vec![container(2, "Running")]), BYTES);
-        let kept = backlog.pop().expect("a chunk");
+        backlog.push(reported(1, vec![container(1, "Running")]), BYTES);
+        backlog.push(reported(2, vec![container(1, "Error")]), BYTES);
+        backlog.push(reported(3, vec![container(2, "Running")]), BYTES);
+        let chunk = backlog.pop().expect("a chunk");
         let all = vec![container(1, "Error"), container(2, "Running")];
-        assert_eq!(kept.containers, all);
+        assert_eq!(chunk.containers, all);
         for number in 0..1_000 {
-            backlog.push(told(4, vec![container(number, "Running")]), BYTES);
+            backlog.push(reported(4, vec![container(number, "Running")]), BYTES);
         }
         assert!(backlog.changed.len() <= CONTAINERS);
     }
@@ -157,7 +157,7 @@ mod tests {
         let mut backlog = Backlog::default();
         backlog.push(chunk(1, 1, u64::MAX), 1);
         backlog.push(chunk(2, 1, u64::MAX), BYTES * 2);
-        let kept = backlog.pop().expect("a chunk");
-        assert_eq!((kept.sequence, kept.dropped), (2, u64::MAX));
+        let chunk = backlog.pop().expect("a chunk");
+        assert_eq!((chunk.sequence, chunk.dropped), (2, u64::MAX));
     }
 }

@@ -35,21 +35,20 @@ pub fn read<P: DeserializeOwned>(query: &FleetQuery) -> Result<Option<P>, Proble
         return Ok(None);
     };
     let wrong = |why: &str| {
-        let detail =
-            format!("continue: {why}; give back the `continue` of the page before as it was");
+        let detail = format!("continue: {why}; pass the `continue` of the previous page unchanged");
         Problem::new(ProblemCode::InvalidRequest, detail).field("continue")
     };
     if text.len() > LONGEST {
-        return Err(wrong("it is longer than any"));
+        return Err(wrong("it is too long"));
     }
     let bytes = URL_SAFE_NO_PAD
         .decode(text)
         .map_err(|error| wrong(&error.to_string()))?;
     let cursor: Cursor<P> =
-        serde_json::from_slice(&bytes).map_err(|_| wrong("it is not of this list"))?;
+        serde_json::from_slice(&bytes).map_err(|_| wrong("it does not belong to this list"))?;
     if cursor.query != fingerprint(query) {
         return Err(wrong(
-            "it is of another query: clusters, filters or order differ",
+            "it belongs to another query: clusters, filters or order differ",
         ));
     }
     Ok(Some(cursor.after))

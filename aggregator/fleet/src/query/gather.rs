@@ -32,7 +32,7 @@ use reader::Reader;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// The detail of a cluster whose last known deployments were not read by the deadline.
-const NOT_READ: &str = "what was last known of it was not read in time";
+const NOT_READ: &str = "its last known deployments were not read in time";
 
 pub struct Gather<'a> {
     query: &'a FleetQuery,

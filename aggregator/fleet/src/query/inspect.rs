@@ -64,13 +64,17 @@ pub fn read<'a>(
         serde_json::from_slice(payload).map_err(unreadable)?;
     let (items, limit) = (answer.items.len(), request.limit);
     if u32::try_from(items).map_or(true, |items| items > limit) {
-        return Err(format!("it has {items} items, and {limit} were asked for"));
+        return Err(format!(
+            "it has {items} items, more than the requested {limit}"
+        ));
     }
-    let room = usize::try_from(request.bytes).unwrap_or(usize::MAX);
+    let limit = usize::try_from(request.bytes).unwrap_or(usize::MAX);
     let is_list = items > 1 || !answer.totals.names.is_empty();
-    if is_list && payload.len() > room.saturating_add(FRAME_BYTES) {
+    if is_list && payload.len() > limit.saturating_add(FRAME_BYTES) {
         let bytes = payload.len();
-        return Err(format!("it has {bytes} bytes, and {room} were asked for"));
+        return Err(format!(
+            "it has {bytes} bytes, more than the requested {limit}"
+        ));
     }
     let item = |written| probe(payload, written, request.sort);
     let items = answer.items.into_iter().map(item);
@@ -80,16 +84,16 @@ pub fn read<'a>(
             || !request.filter.matches_namespace(&item.namespace)
     });
     if foreign {
-        return Err("it has items of namespaces that were not asked for".to_owned());
+        return Err("it has items of namespaces that were not requested".to_owned());
     }
     let wanted = request.filter.name.as_ref();
     if wanted.is_some_and(|name| items.iter().any(|item| item.deployment_name != *name)) {
-        return Err("it has items of names that were not asked for".to_owned());
+        return Err("it has items of names that were not requested".to_owned());
     }
     check_totals(&answer.totals, items.len())?;
     put_in_order(&mut items, request, cluster)?;
     if answer.more && items.is_empty() {
-        return Err("it says that it has more items and sends none".to_owned());
+        return Err("it announces more items but sends none".to_owned());
     }
     Ok(Answer {
         part: Part {
@@ -123,7 +127,7 @@ fn put_in_order(
     };
     items.sort_unstable_by(compare);
     if !items.is_sorted_by(|a, b| compare(a, b).is_lt()) {
-        return Err("it has an item twice".to_owned());
+        return Err("it has a duplicate item".to_owned());
     }
     // A newer agent may sort a health that is unknown here differently; items that were shown already are not shown again.
     if let Some(after) = &request.after {
@@ -144,7 +148,7 @@ fn check_totals(totals: &Totals<Text<'_>>, items: usize) -> Result<(), String> {
     let images = &totals.images.0;
     let long = |(image, _): &(Text<'_>, u64)| image.as_ref().len() > Totals::IMAGE_BYTES;
     if images.len() > Totals::IMAGES || images.iter().any(long) {
-        return Err("it counts more images, or longer ones, than it should".to_owned());
+        return Err("it counts more images, or longer ones, than allowed".to_owned());
     }
     let mut names = totals.names.iter().map(|count| &count.deployment_name);
     if names.any(|name| name.as_ref().parse::<WorkloadName>().is_err()) {

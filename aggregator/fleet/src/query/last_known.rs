@@ -44,7 +44,7 @@ impl FleetQueries {
         let found = share.take_from(known.deployments());
         let bytes = found.items.iter().map(|known| known.bytes()).sum();
         let Some(permit) = self.answer_memory.acquire(bytes) else {
-            return Err("the aggregator has too many answers in hand; try again".to_owned());
+            return Err("the aggregator is processing too many responses; try again".to_owned());
         };
         let as_of = unchanged_until.map_or(stored.as_of, |until| until.max(stored.as_of));
         let age = Timestamp::now().duration_since(as_of).as_secs();

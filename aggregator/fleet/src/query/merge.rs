@@ -134,8 +134,8 @@ impl Merge {
             let sort_key = item.sort_key(cluster);
             self.sort.compare(sort_key, after.borrowed()).is_le()
         };
-        let kept = part.items.partition_point(before);
-        part.items.truncate(kept);
+        let retained = part.items.partition_point(before);
+        part.items.truncate(retained);
         part.items.extend(behind.items);
         part.more = behind.more;
     }

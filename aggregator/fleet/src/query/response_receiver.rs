@@ -58,7 +58,7 @@ impl FleetQueries {
                 self.metrics.answered("repeated");
                 self.registry.protocol_violation(
                     &cluster,
-                    "answered one question more than once",
+                    "answered one fleet query more than once",
                     None,
                 );
             }

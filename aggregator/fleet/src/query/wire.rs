@@ -44,7 +44,7 @@ pub fn payloads(
                 ..request.clone()
             });
             if part.len() > QUESTION_BYTES {
-                let detail = "the filters and your grants together are too long a question";
+                let detail = "the filters and your grants together make the request too long";
                 return Err(Problem::new(ProblemCode::InvalidRequest, detail));
             }
             payloads.push(part);
@@ -103,7 +103,7 @@ mod tests {
         let whole = request(&clusters);
         let payloads = payloads(&whole, clusters.iter().cloned()).unwrap();
         assert!(payloads.len() > 1);
-        let mut asked = Vec::new();
+        let mut requested = Vec::new();
         for payload in payloads {
             assert!(payload.len() <= QUESTION_BYTES);
             let part: FleetQueryRequest = serde_json::from_slice(&payload).unwrap();
@@ -115,13 +115,13 @@ mod tests {
                         .collect()
                 };
                 assert_eq!(shown(&part), shown(&whole), "{cluster}");
-                asked.push(cluster.clone());
+                requested.push(cluster.clone());
             }
         }
-        asked.sort();
+        requested.sort();
         let mut expected = clusters;
         expected.sort();
-        assert_eq!(asked, expected);
+        assert_eq!(requested, expected);
     }
 
     #[test]

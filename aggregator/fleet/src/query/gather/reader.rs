@@ -16,7 +16,7 @@ use diagnostics::{Problem, ProblemCode};
 use identity::Grants;
 use storage::bus::fault_in;
 
-const NO_ANSWER: &str = "answered a question to all clusters with what is no answer to it";
+const NO_ANSWER: &str = "sent an invalid response to a fleet query";
 
 /// The maximum number of characters of an agent's message that are passed on.
 const WORDS: usize = 300;
@@ -58,7 +58,7 @@ impl Reader<'_> {
         let Some(permit) = self.queries.answer_memory.acquire(payload.len()) else {
             return Err(Refused {
                 code: ProblemCode::RateLimited,
-                detail: "the aggregator has too many answers in hand; try again".to_owned(),
+                detail: "the aggregator is processing too many responses; try again".to_owned(),
             });
         };
         let answer = inspect::read(&payload, request, cluster, self.grants);

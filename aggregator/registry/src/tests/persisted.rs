@@ -10,7 +10,7 @@ fn an_unchanged_cluster_is_persisted_once_a_minute() {
             .observe(cluster(), heartbeat("i1", "u1", start.wall), start)
             .is_some()
     );
-    let kept = (1..=24)
+    let persisted = (1..=24)
         .map(|beat| later(start, Duration::from_secs(5) * beat))
         .filter(|now| {
             registry
@@ -18,7 +18,7 @@ fn an_unchanged_cluster_is_persisted_once_a_minute() {
                 .is_some()
         })
         .count();
-    assert_eq!(kept, 2);
+    assert_eq!(persisted, 2);
 }
 
 #[test]
@@ -41,14 +41,14 @@ fn two_agents_of_different_versions_do_not_count_as_changes() {
 #[test]
 fn a_cluster_that_changes_all_the_time_is_persisted_occasionally_with_its_last_state() {
     let (mut registry, start) = (Registry::default(), Moment::now());
-    let mut kept = Vec::new();
+    let mut persisted = Vec::new();
     for step in 0..30_u32 {
         let now = later(start, Duration::from_millis(100) * step);
         let mut said = heartbeat("i1", "u1", now.wall);
         said.agent_version = format!("0.{}.0", step.min(24));
-        kept.extend(registry.observe(cluster(), said, now));
+        persisted.extend(registry.observe(cluster(), said, now));
     }
-    let versions: Vec<_> = kept
+    let versions: Vec<_> = persisted
         .iter()
         .map(|record| record.heartbeat.agent_version.as_str())
         .collect();
@@ -57,15 +57,17 @@ fn a_cluster_that_changes_all_the_time_is_persisted_occasionally_with_its_last_s
     let now = later(start, Duration::from_millis(3100));
     let mut last = heartbeat("i1", "u1", now.wall);
     last.agent_version = "0.24.0".to_owned();
-    let kept = registry.observe(cluster(), last, now).expect("it is kept");
-    assert_eq!(kept.heartbeat.agent_version, "0.24.0");
+    let persisted = registry
+        .observe(cluster(), last, now)
+        .expect("it is persisted");
+    assert_eq!(persisted.heartbeat.agent_version, "0.24.0");
 }
 
 #[test]
 fn a_list_is_persisted_only_while_its_cluster_is_certain() {
     use crate::LastChanges;
     let (mut registry, start) = (Registry::default(), Moment::now());
-    let told = |instance: &str, uid: &str, changes| Heartbeat {
+    let with_changes = |instance: &str, uid: &str, changes| Heartbeat {
         counts: Some(bus_schema::Counts::default()),
         changes,
         ..heartbeat(instance, uid, start.wall)
@@ -76,8 +78,8 @@ fn a_list_is_persisted_only_while_its_cluster_is_certain() {
         registry.source(&cluster(), start).is_none(),
         "its cache is not filled"
     );
-    registry.observe(cluster(), told("i1", "u1", Some(3)), start);
-    registry.observe(cluster(), told("i2", "u1", Some(0)), start);
+    registry.observe(cluster(), with_changes("i1", "u1", Some(3)), start);
+    registry.observe(cluster(), with_changes("i2", "u1", Some(0)), start);
     let source = registry.source(&cluster(), start).unwrap();
     let id = |text: &str| -> InstanceId { text.to_owned().try_into().unwrap() };
     let changes = LastChanges::from([(id("i1"), 3), (id("i2"), 0)]);
@@ -89,12 +91,12 @@ fn a_list_is_persisted_only_while_its_cluster_is_certain() {
     assert_eq!(until(&registry), Some(start.wall));
 
     // It has changed since; then one of two agents publishes no changes; then the agent does not see its deployments itself.
-    registry.observe(cluster(), told("i2", "u1", Some(1)), start);
+    registry.observe(cluster(), with_changes("i2", "u1", Some(1)), start);
     assert_eq!(until(&registry), None);
-    registry.observe(cluster(), told("i2", "u1", None), start);
+    registry.observe(cluster(), with_changes("i2", "u1", None), start);
     assert_eq!(registry.source(&cluster(), start).unwrap().changes, None);
     assert_eq!(until(&registry), None);
-    let mut blind = told("i1", "u1", Some(3));
+    let mut blind = with_changes("i1", "u1", Some(3));
     blind.conditions.push(bus_schema::Condition {
         kind: ConditionType::CacheStale,
         message: String::new(),
@@ -103,7 +105,7 @@ fn a_list_is_persisted_only_while_its_cluster_is_certain() {
     registry.observe(cluster(), blind, start);
     assert_eq!(until(&registry), None);
 
-    registry.observe(cluster(), told("i3", "rival", Some(3)), start);
+    registry.observe(cluster(), with_changes("i3", "rival", Some(3)), start);
     assert!(
         registry.source(&cluster(), start).is_none(),
         "it is contested"
