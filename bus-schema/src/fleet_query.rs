@@ -71,13 +71,13 @@ fn yes() -> bool {
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // Serde hands over a reference.
-fn is_yes(asked: &bool) -> bool {
-    *asked
+fn is_yes(flag: &bool) -> bool {
+    *flag
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // Serde hands over a reference.
-fn is_no(asked: &bool) -> bool {
-    !*asked
+fn is_no(flag: &bool) -> bool {
+    !*flag
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // Serde hands over a reference.

@@ -43,8 +43,8 @@ impl<T> Page<T> {
 ///
 /// # Errors
 /// [`crate::FaultCode::InvalidRequest`] for a number out of range.
-pub fn limit(asked: Option<u32>) -> Result<usize, Fault> {
-    let limit = asked.unwrap_or(DEFAULT_LIMIT);
+pub fn limit(requested: Option<u32>) -> Result<usize, Fault> {
+    let limit = requested.unwrap_or(DEFAULT_LIMIT);
     if (1..=MAX_LIMIT).contains(&limit) {
         return Ok(limit as usize);
     }
@@ -86,8 +86,8 @@ mod tests {
 
     #[test]
     fn limits_out_of_range_are_refused_by_name() {
-        for asked in [0, MAX_LIMIT + 1] {
-            let fault = limit(Some(asked)).unwrap_err();
+        for requested in [0, MAX_LIMIT + 1] {
+            let fault = limit(Some(requested)).unwrap_err();
             assert_eq!(fault.code, crate::FaultCode::InvalidRequest);
             assert_eq!(fault.field.as_deref(), Some("limit"), "{fault}");
         }

@@ -15,7 +15,7 @@ pub use options::LogOptions;
 /// A container writes a line this often, unless the pod's annotation says otherwise.
 const EVERY: Duration = Duration::from_secs(2);
 /// A node that rotates its logs retains only the last lines.
-const KEPT: u64 = 10_000;
+const RETAINED: u64 = 10_000;
 /// The annotation of a pod (or pod template) that makes its containers write this many lines a second.
 pub const RATE_ANNOTATION: &str = "k8s-sim/log-lines-per-second";
 
@@ -97,7 +97,7 @@ impl Log {
     /// The range of lines that the options select, of those written until `now`.
     pub fn select(&self, options: &LogOptions, now: Timestamp) -> std::ops::Range<u64> {
         let end = self.written(now);
-        let mut first = end.saturating_sub(KEPT);
+        let mut first = end.saturating_sub(RETAINED);
         if let Some(since) = options.since {
             let before = since.duration_since(self.started).as_nanos();
             let before = u128::try_from(before).unwrap_or(0);

@@ -21,12 +21,12 @@ pub enum Work {
     Events,
 }
 
-type Place = (Timestamp, u64);
+type Slot = (Timestamp, u64);
 
 #[derive(Default)]
 pub struct Queue {
-    waiting: BTreeMap<Place, Work>,
-    places: HashMap<Work, Place>,
+    waiting: BTreeMap<Slot, Work>,
+    slots: HashMap<Work, Slot>,
     count: u64,
     /// The resource version up to which changes have been processed.
     pub seen: u64,
@@ -34,16 +34,16 @@ pub struct Queue {
 
 impl Queue {
     pub fn push(&mut self, due: Timestamp, work: Work) {
-        if let Some(place) = self.places.get(&work) {
-            if place.0 <= due {
+        if let Some(slot) = self.slots.get(&work) {
+            if slot.0 <= due {
                 return;
             }
-            self.waiting.remove(place);
+            self.waiting.remove(slot);
         }
         self.count += 1;
-        let place = (due, self.count);
-        self.places.insert(work.clone(), place);
-        self.waiting.insert(place, work);
+        let slot = (due, self.count);
+        self.slots.insert(work.clone(), slot);
+        self.waiting.insert(slot, work);
     }
 
     pub fn next_due(&self) -> Option<Timestamp> {
@@ -55,7 +55,7 @@ impl Queue {
             return None;
         }
         let ((due, _), work) = self.waiting.pop_first()?;
-        self.places.remove(&work);
+        self.slots.remove(&work);
         Some((due, work))
     }
 }

@@ -74,8 +74,8 @@ impl Status {
         Self::new(410, "Expired", message)
     }
 
-    pub fn too_old(asked: u64, oldest: u64) -> Self {
-        Self::expired(format!("too old resource version: {asked} ({oldest})"))
+    pub fn too_old(requested: u64, oldest: u64) -> Self {
+        Self::expired(format!("too old resource version: {requested} ({oldest})"))
     }
 
     pub fn unsupported_media_type(accepted: &[&str]) -> Self {
@@ -136,8 +136,8 @@ impl Status {
     }
 
     /// The requested resource version is newer than the latest.
-    pub fn too_large(asked: u64, latest: u64) -> Self {
-        let message = format!("Too large resource version: {asked}, current: {latest}");
+    pub fn too_large(requested: u64, latest: u64) -> Self {
+        let message = format!("Too large resource version: {requested}, current: {latest}");
         let cause =
             json!({ "reason": "ResourceVersionTooLarge", "message": "Too large resource version" });
         Self {

@@ -137,7 +137,7 @@ impl Store {
         self.revision += 1;
         object.metadata_mut().resource_version = Some(self.revision.to_string());
         let object = Arc::new(Object::new(&object, self.revision));
-        self.place(object.clone(), before.as_deref());
+        self.insert(object.clone(), before.as_deref());
         self.journal.push(Change {
             revision: self.revision,
             kind: match before {
@@ -154,7 +154,7 @@ impl Store {
     /// Adds an object that has existed since `revision` but was dormant until now: no change is recorded.
     pub fn insert_dormant<T: Resource>(&mut self, mut object: T, revision: u64) {
         object.metadata_mut().resource_version = Some(revision.to_string());
-        self.place(Arc::new(Object::new(&object, revision)), None);
+        self.insert(Arc::new(Object::new(&object, revision)), None);
     }
 
     /// Reserves `count` resource versions for [`Store::insert_dormant`] and returns the first.
@@ -180,7 +180,7 @@ impl Store {
         Some(last)
     }
 
-    fn place(&mut self, object: Arc<Object>, before: Option<&Object>) {
+    fn insert(&mut self, object: Arc<Object>, before: Option<&Object>) {
         if let Some(before) = before {
             self.forget_owner(before);
         }

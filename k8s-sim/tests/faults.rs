@@ -1,4 +1,4 @@
-//! Faults on demand, as a client sees them.
+//! Fault injection as a client sees it.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The binary as the demo starts it: a kubeconfig once it listens, an end with 0 on a signal.
+//! The binary as the demo starts it: it writes a kubeconfig once it listens, and exits with 0 on a signal.
 
 use std::path::Path;
 use std::time::Duration;

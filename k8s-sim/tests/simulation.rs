@@ -1,4 +1,4 @@
-//! What tests and the demo rely on beyond Kubernetes: time and chance in hand, seeds, many clusters.
+//! What tests and the demo rely on beyond Kubernetes: controlled time and randomness, seeds, many clusters.
 
 use std::collections::HashSet;
 use std::time::Duration;

@@ -51,8 +51,8 @@ pub fn find(program: &str) -> Result<Option<PathBuf>> {
     let tool = TOOLS.iter().find(|tool| tool.program == program);
     let tool = tool.with_context(|| format!("{program} is no tool of go_tools.rs"))?;
     let assets = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from);
-    let places = assets.into_iter().chain([cache(tool.module)?]);
-    Ok(places
+    let dirs = assets.into_iter().chain([cache(tool.module)?]);
+    Ok(dirs
         .map(|dir| dir.join(program))
         .find(|path| path.is_file()))
 }

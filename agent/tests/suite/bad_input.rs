@@ -1,4 +1,4 @@
-//! What no well-meaning asker would send.
+//! Requests that no well-behaved requester would send.
 
 use async_nats::{Request as Ask, RequestErrorKind};
 use bus_schema::verb::{GetInfo, ListDeployments, ListNamespaces};
@@ -117,7 +117,7 @@ async fn an_unknown_verb_is_answered_by_the_bus_at_once() {
     agent.left().await;
 }
 
-/// Nobody would hear whether it was done.
+/// No one would learn whether it was done.
 #[tokio::test]
 async fn a_write_without_a_reply_subject_is_not_carried_out() {
     let (_sim, stage, agent) = Stage::simulated().await;
@@ -126,7 +126,7 @@ async fn a_write_without_a_reply_subject_is_not_carried_out() {
     let payload = serde_json::to_vec(&target.restart(1)).unwrap();
     let subject = subject::aggregator_request(&stage.cluster, "restart");
     stage.client.publish(subject, payload.into()).await.unwrap();
-    // The agent takes requests in their order, and one place in the queue is enough to see this one answered.
+    // The agent processes requests in order, so a reply to this one shows that the earlier ones were processed.
     stage.ask(&target.rollout()).await.unwrap();
     agent.left().await;
     assert_eq!(target.read().await.metadata.generation, before);

@@ -1,4 +1,4 @@
-//! What the agent tells of changes in its cluster unasked.
+//! The changes of its cluster that the agent publishes.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub struct Listener {
     changes: Subscriber,
     /// The number of the last change.
     sequence: u64,
-    /// How each deployment was last told of; `None` for those that are gone.
+    /// The last published state of each deployment; `None` for those that are gone.
     last: BTreeMap<String, Option<DeploymentSummary>>,
 }
 
@@ -31,7 +31,7 @@ impl Listener {
         let heartbeats = stage.client.subscribe(subject::HEARTBEATS).await;
         let changes = stage.client.subscribe(subject::DEPLOYMENT_CHANGES).await;
         let mut heartbeats = heartbeats.expect("a subscription");
-        // A client that has the answer to a call was heard by the server before it.
+        // The server has processed a client's earlier messages once it responds to a later one.
         let call = stage.client.publish(subject::ROLL_CALL, "".into()).await;
         call.expect("a connection");
         let heartbeat = timeout(PATIENCE, heartbeats.next()).await;
@@ -46,41 +46,42 @@ impl Listener {
         }
     }
 
-    /// Takes the next message; the names of those that it tells of. Nothing may be missing before it.
+    /// Receives the next message; returns the names of its deployments. No change may be missing before it.
     async fn next(&mut self, stage: &Stage) -> Vec<String> {
         let message = timeout(PATIENCE, self.changes.next()).await;
         let message = message.expect("changes in time").expect("a connection");
         let from = FromAgent::DeploymentChanges(stage.cluster.clone());
         assert_eq!(subject::parse(&message.subject), Some(from));
         assert!(message.payload.len() <= DeploymentChanges::<DeploymentSummary>::BYTES);
-        let told: DeploymentChanges = serde_json::from_slice(&message.payload).expect("changes");
-        if told.sequence <= self.sequence {
+        let published: DeploymentChanges =
+            serde_json::from_slice(&message.payload).expect("changes");
+        if published.sequence <= self.sequence {
             return Vec::new();
         }
-        assert_eq!(told.after(), Some(self.sequence), "{told:?}");
-        self.sequence = told.sequence;
-        let gone = told
+        assert_eq!(published.after(), Some(self.sequence), "{published:?}");
+        self.sequence = published.sequence;
+        let gone = published
             .gone
             .into_iter()
             .map(|gone| (gone.deployment_name.to_string(), None));
-        let changed = told
+        let changed = published
             .changed
             .into_iter()
             .map(|line| (line.deployment_name.to_string(), Some(line)));
-        let told: Vec<_> = gone.chain(changed).collect();
-        let names = told.iter().map(|(name, _)| name.clone()).collect();
-        self.last.extend(told);
+        let published: Vec<_> = gone.chain(changed).collect();
+        let names = published.iter().map(|(name, _)| name.clone()).collect();
+        self.last.extend(published);
         names
     }
 
-    /// Listens until what was told last of a deployment is what the list has: nothing more will come of it.
+    /// Receives until the last published state of a deployment equals its line in the list: then no more changes of it follow.
     async fn until_quiet(&mut self, stage: &Stage, target: &Target) {
         let listed = line(stage, target).await;
-        let same = |told: Option<&DeploymentSummary>| told == listed.as_ref();
+        let same = |published: Option<&DeploymentSummary>| published == listed.as_ref();
         self.until(stage, target.name.as_str(), same).await;
     }
 
-    /// Listens until what was told last of a deployment is so.
+    /// Receives until the last published state of a deployment matches.
     pub async fn until(
         &mut self,
         stage: &Stage,
@@ -105,7 +106,7 @@ async fn line(stage: &Stage, target: &Target) -> Option<DeploymentSummary> {
 
 pub async fn created_changed_and_deleted_deployments_are_published(stage: &Stage) {
     let mut listener = Listener::new(stage).await;
-    let target = Target::rolled_out(stage, "told").await;
+    let target = Target::rolled_out(stage, "published").await;
     listener.until_quiet(stage, &target).await;
     let scaled = json!({"spec": {"replicas": 1}});
     target.patch(scaled).await;
@@ -124,12 +125,12 @@ pub async fn changes_that_a_list_does_not_show_are_not_published(stage: &Stage) 
         .await;
     listener.until_quiet(stage, &target).await;
     listener.last.clear();
-    // Annotations would show: with them the generation rises, which the controller has to see.
+    // Annotations would show: they raise the generation, which the controller has to observe.
     for finalizers in [json!(["example.com/x"]), json!([])].iter().cycle().take(6) {
         let patch = json!({"metadata": {"finalizers": finalizers}});
         target.patch(patch).await;
     }
-    // Seen by the same watch, after all of those. When a second change of this one is told, whatever waited before it has been.
+    // Seen by the same watch, after all of those. When a second change of this one is published, everything queued before it has been.
     for seen in ["once", "twice"] {
         let patch = json!({"metadata": {"labels": {"seen": seen}}});
         other.patch(patch).await;
@@ -150,7 +151,7 @@ async fn a_storm_of_patches_is_published_at_most_twice_a_second_and_its_last_sta
     let mut listener = Listener::new(&stage).await;
     let begun = Instant::now();
     let mut patches: u128 = 0;
-    // Far more than half seconds pass meanwhile, whatever the machine does.
+    // Many more half seconds pass in the meantime, whatever the machine does.
     while begun.elapsed() < Duration::from_secs(3)
         || patches <= 2 * begun.elapsed().as_millis() / 500
     {
@@ -158,20 +159,23 @@ async fn a_storm_of_patches_is_published_at_most_twice_a_second_and_its_last_sta
         let labels = json!({"metadata": {"labels": {"patch": patches.to_string()}}});
         target.patch(labels).await;
     }
-    let mut told = 0;
+    let mut published = 0;
     let last = |listener: &Listener| {
         let line = listener.last.get("my.app").cloned().flatten();
         line.and_then(|line| line.labels.get("patch").cloned()) == Some(patches.to_string())
     };
     while !last(&listener) {
-        told += listener.next(&stage).await.len();
+        published += listener.next(&stage).await.len();
     }
-    // However slow this machine is: as many half seconds have begun at most as have passed since, and one more.
+    // However slow this machine is: at most one message for each half second since, and one more.
     let halves = begun.elapsed().as_millis() / 500 + 1;
-    assert!(told as u128 <= halves, "{told} in {halves} half seconds");
     assert!(
-        patches > told as u128,
-        "it was a storm: {patches} patches, {told} told"
+        published as u128 <= halves,
+        "{published} in {halves} half seconds"
+    );
+    assert!(
+        patches > published as u128,
+        "it was a storm: {patches} patches, {published} published"
     );
     agent.left().await;
 }
@@ -224,7 +228,7 @@ async fn after_a_break_of_the_watch_only_the_differences_are_published() {
     agent.left().await;
 }
 
-/// A line that fits into no message, and changes while there is no bus: the numbers go on.
+/// A line that fits into no message, and changes while there is no bus: the numbers continue.
 #[tokio::test]
 async fn changes_that_cannot_be_published_are_counted() {
     let (_sim, mut stage, agent) = Stage::simulated().await;
@@ -235,19 +239,19 @@ async fn changes_that_cannot_be_published_are_counted() {
     let large = json!([{"name": "web", "image": image}]);
     let template = json!({"spec": {"template": {"spec": {"containers": large}}}});
     target.patch(template).await;
-    // Others go on, and what they tell shows that one is missing before it.
+    // Other changes continue, and their numbers show that one is missing.
     let other = Target::create_in(&stage, "large", "other", "web:1").await;
     loop {
         let message = timeout(PATIENCE, listener.changes.next()).await;
         let message = message.expect("changes in time").expect("a connection");
-        let told: DeploymentChanges = serde_json::from_slice(&message.payload).unwrap();
+        let published: DeploymentChanges = serde_json::from_slice(&message.payload).unwrap();
         let large = |line: &DeploymentSummary| line.deployment_name == target.name;
-        assert!(!told.changed.iter().any(large), "{told:?}");
-        if told.after() > Some(listener.sequence) {
+        assert!(!published.changed.iter().any(large), "{published:?}");
+        if published.after() > Some(listener.sequence) {
             break;
         }
-        listener.sequence = told.sequence;
-        let patch = json!({"metadata": {"labels": {"told": told.sequence.to_string()}}});
+        listener.sequence = published.sequence;
+        let patch = json!({"metadata": {"labels": {"published": published.sequence.to_string()}}});
         other.patch(patch).await;
     }
 

@@ -1,4 +1,4 @@
-//! A person at the real nats CLI.
+//! A user of the real nats CLI.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use xtask::{nats_cli, required};
 use crate::deployment::Target;
 use crate::stage::Stage;
 
-/// With a credential for two verbs, as `aggregator bus creds` makes it.
+/// With a credential for two verbs, as `aggregator bus creds` creates it.
 async fn nats(program: &Path, stage: &Stage, arguments: &[&str]) -> String {
     let permit = Permit {
         name: "ana".parse().expect("a name"),

@@ -12,7 +12,7 @@ use xtask::condition;
 
 use crate::stage::{PATIENCE, Stage};
 
-/// One deployment in a namespace of its own.
+/// One deployment in its own namespace.
 pub struct Target {
     pub namespace: Namespace,
     pub name: WorkloadName,
@@ -21,7 +21,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// Two replicas of `image`, in the namespace of this name, which is made.
+    /// Two replicas of `image`, in a new namespace of this name.
     pub async fn create(stage: &Stage, namespace: &str, image: &str) -> Self {
         let api: Api<NamespaceObject> = Api::all(stage.admin.clone());
         let object = from(json!({ "metadata": { "name": namespace } }));
@@ -66,7 +66,7 @@ impl Target {
         target
     }
 
-    /// Waits until its rollout is in this state, and both pods are there if it is complete.
+    /// Waits until its rollout is in this state, and both pods exist if it is complete.
     pub async fn reaches(&self, stage: &Stage, state: RolloutState) -> Rollout {
         let what = format!("{}/{}: {state:?}", self.namespace, self.name);
         condition::met(&what, PATIENCE, async || {
@@ -95,7 +95,7 @@ impl Target {
         WorkloadRef::deployment(self.namespace.clone(), self.name.clone())
     }
 
-    /// A restart as the aggregator sends it; the higher the number, the later its operation was made.
+    /// A restart as the aggregator sends it; the higher the number, the newer the operation.
     pub fn restart(&self, number: u32) -> Restart {
         Restart {
             target: self.workload(),
@@ -103,7 +103,7 @@ impl Target {
         }
     }
 
-    /// The guard of an operation; the higher the number, the later it was made.
+    /// The guard of an operation; the higher the number, the newer the operation.
     pub fn guard(&self, number: u32) -> WriteGuard {
         let time = self.made + SignedDuration::from_millis(number.into());
         WriteGuard {
@@ -135,14 +135,14 @@ impl Target {
         let mut annotations = set.metadata.annotations.unwrap_or_default();
         annotations.retain(|key, _| !key.starts_with("deployment.kubernetes.io/"));
         deployment.metadata.annotations = Some(annotations);
-        // The controller writes it too.
+        // The controller sets it too.
         deployment.metadata.resource_version = None;
         let (api, params) = (self.api(), PostParams::default());
         let replaced = api.replace(self.name.as_str(), &params, &deployment);
         replaced.await.expect("an undone deployment");
     }
 
-    /// Removes the ReplicaSets that have no pods any more.
+    /// Removes the ReplicaSets without pods.
     pub async fn forget_history(&self) {
         let api = self.api::<ReplicaSet>();
         for set in api.list(&ListParams::default()).await.expect("ReplicaSets") {
@@ -165,7 +165,7 @@ impl Target {
             .await
     }
 
-    /// A pod that the deployment's selector selects and that is nobody's.
+    /// A pod that the deployment's selector matches and that has no owner.
     pub async fn stray_pod(&self) {
         let pod: Pod = from(json!({
             "metadata": { "name": "stray", "labels": { "app": self.name, "tier": "web" } },
@@ -193,7 +193,7 @@ impl Target {
         all.expect("ReplicaSets").items.len()
     }
 
-    /// The uids of the pods that are not going away.
+    /// The uids of the pods that are not terminating.
     pub async fn pods(&self) -> Vec<String> {
         let all = self
             .api::<Pod>()

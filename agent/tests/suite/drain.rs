@@ -1,4 +1,4 @@
-//! The end of an agent: nothing that was begun is lost, and what was done is known to the next one.
+//! The shutdown of an agent: no request in progress is lost, and the next agent knows what was done.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::deployment::Target;
 use crate::logs::Reader;
 use crate::stage::{PATIENCE, Stage};
 
-/// The program itself, beside the agents of the test's own process.
+/// The agent's binary, in addition to agents in the test's process.
 fn program(stage: &Stage, dir: &std::path::Path) -> Process {
     let mut command = Command::new(env!("CARGO_BIN_EXE_agent"));
     command
@@ -45,14 +45,14 @@ async fn on_sigterm_what_is_in_flight_is_answered_and_the_exit_is_a_success() {
         .for_resource(Kind::Deployment);
     sim.clusters()[0].faults().set(slow);
     let rollout = target.rollout();
-    let asked = join_all((0..20).map(|_| stage.ask(&rollout)));
+    let sent = join_all((0..20).map(|_| stage.ask(&rollout)));
     let stopped = async {
-        // Lists do not ask the slow API server: once one is answered, the requests before it have been taken.
+        // Lists do not call the slow API server: once one is answered, the earlier requests have been accepted.
         stage.ask(&ListDeployments::default()).await.unwrap();
         program.signal(Signal::TERM).unwrap();
         timeout(PATIENCE, program.wait()).await.unwrap().unwrap()
     };
-    let (answers, status) = tokio::join!(asked, stopped);
+    let (answers, status) = tokio::join!(sent, stopped);
     assert_eq!(status.code(), Some(0), "{}", program.log_tail());
     for answer in answers {
         assert_eq!(answer.unwrap().state, RolloutState::Complete);
@@ -83,8 +83,8 @@ async fn while_the_bus_is_unreachable_shutdown_waits_for_nothing() {
     assert!(!log.contains("stopped before all"), "{log}");
 }
 
-/// The client library forgets a subscription a moment before the server does. What is on the wire in that moment is lost,
-/// of a sequence of requests one at most.
+/// The client library removes a subscription shortly before the server does. A message in transit at that moment is lost: at most one
+/// of a sequence of requests.
 #[tokio::test]
 async fn while_one_of_two_agents_leaves_the_other_answers() {
     let (_sim, stage, first) = Stage::simulated().await;
@@ -92,24 +92,24 @@ async fn while_one_of_two_agents_leaves_the_other_answers() {
     second_is_up(&stage).await;
     let done = CancellationToken::new();
     let ask_all_the_time = async {
-        let (mut asked, mut lost) = (0, 0);
-        // For a while at least, however soon it has left.
-        while !done.is_cancelled() || asked <= 100 {
+        let (mut sent, mut lost) = (0, 0);
+        // For a while at least, however soon it has stopped.
+        while !done.is_cancelled() || sent <= 100 {
             let list = ListDeployments::default();
             match timeout(Duration::from_secs(10), stage.ask(&list)).await {
                 Ok(answer) => drop(answer.unwrap()),
                 Err(_) => lost += 1,
             }
-            asked += 1;
+            sent += 1;
         }
-        (asked, lost)
+        (sent, lost)
     };
     let leave = async {
         first.left().await;
         done.cancel();
     };
-    let ((asked, lost), ()) = tokio::join!(ask_all_the_time, leave);
-    assert!(lost <= 1, "{lost} of {asked}");
+    let ((sent, lost), ()) = tokio::join!(ask_all_the_time, leave);
+    assert!(lost <= 1, "{lost} of {sent}");
     second.left().await;
 }
 
@@ -134,7 +134,7 @@ async fn a_followed_log_ends_when_its_agent_shuts_down() {
     assert_eq!(reader.end().await, StreamEnd::Leaving);
 }
 
-/// What an agent must remember for that stands in the cluster.
+/// The state that an agent needs for that is stored in the cluster.
 #[tokio::test]
 async fn a_duplicate_after_the_agents_death_is_recognised_by_the_next_one() {
     let (_sim, stage, agent) = Stage::simulated().await;

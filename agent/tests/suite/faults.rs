@@ -37,7 +37,7 @@ async fn throttled_calls_are_retried_after_the_requested_pause_if_there_is_time(
         begun.elapsed()
     );
 
-    // Longer than there is time: it is said without waiting. A machine that pauses is not taken for that.
+    // Longer than the remaining time: the fault is returned without waiting. A pause of the machine must not count.
     faults.set(of_deployments(Fault::too_many_requests(30), Verb::Get));
     let fault = condition::met("an answer at once", PATIENCE, async || {
         let begun = Instant::now();
@@ -63,7 +63,7 @@ async fn an_error_of_the_api_server_has_its_code_and_leaves_the_lists_alone() {
         faults.set(of_deployments(Fault::status(status), Verb::Get));
         let fault = stage.ask(&target.rollout()).await.unwrap_err();
         assert_eq!(fault.code, code, "{status}: {fault}");
-        // Nothing was written, so there is no doubt about that.
+        // Nothing was written, so the outcome is certain.
         let fault = stage.ask(&target.restart(1)).await.unwrap_err();
         assert_eq!(fault.code, code, "{status}: {fault}");
         faults.clear();
@@ -84,7 +84,7 @@ async fn a_patch_without_a_clear_answer_leaves_the_outcome_unknown() {
 
     faults.set(of_deployments(Fault::hang(), Verb::Patch));
     let mut request = target.restart(1);
-    // On a busy machine the time may be over before the patch is sent, or the answer may come late.
+    // On a busy machine the deadline may pass before the patch is sent, or the response may be late.
     let fault = condition::met("an answer at the deadline", PATIENCE, async || {
         request.guard.deadline = Some(Timestamp::now() + SignedDuration::from_secs(1));
         let begun = Instant::now();
@@ -116,7 +116,7 @@ async fn a_deployment_that_changes_meanwhile_is_read_again_until_the_deadline() 
     agent.left().await;
 }
 
-/// The id in the object says whether the lost patch was carried out, so it may be sent once more.
+/// The id in the object shows whether the lost patch was carried out, so it may be sent again.
 #[tokio::test]
 async fn a_patch_whose_response_was_lost_is_retried_within_the_deadline() {
     let (sim, stage, agent) = Stage::simulated().await;
@@ -124,7 +124,7 @@ async fn a_patch_whose_response_was_lost_is_retried_within_the_deadline() {
     let faults = sim.clusters()[0].faults();
     faults.set(of_deployments(Fault::status(504).times(2), Verb::Patch));
     stage.ask(&target.restart(1)).await.unwrap();
-    // Without an id nothing would tell.
+    // Without an id nothing would show it.
     faults.set(of_deployments(Fault::status(504).times(1), Verb::Patch));
     let mut by_hand = target.restart(2);
     by_hand.guard.operation_id = None;
@@ -133,7 +133,7 @@ async fn a_patch_whose_response_was_lost_is_retried_within_the_deadline() {
     agent.left().await;
 }
 
-/// The older one was decided before the newer one was written, and comes to be written after it.
+/// The older one was decided before the newer one was written, and is written after it.
 #[tokio::test]
 async fn an_older_restart_never_overwrites_a_newer_one() {
     let (sim, stage, agent) = Stage::simulated().await;
@@ -181,15 +181,15 @@ async fn a_slow_api_server_delays_only_the_verbs_that_need_it() {
         .faults()
         .set(of_deployments(Fault::hang(), Verb::Get));
     let rollout = target.rollout();
-    // More than the agent takes in hand: the rest is told that it is busy, and nobody is left without an answer.
-    let asked = futures::future::join_all((0..100).map(|_| stage.ask(&rollout)));
+    // More than the agent processes at once: the rest get `busy`, and every requester gets a reply.
+    let sent = futures::future::join_all((0..100).map(|_| stage.ask(&rollout)));
     let listed = async {
         for _ in 0..20 {
             stage.ask(&ListDeployments::default()).await.unwrap();
         }
         Instant::now()
     };
-    let answered = async { (asked.await, Instant::now()) };
+    let answered = async { (sent.await, Instant::now()) };
     let ((answers, answered), listed) = tokio::join!(answered, listed);
     assert!(listed < answered, "lists waited for those that hang");
     let codes: Vec<_> = answers

@@ -1,4 +1,4 @@
-//! What a cluster answers when all are asked.
+//! The responses of a cluster to fleet queries.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ use crate::stage::{PATIENCE, Stage, read};
 struct Requester<'a> {
     stage: &'a Stage,
     answers: Subscriber,
-    asked: u32,
+    sent: u32,
 }
 
 impl<'a> Requester<'a> {
@@ -31,13 +31,13 @@ impl<'a> Requester<'a> {
         Self {
             stage,
             answers: answers.expect("a subscription"),
-            asked: 0,
+            sent: 0,
         }
     }
 
     async fn put(&mut self, mut request: FleetQueryRequest) -> AnswerId {
-        self.asked += 1;
-        request.answer.question = id(&format!("q{}", self.asked));
+        self.sent += 1;
+        request.answer.question = id(&format!("q{}", self.sent));
         let question = serde_json::to_vec(&request).expect("JSON");
         self.put_text(question).await;
         request.answer
@@ -59,9 +59,9 @@ impl<'a> Requester<'a> {
     }
 
     async fn ask(&mut self, request: FleetQueryRequest) -> Result<FleetQueryResponse, Fault> {
-        let asked = self.put(request).await;
+        let sent = self.put(request).await;
         let (answered, answer) = self.next().await;
-        assert_eq!(answered, asked);
+        assert_eq!(answered, sent);
         read(&answer)
     }
 }
@@ -195,11 +195,11 @@ pub async fn a_cluster_that_is_not_selected_or_not_visible_does_not_answer(stage
     };
     let mut forbidden = request(&["*"]);
     forbidden.scopes[0].clusters = patterns(&["cluster-b"]);
-    let mut nobody = request(&["*"]);
-    nobody.scopes.clear();
-    for silent in [others, forbidden, nobody] {
+    let mut invisible = request(&["*"]);
+    invisible.scopes.clear();
+    for silent in [others, forbidden, invisible] {
         requester.put(silent).await;
-        // Whatever comes to the question before would come before the answer to a later one.
+        // A response to the previous query would arrive before the response to a later one.
         requester.ask(request(&["*"])).await.unwrap();
     }
 }
@@ -212,11 +212,11 @@ pub async fn pages_in_every_order_show_each_deployment_once(stage: &Stage) {
             let name = format!("d{number}");
             Target::create_in(stage, namespace, &name, "cart:1.4").await;
         }
-        // One of a name that the other namespace has too, and the only one that was restarted.
+        // One with a name that also exists in the other namespace, and the only one that was restarted.
         stage.ask(&first.restart(1)).await.unwrap();
     }
     let mut requester = Requester::new(stage).await;
-    // They change no more, so that pages in every order are those of one list.
+    // They do not change any more, so that pages in every order are those of one list.
     let all = request(&["request-page-*"]);
     condition::met("all are rolled out", PATIENCE, async || {
         let totals = requester.ask(all.clone()).await?.totals;
@@ -227,18 +227,18 @@ pub async fn pages_in_every_order_show_each_deployment_once(stage: &Stage) {
     .unwrap();
     for order in ["name", "-name", "age", "-age", "health", "-restarted_at"] {
         let sort: Sort = order.parse().unwrap();
-        let (mut seen, mut places) = (BTreeSet::new(), Vec::<SortKey>::new());
+        let (mut seen, mut keys) = (BTreeSet::new(), Vec::<SortKey>::new());
         loop {
             let answer = requester.ask(FleetQueryRequest {
                 sort,
                 limit: 5,
-                after: places.last().cloned(),
+                after: keys.last().cloned(),
                 ..all.clone()
             });
             let answer = answer.await.unwrap();
             assert_eq!(answer.totals.deployments, 12);
             seen.extend(names(&answer));
-            places.extend(answer.items.iter().map(|item| SortKey {
+            keys.extend(answer.items.iter().map(|item| SortKey {
                 rank: sort.rank(item.health, item.created_at, item.restarted_at),
                 deployment_name: item.deployment_name.clone(),
                 cluster: stage.cluster.clone(),
@@ -248,9 +248,9 @@ pub async fn pages_in_every_order_show_each_deployment_once(stage: &Stage) {
                 break;
             }
         }
-        assert_eq!((seen.len(), places.len()), (12, 12), "{order}");
+        assert_eq!((seen.len(), keys.len()), (12, 12), "{order}");
         let in_order = |a: &SortKey, b: &SortKey| sort.compare(a.borrowed(), b.borrowed()).is_lt();
-        assert!(places.is_sorted_by(in_order), "{order}");
+        assert!(keys.is_sorted_by(in_order), "{order}");
     }
 
     let cut = FleetQueryRequest {
@@ -320,11 +320,11 @@ pub async fn two_agents_of_a_cluster_answer_once(stage: &Stage) {
     let mut both = std::pin::pin!(instances.filter(|count| std::future::ready(*count == 2)));
     timeout(PATIENCE, both.next()).await.expect("two agents");
     let mut requester = Requester::new(stage).await;
-    // Each answer is that to the question before it: a second one to any would be found here.
+    // Each response must belong to the previous query: a duplicate response would be found here.
     for _ in 0..20 {
-        let asked = requester.put(request(&["*"])).await;
+        let sent = requester.put(request(&["*"])).await;
         let (answered, _) = requester.next().await;
-        assert_eq!(answered, asked);
+        assert_eq!(answered, sent);
     }
     second.left().await;
 }

@@ -22,7 +22,7 @@ use crate::stage::{PATIENCE, Stage};
 async fn a_log_that_is_written_faster_than_it_is_read_reports_dropped_lines() {
     let (_sim, stage, agent) = Stage::simulated().await;
     let target = Target::rolled_out(&stage, "log-flood").await;
-    // Each of the four containers: many times what is read, and little enough for a simulator that shares this process.
+    // The rate of each of the four containers: much more than is read, and little enough for a simulator in this process.
     let annotations = json!({ k8s_sim::LOG_RATE_ANNOTATION: "2000" });
     let template =
         json!({ "spec": { "template": { "metadata": { "annotations": annotations } } } });
@@ -43,7 +43,7 @@ async fn a_log_that_is_written_faster_than_it_is_read_reports_dropped_lines() {
     })
     .await
     .unwrap();
-    // Nothing else is held up for longer than it would take until the cluster is shown as stale.
+    // No other request is delayed for longer than it takes until the cluster is shown as stale.
     let mut heartbeats = stage.client.subscribe(subject::HEARTBEATS).await.unwrap();
     let late = stale_after(HEARTBEAT_EVERY);
     for _ in 0..2 {
@@ -99,7 +99,7 @@ async fn a_container_that_waits_for_its_restart_shows_its_last_run_at_once() {
     let (_sim, stage, agent) = Stage::with(sim).await;
     let target = Target::create(&stage, "log-back-off", "crash:1").await;
     let pods = target.list_pods();
-    // Whose container waits, the first of each pod, and after how many restarts.
+    // The pods whose first container waits, and its number of restarts.
     let waiting = async || {
         let pods = stage.ask(&pods).await.expect("pods").items;
         let web = pods
@@ -110,7 +110,7 @@ async fn a_container_that_waits_for_its_restart_shows_its_last_run_at_once() {
             .map(|(pod, it)| (pod, it.restarts))
             .collect::<BTreeSet<_>>()
     };
-    // They wait longer each time: once it is long enough to be read meanwhile, also on a busy machine.
+    // They wait longer each time: finally long enough to read the log in the meantime, even on a busy machine.
     let (reader, pod) =
         condition::met("a log that is read while they wait", PATIENCE, async || {
             let mut begun = waiting().await;
@@ -135,9 +135,9 @@ async fn a_container_that_waits_for_its_restart_shows_its_last_run_at_once() {
         })
         .await
         .unwrap();
-    let told = &reader.containers[&(pod, "web".to_owned())];
+    let container = &reader.containers[&(pod, "web".to_owned())];
     assert_eq!(
-        (told.status.as_str(), told.problem.as_deref()),
+        (container.status.as_str(), container.problem.as_deref()),
         ("CrashLoopBackOff", None)
     );
     agent.left().await;
@@ -221,7 +221,7 @@ async fn after_a_broken_connection_a_followed_log_resumes_at_its_position() {
         ..request(&target)
     };
     let LogReply::Lines { lines, .. } = stage.ask(&all).await.unwrap() else {
-        panic!("a stream was not asked for");
+        panic!("a stream was not requested");
     };
     let written: Vec<Line> = lines.into_iter().map(key).collect();
     for source in followed
@@ -256,7 +256,7 @@ async fn only_so_many_logs_are_followed_at_once() {
     let mut readers = Vec::new();
     for _ in 0..32 {
         let reader = Reader::open(&stage, &target).await;
-        // Without any, it would give its place back soon.
+        // Without any credit, it would release its permit soon.
         reader.grant(1, false).await;
         readers.push(reader);
     }
@@ -269,7 +269,7 @@ async fn only_so_many_logs_are_followed_at_once() {
     let mut one = readers.pop().unwrap();
     one.grant(0, true).await;
     assert_eq!(one.end().await, StreamEnd::Closed);
-    condition::met("a place", PATIENCE, async || {
+    condition::met("a free permit", PATIENCE, async || {
         Ok(stage.ask(&follow).await.ok())
     })
     .await
@@ -277,7 +277,7 @@ async fn only_so_many_logs_are_followed_at_once() {
     agent.left().await;
 }
 
-/// Who has asked for it may have gone before the answer came.
+/// The requester may have disconnected before the reply arrived.
 #[tokio::test]
 async fn a_log_without_any_credit_releases_its_permit_soon() {
     let (_sim, stage, agent) = Stage::simulated().await;
@@ -289,7 +289,7 @@ async fn a_log_without_any_credit_releases_its_permit_soon() {
     agent.left().await;
 }
 
-/// Reads until so many containers are not followed; who has written by then and after that.
+/// Reads until this many containers are not followed; returns the containers that have written by then and afterwards.
 async fn writers(reader: &mut Reader<'_>, not_followed: u32, enough: usize) -> usize {
     let (mut writers, mut left_out) = (BTreeSet::new(), 0);
     let found = timeout(PATIENCE, async {
@@ -324,7 +324,7 @@ async fn containers_beyond_the_limit_are_counted_and_followed_when_others_end() 
     for reader in [&mut first, &mut second] {
         assert_eq!(writers(reader, 16, 64).await, 64);
     }
-    // 128 of all logs: none is left for a third one.
+    // 128 of all logs: no permit is left for a third log.
     let mut third = Reader::open(&stage, &target).await;
     assert_eq!(writers(&mut third, 80, 0).await, 0);
     first.grant(0, true).await;

@@ -1,4 +1,4 @@
-//! What the agent says of itself unasked, and what it learns from the answers.
+//! The agent's heartbeats, and their acknowledgements.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ async fn hear(stage: &Stage) -> Subscriber {
         .subscribe(subject::HEARTBEATS)
         .await
         .expect("a subscription");
-    // The server handles the messages of a connection in order: a message that came back was behind the subscription.
+    // The server processes the messages of a connection in order: once this message is echoed, the subscription is active.
     let mut ready = stage
         .client
         .subscribe("ready")
@@ -51,7 +51,7 @@ async fn answer(stage: &Stage, message: &Message, ack: &HeartbeatAck) {
         .expect("sent");
 }
 
-/// What a second agent says of itself after its start: the first heartbeat, and the first that knows the cluster.
+/// The heartbeats of a second agent after its start: the first one, and the first one with the cluster's state.
 struct Start {
     agent: Running,
     message: Message,
@@ -89,8 +89,8 @@ async fn start(stage: &Stage, heard: &mut Subscriber) -> Start {
 async fn the_first_heartbeat_is_sent_at_once_and_the_last_one_on_shutdown() {
     let (sim, stage, agent) = Stage::simulated().await;
     let mut heard = hear(&stage).await;
-    // What was read in the meantime is said at once as well, not with the next one. One of a few agents shows that: a machine that
-    // pauses may make any of them late.
+    // State that was read in the meantime is also sent immediately, not with the next regular heartbeat. At least one of several agents
+    // must show that: a pause of the machine may delay any of them.
     let start = condition::met("an agent that is heard at once", PATIENCE, async || {
         let start = start(&stage, &mut heard).await;
         if start.took < HEARTBEAT_EVERY - Duration::from_secs(1) {
@@ -139,7 +139,7 @@ async fn a_roll_call_is_answered_at_once() {
             .unwrap();
         next(&mut heard).await;
     }
-    // Were they the usual ones, it would be twenty-five seconds.
+    // With regular heartbeats it would take twenty-five seconds.
     let took = called.elapsed();
     assert!(took < 2 * HEARTBEAT_EVERY, "{took:?}");
     let (_, after) = next(&mut heard).await;
@@ -170,7 +170,7 @@ async fn the_agent_follows_the_requested_heartbeat_interval() {
     agent.left().await;
 }
 
-/// The aggregator is an hour ahead: what seems to have half an hour left has expired.
+/// The aggregator's clock is an hour ahead: a deadline in half an hour by this clock has expired.
 #[tokio::test]
 async fn deadlines_are_read_by_the_aggregators_clock() {
     let (_sim, stage, agent) = Stage::simulated().await;
@@ -187,7 +187,7 @@ async fn deadlines_are_read_by_the_aggregators_clock() {
         every_seconds: None,
     };
     answer(&stage, &message, &ack).await;
-    // The answer travels on the same connection as the request, but to another subscription.
+    // The acknowledgement arrives on the same connection as the request, but on another subscription.
     stage.ask(&target.rollout()).await.unwrap();
     let fault = stage.ask(&request).await.unwrap_err();
     assert_eq!(fault.code, FaultCode::Expired, "{fault}");

@@ -34,7 +34,7 @@ pub async fn the_last_lines_of_all_containers_are_merged_by_time(stage: &Stage) 
             containers,
         } = stage.ask(&request(&target)).await?
         else {
-            anyhow::bail!("a stream was not asked for");
+            anyhow::bail!("a stream was not requested");
         };
         assert!(!truncated);
         let writers: BTreeSet<_> = lines
@@ -61,16 +61,16 @@ pub async fn the_last_lines_of_all_containers_are_merged_by_time(stage: &Stage) 
         ..request(&target)
     };
     let LogReply::Lines { lines, .. } = stage.ask(&one).await.unwrap() else {
-        panic!("a stream was not asked for");
+        panic!("a stream was not requested");
     };
     let writers: Vec<_> = lines.iter().map(|line| line.container.as_str()).collect();
     assert_eq!(writers, ["web", "web"]);
 
-    let nobody = ReadLog {
+    let missing_pod = ReadLog {
         container: Some("no-such".parse().unwrap()),
         ..request(&target)
     };
-    let fault = stage.ask(&nobody).await.unwrap_err();
+    let fault = stage.ask(&missing_pod).await.unwrap_err();
     assert_eq!(fault.code, FaultCode::NotFound);
     let too_many = ReadLog {
         tail: Some(ReadLog::MAX_TAIL + 1),
@@ -90,7 +90,7 @@ pub async fn a_run_that_never_was_is_a_problem_of_its_container_alone(stage: &St
         lines, containers, ..
     } = stage.ask(&previous).await.unwrap()
     else {
-        panic!("a stream was not asked for");
+        panic!("a stream was not requested");
     };
     assert!(lines.is_empty());
     assert_eq!(containers.len(), 4);
@@ -107,7 +107,7 @@ pub struct Reader<'a> {
     chunks: Subscriber,
     credit: String,
     sequence: u64,
-    /// As they were told of last.
+    /// Their last reported status.
     pub containers: BTreeMap<(PodName, String), LogContainer>,
 }
 
@@ -120,7 +120,7 @@ impl<'a> Reader<'a> {
         };
         let LogReply::Stream { stream, credit } = stage.ask(&follow).await.expect("a stream")
         else {
-            panic!("a stream was asked for");
+            panic!("a stream was requested");
         };
         let chunks = stage
             .client
@@ -225,7 +225,7 @@ pub async fn a_container_without_lines_is_named_and_says_why(stage: &Stage) {
     };
     condition::met("why nothing is written", PATIENCE, async || {
         let LogReply::Lines { containers, .. } = stage.ask(&request(&target)).await? else {
-            anyhow::bail!("a stream was not asked for");
+            anyhow::bail!("a stream was not requested");
         };
         assert!(containers.len() <= 4, "{containers:?}");
         Ok(of_web(&containers).then_some(()))
@@ -254,7 +254,7 @@ pub async fn a_window_of_a_log_has_an_end(stage: &Stage) {
             LogReply::Lines {
                 lines, truncated, ..
             } => (lines, truncated),
-            LogReply::Stream { .. } => panic!("a stream was not asked for"),
+            LogReply::Stream { .. } => panic!("a stream was not requested"),
         }
     };
     let all = condition::met("some lines", PATIENCE, async || {
@@ -268,7 +268,7 @@ pub async fn a_window_of_a_log_has_an_end(stage: &Stage) {
     assert!(window.iter().all(|line| line.time <= end), "{window:?}");
     let expected: Vec<_> = all.iter().filter(|line| line.time <= end).collect();
     assert_eq!(window.iter().collect::<Vec<_>>(), expected);
-    // The last lines before the end, and not the last of all.
+    // The last lines before the end of the window, and not the last of all.
     let (last, truncated) = read(end, Some(1)).await;
     assert!(truncated);
     for line in &last {
@@ -287,7 +287,7 @@ pub async fn one_pod_is_read_alone(stage: &Stage) {
         ..request(&target)
     };
     let LogReply::Lines { containers, .. } = stage.ask(&one).await.unwrap() else {
-        panic!("a stream was not asked for");
+        panic!("a stream was not requested");
     };
     let read: BTreeSet<_> = containers.iter().map(|it| &it.pod).collect();
     assert_eq!(read, BTreeSet::from([&pods[0].pod]));

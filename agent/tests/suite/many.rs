@@ -85,10 +85,10 @@ async fn page_through(stage: &Stage, limit: u32) -> (usize, Duration, Vec<(Strin
 async fn large_replies_are_compressed_for_requesters_that_accept_it(stage: &Stage) {
     let subject = subject::aggregator_request(&stage.cluster, ListDeployments::VERB);
     let page = async |headers| {
-        let asked = stage
+        let reply = stage
             .client
             .request_with_headers(subject.clone(), headers, "".into());
-        asked.await.expect("a reply")
+        reply.await.expect("a reply")
     };
     let plain = page(HeaderMap::new()).await;
     assert!(plain.payload.starts_with(b"{\"items\":["), "plain JSON");
@@ -108,7 +108,7 @@ fn resident_kilobytes(pid: u32) -> u64 {
     number.parse().expect("a number")
 }
 
-/// F15. What no page can hold is said to be so, at once; the bus would drop it without a word.
+/// F15. An item that fits into no page gets a fault immediately; the bus would drop the reply silently.
 #[tokio::test]
 async fn a_deployment_that_is_larger_than_any_reply_is_a_named_error_and_not_a_silence() {
     let (_sim, stage, agent) = Stage::simulated().await;

@@ -1,5 +1,5 @@
-//! What must hold on a simulated API server and on a real one alike: each is a test of its own on the first, and all of
-//! them are one test on the second, which takes long to start.
+//! Tests that must pass on a simulated API server and on a real one: each is a separate test on the first, and all of them are one test
+//! on the second, which takes long to start.
 
 use std::path::Path;
 
@@ -109,7 +109,7 @@ pub async fn client(kubeconfig: &Path) -> kube::Client {
     let kubeconfig = Kubeconfig::read_from(kubeconfig).expect("a kubeconfig");
     let options = KubeConfigOptions::default();
     let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options);
-    // kube finds out by itself only where one of the providers is compiled in.
+    // kube selects a crypto provider by itself only if exactly one is compiled in.
     drop(rustls::crypto::ring::default_provider().install_default());
     kube::Client::try_from(config.await.expect("a configuration")).expect("a client")
 }

@@ -62,7 +62,7 @@ pub async fn what_was_changed_while_paused_rolls_out_when_resumed(stage: &Stage)
     assert!(!stage.ask(&resume(2)).await.unwrap().paused);
     target.reaches(stage, RolloutState::Complete).await;
     assert_eq!(target.replica_sets().await, 2);
-    // Resumed already, and once more: nothing rolls out.
+    // Already resumed, and resumed again: nothing rolls out.
     assert!(!stage.ask(&resume(2)).await.unwrap().paused);
     assert!(!stage.ask(&resume(3)).await.unwrap().paused);
     target.reaches(stage, RolloutState::Complete).await;

@@ -1,4 +1,4 @@
-//! What the reading verbs answer.
+//! The replies of the read verbs.
 
 use bus_schema::verb::{
     GetWorkload, ListDeployments, ListEvents, ListNamespaces, ListPods, RolloutState,
@@ -48,7 +48,7 @@ pub async fn lists_show_what_is_there(stage: &Stage) {
     assert!(namespaces.stale_seconds.is_none());
 }
 
-/// Of namespaces that the requester may not see neither the length of a page nor its cursor tells.
+/// Neither the length of a page nor its cursor reveals namespaces that the requester may not see.
 pub async fn pages_of_selected_namespaces_name_no_others(stage: &Stage) {
     stage.ready().await;
     let wanted = |patterns: &[&str], next: Option<String>| ListNamespaces {
@@ -56,7 +56,7 @@ pub async fn pages_of_selected_namespaces_name_no_others(stage: &Stage) {
         limit: Some(1),
         next,
     };
-    // Others stand before, between and behind them.
+    // Other namespaces sort before, between and after them.
     let patterns = ["default", "kube-sys*"];
     let first = stage.ask(&wanted(&patterns, None)).await.unwrap();
     let names = |page: &bus_schema::Page<bus_schema::verb::NamespaceSummary>| -> Vec<String> {
@@ -73,7 +73,7 @@ pub async fn pages_of_selected_namespaces_name_no_others(stage: &Stage) {
     assert_eq!((names(&none).len(), none.next), (0, None));
 }
 
-/// Who keeps a list must not be given another cluster's.
+/// A requester that stores a list must not get another cluster's.
 pub async fn a_list_of_another_cluster_is_refused(stage: &Stage) {
     let of = |uid: Option<String>| ListDeployments {
         cluster_uid: uid,

@@ -1,4 +1,4 @@
-//! A credential that the bus refuses: one line that says which and what to do, and no hurry.
+//! A credential that the bus rejects: one log line that says which one and what to do, and slow retries.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use xtask::process::Process;
 
 use crate::stage::{PATIENCE, Stage};
 
-/// The program itself; its log is read as its operator reads it.
+/// The agent's binary; the tests read its log as an operator does.
 fn program(stage: &Stage, creds: &Path, log: &Path) -> Process {
     let mut command = Command::new(env!("CARGO_BIN_EXE_agent"));
     command
@@ -55,7 +55,7 @@ async fn a_credential_of_another_bus_is_logged_once_and_its_replacement_is_used(
     ] {
         assert!(line.contains(part), "{part}: {line}");
     }
-    // Put in place while the attempts go on.
+    // Replaced while connection attempts continue.
     std::fs::copy(&stage.creds, &creds).unwrap();
     stage.ready().await;
     assert_eq!(

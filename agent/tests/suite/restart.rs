@@ -15,7 +15,7 @@ use crate::stage::{PATIENCE, Stage};
 pub async fn a_restart_replaces_every_pod(stage: &Stage) {
     let target = Target::rolled_out(stage, "replaced").await;
     let before: HashSet<String> = target.pods().await.into_iter().collect();
-    // As a person types it at the nats CLI.
+    // As a user types it in the nats CLI.
     let payload = r#"{"namespace":"replaced","deployment_name":"my.app"}"#;
     let done = stage.ask_text::<Restart>(payload).await.unwrap();
     let restarted_at = done.restarted_at.expect("a time");
@@ -43,7 +43,7 @@ pub async fn a_paused_deployment_is_not_restarted(stage: &Stage) {
     let fault = stage.ask(&target.restart(1)).await.unwrap_err();
     assert_eq!(fault.code, FaultCode::Paused);
     assert_eq!(target.read().await.metadata.generation, before);
-    // And a rollout that is in the middle says so.
+    // And a rollout in progress reports it.
     let image = json!({ "spec": { "template": { "metadata": { "annotations": { "x": "y" } } } } });
     target.patch(image).await;
     target.reaches(stage, RolloutState::Paused).await;
@@ -68,7 +68,7 @@ pub async fn one_restart_delivered_five_times_is_one_rollout_and_after_a_newer_o
     assert_eq!(target.replica_sets().await, 3);
 }
 
-/// As somebody with kubectl may have written it; kubectl's own restart goes through as well.
+/// As someone with kubectl may have written it; kubectl's own restart works too.
 pub async fn a_restart_time_in_the_future_stops_no_restart(stage: &Stage) {
     let target = Target::rolled_out(stage, "far-ahead").await;
     for (number, ahead) in [(1, 30), (2, 30), (3, 3_600)] {
@@ -95,7 +95,7 @@ pub async fn restarts_in_a_row_are_each_carried_out(stage: &Stage) {
     assert_eq!(after, before + 10, "each changes the template");
 }
 
-/// Its answer was lost, and a newer one has come since.
+/// Its reply was lost, and a newer restart has been carried out since.
 pub async fn an_earlier_restart_is_found_behind_newer_ones(stage: &Stage) {
     let target = Target::rolled_out(stage, "earlier").await;
     for number in 1..=7 {
@@ -106,14 +106,14 @@ pub async fn an_earlier_restart_is_found_behind_newer_ones(stage: &Stage) {
     let missing = stage.ask(&fence(target.restart(0))).await.unwrap_err();
     assert_eq!(missing.code, FaultCode::Superseded);
     assert_eq!(target.read().await.spec, before);
-    // With an eighth one the oldest may have been dropped: a list that is full of newer ones says nothing of it.
+    // With an eighth one the oldest may have been dropped: a full list of newer ones does not prove anything about it.
     stage.ask(&target.restart(8)).await.unwrap();
     stage.ask(&fence(target.restart(1))).await.unwrap();
     let dropped = stage.ask(&fence(target.restart(0))).await.unwrap_err();
     assert_eq!(dropped.code, FaultCode::OutcomeUnknown, "{dropped}");
 }
 
-/// The patch may still be on its way to the API server: it was sent for the version that the agent read.
+/// The patch may still be in flight to the API server: it was sent for the version that the agent read.
 pub async fn a_mutation_that_was_not_carried_out_is_fenced_before_that_is_reported(stage: &Stage) {
     let target = Target::rolled_out(stage, "fenced").await;
     let before = target.read().await;
@@ -138,7 +138,7 @@ pub async fn a_mutation_that_was_not_carried_out_is_fenced_before_that_is_report
     assert!(refused.message.starts_with("operation_id: "), "{refused}");
 }
 
-/// The annotations are then those of before the restart, as if it had never been.
+/// The annotations are then those before the restart, as if it had never happened.
 pub async fn a_restart_that_was_undone_since_still_counts_as_carried_out(stage: &Stage) {
     let target = Target::rolled_out(stage, "undone").await;
     stage.ask(&target.restart(1)).await.unwrap();
@@ -146,7 +146,7 @@ pub async fn a_restart_that_was_undone_since_still_counts_as_carried_out(stage: 
     target.undo("1").await;
     target.reaches(stage, RolloutState::Complete).await;
     stage.ask(&fence(target.restart(1))).await.unwrap();
-    // Not even its ReplicaSet is left.
+    // Now its ReplicaSet is gone too.
     target.forget_history().await;
     let outcome = stage.ask(&fence(target.restart(1))).await.unwrap_err();
     assert_eq!(outcome.code, FaultCode::OutcomeUnknown, "{outcome}");
@@ -168,7 +168,7 @@ pub async fn the_outcome_on_a_deleted_or_recreated_deployment_is_unknown(stage: 
     .unwrap();
 }
 
-/// Something writes it all the time, such as a controller that counts in an annotation.
+/// Something updates it all the time, such as a controller that counts in an annotation.
 pub async fn a_deployment_that_is_written_all_the_time_is_restarted(stage: &Stage) {
     let target = Target::rolled_out(stage, "busy-writer").await;
     let writer = async {
@@ -215,7 +215,7 @@ pub async fn a_restart_meant_for_another_cluster_patches_nothing(stage: &Stage) 
     stage.ask(&request).await.unwrap();
 }
 
-/// All read the same resource version; one writes, and the others find out by its precondition.
+/// All read the same resource version; one writes, and the precondition stops the others.
 pub async fn restarts_at_once_are_one_rollout(stage: &Stage) {
     let target = Target::rolled_out(stage, "at-once").await;
     let request = target.restart(1);

@@ -21,7 +21,7 @@ use crate::stage::{PATIENCE, Stage};
 
 const NAMESPACE: &str = "multi-cluster-aggregator";
 
-/// A kubeconfig for the agent's ServiceAccount, which is made with what it may do.
+/// A kubeconfig for the agent's ServiceAccount, which is created with its permissions.
 pub async fn of_the_agent(plane: &ControlPlane) -> PathBuf {
     for file in [
         "namespace/namespace.yaml",
@@ -58,7 +58,7 @@ async fn the_agent_may_do_only_what_its_verbs_need_and_with_the_policy_only_its_
 
     refused_by_rbac(&agent).await;
     keeps_its_token(&agent, &stage.admin).await;
-    // What RBAC cannot tell apart.
+    // Changes that RBAC cannot distinguish.
     let deployment = Api::<Deployment>::namespaced(agent, "rights");
     let scaled = patch(&deployment, &json!({ "spec": { "replicas": 3 } })).await;
     scaled.expect("a patch is a patch to RBAC");
@@ -79,7 +79,7 @@ async fn the_agent_may_do_only_what_its_verbs_need_and_with_the_policy_only_its_
     running.left().await;
 }
 
-/// In the one ConfigMap that it may write.
+/// In the only ConfigMap that it may write.
 async fn keeps_its_token(agent: &kube::Client, admin: &kube::Client) {
     let store = TokenStore::ConfigMap {
         maps: Box::new(Api::namespaced(agent.clone(), NAMESPACE)),
@@ -96,7 +96,7 @@ async fn keeps_its_token(agent: &kube::Client, admin: &kube::Client) {
     }
 }
 
-/// Each is a call, and what it would send.
+/// Calls that RBAC must forbid, with their bodies.
 async fn refused_by_rbac(agent: &kube::Client) {
     let deployment = json!({
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "new" },
@@ -224,14 +224,14 @@ async fn call(
     agent.send(request).await.expect("an answer").status()
 }
 
-/// Applies the policy, which the API server heeds a moment later.
+/// Applies the policy, which takes effect shortly afterwards.
 async fn allowed_verbs(plane: &ControlPlane, deployment: &Api<Deployment>) {
     let policy = workspace::root().join("k8s/base/allowed-verbs");
     let apply = ["apply", "--kustomize", policy.to_str().expect("a path")];
     plane.kubectl(apply).await.expect("applied");
     let mut replicas = 3;
     condition::met("a policy in force", PATIENCE, async || {
-        // Each a change: what changes nothing is let through.
+        // Each is a real change: the policy allows patches that change nothing.
         replicas = 7 - replicas;
         let scale = json!({ "spec": { "replicas": replicas } });
         Ok(patch(deployment, &scale).await.err().filter(is_by_policy))
@@ -252,7 +252,7 @@ fn is_by_policy(error: &kube::Error) -> bool {
         .contains("multi-cluster-aggregator-agent-allowed-verbs")
 }
 
-/// Strategic merge patches that are no restart.
+/// Strategic merge patches that are not restarts.
 fn changes() -> Vec<Value> {
     let template = |change: Value| json!({ "spec": { "template": change } });
     let annotation = |name: &str, value: Value| {
@@ -285,7 +285,7 @@ fn changes() -> Vec<Value> {
         template(json!({ "metadata": { "labels": { "x": "y" } } })),
         annotation("x", json!("y")),
         annotation(restarted_at, json!("$(reboot)")),
-        // A restart that brings something else along.
+        // A restart that also changes something else.
         json!({ "spec": { "replicas": 5, "template": { "metadata": { "annotations": { restarted_at: "2026-03-01T10:00:00Z" } } } } }),
         template(
             json!({ "metadata": { "annotations": { restarted_at: "2026-03-01T10:00:00Z", "x": "y" } } }),
@@ -304,7 +304,7 @@ async fn restarts_go_on(stage: &Stage, target: &Target) {
     unknown.guard.fence = true;
     let outcome = stage.ask(&unknown).await.unwrap_err();
     assert_eq!(outcome.code, FaultCode::Expired, "{outcome}");
-    // Taking the mark of a restart away is a change of its own.
+    // Removing the restart annotation is not a restart.
     let agent = client(&stage.kubeconfig).await;
     let deployment = Api::<Deployment>::namespaced(agent, "rights");
     let removed = json!({ "spec": { "template": { "metadata": { "annotations": {

@@ -1,4 +1,4 @@
-//! Persons at the bus who ask more than an agent can answer: the aggregator is answered as ever.
+//! People on the bus who send more requests than an agent can process: the aggregator's requests are not affected.
 
 use async_nats::{Client, ConnectOptions};
 use bus_keys::{Inbox, Permit};
@@ -39,8 +39,8 @@ fn is_busy(answer: &Result<Rollout, Fault>) -> bool {
     matches!(answer, Err(fault) if fault.code == FaultCode::Busy)
 }
 
-/// Asks as each of these persons, of whom so many requests are refused. The others hang until the API server has had its time: `None`
-/// where that was over before all were asked.
+/// Sends requests as each of these persons, of which this many are refused. The others hang until the API server's timeout: `None` if
+/// that passed before all were sent.
 async fn hanging<'a>(
     stage: &'a Stage,
     persons: [(&'a Client, usize); 3],
@@ -91,7 +91,7 @@ async fn requests_of_persons_leave_the_aggregator_half_of_the_agent() {
     agent.left().await;
 }
 
-/// They could neither grant credit nor listen.
+/// They could neither grant credit nor subscribe.
 #[tokio::test]
 async fn a_person_cannot_follow_a_log_over_the_bus_and_uses_no_permit() {
     let (_sim, stage, agent) = Stage::simulated().await;

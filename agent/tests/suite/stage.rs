@@ -1,4 +1,4 @@
-//! A cluster, a bus, agents in this process, and somebody who asks.
+//! The test environment: a cluster, a bus, agents in this process, and a requester.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,17 +17,17 @@ use tokio_util::sync::CancellationToken;
 use xtask::condition;
 use xtask::nats_server::NatsServer;
 
-/// Longer than anything here takes on a busy machine.
+/// A timeout longer than anything here takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Stage {
     pub nats: NatsServer,
-    /// Somebody who may do everything.
+    /// A client that may do everything.
     pub client: Client,
     pub cluster: ClusterName,
     /// The agents' credentials.
     pub creds: PathBuf,
-    /// Who vouches for the bus.
+    /// The CA of the bus.
     pub ca: Option<PathBuf>,
     /// The administrator of the cluster.
     pub admin: kube::Client,
@@ -42,12 +42,12 @@ pub struct Running {
 }
 
 impl Running {
-    /// As SIGTERM does.
+    /// Stops it as SIGTERM does.
     pub fn leave(&self) {
         self.stop.cancel();
     }
 
-    /// As SIGKILL does: where there is no bus to leave.
+    /// Stops it as SIGKILL does, for tests without a bus.
     pub async fn gone(self) {
         self.task.abort();
         drop(self.task.await);
@@ -68,7 +68,7 @@ impl Stage {
         Self::on(nats, None, admin, kubeconfig, dir).await
     }
 
-    /// On a bus that is there already; `ca` vouches for it.
+    /// On an existing bus; `ca` is its CA.
     pub async fn on(
         nats: NatsServer,
         ca: Option<PathBuf>,
@@ -129,12 +129,12 @@ impl Stage {
         }
     }
 
-    /// Starts an agent; it answers a moment later.
+    /// Starts an agent; it answers shortly afterwards.
     pub fn agent(&self) -> Running {
         self.agent_with(self.config())
     }
 
-    /// Starts one that is told something else.
+    /// Starts one with a changed configuration.
     pub fn agent_with(&self, config: Config) -> Running {
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
@@ -144,7 +144,7 @@ impl Stage {
         }
     }
 
-    /// Waits until an agent answers that has read the cluster.
+    /// Waits until an agent that has read the cluster answers.
     pub async fn ready(&self) -> ClusterInfo {
         condition::met("an agent that has read its cluster", PATIENCE, async || {
             let info = self.try_ask(&GetInfo {}).await;
@@ -154,7 +154,7 @@ impl Stage {
         .expect("ready")
     }
 
-    /// Asks a verb as an aggregator does; `None` where nobody answers.
+    /// Sends a request as an aggregator does; `None` if no one answers.
     pub async fn try_ask<R: Request>(&self, request: &R) -> Option<R::Reply> {
         let payload = serde_json::to_vec(request).expect("JSON");
         let message = self.raw(R::VERB, payload.into()).await?;
@@ -180,7 +180,7 @@ impl Stage {
         self.client.send_request(subject, ask).await.ok()
     }
 
-    /// Asks as a person does.
+    /// Sends a request as a person does.
     pub async fn ask_as_person<R: Request>(
         &self,
         client: &Client,
@@ -188,13 +188,13 @@ impl Stage {
     ) -> Result<R::Reply, Fault> {
         let payload = serde_json::to_vec(request).expect("JSON");
         let subject = subject::request(&self.cluster, R::VERB);
-        // On the client's one subscription for all: a person may not have many.
+        // On the client's shared inbox subscription: a person may not have many subscriptions.
         let message = client.request(subject, payload.into()).await;
         read(&message.expect("an answer"))
     }
 }
 
-/// A fault must say the same in the headers of the convention and in the body.
+/// A fault must be the same in the convention's headers and in the body.
 pub fn read<T: serde::de::DeserializeOwned>(message: &Message) -> Result<T, Fault> {
     let header = |name: &str| Some(message.headers.as_ref()?.get(name)?.as_str().to_owned());
     let Some(error) = header("Nats-Service-Error") else {

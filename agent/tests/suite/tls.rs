@@ -1,4 +1,4 @@
-//! TLS with a CA of one's own: over both kinds of connection, with one line for each way in which it fails, and never in the clear.
+//! TLS with a private CA: over both kinds of connection, with one log line for each kind of failure, and never in plaintext.
 
 use std::path::{Path, PathBuf};
 
@@ -45,7 +45,7 @@ async fn secured() -> Secured {
     }
 }
 
-/// The program itself; its log is read as its operator reads it.
+/// The agent's binary; the tests read its log as an operator does.
 fn program(stage: &Stage, url: &str, ca: Option<&Path>, log: &Path) -> Process {
     let mut command = Command::new(env!("CARGO_BIN_EXE_agent"));
     command
@@ -79,7 +79,7 @@ async fn an_agent_answers_over_tls_and_over_websocket_with_a_private_ca() {
     }
 }
 
-/// The largest reply that an agent may send; the server cuts it into frames of its own.
+/// The largest reply that an agent may send; the server splits it into frames.
 #[tokio::test]
 async fn a_message_of_the_maximum_size_passes_through_websocket() {
     let Secured { stage, .. } = &secured().await;
@@ -218,7 +218,7 @@ async fn an_invalid_ca_or_address_ends_the_program_with_flag_and_file() {
     }
 }
 
-/// A private key where a certificate belongs: the likeliest mistake.
+/// A private key instead of a certificate: the most likely mistake.
 fn private_key() -> &'static str {
     "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIKIASLs6sq1V3ILzSgwZJ0pqJJZC9b7JxQIaJ9zGcVUH\n-----END PRIVATE KEY-----\n"
 }
@@ -228,7 +228,7 @@ async fn an_agent_with_tls_sends_nothing_in_plaintext() {
     let Secured { stage, .. } = &secured().await;
     let ca = stage.ca.clone();
     for (scheme, ca) in [("tls", ca.clone()), ("nats", ca), ("tls", None)] {
-        // Somebody in the middle who says that there is no TLS.
+        // An attacker in the middle who pretends that there is no TLS.
         let liar = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut config = stage.config();
         config.nats_url = format!("{scheme}://{}", liar.local_addr().unwrap());
@@ -243,7 +243,7 @@ async fn an_agent_with_tls_sends_nothing_in_plaintext() {
             .unwrap();
         let mut said = [0; 3];
         victim.read_exact(&mut said).await.unwrap();
-        // A handshake record of TLS, and no CONNECT.
+        // A TLS handshake record, and no CONNECT.
         assert_eq!(said[..2], [0x16, 0x03], "{scheme}: {said:?}");
         agent.gone().await;
     }
@@ -260,7 +260,7 @@ async fn a_server_with_tls_reveals_nothing_to_a_plaintext_client() {
     stream.write_all(ask).await.unwrap();
     let mut rest = Vec::new();
     let end = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut rest));
-    // A reset is an end as well.
+    // A reset is an end too.
     drop(end.await.expect("the server hangs up"));
     let rest = String::from_utf8_lossy(&rest);
     assert!(!rest.contains("PONG") && !rest.contains("MSG"), "{rest}");

@@ -1,4 +1,4 @@
-//! Why a deployment is not as it should be, by its pods.
+//! The reasons, from their pods, why deployments are not healthy.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ async fn line(stage: &Stage, target: &Target) -> Option<DeploymentSummary> {
     items.find(|item| item.deployment_name == target.name)
 }
 
-/// Waits until a deployment is in this health for a reason with these words.
+/// Waits until a deployment has this health with a reason that contains this text.
 async fn reaches(stage: &Stage, target: &Target, health: Health, words: &str) -> String {
     let what = format!("{}: {health:?}, {words}", target.name);
     let met = condition::met(&what, PATIENCE, async || {
@@ -55,12 +55,14 @@ pub async fn a_crash_loop_is_reported_with_its_exit_code_until_it_is_fixed(stage
         })
     };
     listener.until(stage, "my.app", crashes).await;
-    // Between two crashes it runs.
-    let told = |message: &str| message.starts_with("exit 137 (OOMKilled), ");
+    // It runs between two crashes.
+    let is_reported = |message: &str| message.starts_with("exit 137 (OOMKilled), ");
     condition::met("the problem of the rollout", PATIENCE, async || {
         let rollout = stage.ask(&target.rollout()).await?;
         let mut problems = rollout.problems.iter();
-        Ok(problems.any(|problem| told(&problem.message)).then_some(()))
+        Ok(problems
+            .any(|problem| is_reported(&problem.message))
+            .then_some(()))
     })
     .await
     .expect("a problem");
@@ -77,7 +79,7 @@ pub async fn an_image_that_cannot_be_pulled_is_no_progress(stage: &Stage) {
     let target = Target::rolled_out(stage, "pulling").await;
     target.patch(image("does-not-exist:1")).await;
     let reason = reaches(stage, &target, Health::Degraded, "ImagePull").await;
-    // What the controller says of the rollout is not lost.
+    // The controller's message about the rollout is not lost.
     assert!(reason.contains("replicas are"), "{reason}");
     target.delete().await;
 }
@@ -108,7 +110,7 @@ pub async fn a_start_that_goes_well_is_never_degraded(stage: &Stage) {
     target.delete().await;
 }
 
-/// On a real API server alone: the simulated one refuses no pods.
+/// Only on a real API server: the simulated one refuses no pods.
 pub async fn what_refuses_the_pods_is_the_reason_before_the_deadline_and_after_it(stage: &Stage) {
     let target = Target::rolled_out(stage, "refusing").await;
     let namespaces: Api<Namespace> = Api::all(stage.admin.clone());

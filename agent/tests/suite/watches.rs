@@ -1,4 +1,4 @@
-//! What the agent holds while the API server cannot be watched, and what it says of that.
+//! The agent's caches while the API server cannot be watched, and its conditions.
 
 use bus_schema::verb::{GetInfo, ListDeployments, ListNamespaces};
 use bus_schema::{ConditionType, FaultCode};
@@ -91,7 +91,7 @@ async fn without_the_api_server_the_lists_carry_their_age_and_the_conditions_say
     agent.left().await;
 }
 
-/// Its connections stay open and say nothing, like those of a machine that was unplugged.
+/// Its connections stay open but silent, like those of a machine that was unplugged.
 #[tokio::test]
 async fn an_unresponsive_api_server_is_detected() {
     let (sim, stage, agent) = Stage::simulated().await;

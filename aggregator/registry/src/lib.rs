@@ -113,7 +113,7 @@ pub struct Registry {
     violation_of_unknown: Option<ProtocolViolation>,
 }
 
-/// Target rate of heartbeats per second of all clusters together. Above it, agents are told to send fewer.
+/// Target rate of heartbeats per second of all clusters together. Above it, agents are requested to send fewer.
 const HEARTBEATS_A_SECOND: u64 = 400;
 
 impl Registry {

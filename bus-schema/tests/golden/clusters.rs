@@ -1,4 +1,4 @@
-//! What agents say of themselves and their clusters.
+//! Heartbeats and information about agents and clusters.
 
 use bus_schema::verb::{ClusterInfo, GetInfo, ListNamespaces, NamespaceSummary};
 use bus_schema::{AgentState, Heartbeat, HeartbeatAck, Page, RollCall};

@@ -1,4 +1,4 @@
-//! Deployments: of one cluster, of all, and as they change.
+//! Deployments of one cluster and of the fleet, and their changes.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Every message against its committed JSON. A difference is a change of the protocol: look at it, then write the files anew with
+//! Compares every message with its committed JSON. A difference is a change of the protocol: review it, then update the files with
 //! `UPDATE_GOLDEN=1 cargo test -p bus-schema`.
 
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ fn name<T: FromStr<Err: Debug>>(text: &str) -> T {
     text.parse().expect("the fixture is well-formed")
 }
 
-/// The message is written as committed, read back as it was, and read the same with a field that this version does not know.
+/// The message serializes as committed, round-trips, and parses to the same value with an unknown field.
 fn golden<T: Serialize + DeserializeOwned + PartialEq + Debug>(file: &str, message: &T) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("golden")

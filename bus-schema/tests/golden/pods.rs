@@ -1,4 +1,4 @@
-//! What deployments run, and what it says.
+//! Pods, their events and their logs.
 
 use bus_schema::verb::{
     ContainerSummary, EventSummary, ListEvents, ListPods, LogReply, PodSummary, ReadLog,

@@ -1,4 +1,4 @@
-//! Restarts, and how they go.
+//! Restarts, pauses and rollouts.
 
 use std::collections::BTreeMap;
 

@@ -90,7 +90,7 @@ fn is_complete(fleet: &Fleet) -> bool {
 
 /// Retains `spec.revisionHistoryLimit` old sets to roll back to.
 fn forget_old_sets(state: &mut State, fleet: &mut Fleet) {
-    let keep = fleet.spec().revision_history_limit.unwrap_or(10);
+    let limit = fleet.spec().revision_history_limit.unwrap_or(10);
     let mut empty: Vec<ReplicaSet> = fleet
         .old
         .iter()
@@ -100,7 +100,7 @@ fn forget_old_sets(state: &mut State, fleet: &mut Fleet) {
     empty.sort_by_key(revision_of);
     let surplus = empty
         .len()
-        .saturating_sub(usize::try_from(keep).unwrap_or(0));
+        .saturating_sub(usize::try_from(limit).unwrap_or(0));
     for set in &empty[..surplus] {
         state.store.remove(Kind::ReplicaSet, &Key::of(set));
         fleet.old.retain(|old| name_of(old) != name_of(set));

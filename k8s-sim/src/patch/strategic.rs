@@ -68,8 +68,8 @@ fn merge_object(target: &mut Value, mut patch: Map<String, Value>) -> Result<(),
     let Value::Object(target) = target else {
         return Ok(());
     };
-    if let Some(Value::Array(kept)) = patch.remove("$retainKeys") {
-        target.retain(|key, _| kept.iter().any(|kept| kept == key));
+    if let Some(Value::Array(retained)) = patch.remove("$retainKeys") {
+        target.retain(|key, _| retained.iter().any(|retained| retained == key));
     }
     let mut orders = Vec::new();
     for (key, value) in patch {

@@ -1,5 +1,4 @@
-//! The one thing that a contract does behind a real API server's back: compacting its etcd, which else happens every
-//! five minutes.
+//! Compacts a real API server's etcd directly, which otherwise happens every five minutes.
 
 use std::path::Path;
 

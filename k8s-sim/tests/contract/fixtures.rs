@@ -1,4 +1,4 @@
-//! The objects that contracts are told with, and what they look at in the answers.
+//! The objects that contracts use, and helpers to check the responses.
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use kube::core::Status;
@@ -62,7 +62,7 @@ pub fn condition_of(deployment: &Deployment, type_: &str) -> (String, String) {
     })
 }
 
-/// The server's refusal, or a panic when it did not refuse.
+/// The server's error status, or a panic if the call succeeded.
 pub fn refusal<T: std::fmt::Debug>(result: kube::Result<T>) -> Status {
     match result {
         Err(kube::Error::Api(status)) => *status,

@@ -1,5 +1,5 @@
-//! What a server says when asked for a moment that it has forgotten. Events, since a real API server keeps no cache of
-//! them: what is compacted is gone at once.
+//! The response to requests for a compacted resource version. Tested with events, since a real API server does not cache them:
+//! compaction takes effect immediately.
 
 use futures::{AsyncBufReadExt as _, StreamExt as _};
 use k8s_openapi::api::core::v1::Event;

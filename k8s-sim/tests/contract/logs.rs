@@ -74,7 +74,7 @@ pub async fn a_log_can_begin_later(server: Server) {
     };
     let all = log(&server, &pod, stamped.clone()).await;
     let since: Timestamp = all[5].split_once(' ').unwrap().0.parse().unwrap();
-    // Asked to the second, as Kubernetes times are.
+    // Requested to the second, as Kubernetes times are.
     let since = Timestamp::from_second(since.as_second() + 1).unwrap();
     let later = LogParams {
         since_time: Some(since),
@@ -200,7 +200,7 @@ pub async fn there_is_no_log_of_what_never_started(server: Server) {
                 "web:does-not-exist".into();
         })
         .await;
-    server.eventually("a refusal that tells why", async || {
+    server.eventually("a refusal with the reason", async || {
         let pod = server.pods_of("web").await.first()?.metadata.name.clone()?;
         let status = match server.pods().logs(&pod, &LogParams::default()).await {
             Err(kube::Error::Api(status)) => status,

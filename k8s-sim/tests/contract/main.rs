@@ -1,6 +1,5 @@
-//! One suite, two servers: what the simulator promises to do as a real API server does it. Each contract runs on the
-//! simulator as a test of its own, and all of them on a real kube-apiserver with its controller manager, where
-//! `k8s_sim::kubelet` plays the node.
+//! One suite, two servers: the behaviour in which the simulator must match a real API server. Each contract runs on the simulator as a
+//! separate test, and all of them on a real kube-apiserver with its controller manager, where `k8s_sim::kubelet` acts as the node.
 #![expect(
     clippy::unwrap_used,
     reason = "contracts are test bodies, but not marked as tests themselves"
@@ -108,7 +107,7 @@ async fn broken_contracts(real: &Real) -> Vec<&'static str> {
         .iter()
         .partition(|(name, _)| !name.contains("forgotten"));
     let mut broken = Vec::new();
-    // What makes the server forget disturbs the others, so it comes when they are done.
+    // Compaction disturbs the others, so it runs after them.
     for together in [with_a_past, forgetting] {
         let mut running = Vec::new();
         for (name, contract) in together {

@@ -1,4 +1,4 @@
-//! A server under contract: a client, a namespace of its own, and what the contracts are told in.
+//! A server under test: a client, a separate namespace, and helpers for the contracts.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,7 +36,7 @@ impl Simulated {
 
     pub async fn server(&self) -> Server {
         let mut config = kube::Config::new(self.uri());
-        // Contracts are about single answers, so nothing is asked again.
+        // Contracts check single responses, so nothing is retried.
         config.default_retry = false;
         let client = Client::try_from(config).expect("a plain client needs no files");
         let history = History::Simulated(self.simulation.clusters()[0].clone());
@@ -60,7 +60,7 @@ pub struct Real {
 
 impl Real {
     pub async fn start() -> Option<Self> {
-        // Another test may have been first.
+        // Another test may have created it first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let started = ControlPlane::start()
             .await
@@ -97,7 +97,7 @@ pub struct Server {
     history: History,
 }
 
-/// Where a server's past is kept.
+/// Where a server's history is stored.
 #[derive(Clone)]
 enum History {
     Simulated(Cluster),
@@ -119,7 +119,7 @@ impl Server {
         }
     }
 
-    /// Makes the server forget all that was before now.
+    /// Compacts the server's history up to now.
     pub async fn compact(&self) {
         match &self.history {
             History::Simulated(cluster) => cluster.compact(),
@@ -189,7 +189,7 @@ impl Server {
         sets
     }
 
-    /// Waits until the deployment is as `wanted`, and returns it.
+    /// Waits until the deployment matches `wanted`, and returns it.
     pub async fn until(
         &self,
         name: &str,
@@ -207,8 +207,8 @@ impl Server {
         self.until(name, "a finished rollout", is_rolled_out).await
     }
 
-    pub async fn eventually<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-        let met = condition::met(what, PATIENCE, async || Ok(look().await));
+    pub async fn eventually<T>(&self, what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
+        let met = condition::met(what, PATIENCE, async || Ok(probe().await));
         met.await.expect("it comes to pass")
     }
 

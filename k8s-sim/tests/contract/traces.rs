@@ -1,4 +1,4 @@
-//! What a deployment's life leaves behind: events, and pods that go or come back.
+//! The effects of a deployment's lifecycle: events, and pods that are deleted or replaced.
 
 use k8s_openapi::api::core::v1::Event;
 use kube::Api;

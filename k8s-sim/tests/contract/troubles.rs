@@ -29,7 +29,7 @@ pub async fn a_bad_image_hangs_until_the_deadline(server: Server) {
     assert_eq!(condition_of(&stuck, "Progressing").0, "False");
     assert_eq!(condition_of(&stuck, "Available").0, "True");
     let status = stuck.status.unwrap();
-    // A quarter of four more, a quarter of four less.
+    // Surge and unavailability of a quarter of four.
     assert_eq!(
         (status.available_replicas, status.updated_replicas),
         (Some(3), Some(2))
@@ -93,7 +93,7 @@ pub async fn an_unobserved_generation_shows(server: Server) {
     server.rolled_out("web").await;
     let restarted = server.patch("web", restart("2026-01-01T00:00:00Z")).await;
     let status = restarted.status.unwrap();
-    // The answer to the patch itself: complete by its counts and conditions, of an older generation.
+    // The response to the patch itself: complete by its counts and conditions, which belong to an older generation.
     assert_eq!(
         (restarted.metadata.generation, status.observed_generation),
         (Some(2), Some(1))

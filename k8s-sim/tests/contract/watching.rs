@@ -104,7 +104,7 @@ pub async fn what_leaves_a_selection_is_deleted(server: Server) {
         }
     };
     assert_eq!(gone.0, "DELETED");
-    // As it was in the selection, with the version of the change that took it out.
+    // In its last matching state, with the version of the change that removed it from the selection.
     assert_eq!(gone.1["metadata"]["labels"]["tier"], "front");
     server
         .patch(

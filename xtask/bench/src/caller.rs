@@ -117,10 +117,10 @@ pub struct Bare {
 
 impl Bare {
     pub async fn call(&mut self) -> Result<()> {
-        let asked = self
+        let response = self
             .client
             .request(self.subject.clone(), self.payload.clone());
-        let length = timeout(ANSWERED_WITHIN, asked).await??.payload.len();
+        let length = timeout(ANSWERED_WITHIN, response).await??.payload.len();
         ensure!(length == self.length, "an answer of {length} bytes");
         Ok(())
     }
@@ -162,7 +162,10 @@ impl Scatter {
             .await?;
         let all = async {
             for _ in 0..self.clusters {
-                self.answers.next().await.context("the bus is away")?;
+                self.answers
+                    .next()
+                    .await
+                    .context("the bus is unreachable")?;
             }
             anyhow::Ok(())
         };

@@ -8,7 +8,7 @@ use bus_schema::StreamId;
 use super::LastKnown;
 
 /// In bytes of JSON; a decompressed list takes about twice as much.
-const ROOM: usize = 32 * 1024 * 1024;
+const CAPACITY: usize = 32 * 1024 * 1024;
 
 #[derive(Debug, Default)]
 pub struct Cache {
@@ -29,7 +29,7 @@ impl Cache {
     /// The least recently used lists are evicted.
     pub fn put(&mut self, generation: StreamId, list: &Arc<LastKnown>) {
         self.uses += 1;
-        if list.bytes() > ROOM {
+        if list.bytes() > CAPACITY {
             return;
         }
         self.bytes += list.bytes();
@@ -37,7 +37,7 @@ impl Cache {
         if let Some((before, _)) = self.lists.insert(generation, used) {
             self.bytes -= before.bytes();
         }
-        while self.bytes > ROOM {
+        while self.bytes > CAPACITY {
             let oldest = self.lists.iter().min_by_key(|(_, (_, used))| *used);
             let Some(oldest) = oldest.map(|(id, _)| id.clone()) else {
                 return;
@@ -59,15 +59,15 @@ mod tests {
         let id = |text: &str| -> StreamId { text.parse().unwrap() };
         let list = |bytes| Arc::new(LastKnown::of_bytes(bytes));
         for name in ["a", "b", "c"] {
-            cache.put(id(name), &list(ROOM / 3));
+            cache.put(id(name), &list(CAPACITY / 3));
         }
         assert!(cache.get(&id("a")).is_some());
-        cache.put(id("d"), &list(ROOM / 3));
+        cache.put(id("d"), &list(CAPACITY / 3));
         let there = ["a", "b", "c", "d"].map(|name| cache.get(&id(name)).is_some());
         assert_eq!(there, [true, false, true, true]);
         // Adding the same list again takes no more memory, and a list that can never fit evicts no other.
-        cache.put(id("d"), &list(ROOM / 3));
-        cache.put(id("e"), &list(ROOM + 1));
-        assert_eq!((cache.lists.len(), cache.bytes), (3, ROOM / 3 * 3));
+        cache.put(id("d"), &list(CAPACITY / 3));
+        cache.put(id("e"), &list(CAPACITY + 1));
+        assert_eq!((cache.lists.len(), cache.bytes), (3, CAPACITY / 3 * 3));
     }
 }

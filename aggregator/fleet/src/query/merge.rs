@@ -103,17 +103,17 @@ impl Merge {
             .collect();
         let safe = cut.iter().map(|(_, last)| *last).min_by(order)?;
         let sort_key = |cluster| move |item: &'a Item| item.sort_key(cluster);
-        let mut places: Vec<_> = parts
+        let mut keys: Vec<_> = parts
             .flat_map(|(cluster, part)| part.items.iter().map(sort_key(cluster)))
             .collect();
-        let shown = places
+        let shown = keys
             .iter()
             .filter(|sort_key| sort.compare(**sort_key, safe).is_le())
             .count();
         let lacks = self.limit.checked_sub(shown).filter(|lacks| *lacks > 0)?;
         // Nothing is needed after the last sort key of a full page.
-        let end = (places.len() >= self.limit)
-            .then(|| *places.select_nth_unstable_by(self.limit - 1, order).1);
+        let end = (keys.len() >= self.limit)
+            .then(|| *keys.select_nth_unstable_by(self.limit - 1, order).1);
         let before_end =
             |last: SortKeyRef<'_>| end.is_none_or(|end| sort.compare(last, end).is_lt());
         let clusters = cut

@@ -154,8 +154,8 @@ mod tests {
     fn the_images_of_a_cluster_that_was_left_out_are_not_counted() {
         let mut images = Images::new(true);
         images.count(cluster(&[("a", 1), ("b", 1)], 0));
-        let kept = images.count(cluster(&[("b", 1), ("c", 1)], 0));
-        let totals = images.totals([kept].into_iter());
+        let counted = images.count(cluster(&[("b", 1), ("c", 1)], 0));
+        let totals = images.totals([counted].into_iter());
         let named: Vec<_> = totals
             .images
             .unwrap()

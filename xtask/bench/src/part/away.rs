@@ -20,8 +20,8 @@ use crate::test_bed::{LoadAgents, TestBed};
 const A_SECOND: f64 = 4.0;
 
 /// Each cluster is read once after it has joined, and all of it is written to disk.
-const KEPT_WITHIN: Duration = Duration::from_secs(180);
-const AWAY_WITHIN: Duration = Duration::from_secs(60);
+const PERSISTED_WITHIN: Duration = Duration::from_secs(180);
+const OFFLINE_WITHIN: Duration = Duration::from_secs(60);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
 /// A list is current once its manifest has been written.
@@ -41,7 +41,7 @@ pub async fn rows(options: &Options, test_bed: &mut TestBed) -> Result<Vec<Row>>
     };
     test_bed.load_agents(load_agents).await?;
     test_bed.online(clusters).await?;
-    kept(test_bed, clusters).await?;
+    persisted(test_bed, clusters).await?;
     for process in &mut test_bed.clusters {
         process.signal(Signal::KILL)?;
     }
@@ -66,10 +66,10 @@ pub async fn rows(options: &Options, test_bed: &mut TestBed) -> Result<Vec<Row>>
 }
 
 /// Waits until the lists of this many clusters are in the bucket.
-async fn kept(test_bed: &TestBed, clusters: usize) -> Result<()> {
+async fn persisted(test_bed: &TestBed, clusters: usize) -> Result<()> {
     let bucket = jetstream::new(test_bed.onlooker().await?);
     let bucket = bucket.get_stream("KV_inventory").await?;
-    condition::met("all lists are kept", KEPT_WITHIN, async || {
+    condition::met("all lists are persisted", PERSISTED_WITHIN, async || {
         sleep(BETWEEN_LOOKS).await;
         // A manifest, and at least one part of its list.
         let entries = bucket.get_info().await?.state.messages;
@@ -87,13 +87,13 @@ async fn all_away(
     clusters: usize,
     deployments: usize,
 ) -> Result<()> {
-    let away = condition::met("all clusters are away", AWAY_WITHIN, async || {
+    let offline = condition::met("all clusters are offline", OFFLINE_WITHIN, async || {
         sleep(BETWEEN_LOOKS).await;
         let page: Value = serde_json::from_slice(&caller.call(page).await?)?;
         let offline = page["answers"]["offline"].as_u64();
         Ok((offline == Some(u64::try_from(clusters)?)).then_some(page))
     });
-    let known = away.await?["totals"]["deployments"].clone();
+    let known = offline.await?["totals"]["deployments"].clone();
     ensure!(
         known.as_u64() == Some(u64::try_from(clusters * deployments)?),
         "{known} deployments are known of {clusters} clusters"

@@ -47,18 +47,18 @@ pub async fn rows(options: &Options, test_bed: &mut TestBed) -> Result<Vec<Row>>
     sleep(SETTLES_WITHIN).await;
     let known = resident(test_bed.aggregator.pid())?;
 
-    let asks = [
+    let requests = [
         Ask::get("/deployments"),
         Ask::get("/deployments?countImages=false"),
         Ask::get("/deployments?q=ledger&limit=50&countImages=false"),
     ];
-    let mut asked = Vec::new();
-    for ask in &asks {
+    let mut traffics = Vec::new();
+    for ask in &requests {
         ensure_whole(test_bed, ask, clusters).await?;
-        asked.push(traffic(test_bed, ask, clusters).await?);
+        traffics.push(traffic(test_bed, ask, clusters).await?);
     }
     let mut contestants = Vec::new();
-    for (ask, traffic) in asks.into_iter().zip(&asked) {
+    for (ask, traffic) in requests.into_iter().zip(&traffics) {
         let bus = test_bed.bus_client().await?;
         let scatter = Scatter::new(bus, clusters, traffic.question, traffic.answer).await?;
         contestants.push(Contestant::Http(test_bed.caller().await?, ask));
@@ -128,7 +128,7 @@ async fn traffic(test_bed: &mut TestBed, ask: &Ask, clusters: usize) -> Result<T
 
 /// There is no responder, but the round trip shows that the server has processed the earlier commands.
 async fn round_trip(client: &Client) -> Result<()> {
-    let nobody = client.request("bench.nobody", "".into()).await;
-    ensure!(nobody.is_err(), "somebody answers where nobody should");
+    let responder = client.request("bench.nobody", "".into()).await;
+    ensure!(responder.is_err(), "a responder answers where none should");
     Ok(())
 }

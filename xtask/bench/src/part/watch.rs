@@ -25,10 +25,10 @@ const A_SECOND: f64 = 50.0;
 const LABEL: &str = "bench-change";
 
 /// A change without an event for this long is lost, which fails the part.
-const TOLD_WITHIN: Duration = Duration::from_secs(30);
+const EVENT_WITHIN: Duration = Duration::from_secs(30);
 
 /// A deployment, and the address of its API server.
-struct Place {
+struct WatchedDeployment {
     address: SocketAddr,
     path: String,
 }
@@ -47,13 +47,13 @@ pub async fn rows(options: &Options, test_bed: &mut TestBed) -> Result<Vec<Row>>
         .into_iter()
         .map(|api| (api.cluster, api.address))
         .collect();
-    let places = places(&mut test_bed.caller().await?, &addresses).await?;
+    let targets = targets(&mut test_bed.caller().await?, &addresses).await?;
     let events = Events::open(&mut test_bed.caller().await?).await?;
     let rounds = u32::try_from(options.rounds)?;
-    let (tell, made) = unbounded_channel();
+    let (changed, made) = unbounded_channel();
     let ((), latencies) = tokio::try_join!(
-        change(&places, options.length() * rounds, tell),
-        hear(events, made),
+        change(&targets, options.length() * rounds, changed),
+        receive(events, made),
     )?;
     let name = |part: &str| format!("change to /watch, {clusters} clusters, {part}");
     Ok(vec![
@@ -63,7 +63,10 @@ pub async fn rows(options: &Options, test_bed: &mut TestBed) -> Result<Vec<Row>>
 }
 
 /// A page of deployments, most of them in different clusters.
-async fn places(caller: &mut Http, addresses: &HashMap<String, SocketAddr>) -> Result<Vec<Place>> {
+async fn targets(
+    caller: &mut Http,
+    addresses: &HashMap<String, SocketAddr>,
+) -> Result<Vec<WatchedDeployment>> {
     #[derive(Deserialize)]
     struct Page {
         items: Vec<Item>,
@@ -77,46 +80,49 @@ async fn places(caller: &mut Http, addresses: &HashMap<String, SocketAddr>) -> R
     let page = caller.call(&Ask::get("/deployments?limit=500")).await?;
     let page: Page = serde_json::from_slice(&page)?;
     ensure!(!page.items.is_empty(), "there are no deployments");
-    let place = |item: Item| {
+    let target = |item: Item| {
         let (namespace, name) = (item.namespace, item.deployment_name);
-        Some(Place {
+        Some(WatchedDeployment {
             address: *addresses.get(&item.cluster)?,
             path: format!("/apis/apps/v1/namespaces/{namespace}/deployments/{name}"),
         })
     };
-    let places: Option<_> = page.items.into_iter().map(place).collect();
-    places.context("a cluster that was not started")
+    let targets: Option<_> = page.items.into_iter().map(target).collect();
+    targets.context("a cluster that was not started")
 }
 
 /// Changes one deployment after the other at a fixed rate, and reports when each change was due.
 async fn change(
-    places: &[Place],
+    targets: &[WatchedDeployment],
     length: Duration,
-    tell: UnboundedSender<(u64, Instant)>,
+    changed: UnboundedSender<(u64, Instant)>,
 ) -> Result<()> {
     let (begin, every) = (Instant::now(), Duration::from_secs_f64(1.0 / A_SECOND));
     let mut due = begin;
-    for (number, place) in (0..).zip(places.iter().cycle()) {
+    for (number, target) in (0..).zip(targets.iter().cycle()) {
         if due >= begin + length {
             break;
         }
         sleep_until(due).await;
-        tell.send((number, due))?;
+        changed.send((number, due))?;
         let body = json!({ "metadata": { "labels": { LABEL: number.to_string() } } });
         let ask = Ask {
             method: Method::PATCH,
-            path: place.path.clone(),
+            path: target.path.clone(),
             content_type: "application/merge-patch+json",
             body: body.to_string().into(),
         };
-        Http::connect(place.address, None).await?.call(&ask).await?;
+        Http::connect(target.address, None)
+            .await?
+            .call(&ask)
+            .await?;
         due += every;
     }
     Ok(())
 }
 
 /// Until all changes have been received.
-async fn hear(
+async fn receive(
     mut events: Events,
     mut made: UnboundedReceiver<(u64, Instant)>,
 ) -> Result<Latencies> {
@@ -130,8 +136,8 @@ async fn hear(
                 Some((number, due)) => drop(waiting.insert(number, due)),
                 None => is_open = false,
             },
-            told = timeout(TOLD_WITHIN, events.next_change()) => {
-                let number = told.with_context(|| format!("{} changes are not told", waiting.len()))??;
+            number = timeout(EVENT_WITHIN, events.next_change()) => {
+                let number = number.with_context(|| format!("{} changes have no event", waiting.len()))??;
                 let due = waiting.remove(&number);
                 // Received again if something else about the deployment has changed too.
                 due.into_iter().for_each(|due| latencies.add(due.elapsed()));
@@ -157,7 +163,7 @@ impl Events {
             body: response.into_body(),
             bytes: Vec::new(),
         };
-        let (kind, _) = timeout(TOLD_WITHIN, events.next()).await??;
+        let (kind, _) = timeout(EVENT_WITHIN, events.next()).await??;
         ensure!(kind == "reset", "the first event is {kind}");
         Ok(events)
     }
