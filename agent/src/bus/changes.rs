@@ -67,7 +67,11 @@ impl Feed {
         }
         match entry {
             Some(_) if bytes > BATCH_BYTES => {
-                tracing::warn!(?key, bytes, "a change is larger than a message");
+                tracing::warn!(
+                    ?key,
+                    bytes,
+                    "a change does not fit into a message and is not published"
+                );
                 self.agent.caches.changes.count(1);
                 return;
             }

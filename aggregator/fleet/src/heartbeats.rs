@@ -94,7 +94,7 @@ impl Heartbeats {
             registry.observe(cluster.clone(), heartbeat, now)
         });
         if let Some(record) = record {
-            info!(%cluster, state = ?record.heartbeat.state, "heard");
+            info!(%cluster, state = ?record.heartbeat.state, "persisting the record of a cluster");
             let (clusters, cluster) = (self.clusters.clone(), cluster.clone());
             tokio::spawn(async move { clusters.persist(&cluster, &record).await });
         }

@@ -37,7 +37,7 @@ pub fn unknown(cluster: &ClusterName) -> Problem {
 pub fn offline(cluster: &ClusterName) -> Problem {
     Problem::new(
         ProblemCode::ClusterOffline,
-        format!("no agent of {cluster} is connected; see its last heartbeat in GET /clusters"),
+        format!("no agent of {cluster} is available; see its last heartbeat in GET /clusters"),
     )
 }
 

@@ -1,5 +1,5 @@
-//! Whether missing heartbeats mean anything. While this aggregator is partitioned from the bus, it hears no cluster, and none of them is lost:
-//! that time, and the time that agents may take to reconnect afterwards, does not count as silence.
+//! Whether missing heartbeats mean anything. While this aggregator is partitioned from the bus, it receives no heartbeats, and no
+//! cluster counts as lost: that time, and the time that agents may take to reconnect afterwards, does not count as silence.
 
 use std::time::{Duration, Instant};
 

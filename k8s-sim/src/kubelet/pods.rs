@@ -61,7 +61,7 @@ impl Node {
                 };
                 if let Err(error) = done {
                     // Usually a pod that was deleted in the meantime.
-                    tracing::debug!(%error, "a pod's life ended early");
+                    tracing::debug!(%error, "a pod's lifecycle task failed");
                 }
             });
         }
