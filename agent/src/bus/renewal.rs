@@ -37,7 +37,7 @@ pub struct Renewal {
     /// at the same time.
     part: f64,
     /// A token that has not been stored yet.
-    unkept: Option<String>,
+    unstored: Option<String>,
     is_logged: bool,
 }
 
@@ -58,7 +58,7 @@ impl Renewal {
             credential,
             store,
             part: rand::random_range(0.5..0.65),
-            unkept: None,
+            unstored: None,
             is_logged: false,
         })
     }
@@ -131,18 +131,18 @@ impl Renewal {
                 let end = end.map(|end| end.to_string());
                 tracing::info!(public_key = %key, expires_at = end, "credential renewed");
                 self.is_logged = false;
-                self.unkept = Some(token);
+                self.unstored = Some(token);
             }
             Err(error) => self.log(credentials, &error.to_string()),
         }
     }
 
     async fn store_token(&mut self) {
-        let Some(token) = &self.unkept else {
+        let Some(token) = &self.unstored else {
             return;
         };
         match self.store.store(token).await {
-            Ok(()) => self.unkept = None,
+            Ok(()) => self.unstored = None,
             Err(error) => tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "the renewed token could not be stored: after a restart this agent uses the previous one, which may have expired by then"

@@ -115,7 +115,7 @@ impl Journal {
             shared.operations.create(&operation.id, &operation),
         );
         let last = match intended {
-            // The record is identical, whichever of the two replicas wrote it.
+            // The record belongs to the operation of the replica that was first, whichever of the two wrote it.
             Err(AuditError::SettledAlready) => return Err(AuditError::SettledAlready),
             Ok(last) => match created {
                 Ok(_) | Err(BucketError::Conflict { .. }) => Ok(last),
