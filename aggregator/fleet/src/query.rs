@@ -33,8 +33,8 @@ mod totals;
 mod wire;
 
 pub use page::{
-    AnswerCounts, AnswerState, Away, ClusterAnswer, DeploymentGroup, DeploymentVersion,
-    FleetGroups, FleetImage, FleetPage, FleetTotals,
+    AnswerCounts, AnswerState, ClusterAnswer, DeploymentGroup, DeploymentVersion, FleetGroups,
+    FleetImage, FleetPage, FleetTotals, StaleNotice,
 };
 
 pub use response_receiver::receive_responses;
@@ -193,9 +193,9 @@ impl FleetQueries {
         let visible = visible.filter(|name| principal.grants.sees(name));
         let verb = FleetQueryRequest::verb(&query.filter, query.count_names);
         let known = |name: &ClusterName| match registry.presence(name, now) {
-            Some(Presence::Offline) => Some(Offline(Away {
+            Some(Presence::Offline) => Some(Offline(StaleNotice {
                 last_seen: registry.last_seen(name),
-                ..Away::default()
+                ..StaleNotice::default()
             })),
             _ if !registry.answers(name, verb) => Some(Refused {
                 code: ProblemCode::AgentTooOld,

@@ -16,7 +16,7 @@ use super::last_known::KnownShare;
 use super::merge::{Merge, Part};
 use super::names::{self, GroupCursor, Names};
 use super::page::AnswerState::{Answered, Misbehaving, Offline, TimedOut};
-use super::page::{AnswerCounts, AnswerState, Away, FleetGroups, FleetPage};
+use super::page::{AnswerCounts, AnswerState, FleetGroups, FleetPage, StaleNotice};
 use super::responses::PendingRequest;
 use super::totals::{Counted, Images};
 use super::{FleetQueries, FleetQuery};
@@ -226,9 +226,9 @@ impl<'a> Gather<'a> {
         let mut gone = Vec::new();
         for (cluster, row) in &mut self.rows {
             if row.state.is_none() && registry.presence(cluster, now) == Some(Presence::Offline) {
-                row.state = Some(Offline(Away {
+                row.state = Some(Offline(StaleNotice {
                     last_seen: registry.last_seen(cluster),
-                    ..Away::default()
+                    ..StaleNotice::default()
                 }));
                 row.unread = true;
                 gone.push(cluster.clone());

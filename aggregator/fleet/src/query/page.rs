@@ -152,7 +152,7 @@ pub enum AnswerState {
     /// It did not answer in time; none of its deployments are shown.
     TimedOut,
     /// It is offline; its last known deployments are shown, if there are any.
-    Offline(Away),
+    Offline(StaleNotice),
     /// Its agent answered with a fault.
     Refused {
         /// What failed, for programs.
@@ -169,7 +169,7 @@ pub enum AnswerState {
 
 /// A cluster that is offline.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Away {
+pub struct StaleNotice {
     /// When its last heartbeat arrived.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_seen: Option<Timestamp>,
