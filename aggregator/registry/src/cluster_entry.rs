@@ -9,11 +9,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::bus_liveness::LivenessEpoch;
 use super::feed::Feed;
+use super::moment::Moment;
+use super::presence::Presence;
 use super::published_views::PublishedViews;
+use super::record::Record;
 use super::saving::Saving;
 use super::view::{ClusterView, allowed_verbs};
 use super::violation::{ProtocolViolation, note};
-use super::{Moment, Presence, Record};
 use labels::Labels;
 
 #[derive(Debug)]

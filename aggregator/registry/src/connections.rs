@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use bus_schema::{ClusterName, InstanceId};
 
-use super::{Moment, Registry};
+use super::Registry;
+use super::moment::Moment;
 
 /// Heartbeats that were in transit when their sender was disconnected arrive within this time.
 const STRAGGLERS: Duration = Duration::from_secs(2);

@@ -4,11 +4,13 @@
 use bus_schema::{ClusterName, Condition, ConditionType};
 use jiff::Timestamp;
 
+use super::Registry;
 use super::bus_liveness::LivenessEpoch;
 use super::cluster_entry::ClusterEntry;
 use super::feed::Gap;
+use super::moment::Moment;
+use super::view::ClusterView;
 use super::view::{allowed_verbs, of_part};
-use super::{ClusterView, Moment, Registry};
 use labels::Labels;
 
 /// A change in the registry.

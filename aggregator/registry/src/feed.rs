@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use bus_schema::{ClusterName, InstanceId};
 
-use super::{Moment, Registry};
+use super::Registry;
+use super::moment::Moment;
 use limits::{Limit, Window};
 
 /// How many bytes of changes one cluster may publish, which is thousands of changes. Beyond that some of its own changes are dropped, and

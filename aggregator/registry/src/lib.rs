@@ -2,14 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use bus_keys::streams::{BucketSpec, CLUSTERS};
 use bus_schema::timing::{HEARTBEAT_EVERY, SLOWEST_HEARTBEAT};
 use bus_schema::{ClusterName, Heartbeat};
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use labels::FleetLabels;
 
@@ -20,7 +16,10 @@ mod connections;
 mod events;
 mod feed;
 mod follow;
+mod moment;
+mod presence;
 mod published_views;
+mod record;
 mod saving;
 mod source;
 mod view;
@@ -29,6 +28,9 @@ mod violation;
 pub use connections::ConnectionEvent;
 pub use events::RegistryEvent;
 pub use feed::{CHANGE_BYTES, CHANGES_LIMIT, ChangeRange, Verdict};
+pub use moment::Moment;
+pub use presence::Presence;
+pub use record::Record;
 pub use source::{LastChanges, ListSource};
 pub use view::ClusterView;
 
@@ -37,71 +39,6 @@ use cluster_entry::ClusterEntry;
 use connections::Connections;
 use saving::Saving;
 use violation::ProtocolViolation;
-
-/// Now, on both clocks: ages are measured on the monotonic one, times are shown on the other.
-#[derive(Debug, Clone, Copy)]
-pub struct Moment {
-    /// For ages.
-    pub instant: Instant,
-    /// For people.
-    pub wall: Timestamp,
-}
-
-impl Moment {
-    /// The current moment.
-    #[must_use]
-    pub fn now() -> Self {
-        Self {
-            instant: Instant::now(),
-            wall: Timestamp::now(),
-        }
-    }
-}
-
-/// Whether a cluster's agents send heartbeats.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Presence {
-    /// The last heartbeat was in time.
-    Online,
-    /// A heartbeat is overdue: the known state may be out of date, and changes are refused.
-    Stale,
-    /// No heartbeat for three intervals, or the agents announced that they shut down.
-    Offline,
-}
-
-impl Presence {
-    /// As in JSON.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Online => "online",
-            Self::Stale => "stale",
-            Self::Offline => "offline",
-        }
-    }
-}
-
-/// The saved state of a cluster, which survives restarts of the aggregator.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Record {
-    /// The uid of the Kubernetes cluster that the name belongs to: the first one that was seen.
-    pub cluster_uid: Option<String>,
-    /// When the first heartbeat arrived.
-    pub first_seen: Timestamp,
-    /// When the last heartbeat arrived.
-    pub last_seen: Timestamp,
-    /// The last heartbeat.
-    pub heartbeat: Heartbeat,
-}
-
-impl storage::Record for Record {
-    const BUCKET: BucketSpec = CLUSTERS;
-    type Key = ClusterName;
-    const KEY: &'static str = "a cluster's name";
-    // As long as JetStream's own time-out: after a start all clusters are written at once.
-    const WITHIN: Duration = Duration::from_secs(5);
-}
 
 /// All clusters.
 #[derive(Debug, Default)]

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use bus_schema::{ClusterName, ConditionType, InstanceId};
 use jiff::Timestamp;
 
-use super::{Moment, Presence, Registry};
+use super::Registry;
+use super::moment::Moment;
+use super::presence::Presence;
 
 /// The number of the last change reported by each of a cluster's agents.
 pub type LastChanges = BTreeMap<InstanceId, u64>;

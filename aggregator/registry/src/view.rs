@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Presence;
+use super::presence::Presence;
 use labels::Labels;
 
 /// A cluster.

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use bus_schema::{ClusterName, Condition, ConditionType};
 use jiff::Timestamp;
 
-use super::{Moment, Registry};
+use super::Registry;
+use super::moment::Moment;
 
 /// How long a violation is shown after it last happened.
 const SHOWN_FOR: Duration = Duration::from_secs(60);
