@@ -105,7 +105,7 @@ test('the search takes labels of clusters, and says what is wrong with them', as
   assert.equal(await rows.filter({ hasText: 'cluster-b' }).count(), 0);
 });
 
-test('a cluster is added with labels, only by users who may set them', async (t) => {
+test('a cluster is added with its allowed changes, and with labels, only by users who may set them', async (t) => {
   const page = await openUi(browser, demo, { path: '?add' });
   t.after(() => page.context().close());
   const dialog = page.getByRole('dialog', { name: 'Add a cluster' });
@@ -113,9 +113,14 @@ test('a cluster is added with labels, only by users who may set them', async (t)
   await dialog.getByLabel('Labels, if it should have some').fill('env=prod eu');
   await dialog.getByText('Not a label yet: eu.').waitFor();
   await dialog.getByLabel('Labels, if it should have some').fill('env=prod region=eu');
+  assert.equal(await dialog.getByRole('checkbox', { checked: true }).count(), 1);
+  await dialog.getByRole('checkbox', { name: 'Pause' }).check();
   const sent = page.waitForRequest((request) => request.url().endsWith('/clusters/cluster-new/invite'));
   await dialog.getByRole('button', { name: 'Make the command' }).click();
-  assert.deepEqual((await sent).postDataJSON(), { labels: { env: 'prod', region: 'eu' } });
+  assert.deepEqual((await sent).postDataJSON(), {
+    verbs: ['restart', 'pause'],
+    labels: { env: 'prod', region: 'eu' },
+  });
   await dialog.getByText('kubectl apply').waitFor();
 
   const grants = [{ role: 'admin', clusters: ['cluster-*'], namespaces: ['*'] }];

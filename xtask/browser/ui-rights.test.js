@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { violations } from './accessible.js';
 import { launch } from './chromium.js';
 import { signIn, startDemo } from './demo.js';
-import { openUi } from './ui.js';
+import { openPage, openUi, signInAs } from './ui.js';
 import { addUser } from './users.js';
 
 let demo;
@@ -61,4 +61,24 @@ test('the table shows and counts only the deployments of that namespace, and off
   await page.keyboard.press('x');
   await page.getByText('You may not change these.').waitFor();
   assert.equal(await page.getByRole('dialog').count(), 0);
+});
+
+test('changes that a cluster is not enrolled for are not offered, and its details say how to enable them', async (t) => {
+  const page = await openPage(browser, demo);
+  t.after(() => page.context().close());
+  await page.route('**/clusters', async (route) => {
+    const response = await route.fetch();
+    const body = await response.json();
+    for (const cluster of body.items) cluster.allowed_verbs = ['restart'];
+    await route.fulfill({ response, json: body });
+  });
+  const { items } = await (await signIn(demo)).get('/deployments?cluster=cluster-a&health=healthy&limit=1');
+  const [{ namespace, deployment_name }] = items;
+  await page.goto(`deployments/cluster-a/${namespace}/${deployment_name}`);
+  await signInAs(page, demo);
+  await page.getByRole('button', { name: `Restart ${deployment_name}` }).waitFor();
+  await page.getByText('Pause, Resume in cluster-a.').waitFor();
+  await page.getByText('pause,resume', { exact: true }).waitFor();
+  assert.equal(await page.getByRole('button', { name: /^Pause/ }).count(), 0);
+  assert.deepEqual(await violations(page), []);
 });

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bus_schema::timing::{HEARTBEAT_EVERY, SLOWEST_HEARTBEAT};
 use bus_schema::{ClusterName, Heartbeat};
+use jiff::Timestamp;
 
 use labels::FleetLabels;
 
