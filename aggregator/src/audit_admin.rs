@@ -47,7 +47,7 @@ struct Begun {
 /// `aggregator audit export`
 ///
 /// # Errors
-/// When the bus is away, the file is there already, or the credential may not do it.
+/// When the bus is unreachable, the file exists already, or the credential may not do it.
 pub async fn export(args: AuditExport) -> Result<()> {
     let servers = args.bus.servers()?;
     let bus = Bus::connect(&servers, Some(&args.nats_creds)).await?;
@@ -197,7 +197,7 @@ async fn purge(
     let mut entry = intent(now, "purge-audit", None);
     entry.operation_id = Some(id.clone());
     entry.detail = Some(format!("the lines before {end}, which were exported"));
-    // A full audit takes no line before there is room again.
+    // A full audit accepts no line before it has space again.
     let intended = audit.intend(&id, &entry).await;
     let purged: Result<PurgeResponse, _> = stream.purge().sequence(end).await;
     let last = match intended {

@@ -15,7 +15,7 @@ use crate::args::{BusCreds, BusInit, BusRenew};
 /// `aggregator bus init`
 ///
 /// # Errors
-/// When there are some keys already, or all and they are not to be kept, or nothing can be written.
+/// When some keys exist already, or all and `--keep` was not given, or the files cannot be written.
 pub fn init(args: &BusInit) -> Result<()> {
     let settings = ServerSettings {
         listen: args.listen,

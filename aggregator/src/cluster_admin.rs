@@ -78,7 +78,7 @@ pub(crate) async fn wait_for(is_up: impl Fn() -> bool, nats_url: &str, creds: &P
 /// `aggregator enroll CLUSTER`: the manifest, or the token, on standard output, or the credentials in a file.
 ///
 /// # Errors
-/// When the bus is away, the cluster has two credentials already, or the file is there and not to be kept.
+/// When the bus is unreachable, the cluster has two credentials already, or the file exists and `--keep` was not given.
 pub async fn enroll(args: Enroll) -> Result<()> {
     if has_credentials(&args)? {
         return Ok(());
@@ -118,7 +118,7 @@ pub async fn enroll(args: Enroll) -> Result<()> {
     Ok(())
 }
 
-/// Whether an earlier call made them and they are to be kept.
+/// Whether an earlier call created them and `--keep` was given.
 fn has_credentials(args: &Enroll) -> Result<bool> {
     let Some(file) = args.creds_out.as_deref().filter(|file| file.exists()) else {
         return Ok(false);
@@ -139,7 +139,7 @@ pub(crate) fn say(text: &str) -> Result<()> {
 /// `aggregator revoke CLUSTER`
 ///
 /// # Errors
-/// When the bus is away, or the cluster has no such credential.
+/// When the bus is unreachable, or the cluster has no such credential.
 pub async fn revoke(args: Revoke) -> Result<()> {
     let link = Link::open(&args.link).await?;
     let entry = intent(link.journal.now(), "revoke", Some(&args.cluster));
@@ -161,7 +161,7 @@ pub async fn revoke(args: Revoke) -> Result<()> {
 /// `aggregator bus revoke KEY`
 ///
 /// # Errors
-/// When the bus is away, or it is the key with which this is done.
+/// When the bus is unreachable, or it is the key with which this is done.
 pub async fn revoke_key(args: BusRevoke) -> Result<()> {
     let BusRevoke {
         key,

@@ -1,4 +1,4 @@
-//! `aggregator healthcheck`: asks `/readyz` of the aggregator beside it, or the signing process, for images that have no other program to ask with.
+//! `aggregator healthcheck`: requests `/readyz` of the aggregator in the same container, or checks the signing process, for images without another client.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream};
@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
-/// What asks gives up sooner or later too; this says why.
+/// The caller has a time-out of its own; this one reports the reason.
 const WITHIN: Duration = Duration::from_secs(2);
 
 /// Succeeds when the aggregator that listens on `listen` can do its work.
 ///
 /// # Errors
-/// When nobody answers there, or the answer is another one.
+/// When nothing answers there, or with another response.
 pub fn ask(listen: SocketAddr) -> Result<()> {
     let address = reached_at(listen);
     let status = status(address).with_context(|| format!("no answer from {address}"))?;
@@ -26,10 +26,10 @@ pub fn ask(listen: SocketAddr) -> Result<()> {
     Ok(())
 }
 
-/// Succeeds when the signing process answers on this socket: it hangs up on a client that has asked for nothing.
+/// Succeeds when the signing process answers on this socket: it closes the connection of a client that has sent no request.
 ///
 /// # Errors
-/// When nobody hangs up there.
+/// When the connection is not closed.
 pub fn ask_signer(socket: &Path) -> Result<()> {
     hung_up(socket).with_context(|| format!("no answer from {}", socket.display()))
 }
@@ -74,13 +74,13 @@ mod tests {
         let address = listener.local_addr().unwrap();
         std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
-            let mut asked = String::new();
+            let mut line = String::new();
             let mut reader = BufReader::new(&stream);
-            reader.read_line(&mut asked).unwrap();
-            assert_eq!(asked, "GET /readyz HTTP/1.1\r\n");
-            while asked != "\r\n" {
-                asked.clear();
-                reader.read_line(&mut asked).unwrap();
+            reader.read_line(&mut line).unwrap();
+            assert_eq!(line, "GET /readyz HTTP/1.1\r\n");
+            while line != "\r\n" {
+                line.clear();
+                reader.read_line(&mut line).unwrap();
             }
             stream.write_all(answer.as_bytes()).unwrap();
         });

@@ -14,7 +14,7 @@ use storage::shown;
 /// `aggregator bus records`
 ///
 /// # Errors
-/// When the bus is away, or the record to delete is not among those that cannot be read.
+/// When the bus is unreachable, or the record to delete is not among those that cannot be read.
 pub async fn records(args: BusRecords) -> Result<()> {
     let link = Link::open(&args.link).await?;
     match args.delete {

@@ -101,7 +101,7 @@ pub async fn sign(args: &Sign, stop: impl Future<Output = ()>) -> anyhow::Result
 /// Everything but the listener: connects, opens what is stored, and begins to listen for heartbeats.
 ///
 /// # Errors
-/// When the users or what is stored in JetStream cannot be used. While the bus is away it waits.
+/// When the users or what is stored in JetStream cannot be used. While the bus is unreachable it waits.
 pub async fn start(args: Serve) -> anyhow::Result<App> {
     start_counted(args, &ConnectionCounts::default()).await
 }

@@ -1,4 +1,4 @@
-//! A followed log: the agent sends chunks, the reader grants credit.
+//! A followed log: the agent sends chunks, the reader grants credit, which is the backpressure of a slow reader.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

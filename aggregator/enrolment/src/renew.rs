@@ -55,9 +55,9 @@ async fn answer(
         return;
     }
     match read(request) {
-        Ok(asked) => {
-            let renewal = renewal(issuer, cluster, &asked).await;
-            renewals.answer(cluster, &asked.instance, &renewal).await;
+        Ok(request) => {
+            let renewal = renewal(issuer, cluster, &request).await;
+            renewals.answer(cluster, &request.instance, &renewal).await;
         }
         Err(error) => {
             let error = error.as_ref().map(|error| error as _);

@@ -1,4 +1,4 @@
-//! The memory budget of the responses to all fleet queries together, however many are in flight.
+//! The memory budget of the responses to all fleet queries together, however many are in flight: backpressure on queries.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Server-sent events: a bounded buffer for each reader. A stream ends when the reader leaves, the session ends, the grants change, or the
+//! Server-sent events: a bounded buffer for each reader, whose backpressure holds up the producer of its events. A stream ends when the reader leaves, the session ends, the grants change, or the
 //! program stops.
 
 use std::convert::Infallible;
@@ -27,7 +27,7 @@ const LAST_WORDS_WITHIN: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Events {
     sender: mpsc::Sender<Waiting>,
-    room: Arc<Semaphore>,
+    buffer: Arc<Semaphore>,
 }
 
 /// An event, with the permits for its bytes until its reader has received it.
@@ -58,9 +58,9 @@ impl Events {
 
     async fn write(&self, event: Event, data: &str) {
         let bytes = u32::try_from(data.len().min(BYTES)).expect("a small bound");
-        let room = Arc::clone(&self.room).acquire_many_owned(bytes).await;
-        let room = room.expect("the semaphore is never closed");
-        drop(self.sender.send((event.data(data), room)).await);
+        let permit = Arc::clone(&self.buffer).acquire_many_owned(bytes).await;
+        let permit = permit.expect("the semaphore is never closed");
+        drop(self.sender.send((event.data(data), permit)).await);
     }
 
     /// Sends the reason of a failure.
@@ -80,10 +80,10 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     let (sender, receiver) = mpsc::channel(EVENTS);
-    let room = Arc::new(Semaphore::new(BYTES));
+    let buffer = Arc::new(Semaphore::new(BYTES));
     let events = || Events {
         sender: sender.clone(),
-        room: Arc::clone(&room),
+        buffer: Arc::clone(&buffer),
     };
     let (last_words, making) = (events(), make(events()));
     let (revocation, stopping) = (caller.revocation.clone(), app.stopping.clone());

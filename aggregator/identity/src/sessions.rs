@@ -124,7 +124,7 @@ impl Sessions {
             credential: user.password_hash.fingerprint(),
         };
         let key = token.key();
-        let revision = self.bucket.put(&key, &session).await.map_err(away)?;
+        let revision = self.bucket.put(&key, &session).await.map_err(unavailable)?;
         // The watch would add it to the mirror a moment later, too late for a client that calls again at once.
         self.mirror.put(key, revision, session);
         Ok((token, self.lasts))
@@ -145,7 +145,7 @@ impl Sessions {
     }
 
     async fn end(&self, key: &SessionKey) -> Result<bool, Problem> {
-        let was_there = self.bucket.purge(key).await.map_err(away)?;
+        let was_there = self.bucket.purge(key).await.map_err(unavailable)?;
         self.mirror.end(key);
         Ok(was_there)
     }
@@ -158,10 +158,10 @@ impl Sessions {
     }
 }
 
-fn away(_: BucketError) -> Problem {
+fn unavailable(_: BucketError) -> Problem {
     Problem::new(
         ProblemCode::BusUnavailable,
-        "the bus is unavailable, so nobody can sign in or out; open sessions stay valid",
+        "the bus is unavailable, so sign-ins and sign-outs fail; open sessions stay valid",
     )
 }
 

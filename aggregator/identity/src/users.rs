@@ -14,11 +14,11 @@ use labels::FleetLabels;
 mod document;
 mod first_start;
 mod named;
-mod place;
 mod poll;
+mod position;
 
 pub use named::NAME_CHARACTERS;
-pub use place::DocumentError;
+pub use position::DocumentError;
 
 /// A user.
 #[derive(Debug, Clone, PartialEq, Eq)]

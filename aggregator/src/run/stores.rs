@@ -26,7 +26,7 @@ pub(super) struct Stores {
 }
 
 impl Stores {
-    /// Opens all of it; waits for as long as the bus is away.
+    /// Opens all of it; waits for as long as the bus is unreachable.
     pub async fn open(
         bus: &Bus,
         account: Option<&BusAccount>,

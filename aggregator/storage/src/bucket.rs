@@ -245,7 +245,7 @@ impl<T: Record> Bucket<T> {
             .map_err(|error| self.unavailable(Some(error.into())))
     }
 
-    /// Performs a write, unless the link is down: the client would queue it, and deliver it after its caller was told that it failed.
+    /// Performs a write, unless the link is down: the client would queue it, and deliver it after its caller got an error.
     async fn written<R, K>(
         &self,
         call: impl Future<Output = Result<R, async_nats::error::Error<K>>>,

@@ -90,13 +90,13 @@ impl Bus {
         payload: Bytes,
         within: Duration,
     ) -> Result<Message, BusError> {
-        // The client queues a request that is made while the link is down, and delivers it after its caller was told that it failed.
+        // The client queues a request that is made while the link is down, and delivers it after its caller got an error.
         if !self.is_up() {
             return Err(BusError::Unavailable);
         }
         // The time-out covers sending as well: with a full queue, publishing blocks.
-        let asked = tokio::time::timeout(within, self.ask(cluster, verb, payload)).await;
-        let message = asked.map_err(|_| BusError::TimedOut)??;
+        let response = tokio::time::timeout(within, self.ask(cluster, verb, payload)).await;
+        let message = response.map_err(|_| BusError::TimedOut)??;
         if message.status == Some(StatusCode::NO_RESPONDERS) {
             return Err(BusError::NoResponders);
         }
@@ -153,9 +153,9 @@ impl Bus {
             .inbox(self.client.new_inbox())
             .payload(payload)
             .timeout(Some(within));
-        let asked = self.client.send_request(subject, request);
-        let asked = tokio::time::timeout(within, asked).await;
-        let reply = asked.map_err(|_| BusError::TimedOut)?;
+        let response = self.client.send_request(subject, request);
+        let response = tokio::time::timeout(within, response).await;
+        let reply = response.map_err(|_| BusError::TimedOut)?;
         reply.map_err(|error| match error.kind() {
             RequestErrorKind::NoResponders => BusError::NoResponders,
             RequestErrorKind::TimedOut => BusError::TimedOut,
@@ -165,8 +165,11 @@ impl Bus {
 
     /// Whether the server responds. A connection can stay open for half a minute after its other end has fallen silent.
     pub async fn answers(&self, within: Duration) -> bool {
-        let asked = self.request(subject::LIVENESS_PROBE.to_owned(), Bytes::new(), within);
-        !matches!(asked.await, Err(BusError::Unavailable | BusError::TimedOut))
+        let response = self.request(subject::LIVENESS_PROBE.to_owned(), Bytes::new(), within);
+        !matches!(
+            response.await,
+            Err(BusError::Unavailable | BusError::TimedOut)
+        )
     }
 
     /// Publishes without waiting for a response; `false` if it cannot be sent now.

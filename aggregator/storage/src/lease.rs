@@ -18,7 +18,7 @@ pub trait Leased: Record + Clone + Default {
     /// Without a new revision for this long the holder has died, or is too slow. A holder that needs longer renews three times within it.
     const TERM: Duration;
 
-    /// The lease; `None` while nobody holds it.
+    /// The lease; `None` while it is free.
     fn lease(&self) -> Option<&Lease>;
 
     /// Where the lease stands.
@@ -75,7 +75,7 @@ impl<T: Leased> Observed<T> {
     }
 }
 
-/// A lease that this replica has acquired. Dropped without a release, it keeps the others away for the rest of its term.
+/// A lease that this replica has acquired. Dropped without a release, it blocks others for the rest of its term.
 #[derive(Debug)]
 pub struct HeldLease<T: Leased> {
     bucket: Bucket<T>,

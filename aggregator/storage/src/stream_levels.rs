@@ -99,7 +99,7 @@ fn message(levels: &[StreamLevel]) -> Option<String> {
         return None;
     }
     Some(format!(
-        "{}: requests that write to a full stream are refused; when the audit is full, nothing can be changed and nobody can sign in. \
+        "{}: requests that write to a full stream are refused; when the audit is full, changes and sign-ins are refused. \
          Export and purge old lines of the audit with `aggregator audit export --purge`; for another stream, raise max_file_store in \
          nats-server.conf, then the stream's max_bytes",
         full.join(", ")

@@ -98,7 +98,7 @@ impl SigningKeys {
     }
 
     /// One second later than any token issued so far. Of two tokens issued in the same second, the nats-server uses the one that it reads
-    /// last: at its start that is the one in the configuration, which revokes nobody.
+    /// last: at its start that is the one in the configuration, which revokes no key.
     fn next_system_issue(&self, now: Timestamp) -> Timestamp {
         let mut issued_at = self.system_issued_at.lock();
         *issued_at = now.max(*issued_at) + SignedDuration::from_secs(1);
@@ -278,11 +278,11 @@ mod tests {
     #[test]
     fn an_agents_token_ends_when_the_longest_lifetime_does() {
         let (keys, _) = new_bus();
-        for (asked, expected) in [(Timestamp::MAX, hours(12)), (hours(1), hours(1))] {
+        for (requested, expected) in [(Timestamp::MAX, hours(12)), (hours(1), hours(1))] {
             let request = SignRequest::Agent {
                 cluster: "cluster-a".parse().unwrap(),
                 key: user(),
-                expires_at: asked,
+                expires_at: requested,
             };
             let SignResponse::Token(token) = keys.respond(request, now()) else {
                 panic!("it is signed");

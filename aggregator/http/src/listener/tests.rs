@@ -103,7 +103,7 @@ impl Site {
         stream
     }
 
-    /// A connection that has had an answer and asks no more.
+    /// A connection that has had a response and sends no further request.
     async fn idle(&self) -> TcpStream {
         let mut stream = self.connect().await;
         assert!(
@@ -208,7 +208,7 @@ async fn idle_connections_of_both_protocols_end_and_a_stream_with_events_does_no
     let answer = in_time(two.send_request(request)).await.unwrap();
     assert_eq!(answer.status(), 200);
     closed(&mut one).await;
-    // It answers pings for as long as it lives, and asks nothing.
+    // It answers pings for as long as it lives, and sends no request.
     in_time(async {
         while !two.is_closed() {
             tokio::time::sleep(Duration::from_millis(5)).await;

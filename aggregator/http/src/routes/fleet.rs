@@ -20,7 +20,7 @@ struct Selection {
     /// Only these clusters: names in which `*` stands for any characters, separated by commas or repeated.
     #[param(explode = false, min_items = 1, max_items = 100)]
     cluster: Option<Vec<Pattern>>,
-    /// Only clusters whose labels this Kubernetes label selector selects, such as `env=prod,region in (eu, us)`. The others are not asked,
+    /// Only clusters whose labels this Kubernetes label selector selects, such as `env=prod,region in (eu, us)`. The others are not queried,
     /// and not counted.
     #[param(rename = "clusterLabelSelector")]
     cluster_label_selector: Option<String>,

@@ -42,8 +42,8 @@ pub async fn get_rollout(
 
 /// Watch a rollout until it ends
 ///
-/// Server-sent events: `rollout` with the status each time that it changes, `problem` when the cluster cannot be asked. The stream
-/// ends when the rollout is complete, failed, or the deployment is gone; while it is paused or the cluster is away it goes on.
+/// Server-sent events: `rollout` with the status each time that it changes, `problem` when the cluster cannot be queried. The stream
+/// ends when the rollout is complete, failed, or the deployment is gone; while it is paused or the cluster is offline the stream stays open.
 #[utoipa::path(get, path = "/workloads/{cluster}/{namespace}/{kind}/{name}/rollout/watch", tag = "Deployments", params(WorkloadPath),
     responses((status = 200, description = "Events: how far the rollout is, until it is over", content_type = "text/event-stream", body = Rollout), ProblemResponse))]
 pub async fn watch_rollout(
@@ -55,15 +55,15 @@ pub async fn watch_rollout(
         target: path.target(),
     };
     let permit = caller.acquire(Stream::Rollout)?;
-    // Asked once before the stream begins, so that a wrong name is an ordinary error.
+    // Read once before the stream begins, so that a wrong name is an ordinary error.
     let first = app
         .fleet
         .ask(&caller.principal, &path.cluster, &request)
         .await?;
-    let (watcher, asked) = (caller.principal.clone(), app.clone());
+    let (watcher, state) = (caller.principal.clone(), app.clone());
     Ok(event_stream::respond(&app, &caller, |events| async move {
         let _permit = permit;
-        follow(&asked, &watcher, &path.cluster, &request, first, &events).await;
+        follow(&state, &watcher, &path.cluster, &request, first, &events).await;
     }))
 }
 

@@ -110,11 +110,11 @@ async fn a_token_of_another_system_is_none_here() {
 async fn a_replica_that_starts_later_knows_who_is_signed_in() {
     let bus = bus().await;
     let first = bus.replica().await;
-    let (kept, _) = first.create(&ana()).await.unwrap();
+    let (valid, _) = first.create(&ana()).await.unwrap();
     let (ended, _) = first.create(&ana()).await.unwrap();
     first.revoke(&ended).await.unwrap();
     let second = bus.replica().await;
-    assert!(second.find(&kept).is_some());
+    assert!(second.find(&valid).is_some());
     assert!(second.find(&ended).is_none());
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
 
 use super::named::{Entry, Named};
-use super::place::{DocumentError, Place, refused};
+use super::position::{DocumentError, SourcePosition, refused};
 use super::{Directory, User};
 use crate::password::StoredHash;
 use crate::{BUILT_IN_ROLES, Grant, built_in};
@@ -104,25 +104,25 @@ fn grant(
     roles: &Named<RoleEntry>,
     entry: GrantEntry<'_>,
 ) -> Result<Grant, DocumentError> {
-    let place = Place::of(entry.role.get(), text);
+    let position = SourcePosition::of(entry.role.get(), text);
     let Ok(role) = serde_json::from_str::<String>(entry.role.get()) else {
-        return Err(place.because("a role is a string".to_owned()));
+        return Err(position.because("a role is a string".to_owned()));
     };
     let own = roles.0.get(&role).map(|entry| entry.0.clone());
     let Some(rights) = own.or_else(|| built_in(&role)) else {
-        return Err(place.because(unknown(&role, roles)));
+        return Err(position.because(unknown(&role, roles)));
     };
     let clusters = match (entry.clusters, &entry.cluster_labels) {
         (Some(clusters), _) => clusters,
         (None, Some(_)) => vec![Pattern::all()],
         (None, None) => {
             let reason = "a grant needs \"clusters\", \"cluster_labels\" or both";
-            return Err(place.because(reason.to_owned()));
+            return Err(position.because(reason.to_owned()));
         }
     };
     if clusters.is_empty() || entry.namespaces.is_empty() {
         let reason = "a grant without clusters or namespaces grants nothing; \"*\" stands for all";
-        return Err(place.because(reason.to_owned()));
+        return Err(position.because(reason.to_owned()));
     }
     Ok(Grant {
         role,

@@ -57,7 +57,7 @@ fn a_lease_holds_until_its_term_has_passed_without_a_new_revision() {
     assert!(!seen.is_leased(start + 2 * RENEW_EVERY + Job::TERM));
     // A clock that was read earlier than the record came takes nothing over.
     assert!(seen.is_leased(start));
-    // Nobody waits for a lease that is released.
+    // A released lease can be acquired at once.
     let released = Observed::new(Job::default(), 4, start);
     assert!(!released.is_leased(start));
 }
@@ -144,7 +144,7 @@ async fn a_renewal_whose_acknowledgement_was_lost_does_not_cost_the_lease() {
     let (_server, bucket) = bucket().await;
     let (key, start): (ClusterName, _) = ("job".parse().unwrap(), Instant::now());
     let held = bucket.acquire_lease(&key, None, start).await.unwrap();
-    let mut held = held.expect("nobody else is there");
+    let mut held = held.expect("no other holder");
     let renewed = bucket.update(&key, held.record(), held.revision()).await;
     held.renew().await.unwrap();
     assert_eq!(held.revision(), renewed.unwrap());

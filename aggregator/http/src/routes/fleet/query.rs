@@ -84,8 +84,8 @@ fn take(query: &mut FleetQuery, field: &str, value: &str) -> Result<(), Problem>
             query.limit = limit.ok_or_else(|| wrong(field, format!("use 1 to {MAX_LIMIT}")))?;
         }
         "countImages" if !query.count_names => {
-            let asked = value.parse();
-            query.count_images = asked.map_err(|_| wrong(field, "use true or false"))?;
+            let parsed = value.parse();
+            query.count_images = parsed.map_err(|_| wrong(field, "use true or false"))?;
         }
         "continue" => query.next = Some(value.to_owned()),
         "timeout" => {

@@ -13,12 +13,12 @@ pub struct DocumentError {
 }
 
 #[derive(Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct SourcePosition {
     line: usize,
     column: usize,
 }
 
-impl Place {
+impl SourcePosition {
     /// The position at which a part of the text begins.
     pub(super) fn of(part: &str, text: &str) -> Self {
         let offset = (part.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
@@ -40,7 +40,7 @@ impl Place {
 
 /// The library's error with the path of its field.
 pub(super) fn refused(path: &str, error: &serde_json::Error) -> DocumentError {
-    let place = Place {
+    let position = SourcePosition {
         line: error.line(),
         column: error.column(),
     };
@@ -49,7 +49,7 @@ pub(super) fn refused(path: &str, error: &serde_json::Error) -> DocumentError {
         .rsplit_once(" at line ")
         .map_or(text.as_str(), |(text, _)| text);
     let reason = without_value(text);
-    place.because(match path {
+    position.because(match path {
         "." | "?" => reason,
         path => format!("{path}: {reason}"),
     })
