@@ -13,7 +13,7 @@ use crate::caller::Caller;
 use crate::extract;
 use crate::problem_response::{ProblemResponse, Rendered, problem_json};
 use diagnostics::{Problem, ProblemCode};
-use fleet::journal::{Claim, ClaimedRequest, RequestKey, StoredResponse, sha256};
+use fleet::journal::{Claim, ClaimedRequest, StoredResponse, sha256};
 
 /// The header of the request.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -84,7 +84,7 @@ async fn claim(
     body: Body,
 ) -> Result<(Claim, Bytes), Problem> {
     let key = idempotency_key(&parts.headers)?;
-    let key = RequestKey::new(&caller.principal.user, key);
+    let key = (caller.principal.user.as_str(), key);
     let request = Request::from_parts(parts.clone(), body);
     let body = extract::body(request).await?;
     let target = parts

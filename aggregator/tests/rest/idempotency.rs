@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::service::{Answer, Service};
 use crate::stack::Stack;
-use fleet::journal::{Claim, RequestKey};
+use fleet::journal::Claim;
 
 /// The answer, and whether it was a stored one.
 async fn post(
@@ -162,8 +162,8 @@ async fn an_interrupted_change_is_taken_over_with_its_operation_and_not_made_twi
     // A replica that ended after its intent: the operation is in the audit, and the key has no response.
     let (keys, now) = (&app.idempotency_keys, app.journal.now());
     let claim = async |now| {
-        let key = RequestKey::new("admin", "k2");
-        let claim = keys.claim(key, "f".to_owned(), id.clone(), now).await;
+        let (key, fingerprint) = (("admin", "k2"), "f".to_owned());
+        let claim = keys.claim(key, fingerprint, id.clone(), now).await;
         claim.unwrap()
     };
     assert!(matches!(claim(now).await, Claim::New(_)));
@@ -178,4 +178,25 @@ async fn an_interrupted_change_is_taken_over_with_its_operation_and_not_made_twi
     let again = app.journal.record_to_end(entry, act).await;
     let again = again.unwrap_err();
     assert_eq!(again.code.as_str(), "idempotency_key_in_flight");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_cannot_fill_the_bucket_with_keys_of_requests_that_are_refused() {
+    let stack = Stack::start(0).await;
+    let app = &stack.service.app;
+    let claims = (0..1_500).map(async |number: usize| {
+        let (key, fingerprint) = (number.to_string(), number.to_string());
+        let (id, now) = (app.journal.new_id(), app.journal.now());
+        let keys = &app.idempotency_keys;
+        match keys.claim(("viewer", &key), fingerprint, id, now).await {
+            Ok(Claim::New(claimed)) => keys.release(claimed).await,
+            Ok(other) => panic!("{other:?}"),
+            Err(problem) => return Some(problem.code.as_str()),
+        }
+        None
+    });
+    let refused = futures::future::join_all(claims).await;
+    let refused: Vec<_> = refused.into_iter().flatten().collect();
+    assert!(refused.len() > 300, "{}", refused.len());
+    assert!(refused.iter().all(|code| *code == "rate_limited"));
 }

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::change_limit::ChangeLimit;
 use diagnostics::{Problem, ProblemCode};
 use storage::{Bucket, BucketError, Record, RecordKey, StoreError};
 
@@ -19,16 +20,20 @@ const INTERRUPTED_AFTER: SignedDuration = SignedDuration::from_secs(90);
 /// Attempts to claim a key that others claim and release at the same time.
 const TRIES: usize = 3;
 
-/// Requests by their idempotency keys. Clones share the bucket.
-#[derive(Debug, Clone)]
-pub struct IdempotencyKeys(Bucket<IdempotentRequest>);
+/// Requests by their idempotency keys.
+#[derive(Debug)]
+pub struct IdempotencyKeys {
+    bucket: Bucket<IdempotentRequest>,
+    /// A claim is written before anything else is checked: without a limit any user could fill the bucket.
+    claims: ChangeLimit,
+}
 
 /// A request made under an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdempotentRequest {
     /// The SHA-256 of the request, in hexadecimal digits.
     pub fingerprint: String,
-    /// The id of the operation that it makes: whoever repeats it after an interruption uses the same, so that it is carried out once.
+    /// The id of the operation that it makes: a retry after an interruption uses the same, so that it is carried out once.
     pub operation_id: OperationId,
     /// The response, once there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -81,27 +86,32 @@ impl IdempotencyKeys {
     /// # Errors
     /// When JetStream is unavailable, or the bucket exists with other settings.
     pub async fn open(jetstream: &Context, replicas: usize) -> Result<Self, StoreError> {
-        Bucket::open(jetstream, replicas).await.map(Self)
+        Ok(Self {
+            bucket: Bucket::open(jetstream, replicas).await?,
+            claims: ChangeLimit::default(),
+        })
     }
 
-    /// Claims a request, unless it was made before. `operation_id`: the id of its operation if it is new; `now`: the bus's time.
+    /// Claims a request of a user, unless it was made before. `operation_id`: the id of its operation if it is new; `now`: the bus's time.
     ///
     /// # Errors
-    /// [`ProblemCode::BusUnavailable`]: then it must not be carried out.
+    /// [`ProblemCode::BusUnavailable`], or [`ProblemCode::RateLimited`]: then it must not be carried out.
     pub async fn claim(
         &self,
-        key: RequestKey,
+        (user, idempotency_key): (&str, &str),
         fingerprint: String,
         operation_id: OperationId,
         now: Timestamp,
     ) -> Result<Claim, Problem> {
+        self.claims.count(user)?;
+        let key = RequestKey::new(user, idempotency_key);
         let request = IdempotentRequest {
             fingerprint,
             operation_id,
             response: None,
         };
         for _ in 0..TRIES {
-            match self.0.create(&key, &request).await {
+            match self.bucket.create(&key, &request).await {
                 Ok(revision) => {
                     return Ok(Claim::New(ClaimedRequest {
                         key,
@@ -112,13 +122,13 @@ impl IdempotencyKeys {
                 Err(BucketError::Conflict { .. }) => {}
                 Err(error) => return Err(unavailable(&error)),
             }
-            let last = self.0.get_latest(&key).await;
+            let last = self.bucket.get_latest(&key).await;
             let last = last.map_err(|error| unavailable(&error))?;
             let earlier = match last.record {
                 Ok(Some(earlier)) => earlier,
                 // Released in between.
                 Ok(None) => continue,
-                // Nobody can tell what it was.
+                // A damaged record: what it was for is not known.
                 Err(_) => return Ok(Claim::Reused),
             };
             if earlier.fingerprint != request.fingerprint {
@@ -130,7 +140,7 @@ impl IdempotencyKeys {
             if now.duration_since(last.created_at) < INTERRUPTED_AFTER {
                 return Ok(Claim::InFlight(earlier.operation_id));
             }
-            match self.0.update(&key, &earlier, last.revision).await {
+            match self.bucket.update(&key, &earlier, last.revision).await {
                 Ok(revision) => {
                     return Ok(Claim::New(ClaimedRequest {
                         key,
@@ -157,14 +167,14 @@ impl IdempotencyKeys {
             revision,
         } = claimed;
         request.response = Some(response);
-        if let Err(error) = self.0.update(&key, &request, revision).await {
+        if let Err(error) = self.bucket.update(&key, &request, revision).await {
             tracing::warn!(%error, operation = %request.operation_id, "the response of an idempotent request was not stored");
         }
     }
 
     /// Releases a request that changed nothing: it may be sent again.
     pub async fn release(&self, claimed: ClaimedRequest) {
-        if let Err(error) = self.0.delete(&claimed.key, claimed.revision).await {
+        if let Err(error) = self.bucket.delete(&claimed.key, claimed.revision).await {
             tracing::warn!(%error, "an idempotency key was not released; it can be used again in 90 s");
         }
     }
@@ -180,8 +190,7 @@ impl ClaimedRequest {
 
 impl RequestKey {
     /// The key of a user's request.
-    #[must_use]
-    pub fn new(user: &str, idempotency_key: &str) -> Self {
+    fn new(user: &str, idempotency_key: &str) -> Self {
         Self(sha256(&[user.as_bytes(), idempotency_key.as_bytes()]))
     }
 }
