@@ -12,7 +12,6 @@ use crate::{Access, Request, Verb};
 /// A set of mutations. As text: their names, separated by commas. As JSON: a list of names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<String>")]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = Vec<String>))]
 pub struct AllowedVerbs(BTreeSet<&'static str>);
 
 /// A name that is not the name of a mutation.
@@ -90,6 +89,20 @@ impl fmt::Display for AllowedVerbs {
         names.try_for_each(|name| write!(f, ",{name}"))
     }
 }
+
+#[cfg(feature = "openapi")]
+impl utoipa::PartialSchema for AllowedVerbs {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        use utoipa::openapi::{ArrayBuilder, ObjectBuilder, Type};
+        let verb = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(mutations().map(|verb| verb.name)));
+        ArrayBuilder::new().items(verb).into()
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::ToSchema for AllowedVerbs {}
 
 #[cfg(test)]
 mod tests {

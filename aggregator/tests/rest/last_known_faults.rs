@@ -92,7 +92,7 @@ async fn what_cannot_be_read_costs_its_own_row() {
     let wrong = zstd::bulk::compress(br#"{"items":[]}"#, 3).unwrap();
     for (id, packed, said) in [
         ("rubbish", &b"\0\xff rubbish"[..], "unpacked"),
-        ("bomb", &bomb, "larger"),
+        ("bomb", &bomb, "maximum size"),
         ("wrong", &wrong, "0 deployments and should have 4"),
     ] {
         let bytes = [id.as_bytes(), b"\n", packed].concat();

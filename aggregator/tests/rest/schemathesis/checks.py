@@ -12,6 +12,7 @@ BEYOND_A_SCHEMA = {
     "key": "it has a checksum",
     "credential_request": "it has a checksum and a signature",
     "nats_url": "it is an address, or several",
+    "idempotency-key": "it is good for one request alone",
     "since": "it is not later than `until`",
     "deployment_name": "it stands for `kind` and `name`, and not beside them",
 }

@@ -9,7 +9,7 @@ export type State = Pick<Schemas['FleetDeployment'], 'paused'>;
 
 export interface Verb {
   /** Its name in the audit. */
-  name: string;
+  name: Schemas['AllowedVerbs'][number];
   /** The API call. */
   path: '/restart' | '/pause' | '/resume';
   label: string;
