@@ -74,7 +74,7 @@ pub struct Args {
     )]
     pub nats_renewed_config_map: Option<String>,
 
-    /// The verbs that may change something, separated by commas; empty: none. Others are refused here, whoever sends them.
+    /// The verbs that may change something, separated by commas; empty: none. Requests for others are refused, from any sender.
     #[arg(long, env = "MCA_VERBS", value_name = "VERBS", default_value_t)]
     pub verbs: AllowedVerbs,
 
