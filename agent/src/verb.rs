@@ -13,11 +13,12 @@ mod pods;
 mod restart;
 mod resume;
 mod rollout;
+mod scale;
 
 use std::time::Duration;
 
 use bus_schema::timing::WRITE_WITHIN;
-use bus_schema::verb::{Pause, Restart, Resume};
+use bus_schema::verb::{Pause, Restart, Resume, Scale};
 use bus_schema::{Access, Fault, Request, Verb};
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -39,6 +40,7 @@ pub fn routes() -> Vec<Route> {
         Route::to_change::<Restart>(),
         Route::to_change::<Pause>(),
         Route::to_change::<Resume>(),
+        Route::to_change::<Scale>(),
         Route::to(Source::Kubernetes, get::get),
         Route::to(Source::Kubernetes, rollout::get),
         Route::to(Source::Kubernetes, log::read),

@@ -115,6 +115,8 @@ fault_codes! {
     Unauthorized = "unauthorized", 401;
     /// The deployment is paused; resume it first.
     Paused = "paused", 409;
+    /// The workload does not have the number of replicas that the request expects.
+    ReplicasChanged = "replicas_changed", 409;
     /// A newer restart has been made already.
     Superseded = "superseded", 409;
     /// The cluster that answers to this name is not the one that the request was meant for.

@@ -20,6 +20,7 @@ mod log_stream;
 mod name;
 pub mod page;
 mod pattern;
+pub mod replicas;
 mod request;
 mod selector;
 mod share;

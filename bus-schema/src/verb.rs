@@ -12,6 +12,7 @@ mod pods;
 mod restart;
 mod resume;
 mod rollout;
+mod scale;
 
 pub use deployments::{DeploymentSummary, ListDeployments};
 pub use events::{EventSummary, ListEvents};
@@ -24,6 +25,7 @@ pub use pods::{ContainerSummary, ListPods, PodSummary};
 pub use restart::{Restart, Restarted};
 pub use resume::Resume;
 pub use rollout::{GetRollout, PodProblem, Rollout, RolloutState};
+pub use scale::{Scale, Scaled};
 
 use crate::Verb;
 
@@ -36,6 +38,7 @@ pub const VERBS: &[Verb] = &[
     Verb::of::<Restart>(),
     Verb::of::<Pause>(),
     Verb::of::<Resume>(),
+    Verb::of::<Scale>(),
     Verb::of::<GetRollout>(),
     Verb::of::<ReadLog>(),
     Verb::of::<ListPods>(),

@@ -51,6 +51,26 @@ async fn a_refusal_names_the_field_that_is_wrong() {
             "deadline",
         ),
         (
+            "scale",
+            r#"{"namespace":"a","deployment_name":"b"}"#,
+            "replicas",
+        ),
+        (
+            "scale",
+            r#"{"namespace":"a","deployment_name":"b","replicas":-1}"#,
+            "replicas: invalid value: integer `-1`, expected a whole number of replicas from 0 to 100000",
+        ),
+        (
+            "scale",
+            r#"{"namespace":"a","deployment_name":"b","replicas":2147483647}"#,
+            "from 0 to 100000",
+        ),
+        (
+            "scale",
+            r#"{"namespace":"a","deployment_name":"b","replicas":2,"current_replicas":"two"}"#,
+            "current_replicas",
+        ),
+        (
             "rollout",
             r#"{"namespace":"a","deployment_name":7}"#,
             "deployment_name",

@@ -22,6 +22,7 @@ mod reads;
 mod refused;
 mod restart;
 mod rights;
+mod scale;
 mod share;
 mod stage;
 mod tls;

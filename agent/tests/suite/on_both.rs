@@ -75,6 +75,10 @@ scenarios! {
     pause:
         a_pause_is_carried_out_once_and_one_that_is_paused_stays_so,
         what_was_changed_while_paused_rolls_out_when_resumed,;
+    scale:
+        a_scale_is_carried_out_once_and_its_pods_follow,
+        a_scale_that_expects_other_replicas_changes_nothing,
+        a_paused_deployment_is_scaled,;
     logs:
         the_last_lines_of_all_containers_are_merged_by_time,
         a_run_that_never_was_is_a_problem_of_its_container_alone,

@@ -151,6 +151,8 @@ codes! {
     ClusterForbids = "cluster_forbids", Kubernetes, false;
     /// The deployment is paused.
     Paused = "paused", Kubernetes, false;
+    /// The workload does not have the number of replicas that the request expects.
+    ReplicasChanged = "replicas_changed", Kubernetes, false;
     /// A newer restart has been made.
     Superseded = "superseded", Kubernetes, false;
     /// The idempotency key was used for another request.
@@ -207,6 +209,7 @@ impl From<Fault> for Problem {
             FaultCode::NotFound => ProblemCode::NotFound,
             FaultCode::Forbidden | FaultCode::Unauthorized => ProblemCode::ClusterForbids,
             FaultCode::Paused => ProblemCode::Paused,
+            FaultCode::ReplicasChanged => ProblemCode::ReplicasChanged,
             FaultCode::Superseded => ProblemCode::Superseded,
             FaultCode::IdentityConflict => ProblemCode::IdentityConflict,
             FaultCode::Conflict => ProblemCode::Conflict,

@@ -54,6 +54,7 @@ pub const fn status(code: ProblemCode) -> StatusCode {
         | C::IdentityConflict
         | C::IdempotencyKeyInFlight
         | C::Paused
+        | C::ReplicasChanged
         | C::Superseded
         | C::Conflict => StatusCode::CONFLICT,
         C::AgentMisbehaves | C::ReplyTooLarge | C::ClusterForbids | C::KubernetesUnavailable => {

@@ -48,6 +48,7 @@ mod pods;
 mod restart;
 mod resume;
 mod rollout;
+mod scale;
 mod session;
 mod watch;
 mod workload;
@@ -81,6 +82,7 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(restart::restart_deployment))
         .routes(routes!(pause::pause_deployment))
         .routes(routes!(resume::resume_deployment))
+        .routes(routes!(scale::scale_deployment))
         .routes(routes!(workload::get_workload))
         .routes(routes!(rollout::get_rollout))
         .routes(routes!(rollout::watch_rollout))

@@ -188,6 +188,9 @@ async fn every_call_of_the_document_requires_a_session() {
         };
         let body = match path.as_str() {
             "/clusters/{cluster}/enroll" | "/clusters/{cluster}/invite" => json!({}),
+            "/scale" => {
+                json!({"cluster": "cluster-a", "namespace": "default", "deployment_name": "x", "replicas": 3})
+            }
             _ => json!({"cluster": "cluster-a", "namespace": "default", "deployment_name": "x"}),
         };
         for method in methods.as_object().unwrap().keys() {

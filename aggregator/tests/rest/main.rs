@@ -26,6 +26,7 @@ mod renewal;
 mod replicas;
 mod restart;
 mod revocations;
+mod scale;
 mod schemathesis;
 mod secured;
 mod service;

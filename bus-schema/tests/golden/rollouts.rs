@@ -1,10 +1,10 @@
-//! Restarts, pauses and rollouts.
+//! Restarts and other changes, and rollouts.
 
 use std::collections::BTreeMap;
 
 use bus_schema::verb::{
     GetRollout, GetWorkload, Pause, Paused, PodProblem, Restart, Restarted, Resume, Rollout,
-    RolloutState, TemplateContainer, Workload, WorkloadCondition,
+    RolloutState, Scale, Scaled, TemplateContainer, Workload, WorkloadCondition,
 };
 
 use bus_schema::{WorkloadRef, WriteGuard};
@@ -60,6 +60,29 @@ fn pause_and_resume() {
     golden("pause.reply", &reply);
     reply.paused = false;
     golden("resume.reply", &reply);
+}
+
+#[test]
+fn scale() {
+    let target = WorkloadRef::deployment(name("shop"), name("cart"));
+    let guard = WriteGuard {
+        operation_id: Some(name("019cb00b0e8-0123456789abcdef")),
+        ..WriteGuard::default()
+    };
+    let scale = Scale {
+        target,
+        replicas: 5,
+        current_replicas: Some(2),
+        guard,
+    };
+    golden("scale.request", &scale);
+    golden(
+        "scale.reply",
+        &Scaled {
+            target: scale.target,
+            replicas: 5,
+        },
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use bus_schema::verb::{Pause, Paused};
 
-use super::workload_body::WorkloadBody;
+use super::workload_body::{WorkloadBody, WorkloadChange as _};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::extract;
@@ -21,6 +21,6 @@ pub async fn pause_deployment(
     caller: Caller,
     extract::Json(body): extract::Json<WorkloadBody>,
 ) -> Result<Json<Done<Paused>>, ProblemResponse> {
-    body.mutate(&app, &caller, |target, guard| Pause { target, guard })
+    body.mutate(&app, &caller, |target, guard, ()| Pause { target, guard })
         .await
 }

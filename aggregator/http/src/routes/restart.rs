@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use bus_schema::verb::{Restart, Restarted};
 
-use super::workload_body::WorkloadBody;
+use super::workload_body::{WorkloadBody, WorkloadChange as _};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::extract;
@@ -22,6 +22,6 @@ pub async fn restart_deployment(
     caller: Caller,
     extract::Json(body): extract::Json<WorkloadBody>,
 ) -> Result<Json<Done<Restarted>>, ProblemResponse> {
-    body.mutate(&app, &caller, |target, guard| Restart { target, guard })
+    body.mutate(&app, &caller, |target, guard, ()| Restart { target, guard })
         .await
 }

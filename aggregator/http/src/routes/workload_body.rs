@@ -1,11 +1,9 @@
-//! The body of a call that changes a workload and needs no other parameters.
+//! The bodies of calls that change a workload.
 
 use axum::Json;
 use bus_schema::{
     ClusterName, Mutation, Namespace, WorkloadKind, WorkloadName, WorkloadRef, WriteGuard,
 };
-use serde::Deserialize;
-use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::caller::Caller;
@@ -13,41 +11,86 @@ use crate::problem_response::ProblemResponse;
 use diagnostics::{Problem, ProblemCode};
 use fleet::Done;
 
-/// Which workload to change: by `deployment_name`, or by `kind` and `name`.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"cluster": "cluster-a", "namespace": "default", "deployment_name": "fastapi-a"}))]
-pub struct WorkloadBody {
-    /// The cluster.
-    cluster: ClusterName,
-    /// The namespace.
-    namespace: Namespace,
-    /// The deployment.
-    #[schema(nullable = false)]
-    deployment_name: Option<WorkloadName>,
-    /// The workload's kind, in place of `deployment_name`.
-    #[schema(nullable = false)]
-    kind: Option<WorkloadKind>,
-    /// The workload's name, in place of `deployment_name`.
-    #[schema(nullable = false)]
-    name: Option<WorkloadName>,
+/// Makes the body of a call that changes a workload: the fields that name it, and the parameters of the change. Written out, since serde
+/// can neither refuse unknown fields nor name a wrong one in a struct that is flattened into another.
+macro_rules! workload_body {
+    ($(#[$doc:meta])* $body:ident { $($(#[$parameter_doc:meta])* $parameter:ident: $type:ty,)* }) => {
+        #[derive(Debug, serde::Deserialize, utoipa::ToSchema)]
+        $(#[$doc])*
+        #[serde(deny_unknown_fields)]
+        pub struct $body {
+            /// The cluster.
+            cluster: bus_schema::ClusterName,
+            /// The namespace.
+            namespace: bus_schema::Namespace,
+            /// The deployment.
+            #[schema(nullable = false)]
+            deployment_name: Option<bus_schema::WorkloadName>,
+            /// The workload's kind, in place of `deployment_name`.
+            #[schema(nullable = false)]
+            kind: Option<bus_schema::WorkloadKind>,
+            /// The workload's name, in place of `deployment_name`.
+            #[schema(nullable = false)]
+            name: Option<bus_schema::WorkloadName>,
+            $($(#[$parameter_doc])* $parameter: $type,)*
+        }
+
+        impl $crate::routes::workload_body::WorkloadChange for $body {
+            type Parameters = ($($type,)*);
+
+            fn into_parts(self) -> ($crate::routes::workload_body::Named, Self::Parameters) {
+                let Self { cluster, namespace, deployment_name, kind, name, $($parameter,)* } = self;
+                let named = $crate::routes::workload_body::Named {
+                    cluster, namespace, deployment_name, kind, name,
+                };
+                (named, ($($parameter,)*))
+            }
+        }
+    };
 }
 
-impl WorkloadBody {
+pub(super) use workload_body;
+
+workload_body! {
+    /// Which workload to change: by `deployment_name`, or by `kind` and `name`.
+    #[schema(example = json!({"cluster": "cluster-a", "namespace": "default", "deployment_name": "fastapi-a"}))]
+    WorkloadBody {}
+}
+
+/// A body made by [`workload_body`].
+pub trait WorkloadChange: Sized {
+    /// What it has besides the fields that name the workload, in their order.
+    type Parameters;
+
+    /// The fields that name the workload, and the others.
+    fn into_parts(self) -> (Named, Self::Parameters);
+
     /// Changes the workload: see [`fleet::Fleet::mutate`].
-    pub async fn mutate<M: Mutation>(
+    async fn mutate<M: Mutation>(
         self,
         app: &App,
         caller: &Caller,
-        mutation: impl FnOnce(WorkloadRef, WriteGuard) -> M,
+        mutation: impl FnOnce(WorkloadRef, WriteGuard, Self::Parameters) -> M,
     ) -> Result<Json<Done<M::Reply>>, ProblemResponse> {
-        let (cluster, workload) = self.target()?;
-        let mutation = mutation(workload, WriteGuard::default());
+        let (named, parameters) = self.into_parts();
+        let (cluster, workload) = named.target()?;
+        let mutation = mutation(workload, WriteGuard::default(), parameters);
         let fleet = &app.fleet;
         let done = fleet.mutate(&caller.principal, &caller.source, &cluster, mutation);
         Ok(Json(done.await?))
     }
+}
 
+/// The fields that name a workload.
+pub struct Named {
+    pub cluster: ClusterName,
+    pub namespace: Namespace,
+    pub deployment_name: Option<WorkloadName>,
+    pub kind: Option<WorkloadKind>,
+    pub name: Option<WorkloadName>,
+}
+
+impl Named {
     /// The cluster, and the workload in it.
     ///
     /// # Errors

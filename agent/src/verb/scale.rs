@@ -1,0 +1,44 @@
+//! `scale`: what `kubectl scale` does, but as a patch of the workload itself: its subresource `scale` has no annotation that could record
+//! the operation.
+
+use bus_schema::verb::{Scale, Scaled};
+use bus_schema::{Fault, FaultCode};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::kubernetes::Deployment;
+use crate::mutation::Change;
+use crate::rollout::wanted;
+
+impl Change for Scale {
+    fn patch(&self, seen: &Deployment, _: Timestamp) -> Result<Value, Fault> {
+        let present = replicas_of(seen);
+        if let Some(expected) = self.current_replicas.filter(|number| *number != present) {
+            return Err(changed(expected, present));
+        }
+        Ok(json!({ "spec": { "replicas": self.replicas } }))
+    }
+
+    fn reply(&self, after: &Deployment) -> Scaled {
+        Scaled {
+            target: self.target.clone(),
+            replicas: replicas_of(after),
+        }
+    }
+}
+
+/// The API server accepts no negative number.
+fn replicas_of(deployment: &Deployment) -> u32 {
+    wanted(deployment).unsigned_abs()
+}
+
+fn changed(expected: u32, present: u32) -> Fault {
+    let are = if present == 1 { "is" } else { "are" };
+    let message = format!(
+        "current_replicas: expected {expected} replicas, but there {are} {present}; nothing was done"
+    );
+    Fault {
+        field: Some("current_replicas".to_owned()),
+        ..Fault::new(FaultCode::ReplicasChanged, message)
+    }
+}
