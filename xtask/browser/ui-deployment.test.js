@@ -121,6 +121,61 @@ test('a deployment is paused and resumed, and what does not fit says why before 
   assert.deepEqual(page.seen.errors, []);
 });
 
+test('a deployment is scaled if it has the replicas that were shown, by button, key and palette, and to none after a warning', async (t) => {
+  const deployment = take();
+  const { cluster, namespace, deployment_name: name, replicas } = deployment;
+  const page = await open(t, { path: pathOf(deployment) });
+  const dialog = page.getByRole('dialog', { name: `Scale ${name}?` });
+  const scale = dialog.getByRole('button', { name: `Scale ${name}` });
+  const number = dialog.getByRole('spinbutton', { name: 'Replicas' });
+  const progress = page.getByRole('dialog', { name: 'Changes' });
+  /** The page shows a change of the cluster a little later. */
+  const openWhenItShows = (replicas) =>
+    eventually(`the dialog shows ${replicas} replicas`, async () => {
+      await page.keyboard.press('s');
+      if ((await number.inputValue()) === String(replicas)) return true;
+      await page.keyboard.press('Escape');
+      return false;
+    });
+
+  await page.getByRole('button', { name: `Scale ${name}` }).click();
+  assert.equal(await number.inputValue(), String(replicas));
+  assert.ok(await scale.isDisabled(), 'the number is unchanged');
+  await number.press('Enter');
+  await number.fill('-1');
+  await dialog.getByText('A whole number from 0 to 100,000').waitFor();
+  assert.ok(await scale.isDisabled(), 'the number is invalid');
+  await number.fill(String(replicas + 1));
+  assert.deepEqual(await violations(page), []);
+  await scale.click();
+  await progress.getByText('complete', { exact: true }).waitFor();
+  await progress.getByTitle(`${replicas + 1} of ${replicas + 1} available`).waitFor();
+  await page.keyboard.press('Escape');
+  const activity = page.getByRole('region', { name: 'Activity' });
+  await activity.getByText('scale', { exact: false }).first().waitFor();
+
+  // Somebody else scales it while the dialog is open: nothing is done.
+  await openWhenItShows(replicas + 1);
+  await number.fill('0');
+  await dialog.getByText('No pod will be left').waitFor();
+  await patch(demo, deployment, { spec: { replicas: replicas + 2 } });
+  await number.press('Enter');
+  await progress.getByText(`expected ${replicas + 1} replicas, but there are ${replicas + 2}`).waitFor();
+  await page.keyboard.press('Escape');
+  await openWhenItShows(replicas + 2);
+  await page.keyboard.press('Escape');
+
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type(`scale ${name}`);
+  await page.getByRole('option', { name: `Scale ${name}…` }).first().click();
+  await number.fill('0');
+  await number.press('Enter');
+  await progress.getByText('complete', { exact: true }).waitFor();
+  const session = await signIn(demo);
+  const read = await session.get(`/workloads/${cluster}/${namespace}/Deployment/${name}`);
+  assert.equal(read.replicas, 0);
+});
+
 test('a stuck restart says why, in the dialog and on the page', async (t) => {
   const deployment = take();
   await breakImage(demo, deployment);

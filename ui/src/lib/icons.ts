@@ -34,6 +34,7 @@ export const icons = {
   down: 'm4 6.5 4 4 4-4',
   right: 'm6.5 4 4 4-4 4',
   keyboard: 'M1.5 4h13v8h-13zM4 6.5h.1m2.6 0h.1m2.6 0h.1m2.6 0h.1M4.5 9.5h7',
+  scale: 'M3 13h10M4.5 10V7m3.5 3V4.5m3.5 5.5V2.5',
   pause: 'M5.5 3.5v9m5-9v9',
   play: 'M5 3.2v9.6L12.5 8z',
 } as const;

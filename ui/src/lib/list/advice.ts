@@ -12,6 +12,7 @@ const advice: Partial<Record<ApiProblem['code'], string>> = {
   agent_too_old: 'The cluster’s agent does not know this call yet. Update its image.',
   verb_not_enabled:
     'Add it to MCA_VERBS in the ConfigMap agent-settings of that cluster, and to its agent’s ClusterRole.',
+  replicas_changed: 'Somebody else has scaled it since it was shown. Look at it again, then decide.',
   kubernetes_unavailable: 'The cluster’s API server does not answer its agent.',
   kubernetes_timeout: 'The cluster’s API server did not answer its agent in time.',
   identity_conflict: 'Two clusters use this name. Remove one of the two agents.',
@@ -45,6 +46,7 @@ const titles: Partial<Record<ApiProblem['code'], string>> = {
   outcome_unknown: 'The outcome is unknown',
   rate_limited: 'Too many calls in a short time',
   verb_not_enabled: 'This change is not enabled in the cluster',
+  replicas_changed: 'It has another number of replicas by now',
   reply_too_large: 'The answer would be too large',
   request_timeout: 'The request took too long',
   signer_unavailable: 'The signing process does not answer',

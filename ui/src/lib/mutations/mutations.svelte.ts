@@ -3,9 +3,10 @@
 
 import { api, ApiProblem, ask, change, type Schemas } from '$lib/api';
 import { Stream, type StreamProblem } from '$lib/live/stream';
-import { named, pathOf, type WorkloadRef } from '$lib/workload/ref';
+import { pathOf, type WorkloadRef } from '$lib/workload/ref';
 
-import type { State, Verb } from './verbs';
+import { send } from './send';
+import type { Candidate, Input, Verb } from './verbs';
 
 export type MutationState =
   'waiting' | 'stopped' | 'refused' | 'not_sent' | 'outcome_unknown' | 'succeeded' | Schemas['RolloutState'];
@@ -28,17 +29,20 @@ export class Mutation {
   operationId = $state<string>();
   readonly ended = $derived(ENDED.includes(this.state));
   readonly failed = $derived(FAILED.includes(this.state));
+  readonly target: WorkloadRef;
 
   constructor(
     readonly verb: Verb,
-    readonly target: WorkloadRef,
-  ) {}
+    private readonly candidate: Candidate,
+    private readonly input: Input,
+  ) {
+    this.target = candidate.target;
+  }
 
   async run(): Promise<void> {
     this.state = 'progressing';
     try {
-      const body = named(this.target);
-      const done = await change(() => api.POST(this.verb.path, { body }));
+      const done = await change(() => send(this.verb, this.candidate, this.input));
       this.operationId = done.operation_id;
       const since = 'restarted_at' in done && done.restarted_at ? Date.parse(done.restarted_at) : undefined;
       if (this.verb.beginsRollout) await this.#follow(since);
@@ -88,16 +92,10 @@ export class Mutation {
   }
 }
 
-/** A workload, and its state as far as it is known here. */
-export interface Candidate {
-  target: WorkloadRef;
-  workload: State;
-}
-
 /** The change to make after confirmation. */
 interface Proposal {
   verb: Verb;
-  targets: WorkloadRef[];
+  targets: Candidate[];
   /** Workloads that are skipped, and why. */
   leftOut: { target: WorkloadRef; obstacle: string }[];
   onconfirm?: () => void;
@@ -115,19 +113,21 @@ class Mutations {
 
   /** Opens the confirmation for a change of these workloads, at most `MOST`. */
   propose(verb: Verb, candidates: Candidate[], onconfirm?: () => void): void {
-    const looked = candidates.map(({ target, workload }) => ({ target, obstacle: verb.obstacle(workload) }));
-    const targets = looked.flatMap(({ target, obstacle }) => (obstacle === undefined ? [target] : []));
-    const leftOut = looked.flatMap(({ target, obstacle }) => (obstacle === undefined ? [] : [{ target, obstacle }]));
+    const targets = candidates.filter(({ workload }) => verb.obstacle(workload) === undefined);
+    const leftOut = candidates.flatMap(({ target, workload }) => {
+      const obstacle = verb.obstacle(workload);
+      return obstacle === undefined ? [] : [{ target, obstacle }];
+    });
     if (candidates.length > 0 && targets.length <= MOST) {
       this.proposal = { verb, targets, leftOut, onconfirm };
       this.open = true;
     }
   }
 
-  confirm(): void {
+  confirm(input: Input): void {
     if (!this.proposal) return;
     const { verb, targets, onconfirm } = this.proposal;
-    this.all = [...this.running, ...targets.map((target) => new Mutation(verb, target))];
+    this.all = [...this.running, ...targets.map((candidate) => new Mutation(verb, candidate, input))];
     this.proposal = undefined;
     this.stoppedByFailure = false;
     onconfirm?.();

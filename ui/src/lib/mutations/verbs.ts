@@ -3,15 +3,25 @@
 import type { Schemas } from '$lib/api';
 import type { IconName } from '$lib/icons';
 import type { Right } from '$lib/session/session.svelte';
+import type { WorkloadRef } from '$lib/workload/ref';
 
-/** The state that determines whether a verb is possible. */
-export type State = Pick<Schemas['FleetDeployment'], 'paused'>;
+/** The state that determines whether a verb is possible, as far as it is known. */
+export type State = Partial<Pick<Schemas['FleetDeployment'], 'paused' | 'replicas'>>;
+
+/** A workload, and its state when the change was proposed. */
+export interface Candidate {
+  target: WorkloadRef;
+  workload: State;
+}
+
+/** What was filled in before the change was confirmed. */
+export interface Input {
+  replicas?: number;
+}
 
 export interface Verb {
   /** Its name in the audit. */
   name: Schemas['AllowedVerbs'][number];
-  /** The API call. */
-  path: '/restart' | '/pause' | '/resume';
   label: string;
   icon: IconName;
   /** Its key, on the page of a workload and in a table. */
@@ -19,6 +29,8 @@ export interface Verb {
   right: Right;
   /** What it does, shown in the confirmation. */
   confirm: string;
+  /** Whether it asks for a number of replicas first. */
+  asksForReplicas?: boolean;
   /** Why it is not possible for this workload. */
   obstacle: (workload: State) => string | undefined;
   /** Whether it starts a rollout, which is followed to its end. */
@@ -27,7 +39,6 @@ export interface Verb {
 
 const restart: Verb = {
   name: 'restart',
-  path: '/restart',
   label: 'Restart',
   icon: 'restart',
   key: 'r',
@@ -39,7 +50,6 @@ const restart: Verb = {
 
 const pause: Verb = {
   name: 'pause',
-  path: '/pause',
   label: 'Pause',
   icon: 'pause',
   key: 'p',
@@ -51,7 +61,6 @@ const pause: Verb = {
 
 const resume: Verb = {
   name: 'resume',
-  path: '/resume',
   label: 'Resume',
   icon: 'play',
   key: 'u',
@@ -61,4 +70,17 @@ const resume: Verb = {
   beginsRollout: true,
 };
 
-export const verbs = [restart, pause, resume];
+const scale: Verb = {
+  name: 'scale',
+  label: 'Scale',
+  icon: 'scale',
+  key: 's',
+  right: 'scale',
+  confirm:
+    'Pods are started or stopped, as with kubectl scale. An autoscaler of the deployment may change the number again.',
+  asksForReplicas: true,
+  obstacle: () => undefined,
+  beginsRollout: true,
+};
+
+export const verbs = [restart, scale, pause, resume];
