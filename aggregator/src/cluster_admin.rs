@@ -198,6 +198,7 @@ pub(crate) fn intent(time: Timestamp, verb: &str, cluster: Option<&ClusterName>)
         verb: verb.to_owned(),
         target: cluster.map(Target::cluster),
         operation_id: None,
+        reason: None,
         outcome: Outcome::Pending,
         detail: None,
         request_id: None,

@@ -1,10 +1,13 @@
-//! What makes a mutation safe to deliver late or twice: its idempotency key, its deadline and the uid of the target cluster.
+//! What makes a mutation safe to deliver late or twice: its idempotency key, its deadline and the uid of the target cluster. And why it is
+//! made.
 
 use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::Reason;
 
 /// Part of every mutation. A user of the nats CLI may leave out all fields: then there is no deadline, any cluster of the name carries
 /// it out, and a duplicate delivery changes the workload again.
@@ -25,6 +28,9 @@ pub struct WriteGuard {
     /// API server rejects a patch that is still in flight. Requires the operation id; the deadline is ignored.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fence: bool,
+    /// Why it is made, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
 }
 
 /// The id of one operation: 1 to 64 of `a-z`, `0-9` and `-`. The aggregator's ids begin with the time, so that they sort by it.

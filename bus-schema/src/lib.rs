@@ -20,6 +20,7 @@ mod log_stream;
 mod name;
 pub mod page;
 mod pattern;
+mod reason;
 pub mod replicas;
 mod request;
 mod selector;
@@ -53,6 +54,7 @@ pub use name::{
 };
 pub use page::{DEFAULT_LIMIT, MAX_LIMIT, PAGE_BYTES, Page};
 pub use pattern::{Pattern, PatternError};
+pub use reason::{Reason, ReasonError};
 pub use request::{
     AGENT_MESSAGE_BYTES, Access, Mutation, PERSON_REQUEST_BYTES, Request, Right, Verb,
 };

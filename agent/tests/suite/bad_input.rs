@@ -71,6 +71,11 @@ async fn a_refusal_names_the_field_that_is_wrong() {
             "current_replicas",
         ),
         (
+            "pause",
+            r#"{"namespace":"a","deployment_name":"b","reason":"two\nlines"}"#,
+            "reason: write one line of 1 to 500 characters",
+        ),
+        (
             "rollout",
             r#"{"namespace":"a","deployment_name":7}"#,
             "deployment_name",

@@ -116,6 +116,7 @@ impl Audit {
             verb: sign_in.verb.to_owned(),
             target: None,
             operation_id: None,
+            reason: None,
             outcome: Outcome::Succeeded,
             detail: None,
             request_id: None,

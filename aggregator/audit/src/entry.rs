@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use bus_schema::{ClusterName, Namespace, OperationId, WorkloadName};
+use bus_schema::{ClusterName, Namespace, OperationId, Reason, WorkloadName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -37,6 +37,9 @@ pub struct Entry {
     /// The operation that this line belongs to; absent for sign-ins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation_id: Option<OperationId>,
+    /// Why the user did it, in their words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
     /// The outcome, or `pending`.
     pub outcome: Outcome,
     /// Details of the outcome, for people.

@@ -121,6 +121,7 @@ pub(super) fn entry(user: String, address: Option<IpAddr>, detail: String) -> En
         verb: SIGN_IN.to_owned(),
         target: None,
         operation_id: None,
+        reason: None,
         outcome: Outcome::Refused,
         detail: Some(detail),
         request_id: None,

@@ -15,7 +15,7 @@ use super::client::NO_REPLY;
 use super::refusals::{bus_unavailable, offline, unwritable};
 use crate::journal::{Begun, Observation, Observe, Operation, SentMutation, Verdict};
 use audit::RequestSource;
-use audit::{Outcome, Target};
+use audit::{Entry, Outcome, Target};
 use diagnostics::{Problem, ProblemCode};
 use identity::Principal;
 use registry::{Moment, Presence};
@@ -53,7 +53,11 @@ impl Fleet {
         let cluster_uid = self.ready_for_writes(cluster)?;
         self.change_limit.count(&principal.user)?;
         let target = target(cluster, mutation.target());
-        let entry = self.journal.entry(&principal.user, source, M::VERB, target);
+        let reason = mutation.guard().reason.clone();
+        let entry = Entry {
+            reason: reason.clone(),
+            ..self.journal.entry(&principal.user, source, M::VERB, target)
+        };
         let id = self.journal.id_of(&entry);
         let deadline = self.journal.now() + WRITE_WITHIN;
         *mutation.guard_mut() = WriteGuard {
@@ -61,6 +65,7 @@ impl Fleet {
             deadline: Some(deadline),
             cluster_uid,
             fence: false,
+            reason,
         };
         let sent = SentMutation::new(&mutation).map_err(unwritable)?;
         let operation = Operation::new(id.clone(), Some(sent), deadline, entry);

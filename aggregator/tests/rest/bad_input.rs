@@ -82,6 +82,52 @@ async fn one_filter_of_healths_is_read_alike_everywhere() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reason_is_one_line_of_some_length_or_is_refused_before_anything_is_done() {
+    let stack = Stack::start(1).await;
+    let token = stack.service.token("admin").await;
+    let (namespace, name) = stack.healthy("cluster-a").await;
+    let body = |reason: &str| json!({"cluster": "cluster-a", "namespace": namespace, "deployment_name": name, "reason": reason});
+    let (longest, too_long) = ("ä".repeat(500), "ä".repeat(501));
+    for path in ["/restart", "/pause", "/resume"] {
+        for reason in ["", "  ", "two\nlines", "a\u{0}", "a\u{2028}b", &too_long] {
+            let answer = stack.service.post(path, &token, &body(reason)).await;
+            assert_eq!(
+                (answer.status, answer.code(), &answer.body["field"]),
+                (
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "invalid_request",
+                    &json!("reason")
+                ),
+                "{path} {reason:?}"
+            );
+            let detail = answer.body["detail"].as_str().expect("a detail");
+            assert!(
+                detail.contains("one line of 1 to 500 characters"),
+                "{detail}"
+            );
+        }
+    }
+    let done = stack
+        .service
+        .post("/restart", &token, &body(&longest))
+        .await;
+    assert_eq!(done.status, StatusCode::OK, "{done:?}");
+    let audit = stack
+        .service
+        .get(&format!("/audit?deployment_name={name}"), &token)
+        .await;
+    let items = audit.body["items"].as_array().expect("items");
+    assert_eq!(items.len(), 1, "{items:?}");
+    assert_eq!(items[0]["reason"], json!(longest));
+    let id = done.body["operation_id"].as_str().expect("an id");
+    let operation = stack
+        .service
+        .get(&format!("/operations/{id}"), &token)
+        .await;
+    assert_eq!(operation.body["reason"], json!(longest));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn invalid_bodies_are_refused() {
     let stack = Stack::start(1).await;
     let token = stack.service.token("admin").await;

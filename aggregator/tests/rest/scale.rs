@@ -46,7 +46,11 @@ async fn a_deployment_is_scaled_and_a_precondition_that_does_not_hold_is_a_confl
     assert_eq!(unchanged.body["replicas"], json!(present));
 
     let wanted = present + 2;
-    let done = scale(json!({ "replicas": wanted, "current_replicas": present })).await;
+    let reason = "Black Friday: \"twice\" as many, see OPS-7";
+    let done = scale(json!({
+        "replicas": wanted, "current_replicas": present, "reason": reason,
+    }))
+    .await;
     assert_eq!(done.status, StatusCode::OK, "{done:?}");
     assert_eq!(
         (&done.body["outcome"], &done.body["replicas"]),
@@ -64,6 +68,8 @@ async fn a_deployment_is_scaled_and_a_precondition_that_does_not_hold_is_a_confl
     let outcomes: Vec<_> = items.iter().map(|item| &item["outcome"]).collect();
     assert_eq!(outcomes, ["succeeded", "failed"]);
     assert_eq!(items[0]["operation_id"], done.body["operation_id"]);
+    let reasons: Vec<_> = items.iter().map(|item| &item["reason"]).collect();
+    assert_eq!(reasons, [&json!(reason), &Value::Null]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

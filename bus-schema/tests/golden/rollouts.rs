@@ -19,6 +19,7 @@ fn restart() {
         deadline: Some(name("2026-03-01T10:00:08.5Z")),
         cluster_uid: Some("5f1c7b9e-0000-4000-8000-000000000001".to_owned()),
         fence: false,
+        reason: Some(name("TLS rotation")),
     };
     let mut restart = Restart { target, guard };
     golden("restart.request", &restart);

@@ -44,6 +44,7 @@ impl Journal {
             verb: verb.to_owned(),
             target: Some(target),
             operation_id: source.operation_id.clone(),
+            reason: None,
             outcome: Outcome::Pending,
             detail: None,
             request_id: source.request_id.clone(),

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use bus_schema::{
-    ClusterName, Mutation, Namespace, WorkloadKind, WorkloadName, WorkloadRef, WriteGuard,
+    ClusterName, Mutation, Namespace, Reason, WorkloadKind, WorkloadName, WorkloadRef, WriteGuard,
 };
 
 use crate::app::App;
@@ -11,7 +11,8 @@ use crate::problem_response::ProblemResponse;
 use diagnostics::{Problem, ProblemCode};
 use fleet::Done;
 
-/// Makes the body of a call that changes a workload: the fields that name it, and the parameters of the change. Written out, since serde
+/// Makes the body of a call that changes a workload: the fields that name it, the parameters of the change, and its
+/// reason. Written out, since serde
 /// can neither refuse unknown fields nor name a wrong one in a struct that is flattened into another.
 macro_rules! workload_body {
     ($(#[$doc:meta])* $body:ident { $($(#[$parameter_doc:meta])* $parameter:ident: $type:ty,)* }) => {
@@ -33,17 +34,20 @@ macro_rules! workload_body {
             #[schema(nullable = false)]
             name: Option<bus_schema::WorkloadName>,
             $($(#[$parameter_doc])* $parameter: $type,)*
+            /// Why the change is made, for the audit.
+            #[schema(nullable = false)]
+            reason: Option<bus_schema::Reason>,
         }
 
         impl $crate::routes::workload_body::WorkloadChange for $body {
             type Parameters = ($($type,)*);
 
-            fn into_parts(self) -> ($crate::routes::workload_body::Named, Self::Parameters) {
-                let Self { cluster, namespace, deployment_name, kind, name, $($parameter,)* } = self;
-                let named = $crate::routes::workload_body::Named {
-                    cluster, namespace, deployment_name, kind, name,
+            fn into_parts(self) -> ($crate::routes::workload_body::Common, Self::Parameters) {
+                let Self { cluster, namespace, deployment_name, kind, name, reason, $($parameter,)* } = self;
+                let common = $crate::routes::workload_body::Common {
+                    cluster, namespace, deployment_name, kind, name, reason,
                 };
-                (named, ($($parameter,)*))
+                (common, ($($parameter,)*))
             }
         }
     };
@@ -59,11 +63,11 @@ workload_body! {
 
 /// A body made by [`workload_body`].
 pub trait WorkloadChange: Sized {
-    /// What it has besides the fields that name the workload, in their order.
+    /// The parameters of the change, in their order.
     type Parameters;
 
-    /// The fields that name the workload, and the others.
-    fn into_parts(self) -> (Named, Self::Parameters);
+    /// The fields that all of these bodies have, and the others.
+    fn into_parts(self) -> (Common, Self::Parameters);
 
     /// Changes the workload: see [`fleet::Fleet::mutate`].
     async fn mutate<M: Mutation>(
@@ -72,25 +76,30 @@ pub trait WorkloadChange: Sized {
         caller: &Caller,
         mutation: impl FnOnce(WorkloadRef, WriteGuard, Self::Parameters) -> M,
     ) -> Result<Json<Done<M::Reply>>, ProblemResponse> {
-        let (named, parameters) = self.into_parts();
-        let (cluster, workload) = named.target()?;
-        let mutation = mutation(workload, WriteGuard::default(), parameters);
+        let (common, parameters) = self.into_parts();
+        let guard = WriteGuard {
+            reason: common.reason.clone(),
+            ..WriteGuard::default()
+        };
+        let (cluster, workload) = common.target()?;
+        let mutation = mutation(workload, guard, parameters);
         let fleet = &app.fleet;
         let done = fleet.mutate(&caller.principal, &caller.source, &cluster, mutation);
         Ok(Json(done.await?))
     }
 }
 
-/// The fields that name a workload.
-pub struct Named {
+/// The fields that all bodies have: those that name the workload, and the reason.
+pub struct Common {
     pub cluster: ClusterName,
     pub namespace: Namespace,
     pub deployment_name: Option<WorkloadName>,
     pub kind: Option<WorkloadKind>,
     pub name: Option<WorkloadName>,
+    pub reason: Option<Reason>,
 }
 
-impl Named {
+impl Common {
     /// The cluster, and the workload in it.
     ///
     /// # Errors
@@ -102,6 +111,7 @@ impl Named {
             deployment_name,
             kind,
             name,
+            reason: _,
         } = self;
         let workload = WorkloadRef::from_fields(namespace, deployment_name, kind, name);
         let workload = workload.map_err(|error| {

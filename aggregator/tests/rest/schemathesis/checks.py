@@ -14,6 +14,7 @@ BEYOND_A_SCHEMA = {
     "nats_url": "it is an address, or several",
     "idempotency-key": "it is good for one request alone",
     "since": "it is not later than `until`",
+    "reason": "it is not blank",
     "deployment_name": "it stands for `kind` and `name`, and not beside them",
 }
 
