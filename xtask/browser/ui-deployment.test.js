@@ -73,6 +73,11 @@ test('a restart is confirmed by name, followed to its end, and listed in the act
   await page.getByRole('button', { name: `Restart ${name}` }).click();
   const dialog = page.getByRole('dialog', { name: `Restart ${name}?` });
   await dialog.getByText(`${deployment.cluster} / ${deployment.namespace}`).waitFor();
+  await eventually('Cancel has the focus: Enter changes nothing', () =>
+    dialog.getByRole('button', { name: 'Cancel' }).evaluate((button) => button === document.activeElement),
+  );
+  const reason = 'TLS rotation <b>"now"</b>';
+  await dialog.getByRole('textbox', { name: 'Reason' }).fill(` ${reason} `);
   await dialog.getByRole('button', { name: `Restart ${name}` }).click();
   await rollout.getByText('progressing', { exact: true }).waitFor();
   await page.getByRole('dialog').getByText('complete', { exact: true }).waitFor();
@@ -83,10 +88,12 @@ test('a restart is confirmed by name, followed to its end, and listed in the act
   const activity = page.getByRole('region', { name: 'Activity' });
   await activity.getByText('accepted').waitFor();
   await activity.getByText('complete', { exact: true }).waitFor();
+  await activity.getByText(reason, { exact: true }).waitFor();
   await activity.getByRole('link', { name: 'All of it' }).click();
   const row = page.getByRole('grid', { name: 'Activity' }).getByRole('row').filter({ hasText: name });
   await row.getByText('accepted').waitFor();
   await row.getByText('complete', { exact: true }).waitFor();
+  await row.getByText(reason, { exact: true }).waitFor();
   await page.goBack();
   await page.getByRole('region', { name: 'List of events' }).getByText('ScalingReplicaSet').first().waitFor();
   assert.deepEqual(page.seen.errors, []);

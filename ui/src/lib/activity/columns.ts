@@ -7,7 +7,7 @@ export const columns: Column[] = [
   { id: 'target', label: 'Where', width: 'minmax(160px, 2.4fr)' },
   { id: 'outcome', label: 'Outcome', width: '112px' },
   { id: 'rollout', label: 'Rollout', width: '112px' },
-  { id: 'detail', label: 'Detail', width: 'minmax(80px, 2fr)' },
+  { id: 'detail', label: 'Reason, detail', width: 'minmax(80px, 2fr)' },
   { id: 'address', label: 'From', width: 'minmax(70px, 0.8fr)' },
   { id: 'ids', label: 'Operation, request', width: '184px' },
 ];

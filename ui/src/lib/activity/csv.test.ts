@@ -7,14 +7,14 @@ const second = (about: object) => csv([{ ...entry, ...about }])[1];
 
 it('begins with the names of the columns', () => {
   expect(csv([])).toEqual([
-    'time,user,verb,cluster,namespace,deployment_name,outcome,detail,address,operation_id,request_id\r\n',
+    'time,user,verb,cluster,namespace,deployment_name,outcome,reason,detail,address,operation_id,request_id\r\n',
   ]);
 });
 
 it('writes each operation with its target', () => {
   const target = { cluster: 'prod-1', namespace: 'pay', deployment_name: 'cart' };
-  expect(second({ target })).toBe('2026-11-24T10:00:00Z,ana,restart,prod-1,pay,cart,succeeded,,,,\r\n');
-  expect(second({ target: null })).toBe('2026-11-24T10:00:00Z,ana,restart,,,,succeeded,,,,\r\n');
+  expect(second({ target })).toBe('2026-11-24T10:00:00Z,ana,restart,prod-1,pay,cart,succeeded,,,,,\r\n');
+  expect(second({ target: null })).toBe('2026-11-24T10:00:00Z,ana,restart,,,,succeeded,,,,,\r\n');
 });
 
 it.each([
@@ -25,6 +25,7 @@ it.each([
   ['@SUM(A1),x', '"\'@SUM(A1),x"'],
   ['-2', "'-2"],
   ['<b>‮x', '<b>‮x'],
-])('keeps %j inert', (detail, expected) => {
-  expect(second({ detail })).toContain(`,succeeded,${expected},`);
+])('keeps %j inert', (text, expected) => {
+  expect(second({ reason: text })).toContain(`,succeeded,${expected},,`);
+  expect(second({ detail: text })).toContain(`,succeeded,,${expected},`);
 });

@@ -12,6 +12,7 @@ const columns: [string, (entry: Entry) => string | null | undefined][] = [
   ['namespace', ({ target }) => target?.namespace],
   ['deployment_name', ({ target }) => target?.deployment_name],
   ['outcome', ({ outcome }) => outcome],
+  ['reason', ({ reason }) => reason],
   ['detail', ({ detail }) => detail],
   ['address', ({ address }) => address],
   ['operation_id', ({ operation_id }) => operation_id],

@@ -8,13 +8,18 @@ import type { Candidate, Input, Verb } from './verbs';
 type Done = Schemas[`Done_${'Restarted' | 'Paused' | 'Scaled'}`];
 type Call = (candidate: Candidate, input: Input) => Promise<{ data?: Done; error?: unknown; response: Response }>;
 
+const body = ({ target }: Candidate, { reason }: Input) => ({ ...named(target), reason });
+
 const calls: Record<Verb['name'], Call> = {
-  restart: ({ target }) => api.POST('/restart', { body: named(target) }),
-  pause: ({ target }) => api.POST('/pause', { body: named(target) }),
-  resume: ({ target }) => api.POST('/resume', { body: named(target) }),
+  restart: (candidate, input) => api.POST('/restart', { body: body(candidate, input) }),
+  pause: (candidate, input) => api.POST('/pause', { body: body(candidate, input) }),
+  resume: (candidate, input) => api.POST('/resume', { body: body(candidate, input) }),
   // Only if it has as many replicas as were shown to the person who confirmed the change.
-  scale: ({ target, workload }, { replicas = 0 }) =>
-    api.POST('/scale', { body: { ...named(target), replicas, current_replicas: workload.replicas } }),
+  scale: (candidate, input) => {
+    const { replicas = 0 } = input;
+    const current_replicas = candidate.workload.replicas;
+    return api.POST('/scale', { body: { ...body(candidate, input), replicas, current_replicas } });
+  },
 };
 
 export function send({ name }: Verb, candidate: Candidate, input: Input): ReturnType<Call> {

@@ -17,6 +17,8 @@ export interface Candidate {
 /** What was filled in before the change was confirmed. */
 export interface Input {
   replicas?: number;
+  /** Why, for the audit. */
+  reason?: string;
 }
 
 export interface Verb {
