@@ -17,7 +17,8 @@ use kube::{Api, Client, Resource};
 pub use access::Access;
 pub use call::{CallError, ask};
 pub use deployment::{
-    Deployment, DeploymentStatus, RESTARTED_AT, Revision, revision_of, revisions_of,
+    Deployment, DeploymentStatus, RESTARTED_AT, Revision, TemplateContainer, revision_of,
+    revisions_of,
 };
 pub use fault::condition_of;
 pub use object::{controller_of, created_at, is_controlled_by, name_of};

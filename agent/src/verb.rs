@@ -3,6 +3,7 @@
 mod deployments;
 mod events;
 mod get;
+mod image;
 mod info;
 mod log;
 mod namespaces;
@@ -18,7 +19,7 @@ mod scale;
 use std::time::Duration;
 
 use bus_schema::timing::WRITE_WITHIN;
-use bus_schema::verb::{Pause, Restart, Resume, Scale};
+use bus_schema::verb::{Image, Pause, Restart, Resume, Scale};
 use bus_schema::{Access, Fault, Request, Verb};
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -41,6 +42,7 @@ pub fn routes() -> Vec<Route> {
         Route::to_change::<Pause>(),
         Route::to_change::<Resume>(),
         Route::to_change::<Scale>(),
+        Route::to_change::<Image>(),
         Route::to(Source::Kubernetes, get::get),
         Route::to(Source::Kubernetes, rollout::get),
         Route::to(Source::Kubernetes, log::read),

@@ -119,7 +119,10 @@ mod tests {
         assert_eq!(AllowedVerbs::default().to_string(), "restart");
         for wrong in ["teleport", "rollout", "restart,", "Restart"] {
             let error = wrong.parse::<AllowedVerbs>().unwrap_err().to_string();
-            assert!(error.contains("pause,restart,resume,scale"), "{error}");
+            assert!(
+                error.contains("image,pause,restart,resume,scale"),
+                "{error}"
+            );
         }
     }
 }

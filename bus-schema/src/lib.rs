@@ -49,8 +49,8 @@ pub use image::ImagePattern;
 pub use instant::whole_seconds;
 pub use log_stream::{LogChunk, LogContainer, LogCredit, LogLine, StreamEnd};
 pub use name::{
-    ClusterName, ContainerName, LabelKey, LabelValue, NameError, Namespace, PodName, StreamId,
-    WorkloadName,
+    ClusterName, ContainerName, ImageName, LabelKey, LabelValue, NameError, Namespace, PodName,
+    StreamId, WorkloadName,
 };
 pub use page::{DEFAULT_LIMIT, MAX_LIMIT, PAGE_BYTES, Page};
 pub use pattern::{Pattern, PatternError};

@@ -3,6 +3,7 @@
 mod deployments;
 mod events;
 mod get;
+mod image;
 mod info;
 mod log;
 mod mutation;
@@ -17,6 +18,7 @@ mod scale;
 pub use deployments::{DeploymentSummary, ListDeployments};
 pub use events::{EventSummary, ListEvents};
 pub use get::{GetWorkload, TemplateContainer, Workload, WorkloadCondition};
+pub use image::{ContainerImage, Image, ImageNow, Imaged, MAX_IMAGES, images};
 pub use info::{ClusterInfo, GetInfo};
 pub use log::{LogReply, ReadLog};
 pub use namespaces::{ListNamespaces, NamespaceSummary};
@@ -39,6 +41,7 @@ pub const VERBS: &[Verb] = &[
     Verb::of::<Pause>(),
     Verb::of::<Resume>(),
     Verb::of::<Scale>(),
+    Verb::of::<Image>(),
     Verb::of::<GetRollout>(),
     Verb::of::<ReadLog>(),
     Verb::of::<ListPods>(),

@@ -41,14 +41,16 @@ pub struct TemplateMetadata {
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub struct TemplateSpec {
+    pub init_containers: Vec<TemplateContainer>,
     pub containers: Vec<TemplateContainer>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct TemplateContainer {
+    pub name: String,
     pub image: String,
 }
 

@@ -56,6 +56,16 @@ async fn a_refusal_names_the_field_that_is_wrong() {
             "replicas",
         ),
         (
+            "image",
+            r#"{"namespace":"a","deployment_name":"b","images":[]}"#,
+            "images: name 1 to 100 containers",
+        ),
+        (
+            "image",
+            r#"{"namespace":"a","deployment_name":"b","images":[{"container":"c","image":"a b"}]}"#,
+            "images",
+        ),
+        (
             "scale",
             r#"{"namespace":"a","deployment_name":"b","replicas":-1}"#,
             "replicas: invalid value: integer `-1`, expected a whole number of replicas from 0 to 100000",

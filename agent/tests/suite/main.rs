@@ -14,6 +14,7 @@ mod faults;
 mod fleet_query;
 mod followed;
 mod heartbeat;
+mod image;
 mod logs;
 mod many;
 mod on_both;

@@ -79,6 +79,10 @@ scenarios! {
         a_scale_is_carried_out_once_and_its_pods_follow,
         a_scale_that_expects_other_replicas_changes_nothing,
         a_paused_deployment_is_scaled,;
+    image:
+        images_are_changed_once_and_roll_out,
+        an_unknown_container_leaves_every_image_as_it_is,
+        images_of_a_paused_deployment_roll_out_when_it_is_resumed,;
     logs:
         the_last_lines_of_all_containers_are_merged_by_time,
         a_run_that_never_was_is_a_problem_of_its_container_alone,

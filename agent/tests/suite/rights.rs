@@ -259,7 +259,6 @@ fn changes() -> Vec<Value> {
         template(json!({ "metadata": { "annotations": { name: value } } }))
     };
     let restarted_at = "kubectl.kubernetes.io/restartedAt";
-    let container = |change: Value| template(json!({ "spec": { "containers": [change] } }));
     vec![
         json!({ "spec": { "replicas": 5 } }),
         json!({ "spec": { "paused": true } }),
@@ -329,6 +328,10 @@ async fn each_verb_allows_its_own_patch(plane: &ControlPlane, deployment: &Api<D
     };
     let patch_of = |verb: &str| match verb {
         "scale" => json!({ "spec": { "replicas": 10 + next() } }),
+        "image" => {
+            let image = format!("web:{}", 10 + next());
+            container(json!({ "name": "web", "image": image }))
+        }
         "pause" => json!({ "spec": { "paused": true } }),
         "resume" => json!({ "spec": { "paused": false } }),
         "restart" => {
@@ -359,10 +362,36 @@ async fn each_verb_allows_its_own_patch(plane: &ControlPlane, deployment: &Api<D
             let refused = refused.await.unwrap();
             assert!(is_by_policy(&refused), "{verb}, {other}: {refused}");
         }
-        let other = json!({ "spec": { "minReadySeconds": 1 } });
-        let other = patch(deployment, &other).await;
-        assert!(is_by_policy(&other.unwrap_err()), "{verb}");
+        for other in changes_of_no_verb() {
+            let refused = patch(deployment, &other).await.unwrap_err();
+            assert!(is_by_policy(&refused), "{verb}, {other}: {refused}");
+        }
     }
+}
+
+/// Patches that every set of verbs refuses, even beside a change of an image.
+fn changes_of_no_verb() -> Vec<Value> {
+    let image = "web:9";
+    let pod = |change: Value| json!({ "spec": { "template": { "spec": change } } });
+    vec![
+        json!({ "spec": { "minReadySeconds": 1 } }),
+        container(json!({ "name": "web", "image": image, "command": ["sh"] })),
+        container(json!({ "name": "web", "image": image, "imagePullPolicy": "Always" })),
+        container(json!({ "name": "third", "image": image })),
+        pod(json!({ "containers": [{ "name": "side", "$patch": "delete" }] })),
+        pod(json!({ "initContainers": [{ "name": "first", "image": image }] })),
+        pod(
+            json!({ "serviceAccountName": "other", "containers": [{ "name": "web", "image": image }] }),
+        ),
+        pod(
+            json!({ "containers": [], "$setElementOrder/containers": [{ "name": "side" }, { "name": "web" }] }),
+        ),
+    ]
+}
+
+/// A patch of one container of the template.
+fn container(change: Value) -> Value {
+    json!({ "spec": { "template": { "spec": { "containers": [change] } } } })
 }
 
 /// Makes this verb the one that the agent's ClusterRole names.

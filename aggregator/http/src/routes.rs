@@ -37,6 +37,7 @@ mod enrolment;
 mod events;
 mod fleet;
 mod health;
+mod image;
 mod invitations;
 mod join;
 mod log;
@@ -83,6 +84,7 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(pause::pause_deployment))
         .routes(routes!(resume::resume_deployment))
         .routes(routes!(scale::scale_deployment))
+        .routes(routes!(image::set_images))
         .routes(routes!(workload::get_workload))
         .routes(routes!(rollout::get_rollout))
         .routes(routes!(rollout::watch_rollout))

@@ -234,6 +234,9 @@ async fn every_call_of_the_document_requires_a_session() {
         };
         let body = match path.as_str() {
             "/clusters/{cluster}/enroll" | "/clusters/{cluster}/invite" => json!({}),
+            "/image" => {
+                json!({"cluster": "cluster-a", "namespace": "default", "deployment_name": "x", "images": [{"container": "c", "image": "i"}]})
+            }
             "/scale" => {
                 json!({"cluster": "cluster-a", "namespace": "default", "deployment_name": "x", "replicas": 3})
             }

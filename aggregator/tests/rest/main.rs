@@ -10,6 +10,7 @@ mod fleet_faults;
 mod flood;
 mod hostile;
 mod idempotency;
+mod image;
 mod impostor;
 mod invitations;
 mod joining;

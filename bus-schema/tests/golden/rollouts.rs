@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use bus_schema::verb::{
-    GetRollout, GetWorkload, Pause, Paused, PodProblem, Restart, Restarted, Resume, Rollout,
-    RolloutState, Scale, Scaled, TemplateContainer, Workload, WorkloadCondition,
+    ContainerImage, GetRollout, GetWorkload, Image, ImageNow, Imaged, Pause, Paused, PodProblem,
+    Restart, Restarted, Resume, Rollout, RolloutState, Scale, Scaled, TemplateContainer, Workload,
+    WorkloadCondition,
 };
 
 use bus_schema::{WorkloadRef, WriteGuard};
@@ -82,6 +83,38 @@ fn scale() {
         &Scaled {
             target: scale.target,
             replicas: 5,
+        },
+    );
+}
+
+#[test]
+fn image() {
+    let target = WorkloadRef::deployment(name("shop"), name("cart"));
+    let guard = WriteGuard {
+        operation_id: Some(name("019cb00b0e8-0123456789abcdef")),
+        ..WriteGuard::default()
+    };
+    let image = Image {
+        target,
+        images: vec![ContainerImage {
+            container: name("cart"),
+            image: name("shop/cart:1.4.3"),
+        }],
+        guard,
+    };
+    golden("image.request", &image);
+    let now = |container: &str, image: &str| ImageNow {
+        container: name(container),
+        image: image.to_owned(),
+    };
+    golden(
+        "image.reply",
+        &Imaged {
+            target: image.target,
+            images: vec![
+                now("migrate", "shop/cart:1.4.2"),
+                now("cart", "shop/cart:1.4.3"),
+            ],
         },
     );
 }
