@@ -183,6 +183,39 @@ test('a deployment is scaled if it has the replicas that were shown, by button, 
   assert.equal(read.replicas, 0);
 });
 
+test('an image is changed in the dialog, which refuses what is no image, and its rollout is followed', async (t) => {
+  const deployment = take();
+  const { cluster, namespace, deployment_name: name } = deployment;
+  const session = await signIn(demo);
+  const read = () => session.get(`/workloads/${cluster}/${namespace}/Deployment/${name}`);
+  const before = (await read()).containers;
+  const page = await open(t, { path: pathOf(deployment) });
+  const dialog = page.getByRole('dialog', { name: `Change images of ${name}?` });
+  const change = dialog.getByRole('button', { name: `Change images of ${name}` });
+  const image = dialog.getByRole('textbox', { name: 'app', exact: true });
+  await page.getByRole('button', { name: `Change images of ${name}` }).waitFor();
+  await page.keyboard.press('i');
+  assert.equal(await image.inputValue(), before.find(({ container }) => container === 'app').image);
+  assert.ok(await change.isDisabled(), 'no image is changed');
+  await image.fill('two words');
+  await dialog.getByText('An image has no blanks').waitFor();
+  assert.ok(await change.isDisabled(), 'it is no image');
+  assert.deepEqual(await violations(page), []);
+  await image.fill(' registry.example.com/shop/next:2.0 ');
+  await dialog.getByRole('textbox', { name: 'Reason' }).fill('OPS-7');
+  await change.click();
+  await page.getByRole('dialog', { name: 'Changes' }).getByText('complete', { exact: true }).waitFor();
+  await page.keyboard.press('Escape');
+  const after = (await read()).containers;
+  const expected = before.map((container) =>
+    container.container === 'app' ? { ...container, image: 'registry.example.com/shop/next:2.0' } : container,
+  );
+  assert.deepEqual(after, expected, 'the others keep their images');
+  await page.getByRole('region', { name: 'Details' }).getByText('registry.example.com/shop/next:2.0').waitFor();
+  await page.getByRole('region', { name: 'Activity' }).getByText('OPS-7', { exact: true }).waitFor();
+  assert.deepEqual(page.seen.errors, []);
+});
+
 test('a stuck restart says why, in the dialog and on the page', async (t) => {
   const deployment = take();
   await breakImage(demo, deployment);

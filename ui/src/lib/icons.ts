@@ -35,6 +35,7 @@ export const icons = {
   right: 'm6.5 4 4 4-4 4',
   keyboard: 'M1.5 4h13v8h-13zM4 6.5h.1m2.6 0h.1m2.6 0h.1m2.6 0h.1M4.5 9.5h7',
   scale: 'M3 13h10M4.5 10V7m3.5 3V4.5m3.5 5.5V2.5',
+  image: 'M8 1.8 13.5 5v6L8 14.2 2.5 11V5zM2.5 5 8 8.2 13.5 5M8 8.2v6',
   pause: 'M5.5 3.5v9m5-9v9',
   play: 'M5 3.2v9.6L12.5 8z',
 } as const;

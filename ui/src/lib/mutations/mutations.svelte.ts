@@ -45,7 +45,8 @@ export class Mutation {
       const done = await change(() => send(this.verb, this.candidate, this.input));
       this.operationId = done.operation_id;
       const since = 'restarted_at' in done && done.restarted_at ? Date.parse(done.restarted_at) : undefined;
-      if (this.verb.beginsRollout) await this.#follow(since);
+      const waits = this.verb.waitsWhilePaused && this.candidate.workload.paused;
+      if (this.verb.beginsRollout && !waits) await this.#follow(since);
       else this.state = 'succeeded';
     } catch (error) {
       this.problem = ApiProblem.thrown(error);
@@ -113,9 +114,14 @@ class Mutations {
 
   /** Opens the confirmation for a change of these workloads, at most `MOST`. */
   propose(verb: Verb, candidates: Candidate[], onconfirm?: () => void): void {
-    const targets = candidates.filter(({ workload }) => verb.obstacle(workload) === undefined);
-    const leftOut = candidates.flatMap(({ target, workload }) => {
-      const obstacle = verb.obstacle(workload);
+    const obstacleOf = ({ workload }: Candidate) =>
+      verb.asksFor === 'images' && candidates.length > 1
+        ? 'Images are changed in one deployment at a time'
+        : verb.obstacle(workload);
+    const targets = candidates.filter((candidate) => obstacleOf(candidate) === undefined);
+    const leftOut = candidates.flatMap((candidate) => {
+      const { target } = candidate;
+      const obstacle = obstacleOf(candidate);
       return obstacle === undefined ? [] : [{ target, obstacle }];
     });
     if (candidates.length > 0 && targets.length <= MOST) {

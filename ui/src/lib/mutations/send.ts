@@ -5,7 +5,7 @@ import { named } from '$lib/workload/ref';
 
 import type { Candidate, Input, Verb } from './verbs';
 
-type Done = Schemas[`Done_${'Restarted' | 'Paused' | 'Scaled'}`];
+type Done = Schemas[`Done_${'Restarted' | 'Paused' | 'Scaled' | 'Imaged'}`];
 type Call = (candidate: Candidate, input: Input) => Promise<{ data?: Done; error?: unknown; response: Response }>;
 
 const body = ({ target }: Candidate, { reason }: Input) => ({ ...named(target), reason });
@@ -19,6 +19,10 @@ const calls: Record<Verb['name'], Call> = {
     const { replicas = 0 } = input;
     const current_replicas = candidate.workload.replicas;
     return api.POST('/scale', { body: { ...body(candidate, input), replicas, current_replicas } });
+  },
+  image: (candidate, input) => {
+    const { images = [] } = input;
+    return api.POST('/image', { body: { ...body(candidate, input), images } });
   },
 };
 

@@ -7,7 +7,7 @@ import { searchHref } from '$lib/links';
 import { Resource } from '$lib/list/resource.svelte';
 import { mutations } from '$lib/mutations/mutations.svelte';
 import { mayUse } from '$lib/mutations/allowed';
-import { verbs, type Verb } from '$lib/mutations/verbs';
+import { phrase, verbs, type Verb } from '$lib/mutations/verbs';
 import { pageOf, refOf } from '$lib/workload/ref';
 
 import type { Item } from './commands';
@@ -77,7 +77,7 @@ class Found {
       default:
         return {
           ...item,
-          label: `${act.label} ${name}…`,
+          label: `${phrase(act, name)}…`,
           run: () => mutations.propose(act, [{ target, workload: row }]),
         };
     }
