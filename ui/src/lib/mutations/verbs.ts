@@ -86,7 +86,7 @@ const scale: Verb = {
   confirm:
     'Pods are started or stopped, as with kubectl scale. An autoscaler of the deployment may change the number again.',
   asksFor: 'replicas',
-  obstacle: () => undefined,
+  obstacle: ({ replicas }) => (replicas === undefined ? 'It is not known yet how many replicas it has' : undefined),
   beginsRollout: true,
 };
 
