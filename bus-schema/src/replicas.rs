@@ -42,10 +42,49 @@ impl Visitor<'_> for AtMost {
         found.ok_or_else(|| E::invalid_value(de::Unexpected::Unsigned(number), &self))
     }
 
+    /// JSON does not tell 3 from 3.0.
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<u32, E> {
+        let whole = (number.fract() == 0.0).then(|| format!("{number:.0}").parse().ok());
+        match whole.flatten() {
+            Some(number) => self.visit_i64(number),
+            None => Err(E::invalid_value(de::Unexpected::Float(number), &self)),
+        }
+    }
+
     fn visit_i64<E: de::Error>(self, number: i64) -> Result<u32, E> {
         match u64::try_from(number) {
             Ok(number) => self.visit_u64(number),
             Err(_) => Err(E::invalid_value(de::Unexpected::Signed(number), &self)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<u32, String> {
+        let mut json = serde_json::Deserializer::from_str(json);
+        desired(&mut json).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn whole_numbers_within_the_bounds_are_read_however_they_are_written() {
+        for (json, number) in [
+            ("0", 0),
+            ("3", 3),
+            ("3.0", 3),
+            ("1e5", 100_000),
+            ("-0.0", 0),
+        ] {
+            assert_eq!(read(json), Ok(number), "{json}");
+        }
+        for json in [
+            "-1", "-1.0", "2.5", "100001", "100000.5", "1e6", "1e300", "-1e300", "\"3\"", "null",
+            "true", "[3]",
+        ] {
+            let error = read(json).unwrap_err();
+            assert!(error.contains("from 0 to 100000"), "{json}: {error}");
         }
     }
 }
