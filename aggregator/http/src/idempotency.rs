@@ -103,7 +103,9 @@ fn idempotency_key(headers: &HeaderMap) -> Result<&str, Problem> {
         (Some(key), None) => key.to_str().ok(),
         _ => None,
     };
-    let key = key.filter(|key| (1..=KEY_CHARACTERS).contains(&key.len()));
+    // Blanks and tabs are text in a header, too.
+    let is_visible = |key: &str| key.bytes().all(|byte| byte.is_ascii_graphic());
+    let key = key.filter(|key| (1..=KEY_CHARACTERS).contains(&key.len()) && is_visible(key));
     key.ok_or_else(|| {
         let detail = format!(
             "Idempotency-Key: send it once, with 1 to {KEY_CHARACTERS} visible ASCII characters, such as a UUID"

@@ -126,7 +126,7 @@ async fn what_was_refused_before_anything_was_done_may_be_sent_again_with_its_ke
     // Another person's key of the same name is another key.
     let (done, _) = post(service, "/restart", &admin, "k", &here).await;
     assert_eq!(done.status, StatusCode::OK, "{done:?}");
-    for wrong in ["", &"k".repeat(256)] {
+    for wrong in ["", "two words", "a\ttab", &"k".repeat(256)] {
         let (refused, _) = post(service, "/restart", &admin, wrong, &here).await;
         assert_eq!(
             (refused.status, &refused.body["field"]),

@@ -15,6 +15,7 @@ BEYOND_A_SCHEMA = {
     "idempotency-key": "it is good for one request alone",
     "since": "it is not later than `until`",
     "reason": "it is not blank",
+    "image": "it is the name of an image, which has a grammar",
     "images": "each container is named once",
     "deployment_name": "it stands for `kind` and `name`, and not beside them",
 }
