@@ -2,6 +2,7 @@
 //! version as precondition; conflicts and lost responses are retried with backoff within the deadline. The operation's id is the
 //! idempotency key: it is recorded in the object by the same patch, so it also survives restarts of the agent.
 
+mod change_cause;
 mod deadline;
 mod fence;
 mod object;
@@ -33,6 +34,11 @@ pub trait Change: Mutation {
     /// # Errors
     /// If the object in its current state must not be changed like this.
     fn patch(&self, seen: &Deployment, now: Timestamp) -> Result<Value, Fault>;
+
+    /// Whether the patch changes the pod template, so that a revision begins.
+    fn begins_revision(&self, _seen: &Deployment) -> bool {
+        false
+    }
 
     /// The reply, once the change has been made.
     fn reply(&self, after: &Deployment) -> Self::Reply;
@@ -78,6 +84,9 @@ pub async fn carry_out<M: Change>(cx: Cx, mutation: M) -> Result<M::Reply, Fault
             .map_err(|fault| attempts.failed(fault))?;
         if let Some(id) = &guard.operation_id {
             recorded.add_done(id, &mut patch);
+        }
+        if mutation.begins_revision(&seen) {
+            change_cause::add(M::VERB, guard, &mut patch);
         }
         match object.patch(&seen, patch).await {
             Ok(after) => return Ok(mutation.reply(&after)),

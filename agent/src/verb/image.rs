@@ -36,6 +36,16 @@ impl Change for Image {
         Ok(json!({ "spec": { "template": { "spec": spec } } }))
     }
 
+    fn begins_revision(&self, seen: &Deployment) -> bool {
+        let is_there = |change: &ContainerImage| {
+            all(seen).any(|container| {
+                container.name == change.container.as_str()
+                    && container.image == change.image.as_str()
+            })
+        };
+        !self.images.iter().all(is_there)
+    }
+
     fn reply(&self, after: &Deployment) -> Imaged {
         let now = |container: &TemplateContainer| {
             Some(ImageNow {

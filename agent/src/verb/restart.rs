@@ -23,6 +23,10 @@ impl Change for Restart {
         Ok(json!({ "spec": { "template": { "metadata": { "annotations": annotations } } } }))
     }
 
+    fn begins_revision(&self, _: &Deployment) -> bool {
+        true
+    }
+
     fn reply(&self, after: &Deployment) -> Restarted {
         Restarted {
             target: self.target.clone(),

@@ -193,6 +193,20 @@ impl Target {
         all.expect("ReplicaSets").items.len()
     }
 
+    /// The annotation `kubernetes.io/change-cause` of each revision, the oldest first.
+    pub async fn causes(&self) -> Vec<Option<String>> {
+        let all = self.api::<ReplicaSet>().list(&ListParams::default()).await;
+        let sets = all.expect("ReplicaSets").items.into_iter();
+        let mut annotations: Vec<_> = sets
+            .map(|set| set.metadata.annotations.unwrap_or_default())
+            .collect();
+        annotations.sort_by_key(|all| all.get("deployment.kubernetes.io/revision").cloned());
+        let causes = annotations.iter_mut();
+        causes
+            .map(|all| all.remove("kubernetes.io/change-cause"))
+            .collect()
+    }
+
     /// The uids of the pods that are not terminating.
     pub async fn pods(&self) -> Vec<String> {
         let all = self

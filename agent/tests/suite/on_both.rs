@@ -60,6 +60,7 @@ scenarios! {
         a_start_that_goes_well_is_never_degraded,;
     restart:
         a_restart_replaces_every_pod,
+        a_revision_says_why_it_was_made_and_a_scale_leaves_that_as_it_is,
         a_paused_deployment_is_not_restarted,
         one_restart_delivered_five_times_is_one_rollout_and_after_a_newer_one_none,
         a_restart_time_in_the_future_stops_no_restart,

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use bus_schema::verb::{Restart, RolloutState};
+use bus_schema::verb::{Restart, RolloutState, Scale};
 use bus_schema::{FaultCode, OperationId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -34,6 +34,31 @@ pub async fn a_restart_replaces_every_pod(stage: &Stage) {
     let rollout = stage.ask(&target.rollout()).await.unwrap();
     assert_eq!(rollout.restarted_at, done.restarted_at);
     assert_eq!(rollout.revision, Some(2));
+}
+
+/// As `kubectl rollout history` shows it.
+pub async fn a_revision_says_why_it_was_made_and_a_scale_leaves_that_as_it_is(stage: &Stage) {
+    let target = Target::rolled_out(stage, "cause").await;
+    let mut restart = target.restart(1);
+    restart.guard.reason = Some("TLS rotation (urgent)".parse().unwrap());
+    let id = restart.guard.operation_id.clone().unwrap();
+    stage.ask(&restart).await.unwrap();
+    target.reaches(stage, RolloutState::Complete).await;
+    let scale = Scale {
+        target: target.workload(),
+        replicas: 3,
+        current_replicas: None,
+        guard: target.guard(2),
+    };
+    stage.ask(&scale).await.unwrap();
+    target.reaches(stage, RolloutState::Complete).await;
+    let expected = format!("restart: TLS rotation (urgent) (operation {id})");
+    let expected = [None, Some(expected)];
+    let found = condition::met("the causes of both revisions", PATIENCE, async || {
+        let causes = target.causes().await;
+        Ok((causes == expected).then_some(causes))
+    });
+    found.await.unwrap();
 }
 
 pub async fn a_paused_deployment_is_not_restarted(stage: &Stage) {

@@ -270,6 +270,9 @@ fn changes() -> Vec<Value> {
         json!({ "metadata": { "annotations": { "x": "y" } } }),
         json!({ "metadata": { "annotations": { "multi-cluster-aggregator/operation": "$(reboot)" } } }),
         json!({ "metadata": { "annotations": { "multi-cluster-aggregator/other": "op-1" } } }),
+        json!({ "metadata": { "annotations": { "kubernetes.io/change-cause": "x" } } }),
+        json!({ "metadata": { "annotations": { "kubernetes.io/change-cause": "restart: two\nlines" } } }),
+        json!({ "metadata": { "annotations": { "kubernetes.io/change-cause": "image: not allowed" } } }),
         json!({ "metadata": { "annotations": { restarted_at: "2026-03-01T10:00:00Z" } } }),
         json!({ "metadata": { "finalizers": ["example.com/x"] } }),
         json!({ "metadata": { "ownerReferences": [
@@ -375,6 +378,7 @@ fn changes_of_no_verb() -> Vec<Value> {
     let pod = |change: Value| json!({ "spec": { "template": { "spec": change } } });
     vec![
         json!({ "spec": { "minReadySeconds": 1 } }),
+        json!({ "metadata": { "annotations": { "kubernetes.io/change-cause": "scale: begins no revision" } } }),
         container(json!({ "name": "web", "image": image, "command": ["sh"] })),
         container(json!({ "name": "web", "image": image, "imagePullPolicy": "Always" })),
         container(json!({ "name": "third", "image": image })),
