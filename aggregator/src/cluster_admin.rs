@@ -199,6 +199,7 @@ pub(crate) fn intent(time: Timestamp, verb: &str, cluster: Option<&ClusterName>)
         target: cluster.map(Target::cluster),
         operation_id: None,
         reason: None,
+        run_id: None,
         outcome: Outcome::Pending,
         detail: None,
         request_id: None,

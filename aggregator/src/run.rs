@@ -29,6 +29,7 @@ use enrolment::{
 };
 use identity::Identity;
 use identity::users::Users;
+use runs::{Runs, carry_out_runs};
 use storage::bus::{Bus, BusClock};
 use storage::watch_stream_levels;
 
@@ -188,6 +189,15 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
         services.renewal_requests(),
     ));
     tokio::spawn(stores.audit.clone().write_sums());
+    let runs = Arc::new(Runs::new(
+        stores.runs,
+        (Arc::clone(&services.fleet), Arc::clone(&services.queries)),
+        Arc::clone(&services.registry),
+        stores.journal.clone(),
+        users.clone(),
+        Arc::clone(&services.change_limit),
+    ));
+    tokio::spawn(carry_out_runs(Arc::clone(&runs)));
     let cookie = if cookie_secure {
         SessionCookie::Secure
     } else {
@@ -202,6 +212,7 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
         logs: services.logs,
         registry: services.registry,
         labels: services.labels,
+        runs,
         link: services.link,
         journal: stores.journal,
         idempotency_keys: stores.idempotency_keys,

@@ -8,6 +8,7 @@ use super::pod_status;
 use crate::agent::Cx;
 use crate::cache::count;
 use crate::kubernetes::{Deployment, Revision, ask, belongings};
+use crate::mutation::last_operation;
 use crate::rollout::{Progress, progress, wanted};
 
 /// More problems than this would say nothing new.
@@ -60,6 +61,7 @@ fn to_rollout(
         observed_generation: status.observed_generation,
         revision: deployment.revision(),
         restarted_at: deployment.restarted_at(),
+        operation_id: last_operation(&deployment.metadata),
         problems,
     }
 }

@@ -117,6 +117,7 @@ impl Audit {
             target: None,
             operation_id: None,
             reason: None,
+            run_id: None,
             outcome: Outcome::Succeeded,
             detail: None,
             request_id: None,

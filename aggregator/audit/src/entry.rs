@@ -40,6 +40,9 @@ pub struct Entry {
     /// Why the user did it, in their words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
+    /// The run that the operation is a part of, or that was started or controlled by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<OperationId>,
     /// The outcome, or `pending`.
     pub outcome: Outcome,
     /// Details of the outcome, for people.

@@ -29,6 +29,8 @@ pub struct AuditFilter {
     pub verb: Option<String>,
     /// With this outcome.
     pub outcome: Option<Outcome>,
+    /// Of this run.
+    pub run: Option<OperationId>,
     /// No sign-ins and no sign-outs.
     pub without_sign_ins: bool,
     /// Written then or later.
@@ -160,6 +162,7 @@ impl AuditFilter {
             && self.until.is_none_or(|until| entry.time < until)
             && is(self.verb.as_ref(), Some(&entry.verb))
             && is(self.outcome.as_ref(), Some(&entry.outcome))
+            && is(self.run.as_ref(), entry.run_id.as_ref())
             && is(self.cluster.as_ref(), target.map(|target| &target.cluster))
             && is(
                 self.namespace.as_ref(),

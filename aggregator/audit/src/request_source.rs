@@ -13,4 +13,6 @@ pub struct RequestSource {
     pub request_id: Option<String>,
     /// The id that its operation has to have, if it was sent with an idempotency key.
     pub operation_id: Option<OperationId>,
+    /// The run that it is a part of.
+    pub run_id: Option<OperationId>,
 }

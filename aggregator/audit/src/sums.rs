@@ -122,6 +122,7 @@ pub(super) fn entry(user: String, address: Option<IpAddr>, detail: String) -> En
         target: None,
         operation_id: None,
         reason: None,
+        run_id: None,
         outcome: Outcome::Refused,
         detail: Some(detail),
         request_id: None,

@@ -159,6 +159,16 @@ codes! {
     IdempotencyKeyReused = "idempotency_key_reused", Aggregator, false;
     /// The first request with this idempotency key has begun its operation: it is being carried out, or was interrupted.
     IdempotencyKeyInFlight = "idempotency_key_in_flight", Aggregator, true;
+    /// The plan of the run is no longer the one that was previewed.
+    PlanChanged = "plan_changed", Aggregator, false;
+    /// The workload is a target of another run that has not ended.
+    WorkloadInRun = "workload_in_run", Aggregator, true;
+    /// The run does not allow it in its current state.
+    RunState = "run_state", Aggregator, false;
+    /// The run has changed since the revision that was sent.
+    RevisionStale = "revision_stale", Aggregator, false;
+    /// The run would have more targets than a run may have.
+    TooManyTargets = "too_many_targets", Aggregator, false;
     /// The object kept changing while it was written.
     Conflict = "conflict", Kubernetes, true;
     /// The API server fails, cannot be reached, or limits the rate of requests.

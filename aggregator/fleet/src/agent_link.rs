@@ -65,15 +65,6 @@ impl AgentLink {
         self.is_answered.store(is_answered, Ordering::Relaxed);
     }
 
-    pub(super) async fn send<R: Request>(
-        &self,
-        cluster: &ClusterName,
-        request: &R,
-        within: Duration,
-    ) -> Result<R::Reply, SendError> {
-        read_reply(&self.send_for_bytes(cluster, request, within).await?)
-    }
-
     pub(super) async fn send_for_bytes<R: Request>(
         &self,
         cluster: &ClusterName,

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use bus_schema::{ClusterName, Request, Right};
+use bus_schema::{ClusterName, Namespace, Request, Right, Verb};
 use bytes::Bytes;
 
 use super::SharedRegistry;
@@ -86,12 +86,22 @@ impl Fleet {
         cluster: &ClusterName,
         request: &R,
     ) -> Result<(), Problem> {
-        let (grants, namespace) = (&principal.grants, request.namespace());
+        self.authorise_verb(principal, cluster, Verb::of::<R>(), request.namespace())
+    }
+
+    pub(super) fn authorise_verb(
+        &self,
+        principal: &Principal,
+        cluster: &ClusterName,
+        verb: Verb,
+        namespace: Option<&Namespace>,
+    ) -> Result<(), Problem> {
+        let grants = &principal.grants;
         if !grants.sees(cluster) || self.registry.presence(cluster).is_none() {
             return Err(unknown(cluster));
         }
-        if grants.may(R::RIGHT, cluster, namespace) {
-            return self.knows(cluster, R::VERB);
+        if grants.may(verb.right, cluster, namespace) {
+            return self.knows(cluster, verb.name);
         }
         if let Some(namespace) =
             namespace.filter(|namespace| !grants.may(Right::Read, cluster, Some(namespace)))
@@ -101,7 +111,7 @@ impl Fleet {
                 format!("there is no namespace \"{namespace}\" in {cluster} that you may see"),
             ));
         }
-        Err(lacks_right(cluster, R::RIGHT))
+        Err(lacks_right(cluster, verb.right))
     }
 
     /// A verb that an older agent does not support is not sent to it: without a subscriber, the agent would seem to be offline.

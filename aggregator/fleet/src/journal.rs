@@ -145,6 +145,23 @@ impl Journal {
         }
     }
 
+    /// Closes an operation that has no line in the audit, so that it can never begin; returns whether it has one now that says so.
+    ///
+    /// # Errors
+    /// If the audit log does not respond.
+    pub async fn close_unbegun(&self, id: &OperationId, entry: Entry) -> Result<bool, AuditError> {
+        let entry = Entry {
+            operation_id: Some(id.clone()),
+            outcome: Outcome::Expired,
+            ..entry
+        };
+        match self.0.audit.intend(id, &entry).await {
+            Ok(_) => Ok(true),
+            Err(AuditError::SettledAlready) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn append(&self, begun: &Begun, outcome: Outcome, detail: Option<String>) -> bool {
         let Begun { operation, last } = begun;
         let entry = Entry {

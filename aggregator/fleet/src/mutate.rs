@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus_schema::timing::{REPLY_MARGIN, WRITE_WITHIN};
-use bus_schema::{ClusterName, FaultCode, Mutation, OperationId, WorkloadRef, WriteGuard};
+use bus_schema::{ClusterName, FaultCode, Mutation, OperationId, Reason, Verb, WorkloadRef, WriteGuard};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
 use super::Fleet;
@@ -46,29 +47,63 @@ impl Fleet {
         principal: &Principal,
         source: &RequestSource,
         cluster: &ClusterName,
-        mut mutation: M,
+        mutation: M,
     ) -> Result<Done<M::Reply>, Problem> {
-        self.authorise(principal, cluster, &mutation)?;
-        self.is_allowed(cluster, M::VERB)?;
-        let cluster_uid = self.ready_for_writes(cluster)?;
+        let target = mutation.target();
+        self.may_change(principal, cluster, Verb::of::<M>(), target)?;
+        self.ready_for_writes(cluster)?;
         self.change_limit.count(&principal.user)?;
-        let target = target(cluster, mutation.target());
+        let sent = SentMutation::new(&mutation).map_err(unwritable)?;
         let reason = mutation.guard().reason.clone();
+        self.mutate_uncounted(principal, source, cluster, (target, sent, reason))
+            .await
+    }
+
+    /// Whether the principal may make this change, and the cluster is enrolled for it.
+    ///
+    /// # Errors
+    /// The errors of [`Fleet::ask`], and [`ProblemCode::VerbNotEnabled`].
+    pub fn may_change(
+        &self,
+        principal: &Principal,
+        cluster: &ClusterName,
+        verb: Verb,
+        workload: &WorkloadRef,
+    ) -> Result<(), Problem> {
+        self.authorise_verb(principal, cluster, verb, Some(&workload.namespace))?;
+        self.is_allowed(cluster, verb.name)
+    }
+
+    /// The same as [`Fleet::mutate`] for a mutation whose type is not known, and which does not count as one of the principal's changes: a
+    /// run as a whole does.
+    ///
+    /// # Errors
+    /// As [`Fleet::mutate`].
+    pub async fn mutate_uncounted<T: DeserializeOwned + Send + 'static>(
+        self: &Arc<Self>,
+        principal: &Principal,
+        source: &RequestSource,
+        cluster: &ClusterName,
+        (workload, mut mutation, reason): (&WorkloadRef, SentMutation, Option<Reason>),
+    ) -> Result<Done<T>, Problem> {
+        self.may_change(principal, cluster, mutation.verb, workload)?;
+        let cluster_uid = self.ready_for_writes(cluster)?;
+        let (verb, target) = (mutation.verb.name, target(cluster, workload));
         let entry = Entry {
             reason: reason.clone(),
-            ..self.journal.entry(&principal.user, source, M::VERB, target)
+            ..self.journal.entry(&principal.user, source, verb, target)
         };
         let id = self.journal.id_of(&entry);
         let deadline = self.journal.now() + WRITE_WITHIN;
-        *mutation.guard_mut() = WriteGuard {
+        let guard = WriteGuard {
             operation_id: Some(id.clone()),
             deadline: Some(deadline),
             cluster_uid,
             fence: false,
             reason,
         };
-        let sent = SentMutation::new(&mutation).map_err(unwritable)?;
-        let operation = Operation::new(id.clone(), Some(sent), deadline, entry);
+        mutation.guard(&guard).map_err(unwritable)?;
+        let operation = Operation::new(id.clone(), Some(mutation.clone()), deadline, entry);
         let (fleet, cluster) = (Arc::clone(self), cluster.clone());
         let done = self.journal.spawn(async move {
             let begun = fleet.journal.begin(operation).await?;
@@ -118,15 +153,17 @@ impl Fleet {
         }
     }
 
-    async fn carry_out<M: Mutation>(
+    async fn carry_out<T: DeserializeOwned>(
         &self,
         begun: Begun,
         cluster: &ClusterName,
-        mutation: M,
-    ) -> Result<Done<M::Reply>, Problem> {
+        mutation: SentMutation,
+    ) -> Result<Done<T>, Problem> {
         let left = begun.operation.deadline.duration_since(self.journal.now());
         let within = Duration::try_from(left).unwrap_or_default() + REPLY_MARGIN;
-        match self.link.send(cluster, &mutation, within).await {
+        let (verb, request) = (mutation.verb.name, mutation.request());
+        let reply = self.link.send_json(cluster, verb, request, within).await;
+        match reply.and_then(|reply| read_reply(&reply)) {
             Ok(reply) => {
                 let (operation_id, outcome) = (begun.operation.id.clone(), Outcome::Succeeded);
                 self.journal.conclude(begun, outcome, None).await;

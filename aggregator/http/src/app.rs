@@ -17,6 +17,7 @@ use fleet::{
     AgentLink, ChangeLimit, ClusterLabels, Fleet, FleetQueries, LogStreams, SharedRegistry,
 };
 use identity::Identity;
+use runs::Runs;
 
 /// The state of every handler.
 pub type App = Arc<AppState>;
@@ -34,6 +35,8 @@ pub struct AppState {
     pub registry: Arc<SharedRegistry>,
     /// Labels of clusters.
     pub labels: Arc<ClusterLabels>,
+    /// Changes of many workloads.
+    pub runs: Arc<Runs>,
     /// Whether agents can be reached.
     pub link: Arc<AgentLink>,
     /// Operations and their outcomes.

@@ -102,6 +102,7 @@ impl FromRequestParts<App> for Source {
             address: Some(address),
             request_id: id.map(ToOwned::to_owned),
             operation_id: parts.extensions.get().cloned(),
+            run_id: None,
         }))
     }
 }

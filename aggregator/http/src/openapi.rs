@@ -23,6 +23,7 @@ pub mod idempotency_key;
         (name = "Session", description = "Sign in, sign out, who am I"),
         (name = "Fleet", description = "Clusters and their namespaces"),
         (name = "Deployments", description = "Deployments, their rollouts, pods, events and logs"),
+        (name = "Runs", description = "Changes of many workloads at once"),
         (name = "Activity", description = "Who did what"),
         (name = "Health", description = "For probes"),
     ),

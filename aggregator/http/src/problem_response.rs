@@ -34,7 +34,7 @@ pub const fn status(code: ProblemCode) -> StatusCode {
         | C::InvitationUnknown
         | C::NotFound => StatusCode::NOT_FOUND,
         C::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-        C::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        C::BodyTooLarge | C::TooManyTargets => StatusCode::PAYLOAD_TOO_LARGE,
         C::MediaTypeUnsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         C::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
         C::RateLimited => StatusCode::TOO_MANY_REQUESTS,
@@ -56,6 +56,10 @@ pub const fn status(code: ProblemCode) -> StatusCode {
         | C::Paused
         | C::ReplicasChanged
         | C::Superseded
+        | C::PlanChanged
+        | C::WorkloadInRun
+        | C::RunState
+        | C::RevisionStale
         | C::Conflict => StatusCode::CONFLICT,
         C::AgentMisbehaves | C::ReplyTooLarge | C::ClusterForbids | C::KubernetesUnavailable => {
             StatusCode::BAD_GATEWAY

@@ -49,6 +49,7 @@ mod pods;
 mod restart;
 mod resume;
 mod rollout;
+mod runs;
 mod scale;
 mod session;
 mod watch;
@@ -92,6 +93,16 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(log::watch_log))
         .routes(routes!(pods::list_pods))
         .routes(routes!(events::list_events))
+        .routes(routes!(runs::create_run))
+        .routes(routes!(runs::list_runs))
+        .routes(routes!(runs::get_run))
+        .routes(routes!(runs::list_run_targets))
+        .routes(routes!(runs::watch_run))
+        .routes(routes!(runs::pause_run))
+        .routes(routes!(runs::resume_run))
+        .routes(routes!(runs::abort_run))
+        .routes(routes!(runs::approve_run))
+        .routes(routes!(runs::retry_run))
         .routes(routes!(audit::read_audit))
         .routes(routes!(operations::get_operation))
         .routes(routes!(conditions::list_conditions))

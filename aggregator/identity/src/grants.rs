@@ -109,8 +109,14 @@ impl Grants {
     /// Whether all of the cluster's namespaces may be seen, including future ones.
     #[must_use]
     pub fn sees_all_of(&self, cluster: &ClusterName) -> bool {
+        self.may_in_all_of(Right::Read, cluster)
+    }
+
+    /// Whether they give this right in all of the cluster's namespaces, including future ones.
+    #[must_use]
+    pub fn may_in_all_of(&self, right: Right, cluster: &ClusterName) -> bool {
         self.granted.iter().any(|grant| {
-            grant.covers(Right::Read, (cluster, &self.labels), None)
+            grant.covers(right, (cluster, &self.labels), None)
                 && grant.namespaces.iter().any(Pattern::matches_all)
         })
     }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use bus_keys::streams::{BucketSpec, LABELS};
 use bus_schema::{ClusterName, LabelKey, LabelValue, Selector, SelectorError};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::ToSchema;
 
 use diagnostics::{Problem, ProblemCode};
@@ -192,6 +192,13 @@ impl Hash for ClusterSelector {
 impl Serialize for ClusterSelector {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.text)
+    }
+}
+
+impl<'de> Deserialize<'de> for ClusterSelector {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
     }
 }
 

@@ -11,6 +11,7 @@ use fleet::Clusters;
 use fleet::inventory::Inventory;
 use fleet::journal::{IdempotencyKeys, Journal};
 use identity::sessions::Sessions;
+use runs::RunStore;
 use storage::StoreError;
 use storage::bus::{Bus, BusClock};
 
@@ -22,6 +23,7 @@ pub(super) struct Stores {
     pub inventory: Inventory,
     pub clusters: Clusters,
     pub sessions: Sessions,
+    pub runs: RunStore,
     pub issuer: Option<(CredentialIssuer, Invitations)>,
 }
 
@@ -68,6 +70,7 @@ impl Stores {
             inventory: Inventory::open(&jetstream, replicas).await?,
             clusters: Clusters::open(&jetstream, replicas).await?,
             sessions: Sessions::open(&jetstream, replicas).await?,
+            runs: RunStore::open(&jetstream, replicas).await?,
             issuer,
         })
     }

@@ -194,12 +194,22 @@ impl<T: Record> Bucket<T> {
     /// # Errors
     /// [`BucketError::Unavailable`]
     pub async fn list(&self) -> Result<Vec<(T::Key, Entry<T>)>, BucketError> {
-        // On the heap, as in `storage`: it is large.
-        self.within(Box::pin(self.read_all())).await
+        self.list_matching(T::FILTER).await
     }
 
-    async fn read_all(&self) -> Result<Vec<(T::Key, Entry<T>)>, ReplayError> {
-        let mut replay = self.replay().await?;
+    /// The records whose keys match a NATS subject pattern.
+    ///
+    /// # Errors
+    /// [`BucketError::Unavailable`]
+    pub async fn list_matching(&self, keys: &str) -> Result<Vec<(T::Key, Entry<T>)>, BucketError> {
+        // On the heap, as in `storage`: it is large.
+        self.within(Box::pin(self.read_all(keys))).await
+    }
+
+    async fn read_all(&self, keys: &str) -> Result<Vec<(T::Key, Entry<T>)>, ReplayError> {
+        let mut replay = self
+            .replay_from(keys, DeliverPolicy::LastPerSubject)
+            .await?;
         let mut all = Vec::new();
         while !replay.is_caught_up() {
             let (message, revision) = replay.next().await?;
@@ -211,8 +221,20 @@ impl<T: Record> Bucket<T> {
 
     /// The last message of each key, and then each new one.
     pub(super) async fn replay(&self) -> Result<Replay, ReplayError> {
-        let filter = format!("{}{}", self.store.prefix, T::FILTER);
-        let policy = DeliverPolicy::LastPerSubject;
+        self.replay_from(T::FILTER, DeliverPolicy::LastPerSubject)
+            .await
+    }
+
+    /// The messages of the keys that match a NATS subject pattern, from a position on.
+    ///
+    /// # Errors
+    /// When JetStream does not answer.
+    pub async fn replay_from(
+        &self,
+        keys: &str,
+        policy: DeliverPolicy,
+    ) -> Result<Replay, ReplayError> {
+        let filter = format!("{}{keys}", self.store.prefix);
         let stream = &self.store.stream;
         Replay::open(
             &self.jetstream,
@@ -233,7 +255,8 @@ impl<T: Record> Bucket<T> {
     }
 
     /// The entry in a message of the bucket's stream; `None` if it is not for a record of this type.
-    pub(super) fn entry(&self, message: &Message, revision: u64) -> Option<(T::Key, Entry<T>)> {
+    #[must_use]
+    pub fn entry(&self, message: &Message, revision: u64) -> Option<(T::Key, Entry<T>)> {
         let key = message.subject.strip_prefix(&self.store.prefix)?;
         let entry = Entry::from_message(key, message, revision);
         Some((key.parse().ok()?, entry))

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Access, ContainerName, Namespace, PodName, Request, Right, WorkloadRef};
+use crate::{Access, ContainerName, Namespace, OperationId, PodName, Request, Right, WorkloadRef};
 
 /// Gets the status of a deployment's rollout from the API server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +55,9 @@ pub struct Rollout {
     /// When the deployment was last restarted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restarted_at: Option<Timestamp>,
+    /// The last operation of this project on the deployment, according to its annotation, which anyone who may edit it can change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation_id: Option<OperationId>,
     /// While it is in progress or has failed: what prevents its pods from becoming ready.
     #[serde(default)]
     pub problems: Vec<PodProblem>,

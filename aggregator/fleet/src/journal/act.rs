@@ -36,15 +36,22 @@ impl Journal {
 
     /// The first audit line of an operation.
     #[must_use]
-    pub fn entry(&self, user: &str, source: &RequestSource, verb: &str, target: Target) -> Entry {
+    pub fn entry(
+        &self,
+        user: &str,
+        source: &RequestSource,
+        verb: &str,
+        target: impl Into<Option<Target>>,
+    ) -> Entry {
         Entry {
             time: self.now(),
             user: user.to_owned(),
             address: source.address,
             verb: verb.to_owned(),
-            target: Some(target),
+            target: target.into(),
             operation_id: source.operation_id.clone(),
             reason: None,
+            run_id: source.run_id.clone(),
             outcome: Outcome::Pending,
             detail: None,
             request_id: source.request_id.clone(),

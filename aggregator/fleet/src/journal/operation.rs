@@ -2,7 +2,7 @@
 //! one that was lost.
 
 use bus_keys::streams::{BucketSpec, OPERATIONS};
-use bus_schema::{ClusterName, Mutation, OperationId, Verb};
+use bus_schema::{ClusterName, Mutation, OperationId, Verb, WorkloadRef, WriteGuard};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -42,8 +42,37 @@ impl SentMutation {
     pub fn new<M: Mutation>(mutation: &M) -> Result<Self, serde_json::Error> {
         Ok(Self {
             verb: Verb::of::<M>(),
-            request: serde_json::from_value(serde_json::to_value(mutation)?)?,
+            request: object(mutation)?,
         })
+    }
+
+    /// A mutation of a verb by its name, with the parameters that it has beside its target.
+    ///
+    /// # Errors
+    /// If it cannot be serialized as JSON.
+    pub fn of(
+        verb: Verb,
+        target: &WorkloadRef,
+        parameters: &Map<String, Value>,
+    ) -> Result<Self, serde_json::Error> {
+        let mut request = parameters.clone();
+        request.extend(object(target)?);
+        Ok(Self { verb, request })
+    }
+
+    /// Sets what makes it safe to deliver late or twice.
+    ///
+    /// # Errors
+    /// If it cannot be serialized as JSON.
+    pub fn guard(&mut self, guard: &WriteGuard) -> Result<(), serde_json::Error> {
+        self.request.extend(object(guard)?);
+        Ok(())
+    }
+
+    /// The request to send.
+    #[must_use]
+    pub fn request(&self) -> &Map<String, Value> {
+        &self.request
     }
 
     /// The uid of the target Kubernetes cluster; `None` if any cluster of the name will do.
@@ -59,6 +88,10 @@ impl SentMutation {
         fence.insert("fence".to_owned(), Value::Bool(true));
         Value::Object(fence)
     }
+}
+
+fn object(value: &impl Serialize) -> Result<Map<String, Value>, serde_json::Error> {
+    serde_json::from_value(serde_json::to_value(value)?)
 }
 
 mod verb_by_name {

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use bus_schema::{ClusterName, Namespace, Right, WorkloadName};
+use bus_schema::{ClusterName, Namespace, OperationId, Right, WorkloadName};
 use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -38,6 +38,8 @@ pub struct Filter {
     verb: Option<String>,
     /// With this outcome.
     outcome: Option<Outcome>,
+    /// Of this run.
+    run: Option<OperationId>,
     /// With sign-ins and sign-outs, `true` if absent.
     sign_ins: Option<bool>,
     /// Written then or later.
@@ -79,6 +81,7 @@ pub async fn read_audit(
         deployment_name: filter.deployment_name,
         verb: filter.verb,
         outcome: filter.outcome,
+        run: filter.run,
         without_sign_ins: filter.sign_ins == Some(false),
         since: filter.since,
         until: filter.until,

@@ -1,0 +1,166 @@
+//! Creation of runs.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bus_schema::{ClusterName, WorkloadRef};
+
+use crate::Runs;
+use crate::preview::Planned;
+use crate::record::{Desired, Run, RunId, RunState};
+use crate::spec::{LONGEST, RunSpec};
+use crate::store::unavailable;
+use audit::{Entry, RequestSource};
+use diagnostics::{Problem, ProblemCode};
+use identity::Principal;
+
+/// The most runs that have not ended.
+const MOST_ACTIVE: usize = 50;
+
+/// A run that was created.
+#[derive(Debug)]
+pub struct Created {
+    /// The run.
+    pub run: Arc<Run>,
+}
+
+impl Runs {
+    /// Creates a run. `plan_hash`: that of the preview; without one the plan may be any.
+    ///
+    /// # Errors
+    /// As [`Runs::preview`]; [`ProblemCode::PlanChanged`]; [`ProblemCode::WorkloadInRun`]; if the audit or the bucket does not answer.
+    pub async fn create(
+        &self,
+        principal: &Principal,
+        source: &RequestSource,
+        spec: RunSpec,
+        plan_hash: Option<&str>,
+    ) -> Result<Created, Problem> {
+        // The run of a request that is repeated after an interruption.
+        if let Some(run) = source
+            .operation_id
+            .as_ref()
+            .and_then(|id| self.store.find(id))
+        {
+            return Ok(Created { run });
+        }
+        let planned = self.plan(principal, &spec).await?;
+        if plan_hash.is_some_and(|hash| hash != planned.hash) {
+            let detail = "the workloads or their waves are not those of the preview any more; preview the run again";
+            return Err(Problem::new(ProblemCode::PlanChanged, detail).field("plan_hash"));
+        }
+        self.refuse_if_in_run(&planned).await?;
+        self.change_limit.count(&principal.user)?;
+        let entry = self.journal.entry(&principal.user, source, "run", None);
+        let id = self.journal.id_of(&entry);
+        let run = self.new_run(&id, principal, source, spec, &planned);
+        let entry = Entry {
+            operation_id: Some(id.clone()),
+            run_id: Some(id),
+            detail: Some(summary(&run)),
+            ..entry
+        };
+        let (store, targets) = (self.store.clone(), planned.plan.targets);
+        let created = async move { store.create(run, &targets).await.map_err(unavailable) };
+        let (_, run) = self.journal.record_to_end(entry, created).await?;
+        Ok(Created { run })
+    }
+
+    fn new_run(
+        &self,
+        id: &RunId,
+        principal: &Principal,
+        source: &RequestSource,
+        spec: RunSpec,
+        planned: &Planned,
+    ) -> Run {
+        let Planned {
+            plan,
+            hash,
+            left_out,
+            ..
+        } = planned;
+        let (now, count) = (self.journal.now(), |count: usize| {
+            u32::try_from(count).unwrap_or(u32::MAX)
+        });
+        let latest = now + LONGEST;
+        Run {
+            id: id.clone(),
+            user: principal.user.clone(),
+            address: source.address,
+            created_at: now,
+            expires_at: spec.expires_at.unwrap_or(latest).min(latest),
+            plan_hash: hash.clone(),
+            targets: count(plan.targets.len()),
+            waves: plan.waves(),
+            stages: plan.stages.clone(),
+            clusters: plan.clusters().into_iter().collect(),
+            left_out: count(left_out.len()),
+            revision: 1,
+            desired: Desired::Run,
+            state: match spec.not_before {
+                Some(not_before) if not_before > now => RunState::Scheduled,
+                _ => RunState::Running,
+            },
+            detail: None,
+            wave: 0,
+            counts: [(crate::TargetState::Pending, count(plan.targets.len()))].into(),
+            approvals: Vec::new(),
+            accepted_failures: 0,
+            attempt: 1,
+            started_at: None,
+            ended_at: None,
+            spec,
+        }
+    }
+
+    /// A workload is a target of at most one run that has not ended.
+    async fn refuse_if_in_run(&self, planned: &Planned) -> Result<(), Problem> {
+        let all = self.store.all();
+        let active: Vec<_> = all.iter().filter(|run| !run.state.is_ended()).collect();
+        if active.len() >= MOST_ACTIVE {
+            let detail =
+                format!("{MOST_ACTIVE} runs have not ended yet; wait for one, or abort one");
+            return Err(Problem::new(ProblemCode::RateLimited, detail));
+        }
+        let clusters = planned.plan.clusters();
+        let wanted: BTreeSet<(&ClusterName, &WorkloadRef)> = planned
+            .plan
+            .targets
+            .iter()
+            .map(|target| (&target.cluster, &target.workload))
+            .collect();
+        for run in active {
+            if !run
+                .clusters
+                .iter()
+                .any(|cluster| clusters.contains(cluster))
+            {
+                continue;
+            }
+            let plan = self.store.plan(run).await?;
+            let taken = plan
+                .iter()
+                .find(|target| wanted.contains(&(&target.cluster, &target.workload)));
+            if let Some(target) = taken {
+                let detail = format!(
+                    "{} in {} is a target of the run {}, which has not ended; exclude it, or wait",
+                    target.workload, target.cluster, run.id
+                );
+                return Err(Problem::new(ProblemCode::WorkloadInRun, detail).field("targets"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A run in one line, for the audit.
+pub fn summary(run: &Run) -> String {
+    let (targets, clusters) = (run.targets, run.clusters.len());
+    let reason = run.spec.reason.as_ref().map(|reason| format!(": {reason}"));
+    format!(
+        "{} of {targets} workloads in {clusters} clusters{}",
+        run.spec.action,
+        reason.unwrap_or_default()
+    )
+}

@@ -1,0 +1,87 @@
+//! Runs: one mutation applied to many workloads, in waves, each rollout watched to its end. A run is stored in JetStream, so it outlives
+//! whoever started it and the replica that carries it out. See `design` in ARCHITECTURE.md for what makes it exactly once.
+
+mod acts;
+mod amount;
+mod create;
+mod driver;
+mod key;
+mod plan;
+mod preview;
+mod record;
+mod runner;
+mod spec;
+mod step;
+mod store;
+mod target;
+mod view;
+mod watch;
+
+pub use acts::{Act, RetryStates};
+pub use amount::{Amount, Interval};
+pub use create::Created;
+pub use plan::{PlanWarning, SkippedTarget, WarningKind};
+pub use preview::RunPreview;
+pub use record::{
+    Approval, Desired, PlannedStage, PlannedTarget, Run, RunId, RunState, TargetState, check,
+};
+pub use runner::carry_out_runs;
+pub use spec::{
+    Canary, OfflinePolicy, OnMaxFailures, RunSpec, Stage, Strategy, TargetSelector, WorkloadPath,
+};
+pub use store::RunStore;
+pub use view::{RunPage, RunView, TargetPage, TargetView};
+pub use watch::RunEvent;
+
+use std::sync::Arc;
+
+use fleet::journal::Journal;
+use fleet::{ChangeLimit, Fleet, FleetQueries, SharedRegistry};
+use identity::users::Users;
+use identity::{CredentialId, Principal};
+
+/// All runs: previewed, created, controlled and carried out.
+#[derive(Debug)]
+pub struct Runs {
+    store: RunStore,
+    fleet: Arc<Fleet>,
+    queries: Arc<FleetQueries>,
+    registry: Arc<SharedRegistry>,
+    journal: Journal,
+    users: Users,
+    change_limit: Arc<ChangeLimit>,
+}
+
+impl Runs {
+    /// Runs in this store that change these clusters.
+    #[must_use]
+    pub fn new(
+        store: RunStore,
+        (fleet, queries): (Arc<Fleet>, Arc<FleetQueries>),
+        registry: Arc<SharedRegistry>,
+        journal: Journal,
+        users: Users,
+        change_limit: Arc<ChangeLimit>,
+    ) -> Self {
+        Self {
+            store,
+            fleet,
+            queries,
+            registry,
+            journal,
+            users,
+            change_limit,
+        }
+    }
+
+    /// The user who started a run, with the grants that the user has now; `None` if there is no such user any more.
+    fn requester(&self, run: &Run) -> Option<Principal> {
+        let user = self.users.current().find(&run.user)?;
+        let grants = user.grants_with(self.registry.current_labels());
+        Some(Principal {
+            user: user.name.clone(),
+            grants: Arc::new(grants),
+            credential: CredentialId::new("run", run.id.as_str()),
+        })
+    }
+}

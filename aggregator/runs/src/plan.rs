@@ -1,0 +1,317 @@
+//! The plan of a run: which workloads, in which waves. Pure: the same workloads and the same strategy give the same plan.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use bus_schema::verb::DeploymentSummary;
+use bus_schema::{ClusterName, Health, Pattern, WorkloadRef};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::record::{PlannedStage, PlannedTarget};
+use crate::spec::{Stage, Strategy, wrong};
+use diagnostics::Problem;
+use labels::FleetLabels;
+
+/// A workload that the selector of a run selects.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// The workload.
+    pub workload: WorkloadRef,
+    /// Its desired replicas.
+    pub replicas: u32,
+    /// Whether its rollout is paused.
+    pub paused: bool,
+    /// Its health; unknown if its cluster is offline.
+    pub health: Health,
+}
+
+impl Candidate {
+    /// A deployment as its cluster reports it.
+    #[must_use]
+    pub fn new(cluster: ClusterName, deployment: DeploymentSummary) -> Self {
+        let DeploymentSummary {
+            namespace,
+            deployment_name,
+            replicas,
+            paused,
+            health,
+            ..
+        } = deployment;
+        Self {
+            cluster,
+            workload: WorkloadRef::deployment(namespace, deployment_name),
+            replicas,
+            paused,
+            health,
+        }
+    }
+
+    /// Why this change makes no sense for it.
+    #[must_use]
+    pub fn obstacle(&self, action: &str) -> Option<&'static str> {
+        match action {
+            "restart" if self.paused => Some("it is paused and would not restart"),
+            "pause" if self.paused => Some("it is paused already"),
+            "resume" if !self.paused => Some("it is not paused"),
+            _ => None,
+        }
+    }
+}
+
+/// A workload that is left out of a run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
+pub struct SkippedTarget {
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// The workload.
+    #[serde(flatten)]
+    pub workload: WorkloadRef,
+    /// Why.
+    pub reason: String,
+}
+
+/// Something to know before a run is started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct PlanWarning {
+    /// What it is about, for programs.
+    pub kind: WarningKind,
+    /// How many targets.
+    pub targets: u32,
+    /// For people.
+    pub message: String,
+}
+
+/// What a warning is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WarningKind {
+    /// They have one replica.
+    OneReplica,
+    /// They have no replicas.
+    NoReplicas,
+    /// They are failing or degraded already.
+    Unhealthy,
+    /// Their rollout is in progress.
+    InRollout,
+    /// Their cluster is offline.
+    Offline,
+}
+
+/// The targets of a run in the order in which they are begun, and its stages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The targets.
+    pub targets: Vec<PlannedTarget>,
+    /// The stages.
+    pub stages: Vec<PlannedStage>,
+}
+
+impl Plan {
+    /// Distributes workloads over waves.
+    ///
+    /// # Errors
+    /// If a workload belongs to no stage, or a stage has none.
+    pub fn new(
+        candidates: &[Candidate],
+        strategy: &Strategy,
+        labels: &FleetLabels,
+    ) -> Result<Self, Problem> {
+        let total = u32::try_from(candidates.len()).unwrap_or(u32::MAX);
+        let limits = Limits {
+            wave: strategy.max_concurrency.of_rounded_up(total).max(1),
+            cluster: strategy.max_concurrency_per_cluster,
+        };
+        let mut queues = by_stage(candidates, &strategy.stages, labels)?.into_iter();
+        let mut plan = Self {
+            targets: Vec::new(),
+            stages: Vec::new(),
+        };
+        let mut approval_next = false;
+        if let Some(canary) = strategy.canary
+            && let Some((_, _, first)) = queues.as_mut_slice().first_mut()
+            && first.len() > usize::try_from(canary.count).unwrap_or(usize::MAX)
+        {
+            let wave = first.take_wave(Limits {
+                wave: canary.count,
+                ..limits
+            });
+            plan.push_stage("canary", false, vec![wave]);
+            approval_next = canary.approval;
+        }
+        for (name, approval, mut queue) in queues {
+            let mut waves = Vec::new();
+            while queue.len() > 0 {
+                waves.push(queue.take_wave(limits));
+            }
+            if !waves.is_empty() {
+                plan.push_stage(&name, approval || approval_next, waves);
+                approval_next = false;
+            }
+        }
+        Ok(plan)
+    }
+
+    /// The number of waves.
+    #[must_use]
+    pub fn waves(&self) -> u32 {
+        self.targets.last().map_or(0, |target| target.wave + 1)
+    }
+
+    /// The clusters of its targets, by name.
+    #[must_use]
+    pub fn clusters(&self) -> BTreeSet<ClusterName> {
+        self.targets
+            .iter()
+            .map(|target| target.cluster.clone())
+            .collect()
+    }
+
+    fn push_stage(&mut self, name: &str, approval: bool, waves: Vec<Vec<&Candidate>>) {
+        let first_wave = self.waves();
+        let size = |wave: &Vec<_>| u32::try_from(wave.len()).unwrap_or(u32::MAX);
+        self.stages.push(PlannedStage {
+            name: name.to_owned(),
+            first_wave,
+            wave_sizes: waves.iter().map(size).collect(),
+            approval,
+        });
+        for (wave, candidates) in (first_wave..).zip(waves) {
+            let planned = |candidate: &Candidate| PlannedTarget {
+                cluster: candidate.cluster.clone(),
+                workload: candidate.workload.clone(),
+                wave,
+            };
+            self.targets.extend(candidates.into_iter().map(planned));
+        }
+    }
+}
+
+/// How large a wave may be.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    wave: u32,
+    cluster: u32,
+}
+
+/// Workloads by cluster, taken from each in turn, so that a wave is spread over clusters.
+#[derive(Debug, Default)]
+struct Queue<'a>(BTreeMap<&'a ClusterName, VecDeque<&'a Candidate>>);
+
+impl<'a> Queue<'a> {
+    fn len(&self) -> usize {
+        self.0.values().map(VecDeque::len).sum()
+    }
+
+    fn take_wave(&mut self, limits: Limits) -> Vec<&'a Candidate> {
+        let mut wave = Vec::new();
+        let size = usize::try_from(limits.wave).unwrap_or(usize::MAX);
+        for _ in 0..limits.cluster {
+            let before = wave.len();
+            for queue in self.0.values_mut() {
+                if wave.len() < size {
+                    wave.extend(queue.pop_front());
+                }
+            }
+            if wave.len() == before {
+                break;
+            }
+        }
+        self.0.retain(|_, queue| !queue.is_empty());
+        wave
+    }
+}
+
+type StageQueue<'a> = (String, bool, Queue<'a>);
+
+fn by_stage<'a>(
+    candidates: &'a [Candidate],
+    stages: &[Stage],
+    labels: &FleetLabels,
+) -> Result<Vec<StageQueue<'a>>, Problem> {
+    let mut queues: Vec<StageQueue> = match stages {
+        [] => vec![("rest".to_owned(), false, Queue::default())],
+        stages => stages
+            .iter()
+            .map(|stage| (stage.name.clone(), stage.approval, Queue::default()))
+            .collect(),
+    };
+    for candidate in candidates {
+        let selects = |stage: &Stage| {
+            let selector = stage.cluster_label_selector.as_ref();
+            Pattern::any_or_all(&stage.clusters, candidate.cluster.as_str())
+                && selector.is_none_or(|selector| selector.selects(labels.of(&candidate.cluster)))
+        };
+        let number = match stages {
+            [] => Some(0),
+            stages => stages.iter().position(selects),
+        };
+        let Some(number) = number else {
+            let cluster = &candidate.cluster;
+            let why = format!(
+                "no stage selects {cluster}; add a last stage without `clusters` for the rest"
+            );
+            return Err(wrong("strategy.stages", why));
+        };
+        let Queue(clusters) = &mut queues[number].2;
+        clusters
+            .entry(&candidate.cluster)
+            .or_default()
+            .push_back(candidate);
+    }
+    let empty = queues.iter().position(|(_, _, queue)| queue.len() == 0);
+    match empty {
+        Some(number) if !stages.is_empty() => {
+            let field = format!("strategy.stages[{number}]");
+            Err(wrong(&field, "it selects none of the targets"))
+        }
+        _ => Ok(queues),
+    }
+}
+
+/// What to know of these targets before they are restarted or changed otherwise.
+#[must_use]
+pub fn warnings(candidates: &[Candidate]) -> Vec<PlanWarning> {
+    let kinds: [(WarningKind, &str, fn(&Candidate) -> bool); 5] = [
+        (
+            WarningKind::OneReplica,
+            "have one replica, and may be unavailable for a moment",
+            |it| it.replicas == 1,
+        ),
+        (
+            WarningKind::NoReplicas,
+            "have no replicas, so nothing will show whether the change works",
+            |it| it.replicas == 0,
+        ),
+        (
+            WarningKind::Unhealthy,
+            "are failing or degraded already",
+            |it| matches!(it.health, Health::Failed | Health::Degraded),
+        ),
+        (WarningKind::InRollout, "are in a rollout already", |it| {
+            it.health == Health::Progressing
+        }),
+        (
+            WarningKind::Offline,
+            "are in a cluster that is offline, and wait until it is back",
+            |it| it.health == Health::Unknown,
+        ),
+    ];
+    let warning = |(kind, what, applies): (WarningKind, &str, fn(&Candidate) -> bool)| {
+        let targets = candidates
+            .iter()
+            .filter(|candidate| applies(candidate))
+            .count();
+        let targets = u32::try_from(targets).unwrap_or(u32::MAX);
+        (targets > 0).then(|| PlanWarning {
+            kind,
+            targets,
+            message: format!("{targets} of the targets {what}"),
+        })
+    };
+    kinds.into_iter().filter_map(warning).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! The runner: carries out runs whose lease this replica holds. Any replica may; if one dies, another one takes its runs over.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tracing::{debug, info, warn};
+
+use crate::Runs;
+use crate::driver::Driver;
+use crate::key::RunKey;
+use crate::record::{RunId, RunLease};
+use storage::{BucketError, HeldLease, Observed};
+
+/// How often to look for runs, and for leases that have ended.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A third of the lease's term.
+const RENEW_EVERY: Duration = Duration::from_secs(5);
+
+/// Carries runs out until the program ends.
+pub async fn carry_out_runs(runs: Arc<Runs>) {
+    tokio::spawn(runs.store.clone().follow());
+    let mut changes = runs.store.changes();
+    let (mut driven, mut tasks) = (HashSet::new(), JoinSet::new());
+    loop {
+        for run in runs.store.all() {
+            if !run.state.is_ended() && driven.insert(run.id.clone()) {
+                let (runs, id) = (Arc::clone(&runs), run.id.clone());
+                tasks.spawn(async move {
+                    carry_out(&runs, &id).await;
+                    id
+                });
+            }
+        }
+        tokio::select! {
+            Some(done) = tasks.join_next() => {
+                match done {
+                    Ok(id) => drop(driven.remove(&id)),
+                    // Which one is not known: all that are not under way are looked at again.
+                    Err(error) => {
+                        warn!(%error, "the driver of a run has panicked");
+                        driven.clear();
+                        tasks.abort_all();
+                    }
+                }
+                // Not at once: what failed may fail again.
+                sleep(LOOK_EVERY).await;
+            }
+            _ = changes.changed() => {}
+            () = sleep(LOOK_EVERY) => {}
+        }
+    }
+}
+
+/// Carries one run out as soon as its lease is free, until it has ended or the lease is lost.
+async fn carry_out(runs: &Arc<Runs>, id: &RunId) {
+    let Some(mut held) = acquire(runs, id).await else {
+        return;
+    };
+    debug!(run = %id, "carrying a run out");
+    let driven = async {
+        match Driver::load(runs, id).await {
+            Ok(Some(driver)) => driver.run().await,
+            Ok(None) => Ok(()),
+            Err(problem) => Err(problem.into()),
+        }
+    };
+    tokio::select! {
+        driven = driven => match driven {
+            Ok(()) => debug!(run = %id, "a run has ended"),
+            Err(error) => warn!(run = %id, error = &error as &dyn std::error::Error, "a run is not carried on by this replica for now"),
+        },
+        () = renew(&mut held) => {
+            info!(run = %id, "another replica carries the run on");
+            return;
+        }
+    }
+    // Another replica need not wait for the end of the term.
+    if let Err(error) = held.complete(RunLease::default()).await {
+        debug!(run = %id, %error, "a lease was not released");
+    }
+}
+
+/// Waits for the lease of a run; `None` once the run has ended.
+async fn acquire(runs: &Runs, id: &RunId) -> Option<HeldLease<RunLease>> {
+    let (leases, key) = (&runs.store.leases, RunKey::new(id, 0));
+    let mut seen: Option<Observed<RunLease>> = None;
+    loop {
+        runs.store.find(id).filter(|run| !run.state.is_ended())?;
+        if let Ok(entry) = leases.get_latest(&key).await {
+            let record = entry.record.ok().flatten();
+            let is_new = seen
+                .as_ref()
+                .is_none_or(|seen| seen.revision != entry.revision);
+            match record {
+                Some(record) if is_new => {
+                    seen = Some(Observed::new(record, entry.revision, Instant::now()))
+                }
+                Some(_) => {}
+                None => seen = None,
+            }
+            match leases
+                .acquire_lease(&key, seen.as_ref(), Instant::now())
+                .await
+            {
+                Ok(Some(held)) => return Some(held),
+                Ok(None) | Err(BucketError::Conflict { .. }) => {}
+                Err(error) => debug!(run = %id, %error, "a lease cannot be acquired"),
+            }
+        }
+        sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Renews the lease until it is lost.
+async fn renew(held: &mut HeldLease<RunLease>) {
+    loop {
+        sleep(RENEW_EVERY).await;
+        if let Err(BucketError::Conflict { .. }) = held.renew().await {
+            return;
+        }
+    }
+}

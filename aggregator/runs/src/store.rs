@@ -1,0 +1,290 @@
+//! The bucket `runs`, and a mirror of the runs in it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_nats::jetstream::Context;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use crate::key::{Header, Part, RunKey, Target};
+use crate::record::{
+    PART_TARGETS, PlanPart, PlannedTarget, Run, RunId, RunLease, TargetRecord, TargetState,
+};
+use diagnostics::{Problem, ProblemCode};
+use storage::{Bucket, BucketError, StoreError, WatchEvent};
+
+/// Records that are written at the same time.
+const WRITES_AT_ONCE: usize = 16;
+
+/// The runs in JetStream. Clones share them.
+#[derive(Debug, Clone)]
+pub struct RunStore {
+    pub(crate) headers: Bucket<Run>,
+    pub(crate) parts: Bucket<PlanPart>,
+    pub(crate) targets: Bucket<TargetRecord>,
+    pub(crate) leases: Bucket<RunLease>,
+    mirror: Arc<Mirror>,
+}
+
+/// Each run with its revision in the bucket.
+type Mirrored = BTreeMap<RunId, (u64, Arc<Run>)>;
+
+#[derive(Debug, Default)]
+struct Mirror {
+    runs: Mutex<Mirrored>,
+    changed: watch::Sender<u64>,
+}
+
+impl RunStore {
+    /// Opens the bucket, creating it if it is missing.
+    ///
+    /// # Errors
+    /// When JetStream is unavailable, or the bucket exists with other settings.
+    pub async fn open(jetstream: &Context, replicas: usize) -> Result<Self, StoreError> {
+        let headers = Bucket::<Run>::open(jetstream, replicas).await?;
+        Ok(Self {
+            parts: headers.with_records(),
+            targets: headers.with_records(),
+            leases: headers.with_records(),
+            headers,
+            mirror: Arc::default(),
+        })
+    }
+
+    /// Mirrors the runs in memory until the program ends.
+    pub async fn follow(self) {
+        let mirror = Arc::clone(&self.mirror);
+        let watch = self.headers.watch();
+        watch.run(None, move |event| mirror.take(event)).await;
+    }
+
+    /// All runs, newest first.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Run>> {
+        let runs = self.mirror.runs.lock();
+        runs.values()
+            .rev()
+            .map(|(_, run)| Arc::clone(run))
+            .collect()
+    }
+
+    /// A run, as last mirrored.
+    #[must_use]
+    pub fn find(&self, id: &RunId) -> Option<Arc<Run>> {
+        let runs = self.mirror.runs.lock();
+        runs.get(id).map(|(_, run)| Arc::clone(run))
+    }
+
+    /// Notifies whenever a run has changed.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.mirror.changed.subscribe()
+    }
+
+    /// Writes a new run: its plan before the run itself, which makes the plan count.
+    pub(crate) async fn create(
+        &self,
+        run: Run,
+        targets: &[PlannedTarget],
+    ) -> Result<Arc<Run>, BucketError> {
+        for (number, targets) in (0..).zip(targets.chunks(PART_TARGETS)) {
+            let part = PlanPart {
+                targets: targets.to_vec(),
+            };
+            self.parts.put(&RunKey::new(&run.id, number), &part).await?;
+        }
+        let revision = self.headers.create(&RunKey::new(&run.id, 0), &run).await?;
+        Ok(self.mirror.put(run, revision))
+    }
+
+    /// Changes a run, as [`Bucket::modify`] does.
+    pub(crate) async fn modify<R>(
+        &self,
+        id: &RunId,
+        mut change: impl FnMut(&mut Run) -> Result<R, Problem>,
+    ) -> Result<(R, Arc<Run>), Problem> {
+        let key = RunKey::<Header>::new(id, 0);
+        let mut written = None;
+        let modified = self.headers.modify(&key, |entry| {
+            let mut run = match entry.record {
+                Ok(Some(run)) => run,
+                _ => return Err(ModifyError::Problem(unknown(id))),
+            };
+            let result = change(&mut run).map_err(ModifyError::Problem)?;
+            written = Some(run.clone());
+            Ok((run, result))
+        });
+        let (result, revision) = modified.await?;
+        let run = written.ok_or_else(|| unknown(id))?;
+        Ok((result, self.mirror.put(run, revision)))
+    }
+
+    /// All records of a run, as a pattern of keys.
+    pub(crate) fn all_of(id: &RunId) -> String {
+        format!("{id}.>")
+    }
+
+    /// The plan of a run.
+    ///
+    /// # Errors
+    /// If it cannot be read, or a part of it is missing or damaged.
+    pub(crate) async fn plan(&self, run: &Run) -> Result<Vec<PlannedTarget>, Problem> {
+        let keys = RunKey::<Part>::all_of(&run.id);
+        let mut parts = self.parts.list_matching(&keys).await.map_err(unavailable)?;
+        parts.sort_by_key(|(key, _)| key.number);
+        let mut targets = Vec::new();
+        for (_, part) in parts {
+            if let Ok(Some(part)) = part.record {
+                targets.extend(part.targets);
+            }
+        }
+        if u32::try_from(targets.len()).ok() == Some(run.targets) {
+            return Ok(targets);
+        }
+        let detail = format!("the plan of the run {} is damaged", run.id);
+        Err(Problem::new(ProblemCode::Internal, detail))
+    }
+
+    /// The record of each target of a run with its revision; a target that was not begun has revision 0. A damaged record counts as
+    /// unknown: whether something was changed cannot be told from it.
+    pub(crate) async fn target_records(
+        &self,
+        run: &Run,
+    ) -> Result<Vec<(TargetRecord, u64)>, Problem> {
+        let count = usize::try_from(run.targets).unwrap_or(usize::MAX);
+        let mut records = vec![(TargetRecord::PENDING, 0); count];
+        let keys = RunKey::<Target>::all_of(&run.id);
+        let stored = self
+            .targets
+            .list_matching(&keys)
+            .await
+            .map_err(unavailable)?;
+        for (key, entry) in stored {
+            let number = usize::try_from(key.number).unwrap_or(usize::MAX);
+            let Some(record) = records.get_mut(number) else {
+                continue;
+            };
+            *record = match entry.record {
+                Ok(Some(stored)) => (stored, entry.revision),
+                Ok(None) => (TargetRecord::PENDING, entry.revision),
+                Err(_) => (damaged(), entry.revision),
+            };
+        }
+        Ok(records)
+    }
+
+    /// Writes several records of targets, each over the revision that is known; returns the new revisions.
+    pub(crate) async fn write_targets(
+        &self,
+        run: &RunId,
+        records: Vec<(u32, TargetRecord, u64)>,
+    ) -> Result<Vec<(u32, TargetRecord, u64)>, BucketError> {
+        let writes = stream::iter(records).map(|(number, record, revision)| async move {
+            let revision = self.write_target(run, number, &record, revision).await?;
+            Ok((number, record, revision))
+        });
+        writes.buffered(WRITES_AT_ONCE).try_collect().await
+    }
+
+    /// Writes the record of a target over the revision that is known; returns the new one.
+    pub(crate) async fn write_target(
+        &self,
+        run: &RunId,
+        number: u32,
+        record: &TargetRecord,
+        revision: u64,
+    ) -> Result<u64, BucketError> {
+        let key = RunKey::<Target>::new(run, number);
+        match self.targets.update(&key, record, revision).await {
+            Ok(revision) => Ok(revision),
+            Err(error) => {
+                // The write may have been made although its acknowledgement was lost.
+                let last = self.targets.get_latest(&key).await?;
+                match last.record {
+                    Ok(Some(stored)) if stored == *record => Ok(last.revision),
+                    _ => Err(error),
+                }
+            }
+        }
+    }
+}
+
+impl Mirror {
+    fn take(&self, event: WatchEvent<Run>) {
+        match event {
+            WatchEvent::Replaced => self.runs.lock().clear(),
+            WatchEvent::Changed(key, entry) => match entry.record {
+                Ok(Some(run)) => drop(self.put(run, entry.revision)),
+                _ => drop(self.runs.lock().remove(&key.run)),
+            },
+            WatchEvent::Synced(snapshot) => self
+                .runs
+                .lock()
+                .retain(|id, (revision, _)| snapshot.has(&RunKey::<Header>::new(id, 0), *revision)),
+        }
+        self.changed.send_modify(|count| *count += 1);
+    }
+
+    fn put(&self, run: Run, revision: u64) -> Arc<Run> {
+        let run = Arc::new(run);
+        let mut runs = self.runs.lock();
+        let newest = runs
+            .entry(run.id.clone())
+            .or_insert_with(|| (revision, Arc::clone(&run)));
+        if newest.0 < revision {
+            *newest = (revision, Arc::clone(&run));
+        }
+        drop(runs);
+        self.changed.send_modify(|count| *count += 1);
+        run
+    }
+}
+
+/// Why a run was not changed.
+enum ModifyError {
+    Bucket(BucketError),
+    Problem(Problem),
+}
+
+impl From<BucketError> for ModifyError {
+    fn from(error: BucketError) -> Self {
+        Self::Bucket(error)
+    }
+}
+
+impl From<ModifyError> for Problem {
+    fn from(error: ModifyError) -> Self {
+        match error {
+            ModifyError::Bucket(error) => unavailable(error),
+            ModifyError::Problem(problem) => problem,
+        }
+    }
+}
+
+fn damaged() -> TargetRecord {
+    TargetRecord {
+        state: TargetState::Unknown,
+        reason: Some("its record is damaged".to_owned()),
+        ..TargetRecord::PENDING
+    }
+}
+
+/// The problem of a run that does not exist, or may not be seen.
+pub fn unknown(id: &RunId) -> Problem {
+    let detail = format!("there is no run {id} that you may see; GET /runs lists them");
+    Problem::new(ProblemCode::NotFound, detail)
+}
+
+/// The problem of a bucket that does not answer.
+pub fn unavailable(error: BucketError) -> Problem {
+    tracing::warn!(
+        error = &error as &dyn std::error::Error,
+        "runs cannot be read or written"
+    );
+    Problem::new(
+        ProblemCode::BusUnavailable,
+        "the runs cannot be read or written now",
+    )
+}
