@@ -67,11 +67,30 @@ impl Fleet {
         request: &R,
     ) -> Result<Bytes, Problem> {
         self.authorise(principal, cluster, request)?;
+        self.read(cluster, request).await
+    }
+
+    /// Sends a read request of the aggregator itself, which no grants apply to: its caller decides who may see the reply.
+    ///
+    /// # Errors
+    /// As [`Fleet::ask`].
+    pub async fn ask_for_itself<R: Request>(
+        &self,
+        cluster: &ClusterName,
+        request: &R,
+    ) -> Result<R::Reply, Problem> {
+        let reply = self.read(cluster, request).await?;
+        read_reply(&reply).map_err(|error| self.read_error(error, cluster))
+    }
+
+    async fn read<R: Request>(&self, cluster: &ClusterName, request: &R) -> Result<Bytes, Problem> {
         if self.link.is_cut_off() {
             return Err(bus_unavailable());
         }
-        if self.registry.presence(cluster) == Some(Presence::Offline) {
-            return Err(offline(cluster));
+        match self.registry.presence(cluster) {
+            Some(Presence::Online | Presence::Stale) => {}
+            Some(Presence::Offline) => return Err(offline(cluster)),
+            None => return Err(unknown(cluster)),
         }
         self.link
             .send_for_bytes(cluster, request, R::TIMEOUT)

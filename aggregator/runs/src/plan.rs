@@ -270,10 +270,12 @@ fn by_stage<'a>(
     }
 }
 
+type Applies = fn(&Candidate) -> bool;
+
 /// What to know of these targets before they are restarted or changed otherwise.
 #[must_use]
 pub fn warnings(candidates: &[Candidate]) -> Vec<PlanWarning> {
-    let kinds: [(WarningKind, &str, fn(&Candidate) -> bool); 5] = [
+    let kinds: [(WarningKind, &str, Applies); 5] = [
         (
             WarningKind::OneReplica,
             "have one replica, and may be unavailable for a moment",
@@ -298,7 +300,7 @@ pub fn warnings(candidates: &[Candidate]) -> Vec<PlanWarning> {
             |it| it.health == Health::Unknown,
         ),
     ];
-    let warning = |(kind, what, applies): (WarningKind, &str, fn(&Candidate) -> bool)| {
+    let warning = |(kind, what, applies): (WarningKind, &str, Applies)| {
         let targets = candidates
             .iter()
             .filter(|candidate| applies(candidate))

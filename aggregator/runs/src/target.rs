@@ -135,13 +135,17 @@ impl TargetTask {
             Err(error) => return Ok(Made::Ended(TargetState::Failed, error.to_string())),
         };
         let (fleet, cluster) = (&self.runs.fleet, self.target.cluster.clone());
+        let namespace = &self.target.workload.namespace;
+        if !principal.grants.may(verb.right, &cluster, Some(namespace)) {
+            let user = &self.run.user;
+            let lost = format!(
+                "{user} may not {} {} in {cluster} any more",
+                verb.name, self.target.workload
+            );
+            return Err(TargetError::PermissionLost(lost));
+        }
         if let Err(problem) = fleet.may_change(&principal, &cluster, verb, &self.target.workload) {
-            return match problem.code {
-                ProblemCode::Forbidden | ProblemCode::NotFound => {
-                    Err(TargetError::PermissionLost(problem.detail.into_owned()))
-                }
-                _ => Ok(Made::NotYet(problem)),
-            };
+            return Ok(Made::NotYet(problem));
         }
         let id = self.runs.journal.new_id();
         self.write(TargetRecord {
@@ -273,18 +277,18 @@ impl TargetTask {
         self.end(state, problem.detail.to_string()).await
     }
 
+    /// Watches the rollout to its end, whatever the requester may see by then.
     async fn follow_rollout(&mut self) -> Result<(), TargetError> {
-        let mut changes = None;
+        let request = GetRollout {
+            target: self.target.workload.clone(),
+        };
+        let mut changes = self
+            .runs
+            .requester(&self.run)
+            .map(|requester| self.changes(&requester));
         loop {
-            let principal = self.requester()?;
-            let request = GetRollout {
-                target: self.target.workload.clone(),
-            };
-            let seen = self
-                .runs
-                .fleet
-                .ask(&principal, &self.target.cluster, &request)
-                .await;
+            let cluster = &self.target.cluster;
+            let seen = self.runs.fleet.ask_for_itself(cluster, &request).await;
             let now = self.runs.journal.now();
             match seen {
                 Ok(rollout) => self.see(&rollout, now).await?,
@@ -293,10 +297,13 @@ impl TargetTask {
             if !self.record.state.is_begun() {
                 return Ok(());
             }
-            let changes = changes.get_or_insert_with(|| self.changes(&principal));
             sleep(LOOK_AFTER).await;
-            // A change of any workload of the namespace ends the wait: that is cheaper than to read each event.
-            drop(timeout(self.until_next_look(now), changes.next()).await);
+            let left = self.until_next_look(now);
+            match &mut changes {
+                // A change of any workload of the namespace ends the wait: that is cheaper than to read each event.
+                Some(changes) => drop(timeout(left, changes.next()).await),
+                None => sleep(left).await,
+            }
         }
     }
 
@@ -348,7 +355,6 @@ impl TargetTask {
                 self.end(TargetState::Failed, "it was deleted meanwhile".to_owned())
                     .await
             }
-            ProblemCode::Forbidden => Err(TargetError::PermissionLost(problem.detail.to_string())),
             _ if self.is_overdue(now) => {
                 let why = format!(
                     "the change was made, and its rollout cannot be seen: {}",

@@ -27,6 +27,7 @@ mod renewal;
 mod replicas;
 mod restart;
 mod revocations;
+mod runs;
 mod scale;
 mod schemathesis;
 mod secured;

@@ -166,6 +166,16 @@ impl Service {
             .await
     }
 
+    /// The whole body of a response, as text.
+    pub async fn get_text(&self, path: &str, token: &str) -> String {
+        let body = self.open(path, token).await.into_body().collect();
+        let body = tokio::time::timeout(ANSWERED_WITHIN, body).await;
+        let bytes = body
+            .expect("the body has an end")
+            .expect("the body is read");
+        String::from_utf8(bytes.to_bytes().to_vec()).expect("text")
+    }
+
     pub async fn delete(&self, path: &str, token: &str) -> Answer {
         let request = Request::delete(path).header("authorization", format!("Bearer {token}"));
         Answer::read(
