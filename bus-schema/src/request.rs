@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use crate::{Namespace, WorkloadRef, WriteGuard};
 
@@ -81,7 +82,7 @@ pub trait Mutation: Request + Clone {
 }
 
 /// The properties of a verb, as a row of [`crate::VERBS`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Verb {
     /// See [`Request::VERB`].
     pub name: &'static str,
@@ -89,7 +90,18 @@ pub struct Verb {
     pub access: Access,
     /// See [`Request::RIGHT`].
     pub right: Right,
+    /// Reads a request of this verb as JSON and writes it again: fields that it does not have are gone.
+    pub reread: fn(Value) -> Result<Value, serde_json::Error>,
 }
+
+/// Verbs have different names.
+impl PartialEq for Verb {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Verb {}
 
 impl Verb {
     /// The row of one request type.
@@ -99,6 +111,7 @@ impl Verb {
             name: R::VERB,
             access: R::ACCESS,
             right: R::RIGHT,
+            reread: |request| serde_json::to_value(serde_json::from_value::<R>(request)?),
         }
     }
 }

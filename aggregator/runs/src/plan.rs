@@ -1,5 +1,6 @@
 //! The plan of a run: which workloads, in which waves. Pure: the same workloads and the same strategy give the same plan.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bus_schema::verb::DeploymentSummary;
@@ -195,7 +196,8 @@ struct Limits {
     cluster: u32,
 }
 
-/// Workloads by cluster, taken from each in turn, so that a wave is spread over clusters.
+/// Workloads by cluster. A wave takes one of each cluster in turn, beginning with the clusters that have most left: so it is spread over
+/// clusters, and they all end at about the same time.
 #[derive(Debug, Default)]
 struct Queue<'a>(BTreeMap<&'a ClusterName, VecDeque<&'a Candidate>>);
 
@@ -207,9 +209,12 @@ impl<'a> Queue<'a> {
     fn take_wave(&mut self, limits: Limits) -> Vec<&'a Candidate> {
         let mut wave = Vec::new();
         let size = usize::try_from(limits.wave).unwrap_or(usize::MAX);
+        let mut queues: Vec<_> = self.0.values_mut().collect();
+        // A stable sort: clusters with as many left stay in the order of their names.
+        queues.sort_by_key(|queue| Reverse(queue.len()));
         for _ in 0..limits.cluster {
             let before = wave.len();
-            for queue in self.0.values_mut() {
+            for queue in &mut queues {
                 if wave.len() < size {
                     wave.extend(queue.pop_front());
                 }

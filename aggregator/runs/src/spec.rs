@@ -31,6 +31,16 @@ const STAGE_CHARACTERS: usize = 63;
 /// Most characters of a reason.
 const REASON_CHARACTERS: usize = 500;
 
+/// Fields of a mutation that a run sets.
+const OF_RUN: [&str; 6] = [
+    "kind",
+    "name",
+    "operation_id",
+    "deadline",
+    "cluster_uid",
+    "fence",
+];
+
 /// A run ends this long after its creation at the latest.
 pub const LONGEST: SignedDuration = SignedDuration::from_hours(7 * 24);
 
@@ -226,7 +236,7 @@ impl RunSpec {
     /// # Errors
     /// [`ProblemCode::InvalidValue`] with the field.
     pub fn validate(&self, now: Timestamp) -> Result<(), Problem> {
-        self.verb()?;
+        self.validate_parameters()?;
         self.validate_reason()?;
         self.targets.validate()?;
         self.strategy.validate()?;
@@ -269,6 +279,30 @@ impl RunSpec {
                 format!("there is no such change; use one of {names}"),
             )
         })
+    }
+
+    fn validate_parameters(&self) -> Result<(), Problem> {
+        let verb = self.verb()?;
+        // Any workload: its name is not known yet.
+        let target = [("namespace", "default"), ("deployment_name", "any")];
+        let mut request = self.parameters.clone();
+        for (field, name) in target {
+            request.insert(field.to_owned(), Value::from(name));
+        }
+        let read = (verb.reread)(Value::Object(request));
+        let read = read.map_err(|error| wrong("parameters", error))?;
+        let is_own = |parameter: &str| {
+            let of_run =
+                OF_RUN.contains(&parameter) || target.iter().any(|(name, _)| *name == parameter);
+            !of_run && read.get(parameter).is_some()
+        };
+        match self.parameters.keys().find(|parameter| !is_own(parameter)) {
+            Some(parameter) => {
+                let why = format!("{} has no such parameter", verb.name);
+                Err(wrong(&format!("parameters.{parameter}"), why))
+            }
+            None => Ok(()),
+        }
     }
 
     fn validate_reason(&self) -> Result<(), Problem> {
@@ -480,9 +514,30 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_refused_with_its_field() {
         assert_eq!(refused(json!({})), None);
+        assert_eq!(
+            refused(json!({ "action": "scale", "parameters": { "replicas": 3 } })),
+            None
+        );
         for (changed, field) in [
             (json!({ "action": "teleport" }), "action"),
             (json!({ "action": "rollout" }), "action"),
+            (json!({ "action": "scale" }), "parameters"),
+            (
+                json!({ "action": "scale", "parameters": { "replicas": -1 } }),
+                "parameters",
+            ),
+            (
+                json!({ "action": "scale", "parameters": { "replicas": 1, "namespace": "x" } }),
+                "parameters.namespace",
+            ),
+            (
+                json!({ "action": "scale", "parameters": { "replicas": 1, "fence": true } }),
+                "parameters.fence",
+            ),
+            (
+                json!({ "parameters": { "replicas": 1 } }),
+                "parameters.replicas",
+            ),
             (json!({ "reason": " " }), "reason"),
             (json!({ "reason": "a\nb" }), "reason"),
             (json!({ "reason": "x".repeat(501) }), "reason"),

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::{OpenApi, RefOr};
+use utoipa::openapi::{OpenApi, RefOr, Response};
 
-/// Examples by method and path, such as `GET /clusters`. The example of an event stream is the data of one event.
+/// Examples by method and path, such as `GET /clusters`, and by status where a call has two kinds of success. The example of an event stream is the data of one event.
 const EXAMPLES: &str = include_str!("../../../openapi-examples.json");
 
 /// Adds to each call the example of its successful response.
@@ -14,8 +14,15 @@ pub fn add(document: &mut OpenApi) {
     let mut examples = parsed();
     for (path, item) in &mut document.paths.paths {
         for (method, operation) in operations(item) {
-            if let Some(example) = examples.remove(&format!("{method} {path}")) {
-                add_to(operation, &example);
+            let call = format!("{method} {path}");
+            for (status, response) in &mut operation.responses.responses {
+                let of_status = examples.remove(&format!("{call} {status}"));
+                if let Some(example) = of_status.or_else(|| examples.get(&call).cloned())
+                    && let RefOr::T(response) = response
+                    && status.starts_with('2')
+                {
+                    add_to(response, &example);
+                }
             }
         }
     }
@@ -39,16 +46,10 @@ pub(super) fn operations(
         .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
-fn add_to(operation: &mut Operation, example: &Value) {
-    for (status, response) in &mut operation.responses.responses {
-        if let RefOr::T(response) = response
-            && status.starts_with('2')
-        {
-            for content in response.content.values_mut() {
-                if let RefOr::T(content) = content {
-                    content.example = Some(example.clone());
-                }
-            }
+fn add_to(response: &mut Response, example: &Value) {
+    for content in response.content.values_mut() {
+        if let RefOr::T(content) = content {
+            content.example = Some(example.clone());
         }
     }
 }
@@ -107,7 +108,11 @@ mod tests {
         let document = document();
         let calls: Vec<String> = calls(&document).map(|(call, _)| call).collect();
         for call in parsed().into_keys() {
-            assert!(calls.contains(&call), "{call}");
+            let of_status = call.rsplit_once(' ').map_or("", |(call, _)| call);
+            let is_call = calls
+                .iter()
+                .any(|known| *known == call || known == of_status);
+            assert!(is_call, "{call}");
         }
     }
 }

@@ -72,6 +72,19 @@ fn a_wave_is_spread_over_clusters_and_neither_limit_is_exceeded() {
 }
 
 #[test]
+fn no_cluster_is_left_for_the_end_because_of_its_name() {
+    let candidates = candidates(&[("a", 4), ("b", 4), ("c", 4)]);
+    let plan = plan(&candidates, &strategy(Amount::Count(2), 1));
+    let last: BTreeSet<_> = plan
+        .targets
+        .iter()
+        .filter(|target| target.wave >= 3)
+        .map(|target| target.cluster.as_str())
+        .collect();
+    assert_eq!(last, BTreeSet::from(["a", "b", "c"]));
+}
+
+#[test]
 fn a_canary_comes_first_and_its_approval_is_needed_for_what_follows() {
     let candidates = candidates(&[("a", 6), ("b", 6)]);
     let mut strategy = strategy(Amount::Count(5), 5);
