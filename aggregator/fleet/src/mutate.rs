@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus_schema::timing::{REPLY_MARGIN, WRITE_WITHIN};
-use bus_schema::{ClusterName, FaultCode, Mutation, OperationId, Reason, Verb, WorkloadRef, WriteGuard};
+use bus_schema::{
+    ClusterName, FaultCode, Mutation, OperationId, Reason, Verb, WorkloadRef, WriteGuard,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;

@@ -58,6 +58,7 @@ impl Runs {
             operation_id: Some(id.clone()),
             run_id: Some(id),
             detail: Some(summary(&run)),
+            reason: run.spec.reason.clone(),
             ..entry
         };
         let (store, targets) = (self.store.clone(), planned.plan.targets);
@@ -156,11 +157,7 @@ impl Runs {
 
 /// A run in one line, for the audit.
 pub fn summary(run: &Run) -> String {
-    let (targets, clusters) = (run.targets, run.clusters.len());
-    let reason = run.spec.reason.as_ref().map(|reason| format!(": {reason}"));
-    format!(
-        "{} of {targets} workloads in {clusters} clusters{}",
-        run.spec.action,
-        reason.unwrap_or_default()
-    )
+    let (action, targets) = (&run.spec.action, run.targets);
+    let clusters = run.clusters.len();
+    format!("{action} of {targets} workloads in {clusters} clusters")
 }

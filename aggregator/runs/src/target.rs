@@ -159,8 +159,13 @@ impl TargetTask {
         let source = self.source(&id);
         let workload = self.target.workload.clone();
         let fleet = Arc::clone(&self.runs.fleet);
-        let done =
-            fleet.mutate_uncounted::<Changed>(&principal, &source, &cluster, (&workload, mutation));
+        let reason = self.run.spec.reason.clone();
+        let done = fleet.mutate_uncounted::<Changed>(
+            &principal,
+            &source,
+            &cluster,
+            (&workload, mutation, reason),
+        );
         match done.await {
             Ok(done) => Ok(Made::Yes(done.reply.restarted_at)),
             // Refused before anything was written.
@@ -219,6 +224,7 @@ impl TargetTask {
         let (journal, run) = (&self.runs.journal, &self.run);
         Entry {
             detail: Some("it was interrupted before it began, so nothing was done".to_owned()),
+            reason: run.spec.reason.clone(),
             ..journal.entry(&run.user, &self.source(id), &run.spec.action, target)
         }
     }

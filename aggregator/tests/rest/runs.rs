@@ -118,8 +118,10 @@ async fn a_run_changes_each_workload_of_its_preview_once_and_the_audit_has_all_o
         .iter()
         .find(|line| line["verb"] == "run")
         .expect("its creation");
-    let detail = created["detail"].as_str().expect("a detail");
-    assert!(detail.contains("TLS rotation"), "{detail}");
+    assert!(
+        lines.iter().all(|line| line["reason"] == "TLS rotation"),
+        "{created}"
+    );
 
     let waves: Vec<_> = targets(service, &token, &path)
         .await

@@ -195,6 +195,7 @@ fn rollout() {
             observed_generation: 7,
             revision: Some(4),
             restarted_at: Some(name("2026-03-01T10:00:00Z")),
+            operation_id: Some(name("019cb00b000-0123456789abcdef")),
             problems: vec![PodProblem {
                 pod: name("cart-5d4f-x2x9q"),
                 container: Some(name("cart")),

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bus_schema::Reason;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -42,8 +43,8 @@ pub struct RunRequest {
     #[schema(value_type = Object)]
     parameters: Map<String, Value>,
     /// Why, for the audit: one line of at most 500 characters.
-    #[schema(nullable = false, min_length = 1, max_length = 500)]
-    reason: Option<String>,
+    #[schema(nullable = false)]
+    reason: Option<Reason>,
     /// The workloads.
     targets: TargetSelector,
     /// How. The defaults are careful: a canary of one, then 10 % at once, and the first failure pauses the run.
