@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bus_keys::{CredentialRequest, UserKey};
 use bus_link::{BusAddress, LogFormat};
-use bus_schema::{AllowedVerbs, ClusterName, LabelKey, LabelValue};
+use bus_schema::{AllowedVerbs, ClusterName, LabelKey, LabelValue, Pattern};
 use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
 use jiff::SignedDuration;
@@ -233,6 +233,22 @@ pub struct Serve {
         value_name = "CIDR"
     )]
     pub trusted_proxies: Vec<IpNet>,
+    /// Clusters in which each change has to be confirmed by the cluster's name: names in which `*` stands for any characters.
+    #[arg(
+        long,
+        env = "MCA_PROTECTED_CLUSTERS",
+        value_delimiter = ',',
+        value_name = "PATTERN"
+    )]
+    pub protected_clusters: Vec<Pattern>,
+    /// Namespaces in which each change has to be confirmed by the cluster's name, likewise.
+    #[arg(
+        long,
+        env = "MCA_PROTECTED_NAMESPACES",
+        value_delimiter = ',',
+        value_name = "PATTERN"
+    )]
+    pub protected_namespaces: Vec<Pattern>,
     /// Most simultaneous connections of one IPv4 address or IPv6 /64 network; trusted proxies are exempt.
     #[arg(
         long,

@@ -27,6 +27,7 @@ use enrolment::signer::{SignerServer, SigningKeys};
 use enrolment::{
     Agent, BusAccount, agent_ca, reconcile_account, renew_credentials, watch_presence,
 };
+use fleet::Protection;
 use identity::Identity;
 use identity::users::Users;
 use runs::{Runs, carry_out_runs};
@@ -123,6 +124,8 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
         ui_dir: _,
         cookie_secure,
         trusted_proxies,
+        protected_clusters,
+        protected_namespaces,
         connections_per_address: _,
         jetstream_replicas,
         inventory_interval,
@@ -167,7 +170,11 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
         metrics.clone(),
         conditions.clone(),
     ));
-    let services = ClusterServices::new((bus, unasked), &stores, &metrics);
+    let protection = Protection {
+        clusters: protected_clusters,
+        namespaces: protected_namespaces,
+    };
+    let services = ClusterServices::new((bus, unasked), &stores, &metrics, protection);
     let issuer = stores.issuer.map(|(issuer, invitations)| {
         let issuer = issuer.with_lifetime(agent_credentials.lifetime);
         (issuer, invitations)

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ClusterName;
+use crate::{ClusterName, Namespace};
 
 /// A name of a cluster or namespace in which each `*` matches any number of characters, including none.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -29,6 +29,13 @@ const LONGEST: usize = 63;
 impl From<&ClusterName> for Pattern {
     fn from(cluster: &ClusterName) -> Self {
         Self(cluster.to_string())
+    }
+}
+
+/// Matches this namespace only.
+impl From<&Namespace> for Pattern {
+    fn from(namespace: &Namespace) -> Self {
+        Self(namespace.to_string())
     }
 }
 

@@ -99,6 +99,12 @@ test('a restart is confirmed by name, followed to its end, and listed in the act
   assert.deepEqual(page.seen.errors, []);
 });
 
+/** Closes the dialog, and waits for it: a key that is pressed before would be the dialog's. */
+async function close(page) {
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+}
+
 test('a deployment is paused and resumed, and what does not fit says why before anything is sent', async (t) => {
   const deployment = take();
   const name = deployment.deployment_name;
@@ -108,7 +114,7 @@ test('a deployment is paused and resumed, and what does not fit says why before 
   await dialog.getByText('wait until it is resumed').waitFor();
   await dialog.getByRole('button', { name: `Pause ${name}` }).click();
   await dialog.getByText('succeeded').waitFor();
-  await page.keyboard.press('Escape');
+  await close(page);
   await page.getByRole('button', { name: `Resume ${name}` }).waitFor();
   assert.equal(await page.getByRole('button', { name: `Restart ${name}` }).count(), 0);
 
@@ -116,12 +122,12 @@ test('a deployment is paused and resumed, and what does not fit says why before 
   await dialog.getByText('It is paused and would not restart: resume it first.').waitFor();
   assert.equal(await dialog.getByRole('button', { name: `Restart ${name}` }).count(), 0);
   assert.deepEqual(await violations(page), []);
-  await page.keyboard.press('Escape');
+  await close(page);
 
   await page.keyboard.press('u');
   await dialog.getByRole('button', { name: `Resume ${name}` }).click();
   await dialog.getByText('complete', { exact: true }).waitFor();
-  await page.keyboard.press('Escape');
+  await close(page);
   await page.getByRole('button', { name: `Restart ${name}` }).waitFor();
   const activity = page.getByRole('region', { name: 'Activity' });
   await activity.getByText('pause', { exact: false }).waitFor();
@@ -141,7 +147,7 @@ test('a deployment is scaled if it has the replicas that were shown, by button, 
     eventually(`the dialog shows ${replicas} replicas`, async () => {
       await page.keyboard.press('s');
       if ((await number.inputValue()) === String(replicas)) return true;
-      await page.keyboard.press('Escape');
+      await close(page);
       return false;
     });
 
@@ -157,7 +163,7 @@ test('a deployment is scaled if it has the replicas that were shown, by button, 
   await scale.click();
   await progress.getByText('complete', { exact: true }).waitFor();
   await progress.getByTitle(`${replicas + 1} of ${replicas + 1} available`).waitFor();
-  await page.keyboard.press('Escape');
+  await close(page);
   const activity = page.getByRole('region', { name: 'Activity' });
   await activity.getByText('scale', { exact: false }).first().waitFor();
 
@@ -168,9 +174,9 @@ test('a deployment is scaled if it has the replicas that were shown, by button, 
   await patch(demo, deployment, { spec: { replicas: replicas + 2 } });
   await number.press('Enter');
   await progress.getByText(`expected ${replicas + 1} replicas, but there are ${replicas + 2}`).waitFor();
-  await page.keyboard.press('Escape');
+  await close(page);
   await openWhenItShows(replicas + 2);
-  await page.keyboard.press('Escape');
+  await close(page);
 
   await page.keyboard.press('Control+k');
   await page.keyboard.type(`scale ${name}`);

@@ -159,6 +159,8 @@ codes! {
     IdempotencyKeyReused = "idempotency_key_reused", Aggregator, false;
     /// The first request with this idempotency key has begun its operation: it is being carried out, or was interrupted.
     IdempotencyKeyInFlight = "idempotency_key_in_flight", Aggregator, true;
+    /// The cluster or the namespace is protected: `confirm` has to name it.
+    ConfirmationRequired = "confirmation_required", Aggregator, false;
     /// The plan of the run is no longer the one that was previewed.
     PlanChanged = "plan_changed", Aggregator, false;
     /// The workload is a target of another run that has not ended.

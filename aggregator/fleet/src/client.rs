@@ -10,6 +10,7 @@ use super::SharedRegistry;
 use super::agent_link::{AgentLink, SendError, read_reply};
 use super::change_limit::ChangeLimit;
 use super::journal::Journal;
+use super::protection::Protection;
 use super::refusals::{bus_unavailable, lacks_right, offline, unknown, unwritable};
 use diagnostics::{Problem, ProblemCode};
 use identity::Principal;
@@ -26,6 +27,7 @@ pub struct Fleet {
     pub(super) registry: Arc<SharedRegistry>,
     pub(super) journal: Journal,
     pub(super) change_limit: Arc<ChangeLimit>,
+    pub(super) protection: Protection,
 }
 
 impl Fleet {
@@ -36,12 +38,14 @@ impl Fleet {
         registry: Arc<SharedRegistry>,
         journal: Journal,
         change_limit: Arc<ChangeLimit>,
+        protection: Protection,
     ) -> Self {
         Self {
             link,
             registry,
             journal,
             change_limit,
+            protection,
         }
     }
 

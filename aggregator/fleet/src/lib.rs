@@ -20,6 +20,7 @@ mod json;
 mod log_streams;
 mod memory_budget;
 mod mutate;
+mod protection;
 mod query;
 mod rate_limit;
 mod refusals;
@@ -44,6 +45,7 @@ pub use heartbeats::Heartbeats;
 pub use inventory_sync::InventorySync;
 pub use log_streams::{FollowedLog, LogStreams};
 pub use mutate::Done;
+pub use protection::{Protection, check_confirmation};
 pub use query::{
     AnswerCounts, AnswerState, ClusterAnswer, DeploymentGroup, DeploymentVersion, FleetGroups,
     FleetImage, FleetPage, FleetQueries, FleetQuery, FleetTotals, receive_responses,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bus_schema::timing::{REPLY_MARGIN, WRITE_WITHIN};
 use bus_schema::{
-    ClusterName, FaultCode, Mutation, OperationId, Reason, Verb, WorkloadRef, WriteGuard,
+    ClusterName, FaultCode, Mutation, Namespace, OperationId, Reason, Verb, WorkloadRef, WriteGuard,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use super::Fleet;
 use super::agent_link::{SendError, read_reply};
 use super::client::NO_REPLY;
+use super::protection::check_confirmation;
 use super::refusals::{bus_unavailable, offline, unwritable};
 use crate::journal::{Begun, Observation, Observe, Operation, SentMutation, Verdict};
 use audit::RequestSource;
@@ -39,7 +40,8 @@ pub struct Done<T> {
 }
 
 impl Fleet {
-    /// Changes a workload and waits for the outcome, which is audited even if the caller has disconnected.
+    /// Changes a workload and waits for the outcome, which is audited even if the caller has disconnected. `confirm`: what confirms the change, if
+    /// the workload is protected.
     ///
     /// # Errors
     /// Before anything is sent: the errors of [`Fleet::ask`], too many changes by the principal, an overdue cluster, a contested name,
@@ -50,15 +52,27 @@ impl Fleet {
         source: &RequestSource,
         cluster: &ClusterName,
         mutation: M,
+        confirm: Option<&str>,
     ) -> Result<Done<M::Reply>, Problem> {
         let target = mutation.target();
         self.may_change(principal, cluster, Verb::of::<M>(), target)?;
+        let expected = self.confirmation([(cluster, &target.namespace)].into_iter());
+        check_confirmation(expected.as_deref(), confirm)?;
         self.ready_for_writes(cluster)?;
         self.change_limit.count(&principal.user)?;
         let sent = SentMutation::new(&mutation).map_err(unwritable)?;
         let reason = mutation.guard().reason.clone();
         self.mutate_uncounted(principal, source, cluster, (target, sent, reason))
             .await
+    }
+
+    /// What confirms changes in these places: see [`crate::Protection::confirmation`].
+    #[must_use]
+    pub fn confirmation<'a>(
+        &self,
+        places: impl Iterator<Item = (&'a ClusterName, &'a Namespace)>,
+    ) -> Option<String> {
+        self.protection.confirmation(places)
     }
 
     /// Whether the principal may make this change, and the cluster is enrolled for it.

@@ -65,6 +65,7 @@ pub const fn status(code: ProblemCode) -> StatusCode {
             StatusCode::BAD_GATEWAY
         }
         C::ContinueExpired => StatusCode::GONE,
+        C::ConfirmationRequired => StatusCode::PRECONDITION_REQUIRED,
     }
 }
 

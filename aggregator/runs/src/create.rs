@@ -12,20 +12,23 @@ use crate::spec::{LONGEST, RunSpec};
 use crate::store::unavailable;
 use audit::{Entry, RequestSource};
 use diagnostics::{Problem, ProblemCode};
+use fleet::check_confirmation;
 use identity::Principal;
 
 /// The most runs that have not ended.
 const MOST_ACTIVE: usize = 50;
 
-/// A run that was created.
-#[derive(Debug)]
-pub struct Created {
-    /// The run.
-    pub run: Arc<Run>,
+/// What the requester has seen of a plan, and confirms.
+#[derive(Debug, Clone, Copy)]
+pub struct Consent<'a> {
+    /// The hash of the plan in the preview; without one the plan may be any.
+    pub plan_hash: Option<&'a str>,
+    /// What confirms it, if one of its targets is protected.
+    pub confirm: Option<&'a str>,
 }
 
 impl Runs {
-    /// Creates a run. `plan_hash`: that of the preview; without one the plan may be any.
+    /// Creates a run.
     ///
     /// # Errors
     /// As [`Runs::preview`]; [`ProblemCode::PlanChanged`]; [`ProblemCode::WorkloadInRun`]; if the audit or the bucket does not answer.
@@ -34,21 +37,22 @@ impl Runs {
         principal: &Principal,
         source: &RequestSource,
         spec: RunSpec,
-        plan_hash: Option<&str>,
-    ) -> Result<Created, Problem> {
+        consent: Consent<'_>,
+    ) -> Result<Arc<Run>, Problem> {
         // The run of a request that is repeated after an interruption.
         if let Some(run) = source
             .operation_id
             .as_ref()
             .and_then(|id| self.store.find(id))
         {
-            return Ok(Created { run });
+            return Ok(run);
         }
         let planned = self.plan(principal, &spec).await?;
-        if plan_hash.is_some_and(|hash| hash != planned.hash) {
+        if consent.plan_hash.is_some_and(|hash| hash != planned.hash) {
             let detail = "the workloads or their waves are not those of the preview any more; preview the run again";
             return Err(Problem::new(ProblemCode::PlanChanged, detail).field("plan_hash"));
         }
+        check_confirmation(planned.confirm.as_deref(), consent.confirm)?;
         self.refuse_if_in_run(&planned).await?;
         self.change_limit.count(&principal.user)?;
         let entry = self.journal.entry(&principal.user, source, "run", None);
@@ -64,7 +68,7 @@ impl Runs {
         let (store, targets) = (self.store.clone(), planned.plan.targets);
         let created = async move { store.create(run, &targets).await.map_err(unavailable) };
         let (_, run) = self.journal.record_to_end(entry, created).await?;
-        Ok(Created { run })
+        Ok(run)
     }
 
     fn new_run(

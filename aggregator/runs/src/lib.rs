@@ -19,7 +19,7 @@ mod watch;
 
 pub use acts::{Act, RetryStates};
 pub use amount::{Amount, Interval};
-pub use create::Created;
+pub use create::Consent;
 pub use plan::{PlanWarning, SkippedTarget, WarningKind};
 pub use preview::RunPreview;
 pub use record::{

@@ -51,6 +51,9 @@ pub struct RunPreview {
     pub skipped: Vec<SkippedTarget>,
     /// What to know before it is started.
     pub warnings: Vec<PlanWarning>,
+    /// What has to be sent as `confirm` to start the run, since some of its targets are protected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<String>,
     /// Clusters that did not answer: their workloads are not among the targets.
     pub unheard_clusters: Vec<ClusterName>,
 }
@@ -61,6 +64,7 @@ pub struct Planned {
     pub hash: String,
     pub left_out: Vec<SkippedTarget>,
     pub warnings: Vec<PlanWarning>,
+    pub confirm: Option<String>,
     pub unheard_clusters: Vec<ClusterName>,
 }
 
@@ -80,6 +84,7 @@ impl Runs {
             hash,
             mut left_out,
             warnings,
+            confirm,
             unheard_clusters,
         } = planned;
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
@@ -97,6 +102,7 @@ impl Runs {
             left_out: left_out_count,
             skipped: left_out,
             warnings,
+            confirm,
             unheard_clusters,
         })
     }
@@ -136,12 +142,17 @@ impl Runs {
         }
         left_out.sort();
         let plan = Plan::new(&targets, &spec.strategy, &self.registry.current_labels())?;
+        let places = targets
+            .iter()
+            .map(|it| (&it.cluster, &it.workload.namespace));
+        let confirm = self.fleet.confirmation(places);
         let hash = hash(spec, &plan, &left_out)?;
         Ok(Planned {
             plan,
             hash,
             left_out,
             warnings: warnings(&targets),
+            confirm,
             unheard_clusters,
         })
     }

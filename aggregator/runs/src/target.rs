@@ -414,12 +414,12 @@ impl TargetTask {
 
     /// The changes in the namespace of the target.
     fn changes(&self, principal: &Principal) -> Reader {
-        let namespace = self.target.workload.namespace.as_str();
+        let namespace = &self.target.workload.namespace;
         let view = View {
             grants: Arc::clone(&principal.grants),
             clusters: vec![Pattern::from(&self.target.cluster)],
             selected: None,
-            namespaces: namespace.parse().into_iter().collect(),
+            namespaces: vec![Pattern::from(namespace)],
         };
         self.runs.registry.watch(view, None)
     }

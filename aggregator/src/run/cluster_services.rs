@@ -10,7 +10,7 @@ use fleet::inventory::Inventory;
 use fleet::journal::{self, Journal};
 use fleet::{
     AgentLink, ChangeLimit, ClusterLabels, Clusters, Fleet, FleetQueries, Heartbeats,
-    InventorySync, LogStreams, RenewalRequests, SharedRegistry,
+    InventorySync, LogStreams, Protection, RenewalRequests, SharedRegistry,
 };
 use storage::BucketError;
 use storage::bus::Bus;
@@ -32,7 +32,12 @@ pub(super) struct ClusterServices {
 
 impl ClusterServices {
     /// Over a connection for requests and one for what is sent unasked.
-    pub fn new(connections: (Bus, Bus), stores: &Stores, metrics: &Metrics) -> Self {
+    pub fn new(
+        connections: (Bus, Bus),
+        stores: &Stores,
+        metrics: &Metrics,
+        protection: Protection,
+    ) -> Self {
         let link = Arc::new(AgentLink::new(connections, metrics.clone()));
         let registry: Arc<SharedRegistry> = Arc::default();
         let change_limit: Arc<ChangeLimit> = Arc::default();
@@ -41,6 +46,7 @@ impl ClusterServices {
             Arc::clone(&registry),
             stores.journal.clone(),
             Arc::clone(&change_limit),
+            protection,
         ));
         Self {
             queries: Arc::new(FleetQueries::new(

@@ -1,6 +1,6 @@
 //! Runs: many workloads, in waves, each changed once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -162,6 +162,65 @@ async fn the_event_stream_of_a_run_tells_of_each_target_and_ends_with_the_run() 
         .find_map(|line| line.strip_prefix("id: "))
         .expect("an id");
     assert!(begin.parse::<u64>().expect("a number") < last_id.parse().expect("a number"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_without_a_name_is_a_run_of_the_namespace_or_of_the_whole_cluster() {
+    let stack = Stack::start(2).await;
+    let (service, token) = (&stack.service, stack.service.token("admin").await);
+    let (namespace, name) = stack.healthy("cluster-a").await;
+    let started = async |body: Value| {
+        let created = service.post("/restart", &token, &body).await;
+        assert_eq!(created.status, StatusCode::ACCEPTED, "{created:?}");
+        let path = created.headers["location"]
+            .to_str()
+            .expect("a path")
+            .to_owned();
+        let aborted = service
+            .post(&format!("{path}/abort"), &token, &json!({}))
+            .await;
+        assert_eq!(aborted.status, StatusCode::OK, "{aborted:?}");
+        service
+            .until("the run has ended", async || {
+                let run = service.get(&path, &token).await.body;
+                run["ended_at"].is_string().then_some(())
+            })
+            .await;
+        let targets = targets(service, &token, &path).await.into_iter();
+        let place = |target: Value| {
+            format!("{}/{}", target["cluster"], target["namespace"]).replace('"', "")
+        };
+        targets.map(place).collect::<BTreeSet<_>>()
+    };
+    let of_namespace = json!({ "cluster": "cluster-a", "namespace": namespace });
+    let only = BTreeSet::from([format!("cluster-a/{namespace}")]);
+    assert_eq!(started(of_namespace).await, only);
+    let of_cluster = started(json!({ "cluster": "cluster-a", "reason": "a new CA" })).await;
+    assert!(
+        of_cluster.len() > 1 && of_cluster.iter().all(|it| it.starts_with("cluster-a/")),
+        "{of_cluster:?}"
+    );
+    for (body, field) in [
+        (
+            json!({ "cluster": "cluster-a", "deployment_name": name }),
+            "namespace",
+        ),
+        (
+            json!({ "cluster": "cluster-a", "namespace": namespace, "deployment_name": name, "label_selector": "a=b" }),
+            "label_selector",
+        ),
+        (
+            json!({ "cluster": "cluster-a", "label_selector": "no=match" }),
+            "targets",
+        ),
+    ] {
+        let refused = service.post("/restart", &token, &body).await;
+        assert_eq!(
+            (refused.status.as_u16(), &refused.body["field"]),
+            (422, &json!(field)),
+            "{refused:?}"
+        );
+    }
 }
 
 /// The names and the data of server-sent events.

@@ -75,6 +75,8 @@ impl Service {
             ui_dir: None,
             cookie_secure: false,
             trusted_proxies: vec![],
+            protected_clusters: vec![],
+            protected_namespaces: vec![],
             connections_per_address: listener::PER_ADDRESS,
             jetstream_replicas: 1,
             inventory_interval: Duration::from_millis(100),

@@ -107,6 +107,8 @@ impl Site {
             ui_dir: None,
             cookie_secure: true,
             trusted_proxies: vec![],
+            protected_clusters: vec![],
+            protected_namespaces: vec![],
             connections_per_address: listener::PER_ADDRESS,
             jetstream_replicas: 1,
             inventory_interval: Duration::from_millis(100),

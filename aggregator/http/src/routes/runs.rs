@@ -17,7 +17,8 @@ use crate::extract;
 use crate::openapi::OwnProblem;
 use crate::problem_response::ProblemResponse;
 use ::runs::{
-    RunId, RunPage, RunPreview, RunSpec, RunView, Strategy, TargetPage, TargetSelector, TargetState,
+    Consent, RunId, RunPage, RunPreview, RunSpec, RunView, Strategy, TargetPage, TargetSelector,
+    TargetState,
 };
 use diagnostics::{Problem, ProblemCode};
 use limits::Stream;
@@ -62,6 +63,9 @@ pub struct RunRequest {
     /// The `plan_hash` of the preview; required unless `dry_run` is true.
     #[schema(nullable = false)]
     plan_hash: Option<String>,
+    /// The `confirm` of the preview, if it has one.
+    #[schema(nullable = false)]
+    confirm: Option<String>,
 }
 
 /// Which run.
@@ -119,6 +123,7 @@ pub async fn create_run(
     extract::Json(request): extract::Json<RunRequest>,
 ) -> Result<Response, ProblemResponse> {
     let (dry_run, plan_hash) = (request.dry_run, request.plan_hash.clone());
+    let confirm = request.confirm.clone();
     let spec = RunSpec {
         action: request.action,
         parameters: request.parameters,
@@ -138,11 +143,14 @@ pub async fn create_run(
             .field("plan_hash")
             .into());
     };
-    let created = app
+    let consent = Consent {
+        plan_hash: Some(&plan_hash),
+        confirm: confirm.as_deref(),
+    };
+    let run = app
         .runs
-        .create(&caller.principal, &caller.source, spec, Some(&plan_hash))
-        .await?;
-    accepted(&RunView::from(&*created.run))
+        .create(&caller.principal, &caller.source, spec, consent);
+    accepted(&RunView::from(&*run.await?))
 }
 
 /// The response to a call that has created a run.

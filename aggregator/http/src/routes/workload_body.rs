@@ -37,15 +37,18 @@ macro_rules! workload_body {
             /// Why the change is made, for the audit.
             #[schema(nullable = false)]
             reason: Option<bus_schema::Reason>,
+            /// The name of the cluster, if it or the namespace is protected.
+            #[schema(nullable = false)]
+            confirm: Option<String>,
         }
 
         impl $crate::routes::workload_body::WorkloadChange for $body {
             type Parameters = ($($type,)*);
 
             fn into_parts(self) -> ($crate::routes::workload_body::Common, Self::Parameters) {
-                let Self { cluster, namespace, deployment_name, kind, name, reason, $($parameter,)* } = self;
+                let Self { cluster, namespace, deployment_name, kind, name, reason, confirm, $($parameter,)* } = self;
                 let common = $crate::routes::workload_body::Common {
-                    cluster, namespace, deployment_name, kind, name, reason,
+                    cluster, namespace, deployment_name, kind, name, reason, confirm,
                 };
                 (common, ($($parameter,)*))
             }
@@ -77,16 +80,29 @@ pub trait WorkloadChange: Sized {
         mutation: impl FnOnce(WorkloadRef, WriteGuard, Self::Parameters) -> M,
     ) -> Result<Json<Done<M::Reply>>, ProblemResponse> {
         let (common, parameters) = self.into_parts();
-        let guard = WriteGuard {
-            reason: common.reason.clone(),
-            ..WriteGuard::default()
-        };
-        let (cluster, workload) = common.target()?;
-        let mutation = mutation(workload, guard, parameters);
-        let fleet = &app.fleet;
-        let done = fleet.mutate(&caller.principal, &caller.source, &cluster, mutation);
-        Ok(Json(done.await?))
+        let mutation = |workload, guard| mutation(workload, guard, parameters);
+        change(common, app, caller, mutation).await
     }
+}
+
+/// Changes the workload: see [`fleet::Fleet::mutate`].
+pub async fn change<M: Mutation>(
+    common: Common,
+    app: &App,
+    caller: &Caller,
+    mutation: impl FnOnce(WorkloadRef, WriteGuard) -> M,
+) -> Result<Json<Done<M::Reply>>, ProblemResponse> {
+    let confirm = common.confirm.clone();
+    let guard = WriteGuard {
+        reason: common.reason.clone(),
+        ..WriteGuard::default()
+    };
+    let (cluster, workload) = common.target()?;
+    let mutation = mutation(workload, guard);
+    let fleet = &app.fleet;
+    let (principal, source) = (&caller.principal, &caller.source);
+    let done = fleet.mutate(principal, source, &cluster, mutation, confirm.as_deref());
+    Ok(Json(done.await?))
 }
 
 /// The fields that all bodies have: those that name the workload, and the reason.
@@ -97,6 +113,7 @@ pub struct Common {
     pub kind: Option<WorkloadKind>,
     pub name: Option<WorkloadName>,
     pub reason: Option<Reason>,
+    pub confirm: Option<String>,
 }
 
 impl Common {
@@ -112,6 +129,7 @@ impl Common {
             kind,
             name,
             reason: _,
+            confirm: _,
         } = self;
         let workload = WorkloadRef::from_fields(namespace, deployment_name, kind, name);
         let workload = workload.map_err(|error| {

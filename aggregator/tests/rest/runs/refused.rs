@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{preview, quick, restart, start, with};
+use crate::service::Service;
 use crate::stack::Stack;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -172,6 +173,48 @@ async fn one_target_that_the_requester_may_not_change_refuses_the_whole_and_what
         (act.status, act.code()),
         (StatusCode::FORBIDDEN, "forbidden")
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_in_a_protected_place_names_its_cluster_and_a_run_says_what_confirms_it() {
+    let stack = Stack::start(2).await;
+    let mut settings = Service::settings(stack.dir.path(), &stack.nats.url());
+    settings.protected_clusters = vec!["cluster-*".parse().expect("a pattern")];
+    let service = Service::of(settings).await.expect("the aggregator starts");
+    let token = service.token("admin").await;
+    service.online(2, &token).await;
+    let (namespace, name) = stack.healthy("cluster-a").await;
+    let one = json!({ "cluster": "cluster-a", "namespace": namespace, "deployment_name": name });
+    for confirm in [json!({}), json!({ "confirm": "cluster-b" })] {
+        let refused = service
+            .post("/restart", &token, &with(one.clone(), confirm))
+            .await;
+        assert_eq!(
+            (refused.status.as_u16(), refused.code()),
+            (428, "confirmation_required")
+        );
+        assert_eq!(refused.body["field"], "confirm");
+    }
+    let audit = service.get("/audit?verb=restart", &token).await;
+    assert_eq!(audit.body["items"], json!([]), "nothing was begun");
+    let confirmed = with(one, json!({ "confirm": "cluster-a" }));
+    let restarted = service.post("/restart", &token, &confirmed).await;
+    assert_eq!(restarted.status, StatusCode::OK, "{restarted:?}");
+
+    let preview = preview(&service, &token, &restart()).await;
+    assert_eq!(
+        preview.body["confirm"], "2 protected clusters",
+        "{preview:?}"
+    );
+    let body = with(restart(), json!({ "plan_hash": preview.body["plan_hash"] }));
+    let refused = service.post("/runs", &token, &body).await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.code()),
+        (428, "confirmation_required")
+    );
+    let body = with(body, json!({ "confirm": preview.body["confirm"] }));
+    let created = service.post("/runs", &token, &body).await;
+    assert_eq!(created.status, StatusCode::ACCEPTED, "{created:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -110,6 +110,9 @@ export class DeploymentModel {
     const { cluster, namespace, name } = this.target;
     const query = { cluster: [cluster], namespace: [namespace], name, countImages: false };
     const { items, clusters } = await ask(() => api.GET('/deployments', { params: { query }, signal }), signal);
-    return { deployment: items[0], answer: clusters.find((answer) => answer.cluster === cluster) };
+    const answer = clusters.find((answer) => answer.cluster === cluster);
+    // A cluster that did not answer in time has not said that the deployment is gone: what was known stays.
+    const known = answer && answer.state !== 'answered' ? this.deployment : undefined;
+    return { deployment: items[0] ?? known, answer };
   }
 }
