@@ -9,13 +9,16 @@ use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
 use crate::Runs;
-use crate::driver::Driver;
+use crate::driver::{DriveError, Driver};
 use crate::key::RunKey;
 use crate::record::{RunId, RunLease};
 use storage::{BucketError, HeldLease, Observed};
 
 /// How often to look for runs, and for leases that have ended.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How long a replica keeps the lease of a run that it cannot carry on: what failed would fail again at once.
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 /// A third of the lease's term.
 const RENEW_EVERY: Duration = Duration::from_secs(5);
@@ -62,17 +65,14 @@ async fn carry_out(runs: &Arc<Runs>, id: &RunId) {
     };
     debug!(run = %id, "carrying a run out");
     let driven = async {
-        match Driver::load(runs, id).await {
-            Ok(Some(driver)) => driver.run().await,
-            Ok(None) => Ok(()),
-            Err(problem) => Err(problem.into()),
+        if let Err(error) = drive(runs, id).await {
+            let error = &error as &dyn std::error::Error;
+            warn!(run = %id, error, "a run is not carried on by this replica for now");
+            sleep(TRY_AGAIN_AFTER).await;
         }
     };
     tokio::select! {
-        driven = driven => match driven {
-            Ok(()) => debug!(run = %id, "a run has ended"),
-            Err(error) => warn!(run = %id, error = &error as &dyn std::error::Error, "a run is not carried on by this replica for now"),
-        },
+        () = driven => {}
         () = renew(&mut held) => {
             info!(run = %id, "another replica carries the run on");
             return;
@@ -81,6 +81,13 @@ async fn carry_out(runs: &Arc<Runs>, id: &RunId) {
     // Another replica need not wait for the end of the term.
     if let Err(error) = held.complete(RunLease::default()).await {
         debug!(run = %id, %error, "a lease was not released");
+    }
+}
+
+async fn drive(runs: &Arc<Runs>, id: &RunId) -> Result<(), DriveError> {
+    match Driver::load(runs, id).await? {
+        Some(driver) => driver.run().await,
+        None => Ok(()),
     }
 }
 

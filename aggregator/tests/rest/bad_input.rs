@@ -226,10 +226,12 @@ async fn every_call_of_the_document_requires_a_session() {
             .replace("{cluster}", "cluster-a")
             .replace("{namespace}", "default")
             .replace("{deployment_name}", "x")
+            .replace("{run_id}", "none")
             .replace("{invitation_id}", &"0".repeat(64));
         // Only users who may enroll its cluster may learn whether it exists.
         let refused = match path.as_str() {
             "/invitations/{invitation_id}" => StatusCode::NOT_FOUND,
+            path if path.starts_with("/runs/") => StatusCode::NOT_FOUND,
             _ => StatusCode::FORBIDDEN,
         };
         let body = match path.as_str() {
@@ -237,6 +239,8 @@ async fn every_call_of_the_document_requires_a_session() {
             "/image" => {
                 json!({"cluster": "cluster-a", "namespace": "default", "deployment_name": "x", "images": [{"container": "c", "image": "i"}]})
             }
+            "/runs" => json!({"action": "restart", "targets": {}, "dry_run": true}),
+            path if path.starts_with("/runs/") => json!({}),
             "/scale" => {
                 json!({"cluster": "cluster-a", "namespace": "default", "deployment_name": "x", "replicas": 3})
             }

@@ -137,7 +137,7 @@ async fn faults_of_the_cluster_keep_their_names() {
     assert_eq!(audit.body["items"][0]["outcome"], "failed");
 
     let without = json!({"cluster": "cluster-a", "namespace": namespace});
-    let refused = stack.service.post("/restart", &token, &without).await;
+    let refused = stack.service.post("/pause", &token, &without).await;
     assert_eq!(refused.code(), "invalid_request");
     assert_eq!(refused.body["field"], "deployment_name");
 }

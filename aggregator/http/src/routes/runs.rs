@@ -236,10 +236,11 @@ pub async fn watch_run(
     extract::Path(RunPath { run_id }): extract::Path<RunPath>,
     headers: HeaderMap,
 ) -> Result<Response, ProblemResponse> {
-    let last = headers.get("last-event-id").map_or(Ok(0), |id| {
-        let id = id.to_str().ok().and_then(|id| id.parse().ok());
-        id.ok_or_else(|| wrong("Last-Event-ID", "send the id of an event of this stream"))
-    })?;
+    // An id that is not one of this stream begins it anew.
+    let last = headers.get("last-event-id");
+    let last = last
+        .and_then(|id| id.to_str().ok()?.parse().ok())
+        .unwrap_or(0);
     let permit = caller.acquire(Stream::Rollout)?;
     let mut changes = app.runs.events(&caller.principal, &run_id, last).await?;
     Ok(event_stream::respond(&app, &caller, |events| async move {

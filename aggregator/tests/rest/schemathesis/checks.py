@@ -18,6 +18,8 @@ BEYOND_A_SCHEMA = {
     "image": "it is the name of an image, which has a grammar",
     "images": "each container is named once",
     "deployment_name": "it stands for `kind` and `name`, and not beside them",
+    "label_selector": "it has a grammar, and is not beside a name",
+    "namespace": "a workload with a name needs it",
 }
 
 # The fields of `POST /log` depend on each other: `until` goes with `since_seconds`; with `deployment_name` it is the log of pods, without it the activity log.

@@ -3,7 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use bus_schema::OperationId;
+use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
+use serde_json::Number;
 use utoipa::ToSchema;
 
 use super::RunPath;
@@ -21,6 +23,7 @@ use ::runs::{Act, RetryStates, RunId, RunView};
 pub struct ActRequest {
     /// The `revision` of the run; the call is refused if the run has another one now. Leave it out to act in any case.
     #[schema(nullable = false)]
+    #[serde(default, deserialize_with = "whole_number")]
     revision: Option<u64>,
 }
 
@@ -34,6 +37,7 @@ pub struct RetryRequest {
     states: RetryStates,
     /// As for the other calls.
     #[schema(nullable = false)]
+    #[serde(default, deserialize_with = "whole_number")]
     revision: Option<u64>,
 }
 
@@ -45,6 +49,17 @@ pub struct ActedRun {
     /// The run.
     #[serde(flatten)]
     run: RunView,
+}
+
+/// A whole number as JSON Schema has it: `4.0` is one.
+fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let number = Number::deserialize(deserializer)?;
+    let whole = number.as_u64().or_else(|| {
+        let number = number.as_f64().filter(|number| number.fract() == 0.0)?;
+        format!("{number:.0}").parse().ok()
+    });
+    let whole = whole.ok_or_else(|| de::Error::custom(format!("{number} is not a whole number")));
+    whole.map(Some)
 }
 
 async fn act(
