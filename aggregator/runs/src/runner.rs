@@ -66,8 +66,10 @@ async fn carry_out(runs: &Arc<Runs>, id: &RunId) {
     debug!(run = %id, "carrying a run out");
     let driven = async {
         if let Err(error) = drive(runs, id).await {
-            let error = &error as &dyn std::error::Error;
-            warn!(run = %id, error, "a run is not carried on by this replica for now");
+            {
+                let error = &error as &dyn std::error::Error;
+                warn!(run = %id, error, "a run is not carried on by this replica for now");
+            }
             sleep(TRY_AGAIN_AFTER).await;
         }
     };
