@@ -15,7 +15,7 @@ let browser;
 let free;
 
 before(async () => {
-  demo = await startDemo('--clusters', '2', '--namespaces', '3', '--deployments', '20');
+  demo = await startDemo('--clusters', '2', '--namespaces', '3', '--deployments', '26');
   browser = await launch();
   const { items } = await (await signIn(demo)).get('/deployments?health=healthy&sort=name');
   free = items.filter(({ cluster, replicas }) => cluster === 'cluster-a' && replicas > 1);
