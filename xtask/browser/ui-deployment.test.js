@@ -290,7 +290,7 @@ test('a log follows all pods, stays where somebody reads, and goes back to the e
   await rollOut(deployment, () => writeLines(demo, deployment, 20));
   const page = await open(t, { path: `${pathOf(deployment)}/logs` });
   await page.getByText('Live', { exact: true }).last().waitFor();
-  await page.getByText(new RegExp(`^${deployment.replicas} containers$`)).waitFor();
+  await page.getByText(new RegExp(`^${deployment.replicas * deployment.images.length} containers$`)).waitFor();
   await eventually('it is at the end', () => atEnd(page));
 
   await lines(page).hover();

@@ -11,7 +11,11 @@ type Call = (candidate: Candidate, input: Input) => Promise<{ data?: Done; error
 const body = ({ target }: Candidate, { reason }: Input) => ({ ...named(target), reason });
 
 const calls: Record<Verb['name'], Call> = {
-  restart: (candidate, input) => api.POST('/restart', { body: body(candidate, input) }),
+  restart: async (candidate, input) => {
+    const { data, error, response } = await api.POST('/restart', { body: body(candidate, input) });
+    // A run is the answer only to a restart without a name.
+    return { data: data && 'operation_id' in data ? data : undefined, error, response };
+  },
   pause: (candidate, input) => api.POST('/pause', { body: body(candidate, input) }),
   resume: (candidate, input) => api.POST('/resume', { body: body(candidate, input) }),
   // Only if it has as many replicas as were shown to the person who confirmed the change.
