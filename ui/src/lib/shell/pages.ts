@@ -11,6 +11,7 @@ interface Page {
 export const pages: Page[] = [
   { path: '/', label: 'Fleet', icon: 'fleet', keys: 'g c' },
   { path: '/deployments', label: 'Deployments', icon: 'deployments', keys: 'g d' },
+  { path: '/runs', label: 'Runs', icon: 'runs', keys: 'g r' },
   { path: '/activity', label: 'Activity', icon: 'activity', keys: 'g a' },
   { path: '/account', label: 'Account', icon: 'account', keys: 'g u' },
 ];

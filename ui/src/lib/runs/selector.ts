@@ -1,0 +1,53 @@
+// Which workloads a run is for: from a search or a selection, and back to the text of a search.
+
+import type { Schemas } from '$lib/api';
+import type { Search } from '$lib/deployments/search';
+import { idOf, type WorkloadRef } from '$lib/workload/ref';
+
+/** What is absent is not filtered by. */
+export type Selector = Partial<Schemas['TargetSelector']>;
+
+/** All that a search finds. */
+export function ofSearch({ query }: Pick<Search, 'query'>): Selector {
+  return {
+    ...(query.cluster?.length && { clusters: query.cluster }),
+    ...(query.clusterLabelSelector && { cluster_label_selector: query.clusterLabelSelector }),
+    ...(query.namespace?.length && { namespaces: query.namespace }),
+    ...(query.labelSelector && { label_selector: query.labelSelector }),
+    ...(query.health?.length && { health: query.health }),
+    ...(query.image && { image: query.image }),
+    ...(query.name && { name: query.name }),
+    ...(query.q && { q: query.q }),
+  };
+}
+
+/** These workloads and no others. */
+export function ofWorkloads(targets: WorkloadRef[]): Selector {
+  return { only: targets.map(idOf) };
+}
+
+/** The text that finds the same in the search box, without what it cannot express. */
+export function searchText(selector: Selector): string {
+  const list = (key: string, values: readonly string[] | undefined) =>
+    values?.length ? [`${key}:${values.join(',')}`] : [];
+  const one = (key: string, value: string | null | undefined) => (value ? [`${key}:${value}`] : []);
+  return [
+    ...list('cluster', selector.clusters),
+    ...one('cluster-label', selector.cluster_label_selector),
+    ...list('ns', selector.namespaces),
+    ...list('health', selector.health),
+    ...one('image', selector.image),
+    ...one('label', selector.label_selector),
+    ...one('name', selector.name),
+    ...(selector.q ? [selector.q] : []),
+  ].join(' ');
+}
+
+/** What the search box cannot express, in words. */
+export function byName({ only, exclude }: Selector): string {
+  const count = (names: string[] | undefined) =>
+    names?.length === 1 ? names[0] : `${names?.length.toLocaleString()} by name`;
+  return [only?.length ? count(only) : '', exclude?.length ? `without ${count(exclude)}` : '']
+    .filter(Boolean)
+    .join(', ');
+}
