@@ -1,76 +1,11 @@
-// Changes of single workloads that were requested on this page, each followed to completion; closing the dialog does not stop following.
-// A change of several is a run, which the server carries out.
+// Changes of single workloads that were requested on this page; closing the dialog does not stop following them. A change of several is a
+// run, which the server carries out.
 
-import { ApiProblem, change, type Schemas } from '$lib/api';
-import { Stream, type StreamProblem } from '$lib/live/stream';
-import { ofWorkloads } from '$lib/runs/selector';
 import { starting } from '$lib/runs/starting.svelte';
-import { pathOf, type WorkloadRef } from '$lib/workload/ref';
+import { idOf } from '$lib/workload/ref';
 
-import { send } from './send';
-import type { Candidate, Input, Verb } from './verbs';
-
-export type MutationState = 'refused' | 'not_sent' | 'outcome_unknown' | 'succeeded' | Schemas['RolloutState'];
-
-const FAILED: MutationState[] = ['refused', 'not_sent', 'outcome_unknown', 'failed'];
-const ENDED: MutationState[] = ['succeeded', 'complete', ...FAILED];
-
-export class Mutation {
-  state = $state<MutationState>('progressing');
-  rollout = $state.raw<Schemas['Rollout']>();
-  problem = $state.raw<ApiProblem>();
-  /** Why no rollout updates arrive at present. */
-  silence = $state.raw<StreamProblem>();
-  operationId = $state<string>();
-  readonly ended = $derived(ENDED.includes(this.state));
-  readonly failed = $derived(FAILED.includes(this.state));
-  readonly target: WorkloadRef;
-
-  constructor(
-    readonly verb: Verb,
-    private readonly candidate: Candidate,
-    private readonly input: Input,
-  ) {
-    this.target = candidate.target;
-  }
-
-  async run(): Promise<void> {
-    try {
-      const done = await change(() => send(this.verb, this.candidate, this.input));
-      this.operationId = done.operation_id;
-      const since = 'restarted_at' in done && done.restarted_at ? Date.parse(done.restarted_at) : undefined;
-      if (this.verb.beginsRollout) this.#follow(since);
-      else this.state = 'succeeded';
-    } catch (error) {
-      this.problem = ApiProblem.thrown(error);
-      this.operationId = this.problem?.operationId;
-      this.state = this.#without(this.problem?.code);
-    }
-  }
-
-  /** The state if there is no confirmation that it was carried out. */
-  #without(code: string | undefined): MutationState {
-    if (code === 'outcome_unknown' || code === 'not_sent') return code;
-    return code === 'no_answer' || code === 'unreachable' ? 'outcome_unknown' : 'refused';
-  }
-
-  /** Follows the rollout until it ends, which also ends the stream. Statuses of a restart before `since` are ignored. */
-  #follow(since: number | undefined): void {
-    new Stream(`${pathOf(this.target)}/rollout/watch`, {
-      on: { rollout: (rollout: Schemas['Rollout']) => this.#take(rollout, since) },
-      onproblem: (problem) => (this.silence = problem),
-      ends: () => this.ended,
-    });
-  }
-
-  #take(rollout: Schemas['Rollout'], since: number | undefined): void {
-    this.rollout = rollout;
-    this.silence = undefined;
-    if (since === undefined || (rollout.restarted_at && Date.parse(rollout.restarted_at) >= since)) {
-      this.state = rollout.state;
-    }
-  }
-}
+import type { Mutation } from './mutation.svelte';
+import type { Candidate, Verb } from './verbs';
 
 /** The change to make after confirmation. */
 interface Proposal {
@@ -91,20 +26,18 @@ class Mutations {
     const [candidate, ...others] = candidates;
     if (candidate === undefined) return;
     if (others.length > 0) {
-      starting.propose(verb, ofWorkloads(candidates.map(({ target }) => target)), onconfirm);
+      starting.propose(verb, { only: candidates.map(({ target }) => idOf(target)) }, onconfirm);
       return;
     }
     this.proposal = { verb, candidate, onconfirm };
     this.open = true;
   }
 
-  confirm(input: Input): void {
-    if (!this.proposal) return;
-    const { verb, candidate, onconfirm } = this.proposal;
-    const mutation = new Mutation(verb, candidate, input);
+  /** The proposal is confirmed. */
+  begin(mutation: Mutation): void {
     this.all = [...this.running, mutation];
+    this.proposal?.onconfirm?.();
     this.proposal = undefined;
-    onconfirm?.();
     void mutation.run();
   }
 

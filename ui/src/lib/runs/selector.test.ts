@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 
 import { parse } from '$lib/deployments/search';
 
-import { byName, ofSearch, ofWorkloads, searchText } from './selector';
+import { byName, ofSearch, searchText } from './selector';
 
 const everything =
   'cluster:prod-*,stage cluster-label:env=prod ns:pay health:failed,degraded image::1.4 label:team=x name:cart car';
@@ -31,8 +31,6 @@ it('leads back to the search', () => {
 });
 
 it('names workloads that were chosen one by one', () => {
-  const workload = (name: string) => ({ cluster: 'a', namespace: 'shop', kind: 'Deployment' as const, name });
-  expect(ofWorkloads([workload('cart'), workload('db')])).toEqual({ only: ['a/shop/cart', 'a/shop/db'] });
   expect(byName({ only: ['a/shop/cart', 'a/shop/db'] })).toBe('2 by name');
   expect(byName({ exclude: ['a/shop/db'] })).toBe('without a/shop/db');
   expect(byName({})).toBe('');

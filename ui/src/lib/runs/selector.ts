@@ -2,7 +2,6 @@
 
 import type { Schemas } from '$lib/api';
 import type { Search } from '$lib/deployments/search';
-import { idOf, type WorkloadRef } from '$lib/workload/ref';
 
 /** What is absent is not filtered by. */
 export type Selector = Partial<Schemas['TargetSelector']>;
@@ -19,11 +18,6 @@ export function ofSearch({ query }: Pick<Search, 'query'>): Selector {
     ...(query.name && { name: query.name }),
     ...(query.q && { q: query.q }),
   };
-}
-
-/** These workloads and no others. */
-export function ofWorkloads(targets: WorkloadRef[]): Selector {
-  return { only: targets.map(idOf) };
 }
 
 /** The text that finds the same in the search box, without what it cannot express. */
