@@ -86,6 +86,13 @@ export const screens = {
     await page.keyboard.press('x');
     await page.getByText('1 selected').waitFor();
   },
+  'deployments-change-all': async (page) => {
+    await deployments(page, '?sort=name');
+    await page.locator('summary').filter({ hasText: 'Change all' }).click();
+    await page.getByRole('button', { name: 'Restart all that match…' }).click();
+    const start = page.getByRole('dialog').getByRole('button', { name: /^Restart \d/, disabled: false });
+    await start.waitFor();
+  },
   'deployments-detail': async (page) => {
     await deployments(page, '?sort=-health');
     await goToFirstRow(page);
@@ -109,6 +116,10 @@ export const screens = {
       .getByRole('button', { name: /^Only / })
       .first()
       .waitFor();
+  },
+  runs: async (page) => {
+    await page.goto('runs');
+    await page.getByRole('grid', { name: 'Runs' }).or(page.getByText('No runs in the last 30 days')).waitFor();
   },
   activity: async (page) => {
     await page.goto('activity');

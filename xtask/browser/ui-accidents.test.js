@@ -1,12 +1,10 @@
-// No accidental changes: by a key that was meant for something else, on a row that is not visible, or by a forgotten restart.
+// No accidental changes: by a key that was meant for something else, on a row that is not visible, or by a forgotten tab.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { launch } from './chromium.js';
-import { eventually, startDemo } from './demo.js';
-import { confirmRestart } from './keyboard.js';
-import { remove } from './simulator.js';
+import { eventually, signIn, startDemo } from './demo.js';
 import { focused, openUi } from './ui.js';
 
 /** Additional latency of each response, in milliseconds. */
@@ -148,56 +146,43 @@ test('an overlay that cannot be loaded says so, and releases the keys', async (t
   await page.locator('[role=row]:focus').waitFor();
 });
 
-test('more than 20 are not restarted at once', async (t) => {
+test('several are changed by a run, which is previewed first and starts nothing by Enter alone', async (t) => {
   const page = await open(t);
-  await page.getByRole('checkbox', { name: /^Select all|^All/ }).first().check();
-  await page.getByText('At most 20 can be changed at a time.').waitFor();
-  assert.equal(await page.getByRole('button', { name: /^Restart \d/ }).count(), 0);
-});
-
-test('restarts of many stop at the first failure, and the selection is cleared once they have started', async (t) => {
-  const page = await open(t);
-  await select(page, 8);
-  const rows = grid(page).getByRole('row');
-  const [name, row] = [await rows.nth(1).getByRole('link').first().innerText(), await rows.nth(1).innerText()];
-  const [cluster] = row.match(/cluster-[ab]/);
-  // The page still shows it: the first one restarted no longer exists. The others in progress are sent after that failure is shown.
-  let fail;
-  const failed = new Promise((resolve) => (fail = resolve));
-  await page.route(/\/restart$/, async (route) => {
-    const target = route.request().postDataJSON();
-    if (target.deployment_name !== name.trim() || target.cluster !== cluster) {
-      await failed;
-      await route.continue();
-      return;
-    }
-    await remove(demo, target);
-    await route.fulfill({ response: await route.fetch() });
-    fail();
-  });
-  await page.getByRole('button', { name: 'Restart 8 deployments' }).click();
-  const dialog = page.getByRole('dialog');
-  await dialog.getByText('The first failure stops those that wait, and so does closing this tab.').waitFor();
-  await confirmRestart(page, '8 deployments');
-  await dialog.getByRole('alert').getByText('the queued ones were not started').waitFor();
+  await select(page, 4);
+  const previews = page.changes;
+  await page.getByRole('button', { name: 'Restart 4 deployments…' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Restart 4 deployments?' });
+  await dialog.getByText('4 chosen by name').waitFor();
+  const start = dialog.getByRole('button', { name: 'Restart 4 deployments' });
+  await eventually('it can be started', () => start.isEnabled());
+  await focused(dialog.getByRole('radio', { name: /^Careful/ }));
+  await page.keyboard.press('Enter');
+  await start.evaluate((button) => button.dispatchEvent(new MouseEvent('click', { bubbles: true, detail: 2 })));
   await page.keyboard.press('Escape');
   await dialog.waitFor({ state: 'detached' });
-  assert.equal(await page.getByText(/^\d+ selected$/).count(), 0);
-  assert.ok(page.changes.length < 8, `${page.changes.length} were sent`);
+  // Nothing was done, so the selection is as it was.
+  await page.getByText('4 selected').waitFor();
+  assert.ok(previews.every((url) => url.endsWith('/runs')), previews.join());
+  assert.deepEqual((await (await signIn(demo)).get('/runs')).items, []);
 });
 
-test('a tab with queued restarts asks before it closes', async (t) => {
+test('a run goes on when its tab is closed, and the selection is cleared once it has started', async (t) => {
   const page = await open(t);
-  await page.route(/\/restart$/, () => {});
-  await select(page, 4);
-  await page.getByRole('button', { name: 'Restart 4 deployments' }).click();
-  await confirmRestart(page, '4 deployments');
-  await eventually('three are sent', () => page.changes.length === 3);
-  const opened = page.waitForEvent('dialog');
+  await select(page, 3);
+  await page.getByRole('button', { name: 'Restart 3 deployments…' }).click();
+  const start = page.getByRole('dialog').getByRole('button', { name: 'Restart 3 deployments' });
+  await eventually('it can be started', () => start.isEnabled());
+  await start.click();
+  await page.getByRole('heading', { name: 'Restart 3 deployments' }).waitFor();
+  await page.goBack();
+  await grid(page).getByRole('row').nth(1).waitFor();
+  assert.equal(await page.getByText(/^\d+ selected$/).count(), 0);
+  const asked = [];
+  page.on('dialog', (dialog) => asked.push(dialog.type()));
   await page.close({ runBeforeUnload: true });
-  const question = await opened;
-  assert.equal(question.type(), 'beforeunload');
-  await question.dismiss();
+  const session = await signIn(demo);
+  await eventually('it has succeeded', async () => (await session.get('/runs')).items[0]?.state === 'succeeded', 180_000);
+  assert.deepEqual(asked, []);
 });
 
 test('Shift selects a range, Escape clears the selection', async (t) => {

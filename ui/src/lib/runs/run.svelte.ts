@@ -38,7 +38,8 @@ export class RunModel {
   constructor(readonly id: string) {}
 
   async look(): Promise<void> {
-    await Promise.all([this.run.load(), this.targets.load()]);
+    // The stream begins with all that was begun, so that targets are loaded once.
+    await Promise.all([this.run.load(), this.targets.value === undefined && this.targets.load()]);
     const { value, problem } = this.run;
     if (value && !problem && !hasEnded(value) && !this.#closed) {
       this.#stream ??= this.#follow();

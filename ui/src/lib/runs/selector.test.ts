@@ -31,7 +31,7 @@ it('leads back to the search', () => {
 });
 
 it('names workloads that were chosen one by one', () => {
-  expect(byName({ only: ['a/shop/cart', 'a/shop/db'] })).toBe('2 by name');
+  expect(byName({ only: ['a/shop/cart', 'a/shop/db'] })).toBe('2 chosen by name');
   expect(byName({ exclude: ['a/shop/db'] })).toBe('without a/shop/db');
   expect(byName({})).toBe('');
 });

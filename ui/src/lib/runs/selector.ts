@@ -40,7 +40,7 @@ export function searchText(selector: Selector): string {
 /** What the search box cannot express, in words. */
 export function byName({ only, exclude }: Selector): string {
   const count = (names: string[] | undefined) =>
-    names?.length === 1 ? names[0] : `${names?.length.toLocaleString()} by name`;
+    names?.length === 1 ? names[0] : `${names?.length.toLocaleString()} chosen by name`;
   return [only?.length ? count(only) : '', exclude?.length ? `without ${count(exclude)}` : '']
     .filter(Boolean)
     .join(', ');
