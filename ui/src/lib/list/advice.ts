@@ -47,6 +47,7 @@ const titles: Partial<Record<ApiProblem['code'], string>> = {
   not_found: 'Not found',
   outcome_unknown: 'The outcome is unknown',
   rate_limited: 'Too many calls in a short time',
+  confirmation_required: 'It is protected and has to be confirmed',
   plan_changed: 'The deployments are others by now',
   revision_stale: 'The run has changed by now',
   run_state: 'The run is in another state by now',

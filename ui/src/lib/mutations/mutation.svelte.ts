@@ -25,10 +25,18 @@ export class Mutation {
 
   constructor(
     readonly verb: Verb,
-    private readonly candidate: Candidate,
+    readonly candidate: Candidate,
     private readonly input: Input,
   ) {
     this.target = candidate.target;
+  }
+
+  /** Whether it was refused because the cluster or the namespace is protected. */
+  readonly needsConfirmation = $derived(this.problem?.code === 'confirmation_required');
+
+  /** The same once more, confirmed by the cluster's name. */
+  confirmed(confirm: string): Mutation {
+    return new Mutation(this.verb, this.candidate, { ...this.input, confirm });
   }
 
   async run(): Promise<void> {
@@ -36,7 +44,8 @@ export class Mutation {
       const done = await change(() => send(this.verb, this.candidate, this.input));
       this.operationId = done.operation_id;
       const since = 'restarted_at' in done && done.restarted_at ? Date.parse(done.restarted_at) : undefined;
-      if (this.verb.beginsRollout) this.#follow(since);
+      const waits = this.verb.waitsWhilePaused && this.candidate.workload.paused;
+      if (this.verb.beginsRollout && !waits) this.#follow(since);
       else this.state = 'succeeded';
     } catch (error) {
       this.problem = ApiProblem.thrown(error);

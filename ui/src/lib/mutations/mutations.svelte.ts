@@ -41,6 +41,12 @@ class Mutations {
     void mutation.run();
   }
 
+  /** Another attempt takes the place of one that was refused. */
+  replace(refused: Mutation, attempt: Mutation): void {
+    this.all = this.all.map((mutation) => (mutation === refused ? attempt : mutation));
+    void attempt.run();
+  }
+
   close(): void {
     this.open = false;
     this.proposal = undefined;

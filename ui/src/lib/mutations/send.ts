@@ -8,7 +8,7 @@ import type { Candidate, Input, Verb } from './verbs';
 type Done = Schemas[`Done_${'Restarted' | 'Paused' | 'Scaled' | 'Imaged'}`];
 type Call = (candidate: Candidate, input: Input) => Promise<{ data?: Done; error?: unknown; response: Response }>;
 
-const body = ({ target }: Candidate, { reason }: Input) => ({ ...named(target), reason });
+const body = ({ target }: Candidate, { reason, confirm }: Input) => ({ ...named(target), reason, confirm });
 
 const calls: Record<Verb['name'], Call> = {
   restart: async (candidate, input) => {

@@ -17,6 +17,11 @@ export interface Candidate {
 /** What was filled in before the change was confirmed. */
 export interface Input {
   replicas?: number;
+  images?: Schemas['ContainerImage'][];
+  /** Why, for the audit. */
+  reason?: string;
+  /** The cluster's name, where changes have to be confirmed by it. */
+  confirm?: string;
 }
 
 export interface Verb {
@@ -29,8 +34,12 @@ export interface Verb {
   right: Right;
   /** What it does, shown in the confirmation. */
   confirm: string;
-  /** Whether it asks for a number of replicas first. */
-  asksForReplicas?: boolean;
+  /** Between its label and a name. */
+  preposition?: 'of';
+  /** What it asks for first. Images are those of one workload. */
+  asksFor?: 'replicas' | 'images';
+  /** Whether what it changes in a paused workload waits until that is resumed. */
+  waitsWhilePaused?: boolean;
   /** Why it is not possible for this workload. */
   obstacle: (workload: State) => string | undefined;
   /** Whether it starts a rollout, which is followed to its end. */
@@ -78,12 +87,31 @@ const scale: Verb = {
   right: 'scale',
   confirm:
     'Pods are started or stopped, as with kubectl scale. An autoscaler of the deployment may change the number again.',
-  asksForReplicas: true,
-  obstacle: () => undefined,
+  asksFor: 'replicas',
+  obstacle: ({ replicas }) => (replicas === undefined ? 'It is not known yet how many replicas it has' : undefined),
   beginsRollout: true,
 };
 
-export const verbs = [restart, scale, pause, resume];
+const image: Verb = {
+  name: 'image',
+  label: 'Change images',
+  preposition: 'of',
+  icon: 'image',
+  key: 'i',
+  right: 'image',
+  confirm: 'Pods with the new images replace the old ones, as with kubectl set image.',
+  asksFor: 'images',
+  obstacle: () => undefined,
+  beginsRollout: true,
+  waitsWhilePaused: true,
+};
+
+export const verbs = [restart, scale, image, pause, resume];
 
 /** The changes of several workloads at once: those that ask for nothing. */
-export const verbsForMany = verbs.filter(({ asksForReplicas }) => !asksForReplicas);
+export const verbsForMany = verbs.filter(({ asksFor }) => asksFor === undefined);
+
+/** `Restart cart`, `Change images of cart`. */
+export function phrase({ label, preposition }: Verb, name: string | undefined): string {
+  return [label, preposition, name].filter(Boolean).join(' ');
+}

@@ -16,6 +16,8 @@ const AFTER = 300;
 export class Plan {
   form = $state<Form>({ ...presets[0]!.form });
   reason = $state('');
+  /** What was typed to confirm a run with protected targets. */
+  confirm = $state('');
   readonly preview = new Resource<Preview>((signal) => this.#read(signal));
   /** Whether the preview is that of what is filled in now. */
   isCurrent = $state(false);
@@ -24,7 +26,7 @@ export class Plan {
   hasChanged = $state(false);
   /** Why it was not started. */
   refusal = $state.raw<ApiProblem>();
-  readonly ready = $derived(this.isCurrent && !this.isSending && this.preview.value !== undefined);
+  readonly ready = $derived(this.isCurrent && !this.isSending && this.#isConfirmed());
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -56,7 +58,7 @@ export class Plan {
     this.isSending = true;
     this.refusal = undefined;
     try {
-      const started = await change(() => api.POST('/runs', { body: { ...this.#body(), plan_hash: hash } }));
+      const started = await change(() => api.POST('/runs', { body: this.#confirmed(hash) }));
       return 'run_id' in started ? started : undefined;
     } catch (error) {
       this.refusal = ApiProblem.thrown(error);
@@ -76,6 +78,16 @@ export class Plan {
   async #read(signal: AbortSignal): Promise<Preview> {
     const preview = await ask(() => api.POST('/runs', { body: { ...this.#body(), dry_run: true }, signal }), signal);
     return preview as Preview;
+  }
+
+  #isConfirmed(): boolean {
+    const preview = this.preview.value;
+    return preview !== undefined && (preview.confirm ?? '') === this.confirm.trim();
+  }
+
+  #confirmed(plan_hash: string) {
+    const confirm = this.preview.value?.confirm;
+    return { ...this.#body(), plan_hash, ...(confirm && { confirm }) };
   }
 
   #body() {
