@@ -66,7 +66,7 @@ async function propose(page, { search, found }) {
 async function fill(page, fields) {
   await dialogOf(page).getByText('Strategy in detail').click();
   for (const [name, value] of Object.entries(fields)) {
-    const field = dialogOf(page).getByRole('group').locator('label').filter({ hasText: name }).locator('input');
+    const field = dialogOf(page).getByRole('group', { name: 'Strategy', exact: true }).locator('label').filter({ hasText: name }).locator('input');
     await (typeof value === 'boolean' ? field.setChecked(value) : field.fill(value));
   }
 }
