@@ -133,8 +133,8 @@ impl Runs {
         if targets.is_empty() {
             let why = match left_out.first() {
                 Some(first) => format!(
-                    "all that match are left out; {} {}",
-                    first.workload, first.reason
+                    "all that match are left out, such as {} in {}: {}",
+                    first.workload, first.cluster, first.reason
                 ),
                 None => "no workload matches that you may see".to_owned(),
             };

@@ -134,9 +134,7 @@ pub struct Strategy {
     /// The most targets of one cluster in one wave.
     #[schema(minimum = 1, maximum = 1000)]
     pub max_concurrency_per_cluster: u32,
-    /// A small first wave.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// A small first wave; `null`: none.
     pub canary: Option<Canary>,
     /// One after the other; a target belongs to the first stage that selects its cluster. Without stages there is one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -319,7 +317,8 @@ impl TargetSelector {
             Ok(_) => Ok(()),
             Err(fault) => {
                 let field = fault.field.unwrap_or_default();
-                Err(wrong(&format!("targets.{field}"), fault.message))
+                let why = fault.message.trim_start_matches(&format!("{field}: "));
+                Err(wrong(&format!("targets.{field}"), why))
             }
         }
     }
@@ -582,6 +581,18 @@ mod tests {
                 "{changed}"
             );
         }
+    }
+
+    #[test]
+    fn a_strategy_without_a_canary_is_stored_and_read_back_without_one() {
+        let strategy: Strategy = serde_json::from_value(json!({ "canary": null })).unwrap();
+        assert_eq!(strategy.canary, None);
+        let stored = serde_json::to_value(&strategy).unwrap();
+        assert_eq!(
+            serde_json::from_value::<Strategy>(stored).unwrap(),
+            strategy
+        );
+        assert!(Strategy::default().canary.is_some());
     }
 
     #[test]

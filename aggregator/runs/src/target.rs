@@ -486,16 +486,14 @@ fn made(entry: Entry) -> Made {
 
 /// Why a rollout is not complete, for people.
 fn reason(rollout: &Rollout) -> String {
-    let problem = rollout.problems.first();
-    problem.map_or_else(
-        || rollout.message.clone(),
-        |problem| {
-            format!(
-                "{}: {} {}",
-                rollout.message, problem.reason, problem.message
-            )
-            .trim_end()
-            .to_owned()
-        },
-    )
+    let message = &rollout.message;
+    match rollout.problems.first() {
+        None => message.clone(),
+        Some(problem) => {
+            let (message, cause) = (message.trim_end_matches('.'), &problem.reason);
+            format!("{message}: {cause} {}", problem.message)
+                .trim_end()
+                .to_owned()
+        }
+    }
 }
