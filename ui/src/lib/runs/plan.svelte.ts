@@ -28,6 +28,8 @@ export class Plan {
   refusal = $state.raw<ApiProblem>();
   readonly ready = $derived(this.isCurrent && !this.isSending && this.#isConfirmed());
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Increases with each change: a preview that was requested before it is not that of what is filled in now. */
+  #version = 0;
 
   constructor(
     readonly verb: Verb,
@@ -38,6 +40,7 @@ export class Plan {
   changed(): void {
     const isFirst = this.preview.askedAt === 0;
     this.isCurrent = false;
+    this.#version += 1;
     this.refusal = undefined;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.look(), isFirst ? 0 : AFTER);
@@ -45,8 +48,9 @@ export class Plan {
 
   async look(): Promise<void> {
     this.isCurrent = false;
+    const version = this.#version;
     await this.preview.load();
-    this.isCurrent = !this.preview.loading && this.preview.problem === undefined;
+    this.isCurrent = version === this.#version && !this.preview.loading && this.preview.problem === undefined;
   }
 
   /** Starts what was previewed; `undefined` if it was refused. */
