@@ -173,7 +173,7 @@ test('a run goes on when its tab is closed, and the selection is cleared once it
   const start = page.getByRole('dialog').getByRole('button', { name: 'Restart 3 deployments' });
   await eventually('it can be started', () => start.isEnabled());
   await start.click();
-  await page.getByRole('heading', { name: 'Restart 3 deployments' }).waitFor();
+  await page.getByRole('heading', { name: 'Targets by wave' }).waitFor();
   await page.goBack();
   await grid(page).getByRole('row').nth(1).waitFor();
   assert.equal(await page.getByText(/^\d+ selected$/).count(), 0);
