@@ -8,8 +8,9 @@ use utoipa::ToSchema;
 
 use crate::Runs;
 use crate::create::summary;
-use crate::record::{Approval, Desired, Run, RunId, RunState, TargetRecord, TargetState};
+use crate::record::{Approval, Run, RunId, TargetRecord};
 use crate::spec::{LONGEST, wrong};
+use crate::state::{Desired, RunState, TargetState};
 use crate::store::{unavailable, unknown};
 use audit::{Entry, RequestSource};
 use diagnostics::{Problem, ProblemCode};

@@ -7,8 +7,9 @@ use bus_schema::{ClusterName, WorkloadRef};
 
 use crate::Runs;
 use crate::preview::Planned;
-use crate::record::{Desired, Run, RunId, RunState};
+use crate::record::{Run, RunId};
 use crate::spec::{LONGEST, RunSpec};
+use crate::state::{Desired, RunState};
 use crate::store::unavailable;
 use audit::{Entry, RequestSource};
 use diagnostics::{Problem, ProblemCode};

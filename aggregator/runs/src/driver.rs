@@ -10,7 +10,8 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::Runs;
-use crate::record::{Desired, PlannedTarget, Run, RunId, TargetRecord, TargetState};
+use crate::record::{PlannedTarget, Run, RunId, TargetRecord};
+use crate::state::{Desired, TargetState};
 use crate::step::{Situation, Step};
 use crate::target::{TargetError, TargetTask, Written};
 use diagnostics::{Problem, ProblemCode};

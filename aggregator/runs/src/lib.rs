@@ -11,6 +11,7 @@ mod preview;
 mod record;
 mod runner;
 mod spec;
+mod state;
 mod step;
 mod store;
 mod target;
@@ -22,13 +23,12 @@ pub use amount::{Amount, Interval};
 pub use create::Consent;
 pub use plan::{PlanWarning, SkippedTarget, WarningKind};
 pub use preview::RunPreview;
-pub use record::{
-    Approval, Desired, PlannedStage, PlannedTarget, Run, RunId, RunState, TargetState, check,
-};
+pub use record::{Approval, PlannedStage, PlannedTarget, Run, RunId, check};
 pub use runner::carry_out_runs;
 pub use spec::{
     Canary, OfflinePolicy, OnMaxFailures, RunSpec, Stage, Strategy, TargetSelector, WorkloadPath,
 };
+pub use state::{Desired, RunState, TargetState};
 pub use store::RunStore;
 pub use view::{RunPage, RunView, TargetPage, TargetView};
 pub use watch::RunEvent;

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use bus_schema::ClusterName;
 use jiff::Timestamp;
 
-use crate::record::{Desired, PlannedTarget, Run, RunState, TargetState};
+use crate::record::{PlannedTarget, Run};
 use crate::spec::{OfflinePolicy, OnMaxFailures};
+use crate::state::{Desired, RunState, TargetState};
 use registry::Presence;
 
 /// What is known at one moment.

@@ -9,9 +9,8 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::key::{Header, Part, RunKey, Target};
-use crate::record::{
-    PART_TARGETS, PlanPart, PlannedTarget, Run, RunId, RunLease, TargetRecord, TargetState,
-};
+use crate::record::{PART_TARGETS, PlanPart, PlannedTarget, Run, RunId, RunLease, TargetRecord};
+use crate::state::TargetState;
 use diagnostics::{Problem, ProblemCode};
 use storage::{Bucket, BucketError, StoreError, WatchEvent};
 

@@ -9,10 +9,9 @@ use utoipa::ToSchema;
 
 use crate::Runs;
 use crate::acts::sees;
-use crate::record::{
-    Approval, Desired, PlannedStage, PlannedTarget, Run, RunId, RunState, TargetRecord, TargetState,
-};
+use crate::record::{Approval, PlannedStage, PlannedTarget, Run, RunId, TargetRecord};
 use crate::spec::{RunSpec, wrong};
+use crate::state::{Desired, RunState, TargetState};
 use diagnostics::Problem;
 use identity::Principal;
 
