@@ -15,6 +15,7 @@ COPY aggregator/identity/Cargo.toml aggregator/identity/
 COPY aggregator/labels/Cargo.toml aggregator/labels/
 COPY aggregator/limits/Cargo.toml aggregator/limits/
 COPY aggregator/registry/Cargo.toml aggregator/registry/
+COPY aggregator/runs/Cargo.toml aggregator/runs/
 COPY aggregator/storage/Cargo.toml aggregator/storage/
 COPY bus-schema/Cargo.toml bus-schema/
 COPY k8s-sim/Cargo.toml k8s-sim/
