@@ -13,7 +13,7 @@ use crate::Runs;
 use crate::record::{PlannedTarget, Run, RunId, TargetRecord};
 use crate::state::{Desired, TargetState};
 use crate::step::{Situation, Step};
-use crate::target::{TargetError, TargetTask, Written};
+use crate::task::{TargetError, TargetTask, Written};
 use diagnostics::{Problem, ProblemCode};
 
 /// How often to look at the time and the presence of clusters, and to write new counts.

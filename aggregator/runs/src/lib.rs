@@ -14,7 +14,8 @@ mod spec;
 mod state;
 mod step;
 mod store;
-mod target;
+mod task;
+
 mod view;
 mod watch;
 
