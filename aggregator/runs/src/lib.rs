@@ -15,7 +15,6 @@ mod state;
 mod step;
 mod store;
 mod task;
-
 mod view;
 mod watch;
 
