@@ -1,5 +1,6 @@
 //! Runs: one mutation applied to many workloads, in waves, each rollout watched to its end. A run is stored in JetStream, so it outlives
-//! whoever started it and the replica that carries it out. See `design` in ARCHITECTURE.md for what makes it exactly once.
+//! the tab or program that started it, and the replica that carries it out. ARCHITECTURE.md says what makes it exactly
+//! once, under "Many at once".
 
 mod acts;
 mod amount;

@@ -83,10 +83,16 @@ pub enum TargetState {
 }
 
 impl TargetState {
+    /// Whether it is neither begun nor ended.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Pending | Self::Waiting)
+    }
+
     /// Whether this state is final, apart from a retry.
     #[must_use]
     pub const fn is_ended(self) -> bool {
-        !matches!(self, Self::Pending | Self::Waiting) && !self.is_begun()
+        !self.is_open() && !self.is_begun()
     }
 
     /// Whether something is under way.

@@ -68,15 +68,10 @@ impl Situation<'_> {
         step
     }
 
-    /// Targets that are neither begun nor ended.
-    fn is_open(state: TargetState) -> bool {
-        matches!(state, TargetState::Pending | TargetState::Waiting)
-    }
-
     fn has_open(&self) -> bool {
         self.states
             .iter()
-            .any(|state| Self::is_open(*state) || state.is_begun())
+            .any(|state| state.is_open() || state.is_begun())
     }
 
     fn is_active(&self) -> bool {
@@ -151,9 +146,7 @@ impl Situation<'_> {
     }
 
     fn cancel(&self, step: &mut Step, why: &'static str) {
-        let open = (0..)
-            .zip(self.states)
-            .filter(|(_, state)| Self::is_open(**state));
+        let open = (0..).zip(self.states).filter(|(_, state)| state.is_open());
         step.set
             .extend(open.map(|(number, _)| (number, TargetState::Cancelled, why)));
         step.state = match step.desired {

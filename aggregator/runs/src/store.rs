@@ -147,7 +147,7 @@ impl RunStore {
     }
 
     /// The record of each target of a run with its revision; a target that was not begun has revision 0. A damaged record counts as
-    /// unknown: whether something was changed cannot be told from it.
+    /// unknown: it does not show whether something was changed.
     pub(crate) async fn target_records(
         &self,
         run: &Run,

@@ -55,7 +55,8 @@ impl TargetTask {
                 return Ok(());
             }
         }
-        if !self.record.state.is_begun() {
+        // One that has ended by now, such as an unknown outcome, is not changed once more.
+        if self.record.state.is_open() {
             self.make_change().await?;
         }
         if self.record.state.is_begun() {

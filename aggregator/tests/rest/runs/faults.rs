@@ -121,6 +121,58 @@ async fn another_replica_takes_a_run_over_from_one_that_is_cut_off_and_changes_n
     assert_eq!(after, expected, "one new revision of each");
 }
 
+/// As after the death of the replica that began it: the record is `starting`, and the audit has the outcome.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_whose_change_has_failed_is_not_changed_once_more_by_the_next_runner() {
+    let stack = Stack::start(1).await;
+    let (service, token) = (&stack.service, stack.service.token("admin").await);
+    let before = revisions(service, &token).await;
+    let missing =
+        json!({ "cluster": "cluster-a", "namespace": "default", "deployment_name": "my.app" });
+    let failed = service.post("/restart", &token, &missing).await;
+    let later = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
+    let path = start(
+        service,
+        &token,
+        &with(restart(), json!({ "not_before": later })),
+    )
+    .await;
+    service
+        .post(&format!("{path}/abort"), &token, &json!({}))
+        .await;
+    run_in(service, &token, &path, "aborted").await;
+
+    let record =
+        json!({ "state": "starting", "attempt": 1, "operation_id": failed.body["operation_id"] });
+    let runs = async_nats::jetstream::new(stack.admin().await)
+        .get_key_value("runs")
+        .await
+        .unwrap();
+    let key = format!("{}.target.0", path.trim_start_matches("/runs/"));
+    runs.put(key, record.to_string().into()).await.unwrap();
+    let retry = json!({ "states": ["cancelled"] });
+    let retried = service.post(&format!("{path}/retry"), &token, &retry).await;
+    assert_eq!(retried.status, StatusCode::OK, "{retried:?}");
+    let ended = service
+        .until("it has failed", async || {
+            let run = service.get(&path, &token).await.body;
+            (run["counts"]["failed"] == 1).then_some(run)
+        })
+        .await;
+    assert_eq!(ended["counts"]["succeeded"], json!(null), "{ended}");
+    let target = targets(service, &token, &path).await.remove(0);
+    assert_eq!(
+        (&target["state"], &target["attempt"]),
+        (&json!("failed"), &json!(1)),
+        "{target}"
+    );
+    assert_eq!(
+        revisions(service, &token).await,
+        before,
+        "nothing was changed"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_target_that_somebody_else_restarts_meanwhile_is_superseded() {
     let stack = Stack::start(1).await;
