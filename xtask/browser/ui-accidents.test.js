@@ -146,6 +146,22 @@ test('an overlay that cannot be loaded says so, and releases the keys', async (t
   await page.locator('[role=row]:focus').waitFor();
 });
 
+test('a part of the page that cannot be loaded says so, and the rest goes on', async (t) => {
+  const page = await openUi(browser, demo);
+  t.after(() => page.context().close());
+  // The strip of one's own runs, which is on every page.
+  await page.route(/\/_app\/immutable\/.*\.js/, async (route) => {
+    const response = await route.fetch();
+    await ((await response.text()).includes('Your runs') ? route.abort() : route.fulfill({ response }));
+  });
+  await page.goto('deployments');
+  await page.getByRole('alert').getByText('The aggregator did not send this part of the page.').waitFor();
+  await grid(page).getByRole('row').nth(1).waitFor();
+  await page.keyboard.press('Control+k');
+  await page.getByRole('dialog', { name: 'Search and commands' }).waitFor();
+  assert.deepEqual(page.seen.errors, []);
+});
+
 test('several are changed by a run, which is previewed first and starts nothing by Enter alone', async (t) => {
   const page = await open(t);
   await select(page, 4);
