@@ -36,7 +36,7 @@ export interface Verb {
   confirm: string;
   /** Between its label and a name. */
   preposition?: 'of';
-  /** What it asks for first. Images are those of one workload. */
+  /** What it asks for first. */
   asksFor?: 'replicas' | 'images';
   /** Whether what it changes in a paused workload waits until that is resumed. */
   waitsWhilePaused?: boolean;
@@ -107,9 +107,6 @@ const image: Verb = {
 };
 
 export const verbs = [restart, scale, image, pause, resume];
-
-/** The changes of several workloads at once: those that ask for nothing. */
-export const verbsForMany = verbs.filter(({ asksFor }) => asksFor === undefined);
 
 /** `Restart cart`, `Change images of cart`. */
 export function phrase({ label, preposition }: Verb, name: string | undefined): string {

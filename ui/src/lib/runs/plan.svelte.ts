@@ -4,8 +4,11 @@ import { api, ApiProblem, ask, change, type Schemas } from '$lib/api';
 import { Resource } from '$lib/list/resource.svelte';
 import type { Verb } from '$lib/mutations/verbs';
 
+import { parametersOf, type Parameters } from './parameters';
 import type { Selector } from './selector';
+import { isRest, type StageRow } from './stages';
 import { presets, strategyOf, type Form } from './strategy';
+import { instantOf } from './times';
 
 type Preview = Schemas['RunPreview'];
 type Run = Schemas['RunView'];
@@ -15,6 +18,11 @@ const AFTER = 300;
 
 export class Plan {
   form = $state<Form>({ ...presets[0]!.form });
+  stages = $state<StageRow[]>([]);
+  parameters = $state<Parameters>({ replicas: undefined, images: [{ container: '', image: '' }] });
+  /** Local times as in their fields. */
+  notBefore = $state('');
+  expiresAt = $state('');
   reason = $state('');
   /** What was typed to confirm a run with protected targets. */
   confirm = $state('');
@@ -26,6 +34,10 @@ export class Plan {
   hasChanged = $state(false);
   /** Why it was not started. */
   refusal = $state.raw<ApiProblem>();
+  /** What has to be filled in before anything can be previewed. */
+  readonly missing = $derived(this.#missing());
+  /** What is sent, without what only confirms it. */
+  readonly body = $derived(this.#body());
   readonly ready = $derived(this.isCurrent && !this.isSending && this.#isConfirmed());
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Increases with each change: a preview that was requested before it is not that of what is filled in now. */
@@ -43,6 +55,10 @@ export class Plan {
     this.#version += 1;
     this.refusal = undefined;
     clearTimeout(this.#timer);
+    if (this.missing !== undefined) {
+      this.preview.problem = undefined;
+      return;
+    }
     this.#timer = setTimeout(() => void this.look(), isFirst ? 0 : AFTER);
   }
 
@@ -80,7 +96,7 @@ export class Plan {
   }
 
   async #read(signal: AbortSignal): Promise<Preview> {
-    const preview = await ask(() => api.POST('/runs', { body: { ...this.#body(), dry_run: true }, signal }), signal);
+    const preview = await ask(() => api.POST('/runs', { body: { ...this.body, dry_run: true }, signal }), signal);
     return preview as Preview;
   }
 
@@ -91,15 +107,28 @@ export class Plan {
 
   #confirmed(plan_hash: string) {
     const confirm = this.preview.value?.confirm;
-    return { ...this.#body(), plan_hash, ...(confirm && { confirm }) };
+    return { ...this.body, plan_hash, ...(confirm && { confirm }) };
+  }
+
+  #missing(): string | undefined {
+    const { verb, stages } = this;
+    if (parametersOf(verb, this.parameters) === undefined) {
+      return verb.asksFor === 'replicas' ? 'Fill in the number of replicas' : 'Fill in the container and its image';
+    }
+    const open = stages.slice(0, -1).find(isRest);
+    return open && `Fill in the clusters of ${open.name.trim() || 'the stage'}: only the last stage is for all others`;
   }
 
   #body() {
     const reason = this.reason.trim();
+    const parameters = parametersOf(this.verb, this.parameters);
     return {
       action: this.verb.name,
       targets: this.selector as Schemas['TargetSelector'],
-      strategy: strategyOf(this.form),
+      strategy: strategyOf(this.form, this.stages),
+      not_before: instantOf(this.notBefore),
+      expires_at: instantOf(this.expiresAt),
+      ...(this.verb.asksFor && { parameters: parameters as Record<string, never> }),
       ...(reason && { reason }),
     };
   }

@@ -40,11 +40,15 @@ export const failures: TargetState[] = ['failed', 'unknown'];
 export const troubled: TargetState[] = ['failed', 'unknown', 'superseded'];
 
 /** What was begun and has ended, and what never begins. */
-const done: TargetState[] = ['failed', 'unknown', 'superseded', 'succeeded'];
-const left: TargetState[] = ['skipped', 'cancelled'];
+export const done: TargetState[] = ['failed', 'unknown', 'superseded', 'succeeded'];
+export const left: TargetState[] = ['skipped', 'cancelled'];
 const endedRuns: Run['state'][] = ['aborted', 'failed', 'succeeded', 'expired'];
 
 export const hasEnded = ({ state }: Pick<Run, 'state'>): boolean => endedRuns.includes(state);
+
+/** Whether it goes on only when somebody does something, or not at all. */
+export const needsLook = (run: Pick<Run, 'state'>): boolean =>
+  hasEnded(run) || run.state === 'paused' || run.state === 'pending_approval';
 
 export type Counts = Partial<Record<TargetState, number>>;
 

@@ -2,6 +2,8 @@
 
 import type { Schemas } from '$lib/api';
 
+import { stageOf, type StageRow } from './stages';
+
 export type Strategy = Schemas['Strategy'];
 
 /** As in the fields of the dialog. An empty number is absent. */
@@ -47,7 +49,7 @@ export function presetOf(form: Form): string | undefined {
 }
 
 /** As the API wants it. What is not valid is sent as it is: the response says what is wrong with it. */
-export function strategyOf(form: Form): Strategy {
+export function strategyOf(form: Form, stages: StageRow[] = []): Strategy {
   return {
     max_concurrency: amount(form.concurrency),
     max_concurrency_per_cluster: form.perCluster as number,
@@ -58,7 +60,7 @@ export function strategyOf(form: Form): Strategy {
     progress_deadline: form.deadline.trim(),
     min_success_time: form.settle.trim(),
     offline: form.offline,
-    stages: [],
+    stages: stages.map(stageOf),
   };
 }
 
@@ -74,8 +76,10 @@ export function words({
   canary,
   max_failures,
   on_max_failures,
+  stages,
 }: Strategy) {
   return [
+    ...(stages && stages.length > 1 ? [`${stages.length} stages`] : []),
     `${canary ? `a canary of ${canary.count}${canary.approval ? ' and an approval' : ''}, then ` : ''}${spaced(max_concurrency)} at once`,
     `${max_concurrency_per_cluster} per cluster`,
     `${on_max_failures === 'abort' ? 'fails' : 'pauses'} at ${stopAt(max_failures)}`,

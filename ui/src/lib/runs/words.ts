@@ -1,15 +1,27 @@
 // Runs in words.
 
-import { verbs } from '$lib/mutations/verbs';
+import { phrase, verbs } from '$lib/mutations/verbs';
 
-import type { Run } from './states';
+import { countOf, done, left, progress, type Counts, type Run } from './states';
+import { ahead } from './times';
 
-/** What it does, such as `Restart`. */
-export function actionOf({ spec }: Pick<Run, 'spec'>): string {
-  return verbs.find(({ name }) => name === spec.action)?.label ?? spec.action;
-}
+/** A number of them, such as `412 deployments`. */
+export const deployments = (count: number): string =>
+  `${count.toLocaleString()} ${count === 1 ? 'deployment' : 'deployments'}`;
 
 /** The run as a title, such as `Restart 412 deployments`. */
-export function titleOf(run: Pick<Run, 'spec' | 'targets'>): string {
-  return `${actionOf(run)} ${run.targets.toLocaleString()} ${run.targets === 1 ? 'deployment' : 'deployments'}`;
+export function titleOf({ spec, targets }: Pick<Run, 'spec' | 'targets'>): string {
+  const verb = verbs.find(({ name }) => name === spec.action);
+  return verb ? phrase(verb, deployments(targets)) : `${spec.action} ${deployments(targets)}`;
+}
+
+/** How much of it has ended, or is not begun any more, in whole percent: 100 only when all is. */
+export function percent(counts: Counts, targets: number): number {
+  return targets === 0 ? 100 : Math.floor((100 * (countOf(counts, done) + countOf(counts, left))) / targets);
+}
+
+/** How far it is, or when it starts. */
+export function progressAt(run: Pick<Run, 'state' | 'spec' | 'counts' | 'targets'>, now: number): string {
+  const start = run.state === 'scheduled' && run.spec.not_before ? Date.parse(run.spec.not_before) : undefined;
+  return start === undefined ? progress(run) : `starts ${ahead(start, now)}`;
 }
