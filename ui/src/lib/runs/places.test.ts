@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import { placeOf, placesOf } from './places';
+import { inWords, placeOf, placesOf } from './places';
 
 it('finds the field of the dialog that a field of the API is, or is a part of', () => {
   const places = placesOf(2);
@@ -16,4 +16,9 @@ it('finds none for what has no field of its own', () => {
   expect(placeOf('reasons', placesOf(0))).toBeUndefined();
   // Its row is gone meanwhile: it is said below all of them.
   expect(placeOf('strategy.stages[2].name', placesOf(2))).toBe('strategy.stages');
+});
+
+it('says it in the words of the dialog', () => {
+  expect(inWords('not_before: it is not before `expires_at`', 'not_before')).toBe('it is not before the end');
+  expect(inWords('reason: too long', 'reason')).toBe('too long');
 });

@@ -11,6 +11,11 @@ export function placeOf(field: string, shown: string[]): string | undefined {
     .reduce<string | undefined>((best, one) => (best && best.length > one.length ? best : one), undefined);
 }
 
+/** What the API says about a field: it begins with the field's name, and other fields have theirs in backquotes. */
+export function inWords(message: string, field: string): string {
+  return message.replace(`${field}: `, '').replace('`expires_at`', 'the end').replaceAll('`', '');
+}
+
 const strategy = [
   'max_concurrency',
   'max_concurrency_per_cluster',

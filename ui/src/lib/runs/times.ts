@@ -12,7 +12,7 @@ export function instantOf(local: string): string | undefined {
 export function zoneAt(time: Date): string {
   const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
   const parts = new Intl.DateTimeFormat('en', { timeZoneName: 'longOffset' }).formatToParts(time);
-  const offset = parts.find(({ type }) => type === 'timeZoneName')?.value.replace('GMT', 'UTC') ?? '';
+  const offset = parts.find(({ type }) => type === 'timeZoneName')?.value.replace(/^GMT(\+00:00)?/, 'UTC') ?? '';
   return timeZone === offset ? offset : `${timeZone}, ${offset}`;
 }
 
