@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use crate::cache::Caches;
 use crate::kubernetes::Kubernetes;
 use crate::log::{Readers, Streams};
+use crate::rollout_limit::RolloutLimit;
 
 /// This process.
 pub struct Agent {
@@ -36,6 +37,8 @@ pub struct Agent {
     pub verbs: Vec<String>,
     /// The mutations that it carries out.
     pub allowed_verbs: AllowedVerbs,
+    /// The limit on rollouts under way.
+    pub rollout_limit: RolloutLimit,
     clock: Mutex<Clock>,
 }
 
@@ -86,6 +89,7 @@ impl Agent {
         streams: Streams,
         verbs: Vec<String>,
         allowed_verbs: AllowedVerbs,
+        rollout_limit: RolloutLimit,
     ) -> Self {
         Self {
             cluster,
@@ -97,6 +101,7 @@ impl Agent {
             streams,
             verbs,
             allowed_verbs,
+            rollout_limit,
             clock: Mutex::default(),
         }
     }

@@ -7,6 +7,7 @@ use bus_schema::{AllowedVerbs, ClusterName};
 use clap::{Parser, Subcommand};
 
 use crate::kubernetes::Access;
+use crate::rollout_limit;
 use crate::run::{Config, RenewedToken};
 
 /// Serves one Kubernetes cluster on the bus.
@@ -78,6 +79,11 @@ pub struct Args {
     #[arg(long, env = "MCA_VERBS", value_name = "VERBS", default_value_t)]
     pub verbs: AllowedVerbs,
 
+    /// The most rollouts under way at the same time that this agent has begun, so that no request or script replaces all pods at once;
+    /// a change that would begin another one is refused. 0: any number.
+    #[arg(long, env = "MCA_MAX_ROLLOUTS", value_name = "NUMBER", default_value_t = rollout_limit::DEFAULT)]
+    pub max_rollouts: usize,
+
     /// The kubeconfig of the cluster [default, without --context: the pod's ServiceAccount].
     #[arg(long, env = "MCA_KUBECONFIG", value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
@@ -103,6 +109,7 @@ impl Args {
             nats_renewed,
             nats_renewed_config_map,
             verbs,
+            max_rollouts,
             kubeconfig,
             context,
             log_format: _,
@@ -118,6 +125,7 @@ impl Args {
                 config_map: nats_renewed_config_map,
             },
             verbs,
+            max_rollouts,
             kubernetes: Access::new(kubeconfig, context),
         }
     }

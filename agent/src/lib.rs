@@ -15,6 +15,7 @@ mod mutation;
 mod page;
 mod pod_trouble;
 mod rollout;
+mod rollout_limit;
 mod run;
 pub mod shutdown;
 mod token_store;

@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::agent::Cx;
 use crate::kubernetes::{CallError, Deployment};
+use crate::rollout_limit::Admitted;
 
 use deadline::Deadline;
 use object::Object;
@@ -85,11 +86,20 @@ pub async fn carry_out<M: Change>(cx: Cx, mutation: M) -> Result<M::Reply, Fault
         if let Some(id) = &guard.operation_id {
             recorded.add_done(id, &mut patch);
         }
+        let mut rollout = None;
         if mutation.begins_revision(&seen) {
             change_cause::add(M::VERB, guard, &mut patch);
+            let admitted = cx
+                .agent
+                .rollout_limit
+                .admit(mutation.target(), &cx.agent.caches);
+            rollout = Some(admitted.map_err(|fault| attempts.failed(fault))?);
         }
         match object.patch(&seen, patch).await {
-            Ok(after) => return Ok(mutation.reply(&after)),
+            Ok(after) => {
+                rollout.into_iter().for_each(Admitted::keep);
+                return Ok(mutation.reply(&after));
+            }
             Err(error) => {
                 let is_idempotent = guard.operation_id.is_some();
                 attempts.retry(&seen, error, is_idempotent).await?;

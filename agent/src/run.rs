@@ -23,6 +23,7 @@ use crate::bus::{
 };
 use crate::kubernetes::{Access, Kubernetes};
 use crate::log::Streams;
+use crate::rollout_limit::RolloutLimit;
 use crate::token_store::TokenStore;
 use crate::verb::routes;
 
@@ -43,6 +44,8 @@ pub struct Config {
     pub renewed_token: RenewedToken,
     /// The mutations that it carries out.
     pub verbs: AllowedVerbs,
+    /// The most rollouts under way that it has begun; 0: any number.
+    pub max_rollouts: usize,
     /// How the API server is reached.
     pub kubernetes: Access,
 }
@@ -107,6 +110,7 @@ impl Running {
             streams,
             verbs,
             config.verbs.clone(),
+            RolloutLimit::new(config.max_rollouts),
         );
         let agent = Arc::new(agent);
         tracing::info!(cluster = %agent.cluster, instance = %agent.instance, "started");

@@ -133,6 +133,8 @@ fault_codes! {
     TooLarge = "too_large", 413;
     /// The API server throttles requests.
     RateLimited = "rate_limited", 429;
+    /// As many rollouts are under way in the cluster as its agent allows.
+    TooManyRollouts = "too_many_rollouts", 429;
     /// The agent is processing its maximum number of requests.
     Busy = "busy", 503;
     /// The agent is shutting down; another agent of the cluster may answer.

@@ -135,8 +135,14 @@ test('the second click of a double click confirms nothing', async (t) => {
 });
 
 test('an overlay that cannot be loaded says so, and releases the keys', async (t) => {
-  const page = await open(t);
-  await page.route(/\/_app\/immutable\//, (route) => route.abort());
+  const page = await openUi(browser, demo);
+  t.after(() => page.context().close());
+  // Before the page is loaded: a request right after `route` may not be intercepted yet.
+  let isCut = false;
+  await page.route(/\/_app\/immutable\//, (route) => (isCut ? route.abort() : route.continue()));
+  await page.goto('deployments');
+  await grid(page).getByRole('row').nth(1).waitFor();
+  isCut = true;
   await page.keyboard.press('Control+k');
   const failed = page.getByRole('alertdialog', { name: 'Not loaded' });
   await focused(failed.getByRole('button', { name: 'Close' }));

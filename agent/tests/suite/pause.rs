@@ -90,3 +90,28 @@ async fn a_verb_that_is_not_enabled_is_refused_and_what_was_begun_can_still_be_f
     stage.ask(&target.restart(2)).await.unwrap();
     restricted.left().await;
 }
+
+#[tokio::test]
+async fn no_more_rollouts_than_allowed_are_under_way_and_one_that_was_begun_is_confirmed_again() {
+    let (_sim, stage, agent) = Stage::simulated().await;
+    agent.left().await;
+    let limited = stage.agent_with(agent::Config {
+        max_rollouts: 1,
+        ..stage.config()
+    });
+    stage.ready().await;
+    let [first, second] = ["first", "second"].map(|name| Target::rolled_out(&stage, name));
+    let (first, second) = (first.await, second.await);
+    let before = second.read().await;
+    let done = stage.ask(&first.restart(1)).await.unwrap();
+    let refused = stage.ask(&second.restart(2)).await.unwrap_err();
+    assert_eq!(refused.code, FaultCode::TooManyRollouts);
+    assert!(refused.message.contains("MCA_MAX_ROLLOUTS"), "{refused}");
+    let after = second.read().await;
+    assert_eq!(after.metadata.generation, before.metadata.generation);
+    assert_eq!(stage.ask(&first.restart(1)).await.unwrap(), done);
+    stage.ask(&first.restart(3)).await.unwrap();
+    // It begins no rollout.
+    stage.ask(&pause(&second, 4)).await.unwrap();
+    limited.left().await;
+}

@@ -125,6 +125,7 @@ impl Stage {
             nats_seed: None,
             renewed_token: agent::RenewedToken::default(),
             verbs: bus_schema::AllowedVerbs::all(),
+            max_rollouts: 0,
             kubernetes: Access::new(Some(self.kubeconfig.clone()), None),
         }
     }

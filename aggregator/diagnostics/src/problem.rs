@@ -141,6 +141,8 @@ codes! {
     AgentMisbehaves = "agent_misbehaves", Agent, false;
     /// The agent has too many requests, is shutting down, or has not read its cluster yet.
     AgentBusy = "agent_busy", Agent, true;
+    /// As many rollouts are under way in the cluster as its agent allows.
+    TooManyRollouts = "too_many_rollouts", Agent, true;
     /// The reply would be larger than the bus allows.
     ReplyTooLarge = "reply_too_large", Agent, false;
     /// The list has changed too much to continue from this cursor.
@@ -233,6 +235,7 @@ impl From<Fault> for Problem {
                 ProblemCode::KubernetesUnavailable
             }
             FaultCode::Busy | FaultCode::Leaving | FaultCode::NotReady => ProblemCode::AgentBusy,
+            FaultCode::TooManyRollouts => ProblemCode::TooManyRollouts,
             FaultCode::KubernetesTimeout => ProblemCode::KubernetesTimeout,
             FaultCode::VerbNotEnabled => ProblemCode::VerbNotEnabled,
             FaultCode::UnknownVerb => ProblemCode::AgentTooOld,

@@ -37,7 +37,7 @@ pub const fn status(code: ProblemCode) -> StatusCode {
         C::BodyTooLarge | C::TooManyTargets => StatusCode::PAYLOAD_TOO_LARGE,
         C::MediaTypeUnsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         C::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-        C::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        C::RateLimited | C::TooManyRollouts => StatusCode::TOO_MANY_REQUESTS,
         C::AuditUnavailable
         | C::BusUnavailable
         | C::ClusterOffline

@@ -125,6 +125,7 @@ impl RunningAgent {
             nats_seed: None,
             renewed_token: agent::RenewedToken::default(),
             verbs: bus_schema::AllowedVerbs::all(),
+            max_rollouts: 0,
             kubernetes: agent::Access::new(Some(kubeconfig), None),
         };
         let (stop, stopped) = oneshot::channel::<()>();

@@ -56,6 +56,7 @@ impl Clustered {
             nats_seed: None,
             renewed_token: agent::RenewedToken::default(),
             verbs: bus_schema::AllowedVerbs::all(),
+            max_rollouts: 0,
             kubernetes: agent::Access::new(Some(kubeconfig), None),
         });
         let token = service.token("admin").await;

@@ -33,6 +33,7 @@ fn config(nats: &NatsServer, dir: &Path, creds: &Path) -> agent::Config {
         nats_seed: None,
         renewed_token: agent::RenewedToken::default(),
         verbs: bus_schema::AllowedVerbs::all(),
+        max_rollouts: 0,
         kubernetes: agent::Access::new(Some(dir.join("kubeconfig")), None),
     }
 }

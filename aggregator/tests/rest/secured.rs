@@ -102,6 +102,7 @@ async fn a_cluster_joins_a_bus_with_tls_by_its_manifest_and_is_read() {
         nats_seed: None,
         renewed_token: agent::RenewedToken::default(),
         verbs: bus_schema::AllowedVerbs::all(),
+        max_rollouts: 0,
         kubernetes: agent::Access::new(Some(kubeconfig), None),
     };
     let agent = RunningAgent::start(config);

@@ -91,6 +91,7 @@ impl Stack {
             nats_seed: None,
             renewed_token: agent::RenewedToken::default(),
             verbs: bus_schema::AllowedVerbs::all(),
+            max_rollouts: 0,
             kubernetes: agent::Access::new(Some(kubeconfig), Some(context.to_owned())),
         }
     }

@@ -101,6 +101,7 @@ async fn start(cluster: &Cluster, keys: &AggregatorKeys, arguments: &Arguments) 
         nats_seed: None,
         renewed_token: agent::RenewedToken::default(),
         verbs: bus_schema::AllowedVerbs::all(),
+        max_rollouts: 0,
         kubernetes: Access::Client(cluster.client()),
     };
     let agent = Box::pin(Running::start(config)).await;

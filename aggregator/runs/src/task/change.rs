@@ -7,7 +7,7 @@ use bus_schema::verb::Pause;
 use bus_schema::{OperationId, Request as _, WorkloadRef};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{TargetError, TargetTask};
 use crate::record::TargetRecord;
@@ -18,11 +18,14 @@ use diagnostics::{Problem, ProblemCode};
 use fleet::journal::SentMutation;
 use identity::Principal;
 
-/// How often a change is sent when it was certainly not made and may succeed later.
+/// How often a change is sent when it was certainly not made and may succeed later. While its cluster has as many rollouts under way as
+/// its agent allows, it is sent until the progress deadline.
 const TRIES: u32 = 4;
 
 /// The pause before the second try, doubled before each further one.
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// How often a lost outcome is looked up in the audit.
 const SETTLED_WITHIN: Duration = Duration::from_secs(1);
@@ -48,21 +51,23 @@ pub(super) enum Made {
 impl TargetTask {
     /// Makes the change, trying again while it may succeed later.
     pub(super) async fn make_change(&mut self) -> Result<(), TargetError> {
-        let mut pause = TRY_AGAIN_AFTER;
-        for tries in 1.. {
+        let (mut pause, mut tries) = (TRY_AGAIN_AFTER, 0);
+        let give_up = Instant::now() + self.run.spec.strategy.progress_deadline.duration();
+        loop {
             let made = self.try_change().await?;
-            match self.take(made).await? {
-                None => return Ok(()),
-                Some(problem) if tries == TRIES || !problem.code.retryable() => {
-                    return self.not_made(&problem).await;
-                }
-                Some(_) => {
-                    sleep(pause).await;
-                    pause *= 2;
-                }
+            let Some(problem) = self.take(made).await? else {
+                return Ok(());
+            };
+            // Rollouts of others end in their own time.
+            let is_full = problem.code == ProblemCode::TooManyRollouts;
+            tries += u32::from(!is_full);
+            let is_hopeless = !problem.code.retryable() || Instant::now() + pause > give_up;
+            if tries == TRIES || is_hopeless {
+                return self.not_made(&problem).await;
             }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        Ok(())
     }
 
     async fn try_change(&mut self) -> Result<Made, TargetError> {

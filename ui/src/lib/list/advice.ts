@@ -15,6 +15,8 @@ const advice: Partial<Record<ApiProblem['code'], string>> = {
   workload_in_run: 'Wait for that run, or abort it.',
   too_many_targets: 'Narrow the search.',
   replicas_changed: 'Somebody else has scaled it since it was shown. Look at it again, then decide.',
+  too_many_rollouts:
+    'Wait until some are complete. The limit is MCA_MAX_ROLLOUTS in the ConfigMap agent-settings of that cluster.',
   kubernetes_unavailable: 'The cluster’s API server does not answer its agent.',
   kubernetes_timeout: 'The cluster’s API server did not answer its agent in time.',
   identity_conflict: 'Two clusters use this name. Remove one of the two agents.',
@@ -51,6 +53,7 @@ const titles: Partial<Record<ApiProblem['code'], string>> = {
   plan_changed: 'The deployments are others by now',
   revision_stale: 'The run has changed by now',
   run_state: 'The run is in another state by now',
+  too_many_rollouts: 'Too many rollouts are under way in the cluster',
   too_many_targets: 'Too many deployments',
   workload_in_run: 'A deployment is in another run',
   verb_not_enabled: 'This change is not enabled in the cluster',

@@ -65,7 +65,9 @@ impl TestBed {
             .arg(creds)
             .arg("--kubeconfig")
             .arg(&api.kubeconfig)
-            .args(["--context", &api.cluster]);
+            .args(["--context", &api.cluster])
+            // No person restarts as fast as the bench.
+            .args(["--max-rollouts", "0"]);
         spawn_quietly(&format!("agent {}", api.cluster), command, &self.data)
     }
 
