@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: builds the release programs, and runs the bench, which is a separate package so that no other command has to
-//! build it.
+//! `cargo xtask bench` and `cargo xtask soak`: build the release programs, and run one of those of the bench's package, which is
+//! separate so that no other command has to build it.
 
 use std::ffi::OsString;
 use std::process::Command;
@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use xtask::programs::{self, PACKAGES, Profile};
 
-/// Measures the system next to its peers (see `cargo xtask bench --help`)
+/// The arguments of the program.
 #[derive(Args)]
 #[command(disable_help_flag = true)]
 pub struct Options {
@@ -16,13 +16,13 @@ pub struct Options {
     arguments: Vec<OsString>,
 }
 
-pub async fn run(options: Options) -> Result<()> {
+pub async fn run(program: &str, options: Options) -> Result<()> {
     let packages: Vec<&str> = PACKAGES.into_iter().chain(["bench"]).collect();
     let built = programs::build(&packages, Profile::Release).await?;
-    let bench = Command::new(built.join("bench"))
+    let status = Command::new(built.join(program))
         .args(options.arguments)
         .status();
-    let status = bench.context("cannot run the bench")?;
-    ensure!(status.success(), "the bench ended with {status}");
+    let status = status.with_context(|| format!("cannot run the {program}"))?;
+    ensure!(status.success(), "the {program} ended with {status}");
     Ok(())
 }

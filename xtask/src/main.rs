@@ -1,4 +1,4 @@
-//! `cargo xtask …`: the demo, the tests, the bench and the lint.
+//! `cargo xtask …`: the demo, the tests, the bench, the soak and the lint.
 
 #![expect(
     clippy::print_stdout,
@@ -21,12 +21,15 @@ mod ui;
 #[derive(Parser)]
 #[command(
     name = "cargo xtask",
-    about = "Demo, tests, bench and lint of the Multi-Cluster Aggregator"
+    about = "Demo, tests, bench, soak and lint of the Multi-Cluster Aggregator"
 )]
 enum Command {
     Demo(demo::Options),
     Test(test::Options),
+    /// Measures the system next to its peers (see `cargo xtask bench --help`)
     Bench(bench::Options),
+    /// Kills, freezes and cuts off parts during runs, and counts what was changed (see `cargo xtask soak --help`)
+    Soak(bench::Options),
     /// Checks format, clippy's advice, licences and sources of dependencies, and that generated files are fresh
     Lint,
 }
@@ -36,7 +39,8 @@ async fn main() -> ExitCode {
     let outcome = match Command::parse() {
         Command::Demo(options) => demo::run(options).await,
         Command::Test(options) => test::run(&options),
-        Command::Bench(options) => bench::run(options).await,
+        Command::Bench(options) => bench::run("bench", options).await,
+        Command::Soak(options) => bench::run("soak", options).await,
         Command::Lint => lint::run().await,
     };
     match outcome {

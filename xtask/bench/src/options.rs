@@ -25,6 +25,9 @@ pub struct Options {
     /// Deployments of the one cluster whose agent's memory is read
     #[arg(long, default_value_t = 10_000, value_parser = positive)]
     pub many: usize,
+    /// Targets of a run
+    #[arg(long, default_value_t = 1_000, value_parser = positive)]
+    pub targets: usize,
     /// Agents' connections in the storm
     #[arg(long, default_value_t = 10_000, value_parser = positive)]
     pub connections: usize,
@@ -45,6 +48,8 @@ pub enum Part {
     Callers,
     /// A restart, until it is written, compared with a patch of the API server
     Restart,
+    /// A run over 100 clusters, compared with a script at the API servers, and the takeover by another replica
+    Runs,
     /// How soon a new cluster and the loss of one are shown
     Presence,
     /// The memory of an agent

@@ -13,6 +13,7 @@ mod fleet;
 mod list;
 mod presence;
 mod restart;
+mod runs;
 mod storm;
 mod watch;
 
@@ -22,6 +23,7 @@ pub async fn run(part: Part, options: &Options) -> Result<Vec<Row>> {
         Part::List => list::rows(options, test_bed).await,
         Part::Callers => callers::rows(options, test_bed).await,
         Part::Restart => restart::rows(options, test_bed).await,
+        Part::Runs => runs::rows(options, test_bed).await,
         Part::Presence => presence::rows(options, test_bed).await,
         Part::AgentMemory => agent_memory::rows(options, test_bed).await,
         Part::Fleet => fleet::rows(options, test_bed).await,

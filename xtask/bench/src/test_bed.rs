@@ -10,7 +10,7 @@ use async_nats::{Client, ConnectOptions};
 use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::time::sleep;
-use xtask::account;
+use xtask::account::{self, Account};
 use xtask::condition;
 use xtask::data_dir::DataDir;
 use xtask::nats_server::{NatsServer, Settings};
@@ -35,9 +35,17 @@ pub struct TestBed {
     pub bus: NatsServer,
     pub session: Session,
     pub http: SocketAddr,
+    account: Account,
     programs: Programs,
     data: DataDir,
     _dir: TempDir,
+}
+
+/// A replica of the aggregator, and a session there.
+pub struct Aggregator {
+    pub process: Process,
+    pub http: SocketAddr,
+    pub session: Session,
 }
 
 impl TestBed {
@@ -65,31 +73,24 @@ impl TestBed {
         };
         let bus = NatsServer::start_with(settings).await?;
         let account = account::create(&programs.aggregator, &data).await?;
-        let http = free_address()?;
-        let mut command = Command::new(&programs.aggregator);
-        command
-            .args(["serve", "--listen", &http.to_string()])
-            .args(["--nats-url", &bus.url()])
-            .arg("--bus-keys")
-            .arg(bus.keys().aggregator_dir())
-            .arg("--users")
-            .arg(&account.users_file);
-        let mut aggregator = spawn("aggregator", command, &data)?;
-        let ready = async || {
-            aggregator.ensure_running()?;
-            Ok(Session::is_ready(http).await.then_some(()))
-        };
-        condition::met("the aggregator is ready", READY_WITHIN, ready).await?;
+        let aggregator = start("aggregator", &programs, &bus, &account, &data).await?;
         Ok(Self {
             clusters: Vec::new(),
-            aggregator,
+            aggregator: aggregator.process,
             bus,
-            session: Session::begin(http, &account.password).await?,
-            http,
+            session: aggregator.session,
+            http: aggregator.http,
+            account,
             programs,
             data,
             _dir: dir,
         })
+    }
+
+    /// Another replica of the aggregator.
+    pub async fn another_aggregator(&self) -> Result<Aggregator> {
+        let (programs, data) = (&self.programs, &self.data);
+        start("aggregator 2", programs, &self.bus, &self.account, data).await
     }
 
     /// Waits until this many clusters are online and their agents have read them.
@@ -144,6 +145,35 @@ impl TestBed {
             .iter_mut()
             .try_for_each(Process::ensure_running)
     }
+}
+
+async fn start(
+    part: &str,
+    programs: &Programs,
+    bus: &NatsServer,
+    account: &Account,
+    data: &DataDir,
+) -> Result<Aggregator> {
+    let http = free_address()?;
+    let mut command = Command::new(&programs.aggregator);
+    command
+        .args(["serve", "--listen", &http.to_string()])
+        .args(["--nats-url", &bus.url()])
+        .arg("--bus-keys")
+        .arg(bus.keys().aggregator_dir())
+        .arg("--users")
+        .arg(&account.users_file);
+    let mut process = spawn(part, command, data)?;
+    let ready = async || {
+        process.ensure_running()?;
+        Ok(Session::is_ready(http).await.then_some(()))
+    };
+    condition::met("the aggregator is ready", READY_WITHIN, ready).await?;
+    Ok(Aggregator {
+        process,
+        http,
+        session: Session::begin(http, &account.password).await?,
+    })
 }
 
 /// Clients of the aggregator need its port before it starts.
