@@ -100,6 +100,7 @@ fn permit(args: &BusCreds, name: &CredentialName, expires_at: Timestamp) -> Perm
         clusters: args.clusters.clone(),
         verbs: args.verbs.clone(),
         may_list_agents: args.list_agents,
+        may_see_runs: args.runs,
         inbox: Inbox::Own,
         expires_at: Some(expires_at),
     }

@@ -23,6 +23,7 @@ mod pattern;
 mod reason;
 pub mod replicas;
 mod request;
+mod run;
 mod selector;
 mod share;
 mod sort;
@@ -58,6 +59,7 @@ pub use reason::{Reason, ReasonError};
 pub use request::{
     AGENT_MESSAGE_BYTES, Access, Mutation, PERSON_REQUEST_BYTES, Request, Right, Verb,
 };
+pub use run::{RunState, RunUpdate, TargetState};
 pub use selector::{Selector, SelectorError};
 pub use share::{Found, Share};
 pub use sort::{Sort, SortBy, SortError, SortKey, SortKeyRef, SortOrder};

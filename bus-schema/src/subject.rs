@@ -1,9 +1,9 @@
 //! Every NATS subject of the system, built and parsed here and nowhere else. The first token is the direction: `cluster.` and
-//! `fleet.` go to agents, `agent.` comes from them.
+//! `fleet.` go to agents, `agent.` comes from them, and `run.` comes from the aggregator.
 
 use std::str::FromStr;
 
-use crate::{AnswerId, ClusterName, InstanceId, StreamId};
+use crate::{AnswerId, ClusterName, InstanceId, OperationId, StreamId};
 
 /// The pattern of everything that agents publish.
 pub const FROM_AGENTS: &str = "agent.>";
@@ -25,6 +25,9 @@ pub const LIVENESS_PROBE: &str = "fleet.nobody";
 
 /// Asks every cluster for deployments: `fleet.deployments`, a [`crate::FleetQueryRequest`].
 pub const FLEET_QUERY: &str = "fleet.deployments";
+
+/// The pattern of all events of runs.
+pub const RUN_EVENTS: &str = "run.*.event";
 
 /// The first token of every person's inboxes: the only prefix besides `agent.<name>` under which an agent may publish.
 pub const INBOX: &str = "_INBOX";
@@ -122,6 +125,12 @@ pub fn reply(cluster: &ClusterName, requester: &StreamId, request: &str) -> Stri
 #[must_use]
 pub fn replies_to(requester: &StreamId) -> String {
     format!("agent.*.reply.{requester}.*")
+}
+
+/// The subject on which the aggregator publishes a run's states and counts: `run.<id>.event`, a [`crate::RunUpdate`].
+#[must_use]
+pub fn run_event(run: &OperationId) -> String {
+    format!("run.{run}.event")
 }
 
 /// The prefix of the inboxes of a person's credential: `_INBOX.<name>`.
@@ -228,6 +237,9 @@ mod tests {
         assert_eq!(inbox_name("_INBOX.ana.x.y"), "ana");
         assert_eq!(heartbeat(&cluster), "agent.cluster-a.heartbeat");
         assert_eq!(of_cluster(HEARTBEATS, &cluster), heartbeat(&cluster));
+        let run = OperationId::from_str("019cb00b000-0123456789abcdef").unwrap();
+        let event = run_event(&run);
+        assert_eq!(event, "run.019cb00b000-0123456789abcdef.event");
         let answers = of_cluster("agent.*.answer.f00d.*", &cluster);
         assert_eq!(answers, "agent.cluster-a.answer.f00d.*");
     }
@@ -248,6 +260,7 @@ mod tests {
             "agent.a.answer.x.y.z",
             "agent.a.answer.x.*",
             "agent.A.heartbeat",
+            "run.x.event",
         ] {
             assert_eq!(parse(subject), None, "{subject}");
         }
@@ -277,6 +290,7 @@ mod tests {
             &format!("_INBOX.{}", "x".repeat(250)),
             "$KV.credentials._revoked-until",
             "audit.junk",
+            "run.x.event",
             "cluster.cluster-a.restart",
             "agent.cluster-a.heartbeat",
             "agent.cluster-a.reply.x",

@@ -17,6 +17,7 @@ async fn nats(program: &Path, stage: &Stage, arguments: &[&str]) -> String {
         clusters: vec![stage.cluster.clone()],
         verbs: vec!["restart", "rollout"],
         may_list_agents: true,
+        may_see_runs: false,
         inbox: Inbox::Own,
         expires_at: None,
     };

@@ -85,6 +85,7 @@ async fn invalid_credentials_end_the_program_with_the_reason() {
         clusters: vec![],
         verbs: vec![],
         may_list_agents: false,
+        may_see_runs: false,
         inbox: Inbox::Own,
         expires_at: Some(Timestamp::now() - SignedDuration::from_secs(60)),
     };

@@ -22,6 +22,7 @@ async fn person(stage: &Stage, name: &str) -> Client {
         clusters: vec![],
         verbs: Permit::all_verbs(),
         may_list_agents: false,
+        may_see_runs: false,
         inbox: Inbox::Own,
         expires_at: None,
     };

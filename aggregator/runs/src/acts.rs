@@ -114,14 +114,14 @@ impl Runs {
             run.revision += 1;
             run.detail = None;
             match act {
-                Act::Pause => run.desired = Desired::Pause,
+                Act::Pause => run.want(Desired::Pause, user),
                 Act::Resume => {
-                    run.desired = Desired::Run;
-                    run.state = RunState::Running;
+                    run.want(Desired::Run, user);
+                    run.enter(RunState::Running, None, Some(user), now);
                     let failures = run.counts.iter().filter(|(state, _)| state.is_failure());
                     run.accepted_failures = failures.map(|(_, count)| count).sum();
                 }
-                Act::Abort => run.desired = Desired::Abort,
+                Act::Abort => run.want(Desired::Abort, user),
                 Act::Approve => {
                     let stage = run
                         .stages
@@ -134,8 +134,8 @@ impl Runs {
                     }));
                 }
                 Act::Retry(_) => {
-                    run.desired = Desired::Run;
-                    run.state = RunState::Running;
+                    run.want(Desired::Run, user);
+                    run.enter(RunState::Running, None, Some(user), now);
                     run.ended_at = None;
                     run.accepted_failures = 0;
                     run.attempt += 1;
@@ -146,7 +146,9 @@ impl Runs {
             }
             Ok(())
         });
-        Ok(applied.await?.1)
+        let ((), run) = applied.await?;
+        self.store.publish(&run, now).await;
+        Ok(run)
     }
 
     /// Makes targets pending again.

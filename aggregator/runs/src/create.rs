@@ -67,7 +67,12 @@ impl Runs {
             ..entry
         };
         let (store, targets) = (self.store.clone(), planned.plan.targets);
-        let created = async move { store.create(run, &targets).await.map_err(unavailable) };
+        let now = self.journal.now();
+        let created = async move {
+            let run = store.create(run, &targets).await.map_err(unavailable)?;
+            store.publish(&run, now).await;
+            Ok::<_, Problem>(run)
+        };
         let (_, run) = self.journal.record_to_end(entry, created).await?;
         Ok(run)
     }
@@ -90,7 +95,11 @@ impl Runs {
             u32::try_from(count).unwrap_or(u32::MAX)
         });
         let latest = now + LONGEST;
-        Run {
+        let state = match spec.not_before {
+            Some(not_before) if not_before > now => RunState::Scheduled,
+            _ => RunState::Running,
+        };
+        let mut run = Run {
             id: id.clone(),
             user: principal.user.clone(),
             address: source.address,
@@ -104,11 +113,10 @@ impl Runs {
             left_out: count(left_out.len()),
             revision: 1,
             desired: Desired::Run,
-            state: match spec.not_before {
-                Some(not_before) if not_before > now => RunState::Scheduled,
-                _ => RunState::Running,
-            },
+            desired_by: None,
+            state,
             detail: None,
+            transitions: Vec::new(),
             wave: 0,
             counts: [(crate::TargetState::Pending, count(plan.targets.len()))].into(),
             approvals: Vec::new(),
@@ -117,7 +125,9 @@ impl Runs {
             started_at: None,
             ended_at: None,
             spec,
-        }
+        };
+        run.enter(state, None, Some(&principal.user), now);
+        run
     }
 
     /// A workload is a target of at most one run that has not ended.

@@ -184,9 +184,10 @@ impl Driver {
             if (step.state, step.desired) != (fresh.state, fresh.desired) {
                 fresh.revision += 1;
             }
-            fresh.state = step.state;
-            fresh.desired = step.desired;
-            fresh.detail.clone_from(&step.detail);
+            if step.desired != fresh.desired {
+                (fresh.desired, fresh.desired_by) = (step.desired, None);
+            }
+            fresh.enter(step.state, step.detail.clone(), None, now);
             fresh.wave = step.wave;
             fresh.counts.clone_from(&counts);
             fresh.started_at = fresh.started_at.or(started.then_some(now));
@@ -194,7 +195,7 @@ impl Driver {
             Ok(())
         });
         match written.await {
-            Ok(_) => {}
+            Ok(((), written)) => self.runs.store.publish(&written, now).await,
             Err(problem) if problem.code == ProblemCode::RevisionStale => return Ok(()),
             Err(problem) => return Err(problem.into()),
         }
@@ -262,7 +263,7 @@ impl Driver {
         warn!(run = %self.id, detail, "a run is paused: its requester has lost a permission");
         let paused = self.runs.store.modify(&self.id, |run| {
             if run.desired == Desired::Run {
-                run.desired = Desired::Pause;
+                (run.desired, run.desired_by) = (Desired::Pause, None);
                 run.revision += 1;
             }
             run.detail = Some(format!("permission_lost: {detail}"));

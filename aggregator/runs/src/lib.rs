@@ -9,6 +9,7 @@ mod driver;
 mod key;
 mod plan;
 mod preview;
+mod publish;
 mod record;
 mod runner;
 mod spec;
@@ -16,6 +17,7 @@ mod state;
 mod step;
 mod store;
 mod task;
+mod transition;
 mod view;
 mod watch;
 
@@ -31,6 +33,7 @@ pub use spec::{
 };
 pub use state::{Desired, RunState, TargetState};
 pub use store::RunStore;
+pub use transition::Transition;
 pub use view::{RunPage, RunView, TargetPage, TargetView};
 pub use watch::RunEvent;
 

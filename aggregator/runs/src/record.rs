@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use crate::RunSpec;
 use crate::key::{Header, Leasing, Part, RunKey, Target};
 use crate::state::{Desired, RunState, TargetState};
+use crate::transition::Transition;
 use storage::{Lease, Leased, Record, RecordError};
 
 /// The id of a run: that of the operation in the audit that created it.
@@ -54,11 +55,17 @@ pub struct Run {
     pub revision: u64,
     /// What people want.
     pub desired: Desired,
-    /// Its state.
+    /// Who wants that; `None` if nobody has said so, or the run itself has changed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub desired_by: Option<String>,
+    /// Its state. Only [`Run::enter`] changes it.
     pub state: RunState,
     /// The reason for the state, unless that is obvious.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// The states that it has had, the newest last: the outbox of what is published and of the notifications.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub transitions: Vec<Transition>,
     /// The current wave, from 0.
     #[serde(default)]
     pub wave: u32,

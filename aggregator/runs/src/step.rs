@@ -251,4 +251,4 @@ impl Situation<'_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

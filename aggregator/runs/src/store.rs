@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use async_nats::Client;
 use async_nats::jetstream::Context;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use parking_lot::Mutex;
@@ -24,6 +25,7 @@ pub struct RunStore {
     pub(crate) parts: Bucket<PlanPart>,
     pub(crate) targets: Bucket<TargetRecord>,
     pub(crate) leases: Bucket<RunLease>,
+    pub(crate) client: Client,
     mirror: Arc<Mirror>,
 }
 
@@ -48,6 +50,7 @@ impl RunStore {
             targets: headers.with_records(),
             leases: headers.with_records(),
             headers,
+            client: jetstream.client(),
             mirror: Arc::default(),
         })
     }

@@ -12,6 +12,7 @@ use crate::acts::sees;
 use crate::record::{Approval, PlannedStage, PlannedTarget, Run, RunId, TargetRecord};
 use crate::spec::{RunSpec, wrong};
 use crate::state::{Desired, RunState, TargetState};
+use crate::transition::Transition;
 use diagnostics::Problem;
 use identity::Principal;
 
@@ -41,6 +42,9 @@ pub struct RunView {
     /// The reason for its state, unless that is obvious.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// The states that it has had, the newest last: when it was paused, by whom or why. The last 50; `GET /runs` leaves them out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub transitions: Vec<Transition>,
     /// Increases with each act of a person and each change of the state.
     pub revision: u64,
     /// From 1; increases with each retry.
@@ -78,6 +82,7 @@ impl From<&Run> for RunView {
             state: run.state,
             desired: run.desired,
             detail: run.detail,
+            transitions: run.transitions,
             revision: run.revision,
             attempt: run.attempt,
             targets: run.targets,
@@ -177,7 +182,10 @@ impl Runs {
         let items: Vec<RunView> = shown
             .by_ref()
             .take(limit)
-            .map(|run| RunView::from(&**run))
+            .map(|run| RunView {
+                transitions: Vec::new(),
+                ..RunView::from(&**run)
+            })
             .collect();
         let next = shown
             .next()

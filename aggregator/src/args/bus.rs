@@ -67,19 +67,22 @@ pub struct BusCreds {
     )]
     pub keys: PathBuf,
     /// The verbs to allow, such as `restart,rollout`; the nats-server refuses all others.
-    #[arg(long, value_delimiter = ',', value_parser = verb, required_unless_present = "admin")]
+    #[arg(long, value_delimiter = ',', value_parser = verb, requires = "scope", required_unless_present_any = ["admin", "runs"])]
     pub verbs: Vec<&'static str>,
     /// The clusters to allow, by name.
-    #[arg(long, value_delimiter = ',', required_unless_present_any = ["all_clusters", "admin"])]
+    #[arg(long, value_delimiter = ',', group = "scope", required_unless_present_any = ["all_clusters", "admin", "runs"])]
     pub clusters: Vec<ClusterName>,
     /// Allow all clusters, including future ones.
-    #[arg(long, conflicts_with = "clusters")]
+    #[arg(long, group = "scope", conflicts_with = "clusters")]
     pub all_clusters: bool,
     /// Also allow `nats micro ls`, which shows the names of all clusters.
     #[arg(long)]
     pub list_agents: bool,
+    /// Also allow to subscribe to `run.*.event`: the states and counts of all runs. Without `--verbs` nothing else.
+    #[arg(long)]
+    pub runs: bool,
     /// Allow everything, including streams and buckets: for backups and repairs.
-    #[arg(long, conflicts_with_all = ["verbs", "clusters", "all_clusters", "list_agents"])]
+    #[arg(long, conflicts_with_all = ["verbs", "clusters", "all_clusters", "list_agents", "runs"])]
     pub admin: bool,
     /// How long the credentials are valid, such as `8h`.
     #[arg(long, default_value = "8h", value_parser = lifetime)]

@@ -6,7 +6,7 @@ use xtask::condition;
 use crate::party::{PATIENCE, Party, heard, server, until};
 
 /// Subjects that do not belong to this agent: other clusters, others' inboxes, streams and buckets, the system.
-pub const FOREIGN: [&str; 24] = [
+pub const FOREIGN: [&str; 26] = [
     ">",
     "*",
     "cluster.>",
@@ -24,6 +24,8 @@ pub const FOREIGN: [&str; 24] = [
     "_INBOX_aggregator.>",
     "_INBOX_agent.>",
     "audit.>",
+    "run.*.event",
+    "run.x.event",
     "$SYS.>",
     "$SYS.ACCOUNT.*.CONNECT",
     "$JS.>",
@@ -55,6 +57,7 @@ async fn an_agent_may_hear_nothing_that_is_not_its_own_and_overhears_nothing() {
         "_INBOX_aggregator.a.b",
         "_INBOX.a.b",
         "audit.operation.x",
+        "run.x.event",
         "$KV.sessions.x",
         "cluster.cluster-a.last",
     ] {
@@ -94,6 +97,7 @@ async fn an_agent_may_publish_only_its_own_subjects_and_the_rest_reaches_no_one(
         "_INBOX",
         "audit.sign-in",
         "audit-refused.sign-in",
+        "run.x.event",
         "$SRV.PING",
         "$SYS.REQ.CLAIMS.UPDATE",
         "$SYS.REQ.SERVER.PING",
@@ -171,6 +175,8 @@ async fn the_aggregator_may_not_speak_for_agents_nor_take_the_audit_away() {
         "$JS.API.STREAM.PURGE.AUDIT_REFUSED",
         "$JS.API.STREAM.CREATE.OTHER",
         "$KV.other.x",
+        "run.x",
+        "run.x.other",
         "$SYS.REQ.CLAIMS.UPDATE",
     ] {
         aggregator.may_not_say(subject).await;

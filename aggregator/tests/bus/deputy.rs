@@ -68,6 +68,7 @@ fn person() -> Permit {
         clusters: vec![],
         verbs: Permit::all_verbs(),
         may_list_agents: true,
+        may_see_runs: true,
         inbox: Inbox::Own,
         expires_at: None,
     }

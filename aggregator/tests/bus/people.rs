@@ -1,4 +1,5 @@
 use bus_keys::{Inbox, Permit};
+use bus_schema::subject::RUN_EVENTS;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::party::{PATIENCE, Party, heard, server, until};
@@ -11,6 +12,7 @@ pub fn permit(name: &str) -> Permit {
             .to_vec(),
         verbs: vec!["restart", "rollout"],
         may_list_agents: false,
+        may_see_runs: false,
         inbox: Inbox::Own,
         expires_at: None,
     }
@@ -44,6 +46,7 @@ async fn a_person_reaches_the_verbs_and_clusters_of_the_credential_and_nothing_e
         "_INBOX.ana.x",
         "_INBOX.bob.x",
         "agent.cluster-a.reply.x.y",
+        "run.x.event",
     ] {
         ana.may_not_say(subject).await;
     }
@@ -56,6 +59,8 @@ async fn a_person_reaches_the_verbs_and_clusters_of_the_credential_and_nothing_e
         "agent.>",
         "agent.*.reply.>",
         "cluster.>",
+        "run.*.event",
+        "run.x.event",
     ] {
         ana.may_not_hear(subject).await;
     }
@@ -69,6 +74,31 @@ async fn a_person_reaches_the_verbs_and_clusters_of_the_credential_and_nothing_e
     }
     let before = until(&mut all, "cluster.cluster-b.restart").await;
     assert_eq!(before, &allowed[..2], "and nothing of what was refused");
+}
+
+#[tokio::test]
+async fn with_the_right_to_see_runs_a_person_hears_their_events_and_publishes_none() {
+    let (server, _dir) = server().await;
+    let viewer = Permit {
+        clusters: vec![],
+        verbs: vec![],
+        may_see_runs: true,
+        ..permit("ana")
+    };
+    let creds = server.keys().cli_creds(&viewer).unwrap();
+    let mut ana = Party::with(&server, &creds, "_INBOX.ana").await;
+    let mut events = ana.client.subscribe(RUN_EVENTS).await.unwrap();
+    for subject in ["run.>", "run.*.>", "run.*.other", ">"] {
+        ana.may_not_hear(subject).await;
+    }
+    // Without verbs it may publish nothing at all.
+    for subject in ["run.x.event", "cluster.cluster-a.restart", "$SRV.PING", "x"] {
+        ana.may_not_say(subject).await;
+    }
+    let creds = server.keys().aggregator_creds();
+    let aggregator = Party::with(&server, &creds, "_INBOX_aggregator").await;
+    aggregator.says("run.x.event", "{}").await;
+    assert!(until(&mut events, "run.x.event").await.is_empty());
 }
 
 #[tokio::test]

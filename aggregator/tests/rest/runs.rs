@@ -9,6 +9,7 @@ use crate::service::{Answer, Service};
 use crate::stack::Stack;
 
 mod acts;
+mod events;
 mod faults;
 mod refused;
 

@@ -18,6 +18,7 @@ mod credentials;
 mod deployments;
 mod pods;
 mod rollouts;
+mod runs;
 
 fn name<T: FromStr<Err: Debug>>(text: &str) -> T {
     text.parse().expect("the fixture is well-formed")

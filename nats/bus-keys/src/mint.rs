@@ -98,6 +98,8 @@ pub struct Permit {
     pub verbs: Vec<&'static str>,
     /// Also to list the agents of all clusters, with `nats micro ls`.
     pub may_list_agents: bool,
+    /// Also to receive the states and counts of all runs.
+    pub may_see_runs: bool,
     /// Where replies arrive.
     pub inbox: Inbox,
     /// When it expires.
@@ -178,6 +180,9 @@ impl Permit {
         tags.extend(self.clusters.iter().map(|name| format!("cluster:{name}")));
         if self.may_list_agents {
             tags.push("srv:>".to_owned());
+        }
+        if self.may_see_runs {
+            tags.push("run:*".to_owned());
         }
         tags
     }

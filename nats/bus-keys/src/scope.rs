@@ -1,7 +1,7 @@
 //! The permissions of each kind of credential on the bus: the templates of the signing keys in the account's token. They list only
 //! what is allowed, never what is denied. They apply to every credential as soon as the account's token is changed.
 
-use bus_schema::subject::INBOX;
+use bus_schema::subject::{INBOX, RUN_EVENTS};
 use bus_schema::{AGENT_MESSAGE_BYTES, PERSON_REQUEST_BYTES};
 use serde::{Deserialize, Serialize};
 
@@ -112,9 +112,15 @@ impl Scope {
 
     /// For the aggregator.
     pub fn aggregator(key: &str) -> Self {
-        let mut publish = ["cluster.*.>", "fleet.>", "$SRV.>", "$JS.API.INFO"]
-            .map(str::to_owned)
-            .to_vec();
+        let mut publish = [
+            "cluster.*.>",
+            "fleet.>",
+            RUN_EVENTS,
+            "$SRV.>",
+            "$JS.API.INFO",
+        ]
+        .map(str::to_owned)
+        .to_vec();
         for stream in STREAMS {
             publish.push(stream.subjects.to_owned());
             publish.extend(jetstream(stream.name));
@@ -129,13 +135,14 @@ impl Scope {
         Self::new("aggregator", key, template)
     }
 
-    /// For people with the nats CLI: each credential names its clusters and verbs.
+    /// For people with the nats CLI: each credential names its clusters and verbs, and whether it sees runs.
     pub fn cli(key: &str) -> Self {
         let publish = [
             "cluster.{{tag(cluster)}}.{{tag(verb)}}",
             "$SRV.{{tag(srv)}}",
         ];
-        let subscribe = vec!["{{tag(inbox)}}.>".to_owned()];
+        let events = RUN_EVENTS.replace('*', "{{tag(run)}}");
+        let subscribe = vec!["{{tag(inbox)}}.>".to_owned(), events];
         let publish = publish.map(str::to_owned).to_vec();
         let template = Template::new(publish, subscribe, Limits::PERSON);
         Self::new("cli", key, template)

@@ -209,6 +209,7 @@ impl Fleet {
             clusters: vec![],
             verbs: Permit::all_verbs(),
             may_list_agents: true,
+            may_see_runs: true,
             // Keeps the nats CLI's command lines short: no one else has credentials for this bus.
             inbox: Inbox::Everybodys,
             expires_at: None,

@@ -7,7 +7,7 @@ use serde_json::json;
 const NOW: &str = "2026-03-01T10:00:00Z";
 
 /// Two waves of two targets, in the clusters `a` and `b`.
-fn run() -> Run {
+pub fn run() -> Run {
     let now: Timestamp = NOW.parse().unwrap();
     let spec = json!({
         "action": "restart", "targets": {},
@@ -41,8 +41,10 @@ fn run() -> Run {
         left_out: 0,
         revision: 1,
         desired: Desired::Run,
+        desired_by: None,
         state: RunState::Running,
         detail: None,
+        transitions: Vec::new(),
         wave: 0,
         counts: BTreeMap::new(),
         approvals: Vec::new(),
