@@ -113,6 +113,7 @@ async fn the_command_joins_a_real_cluster_whose_deployments_can_then_be_restarte
         nats_seed: None,
         renewed_token: agent::RenewedToken::default(),
         verbs: bus_schema::AllowedVerbs::all(),
+        max_rollouts: 0,
         kubernetes: agent::Access::new(Some(kubeconfig), None),
     }));
     stack.online(1).await;
