@@ -173,7 +173,9 @@ test('what has failed comes first with its reason, and is retried', async (t) =>
 
   const image = broken.images[0];
   await patch(demo, broken, { spec: { template: { spec: { containers: [{ name: 'app', image }] } } } });
-  await page.getByRole('button', { name: 'Retry 1 failed' }).click({ timeout: RUN_WITHIN });
+  await page.getByRole('button', { name: 'Retry 1 failed' }).press('Enter', { timeout: RUN_WITHIN });
+  // That button is gone: the focus is on what can be done next.
+  await focused(page.getByRole('button', { name: 'Pause' }));
   await inState(id, 'succeeded');
   await page.getByText('attempt 2').first().waitFor();
   await failed.waitFor({ state: 'detached' });
@@ -208,7 +210,7 @@ test('what follows a canary waits for an approval by somebody else', async (t) =
   await inState(id, 'succeeded');
 });
 
-test('a run is started, looked at and aborted by keyboard', async (t) => {
+test('a run is started, looked at, paused, resumed and aborted by keyboard', async (t) => {
   const { search, found } = take();
   const page = await openByKeyboard(browser, demo, { path: pathOf(search) });
   t.after(() => page.context().close());
@@ -228,11 +230,16 @@ test('a run is started, looked at and aborted by keyboard', async (t) => {
   await page.keyboard.press('End');
   await focused(page.locator(`[data-target="${found.length - 1}"]`));
   await page.getByText(/^cluster-\S+\/\S+\/\S+ pending/).waitFor();
+  await pressOn(page, page.getByRole('button', { name: 'Pause' }));
+  await focused(page.getByRole('button', { name: 'Resume' }));
+  await page.keyboard.press('Enter');
+  await focused(page.getByRole('button', { name: 'Pause' }));
   await pressOn(page, page.getByRole('button', { name: 'Abort…' }), 'Enter');
   const dialog = page.getByRole('dialog', { name: 'Abort this run?' });
   await focused(dialog.getByRole('button', { name: 'Cancel' }));
   await pressOn(page, dialog.getByRole('button', { name: 'Abort the run' }));
   await shows(page, 'aborted');
+  await focused(page.locator('#content'));
   assert.equal(await page.pointed(), 0);
 });
 

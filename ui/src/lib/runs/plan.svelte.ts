@@ -29,7 +29,7 @@ export class Plan {
   readonly preview = new Resource<Preview>((signal) => this.#read(signal));
   /** Whether the preview is that of what is filled in now. */
   isCurrent = $state(false);
-  isSending = $state(false);
+  isSending = false;
   /** Whether the workloads were others than in the preview when it was to be started. */
   hasChanged = $state(false);
   /** Why it was not started. */
@@ -38,7 +38,8 @@ export class Plan {
   readonly missing = $derived(this.#missing());
   /** What is sent, without what only confirms it. */
   readonly body = $derived(this.#body());
-  readonly ready = $derived(this.isCurrent && !this.isSending && this.#isConfirmed());
+  /** Whether it can be started as it is filled in. */
+  readonly ready = $derived(this.isCurrent && this.#isConfirmed());
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Increases with each change: a preview that was requested before it is not that of what is filled in now. */
   #version = 0;
@@ -72,7 +73,7 @@ export class Plan {
   /** Starts what was previewed; `undefined` if it was refused. */
   async start(): Promise<Run | undefined> {
     const hash = this.preview.value?.plan_hash;
-    if (!this.ready || hash === undefined) {
+    if (!this.ready || this.isSending || hash === undefined) {
       return undefined;
     }
     this.isSending = true;
