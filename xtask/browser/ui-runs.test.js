@@ -240,6 +240,10 @@ test('a run is started, looked at, paused, resumed and aborted by keyboard', asy
   await pressOn(page, dialog.getByRole('button', { name: 'Abort the run' }));
   await shows(page, 'aborted');
   await focused(page.locator('#content'));
+  await pressOn(page, page.locator('summary').filter({ hasText: 'History' }));
+  for (const state of ['paused', 'aborted']) {
+    await page.getByRole('listitem').filter({ hasText: new RegExp(`${state}\\s*by admin`) }).waitFor();
+  }
   assert.equal(await page.pointed(), 0);
 });
 
