@@ -72,6 +72,37 @@ pub enum RunState {
 }
 
 impl RunState {
+    /// Every state.
+    pub const ALL: [Self; 10] = [
+        Self::Scheduled,
+        Self::PendingApproval,
+        Self::Running,
+        Self::Pausing,
+        Self::Paused,
+        Self::Aborting,
+        Self::Aborted,
+        Self::Failed,
+        Self::Succeeded,
+        Self::Expired,
+    ];
+
+    /// Its text in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Scheduled => "scheduled",
+            Self::PendingApproval => "pending_approval",
+            Self::Running => "running",
+            Self::Pausing => "pausing",
+            Self::Paused => "paused",
+            Self::Aborting => "aborting",
+            Self::Aborted => "aborted",
+            Self::Failed => "failed",
+            Self::Succeeded => "succeeded",
+            Self::Expired => "expired",
+        }
+    }
+
     /// Whether this state is final, apart from a retry.
     #[must_use]
     pub const fn is_ended(self) -> bool {
@@ -134,5 +165,18 @@ impl TargetState {
     #[must_use]
     pub const fn is_failure(self) -> bool {
         matches!(self, Self::Failed | Self::Unknown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_of_a_state_is_that_in_json() {
+        for state in RunState::ALL {
+            let json = serde_json::to_value(state).unwrap();
+            assert_eq!(json, state.as_str());
+        }
     }
 }

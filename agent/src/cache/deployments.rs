@@ -232,6 +232,7 @@ fn to_summary(deployment: &Deployment) -> Option<DeploymentSummary> {
         namespace,
         deployment_name,
         paused: deployment.spec.paused,
+        recreate: deployment.spec.strategy.kind == "Recreate",
         replicas: count(wanted(deployment)),
         ready: count(status.ready_replicas),
         updated: count(status.updated_replicas),

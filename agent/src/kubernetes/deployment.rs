@@ -23,8 +23,16 @@ pub type Deployment = Object<DeploymentSpec, DeploymentStatus>;
 pub struct DeploymentSpec {
     pub replicas: Option<i32>,
     pub paused: bool,
+    pub strategy: Strategy,
     pub selector: LabelSelector,
     pub template: PodTemplate,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Strategy {
+    #[serde(rename = "type")]
+    pub kind: String,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

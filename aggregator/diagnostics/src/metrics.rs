@@ -38,6 +38,7 @@ struct Series {
     inventory: Family<One, Counter>,
     readers: Gauge,
     clusters: Family<PresenceLabel, Gauge>,
+    runs: Family<StateLabel, Gauge>,
     connected: Gauge,
     conditions: Family<ConditionLabel, Gauge>,
     revocations: Gauge,
@@ -80,6 +81,11 @@ struct PresenceLabel {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StateLabel {
+    state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ConditionLabel {
     condition: &'static str,
 }
@@ -116,6 +122,7 @@ impl Metrics {
             inventory: Family::default(),
             readers: Gauge::default(),
             clusters: Family::default(),
+            runs: Family::default(),
             connected: Gauge::default(),
             conditions: Family::default(),
             revocations: Gauge::default(),
@@ -221,18 +228,22 @@ impl Metrics {
         gauge.set(number(max_bytes));
     }
 
-    /// All metrics as text in the OpenMetrics format, with the number of clusters by presence.
+    /// All metrics as text in the OpenMetrics format, with the number of clusters by presence and of runs by state.
     ///
     /// # Errors
     /// When a series cannot be written, which is a bug.
     pub fn text(
         &self,
         clusters: impl IntoIterator<Item = (&'static str, i64)>,
+        runs: impl IntoIterator<Item = (&'static str, i64)>,
         connected: bool,
     ) -> Result<String, std::fmt::Error> {
         for (presence, count) in clusters {
             let label = PresenceLabel { presence };
             self.0.clusters.get_or_create(&label).set(count);
+        }
+        for (state, count) in runs {
+            self.0.runs.get_or_create(&StateLabel { state }).set(count);
         }
         self.0.connected.set(i64::from(connected));
         let mut text = String::new();
@@ -267,6 +278,8 @@ impl Series {
         registry.register("event_stream_readers", help, self.readers.clone());
         let help = "Clusters by presence, as their agents' heartbeats show it";
         registry.register("clusters", help, self.clusters.clone());
+        let help = "Stored runs by state";
+        registry.register("runs", help, self.runs.clone());
         let help = "Whether the bus answers";
         registry.register("bus_connected", help, self.connected.clone());
         let help = "Whether the aggregator has this condition (see GET /conditions)";

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use bus_schema::{ClusterName, WorkloadRef};
 
 use crate::Runs;
+use crate::lease::release;
 use crate::preview::Planned;
-use crate::record::{Run, RunId};
+use crate::record::{PlannedTarget, Run, RunId};
+use crate::retention::{self, surplus};
 use crate::spec::{LONGEST, RunSpec};
 use crate::state::{Desired, RunState};
-use crate::store::unavailable;
+use crate::store::{RunStore, unavailable};
 use audit::{Entry, RequestSource};
 use diagnostics::{Problem, ProblemCode};
 use fleet::check_confirmation;
@@ -54,7 +56,8 @@ impl Runs {
             return Err(Problem::new(ProblemCode::PlanChanged, detail).field("plan_hash"));
         }
         check_confirmation(planned.confirm.as_deref(), consent.confirm)?;
-        self.refuse_if_in_run(&planned).await?;
+        // Again once no other run can be created; here so that what is refused is not in the audit.
+        refuse_if_in_run(&self.store, &self.store.all(), &planned.plan.targets).await?;
         self.change_limit.count(&principal.user)?;
         let entry = self.journal.entry(&principal.user, source, "run", None);
         let id = self.journal.id_of(&entry);
@@ -69,7 +72,7 @@ impl Runs {
         let (store, targets) = (self.store.clone(), planned.plan.targets);
         let now = self.journal.now();
         let created = async move {
-            let run = store.create(run, &targets).await.map_err(unavailable)?;
+            let run = create_alone(&store, run, &targets).await?;
             store.publish(&run, now).await;
             Ok::<_, Problem>(run)
         };
@@ -129,45 +132,71 @@ impl Runs {
         run.enter(state, None, Some(&principal.user), now);
         run
     }
+}
 
-    /// A workload is a target of at most one run that has not ended.
-    async fn refuse_if_in_run(&self, planned: &Planned) -> Result<(), Problem> {
-        let all = self.store.all();
-        let active: Vec<_> = all.iter().filter(|run| !run.state.is_ended()).collect();
-        if active.len() >= MOST_ACTIVE {
-            let detail =
-                format!("{MOST_ACTIVE} runs have not ended yet; wait for one, or abort one");
-            return Err(Problem::new(ProblemCode::RateLimited, detail));
-        }
-        let clusters = planned.plan.clusters();
-        let wanted: BTreeSet<(&ClusterName, &WorkloadRef)> = planned
-            .plan
-            .targets
-            .iter()
-            .map(|target| (&target.cluster, &target.workload))
-            .collect();
-        for run in active {
-            if !run
-                .clusters
-                .iter()
-                .any(|cluster| clusters.contains(cluster))
-            {
-                continue;
-            }
-            let plan = self.store.plan(run).await?;
-            let taken = plan
-                .iter()
-                .find(|target| wanted.contains(&(&target.cluster, &target.workload)));
-            if let Some(target) = taken {
-                let detail = format!(
-                    "{} in {} is a target of the run {}, which has not ended; exclude it, or wait",
-                    target.workload, target.cluster, run.id
-                );
-                return Err(Problem::new(ProblemCode::WorkloadInRun, detail).field("targets"));
-            }
-        }
-        Ok(())
+/// Creates a run, unless one of its targets is in another one. No other run is created meanwhile, by any replica.
+async fn create_alone(
+    store: &RunStore,
+    run: Run,
+    targets: &[PlannedTarget],
+) -> Result<Arc<Run>, Problem> {
+    let creating = store.creating().await?;
+    let created = async {
+        let stored = store.latest().await?;
+        refuse_if_in_run(store, &stored, targets).await?;
+        let run = store.create(run, targets).await.map_err(unavailable)?;
+        Ok((run, stored))
+    };
+    let created: Result<_, Problem> = created.await;
+    release(creating).await;
+    let (run, mut stored) = created?;
+    stored.push(Arc::clone(&run));
+    let store = store.clone();
+    tokio::spawn(async move { store.remove(surplus(&stored)).await });
+    Ok(run)
+}
+
+/// A workload is a target of at most one run that has not ended.
+async fn refuse_if_in_run(
+    store: &RunStore,
+    runs: &[Arc<Run>],
+    targets: &[PlannedTarget],
+) -> Result<(), Problem> {
+    let active: Vec<_> = runs.iter().filter(|run| !run.state.is_ended()).collect();
+    let all = retention::targets(active.iter().copied()) + targets.len() as u64;
+    if active.len() >= MOST_ACTIVE || all > retention::MOST_TARGETS {
+        let detail = format!(
+            "{} runs have not ended yet; wait for one, or abort one",
+            active.len()
+        );
+        return Err(Problem::new(ProblemCode::RateLimited, detail));
     }
+    let wanted: BTreeSet<(&ClusterName, &WorkloadRef)> = targets
+        .iter()
+        .map(|target| (&target.cluster, &target.workload))
+        .collect();
+    let clusters: BTreeSet<_> = wanted.iter().map(|(cluster, _)| *cluster).collect();
+    for run in active {
+        if !run
+            .clusters
+            .iter()
+            .any(|cluster| clusters.contains(cluster))
+        {
+            continue;
+        }
+        let plan = store.plan(run).await?;
+        let taken = plan
+            .iter()
+            .find(|target| wanted.contains(&(&target.cluster, &target.workload)));
+        if let Some(target) = taken {
+            let detail = format!(
+                "{} in {} is a target of the run {}, which has not ended; exclude it, or wait",
+                target.workload, target.cluster, run.id
+            );
+            return Err(Problem::new(ProblemCode::WorkloadInRun, detail).field("targets"));
+        }
+    }
+    Ok(())
 }
 
 /// A run in one line, for the audit.

@@ -7,10 +7,12 @@ mod amount;
 mod create;
 mod driver;
 mod key;
+mod lease;
 mod plan;
 mod preview;
 mod publish;
 mod record;
+mod retention;
 mod runner;
 mod spec;
 mod state;
@@ -24,7 +26,7 @@ mod watch;
 pub use acts::{Act, RetryStates};
 pub use amount::{Amount, Interval};
 pub use create::Consent;
-pub use plan::{PlanWarning, SkippedTarget, WarningKind};
+pub use plan::{PlanWarning, SkippedReason, SkippedTarget, WarningKind};
 pub use preview::RunPreview;
 pub use record::{Approval, PlannedStage, PlannedTarget, Run, RunId, check};
 pub use runner::carry_out_runs;
@@ -76,6 +78,15 @@ impl Runs {
             users,
             change_limit,
         }
+    }
+
+    /// How many runs are stored, by each state.
+    pub fn count_by_state(&self) -> impl Iterator<Item = (&'static str, i64)> {
+        let runs = self.store.all();
+        RunState::ALL.into_iter().map(move |state| {
+            let count = runs.iter().filter(|run| run.state == state).count();
+            (state.as_str(), i64::try_from(count).unwrap_or(i64::MAX))
+        })
     }
 
     /// The user who started a run, with the grants that the user has now; `None` if there is no such user any more.

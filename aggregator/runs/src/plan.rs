@@ -5,16 +5,16 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bus_schema::verb::DeploymentSummary;
 use bus_schema::{ClusterName, Health, Pattern, WorkloadRef};
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use crate::record::{PlannedStage, PlannedTarget};
 use crate::spec::{Stage, Strategy, wrong};
 use diagnostics::Problem;
 use labels::FleetLabels;
 
+mod skipped;
 mod warnings;
 
+pub use skipped::{SkippedReason, SkippedTarget, reasons};
 pub use warnings::{PlanWarning, WarningKind, warnings};
 
 /// A workload that the selector of a run selects.
@@ -28,6 +28,8 @@ pub struct Candidate {
     pub replicas: u32,
     /// Whether its rollout is paused.
     pub paused: bool,
+    /// Whether a rollout stops all old pods before new ones start.
+    pub recreate: bool,
     /// Its health; unknown if its cluster is offline.
     pub health: Health,
 }
@@ -41,6 +43,7 @@ impl Candidate {
             deployment_name,
             replicas,
             paused,
+            recreate,
             health,
             ..
         } = deployment;
@@ -49,6 +52,7 @@ impl Candidate {
             workload: WorkloadRef::deployment(namespace, deployment_name),
             replicas,
             paused,
+            recreate,
             health,
         }
     }
@@ -63,18 +67,6 @@ impl Candidate {
             _ => None,
         }
     }
-}
-
-/// A workload that is left out of a run.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
-pub struct SkippedTarget {
-    /// The cluster.
-    pub cluster: ClusterName,
-    /// The workload.
-    #[serde(flatten)]
-    pub workload: WorkloadRef,
-    /// Why.
-    pub reason: String,
 }
 
 /// The targets of a run in the order in which they are begun, and its stages.

@@ -7,7 +7,7 @@ use fleet::{AnswerState, ClusterAnswer, FleetDeployment, FleetPage, FleetQuery};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::plan::{Candidate, Plan, PlanWarning, SkippedTarget, warnings};
+use crate::plan::{Candidate, Plan, PlanWarning, SkippedReason, SkippedTarget, reasons, warnings};
 use crate::record::{PlannedStage, PlannedTarget};
 use crate::spec::wrong;
 use crate::{OfflinePolicy, RunSpec, Runs, Strategy};
@@ -20,6 +20,9 @@ pub const MOST_TARGETS: usize = 10_000;
 
 /// The targets, and the workloads that are left out, of which a preview lists the first.
 const LISTED: usize = 100;
+
+/// The reasons of which a preview counts the workloads.
+const REASONS: usize = 20;
 
 /// How long to wait for clusters.
 const WITHIN: Duration = Duration::from_secs(5);
@@ -47,6 +50,8 @@ pub struct RunPreview {
     pub first_targets: Vec<PlannedTarget>,
     /// How many workloads are left out.
     pub left_out: u32,
+    /// Why workloads are left out, and how many for each reason, the most frequent first; at most 20 reasons.
+    pub skipped_reasons: Vec<SkippedReason>,
     /// The first 100 workloads that are left out, and why.
     pub skipped: Vec<SkippedTarget>,
     /// What to know before it is started.
@@ -89,6 +94,8 @@ impl Runs {
         } = planned;
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let (targets, left_out_count) = (count(plan.targets.len()), count(left_out.len()));
+        let mut skipped_reasons = reasons(&left_out);
+        skipped_reasons.truncate(REASONS);
         left_out.truncate(LISTED);
         Ok(RunPreview {
             plan_hash: hash,
@@ -100,6 +107,7 @@ impl Runs {
             max_failures: spec.strategy.max_failures.of_rounded_down(targets),
             first_targets: plan.targets.into_iter().take(LISTED).collect(),
             left_out: left_out_count,
+            skipped_reasons,
             skipped: left_out,
             warnings,
             confirm,

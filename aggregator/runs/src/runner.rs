@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -11,8 +11,9 @@ use tracing::{debug, info, warn};
 use crate::Runs;
 use crate::driver::{DriveError, Driver};
 use crate::key::RunKey;
+use crate::lease::{acquire, release};
 use crate::record::{RunId, RunLease};
-use storage::{BucketError, HeldLease, Observed};
+use storage::{BucketError, HeldLease};
 
 /// How often to look for runs, and for leases that have ended.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -60,7 +61,9 @@ pub async fn carry_out_runs(runs: Arc<Runs>) {
 
 /// Carries one run out as soon as its lease is free, until it has ended or the lease is lost.
 async fn carry_out(runs: &Arc<Runs>, id: &RunId) {
-    let Some(mut held) = acquire(runs, id).await else {
+    let is_wanted = || runs.store.find(id).is_some_and(|run| !run.state.is_ended());
+    let (leases, key) = (&runs.store.leases, RunKey::new(id, 0));
+    let Some(mut held) = acquire(leases, &key, LOOK_EVERY, is_wanted).await else {
         return;
     };
     debug!(run = %id, "carrying a run out");
@@ -80,47 +83,13 @@ async fn carry_out(runs: &Arc<Runs>, id: &RunId) {
             return;
         }
     }
-    // Another replica need not wait for the end of the term.
-    if let Err(error) = held.complete(RunLease::default()).await {
-        debug!(run = %id, %error, "a lease was not released");
-    }
+    release(held).await;
 }
 
 async fn drive(runs: &Arc<Runs>, id: &RunId) -> Result<(), DriveError> {
     match Driver::load(runs, id).await? {
         Some(driver) => driver.run().await,
         None => Ok(()),
-    }
-}
-
-/// Waits for the lease of a run; `None` once the run has ended.
-async fn acquire(runs: &Runs, id: &RunId) -> Option<HeldLease<RunLease>> {
-    let (leases, key) = (&runs.store.leases, RunKey::new(id, 0));
-    let mut seen: Option<Observed<RunLease>> = None;
-    loop {
-        runs.store.find(id).filter(|run| !run.state.is_ended())?;
-        if let Ok(entry) = leases.get_latest(&key).await {
-            let record = entry.record.ok().flatten();
-            let is_new = seen
-                .as_ref()
-                .is_none_or(|seen| seen.revision != entry.revision);
-            match record {
-                Some(record) if is_new => {
-                    seen = Some(Observed::new(record, entry.revision, Instant::now()))
-                }
-                Some(_) => {}
-                None => seen = None,
-            }
-            match leases
-                .acquire_lease(&key, seen.as_ref(), Instant::now())
-                .await
-            {
-                Ok(Some(held)) => return Some(held),
-                Ok(None) | Err(BucketError::Conflict { .. }) => {}
-                Err(error) => debug!(run = %id, %error, "a lease cannot be acquired"),
-            }
-        }
-        sleep(LOOK_EVERY).await;
     }
 }
 

@@ -2,21 +2,27 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_nats::Client;
 use async_nats::jetstream::Context;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::key::{Header, Part, RunKey, Target};
+use crate::lease::acquire;
 use crate::record::{PART_TARGETS, PlanPart, PlannedTarget, Run, RunId, RunLease, TargetRecord};
 use crate::state::TargetState;
 use diagnostics::{Problem, ProblemCode};
-use storage::{Bucket, BucketError, StoreError, WatchEvent};
+use storage::{Bucket, BucketError, HeldLease, Leased, StoreError, WatchEvent};
 
 /// Records that are written at the same time.
 const WRITES_AT_ONCE: usize = 16;
+
+const CREATION_LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// The runs in JetStream. Clones share them.
 #[derive(Debug, Clone)]
@@ -99,6 +105,61 @@ impl RunStore {
         }
         let revision = self.headers.create(&RunKey::new(&run.id, 0), &run).await?;
         Ok(self.mirror.put(run, revision))
+    }
+
+    /// The right to create a run, which one replica has at a time.
+    ///
+    /// # Errors
+    /// If the bucket does not answer.
+    pub(crate) async fn creating(&self) -> Result<HeldLease<RunLease>, Problem> {
+        // No run has this id: it would have been created in 1970.
+        let key = RunKey::new(&RunId::at(Timestamp::UNIX_EPOCH, 0), 0);
+        let acquired = acquire(&self.leases, &key, CREATION_LOOK_EVERY, || true);
+        // Longer than the term of a replica that was killed.
+        let acquired = timeout(RunLease::TERM * 2, acquired).await;
+        acquired.ok().flatten().ok_or_else(|| {
+            let detail = "the runs cannot be written now";
+            Problem::new(ProblemCode::BusUnavailable, detail)
+        })
+    }
+
+    /// All runs as the bucket has them now; the mirror may lag behind.
+    ///
+    /// # Errors
+    /// If the bucket does not answer.
+    pub(crate) async fn latest(&self) -> Result<Vec<Arc<Run>>, Problem> {
+        let stored = self.headers.list().await.map_err(unavailable)?;
+        let runs = stored
+            .into_iter()
+            .filter_map(|(_, entry)| entry.record.ok()?);
+        Ok(runs.map(Arc::new).collect())
+    }
+
+    /// Removes runs with all of their records. The run itself goes last, so that an interrupted removal is made up for.
+    pub(crate) async fn remove(&self, runs: Vec<Arc<Run>>) {
+        for run in runs {
+            if let Err(error) = self.remove_one(&run).await {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(run = %run.id, error, "an old run was not removed");
+            }
+        }
+    }
+
+    async fn remove_one(&self, run: &Run) -> Result<(), BucketError> {
+        let targets = 0..run.targets;
+        let removed = stream::iter(targets)
+            .map(|number| async move { self.targets.purge(&RunKey::new(&run.id, number)).await });
+        let removed = removed.buffer_unordered(WRITES_AT_ONCE);
+        removed.try_for_each(|_| async { Ok(()) }).await?;
+        let parts = run
+            .targets
+            .div_ceil(u32::try_from(PART_TARGETS).unwrap_or(u32::MAX));
+        for number in 0..parts {
+            self.parts.purge(&RunKey::new(&run.id, number)).await?;
+        }
+        self.leases.purge(&RunKey::new(&run.id, 0)).await?;
+        self.headers.purge(&RunKey::new(&run.id, 0)).await?;
+        Ok(())
     }
 
     /// Changes a run, as [`Bucket::modify`] does.

@@ -12,6 +12,7 @@ mod acts;
 mod events;
 mod faults;
 mod refused;
+mod retention;
 
 /// A strategy that does not wait longer than a test has to.
 fn quick() -> Value {

@@ -59,6 +59,9 @@ pub struct DeploymentSummary {
     /// Whether its rollout is paused, independent of its health.
     #[serde(default, skip_serializing_if = "Not::not")]
     pub paused: bool,
+    /// Whether a rollout stops all old pods before new ones start: the strategy `Recreate`.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub recreate: bool,
     /// Desired replicas.
     pub replicas: u32,
     /// Ready replicas.

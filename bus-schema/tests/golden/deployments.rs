@@ -15,6 +15,7 @@ fn deployment() -> DeploymentSummary {
         namespace: name("shop"),
         deployment_name: name("my.cart"),
         paused: true,
+        recreate: true,
         replicas: 3,
         ready: 2,
         updated: 3,

@@ -375,7 +375,7 @@ async fn what_is_counted_of_connections_is_a_handful_of_series() {
     counts.refused("full");
     let register = |registry: &mut _| counts.register(registry);
     let metrics = diagnostics::Metrics::new(Counter::default(), register);
-    let text = metrics.text(std::iter::empty(), true).unwrap();
+    let text = metrics.text([], [], true).unwrap();
     for series in [
         "aggregator_connections 0",
         "aggregator_connections_evicted_total 0",

@@ -20,7 +20,7 @@ const NO_ROUTE: &str = "none";
 
 /// Metrics
 ///
-/// For Prometheus: calls, requests on the bus, clusters by presence and more. They contain no names of clusters, users or namespaces, and
+/// For Prometheus: calls, requests on the bus, clusters by presence, runs by state and more. They contain no names of clusters, users or namespaces, and
 /// need no session.
 #[utoipa::path(get, path = "/metrics", tag = "Health", security(()),
     responses((status = 200, description = "The metrics", body = String, content_type = "application/openmetrics-text"), OwnProblem))]
@@ -28,9 +28,8 @@ pub async fn read_metrics(
     State(app): State<App>,
 ) -> Result<([(HeaderName, &'static str); 1], String), ProblemResponse> {
     app.metrics.set_conditions(&app.conditions.list());
-    let text = app
-        .metrics
-        .text(app.registry.count_by_presence(), !app.link.is_cut_off());
+    let (clusters, runs) = (app.registry.count_by_presence(), app.runs.count_by_state());
+    let text = app.metrics.text(clusters, runs, !app.link.is_cut_off());
     let text =
         text.map_err(|_| Problem::new(ProblemCode::Internal, "cannot serialize a message"))?;
     Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text))

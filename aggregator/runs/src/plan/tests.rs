@@ -12,6 +12,7 @@ fn candidates(clusters: &[(&str, usize)]) -> Vec<Candidate> {
             ),
             replicas: 2,
             paused: false,
+            recreate: false,
             health: Health::Healthy,
         };
         (0..*count).map(candidate).collect::<Vec<_>>()
@@ -173,6 +174,7 @@ fn warnings_count_what_a_careful_operator_would_look_at() {
     candidates[0].replicas = 1;
     candidates[1].health = Health::Failed;
     candidates[2].health = Health::Progressing;
+    candidates[3].recreate = true;
     let kinds: Vec<_> = warnings(&candidates)
         .into_iter()
         .map(|warning| (warning.kind, warning.targets))
@@ -181,6 +183,7 @@ fn warnings_count_what_a_careful_operator_would_look_at() {
         kinds,
         [
             (WarningKind::OneReplica, 1),
+            (WarningKind::Recreate, 1),
             (WarningKind::Unhealthy, 1),
             (WarningKind::InRollout, 1)
         ]

@@ -23,6 +23,8 @@ pub struct PlanWarning {
 pub enum WarningKind {
     /// They have one replica.
     OneReplica,
+    /// They stop all of their pods before new ones start.
+    Recreate,
     /// They have no replicas.
     NoReplicas,
     /// They are failing or degraded already.
@@ -38,11 +40,16 @@ type Applies = fn(&Candidate) -> bool;
 /// What to know of these targets before they are restarted or changed otherwise.
 #[must_use]
 pub fn warnings(candidates: &[Candidate]) -> Vec<PlanWarning> {
-    let kinds: [(WarningKind, &str, Applies); 5] = [
+    let kinds: [(WarningKind, &str, Applies); 6] = [
         (
             WarningKind::OneReplica,
             "have one replica, and may be unavailable for a moment",
             |it| it.replicas == 1,
+        ),
+        (
+            WarningKind::Recreate,
+            "stop all of their pods before new ones start, and are unavailable meanwhile",
+            |it| it.recreate && it.replicas > 0,
         ),
         (
             WarningKind::NoReplicas,

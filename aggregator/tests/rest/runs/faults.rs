@@ -7,7 +7,7 @@ use xtask::proxy::TcpProxy;
 
 use super::{preview, quick, restart, revisions, run_in, start, targets, with};
 use crate::service::Service;
-use crate::stack::Stack;
+use crate::stack::{RunningAgent, Stack};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_stops_at_its_failures_before_the_next_wave_and_a_retry_completes_it() {
@@ -206,4 +206,34 @@ async fn a_target_that_somebody_else_restarts_meanwhile_is_superseded() {
     let reason = superseded["reason"].as_str().expect("a reason");
     let newer = restarted.body["operation_id"].as_str().expect("an id");
     assert!(reason.contains(newer), "{reason}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_waits_while_its_cluster_has_as_many_rollouts_as_its_agent_allows() {
+    let mut stack = Stack::start(1).await;
+    let token = stack.service.token("admin").await;
+    let at_once = json!({ "strategy": { "max_concurrency": "100%", "max_concurrency_per_cluster": 100,
+        "canary": null, "min_success_time": "0s" } });
+    let body = with(restart(), at_once);
+    let plan = preview(&stack.service, &token, &body).await.body;
+    assert_eq!(plan["waves"], 1, "{plan}");
+    let all = plan["targets"].as_u64().expect("a number");
+    stack.agents.remove(0).stop().await;
+    let config = agent::Config {
+        max_rollouts: usize::try_from(all - 1).expect("few"),
+        ..stack.config("cluster-a", "cluster-a", &stack.nats.url())
+    };
+    stack.agents.push(RunningAgent::start(config));
+    stack.online(1).await;
+
+    let service = &stack.service;
+    let path = start(service, &token, &body).await;
+    let ended = run_in(service, &token, &path, "succeeded").await;
+    assert_eq!(ended["counts"], json!({ "succeeded": all }));
+    let targets = targets(service, &token, &path).await;
+    let again = targets
+        .iter()
+        .filter(|it| it["attempt"].as_u64() > Some(1))
+        .count();
+    assert!(again > 0, "{targets:?}");
 }

@@ -104,13 +104,20 @@ async fn started(caller: &mut Http, concurrency: &str, each: usize) -> Result<St
     });
     let body =
         json!({ "action": "restart", "targets": { "clusters": ["*"] }, "strategy": strategy });
-    let ask = Ask {
-        method: Method::POST,
-        path: "/runs".to_owned(),
-        content_type: "application/json",
-        body: body.to_string().into(),
+    let mut post = async |changed: Value| -> Result<Value> {
+        let mut body = body.clone();
+        let fields = changed.as_object().cloned().unwrap_or_default();
+        body.as_object_mut().context("no object")?.extend(fields);
+        let ask = Ask {
+            method: Method::POST,
+            path: "/runs".to_owned(),
+            content_type: "application/json",
+            body: body.to_string().into(),
+        };
+        json_of(&caller.call(&ask).await?)
     };
-    let run = json_of(&caller.call(&ask).await?)?;
+    let plan = post(json!({ "dry_run": true })).await?;
+    let run = post(json!({ "plan_hash": plan["plan_hash"] })).await?;
     Ok(format!(
         "/runs/{}",
         run["run_id"].as_str().context("no run_id")?

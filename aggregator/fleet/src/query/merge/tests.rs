@@ -14,6 +14,7 @@ fn summary(namespace: &str, name: &str, restarted: i64) -> DeploymentSummary {
         namespace: namespace.parse().unwrap(),
         deployment_name: name.parse().unwrap(),
         paused: false,
+        recreate: false,
         replicas: 1,
         ready: 1,
         updated: 1,

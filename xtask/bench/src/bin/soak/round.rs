@@ -155,14 +155,18 @@ async fn start(bed: &Bed, options: &Options, number: usize, by: usize) -> Result
     let first = number * options.clusters;
     let clusters = &bed.clusters[first..first + options.clusters];
     let names: Vec<&str> = clusters.iter().map(|cluster| &*cluster.name).collect();
-    let body = json!({
-        "action": "restart", "reason": "soak", "targets": { "clusters": names },
+    let mut body = json!({
+        "dry_run": true, "action": "restart", "reason": "soak", "targets": { "clusters": names },
         "strategy": {
             "canary": null, "max_concurrency": "50%", "max_concurrency_per_cluster": 10,
             "min_success_time": "0s", "max_failures": "100%", "offline": "wait",
         },
     });
-    let run = bed.replicas[by].post("/runs", &body).await?;
+    let replica = &bed.replicas[by];
+    let preview = replica.post("/runs", &body).await?;
+    body["dry_run"] = false.into();
+    body["plan_hash"] = preview["plan_hash"].clone();
+    let run = replica.post("/runs", &body).await?;
     let id = run["run_id"].as_str().context("no run_id")?;
     Ok(id.to_owned())
 }
