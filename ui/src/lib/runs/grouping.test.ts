@@ -10,13 +10,16 @@ const skipped = (name: string, reason: string) => ({
   reason,
 });
 
-it('groups what is left out by its reason, the most frequent first', () => {
+it('counts what is left out by its reason, with the names that are listed', () => {
   const all = [skipped('x', 'it is paused'), skipped('y', 'its cluster is offline'), skipped('z', 'it is paused')];
-  expect(byReason(all)).toEqual([
-    { reason: 'it is paused', targets: ['a/shop/x', 'a/shop/z'] },
-    { reason: 'its cluster is offline', targets: ['a/shop/y'] },
+  const skipped_reasons = [
+    { reason: 'it is paused', workloads: 120 },
+    { reason: 'its cluster is offline', workloads: 1 },
+  ];
+  expect(byReason({ skipped: all, skipped_reasons })).toEqual([
+    { reason: 'it is paused', workloads: 120, targets: ['a/shop/x', 'a/shop/z'] },
+    { reason: 'its cluster is offline', workloads: 1, targets: ['a/shop/y'] },
   ]);
-  expect(byReason([])).toEqual([]);
 });
 
 it('shows each wave as a block, and merges them if there are many', () => {

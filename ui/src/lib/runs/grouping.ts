@@ -5,7 +5,7 @@ import { idOfRow } from '$lib/workload/ref';
 
 import type { Counts, Target } from './states';
 
-type Skipped = Schemas['SkippedTarget'];
+type Preview = Schemas['RunPreview'];
 
 /** Workloads in plans have a name of their kind. */
 export const nameOf = ({ deployment_name, name }: Pick<Target, 'deployment_name' | 'name'>): string =>
@@ -17,20 +17,15 @@ export const pathOf = (target: Pick<Target, 'cluster' | 'namespace' | 'deploymen
 
 export interface Reason {
   reason: string;
+  workloads: number;
+  /** Those that the preview lists. */
   targets: string[];
 }
 
 /** Why workloads are left out: the most frequent reason first. */
-export function byReason(skipped: Skipped[]): Reason[] {
-  const reasons = new Map<string, string[]>();
-  for (const target of skipped) {
-    const targets = reasons.get(target.reason);
-    if (targets) targets.push(pathOf(target));
-    else reasons.set(target.reason, [pathOf(target)]);
-  }
-  return [...reasons]
-    .map(([reason, targets]) => ({ reason, targets }))
-    .sort((one, other) => other.targets.length - one.targets.length);
+export function byReason({ skipped, skipped_reasons }: Pick<Preview, 'skipped' | 'skipped_reasons'>): Reason[] {
+  const listed = (reason: string) => skipped.filter((target) => target.reason === reason).map(pathOf);
+  return skipped_reasons.map(({ reason, workloads }) => ({ reason, workloads, targets: listed(reason) }));
 }
 
 /** One or several consecutive waves in a bar. */
