@@ -14,6 +14,7 @@ COPY aggregator/http/Cargo.toml aggregator/http/
 COPY aggregator/identity/Cargo.toml aggregator/identity/
 COPY aggregator/labels/Cargo.toml aggregator/labels/
 COPY aggregator/limits/Cargo.toml aggregator/limits/
+COPY aggregator/notifications/Cargo.toml aggregator/notifications/
 COPY aggregator/registry/Cargo.toml aggregator/registry/
 COPY aggregator/runs/Cargo.toml aggregator/runs/
 COPY aggregator/storage/Cargo.toml aggregator/storage/

@@ -13,15 +13,19 @@ use jiff::SignedDuration;
 
 use aggregator_http::listener::PER_ADDRESS;
 use aggregator_http::public_url::PublicUrl;
-use enrolment::{AGENT_CREDENTIAL_LIFETIME_MAX, ImageName};
+use enrolment::ImageName;
 use labels::parse_label;
 
 mod audit;
 mod bus;
+mod credentials;
+mod notifications;
 mod sign;
 
 pub use audit::{AuditCommand, AuditExport};
 pub use bus::{BusCommand, BusCreds, BusInit, BusRecords, BusRenew, BusRevoke};
+pub use credentials::AgentCredentials;
+pub use notifications::{NotificationsCheck, NotificationsCommand};
 pub use sign::Sign;
 
 /// One API for the deployments of every Kubernetes cluster.
@@ -55,6 +59,12 @@ pub enum Command {
         /// The command.
         #[command(subcommand)]
         command: AuditCommand,
+    },
+    /// Manage the webhooks that are told of runs.
+    Notifications {
+        /// The command.
+        #[command(subcommand)]
+        command: NotificationsCommand,
     },
     /// Enroll a cluster: prints a manifest for `kubectl apply -f -`.
     Enroll(Enroll),
@@ -92,15 +102,6 @@ fn interval(text: &str) -> Result<Duration, String> {
     let day = Duration::from_hours(24);
     let duration = Duration::try_from(duration).map_err(|_| wrong())?;
     let is_one = (Duration::from_secs(1)..=day).contains(&duration);
-    is_one.then_some(duration).ok_or_else(wrong)
-}
-
-fn credential_lifetime(text: &str) -> Result<Duration, String> {
-    let wrong =
-        || "write it like 2160h or 12h, without days; from 1 h to 9600 h (400 days)".to_owned();
-    let duration: SignedDuration = text.parse().map_err(|_| wrong())?;
-    let duration = Duration::try_from(duration).map_err(|_| wrong())?;
-    let is_one = (Duration::from_hours(1)..=AGENT_CREDENTIAL_LIFETIME_MAX).contains(&duration);
     is_one.then_some(duration).ok_or_else(wrong)
 }
 
@@ -274,6 +275,9 @@ pub struct Serve {
         value_parser = interval
     )]
     pub inventory_interval: Duration,
+    /// A file of webhooks that are told when a run waits for an approval, is paused or has ended. It is read once, at the start.
+    #[arg(long, env = "MCA_NOTIFICATIONS", value_name = "FILE")]
+    pub notifications: Option<PathBuf>,
     /// The lifetime of agents' credentials.
     #[command(flatten)]
     pub agent_credentials: AgentCredentials,
@@ -285,18 +289,4 @@ pub struct Serve {
         value_name = "FORMAT"
     )]
     pub log_format: LogFormat,
-}
-
-/// The lifetime that `serve` and `enroll` request, and the longest that `sign` allows.
-#[derive(Debug, Clone, Copy, Args)]
-pub struct AgentCredentials {
-    /// How long agents' credentials are valid, such as `2160h` (90 days): from 1 h to 9600 h (400 days). Agents renew them over the bus before they expire.
-    #[arg(
-        long = "agent-credential-lifetime",
-        env = "MCA_AGENT_CREDENTIAL_LIFETIME",
-        value_name = "TIME",
-        default_value = "2160h",
-        value_parser = credential_lifetime
-    )]
-    pub lifetime: Duration,
 }

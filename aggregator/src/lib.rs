@@ -5,6 +5,7 @@ pub mod audit_admin;
 pub mod bus_admin;
 pub mod cluster_admin;
 pub mod healthcheck;
+pub mod notifications_admin;
 pub mod records;
 pub mod records_admin;
 pub mod run;

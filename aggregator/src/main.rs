@@ -1,7 +1,9 @@
 //! The aggregator's program: parse, log, run, report.
 
-use aggregator::args::{AuditCommand, BusCommand, Cli, Command, UserCommand};
-use aggregator::{audit_admin, bus_admin, cluster_admin, healthcheck, records_admin, run};
+use aggregator::args::{AuditCommand, BusCommand, Cli, Command, NotificationsCommand, UserCommand};
+use aggregator::{
+    audit_admin, bus_admin, cluster_admin, healthcheck, notifications_admin, records_admin, run,
+};
 use aggregator_http::routes;
 use anyhow::Context as _;
 use bus_link::LogFormat;
@@ -54,6 +56,12 @@ async fn run(command: Command) -> anyhow::Result<()> {
         } => {
             LogFormat::Text.install();
             audit_admin::export(args).await
+        }
+        Command::Notifications {
+            command: NotificationsCommand::Check(args),
+        } => {
+            LogFormat::Text.install();
+            notifications_admin::check(&args).await
         }
         Command::Enroll(args) => {
             LogFormat::Text.install();

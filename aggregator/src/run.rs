@@ -36,9 +36,11 @@ use storage::watch_stream_levels;
 
 mod cluster_services;
 mod stores;
+mod webhooks;
 
 use cluster_services::ClusterServices;
 use stores::Stores;
+use webhooks::Webhooks;
 
 /// Serves until `stop` resolves, then ends what is under way. It listens at once: that it waits for the bus is an answer, too.
 ///
@@ -129,9 +131,11 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
         connections_per_address: _,
         jetstream_replicas,
         inventory_interval,
+        notifications,
         agent_credentials,
         log_format: _,
     } = args;
+    let webhooks = Webhooks::read(notifications.as_deref(), public_url.as_ref())?;
     let links = Links::new(public_url, listen, allow_insecure_links);
     if let Some(warning) = links.warning() {
         warn!("{warning}");
@@ -163,7 +167,9 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
     let metrics = Metrics::new(stores.audit.failures(), |registry| {
         connections.register(registry);
         unreadable.register(registry);
+        webhooks.metrics.register(registry);
     });
+    webhooks.start(&stores.runs, &clock, &conditions)?;
     tokio::spawn(clock.follow(bus.clone(), conditions.clone(), metrics.clone()));
     tokio::spawn(watch_stream_levels(
         jetstream::new(bus.client().clone()),

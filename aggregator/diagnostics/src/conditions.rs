@@ -27,11 +27,13 @@ pub enum AggregatorConditionType {
     RecordsUnreadable,
     /// The clock of the aggregator's machine differs much from that of the nats-server. The aggregator uses the latter.
     ClockSkewed,
+    /// The receiver of a webhook has answered 410 Gone: it gets no more notifications until the aggregator is restarted.
+    WebhookDisabled,
 }
 
 impl AggregatorConditionType {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::UsersFileUnusable,
         Self::RevocationsFull,
         Self::RevocationsNearlyFull,
@@ -39,6 +41,7 @@ impl AggregatorConditionType {
         Self::StoreNearlyFull,
         Self::RecordsUnreadable,
         Self::ClockSkewed,
+        Self::WebhookDisabled,
     ];
 
     /// As it is written in JSON.
@@ -52,6 +55,7 @@ impl AggregatorConditionType {
             Self::StoreNearlyFull => "store_nearly_full",
             Self::RecordsUnreadable => "records_unreadable",
             Self::ClockSkewed => "clock_skewed",
+            Self::WebhookDisabled => "webhook_disabled",
         }
     }
 }

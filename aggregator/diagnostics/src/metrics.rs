@@ -1,5 +1,5 @@
 //! Metrics, for `GET /metrics`. No label has a value chosen by a caller, a cluster or a user: the number of series is bounded by the
-//! program's routes, verbs and outcomes.
+//! program's routes, verbs and outcomes, and by the webhooks of the operator.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;

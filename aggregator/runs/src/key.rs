@@ -1,4 +1,4 @@
-//! Keys of the bucket `runs`: `<id>.run`, `<id>.plan.<n>`, `<id>.target.<n>` and `<id>.lease`.
+//! Keys of the bucket `runs`: `<id>.run`, `<id>.plan.<n>`, `<id>.target.<n>`, `<id>.lease` and `<id>.notified`.
 
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -39,6 +39,8 @@ sections! {
     Target = "target", true;
     /// The lease of the replica that carries it out.
     Leasing = "lease", false;
+    /// What webhooks were told of it.
+    Notifications = "notified", false;
 }
 
 /// The key of one record of a run.

@@ -26,6 +26,7 @@ mod watch;
 pub use acts::{Act, RetryStates};
 pub use amount::{Amount, Interval};
 pub use create::Consent;
+pub use key::{Notifications, RunKey};
 pub use plan::{PlanWarning, SkippedReason, SkippedTarget, WarningKind};
 pub use preview::RunPreview;
 pub use record::{Approval, PlannedStage, PlannedTarget, Run, RunId, check};

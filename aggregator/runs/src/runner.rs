@@ -11,18 +11,14 @@ use tracing::{debug, info, warn};
 use crate::Runs;
 use crate::driver::{DriveError, Driver};
 use crate::key::RunKey;
-use crate::lease::{acquire, release};
-use crate::record::{RunId, RunLease};
-use storage::{BucketError, HeldLease};
+use crate::lease::release;
+use crate::record::RunId;
 
 /// How often to look for runs, and for leases that have ended.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How long a replica keeps the lease of a run that it cannot carry on: what failed would fail again at once.
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(5);
-
-/// A third of the lease's term.
-const RENEW_EVERY: Duration = Duration::from_secs(5);
 
 /// Carries runs out until the program ends.
 pub async fn carry_out_runs(runs: Arc<Runs>) {
@@ -63,7 +59,7 @@ pub async fn carry_out_runs(runs: Arc<Runs>) {
 async fn carry_out(runs: &Arc<Runs>, id: &RunId) {
     let is_wanted = || runs.store.find(id).is_some_and(|run| !run.state.is_ended());
     let (leases, key) = (&runs.store.leases, RunKey::new(id, 0));
-    let Some(mut held) = acquire(leases, &key, LOOK_EVERY, is_wanted).await else {
+    let Some(mut held) = leases.wait_for_lease(&key, LOOK_EVERY, is_wanted).await else {
         return;
     };
     debug!(run = %id, "carrying a run out");
@@ -78,7 +74,7 @@ async fn carry_out(runs: &Arc<Runs>, id: &RunId) {
     };
     tokio::select! {
         () = driven => {}
-        () = renew(&mut held) => {
+        () = held.renew_until_lost() => {
             info!(run = %id, "another replica carries the run on");
             return;
         }
@@ -90,15 +86,5 @@ async fn drive(runs: &Arc<Runs>, id: &RunId) -> Result<(), DriveError> {
     match Driver::load(runs, id).await? {
         Some(driver) => driver.run().await,
         None => Ok(()),
-    }
-}
-
-/// Renews the lease until it is lost.
-async fn renew(held: &mut HeldLease<RunLease>) {
-    loop {
-        sleep(RENEW_EVERY).await;
-        if let Err(BucketError::Conflict { .. }) = held.renew().await {
-            return;
-        }
     }
 }

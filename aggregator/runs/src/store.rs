@@ -12,12 +12,13 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::key::{Header, Part, RunKey, Target};
-use crate::lease::acquire;
+use crate::key::{Header, Notifications, Part, RunKey, Target};
 use crate::record::{PART_TARGETS, PlanPart, PlannedTarget, Run, RunId, RunLease, TargetRecord};
 use crate::state::TargetState;
 use diagnostics::{Problem, ProblemCode};
-use storage::{Bucket, BucketError, HeldLease, Leased, StoreError, WatchEvent};
+use storage::{
+    Bucket, BucketError, HeldLease, Leased, Record, RecordKey as _, StoreError, WatchEvent,
+};
 
 /// Records that are written at the same time.
 const WRITES_AT_ONCE: usize = 16;
@@ -59,6 +60,12 @@ impl RunStore {
             client: jetstream.client(),
             mirror: Arc::default(),
         })
+    }
+
+    /// Records of another type beside the runs.
+    #[must_use]
+    pub fn records<T: Record>(&self) -> Bucket<T> {
+        self.headers.with_records()
     }
 
     /// Mirrors the runs in memory until the program ends.
@@ -114,7 +121,9 @@ impl RunStore {
     pub(crate) async fn creating(&self) -> Result<HeldLease<RunLease>, Problem> {
         // No run has this id: it would have been created in 1970.
         let key = RunKey::new(&RunId::at(Timestamp::UNIX_EPOCH, 0), 0);
-        let acquired = acquire(&self.leases, &key, CREATION_LOOK_EVERY, || true);
+        let acquired = self
+            .leases
+            .wait_for_lease(&key, CREATION_LOOK_EVERY, || true);
         // Longer than the term of a replica that was killed.
         let acquired = timeout(RunLease::TERM * 2, acquired).await;
         acquired.ok().flatten().ok_or_else(|| {
@@ -159,6 +168,9 @@ impl RunStore {
         }
         self.leases.purge(&RunKey::new(&run.id, 0)).await?;
         self.headers.purge(&RunKey::new(&run.id, 0)).await?;
+        // After the run, which would be notified again without it.
+        let notified = RunKey::<Notifications>::new(&run.id, 0);
+        self.headers.purge_key(notified.as_str()).await?;
         Ok(())
     }
 

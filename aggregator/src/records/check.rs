@@ -18,7 +18,7 @@ pub(super) fn check(bucket: &str, key: &str, value: &[u8]) -> Result<(), RecordE
         "invitations" => Invitation::parse(key, value).map(drop),
         "labels" => Labels::parse(key, value).map(drop),
         "operations" => Operation::parse(key, value).map(drop),
-        "runs" => runs::check(key, value),
+        "runs" => notifications::check(key, value).unwrap_or_else(|| runs::check(key, value)),
         "sessions" => Session::parse(key, value).map(drop),
         _ => Ok(()),
     }

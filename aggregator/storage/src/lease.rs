@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::bucket::{Bucket, BucketError};
 use super::record::Record;
 
+mod wait;
+
 #[cfg(test)]
 mod tests;
 

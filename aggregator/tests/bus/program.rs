@@ -4,7 +4,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Output;
 
+use axum::Router;
+use axum::response::Redirect;
+use axum::routing::post;
+use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::net::TcpListener;
 use tokio::process::Command;
 
 use crate::party::{Party, server};
@@ -280,4 +285,99 @@ async fn credentials_in_a_file_are_made_once_and_let_the_cluster_in() {
         assert_eq!(output.status.success(), possible, "{}", said(&output));
         assert_eq!(other.exists(), possible);
     }
+}
+
+#[tokio::test]
+async fn a_credential_for_runs_needs_no_verbs_and_one_for_verbs_names_its_clusters() {
+    let (server, _dir) = server().await;
+    let keys = server.keys().aggregator_dir();
+    let operator = keys.with_file_name("operator");
+    let creds = ["bus", "creds", "--keys", operator.to_str().unwrap()];
+    let made = aggregator(&[&creds[..], &["--runs"]].concat()).await;
+    assert!(made.status.success(), "{}", said(&made));
+    for arguments in [
+        &["--runs", "--verbs", "restart"][..],
+        &[],
+        &["--admin", "--runs"],
+    ] {
+        let refused = aggregator(&[&creds[..], arguments].concat()).await;
+        assert_eq!(refused.status.code(), Some(2), "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn webhooks_are_checked_at_the_command_line_which_shows_neither_secrets_nor_urls() {
+    let router = Router::new()
+        .route("/takes/TOKEN", post(async |_: String| ()))
+        .route(
+            "/moved/TOKEN",
+            post(async || Redirect::temporary("/takes/TOKEN")),
+        );
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let closed = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let closed_address = closed.local_addr().unwrap();
+    drop(closed);
+
+    let dir = TempDir::new().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    write("secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+    write("chat", &format!("http://{address}/takes/TOKEN"));
+    let signed = |name: &str, url: String| json!({ "name": name, "format": "standard", "url": url, "secret_file": "secret", "allow_private": true });
+    let chat =
+        json!({ "name": "chat", "format": "slack", "url_file": "chat", "allow_private": true });
+    let moved = signed("moved", format!("http://{address}/moved/TOKEN"));
+    let down = signed("down", format!("http://{closed_address}/TOKEN"));
+    let local = signed(
+        "local",
+        format!("http://localhost:{}/takes/TOKEN", address.port()),
+    );
+    // A name that resolves to an address that is not public.
+    let mut inside = signed(
+        "inside",
+        format!("https://localhost:{}/TOKEN", address.port()),
+    );
+    inside["allow_private"] = json!(false);
+    let file = dir.path().join("webhooks.json");
+    let check = ["notifications", "check", file.to_str().unwrap()];
+    let check = async |webhooks: &[&Value], more: &[&str]| {
+        std::fs::write(&file, json!({ "webhooks": webhooks }).to_string()).unwrap();
+        let output = aggregator(&[&check[..], more].concat()).await;
+        for secret in ["TOKEN", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"] {
+            assert!(!said(&output).contains(secret), "{}", said(&output));
+        }
+        output
+    };
+    let read = check(&[&chat, &down], &[]).await;
+    assert!(read.status.success(), "{}", said(&read));
+    assert!(
+        said(&read).contains("chat (slack): can be used"),
+        "{}",
+        said(&read)
+    );
+    let sent = check(&[&chat, &local], &["--send"]).await;
+    assert!(sent.status.success(), "{}", said(&sent));
+    assert_eq!(said(&sent).matches("has taken the test message").count(), 2);
+    let failed = check(&[&chat, &moved, &down, &inside], &["--send"]).await;
+    assert!(!failed.status.success());
+    for part in [
+        "chat (slack): has taken",
+        "moved (standard): failed: it answered 307 Temporary Redirect, and redirects are not followed",
+        "down (standard): failed: ",
+        "onnection refused",
+        "inside (standard): failed: ",
+        "127.0.0.1 is not allowed: it is not public",
+        "3 webhooks have not taken",
+    ] {
+        assert!(said(&failed).contains(part), "{part}: {}", said(&failed));
+    }
+    inside["url"] = json!("https://10.0.0.1/TOKEN");
+    let refused = check(&[&inside], &[]).await;
+    assert!(!refused.status.success());
+    assert!(
+        said(&refused).contains("webhooks[0].url: "),
+        "{}",
+        said(&refused)
+    );
 }

@@ -11,6 +11,7 @@ use crate::stack::Stack;
 mod acts;
 mod events;
 mod faults;
+mod notifications;
 mod refused;
 mod retention;
 

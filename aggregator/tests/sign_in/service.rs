@@ -112,6 +112,7 @@ impl Site {
             connections_per_address: listener::PER_ADDRESS,
             jetstream_replicas: 1,
             inventory_interval: Duration::from_millis(100),
+            notifications: None,
             agent_credentials: AgentCredentials {
                 lifetime: AGENT_CREDENTIAL_LIFETIME,
             },

@@ -10,6 +10,7 @@ const titles: Record<ConditionType, string> = {
   store_nearly_full: 'Some of what is stored is nearly full.',
   records_unreadable: 'Some of what is stored cannot be read.',
   clock_skewed: 'The clock of the aggregator’s machine is wrong.',
+  webhook_disabled: 'A webhook gets no more notifications.',
 };
 
 /** A generic title for conditions of a newer aggregator. */
