@@ -101,11 +101,12 @@ impl Driver {
     }
 
     fn step(&self, run: &Run) -> Step {
-        let states: Vec<TargetState> = self
-            .records
-            .iter()
-            .map(|(record, _)| record.state)
-            .collect();
+        // One whose task runs is begun, although its record may not say so yet: a paused run has none.
+        let state = |(number, (record, _)): (u32, &(TargetRecord, u64))| match record.state {
+            state if state.is_open() && self.busy.contains(&number) => TargetState::Starting,
+            state => state,
+        };
+        let states: Vec<TargetState> = (0..).zip(&self.records).map(state).collect();
         let situation = Situation {
             run,
             plan: &self.plan,
