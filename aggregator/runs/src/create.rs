@@ -156,8 +156,11 @@ async fn create_alone(
     Ok(run)
 }
 
-/// A workload is a target of at most one run that has not ended.
-async fn refuse_if_in_run(
+/// Checks that no workload is a target of one of these runs that has not ended.
+///
+/// # Errors
+/// [`ProblemCode::WorkloadInRun`]; [`ProblemCode::RateLimited`] if too many have not ended.
+pub async fn refuse_if_in_run(
     store: &RunStore,
     runs: &[Arc<Run>],
     targets: &[PlannedTarget],

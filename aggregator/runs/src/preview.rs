@@ -7,6 +7,7 @@ use fleet::{AnswerState, ClusterAnswer, FleetDeployment, FleetPage, FleetQuery};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::create::refuse_if_in_run;
 use crate::plan::{Candidate, Plan, PlanWarning, SkippedReason, SkippedTarget, reasons, warnings};
 use crate::record::{PlannedStage, PlannedTarget};
 use crate::spec::wrong;
@@ -77,13 +78,15 @@ impl Runs {
     /// What a run would do if it were started now.
     ///
     /// # Errors
-    /// What is wrong with the spec; [`ProblemCode::Forbidden`] if the principal may not change one of its targets.
+    /// What is wrong with the spec; [`ProblemCode::Forbidden`] if the principal may not change one of its targets;
+    /// [`ProblemCode::WorkloadInRun`].
     pub async fn preview(
         &self,
         principal: &Principal,
         spec: &RunSpec,
     ) -> Result<RunPreview, Problem> {
         let planned = self.plan(principal, spec).await?;
+        refuse_if_in_run(&self.store, &self.store.all(), &planned.plan.targets).await?;
         let Planned {
             plan,
             hash,
