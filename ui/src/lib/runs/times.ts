@@ -23,5 +23,10 @@ export function ahead(time: number, now: number): string {
 
 const minutes = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 
+const seconds = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+
+/** The date and the second, in the reader's time zone. */
+export const momentOf = (time: string): string => seconds.format(new Date(time));
+
 /** The date and the minute, in the reader's time zone. */
 export const dateOf = (time: string): string => minutes.format(new Date(time));
