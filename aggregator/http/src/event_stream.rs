@@ -107,5 +107,7 @@ where
         Some((Ok::<_, Infallible>(event), (receiver, reader)))
     });
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
-    Sse::new(events).keep_alive(keep_alive).into_response()
+    // nginx buffers a response unless it says otherwise, and its reader would get no event until the buffer is full.
+    let unbuffered = [("x-accel-buffering", "no")];
+    (unbuffered, Sse::new(events).keep_alive(keep_alive)).into_response()
 }

@@ -11,9 +11,9 @@ use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::ConnectInfo;
-use axum::http::{Request, Response};
+use axum::http::{Request, Response, Version};
 use axum::response::IntoResponse as _;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -221,10 +221,18 @@ async fn answer(
         return ProblemResponse(Problem::new(ProblemCode::RateLimited, detail)).into_response();
     }
     request.extensions_mut().insert(ConnectInfo(peer));
-    match router.oneshot(request).await {
-        Ok(response) => response,
-        Err(never) => match never {},
+    let version = request.version();
+    let Ok(response) = router.oneshot(request).await;
+    ended_by_closing(version, response)
+}
+
+/// In HTTP/1.0 only the end of the connection ends a response whose length is not known, so it must not promise to keep it alive.
+fn ended_by_closing(version: Version, mut response: Response<Body>) -> Response<Body> {
+    if version == Version::HTTP_10 && response.body().size_hint().exact().is_none() {
+        // hyper keeps a connection alive only for a response of HTTP/1.1.
+        *response.version_mut() = version;
     }
+    response
 }
 
 #[cfg(test)]

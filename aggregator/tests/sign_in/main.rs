@@ -6,6 +6,7 @@ mod audit_export;
 mod bounds;
 mod conditions;
 mod first_start;
+mod proxies;
 mod records;
 mod refused;
 mod service;

@@ -19,6 +19,8 @@ use http_body_util::BodyExt as _;
 use identity::password::{self, Password};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tower::ServiceExt as _;
 use xtask::nats_server::NatsServer;
 
@@ -169,6 +171,16 @@ impl Service {
 
     pub async fn me(&self, token: &str) -> Answer {
         self.send(bearer("GET", "/me", token)).await
+    }
+
+    /// Listens on a real socket, until the guard is dropped.
+    pub async fn listen(&self) -> (SocketAddr, DropGuard) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (settings, stopping) = (listener::Settings::default(), CancellationToken::new());
+        let serving = listener::serve(listener, self.router.clone(), settings, stopping.clone());
+        tokio::spawn(serving);
+        (address, stopping.drop_guard())
     }
 
     /// Waits until the token is valid, or is not.

@@ -1,0 +1,61 @@
+//! Behind a proxy that knows nothing of the aggregator, such as nginx with its defaults.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::service::{PATIENCE, Site, bearer};
+
+/// A watch of the fleet in HTTP/1.0, as nginx speaks to its upstreams unless it is told otherwise.
+async fn watch(address: SocketAddr, token: &str, connection: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.expect("it listens");
+    let request = format!(
+        "GET /watch HTTP/1.0\r\nhost: mca.example\r\nconnection: {connection}\r\nauthorization: Bearer {token}\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    stream
+}
+
+/// Reads until this text has come.
+async fn read_until(stream: &mut TcpStream, text: &str) -> String {
+    let mut seen = Vec::new();
+    let reading = async {
+        while !String::from_utf8_lossy(&seen).contains(text) {
+            seen.push(stream.read_u8().await.expect("the stream is open"));
+        }
+    };
+    let read = tokio::time::timeout(PATIENCE, reading).await;
+    let seen = String::from_utf8(seen).expect("text");
+    assert!(read.is_ok(), "only {seen:?} has come");
+    seen
+}
+
+#[tokio::test]
+async fn an_event_stream_passes_a_proxy_that_speaks_http_1_0_event_by_event() {
+    let site = Site::start().await;
+    let service = site.service().await;
+    let (address, _listening) = service.listen().await;
+    for connection in ["close", "keep-alive"] {
+        let token = service.token("ana").await;
+        let mut stream = watch(address, &token, connection).await;
+        let head = read_until(&mut stream, "\r\n\r\n").await.to_lowercase();
+        assert!(head.starts_with("http/1.0 200"), "{head}");
+        assert!(head.contains("\r\ncontent-type: text/event-stream\r\n"));
+        for absent in ["transfer-encoding", "content-length", "keep-alive"] {
+            assert!(!head.contains(absent), "{absent}: {head}");
+        }
+        assert!(head.contains("\r\nx-accel-buffering: no\r\n"), "{head}");
+        // The first event comes while the second one has not yet happened, and the end is that of the connection.
+        let first = read_until(&mut stream, "\n\n").await;
+        assert!(first.starts_with("event: reset\n"), "{first}");
+        service.send(bearer("POST", "/logout", &token)).await;
+        let mut rest = String::new();
+        let read = tokio::time::timeout(PATIENCE, stream.read_to_string(&mut rest));
+        read.await.expect("it ends").expect("it is text");
+        assert!(
+            rest.contains("\nevent: problem\n") || rest.starts_with("event: problem\n"),
+            "{rest}"
+        );
+    }
+}
