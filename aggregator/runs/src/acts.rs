@@ -64,7 +64,15 @@ impl Runs {
     /// [`ProblemCode::NotFound`]
     pub fn find(&self, principal: &Principal, id: &RunId) -> Result<Arc<Run>, Problem> {
         let run = self.store.find(id).filter(|run| sees(principal, run));
-        run.ok_or_else(|| unknown(id))
+        run.ok_or_else(|| match self.store.damaged().contains(id) {
+            true => {
+                let detail = format!(
+                    "the record of the run {id} is damaged; `aggregator bus records` shows what is wrong with it"
+                );
+                Problem::new(ProblemCode::Internal, detail)
+            }
+            false => unknown(id),
+        })
     }
 
     /// Does something with a run; returns the operation in the audit and the run. `revision`: that of the run as the caller has seen it, if it

@@ -1,24 +1,24 @@
 //! The bucket `runs`, and a mirror of the runs in it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::Client;
 use async_nats::jetstream::Context;
-use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
-use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::key::{Header, Notifications, Part, RunKey, Target};
+use crate::key::{Header, Part, RunKey};
 use crate::record::{PART_TARGETS, PlanPart, PlannedTarget, Run, RunId, RunLease, TargetRecord};
-use crate::state::TargetState;
 use diagnostics::{Problem, ProblemCode};
-use storage::{
-    Bucket, BucketError, HeldLease, Leased, Record, RecordKey as _, StoreError, WatchEvent,
-};
+use storage::{Bucket, BucketError, HeldLease, Leased, Record, StoreError};
+
+mod mirror;
+mod removal;
+mod targets;
+
+use mirror::Mirror;
 
 /// Records that are written at the same time.
 const WRITES_AT_ONCE: usize = 16;
@@ -34,15 +34,6 @@ pub struct RunStore {
     pub(crate) leases: Bucket<RunLease>,
     pub(crate) client: Client,
     mirror: Arc<Mirror>,
-}
-
-/// Each run with its revision in the bucket.
-type Mirrored = BTreeMap<RunId, (u64, Arc<Run>)>;
-
-#[derive(Debug, Default)]
-struct Mirror {
-    runs: Mutex<Mirrored>,
-    changed: watch::Sender<u64>,
 }
 
 impl RunStore {
@@ -78,24 +69,25 @@ impl RunStore {
     /// All runs, newest first.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<Run>> {
-        let runs = self.mirror.runs.lock();
-        runs.values()
-            .rev()
-            .map(|(_, run)| Arc::clone(run))
-            .collect()
+        self.mirror.all()
     }
 
     /// A run, as last mirrored.
     #[must_use]
     pub fn find(&self, id: &RunId) -> Option<Arc<Run>> {
-        let runs = self.mirror.runs.lock();
-        runs.get(id).map(|(_, run)| Arc::clone(run))
+        self.mirror.find(id)
+    }
+
+    /// The runs whose records cannot be read.
+    #[must_use]
+    pub fn damaged(&self) -> Vec<RunId> {
+        self.mirror.damaged()
     }
 
     /// Notifies whenever a run has changed.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
-        self.mirror.changed.subscribe()
+        self.mirror.changes()
     }
 
     /// Writes a new run: its plan before the run itself, which makes the plan count.
@@ -142,36 +134,6 @@ impl RunStore {
             .into_iter()
             .filter_map(|(_, entry)| entry.record.ok()?);
         Ok(runs.map(Arc::new).collect())
-    }
-
-    /// Removes runs with all of their records. The run itself goes last, so that an interrupted removal is made up for.
-    pub(crate) async fn remove(&self, runs: Vec<Arc<Run>>) {
-        for run in runs {
-            if let Err(error) = self.remove_one(&run).await {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(run = %run.id, error, "an old run was not removed");
-            }
-        }
-    }
-
-    async fn remove_one(&self, run: &Run) -> Result<(), BucketError> {
-        let targets = 0..run.targets;
-        let removed = stream::iter(targets)
-            .map(|number| async move { self.targets.purge(&RunKey::new(&run.id, number)).await });
-        let removed = removed.buffer_unordered(WRITES_AT_ONCE);
-        removed.try_for_each(|_| async { Ok(()) }).await?;
-        let parts = run
-            .targets
-            .div_ceil(u32::try_from(PART_TARGETS).unwrap_or(u32::MAX));
-        for number in 0..parts {
-            self.parts.purge(&RunKey::new(&run.id, number)).await?;
-        }
-        self.leases.purge(&RunKey::new(&run.id, 0)).await?;
-        self.headers.purge(&RunKey::new(&run.id, 0)).await?;
-        // After the run, which would be notified again without it.
-        let notified = RunKey::<Notifications>::new(&run.id, 0);
-        self.headers.purge_key(notified.as_str()).await?;
-        Ok(())
     }
 
     /// Changes a run, as [`Bucket::modify`] does.
@@ -221,100 +183,6 @@ impl RunStore {
         let detail = format!("the plan of the run {} is damaged", run.id);
         Err(Problem::new(ProblemCode::Internal, detail))
     }
-
-    /// The record of each target of a run with its revision; a target that was not begun has revision 0. A damaged record counts as
-    /// unknown: it does not show whether something was changed.
-    pub(crate) async fn target_records(
-        &self,
-        run: &Run,
-    ) -> Result<Vec<(TargetRecord, u64)>, Problem> {
-        let count = usize::try_from(run.targets).unwrap_or(usize::MAX);
-        let mut records = vec![(TargetRecord::PENDING, 0); count];
-        let keys = RunKey::<Target>::all_of(&run.id);
-        let stored = self
-            .targets
-            .list_matching(&keys)
-            .await
-            .map_err(unavailable)?;
-        for (key, entry) in stored {
-            let number = usize::try_from(key.number).unwrap_or(usize::MAX);
-            let Some(record) = records.get_mut(number) else {
-                continue;
-            };
-            *record = match entry.record {
-                Ok(Some(stored)) => (stored, entry.revision),
-                Ok(None) => (TargetRecord::PENDING, entry.revision),
-                Err(_) => (damaged(), entry.revision),
-            };
-        }
-        Ok(records)
-    }
-
-    /// Writes several records of targets, each over the revision that is known; returns the new revisions.
-    pub(crate) async fn write_targets(
-        &self,
-        run: &RunId,
-        records: Vec<(u32, TargetRecord, u64)>,
-    ) -> Result<Vec<(u32, TargetRecord, u64)>, BucketError> {
-        let writes = stream::iter(records).map(|(number, record, revision)| async move {
-            let revision = self.write_target(run, number, &record, revision).await?;
-            Ok((number, record, revision))
-        });
-        writes.buffered(WRITES_AT_ONCE).try_collect().await
-    }
-
-    /// Writes the record of a target over the revision that is known; returns the new one.
-    pub(crate) async fn write_target(
-        &self,
-        run: &RunId,
-        number: u32,
-        record: &TargetRecord,
-        revision: u64,
-    ) -> Result<u64, BucketError> {
-        let key = RunKey::<Target>::new(run, number);
-        match self.targets.update(&key, record, revision).await {
-            Ok(revision) => Ok(revision),
-            Err(error) => {
-                // The write may have been made although its acknowledgement was lost.
-                let last = self.targets.get_latest(&key).await?;
-                match last.record {
-                    Ok(Some(stored)) if stored == *record => Ok(last.revision),
-                    _ => Err(error),
-                }
-            }
-        }
-    }
-}
-
-impl Mirror {
-    fn take(&self, event: WatchEvent<Run>) {
-        match event {
-            WatchEvent::Replaced => self.runs.lock().clear(),
-            WatchEvent::Changed(key, entry) => match entry.record {
-                Ok(Some(run)) => drop(self.put(run, entry.revision)),
-                _ => drop(self.runs.lock().remove(&key.run)),
-            },
-            WatchEvent::Synced(snapshot) => self
-                .runs
-                .lock()
-                .retain(|id, (revision, _)| snapshot.has(&RunKey::<Header>::new(id, 0), *revision)),
-        }
-        self.changed.send_modify(|count| *count += 1);
-    }
-
-    fn put(&self, run: Run, revision: u64) -> Arc<Run> {
-        let run = Arc::new(run);
-        let mut runs = self.runs.lock();
-        let newest = runs
-            .entry(run.id.clone())
-            .or_insert_with(|| (revision, Arc::clone(&run)));
-        if newest.0 < revision {
-            *newest = (revision, Arc::clone(&run));
-        }
-        drop(runs);
-        self.changed.send_modify(|count| *count += 1);
-        run
-    }
 }
 
 /// Why a run was not changed.
@@ -335,14 +203,6 @@ impl From<ModifyError> for Problem {
             ModifyError::Bucket(error) => unavailable(error),
             ModifyError::Problem(problem) => problem,
         }
-    }
-}
-
-fn damaged() -> TargetRecord {
-    TargetRecord {
-        state: TargetState::Unknown,
-        reason: Some("its record is damaged".to_owned()),
-        ..TargetRecord::PENDING
     }
 }
 

@@ -105,6 +105,9 @@ pub struct RunPage {
     /// Pass this as `continue` for older ones; absent when there are none.
     #[serde(rename = "continue", skip_serializing_if = "Option::is_none")]
     pub next: Option<RunId>,
+    /// Runs whose records cannot be read, on the first page: `aggregator bus records` shows what is wrong with them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub damaged: Vec<RunId>,
 }
 
 /// A target of a run.
@@ -191,7 +194,15 @@ impl Runs {
             .next()
             .and(items.last())
             .map(|last| last.run_id.clone());
-        RunPage { items, next }
+        let damaged = match before {
+            None => self.store.damaged(),
+            Some(_) => Vec::new(),
+        };
+        RunPage {
+            items,
+            next,
+            damaged,
+        }
     }
 
     /// Targets of a run, from this number on.

@@ -30,6 +30,47 @@ async fn of_two_runs_that_are_created_at_once_only_one_gets_a_workload() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_run_whose_record_is_damaged_is_shown_as_that_and_others_go_on() {
+    let stack = Stack::start(1).await;
+    let (service, token) = (&stack.service, stack.service.token("admin").await);
+    let bus = async_nats::jetstream::new(stack.admin().await);
+    let bucket = bus.get_key_value("runs").await.expect("the bucket");
+    for (key, value) in [
+        ("torn.run", "{\"id\":\"to"),
+        ("foreign.run", "[]"),
+        ("no key", ""),
+    ] {
+        let stored = bus.publish(format!("$KV.runs.{}", key.replace(' ', "/")), value.into());
+        stored
+            .await
+            .expect("a connection")
+            .await
+            .expect("it is stored");
+    }
+    let damaged = service
+        .until("they are shown as damaged", async || {
+            let page = service.get("/runs", &token).await.body;
+            (page["damaged"].as_array().map(Vec::len) == Some(2)).then_some(page["damaged"].clone())
+        })
+        .await;
+    assert_eq!(damaged, json!(["foreign", "torn"]));
+    let torn = service.get("/runs/torn", &token).await;
+    assert_eq!((torn.status.as_u16(), torn.code()), (500, "internal"));
+    let detail = torn.body["detail"].as_str().expect("a detail");
+    assert!(detail.contains("bus records"), "{detail}");
+
+    let path = start(service, &token, &restart()).await;
+    run_in(service, &token, &path, "succeeded").await;
+    bucket.delete("torn.run").await.expect("the bucket");
+    service
+        .until("one is gone", async || {
+            let page = service.get("/runs", &token).await.body;
+            (page["damaged"] == json!(["foreign"])).then_some(())
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_oldest_runs_make_room_for_new_ones_and_go_with_all_of_their_records() {
     let stack = Stack::start(1).await;
     let (service, token) = (&stack.service, stack.service.token("admin").await);

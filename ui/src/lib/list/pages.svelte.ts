@@ -52,7 +52,7 @@ export class Pages<P extends Page> {
     try {
       const next = await this.read({ limit: LIMIT, continue: before.continue });
       if (this.page.value === before) {
-        this.page.value = { ...next, items: [...before.items, ...next.items] };
+        this.page.value = { ...before, continue: undefined, ...next, items: [...before.items, ...next.items] };
       }
     } catch {
       await this.page.load();
