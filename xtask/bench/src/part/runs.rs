@@ -154,11 +154,7 @@ async fn targets(caller: &mut Http, run: &str) -> Result<Vec<Value>> {
                 .iter()
                 .cloned(),
         );
-        match page["continue"]
-            .as_str()
-            .map(str::to_owned)
-            .or_else(|| page["continue"].as_u64().map(|it| it.to_string()))
-        {
+        match page["continue"].as_u64() {
             Some(next) => path = format!("{run}/targets?limit=1000&continue={next}"),
             None => return Ok(all),
         }
