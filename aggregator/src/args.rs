@@ -8,10 +8,8 @@ use bus_keys::{CredentialRequest, UserKey};
 use bus_link::{BusAddress, LogFormat};
 use bus_schema::{AllowedVerbs, ClusterName, LabelKey, LabelValue, Pattern};
 use clap::{Args, Parser, Subcommand};
-use ipnet::IpNet;
 use jiff::SignedDuration;
 
-use aggregator_http::listener::PER_ADDRESS;
 use aggregator_http::public_url::PublicUrl;
 use enrolment::ImageName;
 use labels::parse_label;
@@ -19,12 +17,14 @@ use labels::parse_label;
 mod audit;
 mod bus;
 mod credentials;
+mod http;
 mod notifications;
 mod sign;
 
 pub use audit::{AuditCommand, AuditExport};
 pub use bus::{BusCommand, BusCreds, BusInit, BusRecords, BusRenew, BusRevoke};
 pub use credentials::AgentCredentials;
+pub use http::Http;
 pub use notifications::{NotificationsCheck, NotificationsCommand};
 pub use sign::Sign;
 
@@ -226,14 +226,9 @@ pub struct Serve {
     /// Whether browsers send the session cookie only over HTTPS (or to localhost).
     #[arg(long, env = "MCA_COOKIE_SECURE", default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
     pub cookie_secure: bool,
-    /// Networks of proxies whose `X-Forwarded-For` is trusted, such as `10.0.0.0/8`; none by default.
-    #[arg(
-        long,
-        env = "MCA_TRUSTED_PROXIES",
-        value_delimiter = ',',
-        value_name = "CIDR"
-    )]
-    pub trusted_proxies: Vec<IpNet>,
+    /// Connections and proxies.
+    #[command(flatten)]
+    pub http: Http,
     /// Clusters in which each change has to be confirmed by the cluster's name: names in which `*` stands for any characters.
     #[arg(
         long,
@@ -250,14 +245,6 @@ pub struct Serve {
         value_name = "PATTERN"
     )]
     pub protected_namespaces: Vec<Pattern>,
-    /// Most simultaneous connections of one IPv4 address or IPv6 /64 network; trusted proxies are exempt.
-    #[arg(
-        long,
-        env = "MCA_CONNECTIONS_PER_ADDRESS",
-        default_value_t = PER_ADDRESS,
-        value_name = "N"
-    )]
-    pub connections_per_address: usize,
     /// Replicas of each stream and bucket in JetStream: use 3 with three or more servers.
     #[arg(
         long,

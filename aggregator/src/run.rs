@@ -16,7 +16,7 @@ use crate::records::{self, UnreadableRecords};
 use aggregator_http::app::{App, AppState};
 use aggregator_http::authentication::{Authenticators, SessionAuthenticator};
 use aggregator_http::listener::{self, ConnectionCounts};
-use aggregator_http::public_url::Links;
+use aggregator_http::public_url::{Links, PublicUrl};
 use aggregator_http::routes;
 use aggregator_http::session_cookie::SessionCookie;
 use aggregator_http::trusted_proxies::TrustedProxies;
@@ -59,8 +59,8 @@ pub async fn serve(mut args: Serve, stop: impl Future<Output = ()>) -> anyhow::R
     }
     let counts = ConnectionCounts::default();
     let settings = listener::Settings {
-        per_address: args.connections_per_address,
-        trusted_proxies: TrustedProxies::new(args.trusted_proxies.clone()),
+        per_address: args.http.connections_per_address,
+        trusted_proxies: TrustedProxies::new(args.http.trusted_proxies.clone()),
         counts: counts.clone(),
     };
     let serving = listener::serve(listener, router, settings, listening.clone());
@@ -125,10 +125,9 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
         users,
         ui_dir: _,
         cookie_secure,
-        trusted_proxies,
+        http,
         protected_clusters,
         protected_namespaces,
-        connections_per_address: _,
         jetstream_replicas,
         inventory_interval,
         notifications,
@@ -136,6 +135,8 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
         log_format: _,
     } = args;
     let webhooks = Webhooks::read(notifications.as_deref(), public_url.as_ref())?;
+    let mut trusted_origins = http.trusted_origins;
+    trusted_origins.extend(public_url.as_ref().and_then(PublicUrl::origin));
     let links = Links::new(public_url, listen, allow_insecure_links);
     if let Some(warning) = links.warning() {
         warn!("{warning}");
@@ -244,7 +245,8 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
         identity,
         authenticators: Authenticators::new(vec![Box::new(sessions)]),
         cookie,
-        trusted_proxies: TrustedProxies::new(trusted_proxies),
+        trusted_proxies: TrustedProxies::new(http.trusted_proxies),
+        trusted_origins,
         stopping: CancellationToken::new(),
     }))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::authentication::Authenticators;
+use crate::origin::Origin;
 use crate::public_url::Links;
 use crate::session_cookie::SessionCookie;
 use crate::trusted_proxies::TrustedProxies;
@@ -65,6 +66,8 @@ pub struct AppState {
     pub cookie: SessionCookie,
     /// The proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: TrustedProxies,
+    /// Origins whose pages may use the cookie, whatever the host of their requests is.
+    pub trusted_origins: Vec<Origin>,
     /// Cancelled when the program stops, which ends event streams.
     pub stopping: CancellationToken,
 }

@@ -11,7 +11,7 @@ mod extract;
 mod idempotency;
 pub mod listener;
 mod openapi;
-mod origin;
+pub mod origin;
 mod problem_response;
 pub mod public_url;
 pub mod routes;

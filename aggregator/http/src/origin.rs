@@ -1,6 +1,9 @@
 //! Protects against cross-site requests. A browser sends the cookie automatically, but a token in a header only for pages of this server.
 
+use std::str::FromStr;
+
 use axum::extract::{Request, State};
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -10,6 +13,56 @@ use crate::authentication::PresentedCredential;
 use crate::problem_response::ProblemResponse;
 use diagnostics::{Problem, ProblemCode};
 
+/// Most characters of a header that a refusal repeats.
+const REPEATED: usize = 255;
+
+/// The origin of a page, such as `https://fleet.example`: scheme, host and port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    https: bool,
+    place: Place,
+}
+
+/// Host, in lower case, and port.
+type Place = (String, u16);
+
+/// A text that is not an [`Origin`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("write it like https://fleet.example, with the port if it is not 443, and without a path")]
+pub struct OriginError;
+
+impl FromStr for Origin {
+    type Err = OriginError;
+
+    fn from_str(text: &str) -> Result<Self, OriginError> {
+        let uri: Uri = text.parse().map_err(|_| OriginError)?;
+        let https = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => return Err(OriginError),
+        };
+        let place = uri.authority().and_then(|of| place(of, https));
+        match place {
+            Some(place) if uri.path() == "/" && uri.query().is_none() => Ok(Self { https, place }),
+            _ => Err(OriginError),
+        }
+    }
+}
+
+/// Without a port, it is the default one of the scheme, as in an `Origin`: proxies may write it out in `Host`.
+fn place(authority: &Authority, https: bool) -> Option<Place> {
+    let host = authority.host();
+    if host.contains('*') {
+        return None;
+    }
+    let port = match authority.as_str().strip_prefix(host)? {
+        "" if https => 443,
+        "" => 80,
+        port => port.strip_prefix(':')?.parse().ok()?,
+    };
+    Some((host.to_ascii_lowercase(), port))
+}
+
 /// Middleware: refuses requests from other sites that carry the cookie or sign in.
 pub async fn same_site_only(State(app): State<App>, request: Request, next: Next) -> Response {
     let headers = request.headers();
@@ -18,18 +71,52 @@ pub async fn same_site_only(State(app): State<App>, request: Request, next: Next
         Some(PresentedCredential::Cookie(_))
     );
     let signs_in = request.uri().path() == "/login";
-    let refused = match Proof::of(&request) {
+    let refused = match Proof::of(&request, &app.trusted_origins) {
         Proof::SameOrigin => false,
         Proof::OtherOrigin => (by_cookie || signs_in) && !is_navigation(&request),
         // Without such headers it is a program: browsers always send them for requests that change something.
         Proof::None => by_cookie && !signs_in && !is_safe(request.method()),
     };
     if refused {
-        let detail = "a browser sent this from another site; open the page of this server itself, or send the token as the header \
-             Authorization: Bearer";
-        return ProblemResponse(Problem::new(ProblemCode::CrossSite, detail)).into_response();
+        let problem = Problem::new(ProblemCode::CrossSite, reason(&request));
+        return ProblemResponse(problem).into_response();
     }
     next.run(request).await
+}
+
+/// What differs, and the remedy.
+fn reason(request: &Request) -> String {
+    let headers = request.headers();
+    let remedy = "open the page of this server itself, or send the token as the header Authorization: Bearer";
+    let Some(origin) = text(headers, "origin") else {
+        return match text(headers, "sec-fetch-site") {
+            Some(site) => {
+                let site = repeated(site);
+                format!("a browser sent this from another site (Sec-Fetch-Site: {site}); {remedy}")
+            }
+            None => format!(
+                "the request carries the session's cookie, but neither Origin nor Sec-Fetch-Site, which browsers send; {remedy}"
+            ),
+        };
+    };
+    let host = repeated(host(request).unwrap_or("none"));
+    let differ = format!(
+        "a browser sent this from another site: the Origin is {}, and the host of the request is {host}",
+        repeated(origin)
+    );
+    match origin.parse::<Origin>() {
+        Ok(_) => format!(
+            "{differ}; {remedy}; if that is this server's own address, let its proxy pass Host on unchanged, or start the aggregator with \
+             --trusted-origins {}",
+            repeated(origin)
+        ),
+        Err(_) => format!("{differ}; {remedy}"),
+    }
+}
+
+/// Headers are visible ASCII.
+fn repeated(text: &str) -> &str {
+    &text[..text.len().min(REPEATED)]
 }
 
 /// The site that a request comes from, according to the browser.
@@ -41,8 +128,13 @@ enum Proof {
 }
 
 impl Proof {
-    fn of(request: &Request) -> Self {
+    fn of(request: &Request, trusted: &[Origin]) -> Self {
         let headers = request.headers();
+        let origin = text(headers, "origin");
+        let page = page(headers);
+        if page.as_ref().is_some_and(|page| trusted.contains(page)) {
+            return Self::SameOrigin;
+        }
         // Scripts cannot set either header. Browsers send the first over plain HTTP only to localhost, and omit the second from a page's own
         // GET requests.
         match text(headers, "sec-fetch-site") {
@@ -50,12 +142,26 @@ impl Proof {
             Some(_) => return Self::OtherOrigin,
             None => {}
         }
-        match text(headers, "origin") {
-            None => Self::None,
-            Some(origin) if is_here(origin, request) => Self::SameOrigin,
-            Some(_) => Self::OtherOrigin,
+        match (origin, page) {
+            (None, _) => Self::None,
+            (_, Some(page)) if page.is_of(request) => Self::SameOrigin,
+            _ => Self::OtherOrigin,
         }
     }
+}
+
+impl Origin {
+    /// Whether the request was sent to this host and port. The scheme is not compared, since a proxy that terminates TLS hides it.
+    fn is_of(&self, request: &Request) -> bool {
+        let host: Option<Authority> = host(request).and_then(|host| host.parse().ok());
+        let place = host.and_then(|host| place(&host, self.https));
+        place.is_some_and(|place| place == self.place)
+    }
+}
+
+/// The origin of the page that sent the request.
+fn page(headers: &HeaderMap) -> Option<Origin> {
+    text(headers, "origin")?.parse().ok()
 }
 
 /// The header's value; one that cannot be read counts as another site.
@@ -65,19 +171,13 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
         .map(|value| value.to_str().unwrap_or("unreadable"))
 }
 
-/// Whether host and port are those that the request was sent to. The scheme is not compared, since a proxy that terminates TLS hides it.
-fn is_here(origin: &str, request: &Request) -> bool {
+/// The host and port to which the request was sent, as its client or a proxy wrote them.
+fn host(request: &Request) -> Option<&str> {
     let authority = request
         .uri()
         .authority()
         .map(|authority| authority.as_str());
-    let here = authority.or_else(|| text(request.headers(), header::HOST.as_str()));
-    let Ok(origin) = origin.parse::<Uri>() else {
-        return false;
-    };
-    let http = matches!(origin.scheme_str(), Some("http" | "https"));
-    let there = origin.authority().map(|authority| authority.as_str());
-    http && there.is_some_and(|there| here.is_some_and(|here| here.eq_ignore_ascii_case(there)))
+    authority.or_else(|| text(request.headers(), header::HOST.as_str()))
 }
 
 fn is_safe(method: &Method) -> bool {
@@ -105,7 +205,7 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        Proof::of(&request.body(Body::empty()).expect("a request"))
+        Proof::of(&request.body(Body::empty()).expect("a request"), &[])
     }
 
     #[test]
@@ -138,6 +238,72 @@ mod tests {
             "file://mca.example:8443",
         ] {
             assert_eq!(proof(&[("origin", origin)]), Proof::OtherOrigin, "{origin}");
+        }
+    }
+    #[test]
+    fn a_default_port_may_be_written_out_or_not() {
+        let proof = |origin: &str, host: &str| {
+            let request = Request::builder().uri("/login").header("host", host);
+            let request = request.header("origin", origin).body(Body::empty());
+            Proof::of(&request.expect("a request"), &[])
+        };
+        for (origin, host) in [
+            ("https://mca.example", "mca.example"),
+            ("https://mca.example", "MCA.example:443"),
+            ("https://mca.example:443", "mca.example"),
+            ("http://mca.example", "mca.example:80"),
+            ("https://[2001:db8::1]", "[2001:db8::1]:443"),
+        ] {
+            assert_eq!(proof(origin, host), Proof::SameOrigin, "{origin} {host}");
+        }
+        for (origin, host) in [
+            ("https://mca.example", "mca.example:80"),
+            ("http://mca.example", "mca.example:443"),
+            ("https://mca.example:99999", "mca.example"),
+            ("https://mca.example:", "mca.example"),
+            ("https://mca.example", "mca.example@mca.example"),
+        ] {
+            assert_eq!(proof(origin, host), Proof::OtherOrigin, "{origin} {host}");
+        }
+    }
+
+    #[test]
+    fn a_trusted_origin_counts_as_this_one_whatever_the_host_is() {
+        let trusted = ["https://fleet.example:8443".parse().expect("an origin")];
+        let proof = |headers: &[(&str, &str)]| {
+            let mut request = Request::builder().uri("/login").header("host", "10.0.0.7");
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            Proof::of(&request.body(Body::empty()).expect("a request"), &trusted)
+        };
+        let page = ("origin", "https://fleet.example:8443");
+        assert_eq!(proof(&[page]), Proof::SameOrigin);
+        let site = ("sec-fetch-site", "same-site");
+        assert_eq!(proof(&[site, page]), Proof::SameOrigin);
+        for origin in [
+            "https://fleet.example",
+            "http://fleet.example:8443",
+            "https://fleet.example:8443.evil.example",
+            "null",
+        ] {
+            assert_eq!(proof(&[("origin", origin)]), Proof::OtherOrigin, "{origin}");
+        }
+    }
+
+    #[test]
+    fn only_an_origin_can_be_trusted() {
+        for text in [
+            "",
+            "null",
+            "*",
+            "fleet.example",
+            "https://*.example",
+            "https://a@fleet.example",
+            "https://fleet.example/ui",
+            "ftp://fleet.example",
+        ] {
+            assert_eq!(text.parse::<Origin>(), Err(OriginError), "{text}");
         }
     }
 }

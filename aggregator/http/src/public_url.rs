@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use axum::http::Uri;
 
+use crate::origin::Origin;
 use diagnostics::{Problem, ProblemCode};
 
 /// A URL such as `https://fleet.example`, without a trailing slash.
@@ -34,6 +35,14 @@ impl PublicUrl {
             address.to_canonical().is_loopback()
         });
         local || self.0.starts_with("https://")
+    }
+
+    /// The origin of its pages.
+    #[must_use]
+    pub fn origin(&self) -> Option<Origin> {
+        let uri: Uri = self.0.parse().ok()?;
+        let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
+        format!("{scheme}://{authority}").parse().ok()
     }
 
     /// The URL of a path that begins with a slash.
@@ -191,6 +200,12 @@ mod tests {
             problem.detail.contains("--public-url https://"),
             "{problem}"
         );
+    }
+
+    #[test]
+    fn its_origin_has_no_path() {
+        let url: PublicUrl = "https://fleet.example:8443/mca".parse().unwrap();
+        assert_eq!(url.origin(), "https://fleet.example:8443".parse().ok());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::service::{PATIENCE, Site, bearer};
+use crate::service::{PATIENCE, Site, bearer, request};
 
 /// A watch of the fleet in HTTP/1.0, as nginx speaks to its upstreams unless it is told otherwise.
 async fn watch(address: SocketAddr, token: &str, connection: &str) -> TcpStream {
@@ -58,4 +58,29 @@ async fn an_event_stream_passes_a_proxy_that_speaks_http_1_0_event_by_event() {
             "{rest}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_refused_sign_in_names_the_origin_and_the_host_that_differ() {
+    let site = Site::start().await;
+    let service = site.service().await;
+    let detail = async |headers: &[(&str, &str)]| {
+        let answer = service.send(request("POST", "/login", headers, "")).await;
+        assert_eq!(answer.code(), "cross_site");
+        answer.body["detail"].as_str().expect("a detail").to_owned()
+    };
+    // `proxy_set_header Host $host` leaves the port out.
+    let lost = detail(&[("origin", "http://mca.example:8080")]).await;
+    for text in [
+        "the Origin is http://mca.example:8080, and the host of the request is mca.example;",
+        "--trusted-origins http://mca.example:8080",
+    ] {
+        assert!(lost.contains(text), "{lost}");
+    }
+    let null = detail(&[("origin", "null")]).await;
+    assert!(null.contains("the Origin is null,") && !null.contains("--trusted"));
+    let site = detail(&[("sec-fetch-site", "cross-site")]).await;
+    assert!(site.contains("Sec-Fetch-Site: cross-site"), "{site}");
+    let long = format!("https://{}.example", "a".repeat(10_000));
+    assert!(detail(&[("origin", &long)]).await.len() < 1_000);
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use aggregator::args::{AgentCredentials, Serve};
+use aggregator::args::{AgentCredentials, Http, Serve};
 use aggregator::run;
 use aggregator_http::app::App;
 use aggregator_http::{listener, routes};
@@ -108,10 +108,9 @@ impl Site {
             users: self.users.clone(),
             ui_dir: None,
             cookie_secure: true,
-            trusted_proxies: vec![],
+            http: Http::default(),
             protected_clusters: vec![],
             protected_namespaces: vec![],
-            connections_per_address: listener::PER_ADDRESS,
             jetstream_replicas: 1,
             inventory_interval: Duration::from_millis(100),
             notifications: None,
