@@ -8,6 +8,7 @@ use tracing::warn;
 
 use crate::app::App;
 use crate::problem_response::ProblemResponse;
+use crate::trusted_proxies::Ignored;
 use diagnostics::{Problem, ProblemCode};
 
 /// The client address of the request.
@@ -22,12 +23,18 @@ impl FromRequestParts<App> for ClientAddress {
             .await
             .map_err(|_| Problem::new(ProblemCode::Internal, "the connection has no address"))?;
         let proxies = &app.trusted_proxies;
-        if proxies.is_to_be_named(peer.ip(), &parts.headers) {
-            warn!(
+        match proxies.to_be_named(peer.ip(), &parts.headers) {
+            Some(Ignored::Untrusted) => warn!(
                 peer = %peer.ip(),
-                "this peer sends X-Forwarded-For but is not a trusted proxy: the header is ignored, and all clients behind it count as \
-                 one address; if it is your ingress, add its address to --trusted-proxies (MCA_TRUSTED_PROXIES)"
-            );
+                "this peer sends X-Forwarded-For or Forwarded but is not a trusted proxy: the header is ignored, and all clients behind it count \
+                 as one address; if it is your ingress, add its address to --trusted-proxies (MCA_TRUSTED_PROXIES)"
+            ),
+            Some(Ignored::Unread) => warn!(
+                peer = %peer.ip(),
+                "this proxy of --trusted-proxies sends Forwarded, which is not read, and no X-Forwarded-For: all clients behind it count as \
+                 one address; let it send X-Forwarded-For"
+            ),
+            None => {}
         }
         Ok(Self(proxies.client(peer.ip(), &parts.headers)))
     }

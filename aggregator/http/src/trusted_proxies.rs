@@ -12,6 +12,15 @@ use parking_lot::Mutex;
 /// ingress from being logged; not all, since anybody can send it.
 const NAMED: usize = 16;
 
+/// Why a peer's headers of forwarding are ignored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ignored {
+    /// It is not a trusted proxy.
+    Untrusted,
+    /// It is trusted, but sends only `Forwarded` (RFC 7239), which is not read.
+    Unread,
+}
+
 /// Networks whose `X-Forwarded-For` is trusted. None by default, since anyone can send the header.
 #[derive(Debug, Clone, Default)]
 pub struct TrustedProxies {
@@ -37,14 +46,18 @@ impl TrustedProxies {
             .any(|network| network.contains(&address))
     }
 
-    /// Whether to log this peer: it sends the header, is not trusted, and has not been logged before.
-    pub fn is_to_be_named(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+    /// Why to log this peer: its headers of forwarding are ignored, and it has not been logged before.
+    pub fn to_be_named(&self, peer: IpAddr, headers: &HeaderMap) -> Option<Ignored> {
         let peer = peer.to_canonical();
-        if self.trusts(peer) || !headers.contains_key("x-forwarded-for") {
-            return false;
-        }
+        let [read, unread] =
+            ["x-forwarded-for", "forwarded"].map(|name| headers.contains_key(name));
+        let ignored = match self.trusts(peer) {
+            false if read || unread => Ignored::Untrusted,
+            true if unread && !read => Ignored::Unread,
+            _ => return None,
+        };
         let mut named = self.named.lock();
-        named.len() < NAMED && named.insert(peer)
+        (named.len() < NAMED && named.insert(peer)).then_some(ignored)
     }
 
     /// Each proxy appends the address of its client, so the list is read from its end, for as long as the addresses are of trusted proxies.
@@ -100,13 +113,27 @@ mod tests {
         let proxies = TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap()]);
         let (mut headers, plain) = (HeaderMap::new(), HeaderMap::new());
         headers.insert("x-forwarded-for", "1.2.3.4".parse().unwrap());
-        let named = |peer: &str, headers| proxies.is_to_be_named(peer.parse().unwrap(), headers);
-        assert!(!named("192.0.2.1", &plain));
-        assert!(!named("10.0.0.1", &headers));
-        assert!(named("192.0.2.1", &headers));
-        assert!(!named("::ffff:192.0.2.1", &headers));
-        let others = (2..=200).filter(|n| named(&format!("192.0.2.{n}"), &headers));
+        let named = |peer: &str, headers| proxies.to_be_named(peer.parse().unwrap(), headers);
+        assert_eq!(named("192.0.2.1", &plain), None);
+        assert_eq!(named("10.0.0.1", &headers), None);
+        assert_eq!(named("192.0.2.1", &headers), Some(Ignored::Untrusted));
+        assert_eq!(named("::ffff:192.0.2.1", &headers), None);
+        let others = (2..=200).filter_map(|n| named(&format!("192.0.2.{n}"), &headers));
         assert_eq!(others.count(), NAMED - 1);
+    }
+
+    #[test]
+    fn a_peer_that_sends_only_forwarded_is_named_too_trusted_or_not() {
+        let proxies = TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap()]);
+        let mut headers = HeaderMap::new();
+        headers.insert("forwarded", "for=1.2.3.4;proto=https".parse().unwrap());
+        let named =
+            |peer: &str, headers: &HeaderMap| proxies.to_be_named(peer.parse().unwrap(), headers);
+        assert_eq!(named("192.0.2.1", &headers), Some(Ignored::Untrusted));
+        assert_eq!(named("10.0.0.1", &headers), Some(Ignored::Unread));
+        assert_eq!(named("10.0.0.1", &headers), None);
+        headers.insert("x-forwarded-for", "1.2.3.4".parse().unwrap());
+        assert_eq!(named("10.0.0.2", &headers), None);
     }
 
     #[test]
