@@ -61,6 +61,7 @@ pub async fn serve(mut args: Serve, stop: impl Future<Output = ()>) -> anyhow::R
     let settings = listener::Settings {
         per_address: args.http.connections_per_address,
         trusted_proxies: TrustedProxies::new(args.http.trusted_proxies.clone()),
+        idle_within: args.http.idle_timeout,
         counts: counts.clone(),
     };
     let serving = listener::serve(listener, router, settings, listening.clone());

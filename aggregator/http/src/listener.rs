@@ -26,6 +26,7 @@ use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
 use crate::problem_response::ProblemResponse;
+use crate::routes::ANSWER_WITHIN;
 use crate::trusted_proxies::TrustedProxies;
 use diagnostics::{Problem, ProblemCode};
 
@@ -53,6 +54,8 @@ pub struct Settings {
     pub per_address: usize,
     /// Proxies with many users behind one address, to which only the total limit applies.
     pub trusted_proxies: TrustedProxies,
+    /// How long a connection may stay without a request, and a request without progress.
+    pub idle_within: Duration,
     /// The metrics of connections.
     pub counts: ConnectionCounts,
 }
@@ -60,27 +63,34 @@ pub struct Settings {
 /// A quarter of all: one address cannot take every connection, but it is enough for an office behind one address.
 pub const PER_ADDRESS: usize = 1_024;
 
+/// Longer than the minute for which nginx and the load balancers of clouds keep a connection: whoever closes first must be the one that sends
+/// requests, since one that is sent meanwhile is lost.
+pub const IDLE_WITHIN: Duration = Duration::from_secs(120);
+
+/// Longer than the time until a response must begin, and than the pauses in event streams.
+pub const SHORTEST_IDLE_WITHIN: Duration = Duration::from_secs(ANSWER_WITHIN.as_secs() + 5);
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
             per_address: PER_ADDRESS,
             trusted_proxies: TrustedProxies::default(),
+            idle_within: IDLE_WITHIN,
             counts: ConnectionCounts::default(),
         }
     }
 }
 
-/// The fixed limits.
+/// All limits but those of an address.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
     /// Most connections at a time.
     connections: usize,
     /// Further connections while all of these have a request in flight, only for `/livez` and `/readyz`.
     reserve: usize,
-    /// How long a request's headers may take. For a new connection, this includes everything before its first request.
+    /// How long a new connection's first request may take, with its headers. A later one may take until the connection is idle for too long.
     headers_within: Duration,
-    /// How long a connection may stay without a request, and a request without progress. Not shorter than `headers_within`; longer than the time until a
-    /// response must begin (`routes::ANSWER_WITHIN`) and than the pauses in event streams.
+    /// As in [`Settings`]. Not shorter than `headers_within`.
     idle_within: Duration,
     /// How long closing a connection gracefully may take.
     close_within: Duration,
@@ -92,7 +102,7 @@ impl Default for Limits {
             connections: 4_096,
             reserve: 64,
             headers_within: Duration::from_secs(10),
-            idle_within: Duration::from_secs(120),
+            idle_within: IDLE_WITHIN,
             close_within: Duration::from_secs(5),
         }
     }
@@ -105,7 +115,11 @@ pub async fn serve(
     settings: Settings,
     stopping: CancellationToken,
 ) {
-    serve_within(listener, router, settings, Limits::default(), stopping).await;
+    let limits = Limits {
+        idle_within: settings.idle_within,
+        ..Limits::default()
+    };
+    serve_within(listener, router, settings, limits, stopping).await;
 }
 
 async fn serve_within(
@@ -186,7 +200,10 @@ async fn serve_one(
         }
         () = stopping.cancelled() => {
             connection.as_mut().graceful_shutdown();
-            Some(connection.await)
+            tokio::select! {
+                ended = connection => Some(ended),
+                () = permit.expired() => None,
+            }
         }
     };
     if let Some(Err(error)) = ended {
@@ -200,7 +217,8 @@ fn builder(limits: Limits) -> Builder<TokioExecutor> {
         .http1()
         .timer(TokioTimer::new())
         .max_buf_size(BUFFER)
-        .header_read_timeout(limits.headers_within);
+        // It also runs while no request is sent, and would close connections that are kept alive. `Permit::expired` limits the first one.
+        .header_read_timeout(limits.idle_within);
     builder
         .http2()
         .timer(TokioTimer::new())

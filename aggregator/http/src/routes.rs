@@ -59,7 +59,7 @@ mod workload_body;
 pub use document::openapi_json;
 
 /// How long a call may take before its answer begins.
-const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
 /// Every call of the API, with the document that describes them.
 #[must_use]

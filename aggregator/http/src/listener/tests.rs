@@ -222,6 +222,45 @@ async fn idle_connections_of_both_protocols_end_and_a_stream_with_events_does_no
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_kept_alive_outlasts_the_time_for_a_first_request() {
+    let limits = Limits {
+        headers_within: SHORT,
+        ..LASTING
+    };
+    let site = Site::start(limits).await;
+    let mut kept = site.idle().await;
+    let mut begun = site.idle().await;
+    send(&mut begun, "GET /livez HTTP/1.1\r\n").await;
+    // Three connections that send nothing are the clock.
+    for _ in 0..3 {
+        closed(&mut site.connect().await).await;
+    }
+    assert!(
+        get_on(&mut kept, "/livez")
+            .await
+            .starts_with("HTTP/1.1 200")
+    );
+    send(&mut begun, "host: a\r\n\r\n").await;
+    assert!(head(&mut begun).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_without_a_whole_request_do_not_hold_up_the_end() {
+    let limits = Limits {
+        headers_within: SHORT,
+        ..LASTING
+    };
+    for text in ["", "G", "GET /livez HTTP/1.1\r\nhost:"] {
+        let site = Site::start(limits).await;
+        let mut stream = site.connect().await;
+        send(&mut stream, text).await;
+        site.until_open(1).await;
+        drop(site);
+        closed(&mut stream).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_its_reader_does_not_take_ends() {
     let limits = Limits {
         headers_within: SHORT,
