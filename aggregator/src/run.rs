@@ -15,6 +15,7 @@ use crate::args::{Serve, Sign};
 use crate::records::{self, UnreadableRecords};
 use aggregator_http::app::{App, AppState};
 use aggregator_http::authentication::{Authenticators, SessionAuthenticator};
+use aggregator_http::dropped_cookie::DroppedCookie;
 use aggregator_http::listener::{self, ConnectionCounts};
 use aggregator_http::public_url::{Links, PublicUrl};
 use aggregator_http::routes;
@@ -246,6 +247,7 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
         identity,
         authenticators: Authenticators::new(vec![Box::new(sessions)]),
         cookie,
+        dropped_cookie: DroppedCookie::default(),
         trusted_proxies: TrustedProxies::new(http.trusted_proxies),
         trusted_origins,
         stopping: CancellationToken::new(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::authentication::Authenticators;
+use crate::dropped_cookie::DroppedCookie;
 use crate::origin::Origin;
 use crate::public_url::Links;
 use crate::session_cookie::SessionCookie;
@@ -64,6 +65,8 @@ pub struct AppState {
     pub authenticators: Authenticators,
     /// How browsers store a token.
     pub cookie: SessionCookie,
+    /// Whether browsers drop that cookie.
+    pub dropped_cookie: DroppedCookie,
     /// The proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: TrustedProxies,
     /// Origins whose pages may use the cookie, whatever the host of their requests is.

@@ -6,6 +6,7 @@ pub mod authentication;
 pub mod caller;
 mod client_address;
 mod device;
+pub mod dropped_cookie;
 mod event_stream;
 mod extract;
 mod idempotency;

@@ -1,5 +1,6 @@
 //! Protects against cross-site requests. A browser sends the cookie automatically, but a token in a header only for pages of this server.
 
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use axum::extract::{Request, State};
@@ -151,6 +152,17 @@ impl Proof {
 }
 
 impl Origin {
+    /// Whether browsers keep cookies that are `Secure`: over HTTPS, or from this machine.
+    pub(crate) fn keeps_secure_cookies(&self) -> bool {
+        let host = self.place.0.as_str();
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse();
+        let local = address.map_or_else(
+            |_| host == "localhost" || host.ends_with(".localhost"),
+            |address: IpAddr| address.to_canonical().is_loopback(),
+        );
+        self.https || local
+    }
+
     /// Whether the request was sent to this host and port. The scheme is not compared, since a proxy that terminates TLS hides it.
     fn is_of(&self, request: &Request) -> bool {
         let host: Option<Authority> = host(request).and_then(|host| host.parse().ok());
@@ -160,7 +172,7 @@ impl Origin {
 }
 
 /// The origin of the page that sent the request.
-fn page(headers: &HeaderMap) -> Option<Origin> {
+pub(crate) fn page(headers: &HeaderMap) -> Option<Origin> {
     text(headers, "origin")?.parse().ok()
 }
 

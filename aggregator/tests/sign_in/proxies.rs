@@ -1,11 +1,15 @@
 //! Behind a proxy that knows nothing of the aggregator, such as nginx with its defaults.
 
+use std::fmt::{Debug, Write as _};
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Metadata, Subscriber, span};
 
-use crate::service::{PATIENCE, Site, bearer, request};
+use crate::service::{PASSWORD, PATIENCE, Site, bearer, login, request};
 
 /// A watch of the fleet in HTTP/1.0, as nginx speaks to its upstreams unless it is told otherwise.
 async fn watch(address: SocketAddr, token: &str, connection: &str) -> TcpStream {
@@ -83,4 +87,67 @@ async fn a_refused_sign_in_names_the_origin_and_the_host_that_differ() {
     assert!(site.contains("Sec-Fetch-Site: cross-site"), "{site}");
     let long = format!("https://{}.example", "a".repeat(10_000));
     assert!(detail(&[("origin", &long)]).await.len() < 1_000);
+}
+
+/// The fields of an event.
+#[derive(Default)]
+struct Text(String);
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        write!(self.0, "{field}={value:?} ").expect("a string takes all");
+    }
+}
+
+/// The warnings of this thread.
+#[derive(Clone, Default)]
+struct Warnings(Arc<Mutex<Vec<String>>>);
+
+impl Subscriber for Warnings {
+    fn enabled(&self, of: &Metadata<'_>) -> bool {
+        *of.level() == Level::WARN
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let mut text = Text::default();
+        event.record(&mut text);
+        self.0.lock().expect("no test has failed").push(text.0);
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+}
+
+#[tokio::test]
+async fn a_sign_in_whose_cookie_the_browser_drops_is_logged_once_with_the_flag() {
+    let site = Site::start().await;
+    let service = site.service().await;
+    let warnings = Warnings::default();
+    let _logging = tracing::subscriber::set_default(warnings.clone());
+    let named = || {
+        let warnings = warnings.0.lock().expect("no test has failed");
+        let of_cookie = warnings
+            .iter()
+            .filter(|text| text.contains("--cookie-secure"));
+        of_cookie.cloned().collect::<Vec<_>>()
+    };
+    for (origin, expected) in [
+        ("https://mca.example", 0),
+        ("http://mca.example", 1),
+        ("http://mca.example", 1),
+    ] {
+        let mut request = login("ana", PASSWORD);
+        let value = origin.parse().expect("a header");
+        request.headers_mut().insert("origin", value);
+        assert_eq!(service.send(request).await.status, 200);
+        let named = named();
+        assert_eq!(named.len(), expected, "{origin}: {named:?}");
+        assert!(named.iter().all(|text| text.contains("http://mca.example")));
+    }
 }

@@ -60,6 +60,7 @@ pub async fn login(
     credentials: Credentials,
 ) -> Result<(Cookies, Json<SignedIn>), ProblemResponse> {
     let signed_in = sign_in::sign_in(&app, credentials, address, &headers).await?;
+    app.dropped_cookie.warn_once(app.cookie, &headers);
     let sign_in::SignedIn {
         token,
         lasts,
