@@ -4,9 +4,10 @@
 use std::path::Path;
 
 use axum::Router;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::map_response;
-use axum::response::{Redirect, Response};
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::middleware::{Next, from_fn, map_response};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
 use tower_http::services::{ServeDir, ServeFile};
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -17,6 +18,15 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 
 /// The directory of files whose name changes with their content.
 const HASHED: &str = "/_app/immutable";
+
+/// Most bytes of a part of a page's path: the name of a deployment has up to 253.
+const PAGE_NAME: usize = 255;
+
+/// Most bytes of a page's path.
+const PAGE_PATH: usize = 2_048;
+
+/// Most bytes of a file's name, so that its compressed variants have legal names too.
+const FILE_NAME: usize = 250;
 
 /// The service, with the UI of that directory at `/ui/`, and a redirect from `/`.
 pub fn beside(service: Router, dir: &Path) -> Router {
@@ -37,6 +47,7 @@ pub fn beside(service: Router, dir: &Path) -> Router {
         .nest_service(HASHED, hashed)
         .nest_service("/_app", compressed(dir.join("_app")))
         .fallback_service(compressed(dir).fallback(page))
+        .layer(from_fn(legal_names_only))
         .layer(with(header::CACHE_CONTROL, "no-cache"));
     let ui = fixed
         .into_iter()
@@ -45,6 +56,19 @@ pub fn beside(service: Router, dir: &Path) -> Router {
         .route("/", get(|| async { Redirect::to("/ui/") }))
         .nest_service("/ui", ui)
         .fallback_service(service)
+}
+
+/// The file system fails at a name that no file can have, instead of finding nothing.
+async fn legal_names_only(mut request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let longest = path.split('/').map(str::len).max().unwrap_or_default();
+    if longest > PAGE_NAME || path.len() > PAGE_PATH || path.contains("%00") {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    if longest > FILE_NAME {
+        *request.uri_mut() = Uri::from_static("/");
+    }
+    next.run(request).await
 }
 
 fn compressed(dir: impl AsRef<Path>) -> ServeDir {
@@ -139,6 +163,36 @@ mod tests {
             let (answer, text) = get(&service, path, "identity").await;
             assert_eq!((answer.status(), &*text), (StatusCode::NOT_FOUND, ""));
             assert_eq!(cached(&answer), "no-cache", "{path}");
+        }
+    }
+
+    /// Longer than a file's name (255 bytes) or a path (4,096 bytes) can be, in each directory and for a compressed variant of the file.
+    #[tokio::test]
+    async fn what_cannot_be_the_name_of_a_file_is_not_found() {
+        let (_dir, service) = service();
+        let names = [
+            "a".repeat(253),
+            "a".repeat(300),
+            "a".repeat(5_000),
+            "%F0%9F%98%80".repeat(64),
+            "a/".repeat(2_500),
+            "a%00b".to_owned(),
+        ];
+        for name in &names {
+            for dir in ["", "deployments/", "_app/", "_app/immutable/"] {
+                for encodings in ["identity", "br", "gzip"] {
+                    let path = format!("/ui/{dir}{name}");
+                    let (answer, _) = get(&service, &path, encodings).await;
+                    let is_page = name.len() == 253 && !dir.starts_with("_app");
+                    let status = if is_page {
+                        StatusCode::OK
+                    } else {
+                        StatusCode::NOT_FOUND
+                    };
+                    assert_eq!(answer.status(), status, "{path} {encodings}");
+                    assert_eq!(cached(&answer), "no-cache");
+                }
+            }
         }
     }
 
