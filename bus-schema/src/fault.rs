@@ -12,9 +12,12 @@ pub struct Fault {
     pub code: FaultCode,
     /// What is wrong and what would be right, for people. The text may change; programs must not parse it.
     pub message: String,
-    /// The part of the request that is wrong.
+    /// The part of the request that is wrong; of the object, if the API server refused it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    /// The cluster's API server refused it, not its agent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub from_api_server: bool,
 }
 
 impl Fault {
@@ -25,6 +28,7 @@ impl Fault {
             code,
             message: message.into(),
             field: None,
+            from_api_server: false,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Maps the API server's errors to faults and conditions.
 
 use bus_schema::{ConditionType, Fault, FaultCode};
+use kube::core::Status;
 
 use super::CallError;
 
@@ -13,6 +14,11 @@ impl From<CallError> for Fault {
             }
             CallError::Refused(status) => of_status(status.code),
         };
+        let status = match &error {
+            CallError::Refused(status) => Some(&**status),
+            _ => None,
+        };
+        let (from_api_server, field) = (status.is_some(), status.and_then(field));
         let message = match error {
             CallError::Refused(status) => status.message,
             CallError::NotConnected(ref cause) | CallError::AnswerLost(ref cause) => {
@@ -20,8 +26,19 @@ impl From<CallError> for Fault {
             }
             CallError::TimedOut => error.to_string(),
         };
-        Self::new(code, message)
+        Self {
+            field,
+            from_api_server,
+            ..Self::new(code, message)
+        }
     }
+}
+
+/// The field of the object that the API server names first.
+fn field(status: &Status) -> Option<String> {
+    let details = status.details.as_ref()?;
+    let mut fields = details.causes.iter().map(|cause| &cause.field);
+    fields.find(|field| !field.is_empty()).cloned()
 }
 
 fn of_status(code: u16) -> FaultCode {
@@ -69,7 +86,7 @@ fn root(error: &kube::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kube::core::Status;
+    use serde_json::json;
 
     fn fault(code: u16) -> Fault {
         let status = Status::failure("words of the server", "R").with_code(code);
@@ -91,6 +108,27 @@ mod tests {
             let fault = fault(status);
             assert_eq!(fault.code, code, "{status}");
             assert_eq!(fault.message, "words of the server");
+            assert!(fault.from_api_server);
+        }
+        assert!(!Fault::from(CallError::TimedOut).from_api_server);
+    }
+
+    #[test]
+    fn what_the_server_finds_invalid_has_the_field_that_it_names() {
+        for (causes, field) in [
+            (json!([]), None),
+            (json!([{"message": "no"}]), None),
+            (
+                json!([{"message": "no"}, {"field": "spec.replicas"}]),
+                Some("spec.replicas"),
+            ),
+        ] {
+            let status = json!({"code": 422, "details": {"causes": causes}});
+            let status: Status = serde_json::from_value(status).expect("a status");
+            let fault = Fault::from(CallError::Refused(status.boxed()));
+            assert_eq!(fault.code, FaultCode::InvalidRequest);
+            assert_eq!(fault.field.as_deref(), field);
+            assert!(fault.from_api_server);
         }
     }
 

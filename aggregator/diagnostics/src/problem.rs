@@ -16,8 +16,10 @@ pub struct Problem {
     pub code: ProblemCode,
     /// What is wrong and how to correct it, for people.
     pub detail: Cow<'static, str>,
-    /// The part of the request that is wrong.
+    /// The part of the request that is wrong; of the object, if its API server refused it.
     pub field: Option<String>,
+    /// Where it failed, if that is not the code's usual [`Hop`].
+    pub failed_at: Option<Hop>,
     /// The write that failed.
     pub operation_id: Option<OperationId>,
     /// When it is worth trying again.
@@ -63,7 +65,7 @@ macro_rules! codes {
                 match self { $(Self::$variant => $code,)* }
             }
 
-            /// Where it failed.
+            /// Where it failed, unless a problem says otherwise.
             #[must_use]
             pub const fn hop(self) -> Hop {
                 match self { $(Self::$variant => Hop::$hop,)* }
@@ -97,6 +99,8 @@ codes! {
     BodyTooLarge = "body_too_large", Aggregator, false;
     /// The call does not accept a body of this content type.
     MediaTypeUnsupported = "media_type_unsupported", Aggregator, false;
+    /// The body of a request must not be compressed.
+    ContentEncodingUnsupported = "content_encoding_unsupported", Aggregator, false;
     /// The request did not arrive in time.
     RequestTimeout = "request_timeout", Aggregator, true;
     /// Too many attempts.
@@ -189,9 +193,16 @@ impl Problem {
             code,
             detail: detail.into(),
             field: None,
+            failed_at: None,
             operation_id: None,
             retry_after: None,
         }
+    }
+
+    /// Where it failed.
+    #[must_use]
+    pub fn hop(&self) -> Hop {
+        self.failed_at.unwrap_or(self.code.hop())
     }
 
     /// Names the part of the request that is wrong.
@@ -241,9 +252,36 @@ impl From<Fault> for Problem {
             FaultCode::UnknownVerb => ProblemCode::AgentTooOld,
             FaultCode::Internal | FaultCode::Other(_) => ProblemCode::AgentMisbehaves,
         };
+        let failed_at = match code {
+            _ if fault.from_api_server => Some(Hop::Kubernetes),
+            ProblemCode::InvalidValue => Some(Hop::Agent),
+            _ => None,
+        };
         Self {
             field: fault.field,
+            failed_at,
             ..Self::new(code, fault.message)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_agent_refuses_failed_there_or_at_its_api_server() {
+        let by_agent = Fault::in_field("tail", "too many");
+        let by_server = Fault {
+            from_api_server: true,
+            ..by_agent.clone()
+        };
+        for (fault, hop) in [(by_agent, Hop::Agent), (by_server, Hop::Kubernetes)] {
+            let problem = Problem::from(fault);
+            assert_eq!(problem.hop(), hop);
+            assert_eq!(problem.field.as_deref(), Some("tail"));
+        }
+        let own = Problem::new(ProblemCode::InvalidValue, "");
+        assert_eq!(own.hop(), Hop::Aggregator);
     }
 }

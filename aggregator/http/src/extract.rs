@@ -5,10 +5,11 @@ use std::error::Error as _;
 use axum::RequestExt;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
-use axum::http::{HeaderMap, header, request::Parts};
+use axum::http::{HeaderMap, HeaderValue, header, request::Parts};
 use bytes::Bytes;
+use serde::Deserialize as _;
 use serde::de::value::MapDeserializer;
-use serde::de::{self, DeserializeOwned};
+use serde::de::{self, DeserializeOwned, Deserializer};
 
 use crate::problem_response::ProblemResponse;
 use diagnostics::{Problem, ProblemCode};
@@ -72,8 +73,16 @@ async fn from_request<T: DeserializeOwned>(request: Request, types: &[&str]) -> 
 /// The body of a request, bounded.
 ///
 /// # Errors
-/// [`ProblemCode::BodyTooLarge`] over [`BODY_LIMIT`]; [`ProblemCode::InvalidRequest`] when it broke off.
+/// [`ProblemCode::ContentEncodingUnsupported`] for a compressed one; [`ProblemCode::BodyTooLarge`] over [`BODY_LIMIT`];
+/// [`ProblemCode::InvalidRequest`] when it broke off.
 pub async fn body(request: Request) -> Result<Bytes, Problem> {
+    if is_encoded(request.headers()) {
+        let detail = "the body is compressed; send it without the header Content-Encoding";
+        return Err(Problem::new(
+            ProblemCode::ContentEncodingUnsupported,
+            detail,
+        ));
+    }
     let too_large = || Problem::new(ProblemCode::BodyTooLarge, "the body is larger than 64 kB");
     match request.with_limited_body().extract::<Bytes, _>().await {
         Ok(bytes) if bytes.len() > BODY_LIMIT => Err(too_large()),
@@ -88,6 +97,13 @@ pub async fn body(request: Request) -> Result<Bytes, Problem> {
             "the body broke off before its end",
         )),
     }
+}
+
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    codings
+        .map(HeaderValue::as_bytes)
+        .any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"))
 }
 
 /// Whether the content type is JSON.
@@ -154,6 +170,22 @@ fn named(code: ProblemCode, path: &str, message: &str) -> Problem {
         None if path == "." || path == "?" => Problem::new(code, message.to_owned()),
         None => Problem::new(code, format!("{path}: {message}")).field(path),
     }
+}
+
+/// A whole number from `MIN` to `MAX`, or none: for `deserialize_with`, with `default`.
+///
+/// # Errors
+/// With the bounds, for any other number.
+pub fn bounded<'de, const MIN: u32, const MAX: u32, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<u32>, D::Error> {
+    let number = Option::<u64>::deserialize(deserializer)?;
+    let bounded = |number: u64| {
+        let number = u32::try_from(number).ok();
+        let number = number.filter(|number| (MIN..=MAX).contains(number));
+        number.ok_or_else(|| de::Error::custom(format!("use {MIN} to {MAX}")))
+    };
+    number.map(bounded).transpose()
 }
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Path<T> {

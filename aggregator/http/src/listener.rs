@@ -14,7 +14,6 @@ use axum::Router;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::ConnectInfo;
 use axum::http::{Request, Response, Version};
-use axum::response::IntoResponse as _;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -25,13 +24,14 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
-use crate::problem_response::ProblemResponse;
+use crate::problem_response::rendered;
 use crate::routes::ANSWER_WITHIN;
 use crate::trusted_proxies::TrustedProxies;
 use diagnostics::{Problem, ProblemCode};
 
 mod activity;
 mod counts;
+mod host;
 mod permits;
 
 pub use counts::ConnectionCounts;
@@ -236,7 +236,10 @@ async fn answer(
 ) -> Response<Body> {
     if kind == Kind::Reserved && !matches!(request.uri().path(), "/livez" | "/readyz") {
         let detail = "all connections of this aggregator are in use; try again";
-        return ProblemResponse(Problem::new(ProblemCode::RateLimited, detail)).into_response();
+        return rendered(Problem::new(ProblemCode::RateLimited, detail));
+    }
+    if let Err(problem) = host::check(&request) {
+        return rendered(problem);
     }
     request.extensions_mut().insert(ConnectInfo(peer));
     let version = request.version();

@@ -7,7 +7,7 @@ use diagnostics::{Problem, ProblemCode};
 
 mod render;
 
-pub use render::{ProblemBody, Rendered, problem_json, render};
+pub use render::{ProblemBody, Rendered, problem_json, render, rendered};
 
 /// A failed call as a response. [`render`] writes its body, since the request's id is known only there.
 #[derive(Debug, Clone)]
@@ -35,7 +35,9 @@ pub const fn status(code: ProblemCode) -> StatusCode {
         | C::NotFound => StatusCode::NOT_FOUND,
         C::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         C::BodyTooLarge | C::TooManyTargets => StatusCode::PAYLOAD_TOO_LARGE,
-        C::MediaTypeUnsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        C::MediaTypeUnsupported | C::ContentEncodingUnsupported => {
+            StatusCode::UNSUPPORTED_MEDIA_TYPE
+        }
         C::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
         C::RateLimited | C::TooManyRollouts => StatusCode::TOO_MANY_REQUESTS,
         C::AuditUnavailable
@@ -79,6 +81,13 @@ impl IntoResponse for ProblemResponse {
             response
                 .headers_mut()
                 .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        // It tells a client that the coding was wrong, not the media type (RFC 9110, 12.5.3).
+        if problem.code == ProblemCode::ContentEncodingUnsupported {
+            let accepted = HeaderValue::from_static("identity");
+            response
+                .headers_mut()
+                .insert(header::ACCEPT_ENCODING, accepted);
         }
         response.extensions_mut().insert(problem);
         response

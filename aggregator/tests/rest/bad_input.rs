@@ -1,6 +1,6 @@
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::service::Answer;
 use crate::stack::Stack;
@@ -169,6 +169,48 @@ async fn invalid_bodies_are_refused() {
     answer.code();
 }
 
+/// Read as JSON it would only be "not JSON".
+#[tokio::test(flavor = "multi_thread")]
+async fn a_compressed_body_is_refused_with_the_codings_that_are_accepted() {
+    let stack = Stack::start(0).await;
+    let token = stack.service.token("admin").await;
+    for (path, kind) in [
+        ("/log", "application/json"),
+        ("/restart", "application/json"),
+        ("/login", "application/json"),
+        ("/login", "application/x-www-form-urlencoded"),
+    ] {
+        for (coding, refused) in [
+            ("gzip", true),
+            ("br", true),
+            ("identity, gzip", true),
+            ("identity", false),
+        ] {
+            let request = Request::post(path)
+                .header("authorization", format!("Bearer {token}"))
+                .header("content-type", kind)
+                .header("content-encoding", coding);
+            let request = request.body(Body::from("\u{1f}\u{8b}")).expect("a request");
+            let answer = Answer::read(stack.service.send(request).await).await;
+            let accepted = answer.headers.get("accept-encoding");
+            assert_eq!(accepted.is_some(), refused, "{path} {coding}: {answer:?}");
+            let code = answer.code();
+            assert_eq!(
+                code == "content_encoding_unsupported",
+                refused,
+                "{answer:?}"
+            );
+            assert_eq!(answer.status == StatusCode::UNSUPPORTED_MEDIA_TYPE, refused);
+        }
+    }
+    // A broken media type is not the coding's fault.
+    let text = Request::post("/log").header("authorization", format!("Bearer {token}"));
+    let text = text.body(Body::from("{}")).expect("a request");
+    let answer = Answer::read(stack.service.send(text).await).await;
+    assert_eq!(answer.code(), "media_type_unsupported");
+    assert!(!answer.headers.contains_key("accept-encoding"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn invalid_paths_methods_and_queries_are_problems_too() {
     let stack = Stack::start(1).await;
@@ -201,6 +243,129 @@ async fn invalid_paths_methods_and_queries_are_problems_too() {
         let path = format!("{path}?continue=%20");
         let cursor = stack.service.get(&path, &token).await;
         assert_eq!(cursor.body["field"], "continue", "{cursor:?}");
+    }
+}
+
+/// Every number of the document's queries and bodies, just outside of its bounds.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_out_of_its_bounds_is_refused_with_its_field() {
+    let stack = Stack::start(1).await;
+    let token = stack.service.token("admin").await;
+    let (namespace, name) = stack.healthy("cluster-a").await;
+    let document = stack.service.get("/openapi.json", "").await.body;
+    let outside = |schema: &Value| {
+        let bound = |of: &str| schema[of].as_i64();
+        let below = bound("minimum").map(|minimum| json!(minimum - 1));
+        let above = bound("maximum").map(|maximum| json!(maximum + 1));
+        [below, above, Some(json!(u64::MAX)), Some(json!("x"))]
+    };
+    let is_number = |schema: &Value| schema["type"].to_string().contains("integer");
+    let (mut queries, mut bodies) = (0, 0);
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        let target = path
+            .replace("{cluster}", "cluster-a")
+            .replace("{namespace}", &namespace)
+            .replace("{kind}", "Deployment")
+            .replace("{name}", &name)
+            .replace("{run_id}", "none");
+        for parameter in methods["get"]["parameters"]
+            .as_array()
+            .into_iter()
+            .flatten()
+        {
+            let (field, schema) = (&parameter["name"], &parameter["schema"]);
+            if parameter["in"] != "query" || !is_number(schema) {
+                continue;
+            }
+            queries += 1;
+            for value in outside(schema).into_iter().flatten() {
+                let value = value.as_str().map_or(value.to_string(), str::to_owned);
+                let target = format!("{target}?{}={value}", field.as_str().expect("a name"));
+                let answer = stack.service.get(&target, &token).await;
+                assert_eq!(
+                    answer.status,
+                    StatusCode::BAD_REQUEST,
+                    "{target}: {answer:?}"
+                );
+                assert_eq!(&answer.body["field"], field, "{target}");
+            }
+        }
+        let body = &methods["post"]["requestBody"]["content"]["application/json"]["schema"];
+        let Some(schema) = body["$ref"].as_str().and_then(|it| it.strip_prefix('#')) else {
+            continue;
+        };
+        let fields = document.pointer(schema).map(|schema| &schema["properties"]);
+        for (field, schema) in fields.and_then(Value::as_object).into_iter().flatten() {
+            if !is_number(schema) || target.starts_with("/runs") {
+                continue;
+            }
+            bodies += 1;
+            for value in outside(schema).into_iter().flatten() {
+                let mut body = json!({"cluster": "cluster-a", "namespace": namespace, "deployment_name": name});
+                if path == "/scale" {
+                    body["replicas"] = json!(1);
+                }
+                body[field] = value;
+                let answer = stack.service.post(&target, &token, &body).await;
+                let status = StatusCode::UNPROCESSABLE_ENTITY;
+                assert_eq!(answer.status, status, "{target} {body}: {answer:?}");
+                assert_eq!(&answer.body["field"], field, "{target} {body}");
+                assert_eq!(answer.body["hop"], "aggregator");
+            }
+        }
+    }
+    assert!(queries >= 8 && bodies >= 4, "{queries} {bodies}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_may_begin_as_long_ago_as_the_document_says() {
+    let stack = Stack::start(1).await;
+    let token = stack.service.token("admin").await;
+    let (namespace, name) = stack.healthy("cluster-a").await;
+    for seconds in [i64::from(i32::MAX) + 1, i64::from(u32::MAX)] {
+        let body = json!({
+            "cluster": "cluster-a", "namespace": namespace, "deployment_name": name, "since_seconds": seconds,
+        });
+        let answer = stack.service.post("/log", &token, &body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{seconds}: {answer:?}");
+        let containers = answer.body["containers"].as_array().expect("containers");
+        assert!(
+            containers.iter().all(|it| it["problem"].is_null()),
+            "{seconds}: {answer:?}"
+        );
+    }
+    // Without a deployment it is a page of the audit, which is shorter.
+    for tail in [0, 501] {
+        let answer = stack
+            .service
+            .post("/log", &token, &json!({"tail": tail}))
+            .await;
+        assert_eq!(
+            (answer.status, &answer.body["field"]),
+            (StatusCode::UNPROCESSABLE_ENTITY, &json!("tail"))
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_agent_refuses_has_its_field_and_failed_there() {
+    let stack = Stack::start(1).await;
+    let token = stack.service.token("admin").await;
+    let (namespace, name) = stack.healthy("cluster-a").await;
+    let until = json!({
+        "cluster": "cluster-a", "namespace": namespace, "deployment_name": name, "until": "2026-01-01T00:00:00Z",
+    });
+    let log = stack.service.post("/log", &token, &until).await;
+    let path = format!("/deployments/cluster-a/{namespace}?continue=%20");
+    let list = stack.service.get(&path, &token).await;
+    for (answer, field) in [(log, "until"), (list, "continue")] {
+        assert_eq!(
+            answer.status,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "{answer:?}"
+        );
+        assert_eq!(answer.body["field"], field, "{answer:?}");
+        assert_eq!(answer.body["hop"], "agent", "{answer:?}");
     }
 }
 

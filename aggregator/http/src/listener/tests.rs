@@ -188,6 +188,56 @@ async fn connections_that_send_nothing_or_no_whole_request_end_soon() {
     site.until_open(0).await;
 }
 
+/// RFC 9112, 3.2: one server would take the first of two, and another the last.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_names_its_host_once() {
+    let site = Site::start(LASTING).await;
+    for (request, status) in [
+        ("GET /livez HTTP/1.1\r\nhost: a\r\n\r\n", 200),
+        ("GET /livez HTTP/1.1\r\nhost:\r\n\r\n", 200),
+        ("GET /livez HTTP/1.0\r\n\r\n", 200),
+        ("GET http://a/livez HTTP/1.1\r\nhost: a\r\n\r\n", 200),
+        ("GET /livez HTTP/1.1\r\n\r\n", 400),
+        ("GET http://a/livez HTTP/1.1\r\n\r\n", 400),
+        ("GET /livez HTTP/1.1\r\nhost: a\r\nhost: a\r\n\r\n", 400),
+        ("GET /livez HTTP/1.0\r\nhost: a\r\nhost: b\r\n\r\n", 400),
+        ("GET /livez HTTP/1.1\r\nhost: a@b\r\n\r\n", 400),
+    ] {
+        let mut stream = site.connect().await;
+        send(&mut stream, request).await;
+        let answer = head(&mut stream).await;
+        let line = answer.lines().next().unwrap_or_default();
+        let code = line.split(' ').nth(1).unwrap_or_default();
+        assert_eq!(code, status.to_string(), "{request}: {answer}");
+        if status == 400 {
+            assert!(answer.contains("\"field\":\"Host\""), "{answer}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_of_http2_names_its_host_too() {
+    let site = Site::start(LASTING).await;
+    let request = |uri: &str, hosts: &[&str]| {
+        let request = Request::builder().version(axum::http::Version::HTTP_2);
+        let request = request.uri(uri);
+        let request = hosts
+            .iter()
+            .fold(request, |it, host| it.header("host", *host));
+        request.body(Body::empty()).expect("a request")
+    };
+    for (uri, hosts, status) in [
+        ("http://a/livez", &[][..], 200),
+        ("http://a/livez", &["a"], 200),
+        ("http://a/livez", &["a", "a"], 400),
+    ] {
+        let mut sender = http2(&site).await;
+        let answer = in_time(sender.send_request(request(uri, hosts))).await;
+        let answer = answer.expect("an answer").status().as_u16();
+        assert_eq!(answer, status, "{uri} {hosts:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn idle_connections_of_both_protocols_end_and_a_stream_with_events_does_not() {
     let limits = Limits {

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::status;
+use super::{ProblemResponse, status};
 use diagnostics::{Hop, Problem, ProblemCode};
 
 /// The JSON of a failure, RFC 9457 with extensions.
@@ -27,7 +27,7 @@ pub struct ProblemBody<'a> {
     hop: Hop,
     /// Whether the same call may succeed later without any change.
     retryable: bool,
-    /// The part of the request that is wrong.
+    /// The part of the request that is wrong; of the object, if `hop` is `kubernetes`.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
     /// The id of this call in the logs.
@@ -103,13 +103,20 @@ pub fn problem_json(problem: &Problem, request_id: Option<&HeaderValue>) -> Opti
         status: status.as_u16(),
         code: problem.code.as_str(),
         detail: &problem.detail,
-        hop: problem.code.hop(),
+        hop: problem.hop(),
         retryable: problem.code.retryable(),
         field: problem.field.as_deref(),
         request_id: request_id.unwrap_or_default(),
         operation_id: problem.operation_id.as_ref().map(|id| id.as_str()),
     };
     serde_json::to_string(&body).ok()
+}
+
+/// The whole response of a problem outside of any call, which has no id.
+#[must_use]
+pub fn rendered(problem: Problem) -> Response {
+    let response = ProblemResponse(problem.clone()).into_response();
+    with_body(response, &problem, None)
 }
 
 fn with_body(mut response: Response, problem: &Problem, id: Option<&HeaderValue>) -> Response {

@@ -9,7 +9,7 @@ use utoipa::IntoParams;
 
 use crate::app::App;
 use crate::caller::Caller;
-use crate::extract::Query;
+use crate::extract::{self, Query};
 use crate::openapi::OwnProblem;
 use crate::problem_response::ProblemResponse;
 use ::audit::{AuditFilter, AuditPage, Entry, Outcome};
@@ -19,7 +19,7 @@ use identity::Principal;
 mod cursor;
 
 /// Most lines of a page.
-const MOST: u32 = 500;
+pub const MOST: u32 = 500;
 
 /// Filters and the page.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -50,6 +50,7 @@ pub struct Filter {
     until: Option<Timestamp>,
     /// At most this many lines, 100 if absent.
     #[param(minimum = 1, maximum = 500)]
+    #[serde(default, deserialize_with = "extract::bounded::<1, MOST, _>")]
     limit: Option<u32>,
     /// The `continue` of the previous page.
     #[serde(rename = "continue")]
@@ -91,7 +92,7 @@ pub async fn read_audit(
     Ok(Json(page))
 }
 
-/// A page of what the caller may see.
+/// A page of what the caller may see, of 1 to [`MOST`] lines.
 pub async fn page(
     app: &App,
     caller: &Caller,
@@ -99,10 +100,6 @@ pub async fn page(
     limit: u32,
     next: Option<String>,
 ) -> Result<AuditPage, Problem> {
-    if limit == 0 || limit > MOST {
-        let detail = format!("limit: use 1 to {MOST}");
-        return Err(Problem::new(ProblemCode::InvalidRequest, detail).field("limit"));
-    }
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let key = caller.key(cursor::PURPOSE);
     let before = next.map(|text| cursor::read(&key, &text).ok_or_else(not_a_cursor));

@@ -4,14 +4,14 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use bus_schema::verb::{DeploymentSummary, ListDeployments};
-use bus_schema::{ClusterName, Health, Namespace, Page};
+use bus_schema::{ClusterName, Health, MAX_LIMIT, Namespace, Page};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::fleet::query;
 use crate::app::App;
 use crate::caller::Caller;
-use crate::extract::{Path, Query};
+use crate::extract::{self, Path, Query};
 use crate::problem_response::ProblemResponse;
 
 /// The names in the path.
@@ -44,6 +44,7 @@ pub struct Filter {
     health: Option<String>,
     /// At most this many items, 500 if absent.
     #[param(minimum = 1, maximum = 5000)]
+    #[serde(default, deserialize_with = "extract::bounded::<1, {MAX_LIMIT}, _>")]
     limit: Option<u32>,
     /// The `continue` of the previous page.
     #[serde(rename = "continue")]

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::audit::page;
+use super::audit::{MOST, page};
 use super::workload::WorkloadPath;
 use crate::app::App;
 use crate::caller::Caller;
@@ -39,9 +39,14 @@ pub struct LogBody {
     container: Option<ContainerName>,
     /// Number of last lines of each container (or of the activity log, at most 500), 100 if absent.
     #[schema(minimum = 0, maximum = 10_000)]
+    #[serde(
+        default,
+        deserialize_with = "extract::bounded::<0, {ReadLog::MAX_TAIL}, _>"
+    )]
     tail: Option<u32>,
     /// Only lines of the last this many seconds.
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 4_294_967_295_i64)]
+    #[serde(default, deserialize_with = "extract::bounded::<1, {u32::MAX}, _>")]
     since_seconds: Option<u32>,
     /// Only lines up to this time, in RFC 3339; with `since_seconds`. `tail` counts back from here.
     until: Option<Timestamp>,
@@ -108,12 +113,17 @@ async fn activity(app: &App, caller: &Caller, body: LogBody) -> Result<AuditPage
         let detail = format!("{field}: goes with \"deployment_name\" only");
         return Err(Problem::new(ProblemCode::InvalidValue, detail).field(*field));
     }
+    let tail = body.tail.unwrap_or(100);
+    if !(1..=MOST).contains(&tail) {
+        let detail = format!("tail: use 1 to {MOST} without \"deployment_name\"");
+        return Err(Problem::new(ProblemCode::InvalidValue, detail).field("tail"));
+    }
     let filter = AuditFilter {
         cluster: body.cluster,
         namespace: body.namespace,
         ..AuditFilter::default()
     };
-    page(app, caller, &filter, body.tail.unwrap_or(100), None).await
+    page(app, caller, &filter, tail, None).await
 }
 
 /// Which log, and where to begin.
@@ -127,9 +137,14 @@ pub struct Since {
     container: Option<ContainerName>,
     /// Begin with this many last lines of each container, 100 if absent.
     #[param(minimum = 0, maximum = 10_000)]
+    #[serde(
+        default,
+        deserialize_with = "extract::bounded::<0, {ReadLog::MAX_TAIL}, _>"
+    )]
     tail: Option<u32>,
     /// Begin with the lines of the last this many seconds.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 4_294_967_295_i64)]
+    #[serde(default, deserialize_with = "extract::bounded::<1, {u32::MAX}, _>")]
     since_seconds: Option<u32>,
 }
 

@@ -3,13 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use bus_schema::verb::{ListNamespaces, NamespaceSummary};
-use bus_schema::{ClusterName, Page, Right};
+use bus_schema::{ClusterName, MAX_LIMIT, Page, Right};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
 use crate::caller::Caller;
-use crate::extract::{Path, Query};
+use crate::extract::{self, Path, Query};
 use crate::problem_response::ProblemResponse;
 
 /// The names in the path.
@@ -27,6 +27,7 @@ pub struct Where {
 pub struct Paging {
     /// At most this many items, 500 if absent.
     #[param(minimum = 1, maximum = 5000)]
+    #[serde(default, deserialize_with = "extract::bounded::<1, {MAX_LIMIT}, _>")]
     pub limit: Option<u32>,
     /// The `continue` of the previous page.
     #[serde(rename = "continue")]
