@@ -11,11 +11,12 @@ use tracing::warn;
 use super::Entry;
 use diagnostics::{Problem, ProblemCode};
 
-/// Lines read from the stream at a time.
-const WINDOW: u64 = 500;
+/// Lines read first: enough for most pages.
+const FIRST_WINDOW: u64 = 500;
 
-/// Most lines scanned for one page, so that a filter that matches nothing takes a bounded time.
-const LOOKED_AT: u64 = 10_000;
+/// Most lines scanned for one page, so that a filter that matches nothing takes a bounded time. Those beyond the first window are read at
+/// once: each window is a consumer, which costs the nats-server more than its lines.
+const LOOKED_AT: u64 = 2_000;
 
 /// A line of the stream.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub(super) struct Backward<'a> {
     stop: u64,
     /// All lines from this one on were read.
     read_to: u64,
+    /// How many lines the next window has.
+    window: u64,
     /// Lines that were read and not taken yet, newest last.
     lines: Vec<Line>,
 }
@@ -48,6 +51,7 @@ impl<'a> Backward<'a> {
             first,
             stop: end.saturating_sub(LOOKED_AT).max(first),
             read_to: end,
+            window: FIRST_WINDOW,
             lines: Vec::new(),
         })
     }
@@ -55,9 +59,10 @@ impl<'a> Backward<'a> {
     /// Reads until there is a line to take, within the limit.
     pub async fn fill(&mut self) -> Result<(), Problem> {
         while self.lines.is_empty() && self.read_to > self.stop {
-            let start = self.read_to.saturating_sub(WINDOW).max(self.stop);
+            let start = self.read_to.saturating_sub(self.window).max(self.stop);
             self.lines = window(self.stream, start, self.read_to).await?;
             self.read_to = start;
+            self.window = LOOKED_AT;
         }
         Ok(())
     }

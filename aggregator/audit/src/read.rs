@@ -59,6 +59,10 @@ pub struct AuditPage {
     /// Pass this as `continue` for older lines; absent when there are none. It is valid only for the same caller.
     #[serde(rename = "continue", skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+    /// Present if this page ends before `limit` though there are older lines: one call looks at 2,000 lines, and few of them, or none,
+    /// match. `continue` goes on from there.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
 }
 
 impl Audit {
@@ -93,7 +97,11 @@ impl Audit {
                 sequence, entry, ..
             } = line;
             let wanted = filter.matches(&entry) && visible(&entry);
-            if self.is_newest(&entry, sequence, before, &mut seen).await && wanted {
+            let is_first = entry
+                .operation_id
+                .as_ref()
+                .is_none_or(|id| seen.insert(id.clone()));
+            if is_first && wanted && self.is_newest(&entry, sequence, before).await {
                 items.push(entry);
             }
         }
@@ -105,24 +113,12 @@ impl Audit {
         Ok((items, more.then_some(next)))
     }
 
-    /// Whether this is the newest line of its operation. If the operation may have been on an earlier page, only the newest line in the
-    /// whole stream can decide.
-    async fn is_newest(
-        &self,
-        entry: &Entry,
-        sequence: u64,
-        before: Option<Cursor>,
-        seen: &mut HashSet<OperationId>,
-    ) -> bool {
-        let Some(operation) = &entry.operation_id else {
+    /// Whether the newest line of its operation in this page is the newest of all. If the operation may have been on an earlier page,
+    /// only the newest line in the whole stream can decide.
+    async fn is_newest(&self, entry: &Entry, sequence: u64, before: Option<Cursor>) -> bool {
+        let (Some(operation), Some(_)) = (&entry.operation_id, before) else {
             return true;
         };
-        if !seen.insert(operation.clone()) {
-            return false;
-        }
-        if before.is_none() {
-            return true;
-        }
         let newest = self.newest(operation).await;
         newest.map_or(true, |newest| {
             newest.is_none_or(|(newest, _)| newest.0 == sequence)

@@ -124,6 +124,47 @@ async fn pages_of_the_audit_show_each_operation_once_and_nothing_that_may_not_be
     }
 }
 
+/// A call is bounded however much there is to search, and says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_through_a_long_audit_comes_in_bounded_parts_that_say_so() {
+    const FILLER: usize = 4_500;
+    let stack = Stack::start(1).await;
+    let token = stack.service.token("admin").await;
+    let (namespace, _) = stack.healthy("cluster-a").await;
+    let order = body(&namespace, "missing");
+    stack.service.post("/restart", &token, &order).await;
+    let streams = jetstream::new(stack.admin().await);
+    let line = json!({"time": "2026-01-01T00:00:00Z", "user": "filler", "verb": "pause", "outcome": "succeeded"});
+    let line = bytes::Bytes::from(line.to_string());
+    let written = (0..FILLER).map(|_| streams.publish("audit.sign-in", line.clone()));
+    for written in futures::future::try_join_all(written).await.unwrap() {
+        written.await.unwrap();
+    }
+    let page = async |more: &str| {
+        let path = format!("/audit?verb=restart&limit=2{more}");
+        let answer = stack.service.get(&path, &token).await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        answer.body
+    };
+    let mut now = page("").await;
+    let mut parts = 1;
+    while let Some(next) = now["continue"].as_str() {
+        assert_eq!((&now["items"], &now["partial"]), (&json!([]), &json!(true)));
+        now = page(&format!("&continue={next}")).await;
+        parts += 1;
+    }
+    assert_eq!(now["items"].as_array().map(Vec::len), Some(1), "{now}");
+    assert_eq!(now["partial"], Value::Null);
+    assert_eq!(parts, 3);
+    let full = stack
+        .service
+        .get("/audit?user=filler&limit=500", &token)
+        .await;
+    assert_eq!(full.body["items"].as_array().map(Vec::len), Some(500));
+    assert_eq!(full.body["partial"], Value::Null, "it is full");
+    assert!(full.body["continue"].is_string());
+}
+
 /// An operation that a replica started before it died is settled by another one.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operation_of_a_replica_that_died_is_settled_by_another() {

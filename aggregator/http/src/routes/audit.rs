@@ -60,7 +60,8 @@ pub struct Filter {
 /// Who did what, where, with what outcome
 ///
 /// Newest first; an operation is one line with its newest outcome. The caller sees what was done to deployments that they may
-/// see, and their own sign-ins; with the right `audit` everything.
+/// see, and their own sign-ins; with the right `audit` everything. One call looks at 2,000 lines: a page with `partial` may have few
+/// items or none, and the search goes on with its `continue`.
 #[utoipa::path(get, path = "/audit", tag = "Activity", params(Filter),
     responses((status = 200, description = "The lines", body = AuditPage), OwnProblem))]
 pub async fn read_audit(
@@ -108,7 +109,11 @@ pub async fn page(
     });
     let (items, next) = page.await?;
     let next = next.map(|next| cursor::write(&key, next));
-    Ok(AuditPage { items, next })
+    Ok(AuditPage {
+        partial: next.is_some() && items.len() < limit,
+        items,
+        next,
+    })
 }
 
 fn not_a_cursor() -> Problem {

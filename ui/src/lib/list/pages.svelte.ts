@@ -19,6 +19,8 @@ const LIMIT = 100;
 export class Pages<P extends Page> {
   readonly page: Resource<P>;
   #readsMore = false;
+  /** The value with later pages than the first. */
+  #extended?: P;
 
   /** `read` reads a page; the first one is refreshed every `every` milliseconds while the tab is visible. */
   constructor(
@@ -31,9 +33,9 @@ export class Pages<P extends Page> {
   /** Runs until the returned function is called. */
   follow(): () => void {
     const timer = setInterval(() => {
-      const read = this.page.value?.items.length ?? 0;
       // Do not reset a reader who has scrolled to later pages.
-      if (!document.hidden && !this.page.loading && read <= LIMIT) {
+      const isFirst = !this.page.value || this.page.value !== this.#extended;
+      if (!document.hidden && !this.page.loading && isFirst) {
         void this.page.load();
       }
     }, this.every);
@@ -52,7 +54,8 @@ export class Pages<P extends Page> {
     try {
       const next = await this.read({ limit: LIMIT, continue: before.continue });
       if (this.page.value === before) {
-        this.page.value = { ...before, continue: undefined, ...next, items: [...before.items, ...next.items] };
+        this.#extended = { ...before, continue: undefined, ...next, items: [...before.items, ...next.items] };
+        this.page.value = this.#extended;
       }
     } catch {
       await this.page.load();
