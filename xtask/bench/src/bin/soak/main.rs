@@ -53,6 +53,9 @@ pub struct Options {
     seed: Option<u64>,
 }
 
+/// The rounds on the same programs and stores.
+const ROUNDS_OF_A_BED: usize = 10;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     match soak(&Options::parse()).await {
@@ -68,12 +71,18 @@ async fn main() -> ExitCode {
 async fn soak(options: &Options) -> Result<Tally> {
     let seed = options.seed.unwrap_or_else(rand::random);
     println!("seed {seed}");
-    let mut bed = Bed::start(options).await?;
     let mut tally = Tally::default();
     let mut random = round::Random::new(seed, options);
     while tally.runs < options.runs {
-        let round = round::run(&mut bed, options, &mut random).await;
-        tally.add(round.map_err(|error| bed.with_logs(error))?);
+        // A new one: the simulators remember every pod and event, and become slow.
+        let mut bed = Bed::start(options).await?;
+        for _ in 0..ROUNDS_OF_A_BED {
+            let round = round::run(&mut bed, options, &mut random).await;
+            tally.add(round.map_err(|error| bed.with_logs(error))?);
+            if tally.runs >= options.runs {
+                break;
+            }
+        }
     }
     println!("{tally}");
     Ok(tally)
