@@ -4,9 +4,9 @@ import type { components } from './schema';
 
 type Wire = components['schemas']['Problem'];
 
-/** The last four are from the browser; all other codes are the API's. */
+/** The last five are from the browser; all other codes are the API's. */
 export type ProblemCode =
-  components['schemas']['ProblemCode'] | 'unreachable' | 'no_answer' | 'not_sent' | 'unreadable';
+  components['schemas']['ProblemCode'] | 'unreachable' | 'no_answer' | 'not_sent' | 'unreadable' | 'cookie_lost';
 
 /** Messages for people instead of the API's texts for programs. */
 const WORDS: Partial<Record<string, string>> = {

@@ -32,7 +32,9 @@ class Session {
 
   async signIn(username: string, password: string): Promise<void> {
     await askOnce(() => api.POST('/login', { body: { username, password } }));
-    const me = await askOnce(() => api.GET('/me'));
+    const me = await askOnce(() => api.GET('/me')).catch(async (error: unknown) => {
+      throw (await import('./cookieLost')).explained(error);
+    });
     if (this.me && this.me.user !== me.user) {
       // The content of the page was for another user.
       location.reload();
