@@ -237,3 +237,46 @@ async fn a_run_waits_while_its_cluster_has_as_many_rollouts_as_its_agent_allows(
         .count();
     assert!(again > 0, "{targets:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_that_cannot_be_pulled_in_the_second_wave_stops_the_run_before_the_third() {
+    let stack = Stack::start(1).await;
+    let (service, token) = (&stack.service, stack.service.token("admin").await);
+    // One wave each, in the order of their names.
+    let before = revisions(service, &token).await;
+    let only: Vec<&String> = before.keys().take(3).collect();
+    assert_eq!(only.len(), 3, "{before:?}");
+    let mut names = only[1].splitn(3, '/');
+    let [cluster, namespace, name] = [(); 3].map(|()| names.next().expect("a name"));
+    let workload = format!("/workloads/{cluster}/{namespace}/Deployment/{name}");
+    let container = service.get(&workload, &token).await.body["containers"][0].clone();
+    let images =
+        json!([{ "container": container["container"], "image": "shop/cart:does-not-exist" }]);
+    let target = json!({ "cluster": cluster, "namespace": namespace, "deployment_name": name });
+    let changed = service
+        .post("/image", &token, &with(target, json!({ "images": images })))
+        .await;
+    assert_eq!(changed.status, StatusCode::OK, "{changed:?}");
+    let strategy = json!({ "canary": null, "max_concurrency": 1, "min_success_time": "0s", "progress_deadline": "5s" });
+    let body = json!({
+        "action": "restart", "strategy": strategy, "targets": { "only": only },
+    });
+    let path = start(service, &token, &body).await;
+    let paused = run_in(service, &token, &path, "paused").await;
+    let counts = json!({ "succeeded": 1, "failed": 1, "pending": 1 });
+    assert_eq!(
+        (&paused["counts"], &paused["wave"]),
+        (&counts, &json!(1)),
+        "{paused}"
+    );
+    let targets = targets(service, &token, &path).await;
+    let reason = targets[1]["reason"].as_str().expect("a reason");
+    assert!(
+        reason.contains("ImagePullBackOff") || reason.contains("ErrImagePull"),
+        "{reason}"
+    );
+    assert_eq!(targets[2]["attempt"], 0, "{targets:?}");
+    let after = revisions(service, &token).await;
+    assert_eq!(after[only[0]], before[only[0]] + 1);
+    assert_eq!(after[only[2]], before[only[2]]);
+}
