@@ -46,6 +46,7 @@ use fleet::journal::Journal;
 use fleet::{ChangeLimit, Fleet, FleetQueries, SharedRegistry};
 use identity::users::Users;
 use identity::{CredentialId, Principal};
+use tokio::sync::Semaphore;
 
 /// All runs: previewed, created, controlled and carried out.
 #[derive(Debug)]
@@ -57,7 +58,12 @@ pub struct Runs {
     journal: Journal,
     users: Users,
     change_limit: Arc<ChangeLimit>,
+    /// Permits for changes that are being made.
+    changing: Semaphore,
 }
+
+/// Changes that are made at the same time, of all runs that this replica carries out: each writes to the audit, which acknowledges no more in time.
+const CHANGES_AT_ONCE: usize = 64;
 
 impl Runs {
     /// Runs in this store that change these clusters.
@@ -78,6 +84,7 @@ impl Runs {
             journal,
             users,
             change_limit,
+            changing: Semaphore::new(CHANGES_AT_ONCE),
         }
     }
 

@@ -71,6 +71,8 @@ impl TargetTask {
     }
 
     async fn try_change(&mut self) -> Result<Made, TargetError> {
+        let runs = Arc::clone(&self.runs);
+        let permit = runs.changing.acquire().await;
         let principal = self.requester()?;
         let spec = &self.run.spec;
         let verb = spec
@@ -113,7 +115,10 @@ impl TargetTask {
             &cluster,
             (&workload, mutation, reason),
         );
-        match done.await {
+        let done = done.await;
+        // An outcome that is not known is waited for without it.
+        drop(permit);
+        match done {
             Ok(done) => Ok(Made::Yes(done.reply.restarted_at)),
             // Refused before anything was written.
             Err(problem) if problem.operation_id.is_none() => Ok(Made::NotYet(problem)),
