@@ -9,6 +9,7 @@ pub mod control_plane;
 pub mod data_dir;
 pub mod go_tools;
 pub mod http;
+pub mod kubeconfig;
 pub mod nats_cli;
 pub mod nats_cluster;
 pub mod nats_server;

@@ -12,6 +12,7 @@ use tokio::process::Command;
 use xtask::condition;
 use xtask::data_dir::DataDir;
 use xtask::http;
+use xtask::kubeconfig::servers;
 use xtask::process::{Group, Process};
 use xtask::programs::Programs;
 
@@ -50,12 +51,10 @@ pub async fn simulate(
         Ok(fs::read_to_string(&kubeconfig).ok())
     })
     .await?;
-    let all = text.split("- name: ").skip(1).filter_map(|cluster| {
-        let (name, rest) = cluster.split_once('\n')?;
-        let (_, server) = rest.split_once("server: http://")?;
+    let all = servers(&text).filter_map(|(name, server)| {
         Some(Cluster {
             name: name.to_owned(),
-            address: server.lines().next()?.parse().ok()?,
+            address: server.parse().ok()?,
             kubeconfig: kubeconfig.clone(),
         })
     });
