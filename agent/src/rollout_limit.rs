@@ -16,7 +16,7 @@ pub const DEFAULT: usize = 50;
 /// A rollout counts for this long in any case: until then the cache may not show it yet.
 const SHOWN_WITHIN: Duration = Duration::from_secs(5);
 
-/// A rollout without a progress deadline may hang for ever. It no longer counts after this time.
+/// A rollout without a progress deadline may never end. It no longer counts after this time.
 const LONGEST: Duration = Duration::from_mins(30);
 
 /// The rollouts that were begun, each with the time when it was.

@@ -60,7 +60,7 @@ pub enum Command {
         #[command(subcommand)]
         command: AuditCommand,
     },
-    /// Manage the webhooks that are told of runs.
+    /// Manage the webhooks that are notified of runs.
     Notifications {
         /// The command.
         #[command(subcommand)]
@@ -262,7 +262,7 @@ pub struct Serve {
         value_parser = interval
     )]
     pub inventory_interval: Duration,
-    /// A file of webhooks that are told when a run waits for an approval, is paused or has ended. It is read once, at the start.
+    /// A file of webhooks that are notified when a run waits for an approval, is paused or has ended. It is read once, at the start.
     #[arg(long, env = "MCA_NOTIFICATIONS", value_name = "FILE")]
     pub notifications: Option<PathBuf>,
     /// The lifetime of agents' credentials.

@@ -63,7 +63,7 @@ pub struct Settings {
 /// A quarter of all: one address cannot take every connection, but it is enough for an office behind one address.
 pub const PER_ADDRESS: usize = 1_024;
 
-/// Longer than the minute for which nginx and the load balancers of clouds keep a connection: whoever closes first must be the one that sends
+/// Longer than the minute for which nginx and the load balancers of clouds keep a connection: the side that closes first must be the one that sends
 /// requests, since one that is sent meanwhile is lost.
 pub const IDLE_WITHIN: Duration = Duration::from_secs(120);
 

@@ -1,5 +1,5 @@
-//! Which addresses a webhook may have. Whoever writes the file of webhooks must not be able to make the aggregator call what only it can
-//! reach, such as the metadata service of a cloud: an address is checked as it stands in the URL, and again after its name was resolved.
+//! Which addresses a webhook may have. A person who writes the file of webhooks must not be able to make the aggregator call what only it can
+//! reach, such as the metadata service of a cloud: an address in the URL is checked, and again after its name was resolved.
 
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -1,4 +1,4 @@
-//! Which transitions of runs a webhook is still to be told of. Pure: functions of the runs, what was handled, and the time.
+//! Which transitions of runs a webhook is still to be notified of. Pure: functions of the runs, what was handled, and the time.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! A webhook: who is told of which states, where, and how.
+//! A webhook: who is notified of which states, where, and how.
 
 use std::fmt;
 
@@ -16,10 +16,10 @@ pub struct Webhook {
     pub name: String,
     /// What it gets.
     pub format: Format,
-    /// The states that it is told of.
+    /// The states that it is notified of.
     pub states: Vec<RunState>,
     pub(crate) clusters: Option<Vec<Pattern>>,
-    /// Often a secret: whoever has it can post.
+    /// Often a secret: anyone who has it can post.
     pub(crate) url: Url,
     pub(crate) reach: Reach,
 }
@@ -45,7 +45,7 @@ impl Format {
 }
 
 impl Webhook {
-    /// Whether it is told of this transition of a run.
+    /// Whether it is notified of this transition of a run.
     pub(crate) fn wants(&self, run: &Run, transition: &Transition) -> bool {
         let of_clusters = self.clusters.as_ref().is_none_or(|patterns| {
             let mut clusters = run.clusters.iter();

@@ -39,7 +39,7 @@ sections! {
     Target = "target", true;
     /// The lease of the replica that carries it out.
     Leasing = "lease", false;
-    /// What webhooks were told of it.
+    /// What webhooks were notified of.
     Notifications = "notified", false;
 }
 

@@ -1,4 +1,4 @@
-//! The webhooks that are told of runs.
+//! The webhooks that are notified of runs.
 
 use std::path::Path;
 

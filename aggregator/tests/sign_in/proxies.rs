@@ -11,7 +11,7 @@ use tracing::{Event, Level, Metadata, Subscriber, span};
 
 use crate::service::{PASSWORD, PATIENCE, Site, bearer, login, request};
 
-/// A watch of the fleet in HTTP/1.0, as nginx speaks to its upstreams unless it is told otherwise.
+/// A watch of the fleet in HTTP/1.0, as nginx speaks to its upstreams unless it is configured otherwise.
 async fn watch(address: SocketAddr, token: &str, connection: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.expect("it listens");
     let request = format!(

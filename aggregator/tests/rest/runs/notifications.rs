@@ -1,4 +1,4 @@
-//! Webhooks that are told of the states of runs, with a receiver in this process.
+//! Webhooks that are notified of the states of runs, with a receiver in this process.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -143,7 +143,7 @@ async fn notifying(stack: &Stack, webhooks: &[Value]) -> Service {
     service
 }
 
-/// Waits until the webhooks are known: they are not told of what happened before.
+/// Waits until the webhooks are known: they are not notified of what happened before.
 async fn known(stack: &Stack, webhooks: &[Value]) {
     let jetstream = async_nats::jetstream::new(stack.admin().await);
     let runs = jetstream.get_key_value("runs").await.expect("a bucket");
