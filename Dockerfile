@@ -22,6 +22,7 @@ COPY bus-schema/Cargo.toml bus-schema/
 COPY k8s-sim/Cargo.toml k8s-sim/
 COPY nats/bus-keys/Cargo.toml nats/bus-keys/
 COPY nats/bus-link/Cargo.toml nats/bus-link/
+COPY text-input/Cargo.toml text-input/
 COPY xtask/Cargo.toml xtask/
 COPY xtask/bench/Cargo.toml xtask/bench/
 COPY xtask/load-agents/Cargo.toml xtask/load-agents/
@@ -38,6 +39,7 @@ COPY bus-schema bus-schema/
 COPY k8s k8s/
 COPY k8s-sim k8s-sim/
 COPY nats nats/
+COPY text-input text-input/
 COPY xtask xtask/
 # Cargo rebuilds a source that is newer than its artifact: the copied sources are older than the empty crates.
 RUN find . -path ./target -prune -o -name '*.rs' -exec touch {} + \

@@ -4,10 +4,14 @@ use std::process::ExitCode;
 
 use agent::{Cli, Command, keygen, shutdown};
 use bus_link::LogFormat;
+use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    if let Err(error) = text_input::check_environment("MCA_") {
+        Cli::command().error(ErrorKind::InvalidValue, error).exit();
+    }
     let done = match Cli::parse() {
         Cli {
             command: Some(Command::Keygen { file, cluster }),
@@ -25,7 +29,7 @@ async fn main() -> ExitCode {
             agent::run(args.config(bus), shutdown::signalled()).await
         }
         Cli { .. } => {
-            let missing = clap::error::ErrorKind::MissingRequiredArgument;
+            let missing = ErrorKind::MissingRequiredArgument;
             let mut command = Cli::command();
             command
                 .error(missing, "--cluster-name <CLUSTER_NAME> is missing")

@@ -7,7 +7,8 @@ use aggregator::{
 use aggregator_http::routes;
 use anyhow::Context as _;
 use bus_link::LogFormat;
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser};
 use identity::password;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -15,6 +16,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    if let Err(error) = text_input::check_environment("MCA_") {
+        Cli::command().error(ErrorKind::InvalidValue, error).exit();
+    }
     match run(Cli::parse().command).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

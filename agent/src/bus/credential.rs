@@ -167,7 +167,8 @@ fn end(credentials: &Credentials) -> Timestamp {
 }
 
 async fn read(path: &Path) -> Result<String, CredentialError> {
-    let text = fs::read_to_string(path).await;
+    let bytes = fs::read(path).await;
+    let text = bytes.and_then(|bytes| Ok(text_input::decode(&bytes)?.to_owned()));
     text.map_err(|source| CredentialError::Unreadable {
         path: path.to_owned(),
         source,
@@ -294,6 +295,30 @@ mod tests {
         // A token that another agent of the cluster received, read after a start.
         std::fs::write(&credential.renewed, format!("{}\n", three.as_str())).unwrap();
         assert_eq!(*credential.read().await.unwrap().token(), three);
+    }
+
+    #[tokio::test]
+    async fn a_file_from_windows_is_read_or_refused_by_what_is_in_it() {
+        let dir = TempDir::new().unwrap();
+        let (credential, _) = credential(&dir);
+        let text = std::fs::read_to_string(&credential.file).unwrap();
+        let user = credential.read().await.unwrap().user();
+        let windows = format!("\u{feff}{}", text.replace('\n', "\r\n"));
+        std::fs::write(&credential.file, windows).unwrap();
+        assert_eq!(credential.read().await.unwrap().user(), user);
+
+        let utf16 = text.encode_utf16().flat_map(u16::to_le_bytes);
+        for (bytes, expected) in [
+            (utf16.collect::<Vec<u8>>(), "it is UTF-16"),
+            (
+                text.replace("eyJ", "\u{200b}eyJ").into_bytes(),
+                "U+200B (zero width space)",
+            ),
+        ] {
+            std::fs::write(&credential.file, bytes).unwrap();
+            let refused = credential.read().await.unwrap_err().to_string();
+            assert!(refused.contains(expected), "{refused}");
+        }
     }
 
     #[tokio::test]

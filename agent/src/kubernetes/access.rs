@@ -10,6 +10,7 @@ use http_body_util::{BodyExt, Full};
 use kube::client::{ClientBuilder, DynBody};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::json;
+use text_input::TextError;
 use tower::util::MapResponseLayer;
 
 use super::Kubernetes;
@@ -68,7 +69,14 @@ async fn from_kubeconfig(file: Option<PathBuf>, context: Option<String>) -> Resu
             .await
             .context("the kubeconfig cannot be used");
     };
-    let read = || anyhow::Ok(Kubeconfig::read_from(&file)?);
+    let read = || {
+        // kube decodes UTF-16 and byte order marks, but passes on what cannot be seen.
+        if let Err(error @ TextError::Invisible { .. }) = text_input::decode(&std::fs::read(&file)?)
+        {
+            return Err(error.into());
+        }
+        anyhow::Ok(Kubeconfig::read_from(&file)?)
+    };
     let kubeconfig = read().with_context(|| format!("{} cannot be read", file.display()))?;
     kube::Config::from_custom_kubeconfig(kubeconfig, &options)
         .await
@@ -100,4 +108,32 @@ fn keep_retry_after(response: Response<Box<DynBody>>) -> Response<Box<DynBody>> 
     let mut slowed = Response::new(body);
     *slowed.status_mut() = StatusCode::TOO_MANY_REQUESTS;
     slowed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KUBECONFIG: &str = "apiVersion: v1\nkind: Config\nclusters:\n- name: a\n  cluster:\n    server: https://10.0.0.1:6443\n\
+        users:\n- name: a\n  user:\n    token: secret\ncontexts:\n- name: a\n  context:\n    cluster: a\n    user: a\ncurrent-context: a\n";
+
+    #[tokio::test]
+    async fn a_kubeconfig_from_windows_is_read_or_refused_by_what_is_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("kubeconfig");
+        let read = async |bytes: Vec<u8>| {
+            std::fs::write(&file, bytes).unwrap();
+            let config = from_kubeconfig(Some(file.clone()), None).await;
+            config.map(|config| config.cluster_url.to_string())
+        };
+        let windows = format!("\u{feff}{}", KUBECONFIG.replace('\n', "\r\n"));
+        let utf16 = windows.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for bytes in [windows.into_bytes(), utf16] {
+            assert_eq!(read(bytes).await.unwrap(), "https://10.0.0.1:6443/");
+        }
+        let hidden = KUBECONFIG.replace("secret", "secret\u{200b}");
+        let refused = format!("{:#}", read(hidden.into_bytes()).await.unwrap_err());
+        let expected = "line 10, column 18: delete the invisible character U+200B";
+        assert!(refused.contains(expected), "{refused}");
+    }
 }

@@ -124,6 +124,10 @@ fn is_one_of(types: &[&str], headers: &HeaderMap) -> bool {
 }
 
 fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // RFC 8259, 8.1: a receiver may ignore it.
+    let bytes = bytes
+        .strip_prefix(text_input::BYTE_ORDER_MARK)
+        .unwrap_or(bytes);
     // serde would also accept an array, with the fields in order.
     if !bytes.trim_ascii_start().starts_with(b"{") {
         let detail = "the body is not a JSON object: it begins with {";

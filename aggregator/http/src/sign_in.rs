@@ -15,6 +15,7 @@ use audit::{Refusal, SIGN_IN, SIGN_OUT, SignIn};
 use diagnostics::{Problem, ProblemCode};
 use identity::Identity;
 use identity::password::Password;
+use identity::prepared;
 use identity::sessions::Token;
 use identity::users::User;
 
@@ -51,6 +52,8 @@ pub async fn sign_in(
 ) -> Result<SignedIn, Problem> {
     let identity = &app.identity;
     let Credentials { username, password } = credentials;
+    // Before anything is counted by it: else each spelling of a name would have attempts of its own.
+    let username = prepared::entered_name(username);
     let user = identity.users.current().find(&username);
     let device =
         user.and_then(|user| device::known(&user, headers, app.cookie, &identity.sessions));

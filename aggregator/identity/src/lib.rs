@@ -4,6 +4,7 @@ mod credential;
 mod grants;
 mod identity;
 pub mod password;
+pub mod prepared;
 mod principal;
 pub mod sessions;
 pub mod users;

@@ -29,9 +29,9 @@ pub const MIN_CHARACTERS: usize = 8;
 /// Most bytes of a password.
 pub const MAX_BYTES: usize = 1024;
 
-/// A password as entered. Its `Debug` text does not show it.
+/// A password, prepared by RFC 8265 as far as it can be, so that it is the same from every keyboard. Its `Debug` text does not show it.
 #[derive(Clone, serde::Deserialize)]
-#[serde(transparent)]
+#[serde(from = "String")]
 pub struct Password(String);
 
 impl Password {
@@ -44,7 +44,8 @@ impl Password {
 
 impl From<String> for Password {
     fn from(text: String) -> Self {
-        Self(text)
+        // A password that the profile does not allow may have been hashed by another program: as entered, it still matches.
+        Self(crate::prepared::password(&text).unwrap_or(text))
     }
 }
 

@@ -17,7 +17,6 @@ mod named;
 mod poll;
 mod position;
 
-pub use named::NAME_CHARACTERS;
 pub use position::DocumentError;
 
 /// A user.

@@ -1,7 +1,6 @@
 //! The file of webhooks, `--notifications`. It is read once, at the start, and refused as a whole with the field that is wrong.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -88,7 +87,7 @@ type Wrong = (&'static str, String);
 /// See [`FileError`].
 pub fn read(path: &Path) -> Result<Vec<Webhook>, FileError> {
     let shown = || path.display().to_string();
-    let text = fs::read_to_string(path).map_err(|source| FileError::Unreadable {
+    let text = text_input::read(path).map_err(|source| FileError::Unreadable {
         path: shown(),
         source,
     })?;
@@ -204,7 +203,7 @@ fn keys(file: &Path) -> Result<SigningKeys, Wrong> {
 }
 
 fn secret(file: &Path, field: &'static str) -> Result<String, Wrong> {
-    let text = fs::read_to_string(file);
+    let text = text_input::read(file);
     text.map_err(|error| (field, format!("{} cannot be read: {error}", file.display())))
 }
 

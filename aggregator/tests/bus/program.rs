@@ -306,6 +306,39 @@ async fn a_credential_for_runs_needs_no_verbs_and_one_for_verbs_names_its_cluste
 }
 
 #[tokio::test]
+async fn a_line_end_in_a_variable_is_named_before_anything_is_done() {
+    let dir = TempDir::new().unwrap();
+    let users = dir.path().join("users.json\r");
+    let output = Command::new(env!("CARGO_BIN_EXE_aggregator"))
+        .arg("openapi")
+        .env("MCA_USERS", &users)
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let expected = "MCA_USERS begins or ends with U+000D (carriage return)";
+    assert!(said(&output).contains(expected), "{}", said(&output));
+}
+
+/// What Windows PowerShell's pipe sends when $OutputEncoding is UTF-8 with its preamble.
+#[tokio::test]
+async fn a_password_that_comes_with_a_byte_order_mark_is_not_hashed() {
+    let dir = TempDir::new().unwrap();
+    let input = dir.path().join("input");
+    std::fs::write(&input, "\u{feff}correct horse battery\r\n").unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_aggregator"))
+        .args(["user", "hash-password"])
+        .stdin(std::fs::File::open(&input).unwrap())
+        .output()
+        .await
+        .unwrap();
+    assert!(!output.status.success() && output.stdout.is_empty());
+    let said = said(&output);
+    assert!(said.contains("U+FEFF (byte order mark)"), "{said}");
+    assert!(!said.contains("battery"), "{said}");
+}
+
+#[tokio::test]
 async fn webhooks_are_checked_at_the_command_line_which_shows_neither_secrets_nor_urls() {
     let router = Router::new()
         .route("/takes/TOKEN", post(async |_: String| ()))

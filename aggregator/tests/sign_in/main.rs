@@ -12,3 +12,4 @@ mod refused;
 mod service;
 mod sessions;
 mod streams;
+mod text;

@@ -258,7 +258,7 @@ fn ensure_complete(dir: &Path, role: Role) -> Result<(), DirectoryError> {
 }
 
 pub(crate) fn read(path: &Path) -> Result<String, DirectoryError> {
-    fs::read_to_string(path).map_err(|source| DirectoryError::NotRead {
+    text_input::read(path).map_err(|source| DirectoryError::NotRead {
         path: path.to_owned(),
         source,
     })

@@ -1,7 +1,6 @@
 //! The file of `--nats-ca`: the CA that must have signed the nats-server's certificate. With it no other CA is trusted, not even
 //! those of the system: an operator with a private CA wants no other to authenticate the bus.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use rustls::RootCertStore;
@@ -73,7 +72,7 @@ impl Authority {
     /// As for [`open`](Self::open).
     pub fn pem(&self) -> Result<String, AuthorityError> {
         let file = || self.file.clone();
-        let text = fs::read_to_string(&self.file).map_err(|source| AuthorityError::Unreadable {
+        let text = text_input::read(&self.file).map_err(|source| AuthorityError::Unreadable {
             file: file(),
             source,
         })?;

@@ -3,6 +3,10 @@
 
 use std::io::{self, BufRead, Read, Write};
 
+use text_input::{BYTE_ORDER_MARK, TextError};
+
+use crate::prepared::{self, PreparedError};
+
 use super::{MAX_BYTES, MIN_CHARACTERS, Password, hash};
 
 /// The password was not hashed.
@@ -14,6 +18,20 @@ pub enum HashPasswordError {
     /// Longer than a sign-in accepts.
     #[error("the password has more than {MAX_BYTES} bytes")]
     TooLong,
+    /// The encoding of its bytes is not UTF-8, or a character cannot be seen.
+    #[error("the password was not read: {0}")]
+    NotText(#[from] TextError),
+    /// The pipe of Windows PowerShell may send one.
+    #[error(
+        "the password begins with U+FEFF (byte order mark); in PowerShell set $OutputEncoding = [Text.UTF8Encoding]::new($false) first"
+    )]
+    ByteOrderMark,
+    /// As from `echo password | …` of Windows' command line, which sends the blank before the bar too.
+    #[error("the password begins or ends with a blank")]
+    BlankAtAnEnd,
+    /// It has a character that no password may have.
+    #[error("the password cannot be used: {0}")]
+    NotPrepared(#[from] PreparedError),
     /// More than one line was given.
     #[error("give the password as one line")]
     SeveralLines,
@@ -35,12 +53,16 @@ pub fn hash_password_from_stdin() -> Result<(), HashPasswordError> {
 
 fn hash_line(input: impl BufRead, mut output: impl Write) -> Result<(), HashPasswordError> {
     // One or two bytes for the end of the line, and one more to detect that there is too much.
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     input
         .take(MAX_BYTES as u64 + 3)
-        .read_to_string(&mut text)
+        .read_to_end(&mut bytes)
         .map_err(HashPasswordError::Io)?;
-    let line = text.strip_suffix('\n').unwrap_or(&text);
+    if bytes.starts_with(BYTE_ORDER_MARK) {
+        return Err(HashPasswordError::ByteOrderMark);
+    }
+    let text = text_input::decode(&bytes)?;
+    let line = text.strip_suffix('\n').unwrap_or(text);
     let line = line.strip_suffix('\r').unwrap_or(line);
     if line.contains(['\n', '\r']) {
         return Err(HashPasswordError::SeveralLines);
@@ -51,7 +73,11 @@ fn hash_line(input: impl BufRead, mut output: impl Write) -> Result<(), HashPass
     if line.chars().count() < MIN_CHARACTERS {
         return Err(HashPasswordError::TooShort);
     }
-    let made = hash(&Password::from(line.to_owned())).map_err(HashPasswordError::HashFailed)?;
+    if line.trim() != line {
+        return Err(HashPasswordError::BlankAtAnEnd);
+    }
+    let line = prepared::password(line)?;
+    let made = hash(&Password::from(line)).map_err(HashPasswordError::HashFailed)?;
     writeln!(output, "{}", made.expose())?;
     Ok(())
 }
@@ -61,9 +87,9 @@ mod tests {
     use super::*;
     use crate::password::{Passwords, StoredHash};
 
-    fn run(input: &str) -> Result<String, HashPasswordError> {
+    fn run(input: impl AsRef<[u8]>) -> Result<String, HashPasswordError> {
         let mut output = Vec::new();
-        hash_line(input.as_bytes(), &mut output)?;
+        hash_line(input.as_ref(), &mut output)?;
         Ok(String::from_utf8(output).expect("a hash is ASCII"))
     }
 
@@ -84,9 +110,35 @@ mod tests {
         assert!(matches!(run("seven77\n").unwrap_err(), TooShort));
         assert!(matches!(run("correct\nhorse\n").unwrap_err(), SeveralLines));
         assert!(matches!(
-            run(&"a".repeat(MAX_BYTES + 1)).unwrap_err(),
+            run("a".repeat(MAX_BYTES + 1)).unwrap_err(),
             TooLong
         ));
-        assert!(run(&format!("{}\r\n", "a".repeat(MAX_BYTES))).is_ok());
+        assert!(run(format!("{}\r\n", "a".repeat(MAX_BYTES))).is_ok());
+    }
+
+    #[test]
+    fn what_a_shell_adds_unseen_is_refused_by_its_name() {
+        let utf16 = "correct horse\r\n".encode_utf16();
+        let utf16: Vec<u8> = utf16.flat_map(u16::to_le_bytes).collect();
+        assert!(run(&utf16).unwrap_err().to_string().contains("UTF-16"));
+        for (input, expected) in [
+            ("\u{feff}correct horse\r\n", "U+FEFF (byte order mark)"),
+            ("correct\u{200b} horse\n", "U+200B (zero width space)"),
+            ("correct\thorse\n", "U+0009 (tab)"),
+            ("correct horse \r\n", "ends with a blank"),
+            ("\u{a0}correct horse\n", "ends with a blank"),
+        ] {
+            let refused = run(input).unwrap_err().to_string();
+            assert!(refused.contains(expected), "{refused}");
+            assert!(!refused.contains("correct"), "{refused}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_password_from_another_keyboard_is_the_same() {
+        let hash = run("pass word Rene\u{301}\n").unwrap();
+        let hash = StoredHash::try_from(hash.trim_end().to_owned()).unwrap();
+        let typed = Password::from("pass\u{a0}word Ren\u{e9}".to_owned());
+        assert!(Passwords::default().verify(typed, hash).await.unwrap());
     }
 }

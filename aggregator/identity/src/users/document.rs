@@ -12,6 +12,7 @@ use super::named::{Entry, Named};
 use super::position::{DocumentError, SourcePosition, refused};
 use super::{Directory, User};
 use crate::password::StoredHash;
+use crate::prepared;
 use crate::{BUILT_IN_ROLES, Grant, built_in};
 use labels::ClusterSelector;
 
@@ -108,6 +109,7 @@ fn grant(
     let Ok(role) = serde_json::from_str::<String>(entry.role.get()) else {
         return Err(position.because("a role is a string".to_owned()));
     };
+    let role = prepared::name(&role).unwrap_or(role);
     let own = roles.0.get(&role).map(|entry| entry.0.clone());
     let Some(rights) = own.or_else(|| built_in(&role)) else {
         return Err(position.because(unknown(&role, roles)));

@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
+use crate::prepared::{self, NAME_CHARACTERS};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
-
-/// Most characters of a user's or role's name.
-pub const NAME_CHARACTERS: usize = 64;
 
 /// The value of a name.
 pub(super) trait Entry {
@@ -44,11 +42,11 @@ impl<'de, V: Deserialize<'de> + Entry> Visitor<'de> for Entries<V> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut entries = BTreeMap::new();
         while let Some(name) = map.next_key::<String>()? {
-            if !is_name(&name) {
-                return Err(A::Error::custom(
-                    "a name has 1 to 64 characters, none of them a blank or a control character",
-                ));
-            }
+            let name = prepared::name(&name).map_err(|error| {
+                A::Error::custom(format_args!(
+                    "a name has 1 to {NAME_CHARACTERS} characters without blanks: {error}"
+                ))
+            })?;
             if entries.contains_key(&name) {
                 return Err(A::Error::custom(format_args!("\"{name}\" appears twice")));
             }
@@ -58,9 +56,4 @@ impl<'de, V: Deserialize<'de> + Entry> Visitor<'de> for Entries<V> {
         }
         Ok(Named(entries))
     }
-}
-
-fn is_name(text: &str) -> bool {
-    (1..=NAME_CHARACTERS).contains(&text.chars().count())
-        && !text.chars().any(|c| c.is_control() || c.is_whitespace())
 }

@@ -107,10 +107,10 @@ fn parsed(path: &Path, text: io::Result<String>) -> Result<Directory, UsersError
 
 async fn load(path: &Path) -> io::Result<String> {
     let file = tokio::fs::File::open(path).await?;
-    let mut text = String::new();
-    file.take(MAX_BYTES + 1).read_to_string(&mut text).await?;
-    if text.len() as u64 > MAX_BYTES {
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).await?;
+    if bytes.len() as u64 > MAX_BYTES {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
-    Ok(text)
+    Ok(text_input::decode(&bytes)?.to_owned())
 }

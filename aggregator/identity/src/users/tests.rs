@@ -115,6 +115,42 @@ async fn a_wrong_file_at_the_start_is_refused_with_its_place() {
 }
 
 #[tokio::test]
+async fn a_file_from_windows_is_read_or_refused_by_what_is_in_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("users.json");
+    let text = file_with(&["ana", "Rene\u{301}"]).replace('{', "{\r\n");
+    std::fs::write(&path, format!("\u{feff}{text}")).unwrap();
+    let users = Users::open(path.clone(), Conditions::default())
+        .await
+        .expect("a byte order mark and CRLF are usual");
+    assert!(users.current().find("ana").is_some());
+    assert!(users.current().find("Ren\u{e9}").is_some());
+
+    let utf16 = text.encode_utf16().flat_map(u16::to_le_bytes);
+    for (bytes, expected) in [
+        (utf16.collect::<Vec<u8>>(), "UTF-16"),
+        (format!("\u{200b}{text}").into_bytes(), "U+200B"),
+        (text.replace("ana", "ana\u{feff}").into_bytes(), "U+FEFF"),
+        (text.replace("ana", "ana ").into_bytes(), "U+0020 (space)"),
+        (
+            text.replace("ana", "Ren\u{e9}").into_bytes(),
+            "appears twice",
+        ),
+    ] {
+        std::fs::write(&path, bytes).unwrap();
+        let refused = Users::open(path.clone(), Conditions::default()).await;
+        let refused = with_causes(&refused.expect_err(expected));
+        assert!(refused.contains(expected), "{refused}");
+    }
+}
+
+/// The error with its causes, as the log shows it.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(|error| format!("{error}: ")).collect()
+}
+
+#[tokio::test]
 async fn a_first_start_makes_an_administrator_and_shows_the_password_once() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("users.json");

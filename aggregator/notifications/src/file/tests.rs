@@ -1,3 +1,5 @@
+use std::fs;
+
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -30,6 +32,30 @@ fn read_text(text: &str) -> Result<Vec<Webhook>, String> {
 fn read_entry(entry: &Value) -> Result<Webhook, String> {
     let read = read_text(&json!({ "webhooks": [entry] }).to_string());
     read.map(|mut webhooks| webhooks.remove(0))
+}
+
+#[test]
+fn a_file_from_windows_is_read_or_refused_by_what_is_in_it() {
+    let text = json!({ "webhooks": [standard()] }).to_string();
+    let windows = format!("\u{feff}{}", text.replace('{', "{\r\n"));
+    assert_eq!(read_text(&windows).map(|read| read.len()), Ok(1));
+
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("file.json");
+    let utf16 = text.encode_utf16().flat_map(u16::to_le_bytes);
+    for (bytes, expected) in [
+        (utf16.collect::<Vec<u8>>(), "it is UTF-16"),
+        (
+            text.replacen('{', "{\u{200b}", 1).into_bytes(),
+            "U+200B (zero width space)",
+        ),
+    ] {
+        fs::write(&file, bytes).unwrap();
+        let FileError::Unreadable { source, .. } = read(&file).unwrap_err() else {
+            panic!("it is not a text");
+        };
+        assert!(source.to_string().contains(expected), "{source}");
+    }
 }
 
 #[test]

@@ -90,7 +90,8 @@ impl Bus {
 
 async fn read(path: &Path) -> Result<Credentials, ConnectError> {
     let shown = || path.display().to_string();
-    let text = tokio::fs::read_to_string(path).await;
+    let bytes = tokio::fs::read(path).await;
+    let text = bytes.and_then(|bytes| Ok(text_input::decode(&bytes)?.to_owned()));
     let text = text.map_err(|source| ConnectError::CredentialsUnreadable {
         path: shown(),
         source,
