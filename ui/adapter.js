@@ -16,12 +16,28 @@ function moveScriptOut(dir, base) {
   if (script === undefined || html.match(new RegExp(inline, 'g'))?.length !== 1) {
     throw new Error('the page has not one inline script: adapter.js must follow SvelteKit');
   }
-  // The page finds its element next to its own script, which is now an external one in the head.
-  const named = script.replace('document.currentScript.parentElement', 'document.body.firstElementChild');
+  const named = relocated(script, base);
   const hash = createHash('sha256').update(named).digest('hex').slice(0, 8);
   const path = `_app/immutable/boot.${hash}.js`;
   writeFileSync(join(dir, path), named);
   writeFileSync(page, html.replace(inline, `<script src="${base}/${path}"></script>`));
+}
+
+/** The script takes its folder from its own URL, since a proxy may have put another one before the base. */
+function relocated(script, base) {
+  return [
+    // The page finds its element next to its own script, which is now an external one in the head.
+    ['document.currentScript.parentElement', 'document.body.firstElementChild'],
+    [`base: "${base}"`, "base: new URL('../..', document.currentScript.src).pathname.slice(0, -1)"],
+    [`assets: "${base}"`, "assets: new URL('../..', document.currentScript.src).pathname.slice(0, -1)"],
+    [`import("${base}/_app/immutable/entry/start.`, 'import("./entry/start.'],
+    [`import("${base}/_app/immutable/entry/app.`, 'import("./entry/app.'],
+  ].reduce((text, [from, to]) => {
+    if (!text.includes(from)) {
+      throw new Error(`the start script has no ${from}: adapter.js must follow SvelteKit`);
+    }
+    return text.replace(from, to);
+  }, script);
 }
 
 /** The policy ignores a style attribute in a template, and only the console reports it. */

@@ -29,8 +29,8 @@ export default {
   },
   kit: {
     adapter: adapter(),
-    // The API uses /clusters and /deployments.
-    paths: { base: '/ui', relative: false },
+    // The API uses /clusters and /deployments. Scripts load each other by relative paths: a proxy may publish all of it in a folder.
+    paths: { base: '/ui', relative: true },
     // One file per page: the budget applies to what the first page needs.
     output: { preloadStrategy: 'modulepreload' },
     version: { pollInterval: 0 },

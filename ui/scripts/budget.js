@@ -27,8 +27,8 @@ function firstOnes() {
   const page = readFileSync(join(root, 'index.html'), 'utf8');
   const named = [...page.matchAll(/(?:src|href)="\/ui\/([^"]+\.js)"/g)].map(([, path]) => path);
   const boot = named.find((path) => path.includes('/boot.'));
-  const begun = [...readFileSync(join(root, boot), 'utf8').matchAll(/import\("\/ui\/([^"]+)"\)/g)].map(
-    ([, path]) => path,
+  const begun = [...readFileSync(join(root, boot), 'utf8').matchAll(/import\("\.\/([^"]+)"\)/g)].map(
+    ([, path]) => `_app/immutable/${path}`,
   );
   const app = readFileSync(join(root, '../.svelte-kit/generated/client-optimized/app.js'), 'utf8');
   const fleet = app.match(/"\/": \[(\d+)/)?.[1];

@@ -3,6 +3,7 @@
 
 import createClient from 'openapi-fetch';
 
+import { prefix } from './prefix';
 import { ApiProblem } from './problem';
 import type { components, paths } from './schema';
 import { send } from './send';
@@ -13,7 +14,7 @@ export type Schemas = components['schemas'];
 const ANSWER_WITHIN = 65_000;
 
 export const api = createClient<paths>({
-  baseUrl: location.origin,
+  baseUrl: location.origin + prefix,
   querySerializer: { array: { style: 'form', explode: false } },
   fetch: (request) =>
     request.headers.has('content-type')

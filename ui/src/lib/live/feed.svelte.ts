@@ -1,6 +1,6 @@
 // Changes anywhere in the fleet, from one stream for all tabs of the browser.
 
-import type { Schemas } from '$lib/api';
+import { prefix, type Schemas } from '$lib/api';
 import { session } from '$lib/session/session.svelte';
 
 import { Batch } from './batch';
@@ -61,7 +61,7 @@ class Feed {
   resume(): void {
     this.#stream?.close();
     // Another user's changes must not reach this one.
-    this.#stream = new SharedStream(`watch ${session.me?.user}`, '/watch', {
+    this.#stream = new SharedStream(`watch ${prefix} ${session.me?.user}`, '/watch', {
       onstate: (state) => (this.state = state),
       on: {
         reset: () => this.#reread(),

@@ -1,6 +1,6 @@
 // A stream of server-sent events that reconnects as long as it is in use, and disconnects while the tab is hidden.
 
-import { api, ask } from '$lib/api';
+import { api, ask, prefix } from '$lib/api';
 
 import { whileVisible } from './visible';
 
@@ -58,7 +58,7 @@ export class Stream {
 
   #open(state: StreamState): void {
     this.#notify(state);
-    const source = new EventSource(this.url);
+    const source = new EventSource(prefix + this.url);
     this.#source = source;
     source.onopen = () => {
       this.#pause = FIRST_PAUSE;

@@ -1,5 +1,6 @@
 import { goto } from '$app/navigation';
 import { resolve } from '$app/paths';
+import { prefix } from '$lib/api';
 import { fleet } from '$lib/fleet/fleet.svelte';
 import { sortClusters } from '$lib/fleet/order';
 import { settings, type Theme } from '$lib/settings/settings.svelte';
@@ -83,7 +84,7 @@ function settingsAndSession(): Item[] {
       id: 'api',
       label: 'API documentation',
       hint: 'Swagger UI',
-      run: () => location.assign('/docs/'),
+      run: () => location.assign(`${prefix}/docs/`),
     },
     ...(session.may('enroll') ? [{ id: 'add', label: 'Add a cluster', run: to('?add') }] : []),
     { id: 'sign out', label: 'Sign out', hint: session.me?.user, run: () => void session.signOut() },

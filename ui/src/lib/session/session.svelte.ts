@@ -1,7 +1,7 @@
 // The signed-in user. A session that ends while the page is open is renewed by a sign-in on that page; calls that wait for it then
 // continue.
 
-import { api, askOnce, change, ApiProblem, whenSessionEnds, type Schemas } from '$lib/api';
+import { api, askOnce, change, ApiProblem, prefix, whenSessionEnds, type Schemas } from '$lib/api';
 
 import { covers, coversAll } from './grant';
 
@@ -45,7 +45,7 @@ class Session {
 
   async signOut(): Promise<void> {
     await change(() => api.POST('/logout'));
-    location.assign(`${location.origin}/ui/`);
+    location.assign(`${prefix}/ui/`);
   }
 
   /** What to show; the server decides. Without a cluster: in any cluster. */
