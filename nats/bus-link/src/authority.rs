@@ -98,6 +98,8 @@ impl Authority {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn opened(text: Option<&str>) -> Result<Authority, AuthorityError> {
