@@ -130,3 +130,28 @@ impl Args {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    /// The chart refuses all others as misspelt.
+    #[test]
+    fn the_chart_knows_every_setting() {
+        let schema = include_str!("../../k8s/chart/values.schema.json");
+        let schema: serde_json::Value = serde_json::from_str(schema).unwrap();
+        let names = "/properties/agent/properties/settings/propertyNames/enum";
+        let names = schema.pointer(names).unwrap().as_array().unwrap().iter();
+        let names: BTreeSet<&str> = names.map(|name| name.as_str().unwrap()).collect();
+        let command = Cli::command();
+        let arguments = command.get_arguments();
+        let variables = arguments.filter_map(|argument| argument.get_env()?.to_str());
+        // Read by the log.
+        let variables: BTreeSet<&str> = variables.chain(["MCA_LOG"]).collect();
+        assert_eq!(names, variables, "k8s/chart/values.schema.json");
+    }
+}

@@ -277,3 +277,29 @@ pub struct Serve {
     )]
     pub log_format: LogFormat,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    /// The chart refuses all others as misspelt.
+    #[test]
+    fn the_chart_knows_every_setting() {
+        let schema = include_str!("../../k8s/chart/values.schema.json");
+        let schema: serde_json::Value = serde_json::from_str(schema).unwrap();
+        let names = "/properties/aggregator/properties/settings/propertyNames/enum";
+        let names = schema.pointer(names).unwrap().as_array().unwrap().iter();
+        let names: BTreeSet<&str> = names.map(|name| name.as_str().unwrap()).collect();
+        let command = Cli::command();
+        let commands = ["serve", "sign"].map(|name| command.find_subcommand(name).unwrap());
+        let arguments = commands.into_iter().flat_map(clap::Command::get_arguments);
+        let variables = arguments.filter_map(|argument| argument.get_env()?.to_str());
+        // Read by the log.
+        let variables: BTreeSet<&str> = variables.chain(["MCA_LOG"]).collect();
+        assert_eq!(names, variables, "k8s/chart/values.schema.json");
+    }
+}

@@ -17,7 +17,11 @@ const WITHIN: Duration = Duration::from_secs(2);
 /// When nothing answers there, or with another response.
 pub fn ask(listen: SocketAddr) -> Result<()> {
     let address = reached_at(listen);
-    let status = status(address).with_context(|| format!("no answer from {address}"))?;
+    let answer = status(address).or_else(|error| match in_place_of(address, listen) {
+        Some(other) => status(other).map_err(|_| error),
+        None => Err(error),
+    });
+    let status = answer.with_context(|| format!("no answer from {address}"))?;
     ensure!(
         status.split(' ').nth(1) == Some("200"),
         "not ready: {}",
@@ -50,6 +54,12 @@ fn reached_at(mut listen: SocketAddr) -> SocketAddr {
         });
     }
     listen
+}
+
+/// `[::]` is `0.0.0.0` on a host without IPv6.
+fn in_place_of(address: SocketAddr, listen: SocketAddr) -> Option<SocketAddr> {
+    let all = listen.is_ipv6() && listen.ip().is_unspecified();
+    all.then(|| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), address.port()))
 }
 
 fn status(address: SocketAddr) -> std::io::Result<String> {
@@ -98,6 +108,16 @@ mod tests {
         for silence in ["", "HTTP/2 20"] {
             assert!(ask(answering(silence)).is_err(), "{silence:?}");
         }
+    }
+
+    #[test]
+    fn all_addresses_are_those_of_ipv4_on_a_host_without_ipv6() {
+        let of_ipv4 = answering("HTTP/1.1 200 OK\r\n\r\nok");
+        ask(SocketAddr::new(
+            Ipv6Addr::UNSPECIFIED.into(),
+            of_ipv4.port(),
+        ))
+        .unwrap();
     }
 
     #[test]

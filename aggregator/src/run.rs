@@ -36,6 +36,7 @@ use storage::bus::{Bus, BusClock};
 use storage::watch_stream_levels;
 
 mod cluster_services;
+mod listen;
 mod stores;
 mod webhooks;
 
@@ -48,7 +49,7 @@ use webhooks::Webhooks;
 /// # Errors
 /// When the users, the address or what is stored in JetStream cannot be used.
 pub async fn serve(mut args: Serve, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(args.listen)
+    let listener = listen::on(args.listen, TcpListener::bind)
         .await
         .with_context(|| format!("cannot listen on {}", args.listen))?;
     args.listen = listener.local_addr()?;

@@ -1,5 +1,6 @@
 //! The manifest that joins a cluster with one `kubectl apply -f -`: the objects of `k8s/base`, and the two that differ between clusters.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -13,7 +14,7 @@ use bus_schema::{AllowedVerbs, ClusterName};
 use serde::{Deserialize, Serialize};
 
 /// The files of `k8s/base`, which kustomize and the chart use too.
-const OBJECTS: [&str; 10] = [
+const OBJECTS: [&str; 11] = [
     include_str!("../../../k8s/base/namespace/namespace.yaml"),
     include_str!("../../../k8s/base/agent/service-account.yaml"),
     include_str!("../../../k8s/base/agent/cluster-role.yaml"),
@@ -21,11 +22,14 @@ const OBJECTS: [&str; 10] = [
     include_str!("../../../k8s/base/agent/role.yaml"),
     include_str!("../../../k8s/base/agent/role-binding.yaml"),
     include_str!("../../../k8s/base/agent/token.yaml"),
-    include_str!("../../../k8s/base/agent/network-policy.yaml"),
+    include_str!("../../../k8s/base/agent/defaults.yaml"),
+    NETWORK_POLICY,
     include_str!("../../../k8s/base/agent/disruption-budget.yaml"),
     // Last: it needs the other objects when it starts.
     include_str!("../../../k8s/base/agent/deployment.yaml"),
 ];
+
+const NETWORK_POLICY: &str = include_str!("../../../k8s/base/agent/network-policy.yaml");
 
 /// The metadata of the objects that differ between clusters. The label selects them, to apply only these where kustomize or Helm installs the
 /// rest.
@@ -128,7 +132,9 @@ impl Agent {
         let mut objects = shared
             .map(|object| object.replace(VERBS_RULE, &rule))
             .to_vec();
-        objects.extend([settings, creds, deployment]);
+        objects.extend([settings, creds]);
+        objects.extend(self.bus_policy());
+        objects.push(deployment);
         objects.join("---\n")
     }
 
@@ -161,6 +167,35 @@ data:
   MCA_NATS_CREDS: /etc/agent/agent.creds
 {ca}"
         )
+    }
+
+    /// A NetworkPolicy for the ports of the bus that the one of all agents does not admit. Policies add up.
+    fn bus_policy(&self) -> Option<String> {
+        let addresses = self.nats_url.split(',');
+        let addresses = addresses.filter_map(|address| address.trim().parse::<ServerAddr>().ok());
+        let ports: BTreeSet<u16> = addresses.map(|address| address.port()).collect();
+        let lacks = |port: &u16| !NETWORK_POLICY.contains(&format!("          port: {port}\n"));
+        let ports: Vec<_> = ports.into_iter().filter(lacks).collect();
+        let port = |port| format!("        - protocol: TCP\n          port: {port}\n");
+        let rules: String = ports.iter().map(port).collect();
+        (!ports.is_empty()).then(|| {
+            format!(
+                "# The port of the bus for this cluster's agents.
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: agent-bus
+{METADATA}
+spec:
+  podSelector:
+    matchLabels:
+      app.kubernetes.io/name: multi-cluster-aggregator-agent
+  policyTypes: [\"Egress\"]
+  egress:
+    - ports:
+{rules}"
+            )
+        })
     }
 
     fn credential(&self, credentials: &Secret) -> String {
@@ -198,6 +233,30 @@ mod tests {
         let line = format!("          image: {IMAGE}\n");
         assert_eq!(deployment.matches(&line).count(), 1);
         assert_eq!(deployment.matches(IMAGE).count(), 1);
+    }
+
+    fn bus_policy(nats_url: &str) -> Option<String> {
+        let agent = Agent {
+            nats_url: nats_url.to_owned(),
+            nats_ca: None,
+            image: "agent:1".parse().unwrap(),
+            verbs: AllowedVerbs::default(),
+        };
+        agent.bus_policy()
+    }
+
+    #[test]
+    fn the_ports_of_the_bus_are_admitted() {
+        for usual in [
+            "tls://bus.example",
+            "bus.example:4222",
+            "wss://bus.example/path",
+        ] {
+            assert_eq!(bus_policy(usual), None, "{usual}");
+        }
+        let policy = bus_policy("tls://a.example:4443, tls://[fd00::1]:5222,tls://c.example");
+        let ports = "    - ports:\n        - protocol: TCP\n          port: 4443\n        - protocol: TCP\n          port: 5222\n";
+        assert!(policy.unwrap().ends_with(ports));
     }
 
     #[test]

@@ -19,7 +19,7 @@ async fn enrolled(image: &str) -> NamedTempFile {
     let link = ["--nats-url", &server.url(), "--bus-keys", keys];
     let how = [
         "--agent-nats-url",
-        "tls://bus.example:4222",
+        "tls://bus.example:4333",
         "--agent-image",
         image,
     ];
@@ -54,7 +54,11 @@ async fn the_manifest_of_a_cluster_is_taken_by_a_real_api_server_and_makes_two_p
     names.sort_unstable();
     assert_eq!(
         names,
-        ["configmap/agent-settings", "secret/agent-nats-creds"]
+        [
+            "configmap/agent-settings",
+            "networkpolicy.networking.k8s.io/agent-bus",
+            "secret/agent-nats-creds"
+        ]
     );
 
     // As an administrator who wants no surprises: unknown fields are errors.
@@ -66,7 +70,7 @@ async fn the_manifest_of_a_cluster_is_taken_by_a_real_api_server_and_makes_two_p
         file,
     ];
     let applied = plane.kubectl(apply).await.unwrap();
-    assert_eq!(applied.lines().count(), 12, "{applied}");
+    assert_eq!(applied.lines().count(), 14, "{applied}");
     let images = "--output=jsonpath={range .items[*]}{.spec.containers[*].image}{\"\\n\"}{end}";
     let made = condition::met("two pods", Duration::from_secs(60), async || {
         let images = plane.kubectl(["get", "pods", NAMESPACE, images]).await?;
@@ -88,7 +92,7 @@ async fn the_manifest_of_a_cluster_is_taken_by_a_real_api_server_and_makes_two_p
         settings,
         serde_json::json!({
             "MCA_CLUSTER_NAME": "cluster-a",
-            "MCA_NATS_URL": "tls://bus.example:4222",
+            "MCA_NATS_URL": "tls://bus.example:4333",
             "MCA_VERBS": "restart",
             "MCA_NATS_CREDS": "/etc/agent/agent.creds",
         })

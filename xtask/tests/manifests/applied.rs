@@ -50,7 +50,7 @@ async fn a_real_api_server_takes_every_object_and_lets_every_pod_be_made() {
     let chart = ["--server-side", "--force-conflicts", "--dry-run=server"];
     let file = ["--filename", file.path().to_str().unwrap()];
     let taken = apply(&plane, &[&chart[..], &file].concat()).await.unwrap();
-    assert_eq!(taken.lines().count(), 21, "{taken}");
+    assert_eq!(taken.lines().count(), 25, "{taken}");
 }
 
 /// Waits until there is one pod for each of these containers.

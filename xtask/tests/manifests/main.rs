@@ -9,3 +9,4 @@ mod applied;
 mod policy;
 mod rendered;
 mod same;
+mod values;

@@ -26,6 +26,15 @@ pub fn kustomized(name: &str) -> Option<Objects> {
     )))
 }
 
+/// The objects of `k8s/examples`, as kustomize and as Helm make them.
+pub fn example(name: &str) -> Option<(Objects, Objects)> {
+    let kubectl = required::or_skip(go_tools::find("kubectl").unwrap(), "kubectl")?;
+    let dir = workspace::root().join("k8s/examples").join(name);
+    let values = std::fs::read_to_string(dir.join("values.yaml")).unwrap();
+    let kustomized = output(&kubectl, &["kustomize", dir.to_str().unwrap()]);
+    Some((objects(&kustomized), templated_with(&values)?.unwrap()))
+}
+
 /// An overlay of somebody's own on top of one of ours: `lines` stand in its kustomization.yaml.
 pub fn kustomized_with(name: &str, lines: &str) -> Option<String> {
     let kubectl = required::or_skip(go_tools::find("kubectl").unwrap(), "kubectl")?;
@@ -59,6 +68,28 @@ pub fn templated_for(namespace: &str, values: &str) -> Option<String> {
         &helm,
         &[&arguments[..], &["--set", values]].concat(),
     ))
+}
+
+/// A release with these lines as its values, or the reason why the chart refuses them.
+pub fn templated_with(values: &str) -> Option<Result<Objects, String>> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), values).unwrap();
+    let chart = workspace::root().join("k8s/chart");
+    let (chart, file) = (chart.to_str().unwrap(), file.path().to_str().unwrap());
+    let namespace = format!("--namespace={NAMESPACE}");
+    let arguments = ["template", "it", chart, &namespace, "--values", file];
+    helm(&arguments).map(|text| text.map(|text| objects(&text)))
+}
+
+/// What Helm prints, or the reason why it fails. `None` where it is not there.
+pub fn helm(arguments: &[&str]) -> Option<Result<String, String>> {
+    let helm = required::or_skip(go_tools::find("helm").unwrap(), "helm")?;
+    let output = Command::new(helm).args(arguments).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Some(match output.status.success() {
+        true => Ok(text(output.stdout)),
+        false => Err(text(output.stdout) + &text(output.stderr)),
+    })
 }
 
 fn output(program: &Path, arguments: &[&str]) -> String {

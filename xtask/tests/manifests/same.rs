@@ -2,17 +2,27 @@
 
 use serde_json::{Value, json};
 
-use crate::rendered::{Objects, kustomized, templated};
+use crate::rendered::{Objects, example, kustomized, templated};
 
-/// Helm's own marks, and the namespace's object, which Helm cannot keep for its own release.
+/// Helm's own marks, its test, and the namespace's object, which Helm cannot keep for its own release.
 fn without_marks(mut objects: Objects) -> Objects {
     objects.remove("Namespace/multi-cluster-aggregator");
+    let is_test = |object: &Value| object["metadata"]["annotations"]["helm.sh/hook"] == "test";
+    objects.retain(|_, object| !is_test(object));
     for object in objects.values_mut() {
         let labels = object["metadata"]["labels"].as_object_mut().unwrap();
         labels.remove("app.kubernetes.io/managed-by");
         labels.remove("app.kubernetes.io/version");
-        if let Some(template) = object.pointer_mut("/spec/template/metadata") {
-            template.as_object_mut().unwrap().remove("annotations");
+        // kustomize puts the patched ones first.
+        if let Some(Value::Array(volumes)) = object.pointer_mut("/spec/template/spec/volumes") {
+            volumes.sort_by_key(|volume| volume["name"].to_string());
+        }
+        if let Some(metadata) = object.pointer_mut("/spec/template/metadata") {
+            let metadata = metadata.as_object_mut().unwrap();
+            if let Some(Value::Object(annotations)) = metadata.get_mut("annotations") {
+                annotations.remove("checksum/settings");
+            }
+            metadata.retain(|_, value| value != &json!({}));
         }
     }
     objects
@@ -21,13 +31,13 @@ fn without_marks(mut objects: Objects) -> Objects {
 #[test]
 fn the_chart_makes_the_objects_of_each_overlay_and_no_others() {
     for (overlay, values, count) in [
-        ("agent", "agent.enabled=true", 9),
-        ("agent-allowed-verbs", "agent.verbsPolicy=true", 11),
-        ("hub", "agent.enabled=false,hub.enabled=true", 10),
+        ("agent", "agent.enabled=true", 10),
+        ("agent-allowed-verbs", "agent.verbsPolicy=true", 12),
+        ("hub", "agent.enabled=false,hub.enabled=true", 11),
         (
             "hub-three-servers",
             "agent.enabled=false,hub.enabled=true,nats.servers=3",
-            10,
+            11,
         ),
     ] {
         let (Some(left), Some(right)) = (kustomized(overlay), templated(values)) else {
@@ -46,6 +56,24 @@ fn the_chart_makes_the_objects_of_each_overlay_and_no_others() {
 }
 
 #[test]
+fn an_example_is_the_same_for_kustomize_and_for_the_chart() {
+    for (name, count) in [("agent", 12), ("hub", 13)] {
+        let Some((left, right)) = example(name) else {
+            return;
+        };
+        let (left, right) = (without_marks(left), without_marks(right));
+        assert_eq!(left.len(), count, "{name}: {:?}", left.keys());
+        assert_eq!(
+            left.keys().collect::<Vec<_>>(),
+            right.keys().collect::<Vec<_>>()
+        );
+        for (object, as_kustomized) in &left {
+            assert_eq!(as_kustomized, &right[object], "{name}: {object}");
+        }
+    }
+}
+
+#[test]
 fn values_change_what_they_say() {
     let values = "agent.image=r.example/a:2,agent.replicas=3,agent.resources.limits.memory=1Gi,\
                   agent.settings.MCA_CLUSTER_NAME=b,imagePullSecrets[0]=pull,agent.verbs={pause,resume}";
@@ -59,8 +87,6 @@ fn values_change_what_they_say() {
     let limits = &pod["containers"][0]["resources"]["limits"];
     assert_eq!(limits, &json!({ "cpu": "1", "memory": "1Gi" }));
     assert_eq!(pod["imagePullSecrets"], json!([{ "name": "pull" }]));
-    let env = pod["containers"][0]["env"].as_array().unwrap();
-    assert!(env.contains(&json!({ "name": "MCA_VERBS", "value": "pause,resume" })));
     let role = &objects["ClusterRole/multi-cluster-aggregator-agent"];
     let rules = role["rules"].as_array().unwrap();
     assert_eq!(
@@ -68,7 +94,10 @@ fn values_change_what_they_say() {
         json!(["act", "pause", "resume"])
     );
     let settings = &objects["ConfigMap/agent-settings"]["data"];
-    assert_eq!(settings, &json!({ "MCA_CLUSTER_NAME": "b" }));
+    assert_eq!(
+        settings,
+        &json!({ "MCA_CLUSTER_NAME": "b", "MCA_VERBS": "pause,resume" })
+    );
 }
 
 fn all_containers(pod: &Value) -> impl Iterator<Item = &Value> {
@@ -100,13 +129,11 @@ fn what_serves_http_has_no_signing_key() {
     };
     for container in [signer, web] {
         assert_eq!(container["image"], "r.example/a:2");
-        let socket = |setting: &&Value| setting["name"] == "MCA_SIGNER";
-        let mut settings = container["env"].as_array().unwrap().iter();
-        assert_eq!(
-            settings.find(socket).unwrap()["value"],
-            "/run/signer/signer.sock"
-        );
+        let first = &container["envFrom"][0]["configMapRef"]["name"];
+        assert_eq!(first, "aggregator-defaults");
     }
+    let socket = &hub["ConfigMap/aggregator-defaults"]["data"]["MCA_SIGNER"];
+    assert_eq!(socket, "/run/signer/signer.sock");
     assert_eq!(signer["restartPolicy"], "Always");
     let signs = ["identity.json", "operator-signing.nk", "agent-scope.nk"];
     assert_eq!(secret_files(pod, signer), signs);
