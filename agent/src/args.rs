@@ -13,7 +13,7 @@ use crate::run::{Config, RenewedToken};
 /// Serves one Kubernetes cluster on the bus.
 #[derive(Debug, Parser)]
 #[command(
-    version,
+    version = concat!(env!("CARGO_PKG_VERSION"), " (commit ", env!("MCA_COMMIT"), ")"),
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true
 )]

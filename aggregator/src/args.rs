@@ -30,7 +30,7 @@ pub use sign::Sign;
 
 /// One API for the deployments of every Kubernetes cluster.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version = concat!(env!("CARGO_PKG_VERSION"), " (commit ", env!("MCA_COMMIT"), ")"))]
 pub struct Cli {
     /// The command.
     #[command(subcommand)]

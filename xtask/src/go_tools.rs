@@ -21,7 +21,12 @@ pub struct Tool {
 const PEERS: &str = "tools";
 
 /// The small ones first.
-pub const TOOLS: [Tool; 6] = [
+pub const TOOLS: [Tool; 7] = [
+    tool(
+        "tools/actionlint",
+        "actionlint",
+        "github.com/rhysd/actionlint/cmd/actionlint",
+    ),
     tool(PEERS, "nats", "github.com/nats-io/natscli/nats"),
     tool(PEERS, "etcd", "go.etcd.io/etcd/server/v3"),
     tool("tools/helm", "helm", "helm.sh/helm/v4/cmd/helm"),
@@ -80,6 +85,19 @@ pub fn missing() -> Result<Vec<Tool>> {
         }
     }
     Ok(missing)
+}
+
+/// The program, built into the cache if it is not there. `None` where Go is missing, too.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn find_or_build(program: &str) -> Result<Option<PathBuf>> {
+    if let Some(found) = find(program)? {
+        return Ok(Some(found));
+    }
+    let tool = TOOLS.iter().find(|tool| tool.program == program);
+    let go = workspace::on_path("go").is_some();
+    tool.filter(|_| go).map(Tool::build).transpose()
 }
 
 impl Tool {
@@ -161,6 +179,8 @@ mod tests {
     fn each_module_has_a_cache_of_its_own_and_kubernetes_alone_is_stamped() {
         assert_ne!(cache(PEERS).unwrap(), cache("tools/helm").unwrap());
         assert!(version_stamp(PEERS).unwrap().contains("gitVersion=v1."));
-        assert_eq!(version_stamp("tools/helm").unwrap(), "");
+        for module in ["tools/helm", "tools/actionlint"] {
+            assert_eq!(version_stamp(module).unwrap(), "", "{module}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use xtask::programs::{Profile, Programs};
-use xtask::{cargo, workspace};
+use xtask::{cargo, go_tools, workspace};
 
 use crate::step::Steps;
 use crate::{node, ui};
@@ -28,6 +28,7 @@ pub async fn run() -> Result<()> {
         cargo::command().args(clippy).args(["--", "-D", "warnings"]),
     )?;
     check_compose(&mut steps)?;
+    check_workflows(&mut steps)?;
     check_dependencies(&mut steps)?;
     check_openapi(&mut steps).await?;
     check_ui(&mut steps)?;
@@ -55,6 +56,19 @@ fn check_compose(steps: &mut Steps) -> Result<()> {
         steps.run(&format!("compose.yaml, profile {profile}"), &mut config)?;
     }
     Ok(())
+}
+
+/// The workflows of GitHub Actions, which cannot be run here.
+fn check_workflows(steps: &mut Steps) -> Result<()> {
+    let Some(program) = go_tools::find_or_build("actionlint")? else {
+        println!("NOT CHECKED: .github/workflows, because neither actionlint nor Go is installed");
+        return Ok(());
+    };
+    let mut check = Command::new(program);
+    check.current_dir(workspace::root());
+    // It would also run these where they happen to be installed.
+    check.args(["-shellcheck=", "-pyflakes="]);
+    steps.run("workflows", &mut check)
 }
 
 fn check_dependencies(steps: &mut Steps) -> Result<()> {

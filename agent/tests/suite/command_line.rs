@@ -70,3 +70,14 @@ async fn the_real_nats_cli_restarts_a_deployment_and_lists_the_agent() {
     }
     agent.left().await;
 }
+
+/// The commit is that of the build, or unknown; never an older one.
+#[tokio::test]
+async fn the_version_names_the_commit() {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_agent"));
+    let output = program.arg("--version").output().await.expect("the agent");
+    let (version, commit) = (env!("CARGO_PKG_VERSION"), env!("MCA_COMMIT"));
+    let line = format!("agent {version} (commit {commit})\n");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), line);
+    assert!(!commit.is_empty());
+}

@@ -44,6 +44,16 @@ fn private_keys(dir: &Path) -> Vec<String> {
     found
 }
 
+/// The commit is that of the build, or unknown; never an older one.
+#[tokio::test]
+async fn the_version_names_the_commit() {
+    let output = aggregator(&["--version"]).await;
+    let (version, commit) = (env!("CARGO_PKG_VERSION"), env!("MCA_COMMIT"));
+    let line = format!("aggregator {version} (commit {commit})\n");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), line);
+    assert!(!commit.is_empty());
+}
+
 #[tokio::test]
 async fn bus_init_makes_a_bus_once_and_says_no_secret() {
     let dir = TempDir::new().unwrap();

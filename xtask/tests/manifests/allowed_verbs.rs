@@ -23,7 +23,13 @@ async fn the_policy_of_allowed_verbs_holds_under_every_name_that_a_build_gives()
         kustomized("namespace: elsewhere"),
         kustomized("namePrefix: prod-\nnameSuffix: \"-2\""),
         kustomized("namespace: elsewhere\nnamePrefix: prod-"),
-        templated_for("released", "agent.verbsPolicy=true"),
+        kustomized("labels: [{pairs: {team: a}, includeTemplates: true}]\nnamespace: fleet-agents"),
+        templated_for("it", "released", "agent.verbsPolicy=true"),
+        templated_for(
+            "another",
+            "released-again",
+            "agent.verbsPolicy=true,openshift=true,commonLabels.team=a,agent.verbs={restart}",
+        ),
     ] {
         let Some(built) = built else { return };
         holds(&plane, &built).await;

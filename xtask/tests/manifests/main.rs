@@ -7,6 +7,7 @@
 mod allowed_verbs;
 mod applied;
 mod policy;
+mod released;
 mod rendered;
 mod same;
 mod values;

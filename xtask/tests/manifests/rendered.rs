@@ -55,15 +55,15 @@ pub fn templated(values: &str) -> Option<Objects> {
 }
 
 pub fn templated_text(values: &str) -> Option<String> {
-    templated_for(NAMESPACE, values)
+    templated_for("it", NAMESPACE, values)
 }
 
 /// A release in this namespace.
-pub fn templated_for(namespace: &str, values: &str) -> Option<String> {
+pub fn templated_for(release: &str, namespace: &str, values: &str) -> Option<String> {
     let helm = required::or_skip(go_tools::find("helm").unwrap(), "helm")?;
     let chart = workspace::root().join("k8s/chart");
     let namespace = format!("--namespace={namespace}");
-    let arguments = ["template", "it", chart.to_str().unwrap(), &namespace];
+    let arguments = ["template", release, chart.to_str().unwrap(), &namespace];
     Some(output(
         &helm,
         &[&arguments[..], &["--set", values]].concat(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::rendered::{Objects, helm, kustomized, templated_with};
+use crate::rendered::{Objects, helm, kustomized, kustomized_with, objects, templated_with};
 
 const HUB: &str = "hub: {enabled: true}\nagent: {enabled: false}\n";
 
@@ -174,4 +174,18 @@ fn helm_lint_finds_nothing() {
         };
         checked.unwrap();
     }
+}
+
+/// kustomize renames what it knows to be a name, which a setting is not by itself.
+#[test]
+fn the_agent_stores_its_token_where_a_prefix_has_put_it() {
+    let Some(text) = kustomized_with("agent", "namePrefix: prod-") else {
+        return;
+    };
+    let objects = objects(&text);
+    let name = &objects["ConfigMap/prod-agent-defaults"]["data"]["MCA_NATS_RENEWED_CONFIG_MAP"];
+    assert_eq!(name, "prod-agent-nats-token");
+    assert!(objects.contains_key("ConfigMap/prod-agent-nats-token"));
+    let role = &objects["Role/prod-agent-nats-token"]["rules"][0]["resourceNames"];
+    assert_eq!(role, &json!([name]));
 }
