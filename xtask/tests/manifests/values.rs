@@ -189,3 +189,93 @@ fn the_agent_stores_its_token_where_a_prefix_has_put_it() {
     let role = &objects["Role/prod-agent-nats-token"]["rules"][0]["resourceNames"];
     assert_eq!(role, &json!([name]));
 }
+
+#[test]
+fn no_pod_names_a_user_where_openshift_gives_one() {
+    let values = "openshift: true\nhub: {enabled: true}\n";
+    let (Some(ours), Some(theirs)) = (accepted("hub: {enabled: true}\n"), accepted(values)) else {
+        return;
+    };
+    let context = |object: &Value| {
+        let of_template = object.pointer("/spec/template/spec/securityContext");
+        let of_pod = object.pointer("/spec/securityContext");
+        of_template.or(of_pod).cloned()
+    };
+    let mut pods = 0;
+    for (name, object) in &theirs {
+        let Some(theirs) = context(object) else {
+            continue;
+        };
+        pods += 1;
+        assert_eq!(context(&ours[name]).unwrap()["runAsUser"], 65532, "{name}");
+        for field in ["runAsUser", "runAsGroup", "fsGroup"] {
+            assert!(theirs.get(field).is_none(), "{name}: {field}");
+        }
+        assert_eq!(theirs["runAsNonRoot"], true, "{name}");
+    }
+    assert_eq!(pods, 4, "agent, aggregator, nats, and the pod of the test");
+}
+
+#[test]
+fn a_proxy_is_used_and_admitted() {
+    let values = format!("{HUB}proxy: {{httpsProxy: \"http://[fd00::1]:3128\", noProxy: .svc}}");
+    let Some(objects) = accepted(&values) else {
+        return;
+    };
+    let proxied = environment(&objects, containers(&objects, "Deployment/aggregator")[1]);
+    assert_eq!(proxied["HTTPS_PROXY"], "http://[fd00::1]:3128");
+    assert_eq!(proxied["NO_PROXY"], ".svc");
+    assert!(!proxied.contains_key("HTTP_PROXY"));
+    let egress = ports(&objects["NetworkPolicy/aggregator"], "egress");
+    assert!(egress.contains(&("TCP".to_owned(), 3128)), "{egress:?}");
+}
+
+#[test]
+fn the_port_of_the_bus_is_that_of_its_address() {
+    for (url, expected) in [
+        ("tls://bus.example:4443", &[4443][..]),
+        ("tls://bus.example", &[4222]),
+        ("wss://bus.example/path:1", &[443]),
+        ("tls://[fd00::1]:5222, tls://[fd00::2]", &[5222, 4222]),
+    ] {
+        let values = format!("agent: {{settings: {{MCA_NATS_URL: \"{url}\"}}}}");
+        let Some(objects) = accepted(&values) else {
+            return;
+        };
+        let bus = &objects["NetworkPolicy/agent"]["spec"]["egress"][2]["ports"];
+        let port = |port: &Value| port["port"].as_u64().unwrap();
+        let bus: Vec<_> = bus.as_array().unwrap().iter().map(port).collect();
+        assert_eq!(bus, expected, "{url}");
+    }
+    let external = format!(
+        "{HUB}nats: {{enabled: false}}\naggregator: {{settings: {{MCA_NATS_URL: \"tls://bus.example:4443\"}}}}"
+    );
+    let external = accepted(&external).unwrap();
+    let egress = ports(&external["NetworkPolicy/aggregator"], "egress");
+    assert!(egress.contains(&("TCP".to_owned(), 4443)), "{egress:?}");
+}
+
+/// The policy of allowed verbs reads them from the role, the agent from its settings.
+#[test]
+fn the_role_and_the_settings_name_the_same_verbs() {
+    let named = |values: &str| {
+        let objects = accepted(values)?;
+        let rules = objects["ClusterRole/multi-cluster-aggregator-agent"]["rules"].clone();
+        let verbs = rules.as_array()?.last()?["verbs"].clone();
+        Some((
+            verbs,
+            objects["ConfigMap/agent-settings"]["data"]["MCA_VERBS"].clone(),
+        ))
+    };
+    let both = (json!(["act", "scale", "pause"]), json!("scale,pause"));
+    for values in [
+        "agent: {verbs: [scale, pause], settings: {MCA_CLUSTER_NAME: b}}",
+        "agent: {settings: {MCA_VERBS: \"scale,pause\"}}",
+    ] {
+        let Some(named) = named(values) else { return };
+        assert_eq!(named, both, "{values}");
+    }
+    let differ = "agent: {verbs: [scale], settings: {MCA_VERBS: pause}}";
+    let refused = templated_with(differ).unwrap().expect_err("they differ");
+    assert!(refused.contains("MCA_VERBS differ"), "{refused}");
+}
