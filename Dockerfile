@@ -85,7 +85,7 @@ ENV MCA_AGGREGATOR=aggregator:8000
 EXPOSE 8000
 HEALTHCHECK --interval=2s --timeout=3s --start-period=20s CMD ["curl", "-fsS", "-o", "/dev/null", "http://127.0.0.1:8000/readyz"]
 # Writes only to /tmp, so that the root can be read-only.
-CMD ["sh", "-c", "sed \"s/AGGREGATOR;/$MCA_AGGREGATOR;/\" /etc/nginx/template.conf > /tmp/nginx.conf && exec nginx -g 'daemon off;' -c /tmp/nginx.conf"]
+CMD ["sh", "-c", "sed \"s/AGGREGATOR;/$MCA_AGGREGATOR;/\" /etc/nginx/template.conf > /tmp/nginx.conf && { test -e /proc/net/if_inet6 || sed -i '/listen \\[::\\]/d' /tmp/nginx.conf; } && exec nginx -g 'daemon off;' -c /tmp/nginx.conf"]
 
 # Like the agent's.
 FROM gcr.io/distroless/cc-debian12:nonroot@sha256:9dac0a79194e45a7da0158a9c6da57b217585af0786db3845d1f0ec1a0dd182f AS aggregator

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 use xtask::control_plane::ControlPlane;
 use xtask::{condition, required};
 
 use crate::policy;
-use crate::rendered::{NAMESPACE, overlay, templated_text};
+use crate::rendered::{NAMESPACE, example, overlay, templated_text};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const STRICT: [&str; 3] = ["apply", "--validate=strict", "--warnings-as-errors"];
@@ -23,6 +23,9 @@ async fn a_real_api_server_takes_every_object_and_lets_every_pod_be_made() {
     let Some(plane) = required::or_skip(plane, "control plane") else {
         return;
     };
+    for name in ["agent", "hub"] {
+        is_taken(&plane, name).await;
+    }
     for name in ["agent-allowed-verbs", "hub"] {
         let overlay = overlay(name);
         let kustomize = ["--kustomize", overlay.to_str().unwrap()];
@@ -51,6 +54,27 @@ async fn a_real_api_server_takes_every_object_and_lets_every_pod_be_made() {
     let file = ["--filename", file.path().to_str().unwrap()];
     let taken = apply(&plane, &[&chart[..], &file].concat()).await.unwrap();
     assert_eq!(taken.lines().count(), 25, "{taken}");
+}
+
+/// An example, without what an API server has only with the Prometheus operator.
+async fn is_taken(plane: &ControlPlane, example_name: &str) {
+    let Some((kustomized, templated)) = example(example_name) else {
+        return;
+    };
+    let namespace = overlay("../base/namespace/namespace.yaml");
+    let namespace = ["--filename", namespace.to_str().unwrap()];
+    apply(plane, &namespace).await.unwrap();
+    for objects in [kustomized, templated] {
+        let others = |object: &&Value| object["kind"] != "ServiceMonitor";
+        let items: Vec<_> = objects.values().filter(others).collect();
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
+        let file = NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), list.to_string()).unwrap();
+        let path = file.path().to_str().unwrap();
+        let arguments = ["--dry-run=server", "--filename", path];
+        let taken = apply(plane, &arguments).await.unwrap();
+        assert_eq!(taken.lines().count(), items.len(), "{taken}");
+    }
 }
 
 /// Waits until there is one pod for each of these containers.
