@@ -16,12 +16,12 @@ use crate::records::{self, UnreadableRecords};
 use aggregator_http::app::{App, AppState};
 use aggregator_http::authentication::{Authenticators, SessionAuthenticator};
 use aggregator_http::dropped_cookie::DroppedCookie;
+use aggregator_http::front::Front;
 use aggregator_http::listener::{self, ConnectionCounts};
 use aggregator_http::public_url::{Links, PublicUrl};
 use aggregator_http::routes;
 use aggregator_http::session_cookie::SessionCookie;
 use aggregator_http::trusted_proxies::TrustedProxies;
-use aggregator_http::ui;
 use diagnostics::Conditions;
 use diagnostics::Metrics;
 use enrolment::signer::{SignerServer, SigningKeys};
@@ -30,6 +30,7 @@ use enrolment::{
 };
 use fleet::Protection;
 use identity::Identity;
+use identity::sessions::end_stale_sessions;
 use identity::users::Users;
 use runs::{Runs, carry_out_runs};
 use storage::bus::{Bus, BusClock};
@@ -55,10 +56,8 @@ pub async fn serve(mut args: Serve, stop: impl Future<Output = ()>) -> anyhow::R
     args.listen = listener.local_addr()?;
     info!(address = %args.listen, "listening");
     let (ready, listening) = (Arc::new(OnceLock::new()), CancellationToken::new());
-    let mut router = routes::once_ready(Arc::clone(&ready));
-    if let Some(dir) = &args.ui_dir {
-        router = ui::beside(router, dir);
-    }
+    let front = Front::new(args.ui_dir.clone(), args.public_url.as_ref())?;
+    let router = front.before(routes::once_ready(Arc::clone(&ready)));
     let counts = ConnectionCounts::default();
     let settings = listener::Settings {
         per_address: args.http.connections_per_address,
@@ -155,6 +154,7 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
     let nats_creds =
         nats_creds.or_else(|| bus_keys.as_deref().map(AggregatorKeys::aggregator_creds));
     let bus = Bus::connect(&servers, nats_creds.as_deref()).await?;
+    let account_key = bus.account().map(str::to_owned);
     let unasked = Bus::connect_as("aggregator unasked", &servers, nats_creds.as_deref()).await?;
     // On the heap, as in `storage`: it is large.
     let clock = BusClock::default();
@@ -216,12 +216,14 @@ async fn start_counted(args: Serve, connections: &ConnectionCounts) -> anyhow::R
     ));
     tokio::spawn(carry_out_runs(Arc::clone(&runs)));
     let cookie = if cookie_secure {
-        SessionCookie::Secure
+        SessionCookie::SECURE
     } else {
-        SessionCookie::Plain
+        SessionCookie::PLAIN
     };
+    let cookie = cookie.of(account_key.as_deref());
     let identity = Identity::new(users, stores.sessions);
     let (users, sessions) = (identity.users.clone(), identity.sessions.clone());
+    tokio::spawn(end_stale_sessions(sessions.clone(), users.clone()));
     let sessions = SessionAuthenticator::new(users, sessions, cookie, services.registry.labels());
     Ok(Arc::new(AppState {
         fleet: services.fleet,

@@ -13,6 +13,7 @@ pub mod kubeconfig;
 pub mod nats_cli;
 pub mod nats_cluster;
 pub mod nats_server;
+pub mod nginx;
 pub mod pip;
 pub mod process;
 pub mod programs;

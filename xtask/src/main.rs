@@ -11,6 +11,7 @@ use clap::Parser;
 
 mod bench;
 mod chromium;
+mod debian;
 mod demo;
 mod lint;
 mod node;

@@ -5,13 +5,13 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use xtask::nats_server::binary;
-use xtask::{cargo, go_tools, nats_cli, required, schemathesis, workspace};
+use xtask::{cargo, go_tools, nats_cli, nginx, required, schemathesis, workspace};
 
 use crate::step::Steps;
-use crate::{chromium, node, ui};
+use crate::{chromium, debian, node, ui};
 
 /// Runs all tests: Rust, a real Kubernetes API, the nats CLI, the browser; says what was skipped and why
 #[derive(Args)]
@@ -96,6 +96,9 @@ impl Environment {
         }
         if std::env::var_os("KUBEBUILDER_ASSETS").is_none() {
             variables.push(("KUBEBUILDER_ASSETS", go_tools::assets()?.into_os_string()));
+        }
+        if options.require_all && nginx::find()?.is_none() {
+            debian::install("nginx-light").context(nginx::HINT)?;
         }
         if let Some(cli) = nats_cli::find()? {
             variables.push(("NATS_CLI", cli.into_os_string()));

@@ -29,7 +29,7 @@ impl DroppedCookie {
     /// The origin of the page, which alone tells: a proxy that terminates TLS sends plain HTTP, too. Programs send none and keep the token.
     fn is_to_be_named<'a>(&self, cookie: SessionCookie, headers: &'a HeaderMap) -> Option<&'a str> {
         let page = origin::page(headers)?;
-        let dropped = matches!(cookie, SessionCookie::Secure) && !page.keeps_secure_cookies();
+        let dropped = cookie.is_secure() && !page.keeps_secure_cookies();
         if !dropped || self.warned.swap(true, Ordering::Relaxed) {
             return None;
         }
@@ -53,12 +53,12 @@ mod tests {
     fn a_sign_in_whose_cookie_is_dropped_is_named_once() {
         let dropped = DroppedCookie::default();
         let page = Some("http://fleet.example");
-        assert!(!named(&dropped, SessionCookie::Plain, page));
-        assert!(named(&dropped, SessionCookie::Secure, page));
-        assert!(!named(&dropped, SessionCookie::Secure, page));
+        assert!(!named(&dropped, SessionCookie::PLAIN, page));
+        assert!(named(&dropped, SessionCookie::SECURE, page));
+        assert!(!named(&dropped, SessionCookie::SECURE, page));
         assert!(!named(
             &dropped,
-            SessionCookie::Secure,
+            SessionCookie::SECURE,
             Some("http://10.0.0.7:8080")
         ));
     }
@@ -76,7 +76,7 @@ mod tests {
         ] {
             let dropped = DroppedCookie::default();
             assert!(
-                !named(&dropped, SessionCookie::Secure, origin),
+                !named(&dropped, SessionCookie::SECURE, origin),
                 "{origin:?}"
             );
         }
@@ -87,7 +87,7 @@ mod tests {
         ] {
             let dropped = DroppedCookie::default();
             assert!(
-                named(&dropped, SessionCookie::Secure, Some(origin)),
+                named(&dropped, SessionCookie::SECURE, Some(origin)),
                 "{origin}"
             );
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use utoipa::openapi::security::{Flow, OAuth2, Password, Scopes, SecurityScheme};
-use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder, Server};
 use utoipa::{IntoResponses, Modify, OpenApi};
 
 use crate::problem_response::{ProblemBody, ProblemResponse, status};
@@ -39,9 +39,23 @@ struct SecuritySchemes;
 impl Modify for SecuritySchemes {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let components = document.components.get_or_insert_default();
-        let password = Flow::Password(Password::new("/login", Scopes::new()));
-        components.add_security_scheme("password", SecurityScheme::OAuth2(OAuth2::new([password])));
+        components.add_security_scheme("password", password("/login"));
     }
+}
+
+fn password(url: &str) -> SecurityScheme {
+    let flow = Flow::Password(Password::new(url, Scopes::new()));
+    SecurityScheme::OAuth2(OAuth2::new([flow]))
+}
+
+/// Leads clients of the document into the folder in which users reach the service.
+pub fn in_folder(document: &mut utoipa::openapi::OpenApi, folder: &str) {
+    if folder.is_empty() {
+        return;
+    }
+    document.servers = Some(vec![Server::new(folder)]);
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("password", password(&format!("{folder}/login")));
 }
 
 /// Whether a call can fail with a code.

@@ -45,6 +45,14 @@ impl PublicUrl {
         format!("{scheme}://{authority}").parse().ok()
     }
 
+    /// Its path, such as `/fleet`, without a trailing slash; mostly empty.
+    #[must_use]
+    pub fn folder(&self) -> String {
+        let uri: Option<Uri> = self.0.parse().ok();
+        let path = uri.as_ref().map_or("", Uri::path);
+        path.trim_end_matches('/').to_owned()
+    }
+
     /// The URL of a path that begins with a slash.
     #[must_use]
     pub fn of_path(&self, path: &str) -> String {
@@ -98,6 +106,12 @@ impl Links {
     pub fn url(&self) -> Result<&PublicUrl, Problem> {
         self.carry_secrets()?;
         self.url.as_ref().ok_or_else(unknown)
+    }
+
+    /// The folder in which users reach the service; mostly empty.
+    #[must_use]
+    pub fn folder(&self) -> String {
+        self.url.as_ref().map(PublicUrl::folder).unwrap_or_default()
     }
 
     /// Checks that a private key may be sent to callers.
@@ -206,6 +220,10 @@ mod tests {
     fn its_origin_has_no_path() {
         let url: PublicUrl = "https://fleet.example:8443/mca".parse().unwrap();
         assert_eq!(url.origin(), "https://fleet.example:8443".parse().ok());
+        assert_eq!(url.folder(), "/mca");
+        for text in ["https://fleet.example", "https://fleet.example/"] {
+            assert_eq!(text.parse::<PublicUrl>().unwrap().folder(), "");
+        }
     }
 
     #[test]

@@ -19,11 +19,11 @@ use tracing::Instrument as _;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use utoipa_swagger_ui::SwaggerUi;
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::app::App;
 use crate::extract::BODY_LIMIT;
-use crate::openapi::{Document, examples, idempotency_key};
+use crate::openapi::{Document, examples, idempotency_key, in_folder};
 use crate::problem_response::ProblemResponse;
 use crate::{idempotency, origin, problem_response};
 use diagnostics::{Problem, ProblemCode};
@@ -114,6 +114,19 @@ pub fn api() -> OpenApiRouter<App> {
     api
 }
 
+/// The path of the document.
+const OPENAPI: &str = "/openapi.json";
+
+/// Whether the service has paths in this folder itself, so that the folder cannot be told from them.
+#[must_use]
+pub fn has_folder(folder: &str) -> bool {
+    let first = |path: &str| path.split('/').nth(1).unwrap_or_default().to_owned();
+    let api = api();
+    let paths = api.get_openapi().paths.paths.keys().map(String::as_str);
+    let mut paths = paths.chain(["/ui", "/docs", OPENAPI]);
+    !folder.is_empty() && paths.any(|path| first(path) == first(folder))
+}
+
 /// The service until the bus and the data in it can be used: it reports that the process is alive but not ready.
 pub fn once_ready(service: Arc<OnceLock<Router>>) -> Router {
     let waiting = || async {
@@ -148,8 +161,12 @@ fn content_security_policy(policy: &'static str) -> SetResponseHeaderLayer<Heade
 
 /// The whole service.
 pub fn router(app: App) -> Router {
-    let (api, document) = api().split_for_parts();
-    let docs = SwaggerUi::new("/docs").url("/openapi.json", document);
+    let (api, mut document) = api().split_for_parts();
+    let folder = app.links.folder();
+    in_folder(&mut document, &folder);
+    let docs = SwaggerUi::new("/docs")
+        .url(OPENAPI, document)
+        .config(Config::new([format!("{folder}{OPENAPI}")]));
     // Event streams are not compressed: a compressor would hold events back.
     let compressed = DefaultPredicate::new().and(NotForContentType::new("text/event-stream"));
     let around = ServiceBuilder::new()

@@ -1,14 +1,15 @@
 //! Serves the built web UI. Its pages are under `/ui/`, because `/clusters` and `/deployments` belong to the API.
 //! It is also served while the aggregator is waiting for the bus, since the page explains that better than a browser's error.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn, map_response};
-use axum::response::{IntoResponse as _, Redirect, Response};
-use axum::routing::get;
+use axum::response::{Html, IntoResponse as _, Redirect, Response};
+use axum::routing::{MethodRouter, get};
 use tower_http::services::{ServeDir, ServeFile};
 use tower_http::set_header::SetResponseHeaderLayer;
 
@@ -28,8 +29,8 @@ const PAGE_PATH: usize = 2_048;
 /// Most bytes of a file's name, so that its compressed variants have legal names too.
 const FILE_NAME: usize = 250;
 
-/// The service, with the UI of that directory at `/ui/`, and a redirect from `/`.
-pub fn beside(service: Router, dir: &Path) -> Router {
+/// The service, with the UI of that directory at `/ui/`, and a redirect from `/`. Users reach it in the folder, which is mostly empty.
+pub fn beside(service: Router, dir: &Path, folder: &str) -> Router {
     let fixed = [
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -40,13 +41,21 @@ pub fn beside(service: Router, dir: &Path) -> Router {
         .fallback_service(compressed(dir.join("_app/immutable")))
         .layer(map_response(kept_for_ever));
     // It is a single-page application, so every path that is not a file is its start page.
-    let page = ServeFile::new(dir.join("index.html"))
-        .precompressed_br()
-        .precompressed_gzip();
+    let page = dir.join("index.html");
+    let pages = if folder.is_empty() {
+        let page = ServeFile::new(page).precompressed_br().precompressed_gzip();
+        Router::new().fallback_service(compressed(dir).fallback(page))
+    } else {
+        let page = page_in(page, folder);
+        let files = compressed(dir).append_index_html_on_directories(false);
+        Router::new()
+            .route("/index.html", page.clone())
+            .fallback_service(files.fallback(page))
+    };
     let ui = Router::new()
         .nest_service(HASHED, hashed)
         .nest_service("/_app", compressed(dir.join("_app")))
-        .fallback_service(compressed(dir).fallback(page))
+        .fallback_service(pages)
         .layer(from_fn(legal_names_only))
         .layer(with(header::CACHE_CONTROL, "no-cache"));
     let ui = fixed
@@ -69,6 +78,17 @@ async fn legal_names_only(mut request: Request, next: Next) -> Response {
         *request.uri_mut() = Uri::from_static("/");
     }
     next.run(request).await
+}
+
+/// The page, whose addresses lead into the folder; its scripts find each other.
+fn page_in(file: PathBuf, folder: &str) -> MethodRouter {
+    let base: Arc<str> = format!("\"{folder}/ui/").into();
+    get(move || async move {
+        match tokio::fs::read_to_string(&file).await {
+            Ok(page) => Html(page.replace("\"/ui/", &base)).into_response(),
+            Err(_) => StatusCode::NOT_FOUND.into_response(),
+        }
+    })
 }
 
 fn compressed(dir: impl AsRef<Path>) -> ServeDir {
@@ -98,6 +118,10 @@ mod tests {
 
     /// A build, and the API beside it.
     fn service() -> (tempfile::TempDir, Router) {
+        service_in("")
+    }
+
+    fn service_in(folder: &str) -> (tempfile::TempDir, Router) {
         let dir = tempfile::tempdir().expect("a directory");
         let hashed = dir.path().join("_app/immutable");
         std::fs::create_dir_all(&hashed).expect("a directory");
@@ -110,7 +134,7 @@ mod tests {
             std::fs::write(dir.path().join(file), text).expect("a file");
         }
         let api = Router::new().fallback(|| async { (StatusCode::UNAUTHORIZED, "api") });
-        let service = beside(api, dir.path());
+        let service = beside(api, dir.path(), folder);
         (dir, service)
     }
 
@@ -149,6 +173,24 @@ mod tests {
         assert_eq!(text, "page, compressed");
         assert_eq!(answer.headers()[header::CONTENT_ENCODING], "br");
         assert_eq!(answer.headers()[header::CONTENT_TYPE], "text/html");
+    }
+
+    #[tokio::test]
+    async fn in_a_folder_the_page_leads_there() {
+        let (dir, service) = service_in("/fleet");
+        let page = r#"<script src="/ui/theme.js"></script><link href="/ui/_app/a.css">"#;
+        std::fs::write(dir.path().join("index.html"), page).unwrap();
+        let expected = page.replace("/ui/", "/fleet/ui/");
+        for path in ["/ui", "/ui/", "/ui/index.html", "/ui/deployments/a/b/c"] {
+            let (answer, text) = get(&service, path, "br, gzip").await;
+            assert_eq!((answer.status(), &*text), (StatusCode::OK, &*expected));
+            assert_eq!(cached(&answer), "no-cache");
+            let kind = &answer.headers()[header::CONTENT_TYPE];
+            assert_eq!(kind, "text/html; charset=utf-8");
+        }
+        let script = "/ui/_app/immutable/start.abc.js";
+        let (_, text) = get(&service, script, "br").await;
+        assert_eq!(text, "script");
     }
 
     #[tokio::test]

@@ -15,9 +15,11 @@ use diagnostics::{Problem, ProblemCode};
 use storage::{Bucket, BucketError, Record, RecordKey, StoreError};
 
 mod mirror;
+mod stale;
 mod token;
 
 pub use mirror::SessionHandle;
+pub use stale::end_stale_sessions;
 pub use token::{SessionKey, Token};
 
 use mirror::Mirror;

@@ -22,6 +22,8 @@ use replies::Replies;
 #[derive(Debug, Clone)]
 pub struct Bus {
     client: Client,
+    /// The account that the credentials are for.
+    account: Option<Arc<str>>,
     replies: Replies,
     _lame_duck: Arc<LameDuckHandler>,
 }
@@ -64,6 +66,12 @@ impl Bus {
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// The public key of the account on the bus; none without credentials.
+    #[must_use]
+    pub fn account(&self) -> Option<&str> {
+        self.account.as_deref()
     }
 
     /// Whether requests can be sent now.

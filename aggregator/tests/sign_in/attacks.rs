@@ -6,7 +6,7 @@ use identity::password::{self, Password};
 use identity::sessions::Token;
 use serde_json::json;
 
-use crate::service::{Answer, COOKIE, PASSWORD, Service, Site, bearer, login, request};
+use crate::service::{Answer, PASSWORD, Service, Site, bearer, login, request};
 
 #[tokio::test]
 async fn a5_wrong_tokens_are_all_refused_alike() {
@@ -37,7 +37,7 @@ async fn a5_wrong_tokens_are_all_refused_alike() {
     ] {
         let answer = service.me(token).await.without_id();
         assert_eq!(answer, none, "{token}");
-        let cookie = format!("{COOKIE}={token}");
+        let cookie = format!("{}={token}", service.cookie());
         let answer = service
             .send(request("GET", "/me", &[("cookie", &cookie)], ""))
             .await;
@@ -97,7 +97,7 @@ fn from_browser(user: &str, password: &str, cookie: &str) -> Request<Body> {
 fn device_cookie(signed_in: &Answer) -> String {
     let cookies = signed_in.headers.get_all("set-cookie").iter();
     let texts = cookies.filter_map(|value| value.to_str().ok());
-    let device = texts.filter(|text| text.starts_with("__Host-mca_device="));
+    let device = texts.filter(|text| text.starts_with("__Host-mca_device_"));
     let [text] = device.collect::<Vec<_>>()[..] else {
         panic!("{signed_in:?}");
     };
@@ -141,7 +141,7 @@ async fn the_wrong_tries_of_strangers_do_not_lock_a_user_out_of_a_known_device()
         }
         let known = service.send(from_browser("ana", PASSWORD, &ana)).await;
         assert_eq!(known.status, StatusCode::OK, "{known:?}");
-        let session = format!("{COOKIE}={token}");
+        let session = format!("{}={token}", service.cookie());
         let signed_in = service.send(from_browser("ana", PASSWORD, &session)).await;
         assert_eq!(signed_in.status, StatusCode::OK, "{signed_in:?}");
         exhaust().await;
@@ -201,7 +201,7 @@ async fn code(service: &Service, method: &str, path: &str, headers: &[(&str, &st
 async fn a8_another_site_cannot_act_through_somebodys_browser() {
     let site = Site::start().await;
     let service = site.service().await;
-    let cookie = format!("{COOKIE}={}", service.token("ana").await);
+    let cookie = format!("{}={}", service.cookie(), service.token("ana").await);
     let cookie = ("cookie", &*cookie);
     let plain = ("content-type", "text/plain");
     let stream = "/workloads/prod-a/default/Deployment/web/log/watch";

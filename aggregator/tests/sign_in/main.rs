@@ -6,6 +6,8 @@ mod audit_export;
 mod bounds;
 mod conditions;
 mod first_start;
+mod installations;
+mod nginx;
 mod proxies;
 mod records;
 mod refused;

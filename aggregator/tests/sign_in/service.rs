@@ -7,6 +7,7 @@ use std::time::Duration;
 use aggregator::args::{AgentCredentials, Http, Serve};
 use aggregator::run;
 use aggregator_http::app::App;
+use aggregator_http::front::Front;
 use aggregator_http::{listener, routes};
 use axum::Router;
 use axum::body::Body;
@@ -28,8 +29,6 @@ use xtask::nats_server::NatsServer;
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 pub const PASSWORD: &str = "canary password 7";
-
-pub const COOKIE: &str = "__Host-mca_session";
 
 /// A nats-server with a file of users.
 pub struct Site {
@@ -91,7 +90,12 @@ impl Site {
     }
 
     pub async fn try_service(&self) -> anyhow::Result<Service> {
-        let app = run::start(Serve {
+        self.service_with(|_| {}).await
+    }
+
+    /// With other arguments than usual.
+    pub async fn service_with(&self, change: impl FnOnce(&mut Serve)) -> anyhow::Result<Service> {
+        let mut args = Serve {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             public_url: None,
             bus: BusAddress {
@@ -118,9 +122,11 @@ impl Site {
                 lifetime: AGENT_CREDENTIAL_LIFETIME,
             },
             log_format: LogFormat::Text,
-        });
-        let app = app.await?;
-        let router = routes::router(app.clone());
+        };
+        change(&mut args);
+        let front = Front::new(args.ui_dir.clone(), args.public_url.as_ref())?;
+        let app = run::start(args).await?;
+        let router = front.before(routes::router(app.clone()));
         Ok(Service { app, router })
     }
 }
@@ -166,6 +172,11 @@ impl Service {
         token
             .unwrap_or_else(|| panic!("no sign-in: {answer:?}"))
             .to_owned()
+    }
+
+    /// The name of the session's cookie.
+    pub fn cookie(&self) -> String {
+        self.app.cookie.name()
     }
 
     pub async fn me(&self, token: &str) -> Answer {

@@ -7,7 +7,9 @@ use axum::extract::{ConnectInfo, FromRequestParts as _};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::service::{COOKIE, PASSWORD, PATIENCE, Service, Site, bearer, request};
+use identity::sessions::Token;
+
+use crate::service::{PASSWORD, PATIENCE, Service, Site, bearer, request};
 
 #[tokio::test]
 async fn a_sign_in_returns_a_token_and_its_rights() {
@@ -19,8 +21,10 @@ async fn a_sign_in_returns_a_token_and_its_rights() {
     assert_eq!(answer.body["token_type"], "bearer");
     assert_eq!(answer.body["expires_in"], 12 * 60 * 60);
     assert_eq!(answer.header("cache-control"), "no-store");
-    let cookie =
-        format!("{COOKIE}={token}; HttpOnly; SameSite=Strict; Secure; Path=/; Max-Age=43200");
+    let cookie = format!(
+        "{}={token}; HttpOnly; SameSite=Strict; Secure; Path=/; Max-Age=43200",
+        service.cookie()
+    );
     assert_eq!(answer.header("set-cookie"), cookie);
 
     let me = service.me(token).await;
@@ -101,7 +105,7 @@ async fn every_other_body_is_a_problem() {
 async fn a_browser_is_known_by_its_cookie_and_forgotten_when_it_signs_out() {
     let site = Site::start().await;
     let service = site.service().await;
-    let cookie = format!("{COOKIE}={}", service.token("ana").await);
+    let cookie = format!("{}={}", service.cookie(), service.token("ana").await);
     let same_origin = [("cookie", &*cookie), ("sec-fetch-site", "same-origin")];
     let me = service.send(request("GET", "/me", &same_origin, "")).await;
     assert_eq!(me.body["user"], "ana");
@@ -113,7 +117,7 @@ async fn a_browser_is_known_by_its_cookie_and_forgotten_when_it_signs_out() {
         assert_eq!(out.status, StatusCode::NO_CONTENT, "{out:?}");
         assert!(
             out.header("set-cookie")
-                .starts_with(&format!("{COOKIE}=; "))
+                .starts_with(&format!("{}=; ", service.cookie()))
         );
         assert!(out.header("set-cookie").contains("Max-Age=0"));
     }
@@ -249,6 +253,36 @@ async fn a10_a_user_who_is_gone_has_no_session() {
         users.as_object_mut().expect("users").remove("ana");
     });
     assert!(!goes_on.await);
+}
+
+/// Taken out by mistake, or during a suspicion: what was signed in before stays signed out.
+#[tokio::test]
+async fn a_user_who_was_removed_and_put_back_signs_in_again() {
+    let site = Site::start().await;
+    let (service, replica) = (site.service().await, site.service().await);
+    let (ana, bob) = (service.token("ana").await, service.token("bob").await);
+    replica.until_known(&ana, true).await;
+    let file = std::fs::read_to_string(&site.users).unwrap();
+    site.edit(|users| drop(users.as_object_mut().expect("users").remove("ana")));
+    let token = Token::parse(&ana).expect("a token");
+    for service in [&service, &replica] {
+        let sessions = &service.app.identity.sessions;
+        let ended = xtask::condition::met("the session's end", PATIENCE, async || {
+            Ok(sessions.find(&token).is_none().then_some(()))
+        });
+        ended.await.expect("it ends without being used");
+    }
+    std::fs::write(&site.users, file).unwrap();
+    for service in [&service, &replica] {
+        let mut users = service.app.identity.users.subscribe();
+        let back = users.wait_for(|users| users.find("ana").is_some());
+        let back = tokio::time::timeout(PATIENCE, back).await;
+        drop(back.expect("in time").expect("it is followed"));
+        assert_eq!(service.me(&ana).await.code(), "unauthenticated");
+        service.until_known(&bob, true).await;
+    }
+    let again = service.token("ana").await;
+    assert_eq!(service.me(&again).await.status, StatusCode::OK);
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, value.parse().expect("a header"));
         }
-        PresentedCredential::in_headers(&map, SessionCookie::Secure)
+        PresentedCredential::in_headers(&map, SessionCookie::SECURE)
     }
 
     #[test]

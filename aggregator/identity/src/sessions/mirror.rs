@@ -103,6 +103,15 @@ impl Mirror {
         });
     }
 
+    /// The keys of the sessions that are chosen, if they are not over.
+    pub(super) fn keys(&self, choose: impl Fn(&Session) -> bool) -> Vec<SessionKey> {
+        let map = self.read();
+        let chosen = map
+            .iter()
+            .filter(|(_, handle)| !handle.lifetime.is_over() && choose(&handle.session));
+        chosen.map(|(key, _)| key.clone()).collect()
+    }
+
     /// The user's oldest sessions, beyond the newest `stay`.
     pub(super) fn beyond(&self, user: &str, stay: usize) -> Vec<SessionKey> {
         let map = self.read();

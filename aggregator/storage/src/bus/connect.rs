@@ -65,12 +65,13 @@ impl Bus {
         servers: &Servers,
         credentials: Option<&Path>,
     ) -> Result<Self, ConnectError> {
-        let options = match credentials {
-            None => ConnectOptions::new(),
+        let (options, account) = match credentials {
+            None => (ConnectOptions::new(), None),
             Some(path) => {
-                read(path).await?;
+                let account = read(path).await?.account().into();
                 let path = path.to_owned();
-                ConnectOptions::with_auth_callback(move |nonce| answer(path.clone(), nonce))
+                let answer = move |nonce| answer(path.clone(), nonce);
+                (ConnectOptions::with_auth_callback(answer), Some(account))
             }
         };
         let options = options.name(name).custom_inbox_prefix("_INBOX_aggregator");
@@ -82,6 +83,7 @@ impl Bus {
         })?;
         Ok(Self {
             client,
+            account,
             replies: Replies::new(),
             _lame_duck: Arc::new(lame_duck),
         })
