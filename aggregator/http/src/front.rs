@@ -38,7 +38,6 @@ impl Front {
     }
 
     /// The whole service, whose API is this.
-    #[must_use]
     pub fn before(&self, api: Router) -> Router {
         let service = match &self.ui_dir {
             Some(dir) => ui::beside(api, dir, &self.folder),

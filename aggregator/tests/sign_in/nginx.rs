@@ -25,22 +25,25 @@ struct Stage {
 impl Stage {
     /// `{aggregator}` in the block `http` stands for its address. Nothing if there is no nginx.
     async fn start(public_url: Option<&str>, origins: &[&str], http: &str) -> Option<Self> {
-        let program = required::or_skip(nginx::find().unwrap(), "nginx")?;
-        let dir = TempDir::new().unwrap();
-        std::fs::create_dir(dir.path().join("ui")).unwrap();
-        std::fs::write(dir.path().join("ui/index.html"), PAGE).unwrap();
+        let program = required::or_skip(nginx::find().expect("a valid NGINX"), "nginx")?;
+        let dir = TempDir::new().expect("a directory");
+        std::fs::create_dir(dir.path().join("ui")).expect("a directory");
+        std::fs::write(dir.path().join("ui/index.html"), PAGE).expect("a file");
         let site = Site::start().await;
         let service = site.service_with(|args| {
-            args.public_url = public_url.map(|url| url.parse().unwrap());
+            args.public_url = public_url.map(|url| url.parse().expect("a URL"));
             args.ui_dir = Some(dir.path().join("ui"));
-            args.http.trusted_origins = origins.iter().map(|it| it.parse().unwrap()).collect();
+            args.http.trusted_origins = origins
+                .iter()
+                .map(|it| it.parse().expect("an origin"))
+                .collect();
         });
         let service = service.await.expect("the aggregator starts");
         let (address, listening): (SocketAddr, DropGuard) = service.listen().await;
         let http = http.replace("{aggregator}", &address.to_string());
         let nginx = nginx::Nginx::start(&program, &dir.path().join("nginx"), &http).await;
         Some(Self {
-            nginx: nginx.unwrap(),
+            nginx: nginx.expect("nginx"),
             site,
             _listening: listening,
             _dir: dir,
@@ -49,14 +52,14 @@ impl Stage {
 
     /// In HTTP/1.0, so that a body ends with the connection.
     async fn begin(&self, start: &str, headers: &[(&str, &str)], body: &str) -> UnixStream {
-        let mut stream = self.nginx.connect().await.unwrap();
+        let mut stream = self.nginx.connect().await.expect("it listens");
         let headers = headers
             .iter()
             .map(|(name, value)| format!("{name}: {value}\r\n"));
         let headers: String = headers.collect();
         let length = body.len();
         let text = format!("{start} HTTP/1.0\r\ncontent-length: {length}\r\n{headers}\r\n{body}");
-        stream.write_all(text.as_bytes()).await.unwrap();
+        stream.write_all(text.as_bytes()).await.expect("sent");
         stream
     }
 
