@@ -55,6 +55,27 @@ fn every_image_from_elsewhere_is_pinned_by_its_digest() {
     }
 }
 
+/// The workflow refuses a tag that differs from one of them.
+#[test]
+fn programs_and_chart_have_one_version() {
+    let chart = read("k8s/chart/Chart.yaml");
+    let version = env!("CARGO_PKG_VERSION");
+    for line in [
+        format!("version: {version}"),
+        format!("appVersion: {version}"),
+    ] {
+        assert!(chart.lines().any(|other| other == line), "{line}");
+    }
+    let workspace = read("Cargo.toml");
+    let line = format!("version = \"{version}\"");
+    assert!(workspace.lines().any(|other| other == line), "{line}");
+    let values = read("k8s/chart/values.yaml");
+    for program in ["agent", "aggregator"] {
+        let image = format!("  image: multi-cluster-aggregator/{program}:{version}");
+        assert!(values.lines().any(|other| other == image), "{image}");
+    }
+}
+
 /// A release that lacks one would be found out only by those who pull it.
 #[test]
 fn a_release_has_every_image_of_the_chart() {
