@@ -2,15 +2,20 @@
 //! client may not change.
 
 mod defaults;
+mod sets;
 mod validation;
 
 use serde_json::Value;
 
 use crate::kind::{Kind, Resource};
 use crate::status::{Cause, Result, Status};
+pub use sets::TEMPLATE_GENERATION;
 
 pub trait Admit: Resource {
     fn fill_defaults(&mut self) {}
+
+    /// Writes what the API server itself records of the change from `old`, or of the creation.
+    fn prepare(&mut self, _old: Option<&Self>) {}
 
     /// What is wrong with the object, and with the change if `old` is given.
     fn validate(&self, _old: Option<&Self>) -> Vec<Cause> {
@@ -38,7 +43,7 @@ pub fn validate<T: Admit>(object: &T, old: Option<&T>) -> Result<()> {
 
 /// The error for a body that is not an object of this kind.
 pub fn undecodable(kind: Kind, error: &str) -> Status {
-    let (name, version) = (kind.name(), "v1");
+    let (name, version) = (kind.name(), kind.version());
     let message = format!("{name} in version \"{version}\" cannot be handled as a {name}: {error}");
     Status::bad_request(message)
 }
@@ -46,7 +51,10 @@ pub fn undecodable(kind: Kind, error: &str) -> Status {
 /// Runs `$body` with `$T` being the Rust type of `$kind`.
 macro_rules! for_kind {
     ($kind:expr, $T:ident => $body:expr) => {{
-        use k8s_openapi::api::{apps::v1 as apps, core::v1 as core};
+        use k8s_openapi::api::{
+            apps::v1 as apps, autoscaling::v2 as autoscaling, core::v1 as core,
+            policy::v1 as policy,
+        };
         match $kind {
             $crate::kind::Kind::Namespace => {
                 type $T = core::Namespace;
@@ -70,6 +78,26 @@ macro_rules! for_kind {
             }
             $crate::kind::Kind::ReplicaSet => {
                 type $T = apps::ReplicaSet;
+                $body
+            }
+            $crate::kind::Kind::StatefulSet => {
+                type $T = apps::StatefulSet;
+                $body
+            }
+            $crate::kind::Kind::DaemonSet => {
+                type $T = apps::DaemonSet;
+                $body
+            }
+            $crate::kind::Kind::ControllerRevision => {
+                type $T = apps::ControllerRevision;
+                $body
+            }
+            $crate::kind::Kind::HorizontalPodAutoscaler => {
+                type $T = autoscaling::HorizontalPodAutoscaler;
+                $body
+            }
+            $crate::kind::Kind::PodDisruptionBudget => {
+                type $T = policy::PodDisruptionBudget;
                 $body
             }
         }

@@ -40,9 +40,9 @@ pub fn router(cluster: Arc<Shared>) -> Router {
         .route("/readyz", get("ok"))
         .route("/api", get(discovery::core_versions))
         .route("/apis", get(discovery::groups))
-        .route("/apis/apps", get(discovery::apps_group))
+        .route("/apis/{group}", get(discovery::group))
         .route("/api/v1", get(discovery::core_resources))
-        .route("/apis/apps/v1", get(discovery::apps_resources))
+        .route("/apis/{group}/{version}", get(discovery::group_resources))
         .fallback(resource_request)
         .layer(middleware::from_fn_with_state(
             cluster.clone(),
@@ -64,7 +64,7 @@ async fn resource_request(
     request: Request,
 ) -> Response {
     let Some(target) = Target::parse(request.uri().path()) else {
-        return (StatusCode::NOT_FOUND, "404 page not found\n").into_response();
+        return not_found();
     };
     let verb = verb_of(request.method(), &target, &query);
     let (parts, body) = request.into_parts();
@@ -125,6 +125,11 @@ impl Call {
             ))
         })
     }
+}
+
+/// The answer for a path that is not in the API.
+fn not_found() -> Response {
+    (StatusCode::NOT_FOUND, "404 page not found\n").into_response()
 }
 
 fn json_response(code: StatusCode, json: impl Into<Body>) -> Response {

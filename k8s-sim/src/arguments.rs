@@ -27,6 +27,12 @@ pub struct Arguments {
     /// How many deployments each cluster has.
     #[arg(long, env = "MCA_SIM_DEPLOYMENTS", default_value_t = 20)]
     deployments: usize,
+    /// How many StatefulSets each cluster has, beside the deployments.
+    #[arg(long, env = "MCA_SIM_STATEFULSETS", default_value_t = 4)]
+    statefulsets: usize,
+    /// How many DaemonSets each cluster has, in `kube-system`.
+    #[arg(long, env = "MCA_SIM_DAEMONSETS", default_value_t = 2)]
+    daemonsets: usize,
     /// The file for the kubeconfig, written once all clusters listen: one context for each.
     #[arg(long, env = "MCA_SIM_KUBECONFIG_OUT")]
     pub kubeconfig_out: PathBuf,
@@ -80,6 +86,8 @@ impl Arguments {
             .clusters(self.clusters)
             .namespaces(self.namespaces)
             .deployments(self.deployments)
+            .stateful_sets(self.statefulsets)
+            .daemon_sets(self.daemonsets)
             .seed(self.seed)
             .speed(self.speed)
             .profile(profile)

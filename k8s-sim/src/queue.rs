@@ -5,18 +5,21 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::kind::Kind;
 use crate::store::Key;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Work {
-    Deployment(Key),
-    ReplicaSet(Key),
+    /// The controller of the kind takes a step for the object.
+    Reconcile(Kind, Key),
     Pod(Key),
     /// The pod's containers have stopped.
     PodEnd(Key),
     Namespace(Arc<str>),
     /// Remove the dependents of the object with this uid.
     Orphans(Arc<str>),
+    /// The set of nodes has changed: each DaemonSet is reconciled.
+    Nodes,
     /// Delete expired events.
     Events,
 }
@@ -44,6 +47,12 @@ impl Queue {
         let slot = (due, self.count);
         self.slots.insert(work.clone(), slot);
         self.waiting.insert(slot, work);
+    }
+
+    pub fn cancel(&mut self, work: &Work) {
+        if let Some(slot) = self.slots.remove(work) {
+            self.waiting.remove(&slot);
+        }
     }
 
     pub fn next_due(&self) -> Option<Timestamp> {

@@ -2,6 +2,9 @@
 //! created on first access, so that a thousand idle clusters cost little.
 
 mod names;
+pub mod past;
+mod programs;
+mod sets;
 mod template;
 
 use std::time::Duration;
@@ -14,6 +17,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use crate::admission::Admit as _;
 use crate::derived::{NODES, new_replica_set, node_name};
 use crate::identity::choose;
+use crate::kind::Kind;
 use crate::state::State;
 use crate::store::Key;
 
@@ -34,6 +38,8 @@ pub enum Profile {
 pub struct Plan {
     pub namespaces: usize,
     pub deployments: usize,
+    pub stateful_sets: usize,
+    pub daemon_sets: usize,
     pub profile: Profile,
 }
 
@@ -42,6 +48,8 @@ impl Default for Plan {
         Self {
             namespaces: 3,
             deployments: 0,
+            stateful_sets: 0,
+            daemon_sets: 0,
             profile: Profile::Healthy,
         }
     }
@@ -51,19 +59,35 @@ pub fn plant(state: &mut State, plan: &Plan, seed: u64, cluster: &str) {
     let now = state.clock.now();
     let founded = now - 100 * DAY;
     let namespaces: Vec<String> = (0..plan.namespaces.max(1)).map(names::namespace).collect();
-    for name in namespaces.iter().map(String::as_str).chain(["kube-system"]) {
+    for name in namespaces.iter().map(String::as_str).chain([sets::SYSTEM]) {
         plant_namespace(state, name, founded);
     }
     for number in 0..NODES {
         plant_node(state, number, founded);
     }
+    // Weeks ago, never the same.
+    let start_of = |namespace: &str, name: &str| {
+        let hundredths = choose(&(seed, cluster, namespace, name), 9000);
+        now - DAY - DAY.mul_f64(hundredths as f64 / 100.0)
+    };
     let mut keys = Vec::new();
     for index in 0..plan.deployments {
         let namespace = &namespaces[index % namespaces.len()];
         let name = names::deployment(namespace, index / namespaces.len());
-        let age =
-            DAY + DAY.mul_f64(choose(&(seed, cluster, namespace, &name), 9000) as f64 / 100.0);
-        keys.push(plant_deployment(state, namespace, &name, now - age));
+        let since = start_of(namespace, &name);
+        keys.push(plant_deployment(state, namespace, &name, since));
+    }
+    for index in 0..plan.stateful_sets {
+        let namespace = &namespaces[index % namespaces.len()];
+        let set = sets::stateful_set(namespace, index / namespaces.len());
+        let since = start_of(namespace, set.metadata.name.as_deref().unwrap_or_default());
+        sets::plant_stateful_set(state, set, since);
+    }
+    for index in 0..plan.daemon_sets {
+        let set = sets::daemon_set(index);
+        let name = set.metadata.name.as_deref().unwrap_or_default();
+        let since = start_of(sets::SYSTEM, name);
+        sets::plant_daemon_set(state, set, since);
     }
     // As with a restarted server, changes before now cannot be watched.
     state.store.compact();
@@ -126,7 +150,7 @@ fn plant_deployment(state: &mut State, namespace: &str, name: &str, since: Times
     deployment.status = Some(complete(replicas, &set, since));
     state.create(deployment, since);
     let first = state.store.reserve(1 + u64::from(replicas.unsigned_abs()));
-    state.put_to_sleep(key.clone(), first);
+    state.put_to_sleep(Kind::Deployment, key.clone(), first);
     key
 }
 
@@ -184,7 +208,7 @@ fn trouble(state: &mut State, keys: &[Key], now: Timestamp) {
 }
 
 fn change(state: &mut State, key: &Key, change: impl FnOnce(&mut Deployment)) {
-    state.wake(key);
+    state.wake(Kind::Deployment, key);
     let deployment = state.store.read::<Deployment>(key);
     let mut deployment = deployment.expect("it was seeded a moment ago");
     change(&mut deployment);

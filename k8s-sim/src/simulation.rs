@@ -43,7 +43,7 @@ pub struct ListenFailed {
 }
 
 impl Simulation {
-    /// One cluster with three namespaces and no deployments, on a free port, at the speed of a real one.
+    /// One cluster with three namespaces and no workloads, on a free port, at the speed of a real one.
     pub fn builder() -> Builder {
         Builder {
             listen: Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)),
@@ -129,6 +129,18 @@ impl Builder {
     /// How many deployments each cluster has.
     pub fn deployments(mut self, deployments: usize) -> Self {
         self.plan.deployments = deployments;
+        self
+    }
+
+    /// How many StatefulSets each cluster has.
+    pub fn stateful_sets(mut self, stateful_sets: usize) -> Self {
+        self.plan.stateful_sets = stateful_sets;
+        self
+    }
+
+    /// How many DaemonSets each cluster has, all in `kube-system`.
+    pub fn daemon_sets(mut self, daemon_sets: usize) -> Self {
+        self.plan.daemon_sets = daemon_sets;
         self
     }
 

@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::clock::Clock;
 use crate::identity::Identities;
-use crate::kind::Resource;
+use crate::kind::{Kind, Resource};
 use crate::queue::Queue;
 use crate::store::{Key, Object, Store};
 
@@ -17,8 +17,8 @@ pub struct State {
     pub queue: Queue,
     pub ids: Identities,
     pub clock: Clock,
-    /// Seeded deployments whose ReplicaSet and pods have not been needed yet, with the resource versions reserved for them.
-    pub dormant: BTreeMap<Key, u64>,
+    /// Seeded workloads whose pods have not been needed yet, with the first of the resource versions reserved for them.
+    pub dormant: BTreeMap<(Kind, Key), u64>,
 }
 
 impl State {
@@ -33,11 +33,22 @@ impl State {
     }
 
     /// Stores a new object with the metadata that the API server gives it.
-    pub fn create<T: Resource>(&mut self, mut object: T, now: Timestamp) -> Arc<Object> {
+    pub fn create<T: Resource>(&mut self, object: T, now: Timestamp) -> Arc<Object> {
+        let generation = T::TYPE.has_generation().then_some(1);
+        self.create_at_generation(object, generation, now)
+    }
+
+    /// Stores an object whose spec has been changed since it was created.
+    pub fn create_at_generation<T: Resource>(
+        &mut self,
+        mut object: T,
+        generation: Option<i64>,
+        now: Timestamp,
+    ) -> Arc<Object> {
         let meta = object.metadata_mut();
         meta.uid = Some(self.ids.uid());
         meta.creation_timestamp = Some(Time(now));
-        meta.generation = T::TYPE.has_generation().then_some(1);
+        meta.generation = generation;
         self.store
             .put(object)
             .expect("an object with a fresh uid differs from what was there")

@@ -221,12 +221,23 @@ impl Cause {
     }
 
     pub fn invalid(field: impl Into<String>, value: &Value, detail: &str) -> Self {
+        Self::invalid_text(field, &value.to_string(), detail)
+    }
+
+    /// `value` as the message shows it.
+    pub fn invalid_text(field: impl Into<String>, value: &str, detail: &str) -> Self {
         let message = format!("Invalid value: {value}: {detail}");
         Self::new(field, "FieldValueInvalid", message)
     }
 
     pub fn unsupported(field: impl Into<String>, value: &str, supported: &str) -> Self {
-        let message = format!("Unsupported value: \"{value}\": supported values: \"{supported}\"");
+        Self::unsupported_text(field, &format!("\"{value}\""), &[supported])
+    }
+
+    /// `value` as the message shows it.
+    pub fn unsupported_text(field: impl Into<String>, value: &str, supported: &[&str]) -> Self {
+        let supported = supported.join("\", \"");
+        let message = format!("Unsupported value: {value}: supported values: \"{supported}\"");
         Self::new(field, "FieldValueNotSupported", message)
     }
 

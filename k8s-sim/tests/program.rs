@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use kube::api::ListParams;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
@@ -39,9 +39,10 @@ async fn client(kubeconfig: &Kubeconfig, context: &str) -> Client {
 }
 
 #[tokio::test]
-async fn each_cluster_has_a_context_and_its_deployments() {
+async fn each_cluster_has_a_context_and_its_workloads() {
     let dir = tempfile::tempdir().unwrap();
     let arguments = ["--clusters", "3", "--namespaces", "2", "--deployments", "7"];
+    let arguments = [&arguments[..], &["--statefulsets", "3"]].concat();
     let (_process, kubeconfig) = start(dir.path(), &arguments).await;
     let names: Vec<_> = kubeconfig
         .contexts
@@ -58,6 +59,11 @@ async fn each_cluster_has_a_context_and_its_deployments() {
             .iter()
             .filter(|d| d.spec.as_ref().unwrap().paused == Some(true));
         assert_eq!(paused.count(), 1);
+        let sets: Api<StatefulSet> = Api::all(client(&kubeconfig, name).await);
+        let sets = sets.list(&ListParams::default()).await.unwrap();
+        let daemons: Api<DaemonSet> = Api::all(client(&kubeconfig, name).await);
+        let daemons = daemons.list(&ListParams::default()).await.unwrap();
+        assert_eq!((sets.items.len(), daemons.items.len()), (3, 2));
     }
 }
 

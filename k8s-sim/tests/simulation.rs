@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{ControllerRevision, DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{Event, Pod};
 use k8s_sim::{Clock, Profile, Simulation};
 use kube::api::{ListParams, LogParams, Patch, PatchParams};
@@ -14,7 +14,8 @@ async fn stopped(seed: u64) -> Simulation {
     let builder = Simulation::builder()
         .without_listeners()
         .clock(Clock::manual());
-    let started = builder.seed(seed).deployments(12).start().await;
+    let builder = builder.seed(seed).deployments(12);
+    let started = builder.stateful_sets(6).daemon_sets(2).start().await;
     started.expect("nothing to listen on")
 }
 
@@ -27,6 +28,9 @@ async fn everything(client: &Client) -> Vec<Value> {
     for path in [
         "/apis/apps/v1/deployments",
         "/apis/apps/v1/replicasets",
+        "/apis/apps/v1/statefulsets",
+        "/apis/apps/v1/daemonsets",
+        "/apis/apps/v1/controllerrevisions",
         "/api/v1/pods",
         "/api/v1/events",
     ] {
@@ -125,7 +129,11 @@ async fn seeded_pods_have_existed_since_the_start() {
         .iter()
         .map(|d| d.status.as_ref().unwrap().ready_replicas.unwrap())
         .sum();
-    assert_eq!(pods.items.len(), usize::try_from(expected).unwrap());
+    let of_deployments = pods.items.iter().filter(|pod| {
+        let owners = pod.metadata.owner_references.as_ref().unwrap();
+        owners[0].kind == "ReplicaSet"
+    });
+    assert_eq!(of_deployments.count(), usize::try_from(expected).unwrap());
     assert!(
         pods.items
             .iter()
@@ -155,6 +163,76 @@ async fn a_seeded_pod_can_be_read_by_its_name_alone() {
     let log = pods.logs(name, &params).await.unwrap();
     assert_eq!(log.lines().count(), 2);
     assert_eq!(pods.get(name).await.unwrap(), listed);
+}
+
+#[tokio::test]
+async fn seeded_sets_have_run_for_long_and_some_have_a_past() {
+    let simulation = stopped(1).await;
+    let client = client(&simulation);
+    let (sets, daemons): (Api<StatefulSet>, Api<DaemonSet>) =
+        (Api::all(client.clone()), Api::all(client.clone()));
+    let all = ListParams::default();
+    let sets = sets.list(&all).await.unwrap().items;
+    let daemons = daemons.list(&all).await.unwrap().items;
+    assert_eq!((sets.len(), daemons.len()), (6, 2));
+    let of = |name: &str| ListParams::default().labels(&format!("app={name}"));
+    let mut pasts = HashSet::new();
+    for set in sets {
+        let (meta, status) = (set.metadata, set.status.unwrap());
+        let (name, namespace) = (meta.name.unwrap(), meta.namespace.unwrap());
+        let pods: Api<Pod> = Api::namespaced(client.clone(), &namespace);
+        let pods = pods.list(&of(&name)).await.unwrap().items;
+        assert_eq!(pods.len(), usize::try_from(status.replicas).unwrap());
+        for pod in &pods {
+            let labels = pod.metadata.labels.as_ref().unwrap();
+            let revision = labels["controller-revision-hash"].as_str();
+            assert_eq!(status.current_revision.as_deref(), Some(revision));
+        }
+        let revisions: Api<ControllerRevision> = Api::namespaced(client.clone(), &namespace);
+        let revisions = revisions.list(&of(&name)).await.unwrap().items;
+        let current = revisions.iter().max_by_key(|known| known.revision).unwrap();
+        assert_eq!(current.metadata.name, status.current_revision);
+        assert_eq!(meta.generation, Some(current.revision));
+        pasts.insert(revisions.len());
+    }
+    assert!(pasts.contains(&1) && pasts.len() > 1, "{pasts:?}");
+    let pods: Api<Pod> = Api::namespaced(client.clone(), "kube-system");
+    for set in daemons {
+        let pods = pods.list(&of(&set.metadata.name.unwrap())).await.unwrap();
+        assert_eq!(pods.items.len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_seeded_set_rolls_out_and_then_rests() {
+    let simulation = stopped(1).await;
+    let sets: Api<StatefulSet> = Api::default_namespaced(client(&simulation));
+    let all = ListParams::default();
+    let name = sets.list(&all).await.unwrap().items.remove(0).metadata.name;
+    let name = name.unwrap();
+    let before = sets.get(&name).await.unwrap();
+    let annotations = json!({ "kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z" });
+    let patch = json!({ "spec": { "template": { "metadata": { "annotations": annotations } } } });
+    let (params, patch) = (PatchParams::default(), Patch::Strategic(patch));
+    sets.patch(&name, &params, &patch).await.unwrap();
+    simulation.advance(Duration::from_secs(60));
+    let done = sets.get(&name).await.unwrap();
+    let status = done.status.unwrap();
+    assert_eq!(
+        status.observed_generation,
+        before.metadata.generation.map(|own| own + 1)
+    );
+    assert_eq!(status.ready_replicas, done.spec.unwrap().replicas);
+    assert_eq!(status.current_revision, status.update_revision);
+    assert_ne!(
+        status.current_revision,
+        before.status.unwrap().current_revision
+    );
+    let version = sets.list(&all).await.unwrap().metadata.resource_version;
+    // Not an hour: then the events expire.
+    simulation.advance(Duration::from_secs(1800));
+    let later = sets.list(&all).await.unwrap().metadata.resource_version;
+    assert_eq!(version, later, "a complete cluster is at rest");
 }
 
 #[tokio::test]

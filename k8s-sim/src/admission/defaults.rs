@@ -1,7 +1,13 @@
 //! The values that the API server fills in where a client left them out.
 
-use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, RollingUpdateDeployment};
+use k8s_openapi::api::apps::v1::{
+    ControllerRevision, Deployment, ReplicaSet, RollingUpdateDeployment,
+};
+use k8s_openapi::api::autoscaling::v2::{
+    HorizontalPodAutoscaler, MetricSpec, MetricTarget, ResourceMetricSource,
+};
 use k8s_openapi::api::core::v1::{Container, Event, Namespace, NamespaceSpec, Node, Pod, PodSpec};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::{Admit, validation};
@@ -90,7 +96,37 @@ impl Admit for Node {
 
 impl Admit for Event {}
 
-fn fill_pod(spec: &mut PodSpec) {
+impl Admit for ControllerRevision {}
+
+impl Admit for HorizontalPodAutoscaler {
+    fn fill_defaults(&mut self) {
+        let spec = &mut self.spec;
+        spec.min_replicas.get_or_insert(1);
+        spec.metrics.get_or_insert_with(|| {
+            vec![MetricSpec {
+                type_: "Resource".to_owned(),
+                resource: Some(ResourceMetricSource {
+                    name: "cpu".to_owned(),
+                    target: MetricTarget {
+                        type_: "Utilization".to_owned(),
+                        average_utilization: Some(80),
+                        ..MetricTarget::default()
+                    },
+                }),
+                ..MetricSpec::default()
+            }]
+        });
+        self.status.get_or_insert_default();
+    }
+}
+
+impl Admit for PodDisruptionBudget {
+    fn fill_defaults(&mut self) {
+        self.status.get_or_insert_default();
+    }
+}
+
+pub(super) fn fill_pod(spec: &mut PodSpec) {
     spec.restart_policy
         .get_or_insert_with(|| "Always".to_owned());
     spec.termination_grace_period_seconds.get_or_insert(30);

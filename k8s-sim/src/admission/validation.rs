@@ -107,7 +107,10 @@ fn container_name(path: &str, container: &Container, earlier: &[Container]) -> O
     }
 }
 
-fn selector(selector: &LabelSelector, labels: Option<&BTreeMap<String, String>>) -> Option<Cause> {
+pub fn selector(
+    selector: &LabelSelector,
+    labels: Option<&BTreeMap<String, String>>,
+) -> Option<Cause> {
     let wanted = Labels::from_object(selector);
     if wanted.is_empty() {
         return Some(Cause::required("spec.selector", ""));
@@ -118,7 +121,7 @@ fn selector(selector: &LabelSelector, labels: Option<&BTreeMap<String, String>>)
     (!accepted).then(|| Cause::invalid(field, &json!(labels), rule))
 }
 
-fn not_negative(field: &str, value: Option<i32>) -> Option<Cause> {
+pub fn not_negative(field: &str, value: Option<i32>) -> Option<Cause> {
     let negative = value.filter(|value| *value < 0)?;
     Some(Cause::invalid(field, &negative.into(), NOT_NEGATIVE))
 }

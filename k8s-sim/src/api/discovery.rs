@@ -1,8 +1,11 @@
 //! The version and the API discovery documents that kubectl needs.
 
 use axum::Json;
+use axum::extract::Path;
+use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 
+use super::not_found;
 use crate::kind::Kind;
 
 pub async fn version() -> Json<Value> {
@@ -21,36 +24,53 @@ pub async fn core_versions() -> Json<Value> {
 }
 
 pub async fn groups() -> Json<Value> {
-    Json(json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": [apps()] }))
+    let mut groups: Vec<Value> = Vec::new();
+    for group in Kind::ALL.into_iter().filter_map(group_of) {
+        if !groups.contains(&group) {
+            groups.push(group);
+        }
+    }
+    Json(json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": groups }))
 }
 
-pub async fn apps_group() -> Json<Value> {
-    let mut group = apps();
+pub async fn group(Path(name): Path<String>) -> Response {
+    let kind = Kind::ALL.into_iter().find(|kind| kind.group() == name);
+    let Some(mut group) = kind.and_then(group_of) else {
+        return not_found();
+    };
     group["kind"] = "APIGroup".into();
     group["apiVersion"] = "v1".into();
-    Json(group)
+    Json(group).into_response()
 }
 
-fn apps() -> Value {
-    let version = json!({ "groupVersion": "apps/v1", "version": "v1" });
-    json!({ "name": "apps", "versions": [version], "preferredVersion": version })
+/// The group of a kind; `None` for the core group, which has no name.
+fn group_of(kind: Kind) -> Option<Value> {
+    let name = Some(kind.group()).filter(|name| !name.is_empty())?;
+    let version = json!({ "groupVersion": kind.api_version(), "version": kind.version() });
+    Some(json!({ "name": name, "versions": [version], "preferredVersion": version }))
 }
 
-pub async fn core_resources() -> Json<Value> {
-    Json(resources("", "v1"))
+pub async fn core_resources() -> Response {
+    resources("v1")
 }
 
-pub async fn apps_resources() -> Json<Value> {
-    Json(resources("apps", "apps/v1"))
+pub async fn group_resources(Path((group, version)): Path<(String, String)>) -> Response {
+    resources(&format!("{group}/{version}"))
 }
 
-fn resources(group: &str, group_version: &str) -> Value {
-    let kinds = Kind::ALL.into_iter().filter(|kind| kind.group() == group);
+fn resources(group_version: &str) -> Response {
+    let kinds = Kind::ALL
+        .into_iter()
+        .filter(|kind| kind.api_version() == group_version);
     let resources: Vec<Value> = kinds.flat_map(entries).collect();
-    json!({
+    if resources.is_empty() {
+        return not_found();
+    }
+    let list = json!({
         "kind": "APIResourceList", "apiVersion": "v1",
         "groupVersion": group_version, "resources": resources,
-    })
+    });
+    Json(list).into_response()
 }
 
 fn entries(kind: Kind) -> Vec<Value> {

@@ -11,7 +11,6 @@ use crate::admission::for_kind;
 use crate::patch::Patch;
 use crate::shared::Shared;
 use crate::status::{Result, Status};
-use crate::store::Object;
 
 pub fn serve(cluster: &Arc<Shared>, verb: Verb, call: &Call) -> Result<Response> {
     let target = &call.target;
@@ -20,11 +19,16 @@ pub fn serve(cluster: &Arc<Shared>, verb: Verb, call: &Call) -> Result<Response>
     let object = state.store.get(target.kind, &target.key());
     let object = object.cloned().ok_or_else(|| target.not_found())?;
     let scale = match verb {
-        Verb::Get => return Ok(json_response(StatusCode::OK, scale_of(&object).to_string())),
+        Verb::Get => {
+            return Ok(json_response(
+                StatusCode::OK,
+                scale_of(&object.value()).to_string(),
+            ));
+        }
         Verb::Update => call.json()?,
         Verb::Patch => {
             let patch = Patch::parse(call.media_type(), &call.body)?;
-            patch.apply(target.kind, target.name(), scale_of(&object))?
+            patch.apply(target.kind, target.name(), scale_of(&object.value()))?
         }
         _ => return Err(Status::method_not_allowed()),
     };
@@ -32,19 +36,18 @@ pub fn serve(cluster: &Arc<Shared>, verb: Verb, call: &Call) -> Result<Response>
     new["spec"]["replicas"] = scale["spec"]["replicas"].as_i64().unwrap_or(0).into();
     new["metadata"]["resourceVersion"] = scale["metadata"]["resourceVersion"].clone();
     let dry_run = call.query.is_dry_run()?;
-    for_kind!(target.kind, T => super::write::change_typed::<T>(&mut state, &object, new, None, dry_run))?;
-    let changed = state.store.get(target.kind, &target.key()).cloned();
+    let changed = for_kind!(target.kind, T => super::write::change_typed::<T>(&mut state, &object, new, None, dry_run))?;
     drop(state);
     cluster.nudge();
-    let changed = changed.ok_or_else(|| target.not_found())?;
+    let changed: Value =
+        serde_json::from_slice(&changed).map_err(|error| Status::internal(error.to_string()))?;
     Ok(json_response(
         StatusCode::OK,
         scale_of(&changed).to_string(),
     ))
 }
 
-fn scale_of(object: &Object) -> Value {
-    let value = object.value();
+fn scale_of(value: &Value) -> Value {
     let meta = &value["metadata"];
     let labels = value["spec"]["selector"]["matchLabels"].as_object();
     let selector: Vec<String> = labels

@@ -47,12 +47,13 @@ impl Target {
             "apis" => parts.next()?,
             _ => return None,
         };
-        let rest: Vec<&str> = match parts.next()? {
-            "v1" => parts.collect(),
-            _ => return None,
-        };
+        let version = parts.next()?;
+        let rest: Vec<&str> = parts.collect();
+        let kind_of = |plural: &str| Kind::find(group, version, plural);
         let (namespace, rest) = match rest.as_slice() {
-            ["namespaces", namespace, inside @ ..] if is_resource(group, inside.first()) => {
+            ["namespaces", namespace, inside @ ..]
+                if inside.first().and_then(|plural| kind_of(plural)).is_some() =>
+            {
                 (Some(*namespace), inside)
             }
             rest => (None, rest),
@@ -60,7 +61,7 @@ impl Target {
         let [plural, rest @ ..] = rest else {
             return None;
         };
-        let kind = Kind::find(group, plural)?;
+        let kind = kind_of(plural)?;
         if namespace.is_some() != kind.is_namespaced() && (namespace.is_some() || !rest.is_empty())
         {
             return None;
@@ -121,10 +122,6 @@ impl Target {
         );
         Status::forbidden(self.kind, self.name(), &because)
     }
-}
-
-fn is_resource(group: &str, plural: Option<&&str>) -> bool {
-    plural.is_some_and(|plural| Kind::find(group, plural).is_some())
 }
 
 impl Subresource {

@@ -102,7 +102,8 @@ fn create_typed<T: Admit>(
     dry_run: bool,
     now: Timestamp,
 ) -> Result<Vec<u8>> {
-    let object: T = admission::decode(body).map_err(|e| admission::undecodable(T::TYPE, &e))?;
+    let mut object: T = admission::decode(body).map_err(|e| admission::undecodable(T::TYPE, &e))?;
+    object.prepare(None);
     admission::validate(&object, None)?;
     let key = Key::of(&object);
     if state.store.get(T::TYPE, &key).is_some() {
@@ -173,6 +174,7 @@ pub fn change_typed<T: Admit>(
     keep_what_is_not_the_clients(&before, &mut new, part);
     let mut object: T = admission::decode(new).map_err(|error| Status::bad_patch(&error))?;
     let typed_before: T = old.decode();
+    object.prepare(Some(&typed_before));
     admission::validate(&object, Some(&typed_before))?;
     let spec = |object: &T| {
         let value = serde_json::to_value(object).expect("a typed object can be written as JSON");

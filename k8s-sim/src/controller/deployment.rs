@@ -6,11 +6,12 @@ use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use super::fleet::{Fleet, name_of, record};
 use super::{conditions, rollout, scale, status};
 use crate::derived::revision::{self, REVISION};
+use crate::kind::Kind;
 use crate::state::State;
 use crate::store::Key;
 
 pub fn reconcile(state: &mut State, key: &Key, now: Timestamp) {
-    state.wake(key);
+    state.wake(Kind::Deployment, key);
     let Some(deployment) = state.store.read::<Deployment>(key) else {
         return;
     };

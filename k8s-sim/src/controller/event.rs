@@ -1,6 +1,7 @@
 //! Events as the components of a cluster record them: one object for each (involved object, reason, message), counted on repetition,
 //! deleted an hour after the last occurrence.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -12,10 +13,14 @@ use crate::kind::{Kind, Resource};
 use crate::pod;
 use crate::queue::Work;
 use crate::state::State;
-use crate::store::Key;
+use crate::store::{Key, Object};
 
 /// The API server's `--event-ttl`.
 const TTL: Duration = Duration::from_secs(3600);
+/// Unlike a real cluster, which keeps every event for that long, a simulated one has a limit: many share the memory of one process.
+const RETAINED: usize = 5_000;
+/// How often old events are looked for while there are new ones: all of them are read.
+pub const BETWEEN_SWEEPS: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Copy)]
 pub struct Happening<'a> {
@@ -109,23 +114,26 @@ fn reference<T: Resource>(about: &T, container: Option<&str>) -> ObjectReference
     }
 }
 
+/// Deletes the events that have expired, and the oldest of more than [`RETAINED`].
 pub fn forget_old(state: &mut State, now: Timestamp) {
-    let all: Vec<_> = state.store.list(Kind::Event, None).cloned().collect();
-    let mut next = None;
-    for object in all {
-        let event: Event = object.decode();
-        let last = event.last_timestamp.or(event.metadata.creation_timestamp);
-        let Some(Time(last)) = last else { continue };
-        if last + TTL <= now {
-            state.store.remove(Kind::Event, &object.key);
-        } else {
-            next = Some(next.map_or(last + TTL, |due: Timestamp| due.min(last + TTL)));
-        }
+    let events = state.store.list(Kind::Event, None);
+    let mut events: Vec<(Timestamp, Key)> = events.filter_map(last_of).collect();
+    events.sort();
+    let surplus = events.len().saturating_sub(RETAINED);
+    let expired = events.partition_point(|(last, _)| *last + TTL <= now);
+    let (gone, left) = events.split_at(surplus.max(expired));
+    for (_, key) in gone {
+        state.store.remove(Kind::Event, key);
     }
-    if let Some(due) = next {
-        // Not for each event: another minute does no harm.
-        state
-            .queue
-            .push(due + Duration::from_secs(60), Work::Events);
+    if let Some((oldest, _)) = left.first() {
+        let due = *oldest + TTL + BETWEEN_SWEEPS;
+        state.queue.push(due, Work::Events);
     }
+}
+
+/// When the event last occurred.
+fn last_of(object: &Arc<Object>) -> Option<(Timestamp, Key)> {
+    let event: Event = object.decode();
+    let last = event.last_timestamp.or(event.metadata.creation_timestamp)?;
+    Some((last.0, object.key.clone()))
 }

@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::Pod;
 
 use super::NOTICE;
 use super::event::{self, Happening};
+use crate::derived::daemon::node_of;
 use crate::derived::{NODES, node_name};
 use crate::identity::choose;
 use crate::kind::Kind;
@@ -36,12 +37,16 @@ pub fn advance(state: &mut State, key: &Key, now: Timestamp) {
     }
 }
 
+/// Removes the pod with the steps that it had ahead: its name may be used again.
 pub fn remove(state: &mut State, key: &Key) {
     state.store.remove(Kind::Pod, key);
+    state.queue.cancel(&Work::Pod(key.clone()));
+    state.queue.cancel(&Work::PodEnd(key.clone()));
 }
 
 fn assign(state: &mut State, mut pod: Pod, now: Timestamp) {
-    let node = node_name(choose(&pod.metadata.uid, NODES));
+    let node = node_of(&pod).map(str::to_owned);
+    let node = node.unwrap_or_else(|| node_name(choose(&pod.metadata.uid, NODES)));
     let Key { namespace, name } = Key::of(&pod);
     let message = format!("Successfully assigned {namespace}/{name} to {node}");
     let happening = Happening::normal("default-scheduler", "Scheduled", &message);

@@ -8,6 +8,7 @@ use k8s_openapi::api::apps::v1::{DeploymentStatus, ReplicaSet};
 use super::conditions::{self, AVAILABLE, PROGRESSING};
 use super::fleet::{Fleet, available, name_of, running, wanted};
 use crate::derived::rolling::max_unavailable;
+use crate::kind::Kind;
 use crate::queue::Work;
 use crate::state::State;
 use crate::store::Key;
@@ -27,9 +28,10 @@ pub fn progress(state: &mut State, fleet: &mut Fleet, now: Timestamp) {
             .scale(Duration::from_secs(seconds.unsigned_abs().into()));
         judge(fleet, &before, &mut status, deadline, now);
         if let Some(due) = time_out_of(&status, deadline).filter(|due| *due > now) {
-            state
-                .queue
-                .push(due, Work::Deployment(Key::of(&fleet.deployment)));
+            state.queue.push(
+                due,
+                Work::Reconcile(Kind::Deployment, Key::of(&fleet.deployment)),
+            );
         }
     } else if let Some(conditions) = &mut status.conditions {
         conditions.retain(|condition| condition.type_ != PROGRESSING);

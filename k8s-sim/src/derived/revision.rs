@@ -136,7 +136,7 @@ pub fn controlled_by<T: Resource>(owner: &T) -> OwnerReference {
     }
 }
 
-fn template_hash(template: &PodTemplateSpec) -> String {
+pub fn template_hash(template: &PodTemplateSpec) -> String {
     let json = serde_json::to_vec(template).expect("a pod template can be written as JSON");
     name_from(digest(&json), 10)
 }

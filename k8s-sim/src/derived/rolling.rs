@@ -45,7 +45,7 @@ pub fn rolling_parameters(deployment: &Deployment) -> Option<RollingUpdateDeploy
     }
 }
 
-fn part(amount: Option<&IntOrString>, of: i32, round: fn(f64) -> f64) -> i32 {
+pub fn part(amount: Option<&IntOrString>, of: i32, round: fn(f64) -> f64) -> i32 {
     match amount {
         Some(IntOrString::Int(count)) => *count,
         Some(IntOrString::String(text)) => {

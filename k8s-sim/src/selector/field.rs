@@ -96,8 +96,8 @@ fn is_selectable(kind: Kind, field: &str) -> bool {
         ],
         Kind::Namespace => &["status.phase"],
         Kind::Node => &["spec.unschedulable"],
-        Kind::Deployment => &[],
         Kind::ReplicaSet => &["status.replicas"],
+        _ => &[],
     };
     ["metadata.name", "metadata.namespace"].contains(&field) || more.contains(&field)
 }

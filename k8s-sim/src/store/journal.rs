@@ -21,9 +21,13 @@ pub struct Change {
     pub before: Option<Arc<Object>>,
 }
 
+/// The size of the changed objects that a journal holds at most: many clusters share the memory of one process.
+const BYTES: usize = 8 * 1024 * 1024;
+
 pub struct Journal {
     changes: VecDeque<Change>,
     capacity: usize,
+    bytes: usize,
     /// All changes after this version are here.
     complete_after: u64,
 }
@@ -33,21 +37,26 @@ impl Journal {
         Self {
             changes: VecDeque::new(),
             capacity: capacity.max(1),
+            bytes: 0,
             complete_after: 0,
         }
     }
 
     pub fn push(&mut self, change: Change) {
-        if self.changes.len() == self.capacity
-            && let Some(lost) = self.changes.pop_front()
-        {
+        self.bytes += change.object.json.len();
+        self.changes.push_back(change);
+        while self.changes.len() > self.capacity || (self.bytes > BYTES && self.changes.len() > 1) {
+            let Some(lost) = self.changes.pop_front() else {
+                return;
+            };
+            self.bytes -= lost.object.json.len();
             self.complete_after = lost.revision;
         }
-        self.changes.push_back(change);
     }
 
     pub fn clear(&mut self, revision: u64) {
         self.changes.clear();
+        self.bytes = 0;
         self.complete_after = revision;
     }
 

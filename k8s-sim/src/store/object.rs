@@ -45,6 +45,8 @@ pub struct Object {
 /// The controlling owner, which for the kinds here is in the same namespace.
 #[derive(Clone, Debug)]
 pub struct Owner {
+    /// `None` if this API does not serve the owner's kind.
+    pub kind: Option<Kind>,
     pub uid: Arc<str>,
     pub name: Arc<str>,
 }
@@ -64,6 +66,7 @@ impl Object {
             owner: owners
                 .filter(|owner| owner.controller == Some(true))
                 .map(|owner| Owner {
+                    kind: Kind::named(&owner.kind),
                     uid: owner.uid.as_str().into(),
                     name: owner.name.as_str().into(),
                 })
@@ -80,10 +83,10 @@ impl Object {
         serde_json::from_slice(&self.json).expect("the store holds what it encoded itself")
     }
 
-    pub fn owner_key(&self) -> Option<Key> {
-        let name = self.owner.as_ref()?.name.clone();
-        let namespace = self.key.namespace.clone();
-        Some(Key { namespace, name })
+    pub fn owner_key(&self) -> Option<(Kind, Key)> {
+        let owner = self.owner.as_ref()?;
+        let (namespace, name) = (self.key.namespace.clone(), owner.name.clone());
+        Some((owner.kind?, Key { namespace, name }))
     }
 
     pub fn label(&self, key: &str) -> Option<&str> {

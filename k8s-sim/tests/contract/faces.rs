@@ -80,6 +80,12 @@ pub async fn discovery_lists_what_is_served(server: Server) {
         ("deployments/scale", "Scale"),
         ("deployments/status", "Deployment"),
         ("replicasets", "ReplicaSet"),
+        ("statefulsets", "StatefulSet"),
+        ("statefulsets/scale", "Scale"),
+        ("statefulsets/status", "StatefulSet"),
+        ("daemonsets", "DaemonSet"),
+        ("daemonsets/status", "DaemonSet"),
+        ("controllerrevisions", "ControllerRevision"),
     ] {
         let found = resources
             .iter()
@@ -89,6 +95,18 @@ pub async fn discovery_lists_what_is_served(server: Server) {
             (&found["kind"], &found["namespaced"]),
             (&kind.into(), &true.into())
         );
+    }
+    let served = |name: &str| resources.iter().any(|resource| resource["name"] == name);
+    assert!(!served("daemonsets/scale") && !served("controllerrevisions/status"));
+    for (group, version, name) in [
+        ("autoscaling", "v2", "horizontalpodautoscalers"),
+        ("policy", "v1", "poddisruptionbudgets"),
+    ] {
+        let (_, about) = server.get(&format!("/apis/{group}")).await;
+        assert_eq!(about["preferredVersion"]["version"], version);
+        let (_, list) = server.get(&format!("/apis/{group}/{version}")).await;
+        let resources = list["resources"].as_array().unwrap();
+        assert!(resources.iter().any(|resource| resource["name"] == name));
     }
     assert_eq!(server.get("/readyz").await.1, "ok");
 }

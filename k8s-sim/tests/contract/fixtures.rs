@@ -19,6 +19,39 @@ pub fn deployment(name: &str, replicas: i32) -> Value {
     })
 }
 
+pub fn stateful_set(name: &str, replicas: i32) -> Value {
+    let mut set = deployment(name, replicas);
+    set["kind"] = "StatefulSet".into();
+    set["spec"]["serviceName"] = name.into();
+    set
+}
+
+pub fn daemon_set(name: &str) -> Value {
+    let mut set = deployment(name, 0);
+    set["kind"] = "DaemonSet".into();
+    let spec = set["spec"].as_object_mut().expect("it has a spec");
+    spec.remove("replicas");
+    set
+}
+
+/// The rules of `kubectl rollout status` for StatefulSets without a partition.
+pub fn is_stateful_set_rolled_out(set: &Value) -> bool {
+    let (replicas, status) = (&set["spec"]["replicas"], &set["status"]);
+    status["observedGeneration"] == set["metadata"]["generation"]
+        && status["readyReplicas"] == *replicas
+        && status["currentRevision"] == status["updateRevision"]
+}
+
+/// The rules of `kubectl rollout status` for DaemonSets.
+pub fn is_daemon_set_rolled_out(set: &Value) -> bool {
+    let status = &set["status"];
+    let desired = &status["desiredNumberScheduled"];
+    status["observedGeneration"] == set["metadata"]["generation"]
+        && desired.as_i64() > Some(0)
+        && status["updatedNumberScheduled"] == *desired
+        && status["numberAvailable"] == *desired
+}
+
 /// What kubectl writes on `rollout restart`.
 pub fn restart(at: &str) -> Value {
     let annotations = json!({ "kubectl.kubernetes.io/restartedAt": at });

@@ -7,6 +7,7 @@
 
 mod bodies;
 mod creating;
+mod daemons;
 mod etcd;
 mod faces;
 mod fixtures;
@@ -14,9 +15,11 @@ mod forgetting;
 mod logs;
 mod paging;
 mod patching;
+mod plain;
 mod rollouts;
 mod selecting;
 mod server;
+mod stateful;
 mod traces;
 mod troubles;
 mod watching;
@@ -87,6 +90,17 @@ contracts! {
         a_log_can_be_cut, a_followed_log_goes_on, the_container_must_be_clear,
         there_is_no_log_before_the_first_start, there_is_no_log_of_what_never_started,
         options_out_of_range_are_refused;
+    stateful: a_stateful_set_gets_its_defaults, pods_are_numbered_and_carry_their_revision,
+        pods_in_order_wait_for_each_other, parallel_pods_do_not_wait, a_restart_replaces_numbered_pods,
+        pods_below_the_partition_keep_their_template, a_template_waits_until_pods_are_deleted,
+        an_earlier_template_gets_its_revision_back, old_revisions_are_removed_beyond_the_limit,
+        a_smaller_set_loses_its_highest_pods, most_of_a_stateful_set_cannot_change,
+        a_bad_stateful_set_is_refused, a_broken_pod_holds_up_its_own_repair;
+    daemons: a_daemon_set_gets_its_defaults, each_node_has_a_daemon, a_restart_replaces_daemons,
+        daemons_wait_until_they_are_deleted, an_earlier_daemon_gets_its_revision_back,
+        a_bad_daemon_set_is_refused, a_template_has_a_generation_of_its_own;
+    plain: autoscalers_and_budgets_are_stored, any_workload_can_be_patched_without_effect,
+        any_workload_is_patched_for_a_version, any_workload_goes_with_its_pods;
     forgetting: a_compacted_version_is_gone;
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use http_body_util::BodyExt as _;
-use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
+use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use k8s_sim::kubelet::Kubelet;
 use k8s_sim::{Cluster, Simulation};
@@ -247,9 +247,47 @@ impl Server {
 
     /// `/apis/apps/v1/namespaces/<its namespace>/deployments` and what follows.
     pub fn path(&self, rest: &str) -> String {
-        format!(
-            "/apis/apps/v1/namespaces/{}/deployments{rest}",
-            self.namespace
-        )
+        self.path_of("apps/v1", &format!("deployments{rest}"))
+    }
+
+    /// The path of a resource in a group and version, in its namespace.
+    pub fn path_of(&self, group: &str, rest: &str) -> String {
+        format!("/apis/{group}/namespaces/{}/{rest}", self.namespace)
+    }
+
+    /// Creates an object of the group `apps`, and returns it as stored.
+    pub async fn create(&self, plural: &str, body: &Value) -> Value {
+        let (path, body) = (self.path_of("apps/v1", plural), body.to_string());
+        let (code, created) = self.send("POST", &path, "application/json", &body).await;
+        assert_eq!(code, 201, "{created}");
+        created
+    }
+
+    /// Sends a strategic merge patch to `plural/name` of the group `apps`.
+    pub async fn patch_at(&self, rest: &str, patch: &Value) -> (u16, Value) {
+        let path = self.path_of("apps/v1", rest);
+        let strategic = "application/strategic-merge-patch+json";
+        self.send("PATCH", &path, strategic, &patch.to_string())
+            .await
+    }
+
+    /// Waits until the object at `plural/name` of the group `apps` matches `wanted`, and returns it.
+    pub async fn until_at(&self, rest: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let path = self.path_of("apps/v1", rest);
+        let found = self.eventually(what, async || {
+            let (code, object) = self.get(&path).await;
+            (code == 200 && wanted(&object)).then_some(object)
+        });
+        found.await
+    }
+
+    /// The ControllerRevisions of a workload, oldest first.
+    pub async fn revisions_of(&self, name: &str) -> Vec<ControllerRevision> {
+        let api: Api<ControllerRevision> = Api::namespaced(self.client.clone(), &self.namespace);
+        let selected = ListParams::default().labels(&format!("app={name}"));
+        let revisions = api.list(&selected).await;
+        let mut revisions = revisions.expect("revisions can be listed").items;
+        revisions.sort_by_key(|revision| revision.revision);
+        revisions
     }
 }

@@ -110,6 +110,7 @@ fn delete_one(
             let own = object.value()["spec"]["terminationGracePeriodSeconds"].as_i64();
             controller::end_pod(state, key, grace.or(own).unwrap_or(30), now);
         }
+        Kind::Pod => controller::remove_pod(state, key),
         Kind::Namespace => controller::end_namespace(state, key, now),
         kind => {
             state.store.remove(kind, key);
