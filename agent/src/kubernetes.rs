@@ -2,6 +2,7 @@
 
 mod access;
 mod call;
+mod connection;
 mod deployment;
 mod fault;
 mod object;

@@ -19,6 +19,7 @@ mod logs;
 mod many;
 mod on_both;
 mod pause;
+mod proxy;
 mod reads;
 mod refused;
 mod restart;

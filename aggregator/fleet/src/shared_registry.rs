@@ -67,11 +67,11 @@ impl SharedRegistry {
 
     /// Records that an agent has connected or disconnected; returns whether it is gone.
     pub fn take_connection_event(&self, connects: bool, event: &ConnectionEvent) -> bool {
-        self.change(&event.cluster, |registry, _| {
+        self.change(&event.cluster, |registry, now| {
             if connects {
                 registry.connected(event);
             }
-            !connects && registry.disconnected(event)
+            !connects && registry.disconnected(event, now)
         })
     }
 
@@ -140,7 +140,9 @@ impl SharedRegistry {
     /// Publishes changes by time alone.
     pub(super) fn publish_due(&self) {
         let mut registry = self.write();
-        registry.publish_all_changes(Moment::now(), |event| self.publish(Event::of(event)));
+        let now = Moment::now();
+        registry.tick(now);
+        registry.publish_all_changes(now, |event| self.publish(Event::of(event)));
     }
 
     /// Publishes an event to subscribers.

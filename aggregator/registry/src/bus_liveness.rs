@@ -11,7 +11,13 @@ pub(super) struct BusLiveness {
     /// The duration of earlier partitions.
     before: Duration,
     last: Option<Break>,
+    /// When this process last looked at the clock of its own accord, which it does every second.
+    ticked: Option<Instant>,
 }
+
+/// A process that has not looked at the clock for longer was suspended, as by SIGSTOP or a machine that sleeps: what has arrived meanwhile is
+/// still unread.
+const SUSPENDED: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 struct Break {
@@ -29,12 +35,47 @@ pub(super) struct LivenessEpoch {
 
 impl BusLiveness {
     pub fn epoch(&self, at: Instant) -> LivenessEpoch {
-        let partitioned = self.before
+        let partitioned = self.partitioned(at) + self.suspended(at);
+        LivenessEpoch { at, partitioned }
+    }
+
+    /// Must be called every second.
+    pub fn tick(&mut self, now: Instant) {
+        if let Some(last) = self.ticked.replace(now)
+            && now.saturating_duration_since(last) > SUSPENDED
+        {
+            self.partitioned_since(last);
+            self.reconnected(now);
+        }
+    }
+
+    /// Whether agents have had time to reconnect after the last partition.
+    pub fn is_settled(&self, now: Instant) -> bool {
+        let settled = |until: Instant| until + BACK_WITHIN <= now;
+        self.suspended(now).is_zero()
+            && self
+                .last
+                .as_ref()
+                .is_none_or(|gap| gap.until.is_some_and(settled))
+    }
+
+    /// The time of a suspension that was not noticed by a tick yet.
+    fn suspended(&self, at: Instant) -> Duration {
+        let idle = self
+            .ticked
+            .map_or(Duration::ZERO, |last| at.saturating_duration_since(last));
+        match self.is_connected() && idle > SUSPENDED {
+            true => idle,
+            false => Duration::ZERO,
+        }
+    }
+
+    fn partitioned(&self, at: Instant) -> Duration {
+        self.before
             + self
                 .last
                 .as_ref()
-                .map_or(Duration::ZERO, |gap| gap.length(at));
-        LivenessEpoch { at, partitioned }
+                .map_or(Duration::ZERO, |gap| gap.length(at))
     }
 
     pub fn is_connected(&self) -> bool {
@@ -45,7 +86,7 @@ impl BusLiveness {
         if !self.is_connected() {
             return;
         }
-        self.before = self.epoch(since).partitioned;
+        self.before = self.partitioned(since);
         self.last = Some(Break {
             from: since,
             until: None,

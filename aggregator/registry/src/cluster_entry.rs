@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use bus_schema::timing::{HEARTBEAT_EVERY, SLOWEST_HEARTBEAT, lost_after, stale_after};
+use bus_schema::timing::{
+    CLOCK_SKEW_SHOWN, HEARTBEAT_EVERY, SLOWEST_HEARTBEAT, lost_after, stale_after,
+};
 use bus_schema::{AgentState, ClusterName, ConditionType, Heartbeat, InstanceId};
 use jiff::{SignedDuration, Timestamp};
 
@@ -37,6 +39,8 @@ pub struct AgentInstance {
     pub epoch: LivenessEpoch,
     /// How far the agent's clock is ahead of this machine's, including network delay.
     pub ahead: SignedDuration,
+    /// When the first of those heartbeats arrived that have had an earlier time than is shown; the last one without interruption.
+    pub behind_since: Option<Instant>,
 }
 
 /// Agents of one cluster that are tracked: more than that are not replicas but a defect or an attack.
@@ -86,11 +90,16 @@ impl ClusterEntry {
             self.last_heard = Some(now.instant);
         }
         let ahead = heartbeat.sent_at.duration_since(now.wall);
-        let instance = AgentInstance {
+        let behind_since = before_facts.and_then(|instance| instance.behind_since);
+        let mut instance = AgentInstance {
             epoch,
             ahead,
             heartbeat,
+            behind_since: None,
         };
+        if ahead.is_negative() && instance.is_off() {
+            instance.behind_since = behind_since.or(Some(epoch.at));
+        }
         self.instances
             .insert(instance.heartbeat.instance.clone(), instance);
         let changed = other_facts || self.presence(epoch) != before;
@@ -180,6 +189,20 @@ impl AgentInstance {
     pub fn delay(&self) -> Duration {
         Duration::from_millis(self.heartbeat.round_trip_milliseconds.unwrap_or(0))
             .min(SLOWEST_HEARTBEAT)
+    }
+
+    /// Whether the heartbeat's time differs by more than its delay.
+    fn is_off(&self) -> bool {
+        self.ahead.unsigned_abs() > CLOCK_SKEW_SHOWN + self.delay()
+    }
+
+    /// Whether the agent's clock is off for certain. A heartbeat that waited here while this process was suspended seems to come from a slow
+    /// clock, so a slow one needs heartbeats that did not arrive together.
+    pub fn has_wrong_clock(&self) -> bool {
+        let apart = |since: Instant| {
+            self.epoch.at.saturating_duration_since(since) >= self.heartbeat.every() / 2
+        };
+        self.is_off() && (self.ahead.is_positive() || self.behind_since.is_some_and(apart))
     }
 
     pub fn is_lost(&self, now: LivenessEpoch) -> bool {

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use bus_schema::timing::CLOCK_SKEW_SHOWN;
 use bus_schema::{Condition, ConditionType};
 use jiff::Timestamp;
 
 use super::bus_liveness::LivenessEpoch;
-use super::cluster_entry::{AgentInstance, ClusterEntry};
+use super::cluster_entry::ClusterEntry;
 
 impl ClusterEntry {
     pub(super) fn conditions(&self, now: LivenessEpoch, wall: Timestamp) -> Vec<Condition> {
@@ -36,12 +35,9 @@ impl ClusterEntry {
     }
 
     fn clock_skew(&self, now: LivenessEpoch, wall: Timestamp) -> Option<Condition> {
-        let certain = |instance: &&AgentInstance| {
-            instance.ahead.unsigned_abs() > CLOCK_SKEW_SHOWN + instance.delay()
-        };
         let skews = self
             .alive(now)
-            .filter(certain)
+            .filter(|instance| instance.has_wrong_clock())
             .map(|instance| instance.ahead);
         let skew = skews.max_by_key(|skew| skew.abs())?;
         let off = skew.unsigned_abs();

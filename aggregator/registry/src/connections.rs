@@ -53,13 +53,17 @@ impl Registry {
         self.connections.forgotten.remove(&event.cluster);
     }
 
-    /// An agent's connection has ended; returns whether the agent is gone with it.
-    pub fn disconnected(&mut self, event: &ConnectionEvent) -> bool {
+    /// An agent's connection has ended; returns whether the agent is gone with it. After a partition it is not: agents that were cut off, too,
+    /// connect anew, and the end of the old connection may be reported later than that. Heartbeats decide.
+    pub fn disconnected(&mut self, event: &ConnectionEvent, now: Moment) -> bool {
         let key = (event.cluster.clone(), event.instance.clone());
         match self.connections.open.get(&key) {
             Some(latest) if *latest != event.connection => return false,
             _ => self.connections.open.remove(&key),
         };
+        if !self.bus_liveness.is_settled(now.instant) {
+            return false;
+        }
         let entry = self.clusters.get_mut(&event.cluster);
         entry.is_some_and(|entry| entry.instances.remove(&event.instance).is_some())
     }

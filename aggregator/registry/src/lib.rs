@@ -101,6 +101,11 @@ impl Registry {
         self.bus_liveness.partitioned_since(since);
     }
 
+    /// Must be called every second: a process that was suspended has not received heartbeats either.
+    pub fn tick(&mut self, now: Moment) {
+        self.bus_liveness.tick(now.instant);
+    }
+
     /// The bus responds again: agents get time to reconnect.
     pub fn reconnected(&mut self, now: Moment) {
         self.bus_liveness.reconnected(now.instant);

@@ -22,10 +22,28 @@ fn a_wrong_clock_is_shown_and_does_not_touch_presence() {
     let (mut registry, start) = (Registry::default(), Moment::now());
     let hour = SignedDuration::from_hours(1);
     for off in [hour, -hour] {
-        registry.observe(cluster(), heartbeat("i1", "u1", start.wall + off), start);
+        for now in [start, later(start, HEARTBEAT_EVERY)] {
+            registry.observe(cluster(), heartbeat("i1", "u1", now.wall + off), now);
+        }
         assert_eq!(registry.presence(&cluster(), start), Some(Presence::Online));
         assert_eq!(kinds(&registry, start), [ConditionType::ClockSkew]);
     }
+}
+
+/// A replica that was stopped for half a minute reads what has arrived meanwhile all at once.
+#[test]
+fn heartbeats_that_waited_here_blame_no_clock() {
+    let (mut registry, start) = (Registry::default(), Moment::now());
+    let waited = 30;
+    let resumed = later(start, Duration::from_secs(waited));
+    for sent in (0..=waited).step_by(5) {
+        let sent = later(start, Duration::from_secs(sent));
+        registry.observe(cluster(), heartbeat("i1", "u1", sent.wall), resumed);
+        assert_eq!(kinds(&registry, resumed), []);
+    }
+    let next = later(resumed, HEARTBEAT_EVERY);
+    registry.observe(cluster(), heartbeat("i1", "u1", next.wall), next);
+    assert_eq!(kinds(&registry, next), []);
 }
 
 #[test]
@@ -38,8 +56,10 @@ fn a_slow_link_is_not_a_wrong_clock() {
     };
     registry.observe(cluster(), slow, start);
     assert_eq!(kinds(&registry, start), []);
-    let wrong = heartbeat("i1", "u1", start.wall + late);
-    registry.observe(cluster(), wrong, start);
+    for now in [start, later(start, HEARTBEAT_EVERY)] {
+        let wrong = heartbeat("i1", "u1", now.wall + late);
+        registry.observe(cluster(), wrong, now);
+    }
     assert_eq!(kinds(&registry, start), [ConditionType::ClockSkew]);
 }
 

@@ -73,7 +73,7 @@ fn an_agent_that_has_moved_to_another_nats_server_is_gone_when_it_disconnects_th
     registry.observe(cluster(), heartbeat("i1", "u1", start.wall), start);
     registry.connected(&coming("n1", 7));
     registry.connected(&coming("n2", 7));
-    assert!(registry.disconnected(&coming("n2", 7)));
+    assert!(registry.disconnected(&coming("n2", 7), start));
     let presence = registry.presence(&cluster(), start);
     assert_eq!(presence, Some(Presence::Offline));
 }
@@ -84,10 +84,53 @@ fn the_late_end_of_an_old_connection_does_not_remove_the_agent() {
     registry.observe(cluster(), heartbeat("i1", "u1", start.wall), start);
     registry.connected(&coming("n1", 7));
     registry.connected(&coming("n1", 8));
-    assert!(!registry.disconnected(&coming("n1", 7)));
+    assert!(!registry.disconnected(&coming("n1", 7), start));
     let presence = registry.presence(&cluster(), start);
     assert_eq!(presence, Some(Presence::Online));
-    assert!(registry.disconnected(&coming("n1", 8)));
+    assert!(registry.disconnected(&coming("n1", 8), start));
+}
+
+/// A nats-server that was frozen reports the ends of connections late: their agents have given up on them, and connect anew.
+#[test]
+fn ends_of_connections_after_a_partition_do_not_remove_agents() {
+    let (mut registry, start) = (Registry::default(), Moment::now());
+    registry.observe(cluster(), heartbeat("i1", "u1", start.wall), start);
+    registry.connected(&coming("n1", 7));
+    let at = |seconds| later(start, Duration::from_secs(seconds));
+    registry.partitioned_since(start.instant);
+    assert!(!registry.disconnected(&coming("n1", 7), at(20)));
+    registry.reconnected(at(20));
+    registry.connected(&coming("n1", 8));
+    assert!(!registry.disconnected(&coming("n1", 8), at(21)));
+    let presence = registry.presence(&cluster(), at(21));
+    assert_eq!(presence, Some(Presence::Stale));
+    // One that is killed later is gone at once, as always.
+    registry.observe(cluster(), heartbeat("i1", "u1", at(51).wall), at(51));
+    registry.connected(&coming("n1", 9));
+    assert!(registry.disconnected(&coming("n1", 9), at(51)));
+    let presence = registry.presence(&cluster(), at(51));
+    assert_eq!(presence, Some(Presence::Offline));
+}
+
+#[test]
+fn while_this_process_is_suspended_no_cluster_is_lost() {
+    let (mut registry, start) = (Registry::default(), Moment::now());
+    registry.observe(cluster(), heartbeat("i1", "u1", start.wall), start);
+    let at = |seconds| later(start, Duration::from_secs(seconds));
+    registry.tick(at(0));
+    registry.tick(at(1));
+    // Suspended for half a minute; a call is answered before the heartbeats are read.
+    let presence = |registry: &Registry, seconds| registry.presence(&cluster(), at(seconds));
+    assert_eq!(presence(&registry, 31), Some(Presence::Stale));
+    registry.tick(at(31));
+    assert_eq!(presence(&registry, 31), Some(Presence::Stale));
+    registry.observe(cluster(), heartbeat("i1", "u1", at(30).wall), at(31));
+    assert_eq!(presence(&registry, 31), Some(Presence::Online));
+    // Then silence counts again.
+    for second in 32..=90 {
+        registry.tick(at(second));
+    }
+    assert_eq!(presence(&registry, 90), Some(Presence::Offline));
 }
 
 #[test]
