@@ -190,7 +190,8 @@ pub struct Serve {
     /// The address to listen on.
     #[arg(long, env = "MCA_LISTEN", default_value = "127.0.0.1:8000")]
     pub listen: SocketAddr,
-    /// The URL at which users reach this service; used in links and manifests [default: http:// and --listen].
+    /// The URL at which users reach this service; used in links and manifests [default: http:// and --listen]. With a path, such as
+    /// `https://tools.example/fleet`, for a proxy that publishes it in that folder.
     #[arg(long, env = "MCA_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<PublicUrl>,
     /// Issue manifests and links that join clusters, with their private keys, even if the public URL is `http://` on another machine.

@@ -27,8 +27,16 @@ pub(super) const IDLE_WITHIN: Duration = Duration::from_secs(90);
 pub(super) fn proxy(own: Option<&str>) -> Matcher {
     match own {
         Some(url) => Matcher::builder().all(url.to_owned()).build(),
+        None if exempts_all() => Matcher::builder().build(),
         None => Matcher::from_env(),
     }
+}
+
+/// Whether NO_PROXY has `*`, which the library compares with names alone, and not with addresses.
+fn exempts_all() -> bool {
+    let value = ["NO_PROXY", "no_proxy"].map(std::env::var);
+    let value = value.into_iter().find_map(Result::ok).unwrap_or_default();
+    value.split(',').any(|entry| entry.trim() == "*")
 }
 
 /// A client that does not retry, and goes through the proxy if that is for the API server's address.

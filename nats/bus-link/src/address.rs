@@ -8,7 +8,7 @@ use crate::servers::{Servers, ServersError};
 #[derive(Debug, Clone, clap::Args)]
 pub struct BusAddress {
     /// The address of the bus: `tls://HOST:4222`, or `wss://HOST:443` behind a firewall that allows only HTTPS. Separate several
-    /// servers with commas.
+    /// servers with commas. `tls-first://HOST:4222` for servers with `handshake_first: true`.
     #[arg(long, env = "MCA_NATS_URL", default_value = "nats://127.0.0.1:4222")]
     pub nats_url: String,
     /// The CA that signed the nats-server's certificate, if it is a private one. No other CA is trusted then, and TLS is mandatory.

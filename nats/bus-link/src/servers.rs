@@ -13,6 +13,7 @@ use crate::trouble::Troubles;
 pub struct Servers {
     text: String,
     addresses: Vec<ServerAddr>,
+    tls_first: bool,
     authority: Option<Authority>,
 }
 
@@ -44,6 +45,12 @@ pub enum ServersError {
         /// The given text.
         text: String,
     },
+    /// The client begins all connections in the same way.
+    #[error("--nats-url: {text} mixes {TLS_FIRST} with other addresses; use one kind")]
+    MixedTlsFirst {
+        /// The given text.
+        text: String,
+    },
     /// A CA requires TLS, and `ws://` excludes it.
     #[error("--nats-url: {text} is not encrypted, and --nats-ca requires TLS; write it as wss://")]
     Clear {
@@ -54,6 +61,9 @@ pub enum ServersError {
     #[error(transparent)]
     Authority(#[from] AuthorityError),
 }
+
+/// TLS from the first byte, for servers with `handshake_first: true`, as behind a proxy that routes by TLS's server name.
+const TLS_FIRST: &str = "tls-first://";
 
 /// As long as the server waits for a client to authenticate: with a latency of two seconds, TCP, TLS and the challenge take six and more.
 const CONNECTED_WITHIN: Duration = Duration::from_secs(15);
@@ -67,8 +77,16 @@ impl Servers {
         // Another part of the process may have installed one already, which is just as good.
         drop(rustls::crypto::ring::default_provider().install_default());
         let text = || urls.to_owned();
+        let urls_given = || urls.split(',').map(str::trim);
+        let begins = |url: &&str| url.starts_with(TLS_FIRST);
+        let tls_first = urls_given().all(|url| begins(&url));
+        if !tls_first && urls_given().any(|url| begins(&url)) {
+            return Err(ServersError::MixedTlsFirst { text: text() });
+        }
         let mut addresses = Vec::new();
-        for url in urls.split(',').map(str::trim) {
+        for url in urls_given() {
+            let url = url.replacen(TLS_FIRST, "tls://", 1);
+            let url = url.as_str();
             let no_address = || ServersError::NoAddress { text: url.into() };
             let address: ServerAddr = url.parse().map_err(|_| no_address())?;
             if address.has_user_pass() {
@@ -92,6 +110,7 @@ impl Servers {
         Ok(Self {
             text: text(),
             addresses,
+            tls_first,
             authority: ca.map(Authority::open).transpose()?,
         })
     }
@@ -128,6 +147,9 @@ impl Servers {
         let mut options = options
             .require_tls(self.demand_tls())
             .connection_timeout(CONNECTED_WITHIN);
+        if self.tls_first {
+            options = options.tls_first();
+        }
         if let Some(authority) = &self.authority {
             options = options.add_root_certificates(authority.file().to_owned());
         }
@@ -150,6 +172,16 @@ mod tests {
 
     fn servers(urls: &str) -> Result<Servers, ServersError> {
         Servers::new(urls, None)
+    }
+
+    #[test]
+    fn all_servers_begin_with_tls_or_none() {
+        let first = servers("tls-first://a:4222, tls-first://b:4222").unwrap();
+        assert!(first.tls_first && first.demand_tls());
+        assert_eq!(first.addresses()[1].host(), "b");
+        assert!(!servers("tls://a:4222").unwrap().tls_first);
+        let mixed = servers("tls-first://a:4222,tls://b:4222");
+        assert!(matches!(mixed, Err(ServersError::MixedTlsFirst { .. })));
     }
 
     #[test]
