@@ -133,6 +133,10 @@ fn faults_are_written_as_text() {
         Fault::forbid(Verb::Patch, Kind::Deployment)
     );
     assert_eq!(
+        parsed("status=403@patch/statefulsets"),
+        Fault::forbid(Verb::Patch, Kind::StatefulSet)
+    );
+    assert_eq!(
         parsed("status=500@/pods"),
         Fault::status(500).for_resource(Kind::Pod)
     );

@@ -27,9 +27,17 @@ pub fn reconcile(state: &mut State, key: &Key, now: Timestamp) {
     let history = History::sync(state, &set, now);
     let round = Round::read(state, set, history);
     if round.set.metadata.deletion_timestamp.is_none() {
-        round.place(state, now);
-        if let Some(rolling) = round.rolling() {
-            round.replace(state, &rolling, now);
+        let rolling = round.rolling();
+        let surge = rolling.as_ref().and_then(|own| own.max_surge.as_ref());
+        let surge = round.share(surge);
+        round.place(state, surge > 0, now);
+        match rolling {
+            Some(_) if surge > 0 => round.surge(state, surge, now),
+            Some(rolling) => {
+                let max_unavailable = round.share(rolling.max_unavailable.as_ref());
+                round.replace(state, max_unavailable, now);
+            }
+            None => {}
         }
     }
     status::update(state, round, now);
@@ -92,28 +100,60 @@ impl Round {
         self.pods.get(node).map_or(&[], Vec::as_slice)
     }
 
+    fn create(&self, state: &mut State, node: &str, now: Timestamp) {
+        let set_name = self.set.metadata.name.as_deref().unwrap_or_default();
+        let name = format!("{set_name}-{}", state.ids.suffix());
+        let pod = daemon_pod(&self.set, &self.history.update, node, name);
+        pods::create(state, &self.set, pod, now);
+    }
+
     /// Creates the missing pods, and deletes those that are too many or on the wrong node.
-    fn place(&self, state: &mut State, now: Timestamp) {
+    fn place(&self, state: &mut State, surges: bool, now: Timestamp) {
         for node in self.nodes.iter().filter(|node| self.on(node).is_empty()) {
-            let set_name = self.set.metadata.name.as_deref().unwrap_or_default();
-            let name = format!("{set_name}-{}", state.ids.suffix());
-            let pod = daemon_pod(&self.set, &self.history.update, node, name);
-            pods::create(state, &self.set, pod, now);
+            self.create(state, node, now);
         }
         for (node, on_node) in &self.pods {
-            let running = on_node.iter().filter(|pod| pods::is_active(pod));
             let allowed = usize::from(self.nodes.contains(node));
+            // Where a set surges, a node has the new pod beside the old one for a while.
+            let (new, old): (Vec<&Pod>, Vec<&Pod>) = on_node
+                .iter()
+                .filter(|pod| pods::is_active(pod))
+                .partition(|pod| surges && self.is_updated(pod));
             let over = on_node
                 .iter()
                 .filter(|pod| pods::is_over(pod) && !pods::is_terminating(pod));
-            for pod in running.skip(allowed).chain(over) {
+            let surplus = new.into_iter().skip(allowed);
+            for pod in surplus.chain(old.into_iter().skip(allowed)).chain(over) {
                 pods::end(state, &self.set, pod, now);
             }
         }
     }
 
+    /// Creates new pods beside old ones, as many as may be too many, and deletes an old one when the new one serves.
+    fn surge(&self, state: &mut State, surge: i32, now: Timestamp) {
+        let mut may_come = surge;
+        let mut without_new = Vec::new();
+        for node in &self.nodes {
+            let active = || self.on(node).iter().filter(|pod| pods::is_active(pod));
+            let Some(old) = active().find(|pod| !self.is_updated(pod)) else {
+                continue;
+            };
+            match active().find(|pod| self.is_updated(pod)) {
+                Some(new) if pods::is_available(state, &self.set, new, now) => {
+                    pods::end(state, &self.set, old, now);
+                }
+                Some(_) => may_come -= 1,
+                None => without_new.push(node),
+            }
+        }
+        let may_come = usize::try_from(may_come).unwrap_or(0);
+        for node in without_new.into_iter().take(may_come) {
+            self.create(state, node, now);
+        }
+    }
+
     /// Deletes pods with an earlier template, as many as may be unavailable; broken ones are not counted.
-    fn replace(&self, state: &mut State, rolling: &RollingUpdateDaemonSet, now: Timestamp) {
+    fn replace(&self, state: &mut State, max_unavailable: i32, now: Timestamp) {
         let (mut broken, mut serving) = (Vec::new(), Vec::new());
         let mut unavailable = 0;
         for node in &self.nodes {
@@ -126,21 +166,17 @@ impl Round {
                 None => {}
             }
         }
-        let may_go = (self.max_unavailable(rolling) - unavailable).max(0);
+        let may_go = (max_unavailable - unavailable).max(0);
         let may_go = usize::try_from(may_go).unwrap_or(0);
         for pod in broken.into_iter().chain(serving.into_iter().take(may_go)) {
             pods::end(state, &self.set, pod, now);
         }
     }
 
-    /// A surge is simulated as so many pods that may be unavailable: no node here has two pods of a set.
-    fn max_unavailable(&self, rolling: &RollingUpdateDaemonSet) -> i32 {
+    /// A number or share of the nodes, rounded up.
+    fn share(&self, amount: Option<&IntOrString>) -> i32 {
         let desired = pods::count(self.nodes.len());
-        let of = |amount: Option<&IntOrString>| {
-            amount.map_or(0, |amount| part(Some(amount), desired, f64::ceil))
-        };
-        let unavailable = of(rolling.max_unavailable.as_ref());
-        unavailable.max(of(rolling.max_surge.as_ref())).max(1)
+        amount.map_or(0, |amount| part(Some(amount), desired, f64::ceil))
     }
 
     fn is_updated(&self, pod: &Pod) -> bool {

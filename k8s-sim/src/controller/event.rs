@@ -137,3 +137,52 @@ fn last_of(object: &Arc<Object>) -> Option<(Timestamp, Key)> {
     let last = event.last_timestamp.or(event.metadata.creation_timestamp)?;
     Some((last.0, object.key.clone()))
 }
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::Namespace;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::identity::Identities;
+
+    /// A cluster with this many events, a second apart.
+    fn cluster_with(events: usize) -> State {
+        let ids = Identities::new(1, "cluster-a");
+        let mut state = State::new(Clock::manual(), ids, 16);
+        let mut now = state.clock.now();
+        for number in 0..events {
+            let message = format!("number {number}");
+            let happening = Happening::normal("test", "Test", &message);
+            record(&mut state, &Namespace::default(), happening, now);
+            now += Duration::from_secs(1);
+        }
+        state
+    }
+
+    fn first_message(state: &State) -> Option<String> {
+        let events = state.store.list(Kind::Event, None);
+        let events = events.map(|event| event.decode::<Event>());
+        let oldest = events.min_by_key(|event| event.last_timestamp.clone())?;
+        oldest.message
+    }
+
+    #[test]
+    fn an_event_expires_after_an_hour() {
+        let mut state = cluster_with(2);
+        let hour = state.clock.now() + TTL;
+        forget_old(&mut state, hour);
+        assert_eq!(first_message(&state).as_deref(), Some("number 1"));
+        forget_old(&mut state, hour + Duration::from_secs(1));
+        assert_eq!(first_message(&state), None);
+    }
+
+    #[test]
+    fn the_oldest_of_too_many_events_go() {
+        let mut state = cluster_with(RETAINED + 3);
+        let now = state.clock.now();
+        forget_old(&mut state, now);
+        assert_eq!(state.store.list(Kind::Event, None).count(), RETAINED);
+        assert_eq!(first_message(&state).as_deref(), Some("number 3"));
+    }
+}

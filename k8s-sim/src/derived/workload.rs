@@ -63,12 +63,12 @@ impl Workload for StatefulSet {
 
     fn says_created(&self, pod: &str) -> String {
         let name = self.metadata.name.as_deref().unwrap_or_default();
-        format!("create Pod {pod} in StatefulSet {name} successful")
+        format!("Create Pod {pod} in StatefulSet {name} successful")
     }
 
     fn says_deleted(&self, pod: &str) -> String {
         let name = self.metadata.name.as_deref().unwrap_or_default();
-        format!("delete Pod {pod} in StatefulSet {name} successful")
+        format!("Delete Pod {pod} in StatefulSet {name} successful")
     }
 }
 

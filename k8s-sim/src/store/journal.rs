@@ -73,3 +73,25 @@ impl Journal {
         Some(self.changes.range(from..))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::Event;
+
+    use super::BYTES;
+    use crate::store::Store;
+
+    #[test]
+    fn large_changes_push_each_other_out() {
+        let mut store = Store::new(1000);
+        let mut event = Event::default();
+        for number in 0..9 {
+            event.message = Some(format!("{number}{}", "x".repeat(BYTES / 8)));
+            store.put(event.clone());
+        }
+        let first = 1;
+        assert!(store.journal().after(first).is_none());
+        let last = store.revision() - 1;
+        assert_eq!(store.journal().after(last).map(Iterator::count), Some(1));
+    }
+}

@@ -120,6 +120,38 @@ pub async fn a_restart_replaces_daemons(server: Server) {
     assert_eq!(numbers, [1, 2]);
 }
 
+pub async fn a_surging_daemon_set_has_two_pods_on_a_node(server: Server) {
+    start(&server, |set| {
+        let rolling = json!({ "maxSurge": 1, "maxUnavailable": 0 });
+        set["spec"]["updateStrategy"] = json!({ "rollingUpdate": rolling });
+    })
+    .await;
+    rolled_out(&server).await;
+    let all = nodes(&server).await.len();
+    let old = labels(&server, "controller-revision-hash").await.remove(0);
+    // The new pods do not serve, so the old ones stay.
+    patch(&server, image("never-ready:1")).await;
+    let count = async |of: &dyn Fn(&String) -> bool| {
+        let labels = labels(&server, "controller-revision-hash").await;
+        labels.iter().filter(|hash| of(hash)).count()
+    };
+    server
+        .eventually("one pod more", async || {
+            (count(&|hash| *hash != old).await == 1).then_some(())
+        })
+        .await;
+    assert_eq!(count(&|hash| *hash == old).await, all);
+    patch(&server, image("registry.example.com/web:2.0")).await;
+    rolled_out(&server).await;
+    server
+        .eventually("the old pods to go", async || {
+            let left = count(&|hash| *hash == old).await;
+            let new = count(&|hash| *hash != old).await;
+            (left == 0 && new == all).then_some(())
+        })
+        .await;
+}
+
 pub async fn daemons_wait_until_they_are_deleted(server: Server) {
     start(&server, |set| {
         set["spec"]["updateStrategy"] = json!({ "type": "OnDelete" });

@@ -83,7 +83,8 @@ contracts! {
     rollouts: a_new_deployment_gets_a_set_and_pods, a_restart_replaces_all_pods,
         an_earlier_template_gets_its_set_back, a_size_is_followed_without_a_rollout,
         the_recreate_strategy_leaves_a_gap, old_sets_are_forgotten_beyond_the_limit;
-    traces: a_rollout_is_recorded_in_events, a_deletion_takes_the_pods_along, a_deleted_pod_is_replaced;
+    traces: a_rollout_is_recorded_in_events, the_pods_of_each_set_are_recorded_in_events,
+        a_deletion_takes_the_pods_along, a_deleted_pod_is_replaced;
     troubles: a_bad_image_hangs_until_the_deadline, a_paused_deployment_waits,
         an_unobserved_generation_shows, a_namespace_goes_with_all_that_is_in_it;
     logs: a_tail_is_the_end_of_the_log, timestamps_come_first_on_each_line, a_log_can_begin_later,
@@ -97,6 +98,7 @@ contracts! {
         a_smaller_set_loses_its_highest_pods, most_of_a_stateful_set_cannot_change,
         a_bad_stateful_set_is_refused, a_broken_pod_holds_up_its_own_repair;
     daemons: a_daemon_set_gets_its_defaults, each_node_has_a_daemon, a_restart_replaces_daemons,
+        a_surging_daemon_set_has_two_pods_on_a_node,
         daemons_wait_until_they_are_deleted, an_earlier_daemon_gets_its_revision_back,
         a_bad_daemon_set_is_refused, a_template_has_a_generation_of_its_own;
     plain: autoscalers_and_budgets_are_stored, any_workload_can_be_patched_without_effect,

@@ -44,11 +44,13 @@ pub fn delete_collection(cluster: &Arc<Shared>, call: &Call) -> Result<Response>
     let namespace = target.namespace.as_deref();
     let selection = call.query.selection(target.kind, None)?;
     let options = delete_options(call)?;
+    let dry_run = call.query.is_dry_run()?;
     let mut state = cluster.state();
     state.wake_selected(target.kind, namespace, selection.labels());
     let all: Vec<_> = state.store.list(target.kind, namespace).cloned().collect();
     let now = cluster.clock.now();
-    for object in all.iter().filter(|object| selection.matches(object)) {
+    let selected = all.iter().filter(|object| selection.matches(object));
+    for object in selected.filter(|_| !dry_run) {
         state.wake_named(target.kind, &object.key);
         delete_one(&mut state, object, &options, now);
     }
