@@ -11,7 +11,7 @@ const api = [
   '/clusters',
   '/namespaces',
   '/deployments',
-  '/deployment-groups',
+  '/workload-groups',
   '/workloads',
   '/restart',
   '/pause',

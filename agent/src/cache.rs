@@ -1,7 +1,6 @@
-//! The watch caches: a copy of the namespaces and deployments, reduced to what replies need and sorted in the order of replies.
+//! The watch caches: a copy of the namespaces and workloads, reduced to what replies need and sorted in the order of replies.
 
 mod changes;
-mod deployments;
 mod freshness;
 mod index;
 mod link;
@@ -9,32 +8,37 @@ mod namespaces;
 mod pods;
 mod snapshot;
 mod watch;
+mod workloads;
 
 use std::sync::Arc;
 
-use bus_schema::{Condition, Counts, Fault, FaultCode};
+use bus_schema::{Condition, Counts, Fault, FaultCode, WorkloadKind};
+use kube::Api;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use changes::Changes;
-pub use deployments::{Entry, Item, count, key, prefix, split};
 pub use freshness::Freshness;
 pub use index::Index;
 pub use namespaces::NamespaceEntry;
 pub use snapshot::{Line, Snapshot};
+pub use workloads::{Entry, Item, count, key, prefix, split};
 
-use crate::kubernetes::Kubernetes;
+use crate::kubernetes::{Kubernetes, NamespaceObject, ReceivedWorkload, WorkloadObject};
 
 /// The caches of one cluster, and their freshness.
 #[derive(Default)]
 pub struct Caches {
-    /// Deployments by [`key`].
-    pub deployments: Index<Entry>,
+    /// Workloads of all kinds by [`key`].
+    pub workloads: Index<Entry>,
+    /// Their freshness, by kind.
+    freshness: [Freshness; WorkloadKind::ALL.len()],
     /// Namespaces by name.
     pub namespaces: Index<NamespaceEntry>,
-    /// Deployments that have changed since they were first read.
+    namespace_freshness: Freshness,
+    /// Workloads that have changed since they were first read.
     pub changes: Changes,
     pod_inspector: pods::PodInspector,
     newest: snapshot::Newest,
@@ -51,75 +55,82 @@ impl Caches {
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) {
-        let (caches, kubernetes, ended) = (self.clone(), api.clone(), stop.clone());
-        tasks.spawn(ended.run_until_cancelled_owned(async move {
-            let api = kubernetes.all_deployments();
-            watch::run(
-                &caches.deployments,
-                api,
-                deployments::to_entry,
-                &caches.heartbeat_due,
-                |key| {
-                    caches.changes.note(key);
-                    caches.pod_inspector.wake();
-                },
-            )
-            .await;
-        }));
+        for kind in WorkloadKind::ALL {
+            let (caches, api) = (self.clone(), api.all_workloads(kind));
+            let watch = async move { caches.watch_workloads(kind, api).await };
+            tasks.spawn(stop.clone().run_until_cancelled_owned(watch));
+        }
         let inspector = pods::PodInspector::run(self.clone(), api.clone());
         tasks.spawn(stop.clone().run_until_cancelled_owned(inspector));
-        let (caches, kubernetes, ended) = (self.clone(), api.clone(), stop.clone());
-        tasks.spawn(ended.run_until_cancelled_owned(async move {
-            let api = kubernetes.namespaces();
-            watch::run(
-                &caches.namespaces,
-                api,
-                namespaces::to_entry,
-                &caches.heartbeat_due,
-                drop,
-            )
-            .await;
-        }));
+        let (caches, namespaces) = (self.clone(), api.namespaces());
+        let watch = async move { caches.watch_namespaces(namespaces).await };
+        tasks.spawn(stop.clone().run_until_cancelled_owned(watch));
         let (caches, kubernetes, ended) = (self.clone(), api.clone(), stop.clone());
         tasks.spawn(ended.run_until_cancelled_owned(async move {
             caches.link.probe(&kubernetes, &caches.heartbeat_due).await;
         }));
     }
 
-    /// A fault until both caches have been filled once.
+    async fn watch_workloads(&self, kind: WorkloadKind, api: Api<ReceivedWorkload>) {
+        let watch = watch::Watch {
+            api,
+            index: &self.workloads,
+            freshness: &self.freshness[kind as usize],
+            belongs: |key: &str| split(key).2 == kind,
+            to_entry: |received| workloads::to_entry(&WorkloadObject::new(kind, received)),
+            changed: |key| {
+                self.changes.note(key);
+                self.pod_inspector.wake();
+            },
+            heartbeat_due: &self.heartbeat_due,
+        };
+        watch.run().await;
+    }
+
+    async fn watch_namespaces(&self, api: Api<NamespaceObject>) {
+        let watch = watch::Watch {
+            api,
+            index: &self.namespaces,
+            freshness: &self.namespace_freshness,
+            belongs: |_: &str| true,
+            to_entry: |namespace| namespaces::to_entry(&namespace),
+            changed: drop,
+            heartbeat_due: &self.heartbeat_due,
+        };
+        watch.run().await;
+    }
+
+    /// A fault until all caches have been filled once. A kind that the agent may not read does not make the others useless: it is left
+    /// out, which a condition says.
     pub fn ready(&self) -> Result<(), Fault> {
-        let unfilled = [
-            ("deployments", &self.deployments.freshness),
-            ("namespaces", &self.namespaces.freshness),
-        ];
-        match unfilled
-            .iter()
-            .find(|(_, freshness)| !freshness.is_filled())
-        {
-            None => Ok(()),
-            Some((what, freshness)) => {
-                let why = freshness
-                    .problem()
-                    .map_or_else(String::new, |p| format!(": {p}"));
-                let message = format!("the cluster's {what} have not been read yet{why}");
-                Err(Fault::new(FaultCode::NotReady, message))
-            }
+        let kinds = WorkloadKind::ALL.map(|kind| (kind.plural(), &self.freshness[kind as usize]));
+        let mut needed = kinds
+            .into_iter()
+            .filter(|(_, freshness)| !freshness.is_refused())
+            .chain([("namespaces", &self.namespace_freshness)]);
+        match needed.find(|(_, freshness)| !freshness.is_filled()) {
+            None if self.freshness[0].is_filled() => Ok(()),
+            None => Err(not_read("deployments", &self.freshness[0])),
+            Some((what, freshness)) => Err(not_read(what, freshness)),
         }
     }
 
-    /// A snapshot of all deployments, for callers that iterate over them.
+    /// Whether the workloads of all kinds have been read, or may not be.
+    fn are_workloads_filled(&self) -> bool {
+        let mut all = self.freshness.iter();
+        all.all(|freshness| freshness.is_filled() || freshness.is_refused())
+    }
+
+    /// A snapshot of all workloads, for callers that iterate over them.
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.newest.of(&self.deployments)
+        self.newest.of(&self.workloads)
     }
 
     /// For how many seconds the caches may have been out of date; `None` if they are fresh.
     pub fn stale_seconds(&self) -> Option<u64> {
-        let since = [
-            self.deployments.freshness.stale_since(),
-            self.namespaces.freshness.stale_since(),
-            self.link.freshness.stale_since(),
-        ];
-        let oldest = since.into_iter().flatten().min()?;
+        let watches = self.watches().filter(|freshness| !freshness.is_refused());
+        let all = watches.chain([&self.link.freshness]);
+        let oldest = all.filter_map(Freshness::stale_since).min()?;
         Some(Instant::now().duration_since(oldest).as_secs())
     }
 
@@ -136,18 +147,30 @@ impl Caches {
     /// What the caches hold, once they have been filled.
     pub fn counts(&self) -> Option<Counts> {
         self.ready().ok()?;
+        let ([deployments, stateful_sets, daemon_sets], health) =
+            workloads::counts(&self.workloads);
         Some(Counts {
             namespaces: self.namespaces.len() as u64,
-            deployments: self.deployments.len() as u64,
-            health: deployments::by_health(&self.deployments),
+            deployments,
+            stateful_sets,
+            daemon_sets,
+            health,
         })
     }
 
     /// What is wrong between the agent and its API server.
     pub fn conditions(&self) -> Vec<Condition> {
-        freshness::conditions(
-            &self.link.freshness,
-            &[&self.deployments.freshness, &self.namespaces.freshness],
-        )
+        freshness::conditions(&self.link.freshness, self.watches())
     }
+
+    fn watches(&self) -> impl Iterator<Item = &Freshness> {
+        self.freshness.iter().chain([&self.namespace_freshness])
+    }
+}
+
+fn not_read(what: &str, freshness: &Freshness) -> Fault {
+    let problem = freshness.problem();
+    let why = problem.map_or_else(String::new, |problem| format!(": {problem}"));
+    let message = format!("the cluster's {what} have not been read yet{why}");
+    Fault::new(FaultCode::NotReady, message)
 }

@@ -7,7 +7,7 @@ use crate::verb::payload;
 
 /// The response as JSON; `None` if the query does not select the cluster or the requester may see nothing of it: then the agent does
 /// not answer.
-pub fn deployments(
+pub fn workloads(
     caches: &Caches,
     cluster: &ClusterName,
     request: &FleetQueryRequest,
@@ -20,8 +20,8 @@ pub fn deployments(
 
 fn answer(caches: &Caches, share: &Share<'_>) -> Result<Vec<u8>, Fault> {
     caches.ready()?;
-    let deployments = caches.snapshot();
-    let found = share.take_from(deployments.lines());
+    let workloads = caches.snapshot();
+    let found = share.take_from(workloads.lines());
     payload::write(&FleetQueryResponse {
         items: found
             .items

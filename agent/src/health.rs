@@ -1,35 +1,38 @@
-//! The health of a deployment, from its own status and from its pods. Pure.
+//! The health of a workload, from its own status and from its pods. Pure.
 
-use bus_schema::Health;
 use bus_schema::verb::RolloutState;
+use bus_schema::{Health, WorkloadKind};
 
-use crate::kubernetes::{Deployment, DeploymentStatus};
+use crate::kubernetes::{WorkloadObject, WorkloadStatus};
 use crate::pod_trouble::Trouble;
-use crate::rollout::{progress, refused_pods, wanted};
+use crate::rollout::{progress, refused_pods, waits_for_deletion, wanted};
 
-/// The health of a deployment, and the reason unless it is obvious.
-pub fn health(deployment: &Deployment) -> (Health, Option<String>) {
-    if deployment.spec.paused {
-        return paused(deployment);
+/// The health of a workload, and the reason unless it is obvious.
+pub fn health(workload: &WorkloadObject) -> (Health, Option<String>) {
+    if workload.spec.paused {
+        return paused(workload);
     }
-    let progress = progress(deployment);
+    let progress = progress(workload);
     match progress.state {
         RolloutState::Complete => (Health::Healthy, None),
+        RolloutState::Progressing if waits_for_deletion(workload) => {
+            (Health::Healthy, Some(progress.message))
+        }
         RolloutState::Failed => (Health::Failed, Some(progress.message)),
         RolloutState::Paused => (Health::Paused, None),
         RolloutState::Unknown => (Health::Unknown, None),
         RolloutState::Terminating => (Health::Progressing, Some(progress.message)),
         RolloutState::Progressing => {
             let fallback = progress.message;
-            under_way(deployment).unwrap_or((Health::Progressing, Some(fallback)))
+            under_way(workload).unwrap_or((Health::Progressing, Some(fallback)))
         }
     }
 }
 
 /// Nothing is rolled out while it is paused, but its current pods can still fail. A rollout that failed before the pause stays in the
 /// controller's last condition.
-fn paused(deployment: &Deployment) -> (Health, Option<String>) {
-    let Some(status) = deployment.status.as_ref() else {
+fn paused(workload: &WorkloadObject) -> (Health, Option<String>) {
+    let Some(status) = workload.status.as_ref() else {
         return (Health::Paused, None);
     };
     let condition = status.condition("Progressing");
@@ -40,32 +43,47 @@ fn paused(deployment: &Deployment) -> (Health, Option<String>) {
     if let Some(words) = refused_pods(status) {
         return (Health::Degraded, Some(words.to_owned()));
     }
-    missing(deployment, status).map_or((Health::Paused, None), |reason| {
+    missing(workload, status).map_or((Health::Paused, None), |reason| {
         (Health::Degraded, Some(reason))
     })
 }
 
 /// Describes the missing replicas.
-fn missing(deployment: &Deployment, status: &DeploymentStatus) -> Option<String> {
-    let (wanted, available) = (wanted(deployment), status.available_replicas);
+fn missing(workload: &WorkloadObject, status: &WorkloadStatus) -> Option<String> {
+    let (wanted, available) = (wanted(workload), status.available_replicas);
     (available < wanted).then(|| format!("{available} of {wanted} replicas are available"))
 }
 
 /// Replicas that fail after their rollout completed are not a rollout in progress: the controller leaves the last condition of the
 /// rollout unchanged.
-fn under_way(deployment: &Deployment) -> Option<(Health, Option<String>)> {
-    let status = deployment.status.as_ref()?;
+fn under_way(workload: &WorkloadObject) -> Option<(Health, Option<String>)> {
+    let status = workload.status.as_ref()?;
+    match workload.kind {
+        WorkloadKind::Deployment => {}
+        WorkloadKind::StatefulSet => {
+            let is_settled = status.current_revision == status.update_revision;
+            let all_there = status.replicas >= wanted(workload);
+            let reason = format!(
+                "{} of {} replicas are ready",
+                status.ready_replicas,
+                wanted(workload)
+            );
+            return (is_settled && all_there).then_some((Health::Degraded, Some(reason)));
+        }
+        // Its status does not tell a rollout's last pod from one that has failed: its pods do.
+        WorkloadKind::DaemonSet => return None,
+    }
     if let Some(words) = refused_pods(status) {
         return Some((Health::Degraded, Some(words.to_owned())));
     }
-    let wanted = wanted(deployment);
+    let wanted = wanted(workload);
     let done = status.condition("Progressing")?.reason == "NewReplicaSetAvailable";
     let all_new = status.updated_replicas >= wanted && status.replicas <= status.updated_replicas;
-    let reason = missing(deployment, status).filter(|_| done && all_new)?;
+    let reason = missing(workload, status).filter(|_| done && all_new)?;
     Some((Health::Degraded, Some(reason)))
 }
 
-/// The same, refined by the trouble of its pods, which explains why a deployment is not healthy and shows that a rollout is stuck
+/// The same, refined by the trouble of its pods, which explains why a workload is not healthy and shows that a rollout is stuck
 /// rather than slow.
 pub fn with_pods(
     health: Health,
@@ -92,8 +110,13 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn deployment(available: i32, generation: i64, paused: bool, conditions: Value) -> Deployment {
-        serde_json::from_value(json!({
+    fn deployment(
+        available: i32,
+        generation: i64,
+        paused: bool,
+        conditions: Value,
+    ) -> WorkloadObject {
+        let received = serde_json::from_value(json!({
             "metadata": { "name": "web", "generation": generation },
             "spec": { "replicas": 3, "paused": paused, "template": {} },
             "status": {
@@ -101,7 +124,8 @@ mod tests {
                 "readyReplicas": available, "availableReplicas": available, "conditions": conditions,
             },
         }))
-        .expect("a deployment")
+        .expect("a deployment");
+        WorkloadObject::new(WorkloadKind::Deployment, received)
     }
 
     fn progressing(reason: &str) -> Value {

@@ -3,13 +3,13 @@
 mod access;
 mod call;
 mod connection;
-mod deployment;
 mod fault;
 mod object;
 mod owned;
 mod pod;
+mod workload;
 
-use bus_schema::Namespace;
+use bus_schema::{Namespace, WorkloadKind};
 use k8s_openapi::api as k8s;
 use kube::api::ApiResource;
 use kube::core::{NotUsed, Object};
@@ -17,15 +17,17 @@ use kube::{Api, Client, Resource};
 
 pub use access::Access;
 pub use call::{CallError, ask};
-pub use deployment::{
-    Deployment, DeploymentStatus, RESTARTED_AT, Revision, TemplateContainer, revision_of,
-    revisions_of,
-};
 pub use fault::condition_of;
 pub use object::{controller_of, created_at, is_controlled_by, name_of};
-pub use owned::{Owner, Workload, belongings, newest_pods, replica_sets, workload};
+pub use owned::{
+    Belongings, Owner, Revision, belongings, history, newest_pods, read_workload, with_belongings,
+};
 pub use pod::{
     Container, ContainerState, ContainerStatus, Pod, PodCondition, PodStatus, Probe, Terminated,
+};
+pub use workload::{
+    RESTARTED_AT, ReceivedWorkload, TemplateContainer, WorkloadObject, WorkloadStatus, revision_of,
+    revisions_of,
 };
 
 /// The field manager that the API server records for our writes.
@@ -70,18 +72,24 @@ impl Kubernetes {
         Api::all_with(self.client.clone(), &erased::<k8s::core::v1::Namespace>())
     }
 
-    /// The deployments of all namespaces.
-    pub fn all_deployments(&self) -> Api<Deployment> {
-        Api::all_with(self.client.clone(), &erased::<k8s::apps::v1::Deployment>())
+    /// The workloads of one kind in all namespaces.
+    pub fn all_workloads(&self, kind: WorkloadKind) -> Api<ReceivedWorkload> {
+        Api::all_with(self.client.clone(), &resource_of(kind))
     }
 
-    /// The deployments of one namespace.
-    pub fn deployments(&self, namespace: &Namespace) -> Api<Deployment> {
-        self.namespaced::<_, k8s::apps::v1::Deployment>(namespace)
+    /// The workloads of one kind in one namespace, with the fields that the type has.
+    pub fn workloads<K>(&self, kind: WorkloadKind, namespace: &Namespace) -> Api<K>
+    where
+        K: Resource<DynamicType = ApiResource, Scope = kube::core::DynamicResourceScope>,
+    {
+        Api::namespaced_with(self.client.clone(), namespace.as_str(), &resource_of(kind))
     }
 
-    /// The deployments of one namespace with all their fields, for single reads.
-    pub fn whole_deployments(&self, namespace: &Namespace) -> Api<k8s::apps::v1::Deployment> {
+    /// The ControllerRevisions of one namespace.
+    pub fn controller_revisions(
+        &self,
+        namespace: &Namespace,
+    ) -> Api<k8s::apps::v1::ControllerRevision> {
         Api::namespaced(self.client.clone(), namespace.as_str())
     }
 
@@ -116,4 +124,12 @@ impl Kubernetes {
 
 fn erased<Of: Resource<DynamicType = ()>>() -> ApiResource {
     ApiResource::erase::<Of>(&())
+}
+
+fn resource_of(kind: WorkloadKind) -> ApiResource {
+    match kind {
+        WorkloadKind::Deployment => erased::<k8s::apps::v1::Deployment>(),
+        WorkloadKind::StatefulSet => erased::<k8s::apps::v1::StatefulSet>(),
+        WorkloadKind::DaemonSet => erased::<k8s::apps::v1::DaemonSet>(),
+    }
 }

@@ -11,13 +11,13 @@ mod recorded;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use bus_schema::{Fault, FaultCode, Mutation};
+use bus_schema::{Fault, FaultCode, Mutation, Verb};
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use crate::agent::Cx;
-use crate::kubernetes::{CallError, Deployment};
+use crate::kubernetes::{CallError, WorkloadObject};
 use crate::rollout_limit::Admitted;
 
 use deadline::Deadline;
@@ -34,15 +34,15 @@ pub trait Change: Mutation {
     ///
     /// # Errors
     /// If the object in its current state must not be changed like this.
-    fn patch(&self, seen: &Deployment, now: Timestamp) -> Result<Value, Fault>;
+    fn patch(&self, seen: &WorkloadObject, now: Timestamp) -> Result<Value, Fault>;
 
     /// Whether the patch changes the pod template, so that a revision begins.
-    fn begins_revision(&self, _seen: &Deployment) -> bool {
+    fn begins_revision(&self, _seen: &WorkloadObject) -> bool {
         false
     }
 
     /// The reply, once the change has been made.
-    fn reply(&self, after: &Deployment) -> Self::Reply;
+    fn reply(&self, after: &WorkloadObject) -> Self::Reply;
 }
 
 /// Carries a mutation out exactly once, however often it is delivered.
@@ -54,6 +54,9 @@ pub async fn carry_out<M: Change>(cx: Cx, mutation: M) -> Result<M::Reply, Fault
     if let Some(meant) = &guard.cluster_uid {
         cx.agent.is_cluster(meant)?;
     }
+    Verb::of::<M>()
+        .applies_to(mutation.target().kind)
+        .map_err(|why| Fault::in_field("kind", why))?;
     if guard.fence {
         return fence::fence(&cx, &mutation).await;
     }
@@ -135,7 +138,7 @@ impl Attempts {
     }
 
     /// The API server rejects a patch for an older version, so its outcome is certain.
-    fn saw(&mut self, seen: &Deployment) {
+    fn saw(&mut self, seen: &WorkloadObject) {
         let version = &seen.metadata.resource_version;
         self.in_doubt.take_if(|(of, _)| of != version);
     }
@@ -154,7 +157,7 @@ impl Attempts {
     /// If there must not be another attempt.
     async fn retry(
         &mut self,
-        seen: &Deployment,
+        seen: &WorkloadObject,
         error: CallError,
         is_idempotent: bool,
     ) -> Result<(), Fault> {

@@ -1,9 +1,10 @@
-//! The progress of a rollout by the rules of `kubectl rollout status`, in their order, with two additional states: a paused deployment,
+//! The progress of a rollout by the rules of `kubectl rollout status`, in their order, with two additional states: a paused workload,
 //! and one that is being deleted. Pure.
 
+use bus_schema::WorkloadKind;
 use bus_schema::verb::RolloutState;
 
-use crate::kubernetes::{Deployment, DeploymentStatus};
+use crate::kubernetes::{WorkloadObject, WorkloadStatus};
 
 /// The state of a rollout, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,59 +16,137 @@ pub struct Progress {
 }
 
 /// Desired replicas; one if the field is absent.
-pub fn wanted(deployment: &Deployment) -> i32 {
-    deployment.spec.replicas.unwrap_or(1)
+pub fn wanted(workload: &WorkloadObject) -> i32 {
+    workload.spec.replicas.unwrap_or(1)
 }
 
 /// The controller's message if the rollout took longer than the deployment allows.
-pub fn deadline_exceeded(status: &DeploymentStatus) -> Option<&str> {
+pub fn deadline_exceeded(status: &WorkloadStatus) -> Option<&str> {
     let condition = status.condition("Progressing")?;
     (condition.reason == "ProgressDeadlineExceeded").then_some(condition.message.as_str())
 }
 
 /// The API server's message if it does not let the ReplicaSet create its pods, because of a quota or an admission rule.
-pub fn refused_pods(status: &DeploymentStatus) -> Option<&str> {
+pub fn refused_pods(status: &WorkloadStatus) -> Option<&str> {
     let condition = status.condition("ReplicaFailure")?;
     (condition.status == "True").then_some(condition.message.as_str())
 }
 
-/// Whether the controller has observed the newest version of the deployment.
-pub fn is_observed(deployment: &Deployment) -> bool {
-    let seen = deployment
+/// Whether the controller has observed the newest version of the workload.
+pub fn is_observed(workload: &WorkloadObject) -> bool {
+    let seen = workload
         .status
         .as_ref()
         .map_or(0, |s| s.observed_generation);
-    deployment.metadata.generation.unwrap_or(0) <= seen
+    workload.metadata.generation.unwrap_or(0) <= seen
 }
 
 /// The rollout's progress. The order of the checks matters: until the controller has observed the newest version, its numbers belong to
 /// an older one and mean nothing.
-pub fn progress(deployment: &Deployment) -> Progress {
-    if deployment.metadata.deletion_timestamp.is_some() {
-        return at(RolloutState::Terminating, "the deployment is being deleted");
+pub fn progress(workload: &WorkloadObject) -> Progress {
+    if workload.metadata.deletion_timestamp.is_some() {
+        let message = format!("the {} is being deleted", workload.kind);
+        return at(RolloutState::Terminating, message);
     }
-    if !is_observed(deployment) {
-        let paused = deployment.spec.paused;
+    if !is_observed(workload) {
+        let paused = workload.spec.paused;
         return waiting(paused, "the controller has not seen the newest version yet");
     }
-    let none = DeploymentStatus::default();
-    let status = deployment.status.as_ref().unwrap_or(&none);
+    let none = WorkloadStatus::default();
+    let status = workload.status.as_ref().unwrap_or(&none);
+    match workload.kind {
+        WorkloadKind::Deployment => of_deployment(workload, status),
+        WorkloadKind::StatefulSet => of_stateful_set(workload, status),
+        WorkloadKind::DaemonSet => of_daemon_set(workload, status),
+    }
+}
+
+fn of_deployment(workload: &WorkloadObject, status: &WorkloadStatus) -> Progress {
     let refused = refused_pods(status);
     if let Some(words) = deadline_exceeded(status) {
         let words = refused.unwrap_or(words);
         let message = format!("the progress deadline was exceeded: {words}");
         return at(RolloutState::Failed, message);
     }
-    match lacking(wanted(deployment), status) {
-        Some(message) => waiting(
-            deployment.spec.paused,
-            refused.map_or(message, str::to_owned),
-        ),
+    match lacking(wanted(workload), status) {
+        Some(message) => waiting(workload.spec.paused, refused.map_or(message, str::to_owned)),
         None => at(RolloutState::Complete, "rolled out"),
     }
 }
 
-fn lacking(wanted: i32, status: &DeploymentStatus) -> Option<String> {
+/// Like kubectl, it does not ask whether the ready pods are available.
+fn of_stateful_set(workload: &WorkloadObject, status: &WorkloadStatus) -> Progress {
+    let (wanted, updated) = (wanted(workload), status.updated_replicas);
+    if status.ready_replicas < wanted {
+        let ready = status.ready_replicas;
+        return waiting(false, format!("{ready} of {wanted} replicas are ready"));
+    }
+    let is_settled = status.update_revision == status.current_revision;
+    if workload.is_on_delete() && !is_settled && updated < wanted {
+        return waiting(false, on_delete(wanted - updated));
+    }
+    let rolling = workload.spec.strategy.rolling_update.as_ref();
+    match rolling.and_then(|rolling| rolling.partition) {
+        Some(partition) => {
+            let meant = (wanted - partition).max(0);
+            if updated < meant {
+                let message = format!("{updated} of {meant} replicas are of the newest version");
+                return waiting(false, message);
+            }
+            if partition > 0 && !is_settled {
+                let message = format!(
+                    "rolled out to {meant} of {wanted} replicas; those below the partition {partition} keep the older version"
+                );
+                return at(RolloutState::Complete, message);
+            }
+        }
+        None if !is_settled && !workload.is_on_delete() => {
+            let message = format!("{updated} of {wanted} replicas are of the newest version");
+            return waiting(false, message);
+        }
+        None => {}
+    }
+    at(RolloutState::Complete, "rolled out")
+}
+
+fn of_daemon_set(workload: &WorkloadObject, status: &WorkloadStatus) -> Progress {
+    let (wanted, updated) = (wanted(workload), status.updated_replicas);
+    let available = status.available_replicas;
+    if updated < wanted && !(workload.is_on_delete() && available < wanted) {
+        let old = wanted - updated;
+        let message = match workload.is_on_delete() {
+            true => on_delete(old),
+            false => format!("{updated} of {wanted} pods are of the newest version"),
+        };
+        return waiting(false, message);
+    }
+    if available < wanted {
+        let message = format!("{available} of {wanted} pods are available");
+        return waiting(false, message);
+    }
+    at(RolloutState::Complete, "rolled out")
+}
+
+/// The rollout of a workload whose pods someone has to delete.
+fn on_delete(old: i32) -> String {
+    let (pods, run) = if old == 1 {
+        ("pod", "runs")
+    } else {
+        ("pods", "run")
+    };
+    format!(
+        "{old} {pods} {run} an older version until someone deletes them (update strategy OnDelete)"
+    )
+}
+
+/// Whether only pods that someone has to delete are missing: then nothing is under way.
+pub fn waits_for_deletion(workload: &WorkloadObject) -> bool {
+    let none = WorkloadStatus::default();
+    let status = workload.status.as_ref().unwrap_or(&none);
+    workload.is_on_delete() && is_observed(workload) && status.ready_replicas >= wanted(workload)
+}
+
+fn lacking(wanted: i32, status: &WorkloadStatus) -> Option<String> {
     let updated = status.updated_replicas;
     if updated < wanted {
         return Some(format!(
@@ -101,6 +180,10 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
+    fn object(kind: WorkloadKind, fields: Value) -> WorkloadObject {
+        WorkloadObject::new(kind, serde_json::from_value(fields).expect("a workload"))
+    }
+
     fn state_of(changes: &Value) -> RolloutState {
         let mut deployment = json!({
             "metadata": { "name": "web", "generation": 3 },
@@ -111,7 +194,7 @@ mod tests {
             },
         });
         merge(&mut deployment, changes);
-        progress(&serde_json::from_value(deployment).expect("a deployment")).state
+        progress(&object(WorkloadKind::Deployment, deployment)).state
     }
 
     fn merge(into: &mut Value, from: &Value) {
@@ -201,12 +284,12 @@ mod tests {
     fn what_refuses_the_pods_is_the_reason_before_the_deadline_and_after_it() {
         let refused =
             json!({ "type": "ReplicaFailure", "status": "True", "message": "exceeded quota" });
-        let mut deployment: Deployment = serde_json::from_value(json!({
+        let fields = json!({
             "metadata": { "name": "web", "generation": 1 },
             "spec": { "replicas": 3, "template": {} },
             "status": { "observedGeneration": 1, "conditions": [refused] },
-        }))
-        .expect("a deployment");
+        });
+        let mut deployment = object(WorkloadKind::Deployment, fields);
         assert_eq!(progress(&deployment).message, "exceeded quota");
         let late = exceeded()[0].clone();
         let status = deployment.status.as_mut().expect("a status");
@@ -219,5 +302,121 @@ mod tests {
             progress.message.ends_with(": exceeded quota"),
             "{progress:?}"
         );
+    }
+
+    #[test]
+    fn a_stateful_set_is_judged_by_its_revisions_partition_and_strategy() {
+        use RolloutState::{Complete, Progressing};
+        let set = |strategy: Value, ready: i32, updated: i32, current: &str| {
+            progress(&object(
+                WorkloadKind::StatefulSet,
+                json!({
+                    "metadata": { "name": "db", "generation": 2 },
+                    "spec": { "replicas": 3, "updateStrategy": strategy, "template": {} },
+                    "status": {
+                        "observedGeneration": 2, "replicas": 3, "readyReplicas": ready, "updatedReplicas": updated,
+                        "currentRevision": current, "updateRevision": "db-2",
+                    },
+                }),
+            ))
+        };
+        let rolling = |partition: i32| json!({ "type": "RollingUpdate", "rollingUpdate": { "partition": partition } });
+        let on_delete = json!({ "type": "OnDelete" });
+        for (strategy, ready, updated, current, state, words) in [
+            (rolling(0), 3, 3, "db-2", Complete, "rolled out"),
+            (rolling(0), 3, 3, "db-1", Complete, "rolled out"),
+            (
+                rolling(0),
+                2,
+                3,
+                "db-1",
+                Progressing,
+                "2 of 3 replicas are ready",
+            ),
+            (rolling(0), 3, 2, "db-1", Progressing, "2 of 3 replicas"),
+            (rolling(2), 3, 0, "db-1", Progressing, "0 of 1 replicas"),
+            (rolling(2), 3, 1, "db-1", Complete, "below the partition 2"),
+            (rolling(5), 3, 0, "db-1", Complete, "to 0 of 3 replicas"),
+            (
+                json!({ "type": "RollingUpdate" }),
+                3,
+                3,
+                "db-1",
+                Progressing,
+                "3 of 3",
+            ),
+            (
+                on_delete.clone(),
+                3,
+                1,
+                "db-1",
+                Progressing,
+                "2 pods run an older version",
+            ),
+            (on_delete, 3, 3, "db-2", Complete, "rolled out"),
+        ] {
+            let found = set(strategy.clone(), ready, updated, current);
+            assert_eq!(found.state, state, "{strategy} {found:?}");
+            assert!(found.message.contains(words), "{strategy} {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_daemon_set_is_complete_when_each_node_has_an_available_new_pod() {
+        use RolloutState::{Complete, Progressing};
+        let set = |strategy: &str, updated: i32, available: i32| {
+            object(
+                WorkloadKind::DaemonSet,
+                json!({
+                    "metadata": { "name": "log", "generation": 2 },
+                    "spec": { "updateStrategy": { "type": strategy }, "template": {} },
+                    "status": {
+                        "observedGeneration": 2, "desiredNumberScheduled": 3, "currentNumberScheduled": 3,
+                        "updatedNumberScheduled": updated, "numberReady": available, "numberAvailable": available,
+                    },
+                }),
+            )
+        };
+        for (strategy, updated, available, state, words, waits) in [
+            ("RollingUpdate", 3, 3, Complete, "rolled out", false),
+            (
+                "RollingUpdate",
+                2,
+                3,
+                Progressing,
+                "2 of 3 pods are of the newest",
+                false,
+            ),
+            (
+                "RollingUpdate",
+                3,
+                2,
+                Progressing,
+                "2 of 3 pods are available",
+                false,
+            ),
+            (
+                "OnDelete",
+                2,
+                3,
+                Progressing,
+                "1 pod runs an older version",
+                true,
+            ),
+            (
+                "OnDelete",
+                2,
+                2,
+                Progressing,
+                "2 of 3 pods are available",
+                false,
+            ),
+        ] {
+            let set = set(strategy, updated, available);
+            let found = progress(&set);
+            assert_eq!(found.state, state, "{strategy} {found:?}");
+            assert!(found.message.contains(words), "{strategy} {found:?}");
+            assert_eq!(waits_for_deletion(&set), waits, "{strategy} {found:?}");
+        }
     }
 }

@@ -49,8 +49,8 @@ impl RolloutLimit {
     /// [`FaultCode::TooManyRollouts`]
     pub fn admit(&self, workload: &WorkloadRef, caches: &Caches) -> Result<Admitted<'_>, Fault> {
         let now = Instant::now();
-        let health = |key: &str| caches.deployments.get(key).map(|entry| entry.health);
-        let key = key(workload.namespace.as_str(), workload.name.as_str());
+        let health = |key: &str| caches.workloads.get(key).map(|entry| entry.health);
+        let key = key(workload);
         let mut begun = self.begun.lock();
         let before = begun.remove(&key);
         begun.retain(|key, since| is_under_way(now.duration_since(*since), || health(key)));

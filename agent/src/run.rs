@@ -211,7 +211,7 @@ impl Config {
 fn verbs() -> Vec<String> {
     let routes = routes();
     let verbs = routes.iter().map(|route| route.verb.name);
-    let verbs = verbs.chain([FleetQueryRequest::VERB, FleetQueryRequest::BY_NAME]);
+    let verbs = verbs.chain([FleetQueryRequest::VERB]);
     verbs.map(str::to_owned).collect()
 }
 

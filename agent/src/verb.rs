@@ -1,6 +1,5 @@
 //! The verbs: one file each, and the list of them.
 
-mod deployments;
 mod events;
 mod get;
 mod image;
@@ -15,6 +14,7 @@ mod restart;
 mod resume;
 mod rollout;
 mod scale;
+mod workloads;
 
 use std::time::Duration;
 
@@ -37,7 +37,8 @@ pub fn routes() -> Vec<Route> {
     vec![
         Route::to(Source::Memory, info::get),
         Route::to(Source::Memory, namespaces::list),
-        Route::to(Source::Memory, deployments::list),
+        Route::to(Source::Memory, workloads::list),
+        Route::to(Source::Memory, workloads::list_deployments),
         Route::to_change::<Restart>(),
         Route::to_change::<Pause>(),
         Route::to_change::<Resume>(),

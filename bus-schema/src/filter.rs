@@ -1,21 +1,25 @@
-//! Filters of deployments for lists and fleet queries: the same code filters an agent's cache and the aggregator's stored inventory.
+//! Filters of workloads for lists and fleet queries: the same code filters an agent's cache and the aggregator's stored inventory.
 
 use jiff::Timestamp;
 
 use crate::{
-    DeploymentFilter, Fault, Health, HealthFilter, ImagePattern, Pattern, Selector, WorkloadName,
+    Fault, Health, HealthFilter, ImagePattern, Pattern, Selector, WorkloadFilter, WorkloadKind,
+    WorkloadName,
 };
 
 /// The maximum length of a search text: a longer one with many stars would take long to match.
 const TEXT_CHARACTERS: usize = 512;
 
-/// The properties of a deployment that filters, sort orders and totals need, independent of how it is stored.
+/// The properties of a workload that filters, sort orders and totals need, independent of how it is stored.
 pub trait WorkloadView<'a>: Copy {
     /// Its health.
     fn health(self) -> Health;
 
     /// The images of its containers.
     fn images(self) -> impl Iterator<Item = &'a str>;
+
+    /// Its kind.
+    fn kind(self) -> WorkloadKind;
 
     /// When it was created.
     fn created_at(self) -> Option<Timestamp>;
@@ -30,9 +34,10 @@ pub trait WorkloadView<'a>: Copy {
     fn bytes(self) -> usize;
 }
 
-/// A [`DeploymentFilter`], parsed once to be matched against many deployments.
+/// A [`WorkloadFilter`], parsed once to be matched against many workloads.
 #[derive(Debug)]
 pub struct Filter {
+    kinds: Vec<WorkloadKind>,
     namespaces: Vec<Pattern>,
     selector: Selector,
     name: Option<WorkloadName>,
@@ -46,8 +51,9 @@ impl Filter {
     ///
     /// # Errors
     /// [`crate::FaultCode::InvalidRequest`], with the field that is wrong.
-    pub fn new(wanted: DeploymentFilter) -> Result<Self, Fault> {
-        let DeploymentFilter {
+    pub fn new(wanted: WorkloadFilter) -> Result<Self, Fault> {
+        let WorkloadFilter {
+            kinds,
             namespaces,
             label_selector,
             name,
@@ -65,6 +71,7 @@ impl Filter {
         let selector = Selector::parse(label_selector.as_deref().unwrap_or_default())
             .map_err(|error| Fault::in_field("label_selector", error))?;
         Ok(Self {
+            kinds,
             namespaces,
             selector,
             name,
@@ -74,20 +81,21 @@ impl Filter {
         })
     }
 
-    /// Whether deployments of this namespace can match.
+    /// Whether workloads of this namespace can match.
     #[must_use]
     pub fn matches_namespace(&self, namespace: &str) -> bool {
         Pattern::any_or_all(&self.namespaces, namespace)
     }
 
-    /// Whether a deployment matches; its namespace is not checked here.
+    /// Whether a workload matches; its namespace is not checked here.
     #[must_use]
-    pub fn matches<'a>(&self, name: &str, deployment: impl WorkloadView<'a>) -> bool {
-        let image = |pattern: &ImagePattern| deployment.images().any(|image| pattern.finds(image));
-        (self.health.is_empty() || self.health.contains(&deployment.health()))
+    pub fn matches<'a>(&self, name: &str, workload: impl WorkloadView<'a>) -> bool {
+        let image = |pattern: &ImagePattern| workload.images().any(|image| pattern.finds(image));
+        (self.kinds.is_empty() || self.kinds.contains(&workload.kind()))
+            && (self.health.is_empty() || self.health.contains(&workload.health()))
             && self.name.as_ref().is_none_or(|n| n.as_str() == name)
             && self.q.as_ref().is_none_or(|q| name.contains(q.as_str()))
             && self.image.as_ref().is_none_or(image)
-            && self.selector.matches(|key| deployment.label(key))
+            && self.selector.matches(|key| workload.label(key))
     }
 }

@@ -8,10 +8,10 @@ use std::marker::PhantomData;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::verb::DeploymentSummary;
+use crate::verb::WorkloadSummary;
 use crate::{
     ClusterName, Health, HealthFilter, Namespace, Pattern, Right, Sort, SortKey, StreamId,
-    WorkloadName,
+    WorkloadKind, WorkloadName,
 };
 
 /// Identifies the reply subjects of one fleet query.
@@ -33,7 +33,7 @@ pub struct Scope {
     pub namespaces: Vec<Pattern>,
 }
 
-/// `fleet.deployments`: requests each cluster's part of a page of deployments, and its totals. Agents whose cluster is not selected or
+/// `fleet.workloads`: requests each cluster's part of a page of workloads, and its totals. Agents whose cluster is not selected or
 /// not visible to the requester do not answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FleetQueryRequest {
@@ -46,7 +46,7 @@ pub struct FleetQueryRequest {
     pub clusters: Vec<Pattern>,
     /// The filter.
     #[serde(default)]
-    pub filter: DeploymentFilter,
+    pub filter: WorkloadFilter,
     /// The sort order.
     #[serde(default)]
     pub sort: Sort,
@@ -60,7 +60,7 @@ pub struct FleetQueryRequest {
     /// Whether to count images, which is a large part of an agent's work and of its response.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub count_images: bool,
-    /// Whether to count deployments by name: see [`Totals::names`].
+    /// Whether to count workloads by name: see [`Totals::names`].
     #[serde(default, skip_serializing_if = "is_no")]
     pub count_names: bool,
 }
@@ -89,20 +89,6 @@ impl FleetQueryRequest {
     /// Agents that support fleet queries list this among their verbs; it is also the subject.
     pub const VERB: &'static str = crate::subject::FLEET_QUERY;
 
-    /// Agents that support [`DeploymentFilter::name`] and counts by name list this among their verbs. Other agents would ignore both
-    /// fields and return a wrong result.
-    pub const BY_NAME: &'static str = "fleet.deployments.by-name";
-
-    /// The verb that an agent must support to answer this query.
-    #[must_use]
-    pub fn verb(filter: &DeploymentFilter, count_names: bool) -> &'static str {
-        if count_names || filter.name.is_some() {
-            Self::BY_NAME
-        } else {
-            Self::VERB
-        }
-    }
-
     /// The right that a person needs for it.
     pub const RIGHT: Right = Right::Read;
 
@@ -121,9 +107,12 @@ impl FleetQueryRequest {
     }
 }
 
-/// A filter of deployments; all given fields must match.
+/// A filter of workloads; all given fields must match.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct DeploymentFilter {
+pub struct WorkloadFilter {
+    /// Only those of these kinds; all if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kinds: Vec<WorkloadKind>,
     /// Only those of these namespaces; all if empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub namespaces: Vec<Pattern>,
@@ -144,7 +133,7 @@ pub struct DeploymentFilter {
     pub health: HealthFilter,
 }
 
-impl DeploymentFilter {
+impl WorkloadFilter {
     /// Whether the filter selects a namespace.
     #[must_use]
     pub fn matches_namespace(&self, namespace: &Namespace) -> bool {
@@ -154,28 +143,28 @@ impl DeploymentFilter {
 
 /// A cluster's response to a [`FleetQueryRequest`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FleetQueryResponse<T = DeploymentSummary, I = String> {
+pub struct FleetQueryResponse<T = WorkloadSummary, I = String> {
     /// Its first items after the requested position, in the requested order.
     pub items: Vec<T>,
     /// Whether more items follow.
     #[serde(default)]
     pub more: bool,
-    /// The totals of all deployments that match the filter, on every page.
+    /// The totals of all workloads that match the filter, on every page.
     pub totals: Totals<I>,
     /// Present if the agent has lost its API server: for how many seconds all this may have been out of date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stale_seconds: Option<u64>,
 }
 
-/// Totals of deployments.
+/// Totals of workloads.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals<I = String> {
-    /// The number of deployments.
-    pub deployments: u64,
-    /// The number of deployments by health; healths without any deployment are left out.
+    /// The number of workloads.
+    pub workloads: u64,
+    /// The number of workloads by health; healths without any workload are left out.
     #[serde(default)]
     pub health: BTreeMap<Health, u64>,
-    /// The number of deployments by image, as written in the pod template of any of their containers: the most used images, at most
+    /// The number of workloads by image, as written in the pod template of any of their containers: the most used images, at most
     /// [`Totals::IMAGES`]. Empty, like the other counts, if counting was not requested.
     // Named by path: plain `default` would require `I: Default`.
     #[serde(default = "ImageCounts::default")]
@@ -183,7 +172,7 @@ pub struct Totals<I = String> {
     /// Uses of images that are not listed in `images`.
     #[serde(default)]
     pub other_images: u64,
-    /// The number of deployments by name, images and health, worst health first, as many as fit. Empty if counting was not requested.
+    /// The number of workloads by name, images and health, worst health first, as many as fit. Empty if counting was not requested.
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<NameCount<I>>,
     /// Deployments that are not listed in `names`.
@@ -191,27 +180,31 @@ pub struct Totals<I = String> {
     pub other_names: u64,
 }
 
-/// How many deployments of a cluster have the same name, the same images and the same health.
+/// How many workloads of a cluster have the same kind, the same name, the same images and the same health.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NameCount<I = String> {
+    /// Their kind.
+    #[serde(default, skip_serializing_if = "WorkloadKind::is_default")]
+    pub kind: WorkloadKind,
     /// Their name.
-    pub deployment_name: I,
+    pub name: I,
     /// The images of their containers, in the order of the pod template.
     pub images: Vec<I>,
     /// Their health.
     pub health: Health,
-    /// The number of deployments.
-    pub deployments: u64,
+    /// The number of workloads.
+    pub workloads: u64,
 }
 
 impl NameCount<&str> {
     /// The same, with owned texts.
     fn owned(self) -> NameCount {
         NameCount {
-            deployment_name: self.deployment_name.to_owned(),
+            kind: self.kind,
+            name: self.name.to_owned(),
             images: self.images.into_iter().map(str::to_owned).collect(),
             health: self.health,
-            deployments: self.deployments,
+            workloads: self.workloads,
         }
     }
 }
@@ -230,7 +223,7 @@ impl Totals<&str> {
     pub fn owned(self) -> Totals {
         let images = self.images.0.into_iter();
         Totals {
-            deployments: self.deployments,
+            workloads: self.workloads,
             health: self.health,
             images: ImageCounts(
                 images
@@ -244,7 +237,7 @@ impl Totals<&str> {
     }
 }
 
-/// The number of deployments by image, in no particular order; in JSON an object. A map would be sorted or hashed, which is wasted work
+/// The number of workloads by image, in no particular order; in JSON an object. A map would be sorted or hashed, which is wasted work
 /// for a value that is read only once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageCounts<I = String>(pub Vec<(I, u64)>);
@@ -313,7 +306,7 @@ mod tests {
                 scope(&["prod-b", "dev"], &["shop-*", "x"]),
             ],
             clusters: patterns(&["prod-*"]),
-            filter: DeploymentFilter::default(),
+            filter: WorkloadFilter::default(),
             sort: Sort::default(),
             limit: 1,
             bytes: 1,

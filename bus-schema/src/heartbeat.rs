@@ -79,7 +79,7 @@ pub struct Heartbeat {
     /// no clock is off. Absent until the first acknowledgement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round_trip_milliseconds: Option<u64>,
-    /// The number of the sender's last change on `agent.<name>.deployment`, 0 before the first; absent: the agent publishes no changes.
+    /// The number of the sender's last change on `agent.<name>.workload`, 0 before the first; absent: the agent publishes no changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changes: Option<u64>,
 }
@@ -111,7 +111,13 @@ pub struct Counts {
     pub namespaces: u64,
     /// Deployments in all namespaces.
     pub deployments: u64,
-    /// Deployments by health; healths without any deployment are left out.
+    /// StatefulSets in all namespaces.
+    #[serde(default)]
+    pub stateful_sets: u64,
+    /// DaemonSets in all namespaces.
+    #[serde(default)]
+    pub daemon_sets: u64,
+    /// Workloads of all these kinds by health; healths without any workload are left out.
     #[serde(default)]
     pub health: BTreeMap<Health, u64>,
 }

@@ -7,7 +7,6 @@
 
 mod allowed_verbs;
 mod credential;
-mod deployment_changes;
 mod fault;
 mod filter;
 mod fleet_query;
@@ -31,15 +30,15 @@ pub mod subject;
 pub mod timing;
 pub mod verb;
 mod workload;
+mod workload_changes;
 
 pub use allowed_verbs::{AllowedVerbs, NotAMutation};
 pub use credential::{CredentialRenewal, RenewCredential};
-pub use deployment_changes::{DeploymentChanges, GoneDeployment};
 pub use fault::{Fault, FaultCode};
 pub use filter::{Filter, WorkloadView};
 pub use fleet_query::{
-    AnswerId, DeploymentFilter, FleetQueryRequest, FleetQueryResponse, ImageCounts, NameCount,
-    Scope, Totals,
+    AnswerId, FleetQueryRequest, FleetQueryResponse, ImageCounts, NameCount, Scope, Totals,
+    WorkloadFilter,
 };
 pub use guard::{OperationId, OperationIdError, WriteGuard};
 pub use health::{Health, HealthFilter, HealthFilterError};
@@ -64,4 +63,5 @@ pub use selector::{Selector, SelectorError};
 pub use share::{Found, Share};
 pub use sort::{Sort, SortBy, SortError, SortKey, SortKeyRef, SortOrder};
 pub use verb::VERBS;
-pub use workload::{WorkloadKind, WorkloadRef, WorkloadRefError};
+pub use workload::{WorkloadKind, WorkloadKindError, WorkloadRef, WorkloadRefError};
+pub use workload_changes::WorkloadChanges;

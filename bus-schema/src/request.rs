@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::{Namespace, WorkloadRef, WriteGuard};
+use crate::{Namespace, WorkloadKind, WorkloadRef, WriteGuard};
 
 /// The maximum size of a request with a person's credential, in bytes: the broker accepts no larger message from it.
 pub const PERSON_REQUEST_BYTES: usize = 8 * 1024;
@@ -60,6 +60,8 @@ pub trait Request: Serialize + DeserializeOwned + Send + Sync + 'static {
     const ACCESS: Access;
     /// The right that a person needs for it.
     const RIGHT: Right;
+    /// The kinds of workloads for which there is such a request.
+    const KINDS: &'static [WorkloadKind] = &WorkloadKind::ALL;
     /// How long the requester waits for the reply to a read; a write has its deadline instead.
     const TIMEOUT: Duration = Duration::from_secs(5);
     /// The reply on success.
@@ -90,6 +92,8 @@ pub struct Verb {
     pub access: Access,
     /// See [`Request::RIGHT`].
     pub right: Right,
+    /// See [`Request::KINDS`].
+    pub kinds: &'static [WorkloadKind],
     /// Reads a request of this verb as JSON and writes it again: fields that it does not have are gone.
     pub reread: fn(Value) -> Result<Value, serde_json::Error>,
 }
@@ -111,7 +115,23 @@ impl Verb {
             name: R::VERB,
             access: R::ACCESS,
             right: R::RIGHT,
+            kinds: R::KINDS,
             reread: |request| serde_json::to_value(serde_json::from_value::<R>(request)?),
         }
+    }
+
+    /// Whether there is such a request for this kind of workloads.
+    ///
+    /// # Errors
+    /// The reason, for people.
+    pub fn applies_to(&self, kind: WorkloadKind) -> Result<(), String> {
+        if self.kinds.contains(&kind) {
+            return Ok(());
+        }
+        let kinds: Vec<&str> = self.kinds.iter().map(|kind| kind.as_str()).collect();
+        let (verb, kinds) = (self.name, kinds.join(" or "));
+        Err(format!(
+            "{verb} is not possible for a {kind}, only for a {kinds}"
+        ))
     }
 }

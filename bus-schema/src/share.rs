@@ -1,4 +1,4 @@
-//! One cluster's part of a fleet query: the totals of the visible deployments that match, and the first items in the requested order.
+//! One cluster's part of a fleet query: the totals of the visible workloads that match, and the first items in the requested order.
 //! An agent answers from its cache; the aggregator answers from the stored inventory of a cluster that is offline.
 
 mod count;
@@ -30,11 +30,11 @@ pub struct Found<'e, L> {
     pub items: Vec<L>,
     /// Whether more items follow.
     pub more: bool,
-    /// The totals of all deployments that match the filter.
+    /// The totals of all workloads that match the filter.
     pub totals: Totals<&'e str>,
 }
 
-/// A matching deployment and its sort key.
+/// A matching workload and its sort key.
 type Keyed<'e, L> = (SortKeyRef<'e>, L);
 
 impl<'a> Share<'a> {
@@ -67,19 +67,16 @@ impl<'a> Share<'a> {
         }))
     }
 
-    /// Filters a cluster's deployments, each given with its namespace and name. Those of one namespace should be adjacent: then the
+    /// Filters a cluster's workloads, each given with its namespace and name. Those of one namespace should be adjacent: then the
     /// namespace is checked only once.
     pub fn take_from<'e, L: WorkloadView<'e>>(
         &'e self,
-        deployments: impl Iterator<Item = ((&'e str, &'e str), L)>,
+        workloads: impl Iterator<Item = ((&'e str, &'e str), L)>,
     ) -> Found<'e, L> {
-        let (count, found) = self.look_through(deployments);
+        let (count, found) = self.look_through(workloads);
         let (taken, more) = page::take(self.in_order(found), self.budget, |(_, l)| l.bytes());
         Found {
-            items: taken
-                .into_iter()
-                .map(|(_, deployment)| deployment)
-                .collect(),
+            items: taken.into_iter().map(|(_, workload)| workload).collect(),
             more,
             totals: count.totals(self.budget.bytes),
         }
@@ -88,28 +85,28 @@ impl<'a> Share<'a> {
     /// Counts all matches; collects those after the start of the page.
     fn look_through<'e, L: WorkloadView<'e>>(
         &'e self,
-        deployments: impl Iterator<Item = ((&'e str, &'e str), L)>,
+        workloads: impl Iterator<Item = ((&'e str, &'e str), L)>,
     ) -> (Count<'e>, Vec<Keyed<'e, L>>) {
         let (mut count, mut found) = (Count::default(), Vec::new());
         let mut last = ("", false);
-        for ((namespace, name), deployment) in deployments {
+        for ((namespace, name), workload) in workloads {
             if last.0 != namespace {
                 last = (namespace, self.shows(namespace));
             }
-            if !last.1 || !self.filter.matches(name, deployment) {
+            if !last.1 || !self.filter.matches(name, workload) {
                 continue;
             }
-            count.add(deployment.health());
+            count.add(workload.health());
             if self.count_images {
-                count.add_images(deployment);
+                count.add_images(workload);
             }
             if self.count_names {
-                count.add_name(name, deployment);
+                count.add_name(name, workload);
             }
-            let sort_key = self.sort_key(namespace, name, deployment);
+            let sort_key = self.sort_key(namespace, name, workload);
             let behind = |after: &SortKey| self.sort.compare(sort_key, after.borrowed()).is_gt();
             if self.after.as_ref().is_none_or(behind) {
-                found.push((sort_key, deployment));
+                found.push((sort_key, workload));
             }
         }
         (count, found)
@@ -123,16 +120,15 @@ impl<'a> Share<'a> {
         &'e self,
         namespace: &'e str,
         name: &'e str,
-        deployment: impl WorkloadView<'e>,
+        workload: impl WorkloadView<'e>,
     ) -> SortKeyRef<'e> {
-        let (created_at, restarted_at) = (deployment.created_at(), deployment.restarted_at());
+        let (created_at, restarted_at) = (workload.created_at(), workload.restarted_at());
         SortKeyRef {
-            rank: self
-                .sort
-                .rank(deployment.health(), created_at, restarted_at),
-            deployment_name: name,
+            rank: self.sort.rank(workload.health(), created_at, restarted_at),
+            name,
             cluster: self.cluster.as_str(),
             namespace,
+            kind: workload.kind(),
         }
     }
 

@@ -1,5 +1,5 @@
-//! The order in which a fleet query lists deployments, the same in every agent and in the aggregator. It is total, so that a page can
-//! begin after any position, even if the deployment at that position is gone.
+//! The order in which a fleet query lists workloads, the same in every agent and in the aggregator. It is total, so that a page can
+//! begin after any position, even if the workload at that position is gone.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -7,10 +7,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::verb::DeploymentSummary;
-use crate::{ClusterName, Health, Namespace, WorkloadName};
+use crate::verb::WorkloadSummary;
+use crate::{ClusterName, Health, Namespace, WorkloadKind, WorkloadName};
 
-/// The property by which deployments are sorted. Ties are sorted by name, cluster and namespace.
+/// The property by which workloads are sorted. Ties are sorted by name, cluster, namespace and kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum SortBy {
     /// The name.
@@ -51,17 +51,20 @@ pub struct Sort {
 )]
 pub struct SortError;
 
-/// The position of a deployment in the order of a fleet query, with owned or borrowed names.
+/// The position of a workload in the order of a fleet query, with owned or borrowed names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SortKey<D = WorkloadName, C = ClusterName, N = Namespace> {
     /// The sort property as a number; see [`Sort::rank`].
     pub rank: i64,
     /// Its name.
-    pub deployment_name: D,
+    pub name: D,
     /// Its cluster.
     pub cluster: C,
     /// Its namespace.
     pub namespace: N,
+    /// Its kind.
+    #[serde(default, skip_serializing_if = "WorkloadKind::is_default")]
+    pub kind: WorkloadKind,
 }
 
 /// A sort key that borrows its names.
@@ -73,15 +76,16 @@ impl SortKey {
     pub fn borrowed(&self) -> SortKeyRef<'_> {
         SortKey {
             rank: self.rank,
-            deployment_name: self.deployment_name.as_str(),
+            name: self.name.as_str(),
             cluster: self.cluster.as_str(),
             namespace: self.namespace.as_str(),
+            kind: self.kind,
         }
     }
 }
 
 impl Sort {
-    /// The sort property of a deployment as a number; times in seconds, so that both sides see the same. Zero when sorting by name.
+    /// The sort property of a workload as a number; times in seconds, so that both sides see the same. Zero when sorting by name.
     #[must_use]
     pub fn rank(
         self,
@@ -97,25 +101,26 @@ impl Sort {
         }
     }
 
-    /// The sort key of a cluster's deployment.
+    /// The sort key of a cluster's workload.
     #[must_use]
     pub fn sort_key<'a>(
         self,
         cluster: &'a ClusterName,
-        item: &'a DeploymentSummary,
+        item: &'a WorkloadSummary,
     ) -> SortKeyRef<'a> {
         SortKey {
             rank: self.rank(item.health, item.created_at, item.restarted_at),
-            deployment_name: item.deployment_name.as_str(),
+            name: item.name.as_str(),
             cluster: cluster.as_str(),
             namespace: item.namespace.as_str(),
+            kind: item.kind,
         }
     }
 
-    /// Compares two sort keys. They are equal only for the same deployment.
+    /// Compares two sort keys. They are equal only for the same workload.
     #[must_use]
     pub fn compare(self, a: SortKeyRef<'_>, b: SortKeyRef<'_>) -> Ordering {
-        let by_name = a.deployment_name.cmp(b.deployment_name);
+        let by_name = a.name.cmp(b.name);
         let (first, names) = match self.by {
             SortBy::Name => (by_name, Ordering::Equal),
             _ => (a.rank.cmp(&b.rank), by_name),
@@ -128,6 +133,7 @@ impl Sort {
             .then(names)
             .then_with(|| a.cluster.cmp(b.cluster))
             .then_with(|| a.namespace.cmp(b.namespace))
+            .then_with(|| a.kind.cmp(&b.kind))
     }
 }
 
@@ -187,20 +193,24 @@ mod tests {
     }
 
     fn any_sort_key() -> impl Strategy<Value = SortKey<String, String, String>> {
-        (-1..2_i64, "[ab]", "[ab]", "[ab]").prop_map(|(rank, name, cluster, namespace)| SortKey {
+        let kind = (0..WorkloadKind::ALL.len()).prop_map(|index| WorkloadKind::ALL[index]);
+        let fields = (-1..2_i64, "[ab]", "[ab]", "[ab]", kind);
+        fields.prop_map(|(rank, name, cluster, namespace, kind)| SortKey {
             rank,
-            deployment_name: name,
+            name,
             cluster,
             namespace,
+            kind,
         })
     }
 
     fn borrowed(sort_key: &SortKey<String, String, String>) -> SortKeyRef<'_> {
         SortKey {
             rank: sort_key.rank,
-            deployment_name: &sort_key.deployment_name,
+            name: &sort_key.name,
             cluster: &sort_key.cluster,
             namespace: &sort_key.namespace,
+            kind: sort_key.kind,
         }
     }
 
@@ -241,7 +251,7 @@ mod tests {
                 prop_assert!(compare(&a, &c).is_le());
             }
             if compare(&a, &b).is_eq() {
-                let names = |p: &SortKey<String, String, String>| (p.deployment_name.clone(), p.cluster.clone(), p.namespace.clone());
+                let names = |p: &SortKey<String, String, String>| (p.name.clone(), p.cluster.clone(), p.namespace.clone(), p.kind);
                 prop_assert_eq!(names(&a), names(&b));
             }
         }

@@ -11,8 +11,8 @@ pub const FROM_AGENTS: &str = "agent.>";
 /// The pattern of all heartbeats.
 pub const HEARTBEATS: &str = "agent.*.heartbeat";
 
-/// The pattern of all changes of deployments.
-pub const DEPLOYMENT_CHANGES: &str = "agent.*.deployment";
+/// The pattern of all changes of workloads.
+pub const WORKLOAD_CHANGES: &str = "agent.*.workload";
 
 /// The pattern of all requests for a credential's renewal.
 pub const RENEWALS: &str = "agent.*.renewal";
@@ -23,8 +23,8 @@ pub const ROLL_CALL: &str = "fleet.roll-call";
 /// No one subscribes to this subject: the server's `no responders` reply proves that the connection works in both directions.
 pub const LIVENESS_PROBE: &str = "fleet.nobody";
 
-/// Asks every cluster for deployments: `fleet.deployments`, a [`crate::FleetQueryRequest`].
-pub const FLEET_QUERY: &str = "fleet.deployments";
+/// Asks every cluster for workloads: `fleet.workloads`, a [`crate::FleetQueryRequest`].
+pub const FLEET_QUERY: &str = "fleet.workloads";
 
 /// The pattern of all events of runs.
 pub const RUN_EVENTS: &str = "run.*.event";
@@ -66,10 +66,10 @@ pub fn heartbeat(cluster: &ClusterName) -> String {
     format!("agent.{cluster}.heartbeat")
 }
 
-/// The subject on which an agent publishes changes of deployments: `agent.<name>.deployment`, [`crate::DeploymentChanges`].
+/// The subject on which an agent publishes changes of workloads: `agent.<name>.workload`, [`crate::WorkloadChanges`].
 #[must_use]
-pub fn deployment_changes(cluster: &ClusterName) -> String {
-    format!("agent.{cluster}.deployment")
+pub fn workload_changes(cluster: &ClusterName) -> String {
+    format!("agent.{cluster}.workload")
 }
 
 /// The subject on which a heartbeat is acknowledged, to its sender only: `cluster.<name>.clock.<instance>`, a [`crate::HeartbeatAck`].
@@ -170,8 +170,8 @@ pub fn inbox_name(reply: &str) -> &str {
 pub enum FromAgent {
     /// `agent.<name>.heartbeat`
     Heartbeat(ClusterName),
-    /// `agent.<name>.deployment`
-    DeploymentChanges(ClusterName),
+    /// `agent.<name>.workload`
+    WorkloadChanges(ClusterName),
     /// `agent.<name>.renewal`
     Renewal(ClusterName),
     /// `agent.<name>.stream.<id>`
@@ -186,7 +186,7 @@ impl FromAgent {
     pub fn cluster(&self) -> &ClusterName {
         match self {
             Self::Heartbeat(cluster)
-            | Self::DeploymentChanges(cluster)
+            | Self::WorkloadChanges(cluster)
             | Self::Renewal(cluster)
             | Self::Stream(cluster, _)
             | Self::Answer(cluster, _) => cluster,
@@ -204,7 +204,7 @@ pub fn parse(subject: &str) -> Option<FromAgent> {
     let cluster = ClusterName::from_str(tokens.next()?).ok()?;
     let parsed = match tokens.next()? {
         "heartbeat" => FromAgent::Heartbeat(cluster),
-        "deployment" => FromAgent::DeploymentChanges(cluster),
+        "workload" => FromAgent::WorkloadChanges(cluster),
         "renewal" => FromAgent::Renewal(cluster),
         "stream" => FromAgent::Stream(cluster, StreamId::from_str(tokens.next()?).ok()?),
         "answer" => {
@@ -252,7 +252,7 @@ mod tests {
             "agent..heartbeat",
             "agent.*.heartbeat",
             "agent.a.heartbeat.x",
-            "agent.a.deployment.x",
+            "agent.a.workload.x",
             "agent.a.renewal.x",
             "cluster.a.restart",
             "agent.a.stream",
@@ -309,7 +309,7 @@ mod tests {
             let cluster = ClusterName::from_str(&name).unwrap();
             let id = StreamId::from_str(&id).unwrap();
             prop_assert_eq!(parse(&heartbeat(&cluster)), Some(FromAgent::Heartbeat(cluster.clone())));
-            prop_assert_eq!(parse(&deployment_changes(&cluster)), Some(FromAgent::DeploymentChanges(cluster.clone())));
+            prop_assert_eq!(parse(&workload_changes(&cluster)), Some(FromAgent::WorkloadChanges(cluster.clone())));
             prop_assert_eq!(parse(&renewal(&cluster)), Some(FromAgent::Renewal(cluster.clone())));
             prop_assert_eq!(parse(&stream(&cluster, &id)), Some(FromAgent::Stream(cluster.clone(), id.clone())));
             let id = AnswerId { requester: id.clone(), question: id };

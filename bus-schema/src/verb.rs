@@ -1,6 +1,5 @@
 //! The verbs: one file each, and the list of them.
 
-mod deployments;
 mod events;
 mod get;
 mod image;
@@ -14,8 +13,8 @@ mod restart;
 mod resume;
 mod rollout;
 mod scale;
+mod workloads;
 
-pub use deployments::{DeploymentSummary, ListDeployments};
 pub use events::{EventSummary, ListEvents};
 pub use get::{GetWorkload, TemplateContainer, Workload, WorkloadCondition};
 pub use image::{ContainerImage, Image, ImageNow, Imaged, MAX_IMAGES, images};
@@ -28,6 +27,7 @@ pub use restart::{Restart, Restarted};
 pub use resume::Resume;
 pub use rollout::{GetRollout, PodProblem, Rollout, RolloutState};
 pub use scale::{Scale, Scaled};
+pub use workloads::{ListDeployments, ListWorkloads, WorkloadSummary};
 
 use crate::Verb;
 
@@ -35,6 +35,7 @@ use crate::Verb;
 pub const VERBS: &[Verb] = &[
     Verb::of::<GetInfo>(),
     Verb::of::<ListNamespaces>(),
+    Verb::of::<ListWorkloads>(),
     Verb::of::<ListDeployments>(),
     Verb::of::<GetWorkload>(),
     Verb::of::<Restart>(),

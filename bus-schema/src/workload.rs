@@ -1,6 +1,7 @@
 //! References to workloads.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,11 +21,71 @@ pub struct WorkloadRef {
 }
 
 /// The kinds of workloads, by Kubernetes' names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum WorkloadKind {
     /// `apps/v1` `Deployment`.
+    #[default]
     Deployment,
+    /// `apps/v1` `StatefulSet`.
+    StatefulSet,
+    /// `apps/v1` `DaemonSet`.
+    DaemonSet,
+}
+
+/// The text is not a kind of workloads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a kind of workloads: use Deployment, StatefulSet or DaemonSet")]
+pub struct WorkloadKindError;
+
+impl WorkloadKind {
+    /// All kinds, in their order.
+    pub const ALL: [Self; 3] = [Self::Deployment, Self::StatefulSet, Self::DaemonSet];
+
+    /// Its name in Kubernetes.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Deployment => "Deployment",
+            Self::StatefulSet => "StatefulSet",
+            Self::DaemonSet => "DaemonSet",
+        }
+    }
+
+    /// The name of its objects in Kubernetes' API.
+    #[must_use]
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Self::Deployment => "deployments",
+            Self::StatefulSet => "statefulsets",
+            Self::DaemonSet => "daemonsets",
+        }
+    }
+
+    /// Whether it is the kind that a request means which names none.
+    #[must_use]
+    #[allow(clippy::trivially_copy_pass_by_ref)] // Serde hands over a reference.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl fmt::Display for WorkloadKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for WorkloadKind {
+    type Err = WorkloadKindError;
+
+    fn from_str(text: &str) -> Result<Self, WorkloadKindError> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|kind| kind.as_str() == text)
+            .ok_or(WorkloadKindError)
+    }
 }
 
 /// The fields do not name one workload.
@@ -76,7 +137,15 @@ impl WorkloadRef {
 
 impl fmt::Display for WorkloadRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.namespace, self.name)
+        let Self {
+            namespace,
+            kind,
+            name,
+        } = self;
+        match kind {
+            WorkloadKind::Deployment => write!(f, "{namespace}/{name}"),
+            kind => write!(f, "{namespace}/{kind}/{name}"),
+        }
     }
 }
 
@@ -115,6 +184,7 @@ impl From<WorkloadRef> for Fields {
     fn from(workload: WorkloadRef) -> Self {
         let (deployment_name, kind, name) = match workload.kind {
             WorkloadKind::Deployment => (Some(workload.name), None, None),
+            kind => (None, Some(kind), Some(workload.name)),
         };
         Self {
             namespace: workload.namespace,
@@ -154,6 +224,22 @@ mod tests {
     }
 
     #[test]
+    fn other_kinds_than_deployments_are_named_with_their_kind() {
+        let fields = json!({ "namespace": "shop", "kind": "StatefulSet", "name": "db" });
+        let db = read(fields.clone()).unwrap();
+        assert_eq!(db.to_string(), "shop/StatefulSet/db");
+        assert_eq!(serde_json::to_value(&db).unwrap(), fields);
+        for kind in WorkloadKind::ALL {
+            assert_eq!(kind.to_string().parse(), Ok(kind));
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+        }
+        assert_eq!(
+            "statefulset".parse::<WorkloadKind>(),
+            Err(WorkloadKindError)
+        );
+    }
+
+    #[test]
     fn either_form_names_a_deployment_and_both_at_once_are_refused() {
         let short = json!({ "namespace": "shop", "deployment_name": "cart" });
         let long = json!({ "namespace": "shop", "kind": "Deployment", "name": "cart" });
@@ -172,7 +258,7 @@ mod tests {
             ),
             (
                 json!({ "namespace": "shop", "kind": "CronJob", "name": "cart" }),
-                "expected `Deployment`",
+                "expected one of `Deployment`, `StatefulSet`, `DaemonSet`",
             ),
         ] {
             let error = read(fields).unwrap_err();

@@ -72,14 +72,14 @@ export async function goToFirstRow(page) {
   await page.locator('[role=row]:focus').waitFor();
 }
 
-/** Searches the table of deployments for a unique name, and focuses its row. */
+/** Searches the table of workloads for a unique name, and focuses its row. */
 export async function find(page, text, name) {
   await goToSearch(page);
   await page.keyboard.press('Control+a');
   await page.keyboard.type(text);
-  await page.getByText(/^1 deployment$/).waitFor();
+  await page.getByText(/^1 workload$/).waitFor();
   await page.keyboard.press('Escape');
-  const row = page.getByRole('grid', { name: 'Deployments' }).locator('[role=row]:focus');
+  const row = page.getByRole('grid', { name: 'Workloads' }).locator('[role=row]:focus');
   await eventually('the row has the focus', async () => {
     await page.keyboard.press('j');
     return row

@@ -4,9 +4,9 @@ import { goToFirstRow } from './keyboard.js';
 
 const rows = (page, table) => page.getByRole('grid', { name: table }).getByRole('row').nth(1);
 
-async function deployments(page, search = '') {
-  await page.goto(`deployments${search}`);
-  await rows(page, 'Deployments').waitFor();
+async function workloads(page, search = '') {
+  await page.goto(`workloads${search}`);
+  await rows(page, 'Workloads').waitFor();
 }
 
 async function dialog(page) {
@@ -19,16 +19,16 @@ async function detail(page) {
   await page.getByText('No changes through this tool').or(page.getByText('admin restart')).first().waitFor();
 }
 
-/** Opens the page of the first deployment, by its link. */
-async function deployment(page) {
-  await deployments(page, '?sort=name');
-  await page.goto(await rows(page, 'Deployments').getByRole('link').first().getAttribute('href'));
+/** Opens the page of the first workload, by its link. */
+async function workload(page) {
+  await workloads(page, '?sort=name');
+  await page.goto(await rows(page, 'Workloads').getByRole('link').first().getAttribute('href'));
   await detail(page);
 }
 
 /** Opens its log. */
 async function logs(page, search = '') {
-  await deployment(page);
+  await workload(page);
   await page.goto(`${page.url()}/logs${search}`);
   await page.getByRole('log').getByText('INFO').first().waitFor();
 }
@@ -58,49 +58,49 @@ export const screens = {
     await page.getByRole('button', { name: 'Make the command' }).click();
     await page.getByRole('button', { name: 'Copy the command' }).waitFor();
   },
-  deployments: (page) => deployments(page),
-  'deployments-grouped': async (page) => {
-    await deployments(page, '?group=name');
+  workloads: (page) => workloads(page),
+  'workloads-grouped': async (page) => {
+    await workloads(page, '?group=name');
     await goToFirstRow(page);
     await page.keyboard.press('Enter');
-    await page.getByRole('grid', { name: 'Deployments' }).getByRole('link').first().waitFor();
+    await page.getByRole('grid', { name: 'Workloads' }).getByRole('link').first().waitFor();
   },
-  'deployments-compact': async (page) => {
-    await deployments(page, '?sort=name');
+  'workloads-compact': async (page) => {
+    await workloads(page, '?sort=name');
     await page.locator('summary', { hasText: 'Columns' }).click();
     await page.getByLabel('Compact rows').check();
   },
-  'deployments-none': async (page) => {
-    await page.goto('deployments?q=no-such-deployment');
-    await page.getByText('No deployment matches').waitFor();
+  'workloads-none': async (page) => {
+    await page.goto('workloads?q=no-such-deployment');
+    await page.getByText('No workload matches').waitFor();
   },
-  'deployments-restart': async (page) => {
-    await deployments(page, '?sort=-health');
+  'workloads-restart': async (page) => {
+    await workloads(page, '?sort=-health');
     await goToFirstRow(page);
     await page.keyboard.press('r');
     await dialog(page);
   },
-  'deployments-selected': async (page) => {
-    await deployments(page, '?sort=-health');
+  'workloads-selected': async (page) => {
+    await workloads(page, '?sort=-health');
     await goToFirstRow(page);
     await page.keyboard.press('x');
     await page.getByText('1 selected').waitFor();
   },
-  'deployments-change-all': async (page) => {
-    await deployments(page, '?sort=name');
+  'workloads-change-all': async (page) => {
+    await workloads(page, '?sort=name');
     await page.locator('summary').filter({ hasText: 'Change all' }).click();
     await page.getByRole('button', { name: 'Restart all that match…' }).click();
     const start = page.getByRole('dialog').getByRole('button', { name: /^Restart \d/, disabled: false });
     await start.waitFor();
   },
-  'deployments-detail': async (page) => {
-    await deployments(page, '?sort=-health');
+  'workloads-detail': async (page) => {
+    await workloads(page, '?sort=-health');
     await goToFirstRow(page);
     await page.keyboard.press('Enter');
     await detail(page);
   },
-  deployment: async (page) => {
-    await deployment(page);
+  workload: async (page) => {
+    await workload(page);
     await page.getByRole('region', { name: 'Table of pods' }).getByRole('button').first().click();
   },
   logs: (page) => logs(page),

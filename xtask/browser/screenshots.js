@@ -17,7 +17,7 @@ const looks = {
 const docs = new URL('../../docs/', import.meta.url).pathname;
 const readme = [
   { screen: 'fleet', options: { theme: 'light', width: 1100, height: 560 }, file: join(docs, 'fleet.png') },
-  { screen: 'deployments', options: { theme: 'dark', width: 1100, height: 560 }, file: join(docs, 'deployments.png') },
+  { screen: 'workloads', options: { theme: 'dark', width: 1100, height: 560 }, file: join(docs, 'deployments.png') },
 ];
 
 function everyScreen(dir, names) {

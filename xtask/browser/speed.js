@@ -1,5 +1,5 @@
 // The speed of the UI. Figures for people to judge, on an otherwise idle machine:
-//   node speed.js search    from a key press to the painted result, in the table of all deployments
+//   node speed.js search    from a key press to the painted result, in the table of all workloads
 //   node speed.js events    the frames of that table while a thousand deployments a second change in the clusters
 //   node speed.js made-up   the same without a backend: what changes is made up
 // The first two take flags of `cargo xtask demo`, such as `--release --clusters 1000 --deployments 100`.
@@ -37,8 +37,8 @@ function summary(values) {
 async function search(...flags) {
   const demo = await startDemo(...flags);
   const browser = await launch();
-  const page = await openUi(browser, demo, { path: 'deployments?sort=name' });
-  const grid = page.getByRole('grid', { name: 'Deployments' });
+  const page = await openUi(browser, demo, { path: 'workloads?sort=name' });
+  const grid = page.getByRole('grid', { name: 'Workloads' });
   await grid.getByRole('row').nth(1).waitFor();
   const total = await page.locator('.found').innerText();
   await page.evaluate(() => {
@@ -46,7 +46,7 @@ async function search(...flags) {
     let pressed;
     addEventListener('keydown', (event) => (pressed = event.timeStamp), { capture: true });
     new PerformanceObserver((list) => {
-      const isAnswer = ({ name, startTime }) => startTime >= pressed && new URL(name).pathname === '/deployments';
+      const isAnswer = ({ name, startTime }) => startTime >= pressed && new URL(name).pathname === '/workloads';
       const answer = list.getEntries().find(isAnswer);
       if (answer) {
         const [began, { duration }] = [pressed, answer];
@@ -105,7 +105,7 @@ function restlessFleet() {
 
 /** The times between the frames that the browser rendered while deployments change. */
 async function draw(page) {
-  await page.getByRole('grid', { name: 'Deployments' }).getByRole('row').nth(1).waitFor();
+  await page.getByRole('grid', { name: 'Workloads' }).getByRole('row').nth(1).waitFor();
   const { frames, received, length } = await page.evaluate(framesDrawn, LENGTH);
   const rate = Math.round((received * 1_000) / length);
   console.log(`${rate} events a second, milliseconds between frames`, summary(frames));
@@ -125,7 +125,7 @@ function framesDrawn(length) {
   });
 }
 
-/** In the page, before anything else: counts the deployment events that it receives. */
+/** In the page, before anything else: counts the workload events that it receives. */
 function countReceived() {
   globalThis.received = 0;
   const { addEventListener: listen } = EventSource.prototype;
@@ -134,7 +134,7 @@ function countReceived() {
       globalThis.received += 1;
       listener.call(this, event);
     };
-    listen.call(this, kind, kind === 'deployment' ? counted : listener);
+    listen.call(this, kind, kind === 'workload' ? counted : listener);
   };
 }
 
@@ -144,7 +144,7 @@ async function madeUp() {
   const browser = await launch();
   const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
   await page.addInitScript(countReceived);
-  await page.goto(`http://127.0.0.1:${server.address().port}/ui/deployments?sort=name`);
+  await page.goto(`http://127.0.0.1:${server.address().port}/ui/workloads?sort=name`);
   await draw(page);
   await browser.close();
   server.closeAllConnections();
@@ -166,7 +166,7 @@ async function events(...flags) {
   const browser = await launch();
   const page = await openPage(browser, demo);
   await page.addInitScript(countReceived);
-  await page.goto('deployments?sort=name');
+  await page.goto('workloads?sort=name');
   await signInAs(page, demo);
   const stopChanging = await keepChanging(demo, deployments, A_SECOND);
   await draw(page);

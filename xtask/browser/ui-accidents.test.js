@@ -27,7 +27,7 @@ after(async () => {
   assert.equal(stopped?.code, 0, stopped?.output);
 });
 
-const grid = (page) => page.getByRole('grid', { name: 'Deployments' });
+const grid = (page) => page.getByRole('grid', { name: 'Workloads' });
 
 async function open(t, options) {
   const page = await openUi(browser, demo, options);
@@ -37,7 +37,7 @@ async function open(t, options) {
     if (request.method() !== 'GET' && !request.url().endsWith('/login')) page.changes.push(request.url());
   });
   // In an order that does not change after a restart, without the paused one, which cannot be restarted.
-  await page.goto('deployments?sort=name&q=health:healthy,progressing,degraded,failed');
+  await page.goto('workloads?sort=name&q=health:healthy,progressing,degraded,failed');
   await grid(page).getByRole('row').nth(1).waitFor();
   return page;
 }
@@ -140,7 +140,7 @@ test('an overlay that cannot be loaded says so, and releases the keys', async (t
   // Before the page is loaded: a request right after `route` may not be intercepted yet.
   let isCut = false;
   await page.route(/\/_app\/immutable\//, (route) => (isCut ? route.abort() : route.continue()));
-  await page.goto('deployments');
+  await page.goto('workloads');
   await grid(page).getByRole('row').nth(1).waitFor();
   isCut = true;
   await page.keyboard.press('Control+k');
@@ -160,7 +160,7 @@ test('a part of the page that cannot be loaded says so, and the rest goes on', a
     const response = await route.fetch();
     await ((await response.text()).includes('Your runs') ? route.abort() : route.fulfill({ response }));
   });
-  await page.goto('deployments');
+  await page.goto('workloads');
   await page.getByRole('alert').getByText('The aggregator did not send this part of the page.').waitFor();
   await grid(page).getByRole('row').nth(1).waitFor();
   await page.keyboard.press('Control+k');
@@ -172,10 +172,10 @@ test('several are changed by a run, which is previewed first and starts nothing 
   const page = await open(t);
   await select(page, 4);
   const previews = page.changes;
-  await page.getByRole('button', { name: 'Restart 4 deployments…' }).click();
-  const dialog = page.getByRole('dialog', { name: 'Restart 4 deployments?' });
+  await page.getByRole('button', { name: 'Restart 4 workloads…' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Restart 4 workloads?' });
   await dialog.getByText('4 chosen by name').waitFor();
-  const start = dialog.getByRole('button', { name: 'Restart 4 deployments' });
+  const start = dialog.getByRole('button', { name: 'Restart 4 workloads' });
   await eventually('it can be started', () => start.isEnabled());
   await focused(dialog.getByRole('radio', { name: /^Careful/ }));
   await page.keyboard.press('Enter');
@@ -191,8 +191,8 @@ test('several are changed by a run, which is previewed first and starts nothing 
 test('a run goes on when its tab is closed, and the selection is cleared once it has started', async (t) => {
   const page = await open(t);
   await select(page, 3);
-  await page.getByRole('button', { name: 'Restart 3 deployments…' }).click();
-  const start = page.getByRole('dialog').getByRole('button', { name: 'Restart 3 deployments' });
+  await page.getByRole('button', { name: 'Restart 3 workloads…' }).click();
+  const start = page.getByRole('dialog').getByRole('button', { name: 'Restart 3 workloads' });
   await eventually('it can be started', () => start.isEnabled());
   await start.click();
   await page.getByRole('heading', { name: 'Targets by wave' }).waitFor();

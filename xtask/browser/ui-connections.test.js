@@ -64,7 +64,7 @@ async function target() {
   return items[0];
 }
 
-const pathOf = ({ cluster, namespace, deployment_name: name }) => `deployments/${cluster}/${namespace}/${name}`;
+const pathOf = ({ cluster, namespace, deployment_name: name }) => `workloads/${cluster}/${namespace}/Deployment/${name}`;
 
 async function restartsOf({ deployment_name: name }) {
   return (await (await signIn(demo)).get(`/audit?verb=restart&deployment_name=${name}`)).items;
@@ -113,7 +113,7 @@ test('visible tabs share one stream of changes, and it survives the tab that hol
   const { tab, streams } = await openBrowser(t);
   const tabs = [];
   for (let count = 0; count < 3; count += 1) {
-    const page = await tab(`deployments?q=cluster:cluster-a ns:${deployment.namespace} ${deployment.deployment_name}`);
+    const page = await tab(`workloads?q=cluster:cluster-a ns:${deployment.namespace} ${deployment.deployment_name}`);
     await page.getByRole('button', { name: 'Live' }).waitFor();
     tabs.push(page);
   }

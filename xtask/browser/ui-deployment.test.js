@@ -30,7 +30,7 @@ after(async () => {
 /** A deployment that no other test uses. */
 const take = () => free.pop();
 
-const pathOf = ({ cluster, namespace, deployment_name: name }) => `deployments/${cluster}/${namespace}/${name}`;
+const pathOf = ({ cluster, namespace, deployment_name: name }) => `workloads/${cluster}/${namespace}/Deployment/${name}`;
 
 async function open(t, options) {
   const page = await openUi(browser, demo, options);
@@ -260,12 +260,12 @@ test('changes by others are shown while the page is open, and so is a deletion',
 });
 
 test('a deployment and a page that do not exist say so', async (t) => {
-  const page = await open(t, { path: 'deployments/cluster-a/default/no-such-thing' });
+  const page = await open(t, { path: 'workloads/cluster-a/default/Deployment/no-such-thing' });
   // Each part gets the error, then the page shows it once.
   await page.getByRole('button', { name: /^Restart /, disabled: true }).waitFor();
   await page.getByRole('alert').getByText('not_found', { exact: true }).first().waitFor();
   await eventually('one reason for all', async () => (await page.getByRole('alert').count()) === 1);
-  await page.goto('deployments/no-such-cluster/default/cart');
+  await page.goto('workloads/no-such-cluster/default/Deployment/cart');
   await page.getByRole('alert').getByText('cluster_unknown', { exact: true }).waitFor();
   assert.deepEqual(await violations(page), []);
 });
@@ -480,7 +480,7 @@ test('container output is rendered as text', async (t) => {
   await lines(page).getByText('<img src=x').waitFor();
   await lines(page).getByText('‹U+202E›gnp.exe␇🧨').waitFor();
   await lines(page).getByText('7 lines were dropped here').waitFor();
-  await page.getByText('The deployment is gone').waitFor();
+  await page.getByText('The workload is gone').waitFor();
   assert.equal(await page.evaluate(() => window.hit), undefined);
   const [content, width] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
   assert.ok(content <= width);
@@ -522,7 +522,7 @@ test('the activity is filtered by the address, leads to a deployment, and is exp
   const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: /^CSV/ }).click()]);
   const [head, row, end] = (await readFile(await download.path(), 'utf8')).split('\r\n');
   assert.ok(head.startsWith('time,user,verb,cluster,'));
-  assert.match(row, /^\S+,admin,enroll,cluster-b,,,succeeded,/);
+  assert.match(row, /^\S+,admin,enroll,cluster-b,,,,succeeded,/);
   assert.equal(end, '');
   await page.keyboard.press('Escape');
 
@@ -555,7 +555,7 @@ test('no page of it is wider than a phone, and the title names the page', async 
   const isTitled = (title) => eventually(`the title ${title}`, async () => (await page.title()) === `${title} · Multi-Cluster Aggregator`);
   // Also the sign-in page when already signed in, which does not navigate.
   await isTitled('Activity');
-  const paths = [pathOf(deployment), `${pathOf(deployment)}/logs`, 'activity', 'deployments', 'deployments?group=name'];
+  const paths = [pathOf(deployment), `${pathOf(deployment)}/logs`, 'activity', 'workloads', 'workloads?group=name'];
   for (const width of [390, 320]) {
     await page.setViewportSize({ width, height: 844 });
     for (const path of paths) {

@@ -34,8 +34,8 @@ after(async () => {
 
 /** A deployment that no other test uses. */
 const take = () => free.pop();
-const pathOf = ({ cluster, namespace, deployment_name: name }) => `deployments/${cluster}/${namespace}/${name}`;
-const grid = (page) => page.getByRole('grid', { name: 'Deployments' });
+const pathOf = ({ cluster, namespace, deployment_name: name }) => `workloads/${cluster}/${namespace}/Deployment/${name}`;
+const grid = (page) => page.getByRole('grid', { name: 'Workloads' });
 
 async function open(t, options, at = demo) {
   const page = await openUi(browser, at, options);
@@ -80,8 +80,8 @@ test('the UI waits for a killed aggregator to come back, and shows what changed 
   const deployment = take();
   const { cluster, namespace, deployment_name: name } = deployment;
   const aggregator = await startAggregator(t, demo);
-  const page = await open(t, { path: `deployments?q=cluster:${cluster} ns:${namespace} ${name}` }, { ...demo, url: aggregator.url });
-  await page.getByText(/^1 deployment$/).waitFor();
+  const page = await open(t, { path: `workloads?q=cluster:${cluster} ns:${namespace} ${name}` }, { ...demo, url: aggregator.url });
+  await page.getByText(/^1 workload$/).waitFor();
   await page.getByRole('button', { name: 'Live' }).waitFor();
 
   await aggregator.kill();
@@ -113,8 +113,8 @@ test('when changes were missed the lists are read again', async (t) => {
   const deployment = take();
   const { cluster, namespace, deployment_name: name } = deployment;
   const proxy = await startProxy(t, demo.url);
-  const page = await open(t, { path: `deployments?q=cluster:${cluster} ns:${namespace} ${name}` }, { ...demo, url: proxy.url });
-  await page.getByText(/^1 deployment$/).waitFor();
+  const page = await open(t, { path: `workloads?q=cluster:${cluster} ns:${namespace} ${name}` }, { ...demo, url: proxy.url });
+  await page.getByText(/^1 workload$/).waitFor();
   await page.getByRole('button', { name: 'Live' }).waitFor();
   proxy.silent = true;
   const done = await restart(deployment);
@@ -130,14 +130,14 @@ test('the page can be used while a response takes ten seconds', async (t) => {
   const page = await open(t);
   // Each response is held back until released, the first one for ten seconds.
   let held = [];
-  await page.route(/\/deployments\?/, (route) => held.push(route));
+  await page.route(/\/workloads\?/, (route) => held.push(route));
   const letGo = () => {
     const routes = held;
     held = [];
     return Promise.all(routes.map((route) => route.continue().catch(() => {})));
   };
   const isAsked = () => eventually('an answer is held', () => held.length > 0);
-  await page.getByRole('link', { name: 'Deployments' }).first().click();
+  await page.getByRole('link', { name: 'Workloads' }).first().click();
   await isAsked();
   const tenSeconds = pause(10_000);
   await page.getByText(/^Waiting for an answer/).waitFor();
@@ -149,7 +149,7 @@ test('the page can be used while a response takes ten seconds', async (t) => {
   await tenSeconds;
   await page.getByText(/^Waiting for an answer/).waitFor();
   await letGo();
-  await page.getByText(/^\d+ deployments$/).waitFor();
+  await page.getByText(/^\d+ workloads$/).waitFor();
   await page.getByText(/^Waiting for an answer/).waitFor({ state: 'detached' });
 
   // The old content stays until the new one arrives.
@@ -158,7 +158,7 @@ test('the page can be used while a response takes ten seconds', async (t) => {
   assert.ok((await grid(page).getByRole('row').count()) > 5);
   assert.equal(await page.getByRole('searchbox').inputValue(), 'cluster:cluster-b');
   // It may have been requested while it was typed, and again.
-  const found = page.getByText(/^20 deployments$/);
+  const found = page.getByText(/^20 workloads$/);
   await eventually('the requested rows', async () => {
     await letGo();
     return (await found.count()) > 0;
@@ -184,7 +184,7 @@ test('a cluster that is removed from the fleet while a page of it is open', asyn
 });
 
 test('while the users file cannot be used every page says so to users who may read the audit, until it can', async (t) => {
-  const page = await open(t, { path: 'deployments' });
+  const page = await open(t, { path: 'workloads' });
   const file = join(demo.data, 'users.json');
   const good = await readFile(file, 'utf8');
   const replace = async (text) => {
@@ -210,8 +210,8 @@ test('while the users file cannot be used every page says so to users who may re
 
 test('while the audit cannot be written every page says so, until it can', async (t) => {
   const { cluster, namespace, deployment_name: name } = take();
-  const page = await open(t, { path: `deployments?q=cluster:${cluster} ns:${namespace} ${name}` });
-  await page.getByText(/^1 deployment$/).waitFor();
+  const page = await open(t, { path: `workloads?q=cluster:${cluster} ns:${namespace} ${name}` });
+  await page.getByText(/^1 workload$/).waitFor();
   await page.getByRole('button', { name: `Restart ${name}` }).click();
   const confirm = page.getByRole('dialog').getByRole('button', { name: `Restart ${name}` });
   await confirm.waitFor();

@@ -1,4 +1,4 @@
-// One service over the fleet: deployments grouped by name. And selections of many rows at once.
+// One service over the fleet: workloads grouped by name. And selections of many rows at once.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -30,7 +30,7 @@ async function open(t, path, account = demo) {
   return page;
 }
 
-const grid = (page) => page.getByRole('grid', { name: 'Deployments' });
+const grid = (page) => page.getByRole('grid', { name: 'Workloads' });
 const row = (page, index) => page.locator(`[data-index="${index}"]`);
 /** The row of the group of this name. */
 const groupRow = (page, name) => grid(page).getByRole('row').filter({ has: page.getByRole('button', { name: new RegExp(`^${name} \\d`) }) });
@@ -41,11 +41,11 @@ async function healthy(position) {
   return items[position];
 }
 
-test('a name is one row with its clusters, versions and health, the worst first, and opens to its deployments', async (t) => {
+test('a name is one row with its clusters, versions and health, the worst first, and opens to its workloads', async (t) => {
   const { deployment_name: name, namespace } = await healthy(3);
   // The worst of both states: a crashing container runs in between.
   await breakImage(demo, { cluster: 'cluster-b', namespace, deployment_name: name });
-  const page = await open(t, `deployments?q=health:degraded,failed,progressing,healthy ns:${namespace}`);
+  const page = await open(t, `workloads?q=health:degraded,failed,progressing,healthy ns:${namespace}`);
   await page.getByRole('button', { name: 'Group by name' }).click();
   await page.waitForURL(/group=name/);
   const group = groupRow(page, name);
@@ -56,12 +56,12 @@ test('a name is one row with its clusters, versions and health, the worst first,
   const healths = await grid(page).locator('.state').allInnerTexts();
   const rank = healths.map((health) => ['failed', 'degraded', 'progressing', 'paused', 'healthy'].indexOf(health));
   assert.deepEqual(rank, rank.toSorted((a, b) => a - b), healths.join());
-  const { groups } = await (await signIn(demo)).get(`/deployment-groups?namespace=${namespace}&health=degraded,failed,progressing,healthy&limit=1`);
+  const { groups } = await (await signIn(demo)).get(`/workload-groups?namespace=${namespace}&health=degraded,failed,progressing,healthy&limit=1`);
   await page.getByRole('status').filter({ hasText: `${groups} names` }).waitFor();
 
   await group.getByRole('button').click();
   const members = grid(page).getByRole('link', { name, exact: true });
-  await eventually('its deployments are there', async () => (await members.count()) === 3);
+  await eventually('its workloads are there', async () => (await members.count()) === 3);
   for (const cluster of ['cluster-a', 'cluster-b', 'cluster-c']) {
     await grid(page).getByRole('row').filter({ hasText: name }).getByText(cluster, { exact: true }).waitFor();
   }
@@ -83,7 +83,7 @@ test('a name is one row with its clusters, versions and health, the worst first,
   await dialog.waitFor({ state: 'detached' });
   await group.getByRole('checkbox').check();
   await page.getByText('3 selected').waitFor();
-  await page.getByRole('button', { name: 'Restart 3 deployments…' }).waitFor();
+  await page.getByRole('button', { name: 'Restart 3 workloads…' }).waitFor();
   await group.getByRole('button').click();
   await eventually('they are gone', async () => (await members.count()) === 0);
   assert.ok(!page.url().includes('expanded'), page.url());
@@ -92,46 +92,46 @@ test('a name is one row with its clusters, versions and health, the worst first,
 
 test('a group counts only what the user may see', async (t) => {
   const account = await addUser(demo, 'of-pay', [{ role: 'viewer', clusters: ['cluster-a'], namespaces: ['pay'] }]);
-  const { totals } = await (await signIn(demo)).get('/deployments?cluster=cluster-a&namespace=pay&limit=1');
-  const page = await open(t, 'deployments?group=name', account);
-  await page.getByText(`${totals.deployments} names`).waitFor();
-  await page.getByText(`${totals.deployments} deployments`).waitFor();
+  const { totals } = await (await signIn(demo)).get('/workloads?cluster=cluster-a&namespace=pay&limit=1');
+  const page = await open(t, 'workloads?group=name', account);
+  await page.getByText(`${totals.workloads} names`).waitFor();
+  await page.getByText(`${totals.workloads} workloads`).waitFor();
   await grid(page).getByText('1 cluster', { exact: true }).first().waitFor();
   assert.equal(await grid(page).getByText(/^[23] clusters/).count(), 0);
 });
 
 test('all matches can be selected at once, and are restarted by one run', async (t) => {
-  const page = await open(t, 'deployments?sort=name');
+  const page = await open(t, 'workloads?sort=name');
   await row(page, 0).getByRole('checkbox').check();
   await page.getByText('1 selected').waitFor();
   await page.getByRole('button', { name: 'Select all 120 that match' }).click();
   await page.getByText('120 selected').waitFor();
-  await page.getByRole('button', { name: /^Restart 1\d\d deployments…/ }).click();
+  await page.getByRole('button', { name: /^Restart 1\d\d workloads…/ }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByText('120 chosen by name').waitFor();
-  await dialog.getByText(/^\d+ deployments in 3 clusters/).waitFor();
+  await dialog.getByText(/^\d+ workloads in 3 clusters/).waitFor();
   await page.keyboard.press('Escape');
   await dialog.waitFor({ state: 'detached' });
   assert.equal(await page.getByRole('button', { name: /that match$/ }).count(), 0);
-  // A different search selects different deployments.
-  await page.getByLabel('Search deployments').fill('ns:pay');
+  // A different search selects different workloads.
+  await page.getByLabel('Search workloads').fill('ns:pay');
   await page.getByText(/^\d+ selected$/).waitFor({ state: 'detached' });
 });
 
 test('a selection of all has a bound, and says so', async (t) => {
-  const page = await open(t, 'deployments?sort=name');
-  await page.route(/:\d+\/deployments\?/, async (route) => {
+  const page = await open(t, 'workloads?sort=name');
+  await page.route(/:\d+\/workloads\?/, async (route) => {
     const response = await route.fetch();
     const body = await response.json();
-    await route.fulfill({ response, json: { ...body, totals: { ...body.totals, deployments: 30_000 } } });
+    await route.fulfill({ response, json: { ...body, totals: { ...body.totals, workloads: 30_000 } } });
   });
   await page.reload();
   await row(page, 0).getByRole('checkbox').check();
   await page.getByRole('button', { name: 'Select the first 1,000 of 30,000 that match' }).waitFor();
 });
 
-test('a group says which of its clusters are offline, and counts their deployments as unknown', async (t) => {
-  const page = await open(t, 'deployments?group=name&sort=name');
+test('a group says which of its clusters are offline, and counts their workloads as unknown', async (t) => {
+  const page = await open(t, 'workloads?group=name&sort=name');
   const group = grid(page).getByRole('row').nth(1);
   await group.getByText('3 clusters').waitFor();
   const pid = demo.pids['agent cluster-c'];

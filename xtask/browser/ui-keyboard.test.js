@@ -51,7 +51,7 @@ test('signing in, with a wrong password first', async (t) => {
 test('restarting a stuck deployment, and seeing why', async (t) => {
   const { namespace, deployment_name: name } = await deployment('health=failed');
   const page = await open(t);
-  await goTo(page, 'd', 'deployments');
+  await goTo(page, 'w', 'workloads');
   await find(page, `cluster:cluster-a ns:${namespace} health:failed ${name}`, name);
   await page.keyboard.press('r');
   const dialog = page.getByRole('dialog');
@@ -70,7 +70,7 @@ test('following a log, stopping to read, searching, and resuming', async (t) => 
   const target = await deployment('health=healthy');
   await writeLines(demo, target, 20);
   const page = await open(t);
-  await goTo(page, 'd', 'deployments');
+  await goTo(page, 'w', 'workloads');
   await find(page, `cluster:cluster-a ns:${target.namespace} ${target.deployment_name}`, target.deployment_name);
   await page.keyboard.press('l');
   const log = page.getByRole('log');
@@ -114,12 +114,12 @@ test('enrolling a cluster', async (t) => {
   const [, link] = (await page.locator('pre').innerText()).match(/'(http[^']+)'/);
   await startAgent(t, demo, 'keyboarded', await (await fetch(link, { method: 'POST' })).text());
   await steps.getByText('It answers: done').waitFor();
-  await pressOn(page, page.getByRole('link', { name: 'See its deployments' }));
-  await page.getByText(/^20 deployments$/).waitFor();
+  await pressOn(page, page.getByRole('link', { name: 'See its workloads' }));
+  await page.getByText(/^20 workloads$/).waitFor();
   assert.equal(await page.pointed(), 0);
 });
 
-test('the palette shows how each deployment is, the worst first, and opens its restart or its logs', async (t) => {
+test('the palette shows how each workload is, the worst first, and opens its restart or its logs', async (t) => {
   const page = await open(t);
   const palette = page.getByRole('dialog').getByRole('combobox').and(page.locator(':focus'));
   await page.keyboard.press('Control+k');
@@ -128,19 +128,19 @@ test('the palette shows how each deployment is, the worst first, and opens its r
   await page.getByRole('option', { name: 'API documentation' }).waitFor();
   await page.keyboard.press('Control+a');
   const session = await signIn(demo);
-  const names = (await session.get('/deployments?limit=5000')).items.map((item) => item.deployment_name);
+  const names = (await session.get('/workloads?limit=5000')).items.map(({ name }) => name);
   const pieces = names.map((name) => name.slice(0, 2));
   const piece = pieces.find((text) => names.filter((name) => name.includes(text)).length > 8);
-  assert.ok(piece, 'more deployments than are shown have a piece of their names in common');
-  const found = page.getByRole('group', { name: 'Deployments' }).getByRole('option');
+  assert.ok(piece, 'more workloads than are shown have a piece of their names in common');
+  const found = page.getByRole('group', { name: 'Workloads' }).getByRole('option');
   // Typed again if the worst of them has improved or worsened meanwhile.
   const name = await eventually('the worst one is the first', async () => {
-    const { items, totals } = await session.get(`/deployments?q=${piece}&sort=health&limit=8`);
+    const { items, totals } = await session.get(`/workloads?q=${piece}&sort=health&limit=8`);
     await page.keyboard.press('Control+a');
     await page.keyboard.type(piece);
-    const rest = `${totals.deployments - items.length} more`;
+    const rest = `${totals.workloads - items.length} more`;
     await page.getByRole('option', { name: rest }).waitFor();
-    const [{ deployment_name: name, health }] = items;
+    const [{ name, health }] = items;
     const first = found.first().filter({ hasText: name }).getByText(health);
     return first.waitFor({ timeout: 5_000 }).then(() => name, () => undefined);
   });
@@ -169,7 +169,7 @@ test('losing a cluster, and getting it back', async (t) => {
   const attention = page.getByRole('region', { name: /Needs attention/ });
   await attention.getByText('Check the agent’s pods in that cluster').waitFor({ timeout: GONE_WITHIN });
   await pressOn(page, attention.getByRole('link', { name: 'cluster-c' }));
-  await page.getByRole('grid', { name: 'Deployments' }).getByText(/^was healthy$/).first().waitFor();
+  await page.getByRole('grid', { name: 'Workloads' }).getByText(/^was healthy$/).first().waitFor();
   await pressOn(page, page.locator('summary', { hasText: '0 of 1 clusters answered' }));
   await page.getByText(/offline, last seen/).waitFor();
   assert.deepEqual(await violations(page), []);
@@ -180,8 +180,8 @@ test('losing a cluster, and getting it back', async (t) => {
 });
 
 test('the session ends, and is renewed on the same page', async (t) => {
-  const page = await open(t, { path: 'deployments?q=cluster:cluster-b' });
-  await page.getByText(/^20 deployments$/).waitFor();
+  const page = await open(t, { path: 'workloads?q=cluster:cluster-b' });
+  await page.getByText(/^20 workloads$/).waitFor();
   const ended = await page.request.post(`${demo.url}/logout`, { headers: { origin: demo.url } });
   assert.equal(ended.status(), 204);
   const dialog = page.getByRole('dialog', { name: 'Sign in again' });

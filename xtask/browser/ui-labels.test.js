@@ -87,13 +87,13 @@ test('an administrator labels clusters, and a label shows its clusters', async (
 
 test('the search takes labels of clusters, and says what is wrong with them', async (t) => {
   await (await signIn(demo)).patch('/clusters/cluster-b', { labels: { env: 'stage' } });
-  const page = await openUi(browser, demo, { path: 'deployments' });
+  const page = await openUi(browser, demo, { path: 'workloads' });
   t.after(() => page.context().close());
-  const search = page.getByLabel('Search deployments');
+  const search = page.getByLabel('Search workloads');
   await search.fill('cluster-label:env=stage');
-  const { totals } = await (await signIn(demo)).get('/deployments?cluster=cluster-b&limit=1');
-  await page.getByText(new RegExp(`^${totals.deployments} deployments$`)).waitFor();
-  const rows = page.getByRole('grid', { name: 'Deployments' }).getByRole('row');
+  const { totals } = await (await signIn(demo)).get('/workloads?cluster=cluster-b&limit=1');
+  await page.getByText(new RegExp(`^${totals.workloads} workloads$`)).waitFor();
+  const rows = page.getByRole('grid', { name: 'Workloads' }).getByRole('row');
   assert.ok((await rows.nth(1).innerText()).includes('cluster-b'));
   // A cluster that gets the label while the list is open appears in it.
   await (await signIn(demo)).patch('/clusters/cluster-c', { labels: { env: 'stage' } });

@@ -26,7 +26,7 @@ after(async () => {
   assert.equal(stopped?.code, 0, stopped?.output);
 });
 
-const grid = (page, name = 'Deployments') => page.getByRole('grid', { name });
+const grid = (page, name = 'Workloads') => page.getByRole('grid', { name });
 
 /** A healthy one, in a cluster in the middle of the list. */
 async function healthy(cluster) {
@@ -48,14 +48,14 @@ test('one of 100,000 deployments is found, restarted, and watched to its end', a
   t.after(() => page.context().close());
   page.setDefaultTimeout(WITHIN);
   await page.getByRole('region', { name: 'Totals' }).getByText('100,000', { exact: true }).waitFor();
-  await page.getByRole('link', { name: 'Deployments' }).first().click();
-  await page.getByText('100,000 deployments').waitFor();
+  await page.getByRole('link', { name: 'Workloads' }).first().click();
+  await page.getByText('100,000 workloads').waitFor();
   await page.getByText('1,000 of 1,000 clusters answered').waitFor();
   const rows = await grid(page).getByRole('row').count();
   assert.ok(rows < 100, `${rows} rows are in the page`);
 
   await page.getByRole('searchbox').fill(`cluster:${cluster} ns:${namespace} ${name}`);
-  await page.getByText(/^1 deployment$/).waitFor();
+  await page.getByText(/^1 workload$/).waitFor();
   await grid(page).getByRole('link', { name, exact: true }).click();
   const detail = page.getByRole('complementary', { name: `Detail of ${name}` });
   await detail.getByRole('heading', { name: 'Rollout' }).waitFor();
@@ -74,8 +74,8 @@ test('the same by keyboard alone', async (t) => {
   const page = await openByKeyboard(browser, demo);
   t.after(() => page.context().close());
   page.setDefaultTimeout(WITHIN);
-  await goTo(page, 'd', 'deployments');
-  await page.getByText('100,000 deployments').waitFor();
+  await goTo(page, 'w', 'workloads');
+  await page.getByText('100,000 workloads').waitFor();
   await find(page, `cluster:${cluster} ns:${namespace} ${name}`, name);
   await page.keyboard.press('Enter');
   await page.getByRole('complementary', { name: `Detail of ${name}` }).getByRole('heading', { name: 'Rollout' }).waitFor();

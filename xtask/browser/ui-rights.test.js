@@ -41,20 +41,20 @@ test('the fleet shows no totals of a cluster with one visible namespace', async 
   await row.getByText('cluster-a').waitFor();
   assert.equal(await page.getByRole('grid', { name: 'Clusters' }).getByRole('row').count(), 2);
   assert.deepEqual(await violations(page), []);
-  const whole = await (await signIn(demo)).get('/deployments?cluster=cluster-a&limit=1');
-  const hidden = String(whole.totals.deployments);
+  const whole = await (await signIn(demo)).get('/workloads?cluster=cluster-a&limit=1');
+  const hidden = String(whole.totals.workloads);
   assert.ok(!(await page.locator('main').innerText()).split(/\s+/).includes(hidden), `${hidden} is shown`);
   assert.equal(await page.getByText(/rollouts? (has|have) failed/).count(), 0);
   assert.equal(await page.getByRole('button', { name: 'Add a cluster' }).count(), 0);
 });
 
-test('the table shows and counts only the deployments of that namespace, and offers no restart', async (t) => {
-  const seen = await (await signIn(viewer)).get('/deployments');
+test('the table shows and counts only the workloads of that namespace, and offers no restart', async (t) => {
+  const seen = await (await signIn(viewer)).get('/workloads');
   assert.ok(seen.items.length > 0 && seen.items.every(({ namespace }) => namespace === viewer.namespace));
-  const page = await openUi(browser, viewer, { path: 'deployments' });
+  const page = await openUi(browser, viewer, { path: 'workloads' });
   t.after(() => page.context().close());
   const count = seen.items.length;
-  await page.getByText(count === 1 ? /^1 deployment$/ : new RegExp(`^${count} deployments$`)).waitFor();
+  await page.getByText(count === 1 ? /^1 workload$/ : new RegExp(`^${count} workloads$`)).waitFor();
   await page.keyboard.press('j');
   await page.locator('[role=row]:focus').waitFor();
   await page.keyboard.press('r');
@@ -74,7 +74,7 @@ test('changes that a cluster is not enrolled for are not offered, and its detail
   });
   const { items } = await (await signIn(demo)).get('/deployments?cluster=cluster-a&health=healthy&limit=1');
   const [{ namespace, deployment_name }] = items;
-  await page.goto(`deployments/cluster-a/${namespace}/${deployment_name}`);
+  await page.goto(`workloads/cluster-a/${namespace}/Deployment/${deployment_name}`);
   await signInAs(page, demo);
   await page.getByRole('button', { name: `Restart ${deployment_name}` }).waitFor();
   await page.getByText('Pause, Resume in cluster-a.').waitFor();

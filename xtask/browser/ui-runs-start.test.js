@@ -38,7 +38,7 @@ async function open(t, options) {
   return page;
 }
 
-const pathOf = (search) => `deployments?q=${encodeURIComponent(search)}`;
+const pathOf = (search) => `workloads?q=${encodeURIComponent(search)}`;
 
 /** A name that healthy deployments in several of these clusters have. */
 async function sharedName(clusters) {
@@ -54,7 +54,7 @@ const whenItCanStart = (page) => eventually('it can be started', () => startButt
 /** Opens the dialog of a change of all that a search finds. */
 async function propose(page, search, change) {
   await page.goto(pathOf(search));
-  await page.getByRole('grid', { name: 'Deployments' }).getByRole('row').nth(1).waitFor();
+  await page.getByRole('grid', { name: 'Workloads' }).getByRole('row').nth(1).waitFor();
   await page.locator('summary').filter({ hasText: 'Change all' }).click();
   await page.getByRole('button', { name: `${change} all that match…` }).click();
   await dialogOf(page).waitFor();
@@ -91,7 +91,7 @@ test('images are changed in stages by keyboard, and the second stage waits for a
   const page = await openByKeyboard(browser, demo, { path: pathOf(`name:${name} cluster:${clusters}`) });
   t.after(() => page.context().close());
   const dialog = dialogOf(page);
-  await page.getByRole('grid', { name: 'Deployments' }).getByRole('row').nth(1).waitFor();
+  await page.getByRole('grid', { name: 'Workloads' }).getByRole('row').nth(1).waitFor();
   await pressOn(page, page.locator('summary').filter({ hasText: 'Change all' }));
   await pressOn(page, page.getByRole('button', { name: 'Change images of all that match…' }));
 
@@ -126,7 +126,7 @@ test('images are changed in stages by keyboard, and the second stage waits for a
   await pressOn(page, startButton(page));
   const id = await started(page);
   await page.getByText(`app: ${image}`).waitFor();
-  assert.match(await page.title(), /^Change images of \d+ deployments · \d+ %/);
+  assert.match(await page.title(), /^Change images of \d+ workloads · \d+ %/);
 
   // The strip of another page says that it waits, until that is dismissed.
   await inState(id, 'pending_approval');

@@ -56,14 +56,14 @@ async function open(t, options) {
 }
 
 const dialogOf = (page) => page.getByRole('dialog', { name: /^Restart / });
-const startButton = (page) => dialogOf(page).getByRole('button', { name: /^Restart \d+ deployments?$/ });
+const startButton = (page) => dialogOf(page).getByRole('button', { name: /^Restart \d+ workloads?$/ });
 const whenItCanStart = (page) => eventually('it can be started', () => startButton(page).isEnabled());
-const pathOf = (search) => `deployments?q=${encodeURIComponent(search)}`;
+const pathOf = (search) => `workloads?q=${encodeURIComponent(search)}`;
 
 /** Opens the preview of a restart of all that a search finds. */
 async function propose(page, { search, found }) {
   await page.goto(pathOf(search));
-  await page.getByText(new RegExp(`^${found.length} deployments?$`)).waitFor();
+  await page.getByText(new RegExp(`^${found.length} workloads?$`)).waitFor();
   await page.locator('summary').filter({ hasText: 'Change all' }).click();
   await page.getByRole('button', { name: 'Restart all that match…' }).click();
   await whenItCanStart(page);
@@ -98,7 +98,7 @@ test('all that a search finds is previewed and restarted in waves, without the t
   await propose(page, { search, found });
   const dialog = dialogOf(page);
   await dialog.getByText(search).waitFor();
-  await dialog.getByText(`${found.length} deployments in 1 cluster`).waitFor();
+  await dialog.getByText(`${found.length} workloads in 1 cluster`).waitFor();
   await dialog.getByText('canary', { exact: true }).waitFor();
   await dialog.getByText('The first failure stops it.').waitFor();
   assert.deepEqual(await violations(page), []);
@@ -148,7 +148,7 @@ test('what is wrong is said beside its field, and what matches nothing is not st
   await page.locator('summary').filter({ hasText: 'Change all' }).click();
   await page.getByRole('button', { name: 'Restart all that match…' }).click();
   await dialog.getByRole('alert').filter({ hasText: 'no workload matches' }).waitFor();
-  assert.ok(await dialog.getByRole('button', { name: 'Restart deployments' }).isDisabled());
+  assert.ok(await dialog.getByRole('button', { name: 'Restart workloads' }).isDisabled());
   await page.keyboard.press('Escape');
 
   // A part of a search that is ignored would have narrowed it.
@@ -214,7 +214,7 @@ test('a run is started, looked at, paused, resumed and aborted by keyboard', asy
   const { search, found } = take();
   const page = await openByKeyboard(browser, demo, { path: pathOf(search) });
   t.after(() => page.context().close());
-  await page.getByText(new RegExp(`^${found.length} deployments?$`)).waitFor();
+  await page.getByText(new RegExp(`^${found.length} workloads?$`)).waitFor();
   await pressOn(page, page.locator('summary').filter({ hasText: 'Change all' }));
   await pressOn(page, page.getByRole('button', { name: 'Restart all that match…' }));
   await focused(dialogOf(page).getByRole('radio', { name: /^Careful/ }));

@@ -44,19 +44,22 @@ async function healthy(cluster, sort = "name") {
   return items[0];
 }
 
-const pathOf = ({ cluster, namespace, deployment_name: name }) =>
+const idOf = ({ cluster, namespace, deployment_name: name }) =>
   `${cluster}/${namespace}/${name}`;
+
+const pathOf = ({ cluster, namespace, deployment_name: name }) =>
+  `workloads/${cluster}/${namespace}/Deployment/${name}`;
 
 test("once its cluster is offline nothing of a deployment is shown as current, on any page", async (t) => {
   const deployment = await healthy("cluster-b");
   const { deployment_name: name, namespace } = deployment;
-  const search = `deployments?q=cluster:cluster-b ns:${namespace} ${name}`;
+  const search = `workloads?q=cluster:cluster-b ns:${namespace} ${name}`;
   const screens = {
-    page: await open(t, `deployments/${pathOf(deployment)}`),
-    drawer: await open(t, `${search}&open=${pathOf(deployment)}`),
+    page: await open(t, pathOf(deployment)),
+    drawer: await open(t, `${search}&open=${idOf(deployment)}`),
     table: await open(t, search),
     telephone: await open(t, search),
-    log: await open(t, `deployments/${pathOf(deployment)}/logs`),
+    log: await open(t, `${pathOf(deployment)}/logs`),
   };
   await screens.telephone.setViewportSize({ width: 390, height: 844 });
   const good = (page) => page.locator("main .state.good, main .live");
@@ -109,11 +112,11 @@ async function healthyIn(page) {
 }
 
 test("changes beyond the loaded rows are in the totals without a reload", async (t) => {
-  const page = await open(t, "deployments?sort=name");
-  await page.getByText(/^240 deployments$/).waitFor();
+  const page = await open(t, "workloads?sort=name");
+  await page.getByText(/^240 workloads$/).waitFor();
   const session = await signIn(demo);
   const inFleet = async () =>
-    (await session.get("/deployments?limit=1")).totals.health;
+    (await session.get("/workloads?limit=1")).totals.health;
   const follow = async () =>
     (await healthyIn(page)) === (await inFleet()).healthy;
   const { healthy: before } = await eventually(
@@ -133,8 +136,8 @@ test("changes beyond the loaded rows are in the totals without a reload", async 
 });
 
 test("changes while more rows are loaded are counted, and shown on request", async (t) => {
-  const page = await open(t, "deployments?sort=name");
-  await page.getByText(/^240 deployments$/).waitFor();
+  const page = await open(t, "workloads?sort=name");
+  await page.getByText(/^240 workloads$/).waitFor();
   const more = page.waitForResponse((answer) =>
     answer.url().includes("continue="),
   );
@@ -232,7 +235,7 @@ test("a crash loop needs attention, with its reason and without green", async (t
     spec: { template: { spec: { containers } } },
   });
   const region = page.getByRole("region", { name: /Needs attention/ });
-  await region.getByText(/deployments? (is|are) degraded\./).waitFor();
+  await region.getByText(/workloads? (is|are) degraded\./).waitFor();
   assert.deepEqual(await violations(page), []);
   await region.getByRole("link", { name: "See why" }).click();
   const row = page
@@ -248,7 +251,7 @@ test("a crash loop needs attention, with its reason and without green", async (t
   assert.equal(await row.locator(".state.good, .bar.full").count(), 0);
   assert.deepEqual(await violations(page), []);
 
-  await page.goto(`deployments/${pathOf(deployment)}`);
+  await page.goto(pathOf(deployment));
   const rollout = page.getByRole("region", { name: "Rollout" });
   await rollout
     .getByText(/^exit 137 \(OOMKilled\), \d+ restarts?/)

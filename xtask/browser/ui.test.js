@@ -25,7 +25,7 @@ after(async () => {
   assert.equal(stopped?.code, 0, stopped?.output);
 });
 
-const grid = (page, name = 'Deployments') => page.getByRole('grid', { name });
+const grid = (page, name = 'Workloads') => page.getByRole('grid', { name });
 
 async function open(t, options) {
   const page = await openUi(browser, demo, options);
@@ -94,7 +94,7 @@ test('a user finds a deployment, restarts it and sees the rollout end by keyboar
     (await session.get(`/audit?verb=restart&cluster=${cluster}&namespace=${namespace}&deployment_name=${name}`)).items;
   const before = (await recorded()).length;
   const page = await open(t);
-  await goTo(page, 'd', 'deployments');
+  await goTo(page, 'w', 'workloads');
   await grid(page).getByRole('row').nth(1).waitFor();
   await find(page, `cluster:${cluster} ns:${namespace} ${name}`, name);
   await page.keyboard.press('r');
@@ -111,20 +111,20 @@ test('a user finds a deployment, restarts it and sees the rollout end by keyboar
 
 test('the view state is in the URL: links and Back restore it', async (t) => {
   const page = await open(t);
-  await page.goto('deployments');
+  await page.goto('workloads');
   await grid(page).getByRole('row').nth(1).waitFor();
   await page.getByRole('searchbox').fill('cluster:cluster-b');
-  await page.getByText(/^30 deployments$/).waitFor();
+  await page.getByText(/^30 workloads$/).waitFor();
   await grid(page).getByRole('button', { name: 'Health' }).click();
-  await eventually('the address', () => page.url().endsWith('/ui/deployments?q=cluster%3Acluster-b&sort=-health'));
+  await eventually('the address', () => page.url().endsWith('/ui/workloads?q=cluster%3Acluster-b&sort=-health'));
   await page.reload();
-  await page.getByText(/^30 deployments$/).waitFor();
+  await page.getByText(/^30 workloads$/).waitFor();
   assert.equal(await page.getByRole('searchbox').inputValue(), 'cluster:cluster-b');
   await page.getByText('1 of 1 clusters answered').waitFor();
 });
 
 test('a filter pressed right after typing is added to the typed text, and stays', async (t) => {
-  const page = await open(t, { path: 'deployments' });
+  const page = await open(t, { path: 'workloads' });
   await grid(page).getByRole('row').nth(1).waitFor();
   await page.clock.install();
   await page.getByRole('searchbox').fill('cluster:cluster-b');
@@ -143,11 +143,11 @@ test('a filter pressed right after typing is added to the typed text, and stays'
 });
 
 test('a session that ends is renewed on the same page, and the page continues', async (t) => {
-  const page = await open(t, { path: 'deployments?q=cluster:cluster-a' });
-  await page.getByText(/^30 deployments$/).waitFor();
+  const page = await open(t, { path: 'workloads?q=cluster:cluster-a' });
+  await page.getByText(/^30 workloads$/).waitFor();
   const ended = await page.request.post(`${demo.url}/logout`, { headers: { origin: demo.url } });
   assert.equal(ended.status(), 204);
-  await page.getByRole('button', { name: 'Deployment', exact: true }).click();
+  await page.getByRole('button', { name: 'Workload', exact: true }).click();
   const dialog = page.getByRole('dialog', { name: 'Sign in again' });
   await dialog.waitFor();
   assert.deepEqual(await violations(page), []);
@@ -155,7 +155,7 @@ test('a session that ends is renewed on the same page, and the page continues', 
   await signInAs(page, demo);
   await dialog.waitFor({ state: 'detached' });
   await eventually('the table goes on', () => page.url().endsWith('&sort=name'));
-  await page.getByText(/^30 deployments$/).waitFor();
+  await page.getByText(/^30 workloads$/).waitFor();
 });
 
 test('a cluster that goes offline is shown as such, with advice, and recovers by itself', async (t) => {
@@ -166,7 +166,7 @@ test('a cluster that goes offline is shown as such, with advice, and recovers by
   const attention = page.getByRole('region', { name: /Needs attention/ });
   await attention.getByText('Check the agent’s pods in that cluster').waitFor({ timeout: GONE_WITHIN });
   assert.deepEqual(await violations(page), []);
-  await page.goto('deployments');
+  await page.goto('workloads');
   await page.getByText('2 of 3 clusters answered').click();
   await page.getByText(/offline, last seen/).waitFor();
   assert.deepEqual(await violations(page), []);
@@ -177,7 +177,7 @@ test('a cluster that goes offline is shown as such, with advice, and recovers by
 });
 
 test('without a network the page stays, says so, and continues when it is back', async (t) => {
-  const page = await open(t, { path: 'deployments' });
+  const page = await open(t, { path: 'workloads' });
   await grid(page).getByRole('row').nth(1).waitFor();
   await page.context().setOffline(true);
   await page.getByRole('searchbox').fill('health:healthy');
@@ -210,8 +210,8 @@ test('a command enrolls a cluster, and each step turns green', async (t) => {
   await steps.getByText('It answers: done').waitFor();
   await eventually('each step is done', async () => (await steps.getByText(': done').count()) === 4);
   assert.deepEqual(await violations(page), []);
-  await page.getByRole('link', { name: 'See its deployments' }).click();
-  await page.getByText(/^30 deployments$/).waitFor();
+  await page.getByRole('link', { name: 'See its workloads' }).click();
+  await page.getByText(/^30 workloads$/).waitFor();
 
   // Without a reload: a removed cluster disappears by itself.
   await page.goto('');
@@ -221,8 +221,8 @@ test('a command enrolls a cluster, and each step turns green', async (t) => {
 });
 
 test('a stuck restart says why', async (t) => {
-  const page = await open(t, { path: 'deployments?q=cluster:cluster-a health:failed' });
-  await page.getByText(/^1 deployment$/).waitFor();
+  const page = await open(t, { path: 'workloads?q=cluster:cluster-a health:failed' });
+  await page.getByText(/^1 workload$/).waitFor();
   await page.getByRole('button', { name: /^Restart / }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByRole('button', { name: /^Restart / }).click();
@@ -236,9 +236,9 @@ test('a stuck restart says why', async (t) => {
 
 test('changes elsewhere appear in the table without a reload', async (t) => {
   const { cluster, namespace, deployment_name: name } = await healthy();
-  const page = await open(t, { path: `deployments?q=cluster:${cluster} ns:${namespace} ${name}` });
+  const page = await open(t, { path: `workloads?q=cluster:${cluster} ns:${namespace} ${name}` });
   await page.getByRole('button', { name: 'Live' }).waitFor();
-  await page.getByText(/^1 deployment$/).waitFor();
+  await page.getByText(/^1 workload$/).waitFor();
   const session = await signIn(demo);
   await showsRestart(grid(page), await session.post('/restart', { cluster, namespace, deployment_name: name }));
 });
@@ -246,12 +246,12 @@ test('changes elsewhere appear in the table without a reload', async (t) => {
 test('text from others is rendered as text', async (t) => {
   const page = await open(t);
   const nasty = '<img src=x onerror="window.hit=1">\u202egnp.exe\u0007 🧨 ' + 'x'.repeat(300);
-  await page.route(/\/deployments\?/, async (route) => {
+  await page.route(/\/workloads\?/, async (route) => {
     const answer = await (await route.fetch()).json();
-    answer.items.forEach((item) => Object.assign(item, { reason: nasty, images: [nasty], deployment_name: nasty }));
+    answer.items.forEach((item) => Object.assign(item, { reason: nasty, images: [nasty], name: nasty }));
     await route.fulfill({ json: answer });
   });
-  await page.goto('deployments');
+  await page.goto('workloads');
   await grid(page).getByText('<img src=x').first().waitFor();
   assert.equal(await page.evaluate(() => window.hit), undefined);
   const [content, width] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
@@ -262,7 +262,7 @@ test('text from others is rendered as text', async (t) => {
 
 test('a deployment opens beside the table, with its state in the URL, and by its link as a page', async (t) => {
   const { cluster, namespace, deployment_name: name } = await healthy();
-  const page = await open(t, { path: `deployments?q=cluster:${cluster} ns:${namespace} ${name}` });
+  const page = await open(t, { path: `workloads?q=cluster:${cluster} ns:${namespace} ${name}` });
   const link = grid(page).getByRole('link', { name, exact: true });
   await link.click();
   const detail = page.getByRole('complementary', { name: `Detail of ${name}` });
@@ -273,13 +273,17 @@ test('a deployment opens beside the table, with its state in the URL, and by its
   assert.equal(new URL(page.url()).searchParams.get('open'), `${cluster}/${namespace}/${name}`);
   await page.goBack();
   await detail.waitFor({ state: 'detached' });
-  await page.getByText(/^1 deployment$/).waitFor();
+  await page.getByText(/^1 workload$/).waitFor();
 
   await link.click();
   await detail.getByRole('button', { name: 'Close the detail' }).click();
   await detail.waitFor({ state: 'detached' });
   await link.click();
   await detail.getByRole('link', { name: 'Open as a page' }).click();
-  await page.getByRole('navigation', { name: 'Of this deployment' }).waitFor();
-  assert.equal(new URL(page.url()).pathname, `/ui/deployments/${cluster}/${namespace}/${name}`);
+  await page.getByRole('navigation', { name: 'Of this workload' }).waitFor();
+  assert.equal(new URL(page.url()).pathname, `/ui/workloads/${cluster}/${namespace}/Deployment/${name}`);
+  // An address from before there were other kinds.
+  await page.goto(`deployments/${cluster}/${namespace}/${name}/logs?wrap`);
+  await page.waitForURL(({ pathname }) => pathname === `/ui/workloads/${cluster}/${namespace}/Deployment/${name}/logs`);
+  assert.ok(new URL(page.url()).searchParams.has('wrap'));
 });

@@ -1,11 +1,11 @@
-//! Publishes the changes of the cluster's deployments. A change that cannot be published is counted too, so that subscribers notice the
+//! Publishes the changes of the cluster's workloads. A change that cannot be published is counted too, so that subscribers notice the
 //! gap.
 
 use std::sync::Arc;
 
 use async_nats::Client;
 use async_nats::connection::State;
-use bus_schema::{DeploymentChanges, GoneDeployment, WorkloadView, subject};
+use bus_schema::{WorkloadChanges, WorkloadRef, WorkloadView, subject};
 
 use super::publisher;
 use crate::agent::Agent;
@@ -18,7 +18,7 @@ const MOST: usize = 256;
 const FRAME_BYTES: usize = 512;
 
 /// Bytes of changes in one message.
-const BATCH_BYTES: usize = DeploymentChanges::<Item>::BYTES - FRAME_BYTES;
+const BATCH_BYTES: usize = WorkloadChanges::<Item>::BYTES - FRAME_BYTES;
 
 /// Publishes changes.
 pub struct Feed {
@@ -31,14 +31,14 @@ pub struct Feed {
 #[derive(Default)]
 struct Batch {
     changed: Vec<Item>,
-    gone: Vec<GoneDeployment>,
+    gone: Vec<WorkloadRef>,
     bytes: usize,
 }
 
 impl Feed {
     /// Publishes nothing before it is run.
     pub fn new(client: Client, agent: Arc<Agent>) -> Self {
-        let subject = subject::deployment_changes(&agent.cluster);
+        let subject = subject::workload_changes(&agent.cluster);
         Self {
             client,
             agent,
@@ -58,9 +58,9 @@ impl Feed {
         }
     }
 
-    /// Adds a deployment as it is in the cache now; sends the batch first if the deployment does not fit into it.
+    /// Adds a workload as it is in the cache now; sends the batch first if the workload does not fit into it.
     async fn add(&self, batch: &mut Batch, key: &str) {
-        let entry = self.agent.caches.deployments.get(key);
+        let entry = self.agent.caches.workloads.get(key);
         let bytes = entry.as_ref().map_or(key.len() + 64, |e| e.bytes() + 1);
         if batch.bytes + bytes > BATCH_BYTES {
             self.send(std::mem::take(batch)).await;
@@ -86,7 +86,7 @@ impl Feed {
         if changes == 0 {
             return;
         }
-        let message = DeploymentChanges {
+        let message = WorkloadChanges {
             instance: self.agent.instance.clone(),
             sequence: self.agent.caches.changes.count(changes),
             changed: batch.changed,
@@ -101,10 +101,11 @@ impl Feed {
 }
 
 /// The names were well-formed before they became a key.
-fn gone(key: &str) -> Option<GoneDeployment> {
-    let (namespace, name) = split(key);
-    Some(GoneDeployment {
+fn gone(key: &str) -> Option<WorkloadRef> {
+    let (namespace, name, kind) = split(key);
+    Some(WorkloadRef {
         namespace: namespace.parse().ok()?,
-        deployment_name: name.parse().ok()?,
+        kind,
+        name: name.parse().ok()?,
     })
 }

@@ -19,7 +19,7 @@ use super::reply::Reply;
 use crate::agent::Agent;
 use crate::verb::payload;
 
-/// Queries processed at the same time: each iterates over all deployments.
+/// Queries processed at the same time: each iterates over all workloads.
 const IN_HAND: usize = 4;
 
 /// The server of fleet queries.
@@ -126,7 +126,7 @@ impl Server {
     /// This cluster's response; `None` if it must not answer. A panic must neither leave the requester waiting nor crash the agent.
     fn share(&self, request: FleetQueryRequest) -> Option<Result<Vec<u8>, Fault>> {
         let agent = &self.agent;
-        let answer = || crate::fleet_query::deployments(&agent.caches, &agent.cluster, &request);
+        let answer = || crate::fleet_query::workloads(&agent.caches, &agent.cluster, &request);
         match std::panic::catch_unwind(AssertUnwindSafe(answer)) {
             Ok(answer) => answer,
             Err(_) => {

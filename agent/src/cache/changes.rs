@@ -1,4 +1,4 @@
-//! Deployments whose changes have not been published yet. Only their keys are queued: what is published is their state in the cache at
+//! Workloads whose changes have not been published yet. Only their keys are queued: what is published is their state in the cache at
 //! that time.
 
 mod rate_limit;
@@ -20,7 +20,7 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// Notes that the deployment of this key has changed.
+    /// Notes that the workload of this key has changed.
     pub(super) fn note(&self, key: Box<str>) {
         self.rate_limit().note(key);
         self.noted.notify_one();

@@ -58,6 +58,13 @@ impl Freshness {
         self.state().filled
     }
 
+    /// Whether it has never been up to date because the agent may not read it.
+    pub fn is_refused(&self) -> bool {
+        let state = self.state();
+        let broken = state.broken.as_ref();
+        !state.filled && broken.is_some_and(|it| it.kind == ConditionType::Forbidden)
+    }
+
     /// Since when the state may be out of date.
     pub fn stale_since(&self) -> Option<Instant> {
         self.state().broken.as_ref().map(|b| b.stale_since)
@@ -79,7 +86,10 @@ impl Freshness {
 
 /// What is wrong with the link to the API server, with individual watches, and with the cache because of that. At most one condition of
 /// each kind; the link's message takes precedence over a watch's.
-pub fn conditions(link: &Freshness, watches: &[&Freshness]) -> Vec<Condition> {
+pub fn conditions<'a>(
+    link: &'a Freshness,
+    watches: impl Iterator<Item = &'a Freshness>,
+) -> Vec<Condition> {
     let mut conditions: Vec<Condition> = Vec::new();
     let mut say = |kind: ConditionType, message: &str, since: Timestamp| {
         if conditions.iter().all(|c| c.kind != kind) {
@@ -92,7 +102,7 @@ pub fn conditions(link: &Freshness, watches: &[&Freshness]) -> Vec<Condition> {
         }
     };
     let all: Vec<(bool, Broken)> = std::iter::once(link)
-        .chain(watches.iter().copied())
+        .chain(watches)
         .filter_map(|freshness| Some((freshness.is_filled(), freshness.broken()?)))
         .collect();
     for (_, broken) in &all {
@@ -132,12 +142,12 @@ mod tests {
         let kinds =
             |conditions: Vec<Condition>| -> Vec<_> { conditions.iter().map(|c| c.kind).collect() };
         assert_eq!(
-            kinds(conditions(&link, &[&watch])),
+            kinds(conditions(&link, [&watch].into_iter())),
             [ConditionType::Forbidden]
         );
         tokio::time::advance(WORTH_SAYING).await;
         assert_eq!(
-            kinds(conditions(&link, &[&watch])),
+            kinds(conditions(&link, [&watch].into_iter())),
             [ConditionType::Forbidden, ConditionType::CacheStale]
         );
     }

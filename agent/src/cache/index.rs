@@ -7,8 +7,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::Freshness;
-
 /// What an item inherits from the older one that it replaces.
 pub trait Inherit {
     /// Takes over what was learned about the older item from another source and is still valid.
@@ -17,13 +15,11 @@ pub trait Inherit {
 
 type Items<V> = BTreeMap<Box<str>, Arc<V>>;
 
-/// The items, and their freshness.
+/// The items.
 pub struct Index<V> {
     items: RwLock<Items<V>>,
     /// Incremented on each change, while the items are locked.
     version: AtomicU64,
-    /// Their freshness.
-    pub freshness: Freshness,
 }
 
 impl<V> Default for Index<V> {
@@ -31,7 +27,6 @@ impl<V> Default for Index<V> {
         Self {
             items: RwLock::default(),
             version: AtomicU64::new(0),
-            freshness: Freshness::default(),
         }
     }
 }
@@ -109,9 +104,13 @@ impl<V> Index<V> {
         self.write().remove(key).is_some()
     }
 
-    /// Replaces all items at once, so that no reader sees a partial list; returns the keys of items that changed or are gone. Unchanged
-    /// items keep their allocation.
-    pub(super) fn replace(&self, mut items: Items<V>) -> Vec<Box<str>>
+    /// Replaces all items whose key belongs to a part at once, so that no reader sees a partial list; returns the keys of items that
+    /// changed or are gone. Unchanged items keep their allocation.
+    pub(super) fn replace(
+        &self,
+        belongs: impl Fn(&str) -> bool,
+        mut items: Items<V>,
+    ) -> Vec<Box<str>>
     where
         V: PartialEq + Inherit,
     {
@@ -127,10 +126,13 @@ impl<V> Index<V> {
                 _ => others.push(key.clone()),
             }
         }
-        let gone = old.keys().filter(|key| !items.contains_key(*key));
+        let gone = old.keys();
+        let gone = gone.filter(|key| belongs(key) && !items.contains_key(*key));
         others.extend(gone.cloned());
         drop(old);
-        *self.write() = items;
+        let mut all = self.write();
+        all.retain(|key, _| !belongs(key));
+        all.append(&mut items);
         others
     }
 

@@ -1,5 +1,5 @@
-//! Finds out from their pods why deployments are not healthy. Pods are not watched, which would take a hundred megabytes in a large
-//! cluster: the agent periodically lists a few pods of each deployment that is not healthy.
+//! Finds out from their pods why workloads are not healthy. Pods are not watched, which would take a hundred megabytes in a large
+//! cluster: the agent periodically lists a few pods of each workload that is not healthy.
 
 mod schedule;
 
@@ -13,18 +13,18 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::deployments::{Version, split};
+use super::workloads::{Version, split};
 use super::{Caches, Entry, Index};
 use crate::kubernetes::{CallError, Kubernetes, newest_pods};
 use crate::pod_trouble::{Trouble, trouble};
 use schedule::{Outcome, Schedule};
 
-/// Deployments whose pods are inspected at the same time.
+/// Workloads whose pods are inspected at the same time.
 const AT_ONCE: usize = 4;
-/// The interval at which due deployments are taken, and how many each time: at most ten inspections a second, of two lists each.
+/// The interval at which due workloads are taken, and how many each time: at most ten inspections a second, of two lists each.
 const EVERY: Duration = Duration::from_millis(500);
 const EACH_TIME: usize = 5;
-/// Pods that are read of one deployment: what is wrong with the fiftieth is also wrong with others.
+/// Pods that are read of one workload: what is wrong with the fiftieth is also wrong with others.
 const PODS: u32 = 50;
 const WITHIN: Duration = Duration::from_secs(5);
 
@@ -36,7 +36,7 @@ pub struct PodInspector {
     is_refused: AtomicBool,
 }
 
-/// A finished inspection of a deployment, by its key.
+/// A finished inspection of a workload, by its key.
 type Inspection = (Arc<str>, Version, Outcome);
 
 impl PodInspector {
@@ -56,11 +56,11 @@ impl PodInspector {
                 note(&mut schedule, inspection);
             }
             // In this order: the index now holds this version or an older one.
-            let filled = caches.deployments.freshness.is_filled();
-            let version = caches.deployments.version();
+            let filled = caches.are_workloads_filled();
+            let version = caches.workloads.version();
             if planned != Some(version) {
                 planned = Some(version);
-                plan(&mut schedule, &caches.deployments);
+                plan(&mut schedule, &caches.workloads);
             }
             let free = EACH_TIME.min(AT_ONCE.saturating_sub(inspections.len()));
             for (key, version) in schedule.take(free, Instant::now()) {
@@ -79,8 +79,8 @@ impl PodInspector {
     }
 }
 
-fn plan(schedule: &mut Schedule, deployments: &Index<Entry>) {
-    deployments.walk(None, |entries| {
+fn plan(schedule: &mut Schedule, workloads: &Index<Entry>) {
+    workloads.walk(None, |entries| {
         let unsettled = entries.filter_map(|(key, entry)| Some((key, entry.unsettled()?)));
         schedule.replace(unsettled, Instant::now());
     });
@@ -111,12 +111,12 @@ async fn inspect(
         }
         Err(error) if error.code() == Some(403) => {
             if caches.pod_inspector.was_refused() {
-                tracing::warn!(%error, "the agent may not list pods: deployments that are not healthy are shown without the reason");
+                tracing::warn!(%error, "the agent may not list pods: workloads that are not healthy are shown without the reason");
             }
             Outcome::Refused
         }
         Err(error) => {
-            tracing::debug!(%error, ?key, "cannot read the pods of a deployment");
+            tracing::debug!(%error, ?key, "cannot read the pods of a workload");
             Outcome::Same
         }
     };
@@ -137,10 +137,10 @@ async fn read(
 }
 
 impl Caches {
-    /// Adds the trouble of a deployment's pods to its line.
+    /// Adds the trouble of a workload's pods to its line.
     fn learn(&self, key: &str, version: &Version, trouble: Option<&Trouble>) -> Outcome {
         let with = |entry: &Entry| entry.with_trouble(version, trouble);
-        if self.deployments.change(key, with) {
+        if self.workloads.change(key, with) {
             self.changes.note(key.into());
             return Outcome::Changed;
         }

@@ -1,22 +1,22 @@
-//! The fields of all deployments that fleet queries need, contiguous in memory. A fleet query reads every deployment: in the index,
+//! The fields of all workloads that fleet queries need, contiguous in memory. A fleet query reads every workload: in the index,
 //! where names, images and entries are scattered over the heap, it would spend most of its time waiting for memory.
 
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use bus_schema::{Health, WorkloadView};
+use bus_schema::{Health, WorkloadKind, WorkloadView};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 
 use super::Index;
-use super::deployments::{Entry, split};
+use super::workloads::{Entry, split};
 
-/// All deployments at one point in time, in the order of their keys.
+/// All workloads at one point in time, in the order of their keys.
 #[derive(Debug, Default)]
 pub struct Snapshot {
     rows: Vec<Row>,
-    /// Their names, concatenated; each namespace once, before its deployments.
+    /// Their names, concatenated; each namespace once, before its workloads.
     names: String,
     /// Their images, deduplicated.
     images: Vec<Box<str>>,
@@ -29,13 +29,14 @@ struct Row {
     namespace: Range<u32>,
     name: Range<u32>,
     used: Range<u32>,
+    kind: WorkloadKind,
     health: Health,
     created_at: Option<Timestamp>,
     restarted_at: Option<Timestamp>,
     entry: Arc<Entry>,
 }
 
-/// A deployment of a snapshot.
+/// A workload of a snapshot.
 #[derive(Debug, Clone, Copy)]
 pub struct Line<'a> {
     of: &'a Snapshot,
@@ -47,29 +48,29 @@ pub struct Line<'a> {
 pub struct Newest(Mutex<Option<(u64, Arc<Snapshot>)>>);
 
 impl Newest {
-    /// The deployments as they are now.
-    pub fn of(&self, deployments: &Index<Entry>) -> Arc<Snapshot> {
+    /// The workloads as they are now.
+    pub fn of(&self, workloads: &Index<Entry>) -> Arc<Snapshot> {
         let mut newest = self.0.lock();
         // Changes from here on have a newer version, so this snapshot is never mistaken for a newer one.
-        let version = deployments.version();
+        let version = workloads.version();
         if let Some((of, snapshot)) = &*newest
             && *of == version
         {
             return snapshot.clone();
         }
-        let snapshot = Arc::new(deployments.walk(None, |entries| Snapshot::of(entries)));
+        let snapshot = Arc::new(workloads.walk(None, |entries| Snapshot::of(entries)));
         *newest = Some((version, snapshot.clone()));
         snapshot
     }
 }
 
 impl Snapshot {
-    /// Builds a snapshot of deployments ordered by key, so that those of a namespace are adjacent.
+    /// Builds a snapshot of workloads ordered by key, so that those of a namespace are adjacent.
     fn of<'a>(entries: impl Iterator<Item = (&'a str, &'a Arc<Entry>)>) -> Self {
         let (mut snapshot, mut numbers) = (Self::default(), HashMap::new());
         let mut last = ("", 0..0);
         for (key, entry) in entries {
-            let (namespace, name) = split(key);
+            let (namespace, name, _) = split(key);
             if last.0 != namespace {
                 last = (namespace, snapshot.write(namespace));
             }
@@ -86,6 +87,7 @@ impl Snapshot {
                 namespace: last.1.clone(),
                 name: snapshot.write(name),
                 used: small(first)..small(snapshot.used.len()),
+                kind: entry.kind,
                 health: entry.health,
                 created_at: entry.created_at,
                 restarted_at: entry.restarted_at,
@@ -103,7 +105,7 @@ impl Snapshot {
         small(start)..small(self.names.len())
     }
 
-    /// All deployments, each with its namespace and name.
+    /// All workloads, each with its namespace and name.
     pub fn lines(&self) -> impl Iterator<Item = ((&str, &str), Line<'_>)> {
         self.rows.iter().map(|row| {
             let names = (self.text(&row.namespace), self.text(&row.name));
@@ -134,6 +136,10 @@ impl<'a> WorkloadView<'a> for Line<'a> {
             .map(move |number| &*self.of.images[*number as usize])
     }
 
+    fn kind(self) -> WorkloadKind {
+        self.row.kind
+    }
+
     fn created_at(self) -> Option<Timestamp> {
         self.row.created_at
     }
@@ -162,18 +168,21 @@ fn wide(range: &Range<u32>) -> Range<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::deployments::to_entry;
+    use super::super::workloads::to_entry;
     use super::*;
+    use crate::kubernetes::WorkloadObject;
     use serde_json::json;
 
     fn put(index: &Index<Entry>, namespace: &str, name: &str, images: &[&str]) {
         let container = |image: &&str| json!({"name": "c", "image": image});
         let containers: Vec<_> = images.iter().map(container).collect();
-        let deployment = json!({
+        let workload = json!({
             "metadata": {"namespace": namespace, "name": name, "labels": {"app": name}},
             "spec": {"selector": {}, "template": {"spec": {"containers": containers}}}
         });
-        let (key, entry) = to_entry(&serde_json::from_value(deployment).unwrap()).unwrap();
+        let received = serde_json::from_value(workload).unwrap();
+        let workload = WorkloadObject::new(WorkloadKind::Deployment, received);
+        let (key, entry) = to_entry(&workload).unwrap();
         index.insert(key, entry);
     }
 
@@ -211,11 +220,11 @@ mod tests {
         put(&index, "shop", "cart", &["web:2"]);
         assert_eq!(seen(&newest.of(&index)), ["shop/cart web:2 cart"]);
         assert_eq!(seen(&first), ["shop/cart web:1 cart"]);
-        index.remove("shop\0cart");
+        index.remove("shop\0cart\0a");
         assert!(seen(&newest.of(&index)).is_empty());
         put(&index, "shop", "cart", &["web:3"]);
         newest.of(&index);
-        index.replace(Default::default());
+        index.replace(|_| true, Default::default());
         assert!(seen(&newest.of(&index)).is_empty());
     }
 }

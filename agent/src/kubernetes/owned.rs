@@ -1,98 +1,154 @@
-//! What belongs to a deployment: its ReplicaSets, and their pods.
+//! What belongs to a workload: its revisions, and its pods.
 
-use bus_schema::{Namespace, WorkloadRef};
+use bus_schema::{Namespace, WorkloadKind, WorkloadRef};
 use kube::api::ListParams;
-use kube::core::Selector;
+use kube::core::{ObjectMeta, Selector};
 use tokio::time::Instant;
 
-use super::{
-    CallError, Deployment, Kubernetes, Pod, ReplicaSet, ask, is_controlled_by, name_of, revision_of,
-};
+use super::workload::revision_of;
+use super::{CallError, Kubernetes, Pod, WorkloadObject, ask, is_controlled_by, name_of};
 
 /// The label that distinguishes a ReplicaSet's pods from those of the deployment's other ReplicaSets.
 const TEMPLATE_HASH: &str = "pod-template-hash";
 
-/// A deployment with its ReplicaSets and pods, ordered by name.
-pub struct Workload {
-    /// The deployment.
-    pub deployment: Deployment,
-    /// The ReplicaSets that it controls, old and new.
-    pub replica_sets: Vec<ReplicaSet>,
-    /// The pods of those ReplicaSets.
+/// The label that distinguishes the pods of one ControllerRevision from those of the others.
+const REVISION_HASH: &str = "controller-revision-hash";
+
+/// A workload with its pods, ordered by name.
+pub struct Belongings {
+    /// The workload.
+    pub workload: WorkloadObject,
+    /// What controls the pods: a Deployment's ReplicaSets, old and new, or the workload itself.
+    pub controllers: Vec<ObjectMeta>,
+    /// The pods.
     pub pods: Vec<Pod>,
 }
 
-/// Reads a deployment with its ReplicaSets and pods.
-pub async fn workload(
+/// A revision of a workload.
+pub struct Revision {
+    /// The metadata of the ReplicaSet or the ControllerRevision.
+    pub metadata: ObjectMeta,
+    /// Its number, from 1.
+    pub number: Option<u64>,
+}
+
+/// Reads a workload.
+pub async fn read_workload(
     kubernetes: &Kubernetes,
     target: &WorkloadRef,
     until: Instant,
-) -> Result<Workload, CallError> {
-    let deployments = kubernetes.deployments(&target.namespace);
-    let deployment = ask(until, || deployments.get(target.name.as_str())).await?;
-    belongings(kubernetes, &target.namespace, deployment, until).await
+) -> Result<WorkloadObject, CallError> {
+    let api = kubernetes.workloads(target.kind, &target.namespace);
+    let received = ask(until, || api.get(target.name.as_str())).await?;
+    Ok(WorkloadObject::new(target.kind, received))
 }
 
-/// Reads the ReplicaSets and pods of a deployment. The selector only narrows the lists; the owner references decide, since selectors of
-/// two deployments may overlap.
+/// Reads a workload and its pods.
+pub async fn with_belongings(
+    kubernetes: &Kubernetes,
+    target: &WorkloadRef,
+    until: Instant,
+) -> Result<Belongings, CallError> {
+    let workload = read_workload(kubernetes, target, until).await?;
+    belongings(kubernetes, &target.namespace, workload, until).await
+}
+
+/// Reads the pods of a workload. The selector only narrows the lists; the owner references decide, since selectors of two workloads may
+/// overlap.
 pub async fn belongings(
     kubernetes: &Kubernetes,
     namespace: &Namespace,
-    deployment: Deployment,
+    workload: WorkloadObject,
     until: Instant,
-) -> Result<Workload, CallError> {
-    let (selected, pods) = (selected(&deployment), kubernetes.pods(namespace));
-    let (replica_sets, pods) = tokio::try_join!(
-        replica_sets(kubernetes, namespace, &deployment, until),
+) -> Result<Belongings, CallError> {
+    let (selected, pods) = (selected(&workload), kubernetes.pods(namespace));
+    let (controllers, pods) = tokio::try_join!(
+        controllers(kubernetes, namespace, &workload, until),
         ask(until, || pods.list(&selected)),
     )?;
     let mut pods = pods.items;
     pods.retain(|pod| {
-        let mut sets = replica_sets
-            .iter()
-            .filter_map(|set| set.metadata.uid.as_deref());
-        sets.any(|uid| is_controlled_by(&pod.metadata, uid))
+        let mut uids = controllers.iter().filter_map(|it| it.uid.as_deref());
+        uids.any(|uid| is_controlled_by(&pod.metadata, uid))
     });
     pods.sort_by(|a, b| name_of(&a.metadata).cmp(name_of(&b.metadata)));
-    Ok(Workload {
-        deployment,
-        replica_sets,
+    Ok(Belongings {
+        workload,
+        controllers,
         pods,
     })
 }
 
-/// Reads the ReplicaSets that a deployment controls, old and new.
-pub async fn replica_sets(
+async fn controllers(
     kubernetes: &Kubernetes,
     namespace: &Namespace,
-    deployment: &Deployment,
+    workload: &WorkloadObject,
     until: Instant,
-) -> Result<Vec<ReplicaSet>, CallError> {
-    let (api, selected) = (kubernetes.replica_sets(namespace), selected(deployment));
-    let mut sets = ask(until, || api.list(&selected)).await?.items;
-    let uid = deployment.metadata.uid.as_deref().unwrap_or_default();
-    sets.retain(|set| is_controlled_by(&set.metadata, uid));
-    Ok(sets)
+) -> Result<Vec<ObjectMeta>, CallError> {
+    if workload.kind != WorkloadKind::Deployment {
+        return Ok(vec![workload.metadata.clone()]);
+    }
+    let history = history(kubernetes, namespace, workload, until).await?;
+    Ok(history.into_iter().map(|it| it.metadata).collect())
 }
 
-/// How the pods of a deployment are found, without the deployment itself.
+/// Reads the revisions of a workload: the ReplicaSets or ControllerRevisions that it controls, old and new.
+pub async fn history(
+    kubernetes: &Kubernetes,
+    namespace: &Namespace,
+    workload: &WorkloadObject,
+    until: Instant,
+) -> Result<Vec<Revision>, CallError> {
+    let selected = selected(workload);
+    let mut history: Vec<Revision> = match workload.kind {
+        WorkloadKind::Deployment => {
+            let api = kubernetes.replica_sets(namespace);
+            let sets = ask(until, || api.list(&selected)).await?.items;
+            let revision = |metadata: ObjectMeta| Revision {
+                number: revision_of(&metadata),
+                metadata,
+            };
+            sets.into_iter().map(|set| revision(set.metadata)).collect()
+        }
+        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
+            let api = kubernetes.controller_revisions(namespace);
+            let revisions = ask(until, || api.list(&selected)).await?.items;
+            let revision = |number| u64::try_from(number).ok();
+            revisions
+                .into_iter()
+                .map(|it| Revision {
+                    number: revision(it.revision),
+                    metadata: it.metadata,
+                })
+                .collect()
+        }
+    };
+    let uid = workload.metadata.uid.as_deref().unwrap_or_default();
+    history.retain(|revision| is_controlled_by(&revision.metadata, uid));
+    Ok(history)
+}
+
+/// How the pods of a workload are found, without the workload itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Owner {
+    kind: WorkloadKind,
     uid: Box<str>,
     selector: Option<Box<str>>,
+    /// The label of a StatefulSet's newest pods.
+    newest: Option<Box<str>>,
 }
 
 impl Owner {
-    /// For the pods of this deployment.
-    pub fn of(deployment: &Deployment) -> Self {
+    /// For the pods of this workload.
+    pub fn of(workload: &WorkloadObject) -> Self {
+        let status = workload.status.as_ref();
+        let newest = status.map(|status| status.update_revision.as_str());
+        let newest = newest.filter(|revision| !revision.is_empty());
         Self {
-            uid: deployment
-                .metadata
-                .uid
-                .as_deref()
-                .unwrap_or_default()
-                .into(),
-            selector: selected(deployment).label_selector.map(Into::into),
+            kind: workload.kind,
+            uid: workload.metadata.uid.as_deref().unwrap_or_default().into(),
+            selector: selected(workload).label_selector.map(Into::into),
+            newest: newest.map(|revision| format!("{REVISION_HASH}={revision}").into()),
         }
     }
 
@@ -104,7 +160,7 @@ impl Owner {
     }
 }
 
-/// At most `most` pods of a deployment's newest ReplicaSet, ordered by name.
+/// At most `most` pods of a workload's newest revision, ordered by name; of a DaemonSet, of any.
 pub async fn newest_pods(
     kubernetes: &Kubernetes,
     namespace: &Namespace,
@@ -112,41 +168,51 @@ pub async fn newest_pods(
     most: u32,
     until: Instant,
 ) -> Result<Vec<Pod>, CallError> {
-    let (replica_sets, pods) = (
-        kubernetes.replica_sets(namespace),
-        kubernetes.pods(namespace),
-    );
-    let selected = owner.selected();
-    let sets = ask(until, || replica_sets.list(&selected)).await?.items;
-    let own = sets
-        .iter()
-        .filter(|set| is_controlled_by(&set.metadata, &owner.uid));
-    let Some(newest) = own.max_by_key(|set| revision_of(&set.metadata)) else {
-        return Ok(Vec::new());
+    let (controller, label) = match owner.kind {
+        WorkloadKind::Deployment => match newest_set(kubernetes, namespace, owner, until).await? {
+            Some(newest) => newest,
+            None => return Ok(Vec::new()),
+        },
+        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
+            let newest = owner.newest.as_deref();
+            (owner.uid.to_string(), newest.map(str::to_owned))
+        }
     };
-    let hash = newest
-        .metadata
-        .labels
-        .iter()
-        .flatten()
-        .find(|(label, _)| *label == TEMPLATE_HASH);
-    let of_newest = match (hash, &selected.label_selector) {
-        (Some((label, hash)), Some(selector)) => selected
-            .clone()
-            .labels(&format!("{selector},{label}={hash}")),
-        _ => selected,
-    };
-    let of_newest = of_newest.limit(most);
-    let mut pods = ask(until, || pods.list(&of_newest)).await?.items;
-    let uid = newest.metadata.uid.as_deref().unwrap_or_default();
-    pods.retain(|pod| is_controlled_by(&pod.metadata, uid));
+    let mut selected = owner.selected();
+    if let (Some(label), Some(selector)) = (label, &owner.selector) {
+        selected = selected.labels(&format!("{selector},{label}"));
+    }
+    let (pods, selected) = (kubernetes.pods(namespace), selected.limit(most));
+    let mut pods = ask(until, || pods.list(&selected)).await?.items;
+    pods.retain(|pod| is_controlled_by(&pod.metadata, &controller));
     pods.sort_by(|a, b| name_of(&a.metadata).cmp(name_of(&b.metadata)));
     Ok(pods)
 }
 
-/// The deployment's own selector; one that cannot be expressed in a query narrows nothing.
-fn selected(deployment: &Deployment) -> ListParams {
-    match Selector::try_from(deployment.spec.selector.clone()) {
+/// The uid of a Deployment's newest ReplicaSet, and the label of its pods.
+async fn newest_set(
+    kubernetes: &Kubernetes,
+    namespace: &Namespace,
+    owner: &Owner,
+    until: Instant,
+) -> Result<Option<(String, Option<String>)>, CallError> {
+    let (api, selected) = (kubernetes.replica_sets(namespace), owner.selected());
+    let sets = ask(until, || api.list(&selected)).await?.items;
+    let own = sets
+        .iter()
+        .filter(|set| is_controlled_by(&set.metadata, &owner.uid));
+    let newest = own.max_by_key(|set| revision_of(&set.metadata));
+    Ok(newest.map(|set| {
+        let labels = set.metadata.labels.as_ref();
+        let hash = labels.and_then(|labels| labels.get(TEMPLATE_HASH));
+        let label = hash.map(|hash| format!("{TEMPLATE_HASH}={hash}"));
+        (set.metadata.uid.clone().unwrap_or_default(), label)
+    }))
+}
+
+/// The workload's own selector; one that cannot be expressed in a query narrows nothing.
+fn selected(workload: &WorkloadObject) -> ListParams {
+    match Selector::try_from(workload.spec.selector.clone()) {
         Ok(selector) => ListParams::default().labels_from(&selector),
         Err(_) => ListParams::default(),
     }

@@ -1,4 +1,4 @@
-//! Follows the pods of one deployment, including those created later, and reads each of their containers into one buffer.
+//! Follows the pods of one workload, including those created later, and reads each of their containers into one buffer.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use super::source::of_pod;
 use super::tail::params;
 use crate::agent::Agent;
 use crate::cache::key;
-use crate::kubernetes::{Pod, Workload, belongings, controller_of};
+use crate::kubernetes::{Belongings, Pod, belongings, controller_of};
 
 /// Pods that cannot be watched for this long end the stream.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
@@ -39,9 +39,9 @@ pub struct Follow {
     agent: Arc<Agent>,
     request: ReadLog,
     buffer: Arc<Buffer>,
-    workload: Workload,
-    /// ReplicaSets by uid, and whether they are the deployment's.
-    sets: HashMap<String, bool>,
+    workload: Belongings,
+    /// What controls pods by uid, and whether it is the workload or one of its ReplicaSets.
+    controllers: HashMap<String, bool>,
     /// Pods that existed at the start: of their earlier lines only the last ones are read.
     first: HashSet<String>,
     pods: HashMap<String, Followed>,
@@ -59,20 +59,17 @@ struct Followed {
 }
 
 impl Follow {
-    /// Follows the logs of a deployment as it was read for this request.
+    /// Follows the logs of a workload as it was read for this request.
     pub fn new(
         agent: Arc<Agent>,
         request: ReadLog,
         (buffer, containers): (Arc<Buffer>, Containers),
-        workload: Workload,
+        workload: Belongings,
     ) -> Self {
         let uid = |metadata: &kube::core::ObjectMeta| metadata.uid.clone();
-        let sets = workload
-            .replica_sets
-            .iter()
-            .filter_map(|set| uid(&set.metadata));
+        let controllers = workload.controllers.iter().filter_map(uid);
         Self {
-            sets: sets.map(|uid| (uid, true)).collect(),
+            controllers: controllers.map(|uid| (uid, true)).collect(),
             first: workload
                 .pods
                 .iter()
@@ -89,11 +86,11 @@ impl Follow {
         }
     }
 
-    /// Follows until the deployment is gone or its pods cannot be watched.
+    /// Follows until the workload is gone or its pods cannot be watched.
     pub async fn run(mut self) -> StreamEnd {
         let api = self.agent.kubernetes.pods(&self.request.target.namespace);
         let config = watcher::Config::default().timeout(WATCH_SECONDS);
-        let config = match Selector::try_from(self.workload.deployment.spec.selector.clone()) {
+        let config = match Selector::try_from(self.workload.workload.spec.selector.clone()) {
             Ok(selector) => config.labels_from(&selector),
             Err(_) => config,
         };
@@ -167,27 +164,24 @@ impl Follow {
         }
     }
 
-    /// Decided by its ReplicaSet. An unknown one is new and is read from the API server.
+    /// Decided by what controls it. An unknown ReplicaSet is new and is read from the API server.
     async fn is_ours(&mut self, pod: &Pod) -> bool {
         let Some(set) = controller_of(&pod.metadata) else {
             return false;
         };
-        if let Some(ours) = self.sets.get(set) {
+        if let Some(ours) = self.controllers.get(set) {
             return *ours;
         }
         let (kubernetes, namespace) = (&self.agent.kubernetes, &self.request.target.namespace);
-        let deployment = self.workload.deployment.clone();
+        let workload = self.workload.workload.clone();
         let until = Instant::now() + ASK_WITHIN;
-        let Ok(now) = belongings(kubernetes, namespace, deployment, until).await else {
+        let Ok(now) = belongings(kubernetes, namespace, workload, until).await else {
             // Retried when the pod changes, which a new one does often.
             return false;
         };
-        let uids = now
-            .replica_sets
-            .iter()
-            .filter_map(|set| set.metadata.uid.clone());
-        self.sets.extend(uids.map(|uid| (uid, true)));
-        *self.sets.entry(set.to_owned()).or_insert(false)
+        let uids = now.controllers.into_iter().filter_map(|it| it.uid);
+        self.controllers.extend(uids.map(|uid| (uid, true)));
+        *self.controllers.entry(set.to_owned()).or_insert(false)
     }
 
     fn read(&mut self, uid: String, pod: Pod) {
@@ -247,15 +241,13 @@ impl Follow {
         self.buffer.set_not_followed(containers);
     }
 
-    /// Whether the deployment and all its pods are gone, as far as is known.
+    /// Whether the workload and all its pods are gone, as far as is known.
     fn is_gone(&self) -> bool {
-        let (namespace, name) = (&self.request.target.namespace, &self.request.target.name);
-        let deployment = key(namespace.as_str(), name.as_str());
         let caches = &self.agent.caches;
         self.pods.is_empty()
             && self.waiting.is_empty()
             && caches.ready().is_ok()
             && caches.stale_seconds().is_none()
-            && caches.deployments.get(&deployment).is_none()
+            && caches.workloads.get(&key(&self.request.target)).is_none()
     }
 }

@@ -15,7 +15,7 @@ use super::follow::Follow;
 use super::sender::Sender;
 use crate::agent::Cx;
 use crate::bus::{Bus, Connected, Purpose, connect};
-use crate::kubernetes::Workload;
+use crate::kubernetes::Belongings;
 
 /// Logs that are followed at the same time; each takes a buffer and a few connections to the API server.
 const MAX_STREAMS: usize = 32;
@@ -48,12 +48,12 @@ impl Streams {
         }
     }
 
-    /// Follows the log of a deployment, and returns the subjects of its lines and credit.
+    /// Follows the log of a workload, and returns the subjects of its lines and credit.
     pub async fn open(
         &self,
         cx: &Cx,
         request: ReadLog,
-        workload: Workload,
+        workload: Belongings,
     ) -> Result<LogReply, Fault> {
         if self.stop.is_cancelled() {
             return Err(Fault::new(FaultCode::Leaving, "the agent is shutting down"));

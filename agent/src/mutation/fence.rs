@@ -8,7 +8,7 @@ use super::object::Object;
 use super::recorded::{Recorded, Standing, closed, superseded};
 use super::{Attempts, Change};
 use crate::agent::Cx;
-use crate::kubernetes::{Deployment, Revision, created_at, replica_sets, revisions_of};
+use crate::kubernetes::{Revision, WorkloadObject, created_at, history, revisions_of};
 
 /// Returns the reply that the mutation itself would have returned.
 ///
@@ -45,16 +45,16 @@ pub async fn fence<M: Change>(cx: &Cx, mutation: &M) -> Result<M::Reply, Fault> 
             Err(error) => attempts.retry(&seen, error, true).await?,
         }
     };
-    let history = replica_sets(
+    let history = history(
         &cx.agent.kubernetes,
         &mutation.target().namespace,
         &seen,
         cx.until,
     )
     .await?;
-    let metadata = || history.iter().map(|set| &set.metadata);
-    // An undo by kubectl restores the earlier annotations; the ReplicaSet that it replaced has those of the mutation.
-    if metadata().any(|set| Recorded::of(set).has_done(id)) {
+    // An undo by kubectl restores the earlier annotations; the revision that it replaced has those of the mutation.
+    let mut metadata = history.iter().map(|revision| &revision.metadata);
+    if metadata.any(|metadata| Recorded::of(metadata).has_done(id)) {
         return Ok(mutation.reply(&seen));
     }
     match standing {
@@ -62,8 +62,8 @@ pub async fn fence<M: Change>(cx: &Cx, mutation: &M) -> Result<M::Reply, Fault> 
             Err(cannot_tell("too many newer operations are recorded"))
         }
         Standing::Superseded(by) => Err(superseded(&by)),
-        _ if has_gap(&seen, metadata()) => Err(cannot_tell(
-            "it was undone or replaced since, and its earlier ReplicaSets are gone",
+        _ if has_gap(&seen, &history) => Err(cannot_tell(
+            "it was undone or replaced since, and its earlier revisions are gone",
         )),
         _ => Err(closed(id)),
     }
@@ -83,11 +83,11 @@ fn is_younger(metadata: &ObjectMeta, id: &OperationId) -> bool {
         .is_some_and(|(created, id)| created > id)
 }
 
-/// Whether the previous revision has left no ReplicaSet: it may have been the mutation's.
-fn has_gap<'a>(seen: &Deployment, sets: impl Iterator<Item = &'a ObjectMeta>) -> bool {
-    let before = seen.revision().map_or(0, |newest| newest - 1);
-    before > 0
-        && !sets
-            .flat_map(revisions_of)
-            .any(|revision| revision == before)
+/// Whether nothing is left of the previous revision: it may have been the mutation's.
+fn has_gap(seen: &WorkloadObject, history: &[Revision]) -> bool {
+    let numbers = history.iter().filter_map(|revision| revision.number);
+    let newest = seen.revision().or_else(|| numbers.clone().max());
+    let before = newest.map_or(0, |newest| newest.saturating_sub(1));
+    let mut earlier = history.iter().flat_map(|it| revisions_of(&it.metadata));
+    before > 0 && !earlier.any(|it| it == before) && !numbers.clone().any(|it| it == before)
 }

@@ -7,43 +7,45 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::agent::Cx;
-use crate::kubernetes::{CallError, Deployment, FIELD_MANAGER, ask};
+use crate::kubernetes::{CallError, FIELD_MANAGER, ReceivedWorkload, WorkloadObject, ask};
 
 /// A workload in the API server, for calls with a deadline.
 pub struct Object<'a> {
-    api: Api<Deployment>,
+    api: Api<ReceivedWorkload>,
+    kind: WorkloadKind,
     name: &'a str,
     until: Instant,
 }
 
 impl<'a> Object<'a> {
     pub fn new(cx: &Cx, workload: &'a WorkloadRef, until: Instant) -> Self {
-        let api = match workload.kind {
-            WorkloadKind::Deployment => cx.agent.kubernetes.deployments(&workload.namespace),
-        };
+        let kubernetes = &cx.agent.kubernetes;
         Self {
-            api,
+            api: kubernetes.workloads(workload.kind, &workload.namespace),
+            kind: workload.kind,
             name: workload.name.as_str(),
             until,
         }
     }
 
-    pub async fn read(&self) -> Result<Deployment, CallError> {
-        ask(self.until, || self.api.get(self.name)).await
+    pub async fn read(&self) -> Result<WorkloadObject, CallError> {
+        let received = ask(self.until, || self.api.get(self.name)).await?;
+        Ok(WorkloadObject::new(self.kind, received))
     }
 
     /// Fails with 409 if the object has changed since `seen`.
     pub async fn patch(
         &self,
-        seen: &Deployment,
+        seen: &WorkloadObject,
         mut patch: Value,
-    ) -> Result<Deployment, CallError> {
+    ) -> Result<WorkloadObject, CallError> {
         patch["metadata"]["resourceVersion"] = json!(seen.metadata.resource_version);
         let params = PatchParams {
             field_manager: Some(FIELD_MANAGER.to_owned()),
             ..PatchParams::default()
         };
         let patch = Patch::Strategic(patch);
-        ask(self.until, || self.api.patch(self.name, &params, &patch)).await
+        let patched = ask(self.until, || self.api.patch(self.name, &params, &patch)).await?;
+        Ok(WorkloadObject::new(self.kind, patched))
     }
 }

@@ -1,4 +1,4 @@
-//! `events`: the Kubernetes events of a deployment, its ReplicaSets and its pods, newest first.
+//! `events`: the Kubernetes events of a workload, its ReplicaSets and its pods, newest first.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use kube::api::ListParams;
 
 use crate::agent::Cx;
 use crate::cache::count;
-use crate::kubernetes::{Kubernetes, Workload, ask, created_at, name_of, workload};
+use crate::kubernetes::{Belongings, Kubernetes, ask, created_at, name_of, with_belongings};
 use crate::page;
 
 /// The maximum number of the namespace's events that are searched; the API server retains events for an hour.
@@ -21,7 +21,7 @@ const AT_ONCE: u32 = 500;
 pub async fn list(cx: Cx, request: ListEvents) -> Result<Page<EventSummary>, Fault> {
     let limit = limit(request.limit)?;
     let after = request.next.as_deref().map(position).transpose()?;
-    let workload = workload(&cx.agent.kubernetes, &request.target, cx.until).await?;
+    let workload = with_belongings(&cx.agent.kubernetes, &request.target, cx.until).await?;
     let concerned = Concerned::by(&workload);
     let events = read(
         &cx.agent.kubernetes,
@@ -76,23 +76,23 @@ async fn read(
     }
 }
 
-/// The objects whose events are selected. A pod's events outlive the pod, so they are matched by their ReplicaSet's name.
+/// The objects whose events are selected. A pod's events outlive the pod, so they are matched by the name of what controlled them.
 struct Concerned {
     uids: HashSet<String>,
     pod_prefixes: Vec<String>,
 }
 
 impl Concerned {
-    fn by(workload: &Workload) -> Self {
-        let sets = workload.replica_sets.iter().map(|set| &set.metadata);
+    fn by(workload: &Belongings) -> Self {
+        let controllers = workload.controllers.iter();
         let pods = workload.pods.iter().map(|pod| &pod.metadata);
-        let all = sets
+        let all = controllers
             .clone()
             .chain(pods)
-            .chain([&workload.deployment.metadata]);
+            .chain([&workload.workload.metadata]);
         Self {
             uids: all.filter_map(|metadata| metadata.uid.clone()).collect(),
-            pod_prefixes: sets.map(|set| format!("{}-", name_of(set))).collect(),
+            pod_prefixes: controllers.map(|it| format!("{}-", name_of(it))).collect(),
         }
     }
 

@@ -5,11 +5,11 @@ use bus_schema::{ContainerName, Fault, FaultCode};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::kubernetes::{Deployment, TemplateContainer};
+use crate::kubernetes::{TemplateContainer, WorkloadObject};
 use crate::mutation::Change;
 
 impl Change for Image {
-    fn patch(&self, seen: &Deployment, _: Timestamp) -> Result<Value, Fault> {
+    fn patch(&self, seen: &WorkloadObject, _: Timestamp) -> Result<Value, Fault> {
         let template = &seen.spec.template.spec;
         let is_known = |name: &ContainerName| {
             is_one_of(&template.containers, name) || is_one_of(&template.init_containers, name)
@@ -36,7 +36,7 @@ impl Change for Image {
         Ok(json!({ "spec": { "template": { "spec": spec } } }))
     }
 
-    fn begins_revision(&self, seen: &Deployment) -> bool {
+    fn begins_revision(&self, seen: &WorkloadObject) -> bool {
         let is_there = |change: &ContainerImage| {
             all(seen).any(|container| {
                 container.name == change.container.as_str()
@@ -46,7 +46,7 @@ impl Change for Image {
         !self.images.iter().all(is_there)
     }
 
-    fn reply(&self, after: &Deployment) -> Imaged {
+    fn reply(&self, after: &WorkloadObject) -> Imaged {
         let now = |container: &TemplateContainer| {
             Some(ImageNow {
                 container: container.name.parse().ok()?,
@@ -67,12 +67,12 @@ fn is_one_of(containers: &[TemplateContainer], name: &ContainerName) -> bool {
 }
 
 /// Init containers first, as they start.
-fn all(deployment: &Deployment) -> impl Iterator<Item = &TemplateContainer> {
-    let template = &deployment.spec.template.spec;
+fn all(workload: &WorkloadObject) -> impl Iterator<Item = &TemplateContainer> {
+    let template = &workload.spec.template.spec;
     template.init_containers.iter().chain(&template.containers)
 }
 
-fn no_container(unknown: &ContainerName, seen: &Deployment) -> Fault {
+fn no_container(unknown: &ContainerName, seen: &WorkloadObject) -> Fault {
     let names: Vec<_> = all(seen).map(|container| &*container.name).collect();
     let message = format!(
         "images: there is no container {:?}, but {}; nothing was done",

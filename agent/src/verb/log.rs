@@ -1,11 +1,11 @@
-//! `log`: the last lines of all containers of a deployment, or a stream of them.
+//! `log`: the last lines of all containers of a workload, or a stream of them.
 
 use bus_schema::verb::{LogReply, ReadLog};
 use bus_schema::{Fault, LogContainer};
 use futures::{StreamExt, stream};
 
 use crate::agent::{Cx, Requester};
-use crate::kubernetes::workload;
+use crate::kubernetes::with_belongings;
 use crate::log::{LogSource, Newest, Tail, shortened, sources, tail};
 
 /// Containers that are read at the same time for one request.
@@ -13,7 +13,7 @@ const AT_ONCE: usize = 8;
 
 pub async fn read(cx: Cx, request: ReadLog) -> Result<LogReply, Fault> {
     check(&request, cx.requester)?;
-    let workload = workload(&cx.agent.kubernetes, &request.target, cx.until).await?;
+    let workload = with_belongings(&cx.agent.kubernetes, &request.target, cx.until).await?;
     let sources = sources(&request, &workload.pods)?;
     if request.follow {
         return cx.agent.streams.open(&cx, request, workload).await;

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use bus_schema::page::limit;
 use bus_schema::verb::{ListNamespaces, NamespaceSummary};
-use bus_schema::{Fault, Namespace, Page, Pattern};
+use bus_schema::{Fault, Namespace, Page, Pattern, WorkloadKind};
 
 use crate::agent::Cx;
-use crate::cache::{Caches, NamespaceEntry};
+use crate::cache::{Caches, NamespaceEntry, split};
 use crate::page;
 
-/// A generous bound of an item's size in JSON: a name of 63 characters, a phase, a time and a number.
-const BYTES: usize = 200;
+/// A generous bound of an item's size in JSON: a name of 63 characters, a phase, a time and three numbers.
+const BYTES: usize = 260;
 
 pub async fn list(cx: Cx, request: ListNamespaces) -> Result<Page<NamespaceSummary>, Fault> {
     let caches = &cx.agent.caches;
@@ -21,7 +21,7 @@ pub async fn list(cx: Cx, request: ListNamespaces) -> Result<Page<NamespaceSumma
         named.map_err(|error| page::not_a_cursor(&error.to_string()))?;
     }
     caches.ready()?;
-    let counts = deployments_by_namespace(caches);
+    let counts = workloads_by_namespace(caches);
     let wanted = request.namespaces.as_deref();
     let is_wanted = |name: &str| wanted.is_none_or(|patterns| Pattern::any(patterns, name));
     let mut page = caches.namespaces.walk(request.next.as_deref(), |entries| {
@@ -34,14 +34,22 @@ pub async fn list(cx: Cx, request: ListNamespaces) -> Result<Page<NamespaceSumma
     Ok(page)
 }
 
-fn deployments_by_namespace(caches: &Caches) -> HashMap<String, u64> {
-    caches.deployments.walk(None, |entries| {
-        let mut counts: HashMap<String, u64> = HashMap::new();
-        for (key, _) in entries {
-            let namespace = key.split('\0').next().unwrap_or_default();
+/// The number of workloads of each kind.
+type Kinds = [u64; WorkloadKind::ALL.len()];
+
+fn workloads_by_namespace(caches: &Caches) -> HashMap<String, Kinds> {
+    caches.workloads.walk(None, |entries| {
+        let mut counts: HashMap<String, Kinds> = HashMap::new();
+        for (key, entry) in entries {
+            let (namespace, ..) = split(key);
+            let kind = entry.kind as usize;
             match counts.get_mut(namespace) {
-                Some(count) => *count += 1,
-                None => drop(counts.insert(namespace.to_owned(), 1)),
+                Some(counts) => counts[kind] += 1,
+                None => {
+                    let mut first = Kinds::default();
+                    first[kind] = 1;
+                    counts.insert(namespace.to_owned(), first);
+                }
             }
         }
         counts
@@ -51,12 +59,15 @@ fn deployments_by_namespace(caches: &Caches) -> HashMap<String, u64> {
 fn to_summary(
     name: &str,
     entry: &NamespaceEntry,
-    counts: &HashMap<String, u64>,
+    counts: &HashMap<String, Kinds>,
 ) -> Option<NamespaceSummary> {
+    let [deployments, stateful_sets, daemon_sets] = counts.get(name).copied().unwrap_or_default();
     Some(NamespaceSummary {
         namespace: name.parse().ok()?,
         phase: entry.phase.to_string(),
         created_at: entry.created_at,
-        deployments: counts.get(name).copied().unwrap_or(0),
+        deployments,
+        stateful_sets,
+        daemon_sets,
     })
 }

@@ -5,15 +5,15 @@ use bus_schema::verb::{Pause, Paused};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::kubernetes::Deployment;
+use crate::kubernetes::WorkloadObject;
 use crate::mutation::Change;
 
 impl Change for Pause {
-    fn patch(&self, _: &Deployment, _: Timestamp) -> Result<Value, Fault> {
+    fn patch(&self, _: &WorkloadObject, _: Timestamp) -> Result<Value, Fault> {
         Ok(json!({ "spec": { "paused": true } }))
     }
 
-    fn reply(&self, after: &Deployment) -> Paused {
+    fn reply(&self, after: &WorkloadObject) -> Paused {
         Paused {
             target: self.target.clone(),
             paused: after.spec.paused,

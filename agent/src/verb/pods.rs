@@ -1,4 +1,4 @@
-//! `pods`: the pods of a deployment.
+//! `pods`: the pods of a workload.
 
 use bus_schema::page::limit;
 use bus_schema::verb::{ContainerSummary, ListPods, PodSummary};
@@ -7,7 +7,7 @@ use bus_schema::{Fault, Page, PodName};
 use super::pod_status::status_text;
 use crate::agent::Cx;
 use crate::kubernetes::{
-    Container, ContainerState, ContainerStatus, Pod, created_at, name_of, workload,
+    Container, ContainerState, ContainerStatus, Pod, created_at, name_of, with_belongings,
 };
 use crate::page;
 
@@ -15,7 +15,7 @@ pub async fn list(cx: Cx, request: ListPods) -> Result<Page<PodSummary>, Fault> 
     let limit = limit(request.limit)?;
     let after = request.next.map(|next| next.parse::<PodName>()).transpose();
     let after = after.map_err(|error| page::not_a_cursor(&error.to_string()))?;
-    let workload = workload(&cx.agent.kubernetes, &request.target, cx.until).await?;
+    let workload = with_belongings(&cx.agent.kubernetes, &request.target, cx.until).await?;
     let pods = workload.pods.iter().filter_map(to_summary);
     let rest = pods.filter(|pod| after.as_ref().is_none_or(|after| pod.pod > *after));
     Ok(page::fill(rest, limit, bytes, |pod| pod.pod.to_string()))

@@ -5,14 +5,14 @@ use bus_schema::{Fault, FaultCode, whole_seconds};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::kubernetes::{Deployment, RESTARTED_AT, Revision};
+use crate::kubernetes::{RESTARTED_AT, WorkloadObject};
 use crate::mutation::Change;
 
 /// Restarts within this time of each other get times one second apart.
 const QUICK: SignedDuration = SignedDuration::from_mins(1);
 
 impl Change for Restart {
-    fn patch(&self, seen: &Deployment, now: Timestamp) -> Result<Value, Fault> {
+    fn patch(&self, seen: &WorkloadObject, now: Timestamp) -> Result<Value, Fault> {
         if seen.spec.paused {
             let message = "the deployment is paused and would not restart; resume it first \
                            (kubectl rollout resume)";
@@ -23,11 +23,11 @@ impl Change for Restart {
         Ok(json!({ "spec": { "template": { "metadata": { "annotations": annotations } } } }))
     }
 
-    fn begins_revision(&self, _: &Deployment) -> bool {
+    fn begins_revision(&self, _: &WorkloadObject) -> bool {
         true
     }
 
-    fn reply(&self, after: &Deployment) -> Restarted {
+    fn reply(&self, after: &WorkloadObject) -> Restarted {
         Restarted {
             target: self.target.clone(),
             restarted_at: after.restarted_at(),

@@ -6,12 +6,12 @@ use bus_schema::{Fault, FaultCode};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::kubernetes::Deployment;
+use crate::kubernetes::WorkloadObject;
 use crate::mutation::Change;
 use crate::rollout::wanted;
 
 impl Change for Scale {
-    fn patch(&self, seen: &Deployment, _: Timestamp) -> Result<Value, Fault> {
+    fn patch(&self, seen: &WorkloadObject, _: Timestamp) -> Result<Value, Fault> {
         let present = replicas_of(seen);
         if let Some(expected) = self.current_replicas.filter(|number| *number != present) {
             return Err(changed(expected, present));
@@ -19,7 +19,7 @@ impl Change for Scale {
         Ok(json!({ "spec": { "replicas": self.replicas } }))
     }
 
-    fn reply(&self, after: &Deployment) -> Scaled {
+    fn reply(&self, after: &WorkloadObject) -> Scaled {
         Scaled {
             target: self.target.clone(),
             replicas: replicas_of(after),
@@ -28,8 +28,8 @@ impl Change for Scale {
 }
 
 /// The API server accepts no negative number.
-fn replicas_of(deployment: &Deployment) -> u32 {
-    wanted(deployment).unsigned_abs()
+fn replicas_of(workload: &WorkloadObject) -> u32 {
+    wanted(workload).unsigned_abs()
 }
 
 fn changed(expected: u32, present: u32) -> Fault {

@@ -1,7 +1,7 @@
 //! Requests that no well-behaved requester would send.
 
 use async_nats::{Request as Ask, RequestErrorKind};
-use bus_schema::verb::{GetInfo, ListDeployments, ListNamespaces};
+use bus_schema::verb::{GetInfo, ListNamespaces, ListWorkloads};
 use bus_schema::{FaultCode, VERBS, subject};
 
 use crate::deployment::Target;
@@ -138,7 +138,7 @@ async fn fields_of_a_newer_requester_are_ignored_and_an_empty_payload_requests_e
             .len(),
         1
     );
-    stage.ask_text::<ListDeployments>("").await.unwrap();
+    stage.ask_text::<ListWorkloads>("").await.unwrap();
     agent.left().await;
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_nats::Subscriber;
 use bus_schema::subject::{self, FromAgent};
-use bus_schema::verb::{DeploymentSummary, ListDeployments};
-use bus_schema::{DeploymentChanges, Heartbeat};
+use bus_schema::verb::{ListWorkloads, WorkloadSummary};
+use bus_schema::{Heartbeat, WorkloadChanges};
 use futures::StreamExt;
 use k8s_sim::{Fault, Verb};
 use serde_json::json;
@@ -23,13 +23,13 @@ pub struct Listener {
     /// The number of the last change.
     sequence: u64,
     /// The last published state of each deployment; `None` for those that are gone.
-    last: BTreeMap<String, Option<DeploymentSummary>>,
+    last: BTreeMap<String, Option<WorkloadSummary>>,
 }
 
 impl Listener {
     pub async fn new(stage: &Stage) -> Self {
         let heartbeats = stage.client.subscribe(subject::HEARTBEATS).await;
-        let changes = stage.client.subscribe(subject::DEPLOYMENT_CHANGES).await;
+        let changes = stage.client.subscribe(subject::WORKLOAD_CHANGES).await;
         let mut heartbeats = heartbeats.expect("a subscription");
         // The server has processed a client's earlier messages once it responds to a later one.
         let call = stage.client.publish(subject::ROLL_CALL, "".into()).await;
@@ -50,11 +50,10 @@ impl Listener {
     async fn next(&mut self, stage: &Stage) -> Vec<String> {
         let message = timeout(PATIENCE, self.changes.next()).await;
         let message = message.expect("changes in time").expect("a connection");
-        let from = FromAgent::DeploymentChanges(stage.cluster.clone());
+        let from = FromAgent::WorkloadChanges(stage.cluster.clone());
         assert_eq!(subject::parse(&message.subject), Some(from));
-        assert!(message.payload.len() <= DeploymentChanges::<DeploymentSummary>::BYTES);
-        let published: DeploymentChanges =
-            serde_json::from_slice(&message.payload).expect("changes");
+        assert!(message.payload.len() <= WorkloadChanges::<WorkloadSummary>::BYTES);
+        let published: WorkloadChanges = serde_json::from_slice(&message.payload).expect("changes");
         if published.sequence <= self.sequence {
             return Vec::new();
         }
@@ -63,11 +62,11 @@ impl Listener {
         let gone = published
             .gone
             .into_iter()
-            .map(|gone| (gone.deployment_name.to_string(), None));
+            .map(|gone| (gone.name.to_string(), None));
         let changed = published
             .changed
             .into_iter()
-            .map(|line| (line.deployment_name.to_string(), Some(line)));
+            .map(|line| (line.name.to_string(), Some(line)));
         let published: Vec<_> = gone.chain(changed).collect();
         let names = published.iter().map(|(name, _)| name.clone()).collect();
         self.last.extend(published);
@@ -77,7 +76,7 @@ impl Listener {
     /// Receives until the last published state of a deployment equals its line in the list: then no more changes of it follow.
     async fn until_quiet(&mut self, stage: &Stage, target: &Target) {
         let listed = line(stage, target).await;
-        let same = |published: Option<&DeploymentSummary>| published == listed.as_ref();
+        let same = |published: Option<&WorkloadSummary>| published == listed.as_ref();
         self.until(stage, target.name.as_str(), same).await;
     }
 
@@ -86,7 +85,7 @@ impl Listener {
         &mut self,
         stage: &Stage,
         name: &str,
-        so: impl Fn(Option<&DeploymentSummary>) -> bool,
+        so: impl Fn(Option<&WorkloadSummary>) -> bool,
     ) {
         while !self.last.get(name).is_some_and(|line| so(line.as_ref())) {
             self.next(stage).await;
@@ -94,14 +93,14 @@ impl Listener {
     }
 }
 
-async fn line(stage: &Stage, target: &Target) -> Option<DeploymentSummary> {
-    let list = ListDeployments {
+async fn line(stage: &Stage, target: &Target) -> Option<WorkloadSummary> {
+    let list = ListWorkloads {
         namespace: Some(target.namespace.clone()),
-        ..ListDeployments::default()
+        ..ListWorkloads::default()
     };
     let page = stage.ask(&list).await.expect("a page");
     let mut items = page.items.into_iter();
-    items.find(|item| item.deployment_name == target.name)
+    items.find(|item| item.name == target.name)
 }
 
 pub async fn created_changed_and_deleted_deployments_are_published(stage: &Stage) {
@@ -110,7 +109,7 @@ pub async fn created_changed_and_deleted_deployments_are_published(stage: &Stage
     listener.until_quiet(stage, &target).await;
     let scaled = json!({"spec": {"replicas": 1}});
     target.patch(scaled).await;
-    let one = |line: Option<&DeploymentSummary>| line.is_some_and(|line| line.replicas == 1);
+    let one = |line: Option<&WorkloadSummary>| line.is_some_and(|line| line.replicas == 1);
     listener.until(stage, "my.app", one).await;
     target.delete().await;
     listener.until(stage, "my.app", |line| line.is_none()).await;
@@ -134,7 +133,7 @@ pub async fn changes_that_a_list_does_not_show_are_not_published(stage: &Stage) 
     for seen in ["once", "twice"] {
         let patch = json!({"metadata": {"labels": {"seen": seen}}});
         other.patch(patch).await;
-        let so = |line: Option<&DeploymentSummary>| {
+        let so = |line: Option<&WorkloadSummary>| {
             line.is_some_and(|line| line.labels.get("seen").is_some_and(|it| it == seen))
         };
         listener.until(stage, "other", so).await;
@@ -204,7 +203,7 @@ async fn after_a_break_of_the_watch_only_the_differences_are_published() {
     }
     cluster.break_watches();
     condition::met("a broken watch", PATIENCE, async || {
-        Ok(stage.ask(&ListDeployments::default()).await?.stale_seconds)
+        Ok(stage.ask(&ListWorkloads::default()).await?.stale_seconds)
     })
     .await
     .unwrap();
@@ -214,9 +213,8 @@ async fn after_a_break_of_the_watch_only_the_differences_are_published() {
     targets[2].delete().await;
     Target::create_in(&stage, "broken", "created", "web:1").await;
     cluster.faults().clear();
-    let seen = |line: Option<&DeploymentSummary>| {
-        line.is_some_and(|line| line.labels.contains_key("seen"))
-    };
+    let seen =
+        |line: Option<&WorkloadSummary>| line.is_some_and(|line| line.labels.contains_key("seen"));
     listener.until(&stage, "changed", seen).await;
     listener
         .until(&stage, "deleted", |line| line.is_none())
@@ -244,8 +242,8 @@ async fn changes_that_cannot_be_published_are_counted() {
     loop {
         let message = timeout(PATIENCE, listener.changes.next()).await;
         let message = message.expect("changes in time").expect("a connection");
-        let published: DeploymentChanges = serde_json::from_slice(&message.payload).unwrap();
-        let large = |line: &DeploymentSummary| line.deployment_name == target.name;
+        let published: WorkloadChanges = serde_json::from_slice(&message.payload).unwrap();
+        let large = |line: &WorkloadSummary| line.name == target.name;
         assert!(!published.changed.iter().any(large), "{published:?}");
         if published.after() > Some(listener.sequence) {
             break;

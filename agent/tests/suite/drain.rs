@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bus_schema::StreamEnd;
-use bus_schema::verb::{ListDeployments, RolloutState};
+use bus_schema::verb::{ListWorkloads, RolloutState};
 use futures::future::join_all;
 use k8s_sim::{Fault, Kind, Verb};
 use tokio::process::Command;
@@ -48,7 +48,7 @@ async fn on_sigterm_what_is_in_flight_is_answered_and_the_exit_is_a_success() {
     let sent = join_all((0..20).map(|_| stage.ask(&rollout)));
     let stopped = async {
         // Lists do not call the slow API server: once one is answered, the earlier requests have been accepted.
-        stage.ask(&ListDeployments::default()).await.unwrap();
+        stage.ask(&ListWorkloads::default()).await.unwrap();
         program.signal(Signal::TERM).unwrap();
         timeout(PATIENCE, program.wait()).await.unwrap().unwrap()
     };
@@ -95,7 +95,7 @@ async fn while_one_of_two_agents_leaves_the_other_answers() {
         let (mut sent, mut lost) = (0, 0);
         // For a while at least, however soon it has stopped.
         while !done.is_cancelled() || sent <= 100 {
-            let list = ListDeployments::default();
+            let list = ListWorkloads::default();
             match timeout(Duration::from_secs(10), stage.ask(&list)).await {
                 Ok(answer) => drop(answer.unwrap()),
                 Err(_) => lost += 1,

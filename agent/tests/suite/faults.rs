@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bus_schema::FaultCode;
-use bus_schema::verb::{ListDeployments, RolloutState};
+use bus_schema::verb::{ListWorkloads, RolloutState};
 use jiff::{SignedDuration, Timestamp};
 use k8s_sim::{Fault, Kind, Verb};
 use xtask::condition;
@@ -68,7 +68,7 @@ async fn an_error_of_the_api_server_has_its_code_and_leaves_the_lists_alone() {
         assert_eq!(fault.code, code, "{status}: {fault}");
         faults.clear();
     }
-    stage.ask(&ListDeployments::default()).await.unwrap();
+    stage.ask(&ListWorkloads::default()).await.unwrap();
     agent.left().await;
 }
 
@@ -185,7 +185,7 @@ async fn a_slow_api_server_delays_only_the_verbs_that_need_it() {
     let sent = futures::future::join_all((0..100).map(|_| stage.ask(&rollout)));
     let listed = async {
         for _ in 0..20 {
-            stage.ask(&ListDeployments::default()).await.unwrap();
+            stage.ask(&ListWorkloads::default()).await.unwrap();
         }
         Instant::now()
     };

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use async_nats::{Message, Subscriber};
 use bus_schema::subject::{self, FromAgent};
 use bus_schema::{
-    AnswerId, DeploymentFilter, Fault, FaultCode, FleetQueryRequest, FleetQueryResponse, Health,
-    Heartbeat, ImageCounts, PAGE_BYTES, Pattern, Scope, Sort, SortKey, StreamId,
+    AnswerId, Fault, FaultCode, FleetQueryRequest, FleetQueryResponse, Health, Heartbeat,
+    ImageCounts, PAGE_BYTES, Pattern, Scope, Sort, SortKey, StreamId, WorkloadFilter,
 };
 use futures::StreamExt;
 use tokio::time::timeout;
@@ -87,7 +87,7 @@ fn request(namespaces: &[&str]) -> FleetQueryRequest {
             namespaces: patterns(namespaces),
         }],
         clusters: vec![],
-        filter: DeploymentFilter::default(),
+        filter: WorkloadFilter::default(),
         sort: Sort::default(),
         limit: 100,
         bytes: 100_000,
@@ -98,16 +98,15 @@ fn request(namespaces: &[&str]) -> FleetQueryRequest {
 }
 
 fn names(answer: &FleetQueryResponse) -> Vec<String> {
-    let name = |item: &bus_schema::verb::DeploymentSummary| {
-        format!("{}/{}", item.namespace, item.deployment_name)
-    };
+    let name =
+        |item: &bus_schema::verb::WorkloadSummary| format!("{}/{}", item.namespace, item.name);
     answer.items.iter().map(name).collect()
 }
 
 async fn in_the_cache(requester: &mut Requester<'_>, namespaces: &[&str], deployments: u64) {
     condition::met("all in the cache", PATIENCE, async || {
         let answer = requester.ask(request(namespaces)).await?;
-        Ok((answer.totals.deployments == deployments).then_some(()))
+        Ok((answer.totals.workloads == deployments).then_some(()))
     })
     .await
     .expect("all in the cache");
@@ -143,37 +142,37 @@ pub async fn a_fleet_query_returns_and_counts_only_visible_and_matching_deployme
         ..request(&all)
     };
     let totals = requester.ask(without_images).await.unwrap().totals;
-    assert_eq!((totals.deployments, totals.images.0.len()), (3, 0));
+    assert_eq!((totals.workloads, totals.images.0.len()), (3, 0));
 
     let filtered = |filter| FleetQueryRequest {
         filter,
         ..request(&all)
     };
-    let none = DeploymentFilter::default;
+    let none = WorkloadFilter::default;
     for (filter, expected) in [
         (
-            DeploymentFilter {
+            WorkloadFilter {
                 image: Some(":1.4".to_owned()),
                 ..none()
             },
             vec!["request-billing/my.app", "request-shop-a/my.app"],
         ),
         (
-            DeploymentFilter {
+            WorkloadFilter {
                 namespaces: patterns(&["request-b*", "request-hidden"]),
                 ..none()
             },
             vec!["request-billing/my.app"],
         ),
         (
-            DeploymentFilter {
+            WorkloadFilter {
                 label_selector: Some("app in (other),tier".to_owned()),
                 ..none()
             },
             vec!["request-shop-a/other"],
         ),
         (
-            DeploymentFilter {
+            WorkloadFilter {
                 q: Some("the".to_owned()),
                 image: Some("1.5".to_owned()),
                 ..none()
@@ -183,7 +182,7 @@ pub async fn a_fleet_query_returns_and_counts_only_visible_and_matching_deployme
     ] {
         let answer = requester.ask(filtered(filter.clone())).await.unwrap();
         assert_eq!(names(&answer), expected, "{filter:?}");
-        assert_eq!(answer.totals.deployments, expected.len() as u64);
+        assert_eq!(answer.totals.workloads, expected.len() as u64);
     }
 }
 
@@ -236,11 +235,12 @@ pub async fn pages_in_every_order_show_each_deployment_once(stage: &Stage) {
                 ..all.clone()
             });
             let answer = answer.await.unwrap();
-            assert_eq!(answer.totals.deployments, 12);
+            assert_eq!(answer.totals.workloads, 12);
             seen.extend(names(&answer));
             keys.extend(answer.items.iter().map(|item| SortKey {
                 rank: sort.rank(item.health, item.created_at, item.restarted_at),
-                deployment_name: item.deployment_name.clone(),
+                kind: item.kind,
+                name: item.name.clone(),
                 cluster: stage.cluster.clone(),
                 namespace: item.namespace.clone(),
             }));
@@ -295,9 +295,9 @@ pub async fn an_invalid_fleet_query_is_refused_on_its_reply_subject(stage: &Stag
         (
             "label_selector",
             FleetQueryRequest {
-                filter: DeploymentFilter {
+                filter: WorkloadFilter {
                     label_selector: Some("a in".to_owned()),
-                    ..DeploymentFilter::default()
+                    ..WorkloadFilter::default()
                 },
                 ..request(&["*"])
             },

@@ -15,6 +15,7 @@ mod fleet_query;
 mod followed;
 mod heartbeat;
 mod image;
+mod kinds;
 mod logs;
 mod many;
 mod on_both;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use async_nats::HeaderMap;
 use bus_link::encoding;
-use bus_schema::verb::ListDeployments;
+use bus_schema::verb::ListWorkloads;
 use bus_schema::{FaultCode, MAX_LIMIT, PAGE_BYTES, Request as _, subject};
 use k8s_sim::Simulation;
 use tokio::process::Command;
@@ -59,9 +59,9 @@ async fn ten_thousand_deployments_come_in_pages_from_under_sixty_megabytes() {
 }
 
 async fn page_through(stage: &Stage, limit: u32) -> (usize, Duration, Vec<(String, String)>) {
-    let mut request = ListDeployments {
+    let mut request = ListWorkloads {
         limit: Some(limit),
-        ..ListDeployments::default()
+        ..ListWorkloads::default()
     };
     let (mut pages, mut slowest, mut names) = (0, Duration::ZERO, Vec::new());
     loop {
@@ -72,9 +72,7 @@ async fn page_through(stage: &Stage, limit: u32) -> (usize, Duration, Vec<(Strin
         let size = serde_json::to_vec(&page).expect("JSON").len();
         assert!(size < PAGE_BYTES + 1_000, "{size}");
         let items = page.items.into_iter();
-        names.extend(
-            items.map(|item| (item.namespace.to_string(), item.deployment_name.to_string())),
-        );
+        names.extend(items.map(|item| (item.namespace.to_string(), item.name.to_string())));
         match page.next {
             Some(next) => request.next = Some(next),
             None => return (pages, slowest, names),
@@ -83,7 +81,7 @@ async fn page_through(stage: &Stage, limit: u32) -> (usize, Duration, Vec<(Strin
 }
 
 async fn large_replies_are_compressed_for_requesters_that_accept_it(stage: &Stage) {
-    let subject = subject::aggregator_request(&stage.cluster, ListDeployments::VERB);
+    let subject = subject::aggregator_request(&stage.cluster, ListWorkloads::VERB);
     let page = async |headers| {
         let reply = stage
             .client
@@ -115,9 +113,9 @@ async fn a_deployment_that_is_larger_than_any_reply_is_a_named_error_and_not_a_s
     let giant = "x".repeat(1_200_000);
     let target = Target::create(&stage, "giant", &giant).await;
     Target::create(&stage, "small", "web:1").await;
-    let list = |namespace: &str| ListDeployments {
+    let list = |namespace: &str| ListWorkloads {
         namespace: Some(namespace.parse().expect("a name")),
-        ..ListDeployments::default()
+        ..ListWorkloads::default()
     };
     let fault = condition::met("it is in the cache", PATIENCE, async || {
         Ok(stage.ask(&list("giant")).await.err())

@@ -80,6 +80,12 @@ scenarios! {
         a_scale_is_carried_out_once_and_its_pods_follow,
         a_scale_that_expects_other_replicas_changes_nothing,
         a_paused_deployment_is_scaled,;
+    kinds:
+        each_kind_is_listed_counted_and_read,
+        a_restart_of_each_kind_replaces_every_pod_once,
+        each_kind_has_the_changes_that_kubernetes_has_for_it,
+        pods_that_have_to_be_deleted_by_hand_are_said_and_are_no_trouble,
+        the_log_of_each_kind_has_all_its_pods,;
     image:
         images_are_changed_once_and_roll_out,
         an_unknown_container_leaves_every_image_as_it_is,

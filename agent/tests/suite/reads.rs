@@ -1,7 +1,7 @@
 //! The replies of the read verbs.
 
 use bus_schema::verb::{
-    GetWorkload, ListDeployments, ListEvents, ListNamespaces, ListPods, RolloutState,
+    GetWorkload, ListEvents, ListNamespaces, ListPods, ListWorkloads, RolloutState,
     WorkloadCondition,
 };
 use bus_schema::{FaultCode, Health};
@@ -13,9 +13,9 @@ use crate::stage::{PATIENCE, Stage};
 
 pub async fn lists_show_what_is_there(stage: &Stage) {
     let target = Target::rolled_out(stage, "lists").await;
-    let request = ListDeployments {
+    let request = ListWorkloads {
         namespace: Some(target.namespace.clone()),
-        ..ListDeployments::default()
+        ..ListWorkloads::default()
     };
     let item = condition::met("a healthy deployment", PATIENCE, async || {
         let page = stage.ask(&request).await?;
@@ -25,7 +25,7 @@ pub async fn lists_show_what_is_there(stage: &Stage) {
             .find(|item| item.health == Health::Healthy))
     });
     let item = item.await.unwrap();
-    assert_eq!(item.deployment_name, target.name);
+    assert_eq!(item.name, target.name);
     assert_eq!(
         [item.replicas, item.ready, item.updated, item.available],
         [2; 4]
@@ -75,9 +75,9 @@ pub async fn pages_of_selected_namespaces_name_no_others(stage: &Stage) {
 
 /// A requester that stores a list must not get another cluster's.
 pub async fn a_list_of_another_cluster_is_refused(stage: &Stage) {
-    let of = |uid: Option<String>| ListDeployments {
+    let of = |uid: Option<String>| ListWorkloads {
         cluster_uid: uid,
-        ..ListDeployments::default()
+        ..ListWorkloads::default()
     };
     let own = stage.ready().await.cluster_uid;
     assert!(stage.ask(&of(own)).await.is_ok());
@@ -89,15 +89,15 @@ pub async fn a_list_of_another_cluster_is_refused(stage: &Stage) {
 pub async fn all_filters_must_match(stage: &Stage) {
     let target = Target::create(stage, "filters", "web:1").await;
     Target::create_in(stage, "filters", "other", "other:2").await;
-    let all = ListDeployments {
+    let all = ListWorkloads {
         namespace: Some(target.namespace.clone()),
-        ..ListDeployments::default()
+        ..ListWorkloads::default()
     };
-    let names = async |request: &ListDeployments| -> Vec<String> {
+    let names = async |request: &ListWorkloads| -> Vec<String> {
         let page = stage.ask(request).await.expect("a page");
         page.items
             .iter()
-            .map(|item| item.deployment_name.to_string())
+            .map(|item| item.name.to_string())
             .collect()
     };
     condition::met("both in the cache", PATIENCE, async || {
@@ -105,7 +105,7 @@ pub async fn all_filters_must_match(stage: &Stage) {
     })
     .await
     .unwrap();
-    let with = |change: fn(&mut ListDeployments)| {
+    let with = |change: fn(&mut ListWorkloads)| {
         let mut request = all.clone();
         change(&mut request);
         request
@@ -143,9 +143,9 @@ pub async fn pages_together_are_the_list(stage: &Stage) {
     for name in ["a", "b", "c-d", "c"] {
         Target::create_in(stage, "paged", name, "web:1").await;
     }
-    let mut request = ListDeployments {
+    let mut request = ListWorkloads {
         namespace: Some(target.namespace.clone()),
-        ..ListDeployments::default()
+        ..ListWorkloads::default()
     };
     condition::met("all in the cache", PATIENCE, async || {
         let count = stage.ask(&request).await?.items.len();
@@ -158,11 +158,7 @@ pub async fn pages_together_are_the_list(stage: &Stage) {
     loop {
         let page = stage.ask(&request).await.unwrap();
         assert!(page.items.len() <= 2);
-        names.extend(
-            page.items
-                .into_iter()
-                .map(|item| item.deployment_name.to_string()),
-        );
+        names.extend(page.items.into_iter().map(|item| item.name.to_string()));
         match page.next {
             Some(next) => request.next = Some(next),
             None => break,

@@ -4,13 +4,12 @@
 use std::path::PathBuf;
 
 use agent::TokenStore;
-use bus_schema::{AllowedVerbs, FaultCode};
+use bus_schema::{AllowedVerbs, FaultCode, VERBS, WorkloadKind};
 use http::{Method, Request, StatusCode};
-use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_sim::kubelet::Kubelet;
 use kube::Api;
-use kube::api::{Patch, PatchParams};
+use kube::api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 use xtask::control_plane::ControlPlane;
 use xtask::{condition, required, workspace};
@@ -59,7 +58,7 @@ async fn the_agent_may_do_only_what_its_verbs_need_and_with_the_policy_only_its_
     refused_by_rbac(&agent).await;
     keeps_its_token(&agent, &stage.admin).await;
     // Changes that RBAC cannot distinguish.
-    let deployment = Api::<Deployment>::namespaced(agent, "rights");
+    let deployment = workloads(agent.clone(), WorkloadKind::Deployment);
     let scaled = patch(&deployment, &json!({ "spec": { "replicas": 3 } })).await;
     scaled.expect("a patch is a patch to RBAC");
 
@@ -74,9 +73,39 @@ async fn the_agent_may_do_only_what_its_verbs_need_and_with_the_policy_only_its_
     assert_eq!(after.metadata.labels, before.metadata.labels);
 
     restarts_go_on(&stage, &target).await;
-    each_verb_allows_its_own_patch(&plane, &deployment).await;
+    make_the_other_kinds(&stage).await;
+    let kinds = WorkloadKind::ALL.map(|kind| (kind, workloads(agent.clone(), kind)));
+    each_verb_allows_its_own_patch(&plane, &kinds).await;
     others_are_not_touched(&stage).await;
     running.left().await;
+}
+
+/// The workloads of this kind in the namespace of the test.
+fn workloads(client: kube::Client, kind: WorkloadKind) -> Api<DynamicObject> {
+    let resource = ApiResource {
+        group: "apps".to_owned(),
+        version: "v1".to_owned(),
+        api_version: "apps/v1".to_owned(),
+        kind: kind.as_str().to_owned(),
+        plural: kind.plural().to_owned(),
+    };
+    Api::namespaced_with(client, "rights", &resource)
+}
+
+/// A StatefulSet and a DaemonSet with the pod template of the deployment.
+async fn make_the_other_kinds(stage: &Stage) {
+    let deployment = workloads(stage.admin.clone(), WorkloadKind::Deployment);
+    let deployment = deployment.get("my.app").await.unwrap();
+    let spec = &deployment.data["spec"];
+    for kind in [WorkloadKind::StatefulSet, WorkloadKind::DaemonSet] {
+        let object = json!({
+            "apiVersion": "apps/v1", "kind": kind, "metadata": { "name": "my-app" },
+            "spec": { "selector": spec["selector"], "template": spec["template"] },
+        });
+        let object = serde_json::from_value(object).unwrap();
+        let api = workloads(stage.admin.clone(), kind);
+        api.create(&PostParams::default(), &object).await.unwrap();
+    }
 }
 
 /// In the only ConfigMap that it may write.
@@ -169,13 +198,24 @@ async fn refused_by_rbac(agent: &kube::Client) {
         (Method::PUT, one, &deployment),
         (Method::DELETE, one, &none),
         (Method::DELETE, deployments, &none),
-        (Method::PATCH, &format!("{one}/scale"), &none),
-        (Method::PATCH, &format!("{one}/status"), &none),
         (
-            Method::GET,
+            Method::DELETE,
             "/apis/apps/v1/namespaces/rights/statefulsets",
             &none,
         ),
+        (
+            Method::PATCH,
+            "/apis/apps/v1/namespaces/rights/statefulsets/db/scale",
+            &none,
+        ),
+        (
+            Method::DELETE,
+            "/apis/apps/v1/namespaces/rights/daemonsets",
+            &none,
+        ),
+        (Method::PATCH, &format!("{one}/scale"), &none),
+        (Method::PATCH, &format!("{one}/status"), &none),
+        (Method::GET, "/apis/batch/v1/namespaces/rights/jobs", &none),
         (
             Method::GET,
             "/apis/rbac.authorization.k8s.io/v1/clusterroles",
@@ -225,7 +265,7 @@ async fn call(
 }
 
 /// Applies the policy, which takes effect shortly afterwards.
-async fn allowed_verbs(plane: &ControlPlane, deployment: &Api<Deployment>) {
+async fn allowed_verbs(plane: &ControlPlane, deployment: &Api<DynamicObject>) {
     let policy = workspace::root().join("k8s/base/allowed-verbs");
     let apply = ["apply", "--kustomize", policy.to_str().expect("a path")];
     plane.kubectl(apply).await.expect("applied");
@@ -240,10 +280,12 @@ async fn allowed_verbs(plane: &ControlPlane, deployment: &Api<Deployment>) {
     .expect("in force");
 }
 
-async fn patch(api: &Api<Deployment>, change: &Value) -> kube::Result<Deployment> {
+async fn patch(api: &Api<DynamicObject>, change: &Value) -> kube::Result<DynamicObject> {
+    // Of these kinds, Kubernetes allows dots in the names of deployments alone.
+    let is_deployment = api.resource_url().ends_with("/deployments");
+    let name = if is_deployment { "my.app" } else { "my-app" };
     let params = PatchParams::default();
-    api.patch("my.app", &params, &Patch::Strategic(change))
-        .await
+    api.patch(name, &params, &Patch::Strategic(change)).await
 }
 
 fn is_by_policy(error: &kube::Error) -> bool {
@@ -308,7 +350,7 @@ async fn restarts_go_on(stage: &Stage, target: &Target) {
     assert_eq!(outcome.code, FaultCode::Expired, "{outcome}");
     // Removing the restart annotation is not a restart.
     let agent = client(&stage.kubeconfig).await;
-    let deployment = Api::<Deployment>::namespaced(agent, "rights");
+    let deployment = workloads(agent, WorkloadKind::Deployment);
     let removed = json!({ "spec": { "template": { "metadata": { "annotations": {
         "kubectl.kubernetes.io/restartedAt": null,
     } } } } });
@@ -321,8 +363,11 @@ async fn restarts_go_on(stage: &Stage, target: &Target) {
     }
 }
 
-/// With each verb alone in the ClusterRole, its patch passes and those of the others are refused.
-async fn each_verb_allows_its_own_patch(plane: &ControlPlane, deployment: &Api<Deployment>) {
+/// With each verb alone in the ClusterRole, its patch passes for each kind that has it, and those of the others are refused.
+async fn each_verb_allows_its_own_patch(
+    plane: &ControlPlane,
+    workloads: &[(WorkloadKind, Api<DynamicObject>)],
+) {
     let number = std::cell::Cell::new(0);
     // Each another value: what changes nothing is let through.
     let next = || {
@@ -350,26 +395,43 @@ async fn each_verb_allows_its_own_patch(plane: &ControlPlane, deployment: &Api<D
     names.sort_by_key(|name| (*name != "pause", *name == "resume"));
     for verb in &names {
         allow(plane, verb).await;
-        let passes = format!("{verb} passes");
-        let passed = condition::met(&passes, PATIENCE, async || {
-            Ok(patch(deployment, &patch_of(verb)).await.ok())
-        });
-        passed.await.unwrap();
         let paused = *verb != "resume";
         let changes_nothing = |name: &str| name == if paused { "pause" } else { "resume" };
-        let others = names.iter().filter(|other| *other != verb);
-        for other in others.filter(|other| !changes_nothing(other)) {
-            let refused = condition::met("the others are refused", PATIENCE, async || {
-                Ok(patch(deployment, &patch_of(other)).await.err())
-            });
-            let refused = refused.await.unwrap();
-            assert!(is_by_policy(&refused), "{verb}, {other}: {refused}");
-        }
-        for other in changes_of_no_verb() {
-            let refused = patch(deployment, &other).await.unwrap_err();
-            assert!(is_by_policy(&refused), "{verb}, {other}: {refused}");
+        for (kind, api) in workloads {
+            if has(verb, *kind) {
+                let passes = format!("{verb} of a {kind} passes");
+                let passed = condition::met(&passes, PATIENCE, async || {
+                    Ok(patch(api, &patch_of(verb)).await.ok())
+                });
+                passed.await.unwrap();
+            }
+            let others = names.iter().filter(|other| *other != verb);
+            let others = others.filter(|other| has(other, *kind) && !changes_nothing(other));
+            for other in others {
+                let refused = condition::met("the others are refused", PATIENCE, async || {
+                    Ok(patch(api, &patch_of(other)).await.err())
+                });
+                let refused = refused.await.unwrap();
+                assert!(
+                    is_by_policy(&refused),
+                    "{verb}, {other} of {kind}: {refused}"
+                );
+            }
+            for other in changes_of_no_verb() {
+                let refused = patch(api, &other).await.unwrap_err();
+                assert!(
+                    is_by_policy(&refused),
+                    "{verb}, {other} of {kind}: {refused}"
+                );
+            }
         }
     }
+}
+
+/// Whether there is such a change of this kind.
+fn has(verb: &str, kind: WorkloadKind) -> bool {
+    let row = VERBS.iter().find(|row| row.name == verb).expect("a verb");
+    row.applies_to(kind).is_ok()
 }
 
 /// Patches that every set of verbs refuses, even beside a change of an image.
@@ -421,7 +483,7 @@ async fn allow(plane: &ControlPlane, verb: &str) {
 
 /// The policy applies to the agent alone: an administrator may change anything.
 async fn others_are_not_touched(stage: &Stage) {
-    let deployment = Api::<Deployment>::namespaced(stage.admin.clone(), "rights");
+    let deployment = workloads(stage.admin.clone(), WorkloadKind::Deployment);
     let change = json!({ "spec": { "replicas": 1 } });
     patch(&deployment, &change).await.unwrap();
 }

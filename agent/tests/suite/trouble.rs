@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bus_schema::Health;
-use bus_schema::verb::{DeploymentSummary, ListDeployments, RolloutState};
+use bus_schema::verb::{ListWorkloads, RolloutState, WorkloadSummary};
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_sim::{Fault, Kind, Verb};
 use kube::Api;
@@ -16,14 +16,14 @@ use crate::changes::Listener;
 use crate::deployment::Target;
 use crate::stage::{PATIENCE, Stage};
 
-async fn line(stage: &Stage, target: &Target) -> Option<DeploymentSummary> {
-    let list = ListDeployments {
+async fn line(stage: &Stage, target: &Target) -> Option<WorkloadSummary> {
+    let list = ListWorkloads {
         namespace: Some(target.namespace.clone()),
-        ..ListDeployments::default()
+        ..ListWorkloads::default()
     };
     let page = stage.ask(&list).await.expect("a page");
     let mut items = page.items.into_iter();
-    items.find(|item| item.deployment_name == target.name)
+    items.find(|item| item.name == target.name)
 }
 
 /// Waits until a deployment has this health with a reason that contains this text.
@@ -47,7 +47,7 @@ fn image(image: &str) -> Value {
 pub async fn a_crash_loop_is_reported_with_its_exit_code_until_it_is_fixed(stage: &Stage) {
     let mut listener = Listener::new(stage).await;
     let target = Target::create(stage, "crashing", "out-of-memory:1").await;
-    let crashes = |line: Option<&DeploymentSummary>| {
+    let crashes = |line: Option<&WorkloadSummary>| {
         line.is_some_and(|line| {
             let reason = line.reason.as_deref().unwrap_or_default();
             line.health == Health::Degraded
@@ -68,7 +68,7 @@ pub async fn a_crash_loop_is_reported_with_its_exit_code_until_it_is_fixed(stage
     .expect("a problem");
 
     target.patch(image("web:2")).await;
-    let mended = |line: Option<&DeploymentSummary>| {
+    let mended = |line: Option<&WorkloadSummary>| {
         line.is_some_and(|line| line.health == Health::Healthy && line.reason.is_none())
     };
     listener.until(stage, "my.app", mended).await;

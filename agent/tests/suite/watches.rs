@@ -1,6 +1,6 @@
 //! The agent's caches while the API server cannot be watched, and its conditions.
 
-use bus_schema::verb::{GetInfo, ListDeployments, ListNamespaces};
+use bus_schema::verb::{GetInfo, ListNamespaces, ListWorkloads};
 use bus_schema::{ConditionType, FaultCode};
 use k8s_sim::{Fault, Kind, Simulation, Verb};
 use xtask::condition;
@@ -23,11 +23,8 @@ async fn broken_watches_and_a_forgotten_history_lose_no_change() {
         }
         Target::create_in(&stage, "watched", name, "web:1").await;
         condition::met(name, PATIENCE, async || {
-            let page = stage.ask(&ListDeployments::default()).await?;
-            let found = page
-                .items
-                .iter()
-                .any(|item| item.deployment_name.as_str() == name);
+            let page = stage.ask(&ListWorkloads::default()).await?;
+            let found = page.items.iter().any(|item| item.name.as_str() == name);
             Ok(found.then_some(()))
         })
         .await
@@ -47,7 +44,7 @@ async fn what_was_deleted_while_the_watch_was_broken_is_gone_afterwards() {
             .set(of_deployments(Fault::status(500), verb));
     }
     cluster.break_watches();
-    let list = ListDeployments::default();
+    let list = ListWorkloads::default();
     condition::met("a broken watch", PATIENCE, async || {
         Ok(stage.ask(&list).await?.stale_seconds)
     })
@@ -129,7 +126,7 @@ async fn before_the_cluster_was_read_the_lists_say_so() {
         if stage.try_ask(&GetInfo {}).await.is_none() {
             return Ok(None);
         }
-        let fault = stage.ask(&ListDeployments::default()).await.unwrap_err();
+        let fault = stage.ask(&ListWorkloads::default()).await.unwrap_err();
         Ok(fault.message.contains("forbidden").then_some(fault))
     });
     assert_eq!(fault.await.unwrap().code, FaultCode::NotReady);
@@ -141,7 +138,7 @@ async fn before_the_cluster_was_read_the_lists_say_so() {
     stage.ready().await;
     assert_eq!(
         stage
-            .ask(&ListDeployments::default())
+            .ask(&ListWorkloads::default())
             .await
             .unwrap()
             .items

@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use bus_schema::{ClusterName, Namespace, OperationId, Reason, WorkloadName};
+use bus_schema::{
+    ClusterName, Namespace, OperationId, Reason, WorkloadKind, WorkloadName, WorkloadRef,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -75,6 +77,12 @@ pub struct Target {
     /// The deployment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deployment_name: Option<WorkloadName>,
+    /// The workload's kind, if it is not a deployment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<WorkloadKind>,
+    /// The workload's name, if it is not a deployment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<WorkloadName>,
 }
 
 impl Target {
@@ -85,7 +93,40 @@ impl Target {
             cluster: cluster.clone(),
             namespace: None,
             deployment_name: None,
+            kind: None,
+            name: None,
         }
+    }
+
+    /// A workload of a cluster.
+    #[must_use]
+    pub fn workload(cluster: &ClusterName, workload: &WorkloadRef) -> Self {
+        let name = Some(workload.name.clone());
+        let (deployment_name, kind, name) = match workload.kind {
+            WorkloadKind::Deployment => (name, None, None),
+            kind => (None, Some(kind), name),
+        };
+        Self {
+            cluster: cluster.clone(),
+            namespace: Some(workload.namespace.clone()),
+            deployment_name,
+            kind,
+            name,
+        }
+    }
+
+    /// The workload's kind; none if the target is no workload.
+    #[must_use]
+    pub fn workload_kind(&self) -> Option<WorkloadKind> {
+        let deployment = self.deployment_name.as_ref();
+        self.kind
+            .or_else(|| deployment.map(|_| WorkloadKind::Deployment))
+    }
+
+    /// The workload's name, whatever its kind.
+    #[must_use]
+    pub fn workload_name(&self) -> Option<&WorkloadName> {
+        self.deployment_name.as_ref().or(self.name.as_ref())
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::collections::HashSet;
 
-use bus_schema::{ClusterName, Namespace, OperationId, WorkloadName};
+use bus_schema::{ClusterName, Namespace, OperationId, WorkloadKind, WorkloadName};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::backward::{Backward, Line};
-use super::{Audit, Entry, Outcome, SIGN_IN, SIGN_OUT};
+use super::{Audit, Entry, Outcome, SIGN_IN, SIGN_OUT, Target};
 use diagnostics::Problem;
 
 /// How far the clock in a line's time may be ahead of the nats-server's.
@@ -25,6 +25,10 @@ pub struct AuditFilter {
     pub namespace: Option<Namespace>,
     /// On this deployment.
     pub deployment_name: Option<WorkloadName>,
+    /// On a workload of this kind.
+    pub kind: Option<WorkloadKind>,
+    /// On a workload of this name, of any kind.
+    pub name: Option<WorkloadName>,
     /// This verb.
     pub verb: Option<String>,
     /// With this outcome.
@@ -168,5 +172,9 @@ impl AuditFilter {
                 self.deployment_name.as_ref(),
                 target.and_then(|target| target.deployment_name.as_ref()),
             )
+            && is(self.name.as_ref(), target.and_then(Target::workload_name))
+            && self
+                .kind
+                .is_none_or(|kind| target.and_then(Target::workload_kind) == Some(kind))
     }
 }

@@ -1,11 +1,11 @@
-//! Passes on to subscribers the changes of deployments that agents publish, and changes of clusters that happen by time alone.
+//! Passes on to subscribers the changes of workloads that agents publish, and changes of clusters that happen by time alone.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::Message;
-use bus_schema::verb::DeploymentSummary;
-use bus_schema::{ClusterName, DeploymentChanges, subject};
+use bus_schema::verb::WorkloadSummary;
+use bus_schema::{ClusterName, WorkloadChanges, subject};
 use tracing::warn;
 
 use super::agent_link::AgentLink;
@@ -15,7 +15,7 @@ use crate::watch::Event;
 use diagnostics::Metrics;
 use registry::{CHANGE_BYTES, ChangeRange, Moment, Verdict};
 
-type Changes = DeploymentChanges<DeploymentSummary>;
+type Changes = WorkloadChanges<WorkloadSummary>;
 
 /// How often to check for changes by time alone: overdue heartbeats and announced changes that have not arrived.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -33,8 +33,8 @@ pub async fn receive_changes(
     loop {
         let kind = Kind {
             bus: link.unasked.clone(),
-            name: "changes of deployments",
-            pattern: subject::DEPLOYMENT_CHANGES.to_owned(),
+            name: "changes of workloads",
+            pattern: subject::WORKLOAD_CHANGES.to_owned(),
             queue: None,
             limit: rate_limit::CHANGES,
         };
@@ -43,7 +43,7 @@ pub async fn receive_changes(
                 receive_change(&registry, from.cluster(), &message);
             }
         }
-        warn!("cannot subscribe to deployment changes; retrying");
+        warn!("cannot subscribe to workload changes; retrying");
         tokio::time::sleep(TRY_AGAIN_AFTER).await;
     }
 }
@@ -104,8 +104,8 @@ fn take_changes(shared: &SharedRegistry, cluster: &ClusterName, changes: Changes
     if missed > 0 {
         shared.publish(Event::gap(cluster.clone(), Some(missed)));
     }
-    for deployment in changes.changed {
-        shared.publish(Event::changed(cluster, deployment));
+    for workload in changes.changed {
+        shared.publish(Event::changed(cluster, workload));
     }
     for gone in changes.gone {
         shared.publish(Event::gone(cluster, gone));

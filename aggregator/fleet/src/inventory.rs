@@ -1,4 +1,4 @@
-//! The last known deployments of each cluster, in the KV bucket `inventory`: shown while the cluster is offline, and updated while it
+//! The last known workloads of each cluster, in the KV bucket `inventory`: shown while the cluster is offline, and updated while it
 //! is online. Each cluster has a manifest, and its compressed list in parts, in one of two slots: while one slot is written, the other
 //! is complete, and the manifest names the current one.
 
@@ -21,7 +21,7 @@ mod part;
 mod seen;
 mod write;
 
-pub use known::{LastKnown, LastKnownDeployment};
+pub use known::{LastKnown, LastKnownWorkload};
 pub use list::{List, ListError};
 pub use manifest::{Generation, Manifest};
 pub use seen::{Seen, SeenManifests};
@@ -112,7 +112,7 @@ impl Inventory {
             let missing = || InventoryError::Damaged(format!("part {number} is not there"));
             packed.extend_from_slice(part.ok_or_else(missing)?);
         }
-        let known = LastKnown::unpack(packed, stored.deployments).await;
+        let known = LastKnown::unpack(packed, stored.workloads).await;
         drop(permit);
         let known = Arc::new(known.map_err(|error| InventoryError::Damaged(error.to_string()))?);
         self.cache().put(stored.id.clone(), &known);

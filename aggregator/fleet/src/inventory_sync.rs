@@ -1,11 +1,11 @@
-//! Syncs the inventory: stores each cluster's deployments for when it is offline. They are read periodically and only if something has
+//! Syncs the inventory: stores each cluster's workloads for when it is offline. They are read periodically and only if something has
 //! changed, by one of the replicas, a few clusters at a time. No user is involved in reading; grants apply when the inventory is shown.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bus_schema::verb::ListDeployments;
+use bus_schema::verb::ListWorkloads;
 use bus_schema::{ClusterName, MAX_LIMIT, Request};
 use jiff::Timestamp;
 use rand::seq::SliceRandom as _;
@@ -160,16 +160,16 @@ impl InventorySync {
 
     async fn list(&self, cluster: &ClusterName, uid: &str) -> Result<List, SyncError> {
         let mut list = List::begun(Timestamp::now());
-        let mut request = ListDeployments {
+        let mut request = ListWorkloads {
             // A second cluster of that name may exist and not be known yet.
             cluster_uid: Some(uid.to_owned()),
             limit: Some(MAX_LIMIT),
-            ..ListDeployments::default()
+            ..ListWorkloads::default()
         };
         loop {
             let page = self
                 .link
-                .send_for_bytes(cluster, &request, ListDeployments::TIMEOUT);
+                .send_for_bytes(cluster, &request, ListWorkloads::TIMEOUT);
             let page = page.await.map_err(SyncError::NotRead)?;
             match list.add(page, Timestamp::now()) {
                 Ok(None) => return Ok(list),

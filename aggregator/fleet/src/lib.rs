@@ -10,7 +10,7 @@ mod client;
 mod cluster_labels;
 mod clusters;
 mod exclusions;
-mod fleet_deployment;
+mod fleet_workload;
 mod forgotten;
 mod heartbeats;
 pub mod inventory;
@@ -39,7 +39,7 @@ pub use changes::{receive_changes, watch_time};
 pub use client::Fleet;
 pub use cluster_labels::{ClusterLabels, follow_labels, may_label, may_set_labels};
 pub use clusters::Clusters;
-pub use fleet_deployment::FleetDeployment;
+pub use fleet_workload::FleetWorkload;
 pub use forgotten::follow_forgotten;
 pub use heartbeats::Heartbeats;
 pub use inventory_sync::InventorySync;
@@ -47,8 +47,8 @@ pub use log_streams::{FollowedLog, LogStreams};
 pub use mutate::Done;
 pub use protection::{Protection, check_confirmation};
 pub use query::{
-    AnswerCounts, AnswerState, ClusterAnswer, DeploymentGroup, DeploymentVersion, FleetGroups,
-    FleetImage, FleetPage, FleetQueries, FleetQuery, FleetTotals, receive_responses,
+    AnswerCounts, AnswerState, ClusterAnswer, FleetGroups, FleetImage, FleetPage, FleetQueries,
+    FleetQuery, FleetTotals, WorkloadGroup, WorkloadVersion, receive_responses,
 };
 pub use refusals::lacks_right;
 pub use relay::Relayed;

@@ -89,6 +89,9 @@ impl Fleet {
         workload: &WorkloadRef,
     ) -> Result<(), Problem> {
         self.authorise_verb(principal, cluster, verb, Some(&workload.namespace))?;
+        verb.applies_to(workload.kind).map_err(|why| {
+            Problem::new(ProblemCode::InvalidValue, format!("kind: {why}")).field("kind")
+        })?;
         self.is_allowed(cluster, verb.name)
     }
 
@@ -106,7 +109,7 @@ impl Fleet {
     ) -> Result<Done<T>, Problem> {
         self.may_change(principal, cluster, mutation.verb, workload)?;
         let cluster_uid = self.ready_for_writes(cluster)?;
-        let (verb, target) = (mutation.verb.name, target(cluster, workload));
+        let (verb, target) = (mutation.verb.name, Target::workload(cluster, workload));
         let entry = Entry {
             reason: reason.clone(),
             ..self.journal.entry(&principal.user, source, verb, target)
@@ -230,13 +233,5 @@ impl Fleet {
                 _ => (Outcome::Failed, fault.into()),
             },
         }
-    }
-}
-
-fn target(cluster: &ClusterName, workload: &WorkloadRef) -> Target {
-    Target {
-        cluster: cluster.clone(),
-        namespace: Some(workload.namespace.clone()),
-        deployment_name: Some(workload.name.clone()),
     }
 }

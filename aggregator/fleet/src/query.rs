@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus_schema::{
-    ClusterName, DeploymentFilter, FleetQueryRequest, PAGE_BYTES, Pattern, Sort, SortKey, subject,
+    ClusterName, FleetQueryRequest, PAGE_BYTES, Pattern, Sort, SortKey, WorkloadFilter, subject,
 };
 
 use super::SharedRegistry;
@@ -33,8 +33,8 @@ mod totals;
 mod wire;
 
 pub use page::{
-    AnswerCounts, AnswerState, ClusterAnswer, DeploymentGroup, DeploymentVersion, FleetGroups,
-    FleetImage, FleetPage, FleetTotals, StaleNotice,
+    AnswerCounts, AnswerState, ClusterAnswer, FleetGroups, FleetImage, FleetPage, FleetTotals,
+    StaleNotice, WorkloadGroup, WorkloadVersion,
 };
 
 pub use response_receiver::receive_responses;
@@ -54,7 +54,7 @@ pub struct FleetQuery {
     /// Only clusters selected by their labels.
     pub cluster_labels: Option<ClusterSelector>,
     /// The filter.
-    pub filter: DeploymentFilter,
+    pub filter: WorkloadFilter,
     /// The sort order.
     pub sort: Sort,
     /// At most this many.
@@ -65,7 +65,7 @@ pub struct FleetQuery {
     pub within: Duration,
     /// Whether the totals count images.
     pub count_images: bool,
-    /// Whether to return groups of deployments by name instead of a list.
+    /// Whether to return groups of workloads by name instead of a list.
     pub count_names: bool,
 }
 
@@ -99,7 +99,7 @@ impl FleetQueries {
         }
     }
 
-    /// Queries all clusters that the principal may see for a page of their deployments.
+    /// Queries all clusters that the principal may see for a page of their workloads.
     ///
     /// # Errors
     /// If the cursor does not belong to this query, or the bus is unavailable. Problems of a cluster are reported in its row.
@@ -113,7 +113,7 @@ impl FleetQueries {
         Ok(gather.page())
     }
 
-    /// Queries all clusters that the principal may see for their deployments by name. Each page counts all of them again.
+    /// Queries all clusters that the principal may see for their workloads by name. Each page counts all of them again.
     ///
     /// # Errors
     /// As [`FleetQueries::query`].
@@ -191,7 +191,7 @@ impl FleetQueries {
         };
         let visible = registry.names().filter(meant);
         let visible = visible.filter(|name| principal.grants.sees(name));
-        let verb = FleetQueryRequest::verb(&query.filter, query.count_names);
+        let verb = FleetQueryRequest::VERB;
         let known = |name: &ClusterName| match registry.presence(name, now) {
             Some(Presence::Offline) => Some(Offline(StaleNotice {
                 last_seen: registry.last_seen(name),
@@ -199,7 +199,7 @@ impl FleetQueries {
             })),
             _ if !registry.answers(name, verb) => Some(Refused {
                 code: ProblemCode::AgentTooOld,
-                detail: "its agent does not support fleet queries yet; update it".to_owned(),
+                detail: "its agent does not support these fleet queries yet; update it".to_owned(),
             }),
             _ => None,
         };

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use bus_schema::verb::ListDeployments;
+use bus_schema::verb::ListWorkloads;
 use bus_schema::{ClusterName, MAX_LIMIT, Namespace};
 use bytes::Bytes;
 use serde::de::{self, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -30,15 +30,15 @@ impl Relayed {
 }
 
 impl Fleet {
-    /// The deployments of one namespace, as the cluster's JSON.
+    /// The workloads of one namespace, as the cluster's JSON.
     ///
     /// # Errors
     /// As [`Fleet::ask`].
-    pub async fn relay_deployments(
+    pub async fn relay_workloads(
         &self,
         principal: &Principal,
         cluster: &ClusterName,
-        request: &ListDeployments,
+        request: &ListWorkloads,
     ) -> Result<Relayed, Problem> {
         let reply = self.ask_for_bytes(principal, cluster, request).await?;
         match check(&reply, request.namespace.as_ref()) {

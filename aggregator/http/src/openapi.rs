@@ -17,12 +17,12 @@ pub mod idempotency_key;
 #[openapi(
     info(
         title = "Multi-Cluster Aggregator",
-        description = "One API for the deployments of every Kubernetes cluster. Failures are `application/problem+json` (RFC 9457) with a stable `code`."
+        description = "One API for the deployments of every Kubernetes cluster, and for its StatefulSets and DaemonSets. Failures are `application/problem+json` (RFC 9457) with a stable `code`."
     ),
     tags(
         (name = "Session", description = "Sign in, sign out, who am I"),
         (name = "Fleet", description = "Clusters and their namespaces"),
-        (name = "Deployments", description = "Deployments, their rollouts, pods, events and logs"),
+        (name = "Workloads", description = "Deployments, StatefulSets and DaemonSets, their rollouts, pods, events and logs"),
         (name = "Runs", description = "Changes of many workloads at once"),
         (name = "Activity", description = "Who did what"),
         (name = "Health", description = "For probes"),

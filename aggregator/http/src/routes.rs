@@ -31,7 +31,6 @@ use diagnostics::{Problem, ProblemCode};
 mod audit;
 mod clusters;
 mod conditions;
-mod deployments;
 mod document;
 mod enrolment;
 mod events;
@@ -55,6 +54,7 @@ mod session;
 mod watch;
 mod workload;
 mod workload_body;
+mod workloads;
 
 pub use document::openapi_json;
 
@@ -79,8 +79,10 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(invitations::withdraw_invitation))
         .routes(routes!(namespaces::list_namespaces))
         .routes(routes!(fleet::list_fleet_deployments))
-        .routes(routes!(fleet::list_deployment_groups))
-        .routes(routes!(deployments::list_deployments))
+        .routes(routes!(fleet::list_fleet_workloads))
+        .routes(routes!(fleet::list_workload_groups))
+        .routes(routes!(workloads::list_workloads))
+        .routes(routes!(workloads::list_deployments))
         .routes(routes!(restart::restart_deployment))
         .routes(routes!(pause::pause_deployment))
         .routes(routes!(resume::resume_deployment))

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use bus_schema::verb::DeploymentSummary;
+use bus_schema::verb::WorkloadSummary;
 use bus_schema::{ClusterName, Health, Pattern, WorkloadRef};
 
 use crate::record::{PlannedStage, PlannedTarget};
@@ -30,26 +30,28 @@ pub struct Candidate {
     pub paused: bool,
     /// Whether a rollout stops all old pods before new ones start.
     pub recreate: bool,
+    /// Whether pods run a new template only after someone deletes them.
+    pub on_delete: bool,
     /// Its health; unknown if its cluster is offline.
     pub health: Health,
 }
 
 impl Candidate {
-    /// A deployment as its cluster reports it.
+    /// A workload as its cluster reports it.
     #[must_use]
-    pub fn new(cluster: ClusterName, deployment: DeploymentSummary) -> Self {
-        let DeploymentSummary {
-            namespace,
-            deployment_name,
+    pub fn new(cluster: ClusterName, workload: &WorkloadSummary) -> Self {
+        let WorkloadSummary {
             replicas,
             paused,
             recreate,
+            on_delete,
             health,
             ..
-        } = deployment;
+        } = *workload;
         Self {
             cluster,
-            workload: WorkloadRef::deployment(namespace, deployment_name),
+            workload: workload.target(),
+            on_delete,
             replicas,
             paused,
             recreate,
@@ -61,6 +63,9 @@ impl Candidate {
     #[must_use]
     pub fn obstacle(&self, action: &str) -> Option<&'static str> {
         match action {
+            "restart" | "image" if self.on_delete => {
+                Some("its update strategy is OnDelete: only deleting its pods replaces them")
+            }
             "restart" if self.paused => Some("it is paused and would not restart"),
             "pause" if self.paused => Some("it is paused already"),
             "resume" if !self.paused => Some("it is not paused"),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bus_schema::{ClusterName, Verb};
-use fleet::{AnswerState, ClusterAnswer, FleetDeployment, FleetPage, FleetQuery};
+use fleet::{AnswerState, ClusterAnswer, FleetPage, FleetQuery, FleetWorkload};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -173,7 +173,7 @@ impl Runs {
         &self,
         principal: &Principal,
         spec: &RunSpec,
-    ) -> Result<(Vec<FleetDeployment>, Vec<ClusterAnswer>), Problem> {
+    ) -> Result<(Vec<FleetWorkload>, Vec<ClusterAnswer>), Problem> {
         let targets = &spec.targets;
         let mut query = FleetQuery {
             clusters: targets.clusters.clone(),
@@ -199,7 +199,7 @@ impl Runs {
                 ..
             } = page;
             selected.extend(items.into_iter().filter(|item| {
-                let candidate = Candidate::new(item.cluster.clone(), item.deployment.clone());
+                let candidate = Candidate::new(item.cluster.clone(), &item.workload);
                 targets.selects(&candidate.cluster, &candidate.workload)
             }));
             if selected.len() > MOST_TARGETS {
@@ -220,18 +220,18 @@ impl Runs {
         &self,
         principal: &Principal,
         (spec, verb): (&RunSpec, Verb),
-        selected: Vec<FleetDeployment>,
+        selected: Vec<FleetWorkload>,
     ) -> Result<(Vec<Candidate>, Vec<SkippedTarget>), Problem> {
         let (mut targets, mut left_out) = (Vec::new(), Vec::new());
-        for FleetDeployment {
+        for FleetWorkload {
             cluster,
             last_health,
-            deployment,
+            workload,
             ..
         } in selected
         {
             let is_offline = last_health.is_some();
-            let candidate = Candidate::new(cluster, deployment);
+            let candidate = Candidate::new(cluster, &workload);
             let allowed =
                 self.fleet
                     .may_change(principal, &candidate.cluster, verb, &candidate.workload);

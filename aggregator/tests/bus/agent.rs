@@ -88,7 +88,7 @@ async fn an_agent_may_publish_only_its_own_subjects_and_the_rest_reaches_no_one(
         "agent.cluster-b.stream.x",
         "agent.cluster-b.answer.x.y",
         "agent.cluster-b.reply.x.y",
-        "fleet.deployments",
+        "fleet.workloads",
         "agent.cluster-a",
         "cluster.cluster-a.restart",
         "cluster.cluster-b.restart",

@@ -24,7 +24,7 @@ const NO_INBOX: [&str; 12] = [
     "$KV.invitations.x",
     "audit.junk",
     "agent.cluster-a.heartbeat",
-    "agent.cluster-a.deployment",
+    "agent.cluster-a.workload",
     "agent.cluster-a.stream.x",
     "agent.cluster-a.answer.x.y",
     "cluster.cluster-a.restart",
@@ -42,7 +42,7 @@ const ANSWERED: [&str; 14] = [
     "cluster.cluster-a.restart",
     "cluster.cluster-a.aggregator.info",
     "cluster.cluster-a.aggregator.restart",
-    "fleet.deployments",
+    "fleet.workloads",
     "fleet.roll-call",
     "$SRV.PING",
     "$SRV.PING.agent",
@@ -201,7 +201,7 @@ async fn replies_of_an_agent_reach_only_inboxes_whatever_reply_subject_is_named(
             "agent.cluster-a.heartbeat" => {
                 assert!(message.reply.is_some(), "a reply as a heartbeat");
             }
-            "agent.cluster-a.deployment" => {}
+            "agent.cluster-a.workload" => {}
             subject => panic!("{subject}: {:?}", message.payload),
         }
     }

@@ -190,7 +190,7 @@ async fn a_name_belongs_to_its_first_cluster_even_when_only_a_second_one_is_left
     let (namespace, name) = stack.healthy("cluster-b").await;
     let inventory = crate::last_known::inventory(&stack).await;
     crate::last_known::stored_list(&stack, &inventory, "cluster-a", |_, stored| {
-        stored.deployments == 4
+        stored.workloads == 4
     })
     .await;
     let first = stack.agents.remove(0);

@@ -21,7 +21,7 @@ pub fn items(answer: &Answer) -> &Vec<Value> {
 
 fn name(item: &Value) -> Name {
     let text = |field: &str| item[field].as_str().expect("a name").to_owned();
-    (text("cluster"), text("namespace"), text("deployment_name"))
+    (text("cluster"), text("namespace"), text("name"))
 }
 
 pub fn names(answer: &Answer) -> Vec<Name> {
@@ -55,7 +55,7 @@ async fn one_call_shows_and_counts_the_deployments_of_every_cluster() {
     assert_eq!(whole.body["answers"], answers);
     for row in whole.body["clusters"].as_array().unwrap() {
         assert_eq!(
-            (&row["state"], &row["deployments"]),
+            (&row["state"], &row["workloads"]),
             (&json!("answered"), &json!(4))
         );
         assert!(
@@ -64,7 +64,7 @@ async fn one_call_shows_and_counts_the_deployments_of_every_cluster() {
         );
     }
     let totals = &whole.body["totals"];
-    assert_eq!(totals["deployments"], 12);
+    assert_eq!(totals["workloads"], 12);
     assert_eq!(totals["health"], json!({"healthy": 12}));
     let image = &items(&whole)[0]["images"][0];
     let uses = items(&whole).iter();
@@ -74,14 +74,14 @@ async fn one_call_shows_and_counts_the_deployments_of_every_cluster() {
         .filter(|counted| counted["image"] == *image)
         .collect();
     assert_eq!(counted.len(), 1);
-    assert_eq!(counted[0]["deployments"], json!(uses.count()));
+    assert_eq!(counted[0]["workloads"], json!(uses.count()));
     assert_eq!(counted[0]["clusters"], 3);
 
     let without = stack
         .service
         .get("/deployments?countImages=false", &token)
         .await;
-    let expected = json!({"deployments": 12, "health": {"healthy": 12}});
+    let expected = json!({"workloads": 12, "health": {"healthy": 12}});
     assert_eq!(without.body["totals"], expected);
     assert_eq!(without.body["items"], whole.body["items"]);
 }
@@ -153,7 +153,7 @@ async fn filters_find_the_same_in_the_fleet_as_by_hand() {
             .collect();
         assert_eq!(names(&found), expected, "{query}");
         assert_eq!(
-            found.body["totals"]["deployments"],
+            found.body["totals"]["workloads"],
             json!(expected.len()),
             "{query}"
         );
@@ -173,7 +173,7 @@ async fn nothing_is_shown_or_counted_of_what_the_caller_may_not_see() {
         pairs.map(|(c, n)| (c.to_owned(), n.to_owned())).into()
     );
     assert_eq!(
-        (items(&page).len(), &page.body["totals"]["deployments"]),
+        (items(&page).len(), &page.body["totals"]["workloads"]),
         (4, &json!(4))
     );
     let rows: Vec<_> = page.body["clusters"]
@@ -206,7 +206,7 @@ async fn nothing_is_shown_or_counted_of_what_the_caller_may_not_see() {
         .service
         .get("/deployments?cluster=cluster-a&namespace=default", &token)
         .await;
-    assert_eq!(hidden.body["totals"]["deployments"], 0);
+    assert_eq!(hidden.body["totals"]["workloads"], 0);
     let no_grants = stack.service.token("nobody").await;
     let nothing = stack.service.get("/deployments", &no_grants).await;
     assert_eq!(

@@ -11,7 +11,7 @@ use crate::impostor::{Impostor, share};
 use crate::service::{Answer, PATIENCE};
 use crate::stack::Stack;
 
-const VERB: &str = "fleet.deployments";
+const VERB: &str = "fleet.workloads";
 
 pub fn row<'a>(answer: &'a Answer, cluster: &str) -> &'a Value {
     let rows = answer.body["clusters"].as_array().expect("clusters");
@@ -69,8 +69,8 @@ async fn a_stopped_cluster_and_a_silent_one_cost_their_own_rows() {
     let mut items = page.body["items"].as_array().unwrap().clone();
     items.retain(|item| item["as_of"].is_null());
     assert!(items.len() == 4 && items.iter().all(|item| item["cluster"] == "cluster-a"));
-    let known = row(&page, "cluster-c")["deployments"].as_u64().unwrap_or(0);
-    assert_eq!(page.body["totals"]["deployments"], 4 + known);
+    let known = row(&page, "cluster-c")["workloads"].as_u64().unwrap_or(0);
+    assert_eq!(page.body["totals"]["workloads"], 4 + known);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -154,7 +154,7 @@ async fn hostile_agents_spoil_their_own_rows_and_are_shown_as_misbehaving() {
     let one = share(&[("pay", "evil")]).to_string();
     let deep = format!(r#"{{"items":{}"#, "[".repeat(200_000));
     let million = format!(
-        r#"{{"items":[{}0],"totals":{{"deployments":0}}}}"#,
+        r#"{{"items":[{}0],"totals":{{"workloads":0}}}}"#,
         "0,".repeat(450_000)
     );
     let many: Vec<(&str, String)> = (0..6000).map(|n| ("pay", format!("evil-{n}"))).collect();
@@ -175,7 +175,7 @@ async fn hostile_agents_spoil_their_own_rows_and_are_shown_as_misbehaving() {
         ("empty", vec![String::new()]),
         (
             "endless",
-            vec![json!({"items": [], "more": true, "totals": {"deployments": 9}}).to_string()],
+            vec![json!({"items": [], "more": true, "totals": {"workloads": 9}}).to_string()],
         ),
     ];
     let mut answering = Vec::new();
@@ -210,14 +210,11 @@ async fn hostile_agents_spoil_their_own_rows_and_are_shown_as_misbehaving() {
     assert_eq!(page.body["answers"], counts);
     // Its claims about other clusters are not even read: its item is its own.
     let items = page.body["items"].as_array().unwrap();
-    let evil: Vec<_> = items
-        .iter()
-        .filter(|item| item["deployment_name"] == "evil")
-        .collect();
+    let evil: Vec<_> = items.iter().filter(|item| item["name"] == "evil").collect();
     assert_eq!(evil.len(), 1, "{evil:?}");
     assert_eq!(evil[0]["cluster"], "liar");
     assert_eq!(items.len(), 8 + 1);
-    assert_eq!(page.body["totals"]["deployments"], 9);
+    assert_eq!(page.body["totals"]["workloads"], 9);
 
     let list = stack.service.get("/clusters", &token).await;
     for item in list.body["items"].as_array().unwrap() {
@@ -265,7 +262,7 @@ async fn ninety_seven_of_a_hundred_clusters_answer_for_themselves() {
     let counts =
         json!({"answered": 97, "timed_out": 1, "offline": 1, "refused": 0, "misbehaving": 1});
     assert_eq!(page.body["answers"], counts);
-    assert_eq!(page.body["totals"]["deployments"], 96 * 2 + 4);
+    assert_eq!(page.body["totals"]["workloads"], 96 * 2 + 4);
     let items = page.body["items"].as_array().unwrap();
     assert_eq!(items.len(), 96 * 2 + 4);
 }

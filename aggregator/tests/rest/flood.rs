@@ -165,7 +165,7 @@ async fn a_flood_of_one_clusters_heartbeats_makes_no_other_cluster_stale() {
 async fn a_flood_of_changes_and_answers_of_one_cluster_touches_no_other() {
     let stack = Stack::start(2).await;
     let token = stack.service.token("admin").await;
-    let mut flooder = Impostor::heard(&stack, "flooder", &["fleet.deployments"]).await;
+    let mut flooder = Impostor::heard(&stack, "flooder", &["fleet.workloads"]).await;
     stack.known(&["flooder"]).await;
     // While its responses are expected.
     let mut questions = flooder.questions();
@@ -186,10 +186,10 @@ async fn a_flood_of_changes_and_answers_of_one_cluster_touches_no_other() {
         Pace::Paced,
         vec![
             (
-                "agent.flooder.deployment".to_owned(),
+                "agent.flooder.workload".to_owned(),
                 changes(1, &[("pay", "x")]).to_string(),
             ),
-            ("agent.flooder.deployment".to_owned(), String::new()),
+            ("agent.flooder.workload".to_owned(), String::new()),
             (answer, share(&[("pay", "x")]).to_string()),
         ],
     );
@@ -227,8 +227,8 @@ async fn a_flood_as_fast_as_the_broker_takes_it_makes_no_other_cluster_stale_and
         vec![
             say("heartbeat", "{".to_owned()),
             say("heartbeat", "x".repeat(900_000)),
-            say("deployment", "{".to_owned()),
-            say("deployment", "x".repeat(900_000)),
+            say("workload", "{".to_owned()),
+            say("workload", "x".repeat(900_000)),
             say("renewal", "x".repeat(900_000)),
         ],
     );

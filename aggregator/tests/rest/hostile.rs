@@ -55,7 +55,7 @@ async fn invalid_replies_are_refused_shown_and_affect_no_other_cluster() {
     let stack = Stack::start(1).await;
     let token = stack.service.token("admin").await;
     let hostile = Impostor::heard(&stack, CLUSTER, &[]).await;
-    let mut questions = hostile.hears("deployments").await;
+    let mut questions = hostile.hears("workloads").await;
     stack.known(&[CLUSTER]).await;
     for reply in nonsense() {
         let answer = hostile.replies(&mut questions, reply);

@@ -202,7 +202,7 @@ fn heartbeat(name: &str, state: &str, verbs: &[&str]) -> Value {
 
 /// A deployment's line in a list.
 fn line((namespace, name): &(&str, &str)) -> Value {
-    json!({"namespace": namespace, "deployment_name": name, "replicas": 1, "ready": 1, "updated": 1, "available": 1,
+    json!({"namespace": namespace, "kind": "Deployment", "name": name, "replicas": 1, "ready": 1, "updated": 1, "available": 1,
         "images": ["evil:1"], "health": "healthy"})
 }
 
@@ -215,5 +215,5 @@ pub fn changes(sequence: u64, items: &[(&str, &str)]) -> Value {
 /// A response as an agent sends it, with deployments in these namespaces.
 pub fn share(items: &[(&str, &str)]) -> Value {
     let items: Vec<Value> = items.iter().map(line).collect();
-    json!({"items": items, "totals": {"deployments": items.len()}})
+    json!({"items": items, "totals": {"workloads": items.len()}})
 }

@@ -194,7 +194,7 @@ async fn a_query_reads_and_counts_only_the_clusters_that_its_selector_selects() 
     assert_eq!(wrong.body["field"], "clusterLabelSelector", "{wrong:?}");
     listed_by_label(service, &token).await;
     // The request names the selected clusters: the others do not respond.
-    let mut requests = stack.subscribed("fleet.deployments").await;
+    let mut requests = stack.subscribed("fleet.workloads").await;
     assert_eq!(about("env=prod").await, "cluster-a");
     let request = timeout(PATIENCE, requests.next()).await;
     let request = request.expect("a request in time").expect("a connection");

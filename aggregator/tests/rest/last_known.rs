@@ -37,7 +37,7 @@ pub async fn stored_list(
         // It may be replaced meanwhile.
         let known = inventory.read(&name, &stored).await.ok()?;
         let text = known
-            .deployments()
+            .workloads()
             .map(|(_, stored)| format!("{:?}", stored.summary));
         right(&text.collect::<String>(), &stored).then_some(stored)
     };
@@ -68,7 +68,7 @@ async fn an_offline_cluster_is_shown_as_last_known_also_after_a_restart() {
     let token = stack.service.token("viewer").await;
     let inventory = inventory(&stack).await;
     let list = stored_list(&stack, &inventory, "cluster-b", |_, stored| {
-        stored.deployments == 4
+        stored.workloads == 4
     })
     .await;
     let before = stack
@@ -126,7 +126,7 @@ fn shown_as_last_known(page: &Answer, before: &Answer, list: &Generation) {
         assert!(as_of >= list.as_of && as_of <= jiff::Timestamp::now());
         assert!(now["stale_seconds"].is_u64());
     }
-    assert_eq!(page.body["totals"]["deployments"], 8);
+    assert_eq!(page.body["totals"]["workloads"], 8);
     assert_eq!(page.body["totals"]["health"]["unknown"], 4);
     assert_eq!(
         (
@@ -137,7 +137,7 @@ fn shown_as_last_known(page: &Answer, before: &Answer, list: &Generation) {
     );
     let row = row(page, "cluster-b");
     assert_eq!(
-        (&row["deployments"], &row["as_of"]),
+        (&row["workloads"], &row["as_of"]),
         (&json!(4), &now[0]["as_of"])
     );
     assert!(
@@ -164,7 +164,7 @@ async fn pages_and_filters_cover_online_clusters_and_an_offline_one() {
         let distinct: BTreeSet<_> = shown.iter().cloned().collect();
         assert_eq!((shown.len(), distinct.len()), (9, 9), "{sort}: {shown:?}");
         for page in &pages {
-            assert_eq!(page.body["totals"]["deployments"], 9, "{sort}");
+            assert_eq!(page.body["totals"]["workloads"], 9, "{sort}");
         }
     }
     for (query, expected) in [
@@ -179,7 +179,7 @@ async fn pages_and_filters_cover_online_clusters_and_an_offline_one() {
             .get(&format!("/deployments?{query}"), &token)
             .await;
         assert_eq!(items(&page).len(), expected, "{query}");
-        assert_eq!(row(&page, "cluster-b")["deployments"], expected, "{query}");
+        assert_eq!(row(&page, "cluster-b")["workloads"], expected, "{query}");
     }
 }
 
@@ -189,7 +189,7 @@ async fn stored_lists_are_shown_and_counted_only_for_users_who_may_see_them() {
     let inventory = inventory(&stack).await;
     for cluster in ["cluster-a", "cluster-b", "cluster-c"] {
         stored_list(&stack, &inventory, cluster, |_, stored| {
-            stored.deployments == 4
+            stored.workloads == 4
         })
         .await;
     }
@@ -207,10 +207,10 @@ async fn stored_lists_are_shown_and_counted_only_for_users_who_may_see_them() {
         pairs.map(|(c, n)| (c.to_owned(), n.to_owned())).into()
     );
     assert_eq!(
-        (items(&page).len(), &page.body["totals"]["deployments"]),
+        (items(&page).len(), &page.body["totals"]["workloads"]),
         (4, &json!(4))
     );
-    assert_eq!(row(&page, "cluster-a")["deployments"], 2);
+    assert_eq!(row(&page, "cluster-a")["workloads"], 2);
     let text = page.body.to_string();
     assert!(!text.contains("cluster-c"), "{text}");
     let no_grants = stack.service.token("nobody").await;
@@ -226,7 +226,7 @@ async fn changes_are_stored_and_forgotten_clusters_are_not() {
     let mut stack = Stack::start(1).await;
     let inventory = inventory(&stack).await;
     let first = stored_list(&stack, &inventory, "cluster-a", |_, stored| {
-        stored.deployments == 4
+        stored.workloads == 4
     })
     .await;
     change(&stack, "cluster-a", Method::POST, "zz-comes").await;
@@ -234,7 +234,7 @@ async fn changes_are_stored_and_forgotten_clusters_are_not() {
         list.contains("zz-comes")
     })
     .await;
-    assert!(second.deployments == 5 && second.id != first.id);
+    assert!(second.workloads == 5 && second.id != first.id);
     change(&stack, "cluster-a", Method::DELETE, "zz-comes").await;
     stored_list(&stack, &inventory, "cluster-a", |list, _| {
         !list.contains("zz-comes")
@@ -290,7 +290,7 @@ async fn ten_thousand_deployments_are_stored_also_with_all_images_different() {
         };
         let item = |number: usize| {
             let images = [0, 1].map(|_| format!("registry.example/web@sha256:{}", digest()));
-            json!({"namespace": "pay", "deployment_name": format!("web-{page}-{number}"), "replicas": 1, "ready": 1,
+            json!({"namespace": "pay", "kind": "Deployment", "name": format!("web-{page}-{number}"), "replicas": 1, "ready": 1,
                 "updated": 1, "available": 1, "images": images, "health": "healthy"})
         };
         let items: Vec<Value> = (0..500).map(item).collect();
@@ -303,11 +303,11 @@ async fn ten_thousand_deployments_are_stored_also_with_all_images_different() {
     inventory.store(lease, list, source()).await.unwrap();
     let stored = inventory.stored(&cluster, Some("uid")).unwrap();
     assert!(
-        stored.parts > 1 && !stored.truncated && stored.deployments == 10_000,
+        stored.parts > 1 && !stored.truncated && stored.workloads == 10_000,
         "{stored:?}"
     );
     let known = inventory.read(&cluster, &stored).await.unwrap();
-    assert_eq!(known.deployments().count(), 10_000);
+    assert_eq!(known.workloads().count(), 10_000);
     inventory.forget(&cluster).await.unwrap();
     assert_eq!(keys(&bucket(&stack).await).await, Vec::<String>::new());
 }
@@ -357,7 +357,7 @@ async fn of_two_replicas_one_reads_a_cluster_that_is_due() {
     let now = Instant::now();
     let again = one.acquire_lease(&cluster, due(now), now).await;
     assert!(again.unwrap().is_none());
-    assert_eq!(one.stored(&cluster, Some("uid")).unwrap().deployments, 0);
+    assert_eq!(one.stored(&cluster, Some("uid")).unwrap().workloads, 0);
     // Another cluster's list under the same name is discarded.
     assert!(one.stored(&cluster, Some("rival")).is_none());
 }
@@ -382,5 +382,5 @@ async fn a_replica_that_lost_its_lease_cannot_make_its_list_count() {
     // Nor has it overwritten any part of the list that is in use.
     let stored = other.stored(&cluster, Some("uid")).unwrap();
     let read = other.read(&cluster, &stored).await.unwrap();
-    assert_eq!(read.deployments().count(), 0);
+    assert_eq!(read.workloads().count(), 0);
 }

@@ -15,7 +15,7 @@ async fn a_list_that_is_half_written_is_not_read_and_the_one_before_still_is() {
         &stack,
         &inventory(&stack).await,
         "cluster-a",
-        |_, stored| stored.deployments == 4,
+        |_, stored| stored.workloads == 4,
     )
     .await;
     stack.agents.remove(0).stop().await;
@@ -75,7 +75,7 @@ async fn what_cannot_be_read_costs_its_own_row() {
     let inventory = inventory(&stack).await;
     for cluster in ["cluster-a", "cluster-b"] {
         stored_list(&stack, &inventory, cluster, |_, stored| {
-            stored.deployments == 4
+            stored.workloads == 4
         })
         .await;
     }
@@ -93,7 +93,7 @@ async fn what_cannot_be_read_costs_its_own_row() {
     for (id, packed, said) in [
         ("rubbish", &b"\0\xff rubbish"[..], "unpacked"),
         ("bomb", &bomb, "maximum size"),
-        ("wrong", &wrong, "0 deployments and should have 4"),
+        ("wrong", &wrong, "0 workloads and should have 4"),
     ] {
         let bytes = [id.as_bytes(), b"\n", packed].concat();
         bucket.put(&part, bytes.into()).await.unwrap();

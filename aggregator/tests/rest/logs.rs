@@ -97,7 +97,7 @@ async fn a_followed_log_goes_on_when_all_that_was_granted_was_lost_on_the_way() 
     let token = behind.token("viewer").await;
     let writer = Impostor::heard(&stack, "writer", &[]).await;
     behind.known(&["writer"], &token).await;
-    let (mut logs, mut lists) = (writer.hears("log").await, writer.hears("deployments").await);
+    let (mut logs, mut lists) = (writer.hears("log").await, writer.hears("workloads").await);
     let mut credits = writer.hears("credit.>").await;
     let mut granted = async || {
         let credit = credits.next().await.expect("somebody follows");

@@ -14,6 +14,7 @@ mod image;
 mod impostor;
 mod invitations;
 mod joining;
+mod kinds;
 mod labels;
 mod last_known;
 mod last_known_faults;

@@ -173,7 +173,7 @@ async fn nobody_outside_can_make_up_a_series() {
     let settled = async || {
         let now = scrape(&stack.service).await;
         let stored = sum(&now, &["aggregator_inventory_writes_total", r#""kept""#]) >= 1.0;
-        let reported = sum(&now, &[r#"verb="deployments",outcome="answered""#]) >= 1.0;
+        let reported = sum(&now, &[r#"verb="workloads",outcome="answered""#]) >= 1.0;
         (stored && reported).then_some(now)
     };
     let before = stack.service.until("everything continues", settled).await;

@@ -71,9 +71,7 @@ async fn counts_and_words_of_hidden_namespaces_are_neither_shown_nor_timed() {
             .await;
     }
     let last = [("secret", "hidden"), ("pay", "last")];
-    teller
-        .say("deployment", changes(2, &last).to_string())
-        .await;
+    teller.say("workload", changes(2, &last).to_string()).await;
     let published = until_last(&mut part).await;
     let of_clusters: Vec<_> = published.iter().filter(|it| it.name == "cluster").collect();
     // The agent's own heartbeat, without the condition, may have arrived in between; it is sent every five seconds.
@@ -92,7 +90,7 @@ async fn until_last(watcher: &mut Watcher) -> Vec<Seen> {
     let mut published = Vec::new();
     loop {
         let seen = watcher.next().await;
-        if seen.data["deployment_name"] == "last" {
+        if seen.data["name"] == "last" {
             return published;
         }
         published.push(seen);

@@ -23,7 +23,5 @@ async fn following(service: &Service, token: &str, clusters: &[&str]) -> Watcher
 
 /// Whether it is about this deployment.
 fn of(event: &Value, cluster: &str, (namespace, name): &(String, String)) -> bool {
-    event["cluster"] == cluster
-        && event["namespace"] == **namespace
-        && event["deployment_name"] == **name
+    event["cluster"] == cluster && event["namespace"] == **namespace && event["name"] == **name
 }

@@ -1,4 +1,4 @@
-//! Totals of deployments by health, image and name.
+//! Totals of workloads by health, image and name.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -6,44 +6,41 @@ use std::collections::{BTreeMap, HashMap};
 use foldhash::fast::RandomState;
 
 use crate::page::{self, PageBudget};
-use crate::{Health, ImageCounts, NameCount, Totals, WorkloadView};
+use crate::{Health, ImageCounts, NameCount, Totals, WorkloadKind, WorkloadView};
 
 /// A count in progress.
 #[derive(Default)]
 pub struct Count<'a> {
-    deployments: u64,
+    workloads: u64,
     health: BTreeMap<Health, u64>,
     images: HashMap<&'a str, u64, RandomState>,
     names: HashMap<Version<'a>, u64, RandomState>,
 }
 
-/// The key of a name count: name, images and health.
-type Version<'a> = (&'a str, Vec<&'a str>, Health);
+/// The key of a name count: kind, name, images and health.
+type Version<'a> = (WorkloadKind, &'a str, Vec<&'a str>, Health);
 
 /// The size of a name count in JSON without its texts.
 const LINE_BYTES: usize = 80;
 
 impl<'a> Count<'a> {
     pub fn add(&mut self, health: Health) {
-        self.deployments += 1;
+        self.workloads += 1;
         *self.health.entry(health).or_default() += 1;
     }
 
-    pub fn add_images(&mut self, deployment: impl WorkloadView<'a>) {
-        for (position, image) in deployment.images().enumerate() {
-            // Two containers with the same image count as one deployment that uses it.
-            if !deployment
-                .images()
-                .take(position)
-                .any(|other| other == image)
-            {
+    pub fn add_images(&mut self, workload: impl WorkloadView<'a>) {
+        for (position, image) in workload.images().enumerate() {
+            // Two containers with the same image count as one workload that uses it.
+            if !workload.images().take(position).any(|other| other == image) {
                 *self.images.entry(image).or_default() += 1;
             }
         }
     }
 
-    pub fn add_name(&mut self, name: &'a str, deployment: impl WorkloadView<'a>) {
-        let version = (name, deployment.images().collect(), deployment.health());
+    pub fn add_name(&mut self, name: &'a str, workload: impl WorkloadView<'a>) {
+        let images = workload.images().collect();
+        let version = (workload.kind(), name, images, workload.health());
         *self.names.entry(version).or_default() += 1;
     }
 
@@ -54,19 +51,16 @@ impl<'a> Count<'a> {
             .images
             .into_iter()
             .partition(|(image, _)| image.len() <= Totals::IMAGE_BYTES);
-        let mut other: u64 = other.iter().map(|(_, deployments)| deployments).sum();
+        let mut other: u64 = other.iter().map(|(_, workloads)| workloads).sum();
         if named.len() > Totals::IMAGES {
-            named.select_nth_unstable_by_key(Totals::IMAGES, |(image, deployments)| {
-                (Reverse(*deployments), *image)
+            named.select_nth_unstable_by_key(Totals::IMAGES, |(image, workloads)| {
+                (Reverse(*workloads), *image)
             });
             let left_out = named.split_off(Totals::IMAGES);
-            other += left_out
-                .iter()
-                .map(|(_, deployments)| deployments)
-                .sum::<u64>();
+            other += left_out.iter().map(|(_, workloads)| workloads).sum::<u64>();
         }
         Totals {
-            deployments: self.deployments,
+            workloads: self.workloads,
             health: self.health,
             images: ImageCounts(named),
             other_images: other,
@@ -76,7 +70,7 @@ impl<'a> Count<'a> {
     }
 }
 
-/// The names that fit into these bytes, worst health first, and the number of deployments left out.
+/// The names that fit into these bytes, worst health first, and the number of workloads left out.
 fn named(
     versions: HashMap<Version<'_>, u64, RandomState>,
     bytes: usize,
@@ -84,28 +78,28 @@ fn named(
     let all: u64 = versions.values().sum();
     let mut versions: Vec<_> = versions.into_iter().collect();
     versions.sort_unstable_by(
-        |((a, a_images, a_health), _), ((b, b_images, b_health), _)| {
-            (a_health, a, a_images).cmp(&(b_health, b, b_images))
+        |((a_kind, a, a_images, a_health), _), ((b_kind, b, b_images, b_health), _)| {
+            (a_health, a, a_kind, a_images).cmp(&(b_health, b, b_kind, b_images))
         },
     );
     let budget = PageBudget {
         items: usize::MAX,
         bytes,
     };
-    let counts =
-        versions.into_iter().map(
-            |((deployment_name, images, health), deployments)| NameCount {
-                deployment_name,
-                images,
-                health,
-                deployments,
-            },
-        );
+    let counts = versions
+        .into_iter()
+        .map(|((kind, name, images, health), workloads)| NameCount {
+            kind,
+            name,
+            images,
+            health,
+            workloads,
+        });
     let (named, _) = page::take(counts, budget, |count| {
         let images = count.images.iter().map(|image| image.len() + 3);
-        LINE_BYTES + count.deployment_name.len() + images.sum::<usize>()
+        LINE_BYTES + count.name.len() + images.sum::<usize>()
     });
-    let counted: u64 = named.iter().map(|count| count.deployments).sum();
+    let counted: u64 = named.iter().map(|count| count.workloads).sum();
     (named, all - counted)
 }
 
@@ -115,7 +109,8 @@ mod tests {
 
     #[test]
     fn names_without_room_are_left_out_and_the_healthy_ones_first() {
-        let version = |name, health| ((name, vec!["web:1"], health), 2);
+        let kind = WorkloadKind::Deployment;
+        let version = |name, health| ((kind, name, vec!["web:1"], health), 2);
         let versions = [
             version("a", Health::Healthy),
             version("b", Health::Failed),
@@ -124,7 +119,7 @@ mod tests {
         let line = LINE_BYTES + "a".len() + "web:1".len() + 3 + 1;
         for (lines, expected) in [(3, &["b", "c", "a"][..]), (2, &["b", "c"]), (0, &["b"])] {
             let (named, left_out) = named(versions.clone().into_iter().collect(), lines * line);
-            let names: Vec<_> = named.iter().map(|count| count.deployment_name).collect();
+            let names: Vec<_> = named.iter().map(|count| count.name).collect();
             assert_eq!(names, expected);
             assert_eq!(left_out, 6 - 2 * expected.len() as u64);
         }

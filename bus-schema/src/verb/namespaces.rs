@@ -43,4 +43,10 @@ pub struct NamespaceSummary {
     pub created_at: Option<Timestamp>,
     /// The number of its deployments.
     pub deployments: u64,
+    /// The number of its StatefulSets.
+    #[serde(default)]
+    pub stateful_sets: u64,
+    /// The number of its DaemonSets.
+    #[serde(default)]
+    pub daemon_sets: u64,
 }

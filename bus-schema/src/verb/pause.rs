@@ -16,7 +16,7 @@ pub struct Pause {
     pub guard: WriteGuard,
 }
 
-mutation!(Pause, "pause", Right::Pause => Paused);
+mutation!(Pause, "pause", Right::Pause => Paused, for Deployment);
 
 /// The change has been written to the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

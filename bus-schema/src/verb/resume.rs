@@ -17,4 +17,4 @@ pub struct Resume {
     pub guard: WriteGuard,
 }
 
-mutation!(Resume, "resume", Right::Resume => Paused);
+mutation!(Resume, "resume", Right::Resume => Paused, for Deployment);

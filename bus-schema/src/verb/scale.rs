@@ -26,7 +26,7 @@ pub struct Scale {
     pub guard: WriteGuard,
 }
 
-mutation!(Scale, "scale", Right::Scale => Scaled);
+mutation!(Scale, "scale", Right::Scale => Scaled, for Deployment | StatefulSet);
 
 /// The number has been written to the cluster; the pods follow. A duplicate gets the same answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -79,6 +79,8 @@ fn namespaces() {
             phase: "Active".to_owned(),
             created_at: Some(name("2026-01-01T00:00:00Z")),
             deployments: 4,
+            stateful_sets: 1,
+            daemon_sets: 2,
         }]),
     );
 }

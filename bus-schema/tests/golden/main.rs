@@ -15,10 +15,10 @@ use serde_json::Value;
 
 mod clusters;
 mod credentials;
-mod deployments;
 mod pods;
 mod rollouts;
 mod runs;
+mod workloads;
 
 fn name<T: FromStr<Err: Debug>>(text: &str) -> T {
     text.parse().expect("the fixture is well-formed")
@@ -66,7 +66,9 @@ fn conditions() -> Vec<Condition> {
 fn counts() -> Counts {
     Counts {
         namespaces: 5,
-        deployments: 20,
+        deployments: 17,
+        stateful_sets: 2,
+        daemon_sets: 1,
         health: BTreeMap::from([(Health::Healthy, 19), (Health::Failed, 1)]),
     }
 }

@@ -35,6 +35,12 @@ struct Arguments {
     /// Deployments in each cluster.
     #[arg(long)]
     deployments: usize,
+    /// StatefulSets in each cluster.
+    #[arg(long, default_value_t = 0)]
+    statefulsets: usize,
+    /// DaemonSets in each cluster.
+    #[arg(long, default_value_t = 0)]
+    daemonsets: usize,
     /// Make every deployment healthy; without it one hangs on a bad image and one is paused.
     #[arg(long, action = clap::ArgAction::Set, default_value_t = false)]
     healthy: bool,
@@ -78,6 +84,8 @@ async fn simulation(arguments: &Arguments) -> Result<Simulation> {
         .clusters(arguments.clusters)
         .namespaces(arguments.namespaces)
         .deployments(arguments.deployments)
+        .stateful_sets(arguments.statefulsets)
+        .daemon_sets(arguments.daemonsets)
         .profile(match arguments.healthy {
             true => Profile::Healthy,
             false => Profile::Demo,

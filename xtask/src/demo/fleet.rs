@@ -88,6 +88,8 @@ impl Fleet {
             .args(["--clusters", &size.clusters.to_string()])
             .args(["--namespaces", &size.namespaces.to_string()])
             .args(["--deployments", &size.deployments.to_string()])
+            // As many as the simulator has by default.
+            .args(["--statefulsets", "4", "--daemonsets", "2"])
             .args(["--nats-url", &self.bus.url()])
             .arg("--bus-keys")
             .arg(self.bus.keys().aggregator_dir())

@@ -1,4 +1,4 @@
-//! Decides which deployments' pods are inspected and when: a bounded number per second, and less often the longer a deployment stays
+//! Decides which workloads' pods are inspected and when: a bounded number per second, and less often the longer a workload stays
 //! unchanged. A value: time is an argument.
 
 use std::collections::HashMap;
@@ -7,19 +7,19 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::super::deployments::Version;
+use super::super::workloads::Version;
 use crate::jitter;
 
-/// A deployment has this long to become ready by itself before its pods are inspected.
+/// A workload has this long to become ready by itself before its pods are inspected.
 const BEFORE_FIRST: Duration = Duration::from_secs(1);
-/// The initial interval between two inspections of a deployment.
+/// The initial interval between two inspections of a workload.
 const SHORTEST: Duration = Duration::from_secs(3);
 /// The interval once it has stayed unchanged for a while.
 const LONGEST: Duration = Duration::from_secs(15);
 /// The interval after the API server has refused one: permissions do not change every second.
 const AFTER_REFUSAL: Duration = Duration::from_secs(300);
 
-/// By the key of the deployment.
+/// By the key of the workload.
 #[derive(Debug, Default)]
 pub struct Schedule(HashMap<Arc<str>, State>);
 
@@ -31,7 +31,7 @@ struct State {
     due: Option<Instant>,
 }
 
-/// The result of an inspection of a deployment's pods.
+/// The result of an inspection of a workload's pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// Different from the last time.
@@ -48,7 +48,7 @@ impl Schedule {
         self.0.is_empty()
     }
 
-    /// Sets the deployments to inspect.
+    /// Sets the workloads to inspect.
     pub fn replace<'a>(
         &mut self,
         wanted: impl Iterator<Item = (&'a str, &'a Version)>,
@@ -66,7 +66,7 @@ impl Schedule {
         self.0 = states;
     }
 
-    /// Takes at most `most` due deployments, the longest waiting first.
+    /// Takes at most `most` due workloads, the longest waiting first.
     pub fn take(&mut self, most: usize, now: Instant) -> Vec<(Arc<str>, Version)> {
         let due = self
             .0

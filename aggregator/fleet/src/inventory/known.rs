@@ -1,9 +1,9 @@
-//! The last known deployments of a cluster. Their current state is unknown, and so is their health.
+//! The last known workloads of a cluster. Their current state is unknown, and so is their health.
 
 use std::io::Read as _;
 
-use bus_schema::verb::DeploymentSummary;
-use bus_schema::{Health, Page, WorkloadView};
+use bus_schema::verb::WorkloadSummary;
+use bus_schema::{Health, Page, WorkloadKind, WorkloadView};
 use jiff::Timestamp;
 
 use super::list::MOST_BYTES;
@@ -14,15 +14,15 @@ const WINDOW_LOG: u32 = 24;
 /// A cluster's list, decompressed.
 #[derive(Debug)]
 pub struct LastKnown {
-    deployments: Vec<LastKnownDeployment>,
+    workloads: Vec<LastKnownWorkload>,
     bytes: usize,
 }
 
-/// One deployment.
+/// One workload.
 #[derive(Debug)]
-pub struct LastKnownDeployment {
+pub struct LastKnownWorkload {
     /// Its last known health.
-    pub summary: DeploymentSummary,
+    pub summary: WorkloadSummary,
     bytes: usize,
 }
 
@@ -38,8 +38,8 @@ pub enum UnpackError {
     /// It is not a list that an agent sends.
     #[error("it cannot be read: {0}")]
     Unreadable(#[from] serde_json::Error),
-    /// The number of deployments does not match the manifest.
-    #[error("it has {found} deployments and should have {expected}")]
+    /// The number of workloads does not match the manifest.
+    #[error("it has {found} workloads and should have {expected}")]
     WrongNumber {
         /// The number in the list.
         found: usize,
@@ -49,7 +49,7 @@ pub enum UnpackError {
 }
 
 impl LastKnown {
-    /// Decompresses a list that should have this many deployments, on a blocking thread.
+    /// Decompresses a list that should have this many workloads, on a blocking thread.
     pub(super) async fn unpack(packed: Vec<u8>, expected: u64) -> Result<Self, UnpackError> {
         let unpack = move || Self::unpack_here(&packed, expected);
         let unpacked = tokio::task::spawn_blocking(unpack).await;
@@ -65,42 +65,39 @@ impl LastKnown {
             return Err(UnpackError::TooLarge);
         }
         let pages = serde_json::Deserializer::from_slice(&json).into_iter();
-        let pages: Vec<Page<DeploymentSummary>> = pages.collect::<Result<_, _>>()?;
+        let pages: Vec<Page<WorkloadSummary>> = pages.collect::<Result<_, _>>()?;
         let mut summaries: Vec<_> = pages.into_iter().flat_map(|page| page.items).collect();
         if summaries.len() as u64 != expected {
             let found = summaries.len();
             return Err(UnpackError::WrongNumber { found, expected });
         }
-        // A deployment may have moved between two pages; a duplicate in the list would be shown twice.
-        let name = |s: &DeploymentSummary| (s.namespace.clone(), s.deployment_name.clone());
+        // A workload may have moved between two pages; a duplicate in the list would be shown twice.
+        let name = |s: &WorkloadSummary| (s.namespace.clone(), s.name.clone(), s.kind);
         summaries.sort_by_cached_key(name);
-        summaries.dedup_by(|b, a| {
-            (&a.namespace, &a.deployment_name) == (&b.namespace, &b.deployment_name)
-        });
+        summaries
+            .dedup_by(|b, a| (&a.namespace, &a.name, a.kind) == (&b.namespace, &b.name, b.kind));
         let bytes = json.len() / summaries.len().max(1);
-        let known = |summary| LastKnownDeployment { summary, bytes };
+        let known = |summary| LastKnownWorkload { summary, bytes };
         Ok(Self {
-            deployments: summaries.into_iter().map(known).collect(),
+            workloads: summaries.into_iter().map(known).collect(),
             bytes: json.len(),
         })
     }
 
-    /// Each deployment with its namespace and name, by namespace.
-    pub fn deployments(&self) -> impl Iterator<Item = ((&str, &str), &LastKnownDeployment)> {
-        self.deployments.iter().map(|known| {
-            let DeploymentSummary {
-                namespace,
-                deployment_name,
-                ..
+    /// Each workload with its namespace and name, by namespace.
+    pub fn workloads(&self) -> impl Iterator<Item = ((&str, &str), &LastKnownWorkload)> {
+        self.workloads.iter().map(|known| {
+            let WorkloadSummary {
+                namespace, name, ..
             } = &known.summary;
-            ((namespace.as_str(), deployment_name.as_str()), known)
+            ((namespace.as_str(), name.as_str()), known)
         })
     }
 
     #[cfg(test)]
     pub(super) fn of_bytes(bytes: usize) -> Self {
         Self {
-            deployments: Vec::new(),
+            workloads: Vec::new(),
             bytes,
         }
     }
@@ -112,13 +109,17 @@ impl LastKnown {
     }
 }
 
-impl<'a> WorkloadView<'a> for &'a LastKnownDeployment {
+impl<'a> WorkloadView<'a> for &'a LastKnownWorkload {
     fn health(self) -> Health {
         Health::Unknown
     }
 
     fn images(self) -> impl Iterator<Item = &'a str> {
         self.summary.images.iter().map(String::as_str)
+    }
+
+    fn kind(self) -> WorkloadKind {
+        self.summary.kind
     }
 
     fn created_at(self) -> Option<Timestamp> {
@@ -133,7 +134,7 @@ impl<'a> WorkloadView<'a> for &'a LastKnownDeployment {
         self.summary.labels.get(key).map(String::as_str)
     }
 
-    /// An average: all deployments of a list count as equally large.
+    /// An average: all workloads of a list count as equally large.
     fn bytes(self) -> usize {
         self.bytes
     }
@@ -148,7 +149,7 @@ mod tests {
 
     fn page(names: &[&str], next: Option<&str>, stale_seconds: Option<u64>) -> Bytes {
         let item = |name: &&str| {
-            json!({"namespace": "pay", "deployment_name": name, "replicas": 1, "ready": 1, "updated": 1, "available": 1,
+            json!({"namespace": "pay", "kind": "Deployment", "name": name, "replicas": 1, "ready": 1, "updated": 1, "available": 1,
                 "images": ["web:1"], "health": "healthy", "newer": "field"})
         };
         let items: Vec<_> = names.iter().map(item).collect();
@@ -170,17 +171,17 @@ mod tests {
             None
         );
         let (packed, facts) = list.pack().await.unwrap();
-        assert_eq!((facts.deployments, facts.truncated), (4, false));
+        assert_eq!((facts.workloads, facts.truncated), (4, false));
         assert_eq!(facts.as_of.to_string(), "2026-01-01T00:00:00Z");
         let known = LastKnown::unpack(packed.clone(), 4).await.unwrap();
-        let names: Vec<_> = known.deployments().map(|(name, _)| name).collect();
+        let names: Vec<_> = known.workloads().map(|(name, _)| name).collect();
         assert_eq!(names, [("pay", "a"), ("pay", "b"), ("pay", "c")]);
-        for (_, deployment) in known.deployments() {
+        for (_, workload) in known.workloads() {
             assert_eq!(
-                (deployment.health(), deployment.summary.health),
+                (workload.health(), workload.summary.health),
                 (Health::Unknown, Health::Healthy)
             );
-            assert!(deployment.images().eq(["web:1"]) && deployment.bytes() > 0);
+            assert!(workload.images().eq(["web:1"]) && workload.bytes() > 0);
         }
         let wrong = LastKnown::unpack(packed, 3).await.unwrap_err();
         assert!(

@@ -1,11 +1,11 @@
 //! A cluster's list as it is received, page by page: the agent's JSON, compressed and stored as it is.
 
 use bus_schema::Page;
-use bus_schema::verb::DeploymentSummary;
+use bus_schema::verb::WorkloadSummary;
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 
-/// The maximum size of a cluster's stored list in bytes of JSON: some 30,000 deployments.
+/// The maximum size of a cluster's stored list in bytes of JSON: some 30,000 workloads.
 pub(super) const MOST_BYTES: usize = 16 * 1024 * 1024;
 
 /// Fast, and compresses to a tenth.
@@ -23,7 +23,7 @@ pub struct List {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Facts {
     pub as_of: Timestamp,
-    pub deployments: u64,
+    pub workloads: u64,
     pub truncated: bool,
 }
 
@@ -47,7 +47,7 @@ impl List {
     pub fn begun(now: Timestamp) -> Self {
         let facts = Facts {
             as_of: now,
-            deployments: 0,
+            workloads: 0,
             truncated: false,
         };
         Self {
@@ -66,14 +66,14 @@ impl List {
             self.facts.truncated = true;
             return Ok(None);
         }
-        let read: Page<DeploymentSummary> =
+        let read: Page<WorkloadSummary> =
             serde_json::from_slice(&page).map_err(ListError::Unreadable)?;
         if read.items.is_empty() && read.next.is_some() {
             return Err(ListError::Endless);
         }
         self.bytes += page.len();
         self.pages.push(page);
-        self.facts.deployments += read.items.len() as u64;
+        self.facts.workloads += read.items.len() as u64;
         // An agent that has lost its API server sends the last state that it has seen.
         let stale = read.stale_seconds.and_then(|age| i64::try_from(age).ok());
         if let Some(said) =

@@ -43,9 +43,9 @@ pub struct Generation {
     pub cluster_uid: String,
     /// When the cluster reported it.
     pub as_of: Timestamp,
-    /// The number of its deployments.
-    pub deployments: u64,
-    /// Whether the cluster has more deployments, which did not fit.
+    /// The number of its workloads.
+    pub workloads: u64,
+    /// Whether the cluster has more workloads, which did not fit.
     #[serde(default)]
     pub truncated: bool,
     /// The last changes that the cluster had published before.
@@ -112,7 +112,7 @@ mod tests {
             parts: 0,
             cluster_uid: "u".to_owned(),
             as_of: Timestamp::UNIX_EPOCH,
-            deployments: 0,
+            workloads: 0,
             truncated: false,
             changes: LastChanges::new(),
         }

@@ -107,7 +107,7 @@ mod tests {
             parts: 1,
             cluster_uid: "uid".to_owned(),
             as_of: jiff::Timestamp::UNIX_EPOCH,
-            deployments: 1,
+            workloads: 1,
             truncated: false,
             changes: source("uid", Some(7)).changes.unwrap(),
         };

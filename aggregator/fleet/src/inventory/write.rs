@@ -61,7 +61,7 @@ impl Inventory {
             parts: 0,
             cluster_uid: source.cluster_uid,
             as_of: list.as_of,
-            deployments: list.deployments,
+            workloads: list.workloads,
             truncated: list.truncated,
             changes: source.changes.unwrap_or_default(),
         };

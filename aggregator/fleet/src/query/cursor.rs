@@ -68,7 +68,7 @@ fn fingerprint(query: &FleetQuery) -> String {
 
 #[cfg(test)]
 mod tests {
-    use bus_schema::SortKey;
+    use bus_schema::{SortKey, WorkloadKind};
 
     use super::*;
 
@@ -82,9 +82,10 @@ mod tests {
     fn sort_key() -> SortKey {
         SortKey {
             rank: -5,
-            deployment_name: "my.cart".parse().unwrap(),
+            name: "my.cart".parse().unwrap(),
             cluster: "cluster-a".parse().unwrap(),
             namespace: "shop".parse().unwrap(),
+            kind: WorkloadKind::StatefulSet,
         }
     }
 

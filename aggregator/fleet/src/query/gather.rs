@@ -31,8 +31,8 @@ use reader::Reader;
 /// How often to check whether pending clusters are still online.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// The detail of a cluster whose last known deployments were not read by the deadline.
-const NOT_READ: &str = "its last known deployments were not read in time";
+/// The detail of a cluster whose last known workloads were not read by the deadline.
+const NOT_READ: &str = "its last known workloads were not read in time";
 
 pub struct Gather<'a> {
     query: &'a FleetQuery,
@@ -48,14 +48,14 @@ pub struct Gather<'a> {
 struct Row {
     /// `None` while it is pending.
     state: Option<AnswerState>,
-    /// Whether it is offline and its last known deployments have not been read yet.
+    /// Whether it is offline and its last known workloads have not been read yet.
     unread: bool,
-    /// Its response, or its last known deployments.
+    /// Its response, or its last known workloads.
     share: Option<(Part, Counted)>,
 }
 
 impl Row {
-    /// A row without deployments.
+    /// A row without workloads.
     fn of(state: AnswerState) -> Self {
         Self {
             state: Some(state),
@@ -72,7 +72,7 @@ impl Row {
     }
 }
 
-/// A pending read of a cluster's last known deployments.
+/// A pending read of a cluster's last known workloads.
 type Reading<'a> = BoxFuture<'a, (ClusterName, Result<Option<KnownShare>, String>)>;
 
 impl<'a> Gather<'a> {
@@ -121,7 +121,7 @@ impl<'a> Gather<'a> {
         self.open
     }
 
-    /// Receives responses, and reads the last known deployments of offline clusters, until no cluster is pending or the deadline has
+    /// Receives responses, and reads the last known workloads of offline clusters, until no cluster is pending or the deadline has
     /// passed.
     pub async fn collect(
         &mut self,
@@ -166,7 +166,7 @@ impl<'a> Gather<'a> {
         self.open = 0;
     }
 
-    /// Adds the last known deployments of a cluster, unless it has responded after all.
+    /// Adds the last known workloads of a cluster, unless it has responded after all.
     fn learn(&mut self, cluster: &ClusterName, share: Result<Option<KnownShare>, String>) {
         let Some(row) = self.rows.get_mut(cluster) else {
             return;
@@ -181,7 +181,7 @@ impl<'a> Gather<'a> {
             Ok(Some(share)) => {
                 away.as_of = Some(share.as_of);
                 away.stale_seconds = Some(share.stale_seconds);
-                away.deployments = Some(share.totals.deployments);
+                away.workloads = Some(share.totals.workloads);
                 away.truncated = share.truncated.then_some(true);
                 row.share = Some((share.part, self.reader.count(share.totals)));
                 self.reader.permits.push(share.permit);
@@ -209,7 +209,7 @@ impl<'a> Gather<'a> {
                 Ok(share) => Row {
                     state: Some(Answered {
                         milliseconds: self.reader.milliseconds(),
-                        deployments: share.counted.deployments,
+                        workloads: share.counted.workloads,
                         stale_seconds: share.stale_seconds,
                     }),
                     unread: false,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bus_schema::{
     ClusterName, FleetQueryRequest, FleetQueryResponse, Health, Namespace, Right, Sort, Totals,
-    WorkloadName,
+    WorkloadKind, WorkloadName,
 };
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -26,11 +26,12 @@ pub struct Answer<'a> {
     pub stale_seconds: Option<u64>,
 }
 
-/// A borrowed [`bus_schema::verb::DeploymentSummary`]: of most items only the sort key is retained.
+/// A borrowed [`bus_schema::verb::WorkloadSummary`]: of most items only the sort key is retained.
 #[derive(Deserialize)]
 struct Probe<'a> {
     namespace: Namespace,
-    deployment_name: WorkloadName,
+    kind: WorkloadKind,
+    name: WorkloadName,
     health: Health,
     #[serde(default)]
     restarted_at: Option<Timestamp>,
@@ -87,8 +88,12 @@ pub fn read<'a>(
         return Err("it has items of namespaces that were not requested".to_owned());
     }
     let wanted = request.filter.name.as_ref();
-    if wanted.is_some_and(|name| items.iter().any(|item| item.deployment_name != *name)) {
+    if wanted.is_some_and(|name| items.iter().any(|item| item.name != *name)) {
         return Err("it has items of names that were not requested".to_owned());
+    }
+    let kinds = &request.filter.kinds;
+    if !kinds.is_empty() && items.iter().any(|item| !kinds.contains(&item.kind)) {
+        return Err("it has items of kinds that were not requested".to_owned());
     }
     check_totals(&answer.totals, items.len())?;
     put_in_order(&mut items, request, cluster)?;
@@ -110,7 +115,8 @@ fn probe(payload: &Bytes, written: &RawValue, sort: Sort) -> serde_json::Result<
     Ok(Item {
         rank: sort.rank(found.health, found.created_at, found.restarted_at),
         namespace: found.namespace,
-        deployment_name: found.deployment_name,
+        kind: found.kind,
+        name: found.name,
         shown: Snapshot::Now(payload.slice_ref(written.get().as_bytes())),
     })
 }
@@ -142,17 +148,17 @@ fn put_in_order(
 }
 
 fn check_totals(totals: &Totals<Text<'_>>, items: usize) -> Result<(), String> {
-    if totals.deployments < items as u64 {
-        return Err("it counts fewer deployments than it has sent".to_owned());
+    if totals.workloads < items as u64 {
+        return Err("it counts fewer workloads than it has sent".to_owned());
     }
     let images = &totals.images.0;
     let long = |(image, _): &(Text<'_>, u64)| image.as_ref().len() > Totals::IMAGE_BYTES;
     if images.len() > Totals::IMAGES || images.iter().any(long) {
         return Err("it counts more images, or longer ones, than allowed".to_owned());
     }
-    let mut names = totals.names.iter().map(|count| &count.deployment_name);
+    let mut names = totals.names.iter().map(|count| &count.name);
     if names.any(|name| name.as_ref().parse::<WorkloadName>().is_err()) {
-        return Err("it counts names that are not names of deployments".to_owned());
+        return Err("it counts names that are not names of workloads".to_owned());
     }
     Ok(())
 }

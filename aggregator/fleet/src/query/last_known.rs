@@ -5,11 +5,11 @@ use jiff::Timestamp;
 
 use super::FleetQueries;
 use super::merge::{Item, Part, Snapshot};
-use crate::FleetDeployment;
-use crate::inventory::LastKnownDeployment;
+use crate::FleetWorkload;
+use crate::inventory::LastKnownWorkload;
 use crate::memory_budget::MemoryPermit;
 
-/// The last known deployments of a cluster.
+/// The last known workloads of a cluster.
 #[derive(Debug)]
 pub struct KnownShare {
     pub part: Part,
@@ -21,7 +21,7 @@ pub struct KnownShare {
 }
 
 impl FleetQueries {
-    /// A cluster's part from its last known deployments; `None` if nothing is stored. An error is a message for people.
+    /// A cluster's part from its last known workloads; `None` if nothing is stored. An error is a message for people.
     pub(super) async fn last_known_share(
         &self,
         cluster: &ClusterName,
@@ -41,7 +41,7 @@ impl FleetQueries {
         let Some(share) = share else {
             return Ok(None);
         };
-        let found = share.take_from(known.deployments());
+        let found = share.take_from(known.workloads());
         let bytes = found.items.iter().map(|known| known.bytes()).sum();
         let Some(permit) = self.answer_memory.acquire(bytes) else {
             return Err("the aggregator is processing too many responses; try again".to_owned());
@@ -49,15 +49,16 @@ impl FleetQueries {
         let as_of = unchanged_until.map_or(stored.as_of, |until| until.max(stored.as_of));
         let age = Timestamp::now().duration_since(as_of).as_secs();
         let stale_seconds = u64::try_from(age).unwrap_or(0);
-        let item = |known: &LastKnownDeployment| {
+        let item = |known: &LastKnownWorkload| {
             let summary = &known.summary;
-            let shown = FleetDeployment::last_known(cluster.clone(), summary, as_of, stale_seconds);
+            let shown = FleetWorkload::last_known(cluster.clone(), summary, as_of, stale_seconds);
             Item {
                 rank: request
                     .sort
                     .rank(known.health(), summary.created_at, summary.restarted_at),
                 namespace: summary.namespace.clone(),
-                deployment_name: summary.deployment_name.clone(),
+                kind: summary.kind,
+                name: summary.name.clone(),
                 shown: Snapshot::LastKnown(Box::new(shown)),
             }
         };

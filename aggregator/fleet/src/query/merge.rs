@@ -1,10 +1,10 @@
 //! Merges the parts of many clusters into one page. A part may be truncated: then nothing after its last item is shown yet, since its
 //! missing items could sort before.
 
-use bus_schema::{ClusterName, Namespace, Sort, SortKey, SortKeyRef, WorkloadName};
+use bus_schema::{ClusterName, Namespace, Sort, SortKey, SortKeyRef, WorkloadKind, WorkloadName};
 use bytes::Bytes;
 
-use crate::FleetDeployment;
+use crate::FleetWorkload;
 
 /// A cluster's part of a page.
 #[derive(Debug)]
@@ -22,19 +22,21 @@ pub struct Item {
     pub rank: i64,
     /// Its namespace.
     pub namespace: Namespace,
+    /// Its kind.
+    pub kind: WorkloadKind,
     /// Its name.
-    pub deployment_name: WorkloadName,
+    pub name: WorkloadName,
     /// The rest.
     pub shown: Snapshot,
 }
 
-/// The data of a deployment that is shown.
+/// The data of a workload that is shown.
 #[derive(Debug)]
 pub enum Snapshot {
     /// The JSON from its cluster, which parses as a summary.
     Now(Bytes),
     /// The last known state.
-    LastKnown(Box<FleetDeployment>),
+    LastKnown(Box<FleetWorkload>),
 }
 
 impl Item {
@@ -42,21 +44,22 @@ impl Item {
     pub fn sort_key<'a>(&'a self, cluster: &'a ClusterName) -> SortKeyRef<'a> {
         SortKey {
             rank: self.rank,
-            deployment_name: self.deployment_name.as_str(),
+            name: self.name.as_str(),
             cluster: cluster.as_str(),
             namespace: self.namespace.as_str(),
+            kind: self.kind,
         }
     }
 }
 
 impl Item {
-    /// The deployment as the page shows it.
-    pub fn shown(&self, cluster: &ClusterName) -> Option<FleetDeployment> {
+    /// The workload as the page shows it.
+    pub fn shown(&self, cluster: &ClusterName) -> Option<FleetWorkload> {
         match &self.shown {
             // It has already been parsed successfully.
             Snapshot::Now(written) => {
                 let summary = serde_json::from_slice(written).ok()?;
-                Some(FleetDeployment::now(cluster.clone(), summary))
+                Some(FleetWorkload::now(cluster.clone(), summary))
             }
             Snapshot::LastKnown(known) => Some((**known).clone()),
         }
@@ -176,9 +179,10 @@ impl Merge {
 fn owned(sort_key: SortKeyRef<'_>) -> Option<SortKey> {
     Some(SortKey {
         rank: sort_key.rank,
-        deployment_name: sort_key.deployment_name.parse().ok()?,
+        name: sort_key.name.parse().ok()?,
         cluster: sort_key.cluster.parse().ok()?,
         namespace: sort_key.namespace.parse().ok()?,
+        kind: sort_key.kind,
     })
 }
 

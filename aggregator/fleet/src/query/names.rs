@@ -1,13 +1,13 @@
-//! Groups of deployments of all clusters by name: their number, clusters, versions and healths.
+//! Groups of workloads of all clusters by kind and name: their number, clusters, versions and healths.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, HashMap};
 
-use bus_schema::{Health, NameCount, Sort, SortBy, SortOrder, WorkloadName};
+use bus_schema::{Health, NameCount, Sort, SortBy, SortOrder, WorkloadKind, WorkloadName};
 use serde::{Deserialize, Serialize};
 
 use super::numbers::{Numbers, number};
-use super::page::{DeploymentGroup, DeploymentVersion};
+use super::page::{WorkloadGroup, WorkloadVersion};
 
 /// The maximum number of versions of a group that are shown.
 const VERSIONS: usize = 10;
@@ -25,24 +25,26 @@ pub struct Names {
 /// A [`NameCount`] with numbers for its texts.
 #[derive(Debug)]
 pub struct CountedName {
+    kind: WorkloadKind,
     name: usize,
     version: usize,
     health: Health,
-    deployments: u64,
+    workloads: u64,
 }
 
 /// The sort key of a group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupCursor {
-    /// Its worst health, and the negated number of deployments with it: more come first.
+    /// Its worst health, and the negated number of workloads with it: more come first.
     worst: (i64, i64),
-    deployment_name: WorkloadName,
+    name: WorkloadName,
+    kind: WorkloadKind,
 }
 
 /// The running sum of a name or a version while clusters are added one by one.
 #[derive(Debug, Default)]
 struct Sum {
-    deployments: u64,
+    workloads: u64,
     clusters: u64,
     health: BTreeMap<Health, u64>,
     last_cluster: Option<usize>,
@@ -61,10 +63,11 @@ impl Names {
         let counted = counts.into_iter().map(|count| {
             let images: Vec<&str> = count.images.iter().map(AsRef::as_ref).collect();
             CountedName {
-                name: number(&mut self.names, count.deployment_name.as_ref()),
+                kind: count.kind,
+                name: number(&mut self.names, count.name.as_ref()),
                 version: number(&mut self.versions, &images.join(SEPARATOR)),
                 health: count.health,
-                deployments: count.deployments,
+                workloads: count.workloads,
             }
         });
         counted.collect()
@@ -74,11 +77,11 @@ impl Names {
     pub fn groups(
         self,
         clusters: impl Iterator<Item = (bool, Vec<CountedName>)>,
-    ) -> Vec<DeploymentGroup> {
-        let mut groups: HashMap<usize, Group> = HashMap::new();
+    ) -> Vec<WorkloadGroup> {
+        let mut groups: HashMap<(WorkloadKind, usize), Group> = HashMap::new();
         for (cluster, (offline, counts)) in clusters.enumerate() {
             for count in counts {
-                let group = groups.entry(count.name).or_default();
+                let group = groups.entry((count.kind, count.name)).or_default();
                 let is_new = group.all.add(cluster, &count);
                 group.offline_clusters += u64::from(is_new && offline);
                 let version = group.versions.entry(count.version).or_default();
@@ -87,10 +90,10 @@ impl Names {
         }
         let versions = by_number(self.versions);
         let names = by_number(self.names);
-        let groups = groups.into_iter().filter_map(|(name, group)| {
+        let groups = groups.into_iter().filter_map(|((kind, name), group)| {
             // It was validated when the response was parsed.
             let name = names[name].parse().ok()?;
-            Some(group.shown(name, &versions))
+            Some(group.shown(kind, name, &versions))
         });
         groups.collect()
     }
@@ -101,33 +104,34 @@ impl Sum {
     fn add(&mut self, cluster: usize, count: &CountedName) -> bool {
         let is_new = self.last_cluster.replace(cluster) != Some(cluster);
         self.clusters += u64::from(is_new);
-        self.deployments = self.deployments.saturating_add(count.deployments);
+        self.workloads = self.workloads.saturating_add(count.workloads);
         let health = self.health.entry(count.health).or_default();
-        *health = health.saturating_add(count.deployments);
+        *health = health.saturating_add(count.workloads);
         is_new
     }
 }
 
 impl Group {
-    fn shown(self, deployment_name: WorkloadName, images: &[Box<str>]) -> DeploymentGroup {
+    fn shown(self, kind: WorkloadKind, name: WorkloadName, images: &[Box<str>]) -> WorkloadGroup {
         let count = self.versions.len();
         let versions = self.versions.into_iter().map(|(number, sum)| {
             let images = images[number].split(SEPARATOR);
-            DeploymentVersion {
+            WorkloadVersion {
                 images: images.map(str::to_owned).collect(),
-                deployments: sum.deployments,
+                workloads: sum.workloads,
                 clusters: sum.clusters,
                 health: sum.health,
             }
         });
         let mut versions: Vec<_> = versions.collect();
         versions.sort_unstable_by(|a, b| {
-            (Reverse(a.deployments), &a.images).cmp(&(Reverse(b.deployments), &b.images))
+            (Reverse(a.workloads), &a.images).cmp(&(Reverse(b.workloads), &b.images))
         });
         versions.truncate(VERSIONS);
-        DeploymentGroup {
-            deployment_name,
-            deployments: self.all.deployments,
+        WorkloadGroup {
+            kind,
+            name,
+            workloads: self.all.workloads,
             clusters: self.all.clusters,
             offline_clusters: self.offline_clusters,
             health: self.all.health,
@@ -147,11 +151,11 @@ fn by_number(numbers: Numbers) -> Vec<Box<str>> {
 
 /// A page of groups after a sort key, and the key after which the next page begins if there is one.
 pub fn page(
-    groups: Vec<DeploymentGroup>,
+    groups: Vec<WorkloadGroup>,
     sort: Sort,
     after: Option<&GroupCursor>,
     limit: usize,
-) -> (Vec<DeploymentGroup>, Option<GroupCursor>) {
+) -> (Vec<WorkloadGroup>, Option<GroupCursor>) {
     let keyed = groups.into_iter().map(|group| (sort_key(&group), group));
     let behind =
         |sort_key: &GroupCursor| after.is_none_or(|after| compare(sort, sort_key, after).is_gt());
@@ -166,19 +170,20 @@ pub fn page(
     (keyed.into_iter().map(|(_, group)| group).collect(), next)
 }
 
-fn sort_key(group: &DeploymentGroup) -> GroupCursor {
+fn sort_key(group: &WorkloadGroup) -> GroupCursor {
     let worst = group.health.first_key_value().map(|(health, count)| {
         let count = i64::try_from(*count).unwrap_or(i64::MAX);
         (*health as i64, -count)
     });
     GroupCursor {
         worst: worst.unwrap_or_default(),
-        deployment_name: group.deployment_name.clone(),
+        name: group.name.clone(),
+        kind: group.kind,
     }
 }
 
 fn compare(sort: Sort, a: &GroupCursor, b: &GroupCursor) -> Ordering {
-    let by_name = a.deployment_name.cmp(&b.deployment_name);
+    let by_name = a.name.cmp(&b.name).then(a.kind.cmp(&b.kind));
     let first = match sort.by {
         SortBy::Name => by_name,
         _ => a.worst.cmp(&b.worst),
@@ -194,16 +199,17 @@ fn compare(sort: Sort, a: &GroupCursor, b: &GroupCursor) -> Ordering {
 mod tests {
     use super::*;
 
-    fn count(name: &str, images: &[&str], health: Health, deployments: u64) -> NameCount {
+    fn count(name: &str, images: &[&str], health: Health, workloads: u64) -> NameCount {
         NameCount {
-            deployment_name: name.to_owned(),
+            kind: WorkloadKind::Deployment,
+            name: name.to_owned(),
             images: images.iter().map(|image| (*image).to_owned()).collect(),
             health,
-            deployments,
+            workloads,
         }
     }
 
-    fn groups(clusters: Vec<(bool, Vec<NameCount>)>) -> Vec<DeploymentGroup> {
+    fn groups(clusters: Vec<(bool, Vec<NameCount>)>) -> Vec<WorkloadGroup> {
         let mut names = Names::default();
         let counted: Vec<_> = clusters
             .into_iter()
@@ -230,7 +236,7 @@ mod tests {
         let [cart] = groups.as_slice() else {
             panic!("{groups:?}")
         };
-        assert_eq!((cart.deployments, cart.clusters), (7, 2));
+        assert_eq!((cart.workloads, cart.clusters), (7, 2));
         assert_eq!((cart.offline_clusters, cart.version_count), (1, 2));
         let health = [
             (Health::Failed, 1),
@@ -240,7 +246,7 @@ mod tests {
         assert_eq!(cart.health, health.into());
         let first = &cart.versions[0];
         assert_eq!(first.images, ["cart:1", "log:1"]);
-        assert_eq!((first.deployments, first.clusters), (6, 2));
+        assert_eq!((first.workloads, first.clusters), (6, 2));
     }
 
     #[test]
@@ -259,7 +265,7 @@ mod tests {
             let (mut seen, mut after) = (Vec::new(), None);
             loop {
                 let (groups, next) = page(all(), sort, after.as_ref(), 2);
-                seen.extend(groups.into_iter().map(|group| group.deployment_name));
+                seen.extend(groups.into_iter().map(|group| group.name));
                 after = next;
                 if after.is_none() {
                     break;
@@ -274,7 +280,7 @@ mod tests {
     fn huge_counts_do_no_harm() {
         let lie = || count("cart", &[], Health::Failed, u64::MAX);
         let groups = groups(vec![(false, vec![lie(), lie()]), (false, vec![lie()])]);
-        assert_eq!(groups[0].deployments, u64::MAX);
+        assert_eq!(groups[0].workloads, u64::MAX);
         assert_eq!(page(groups, Sort::default(), None, 1).0.len(), 1);
     }
 }

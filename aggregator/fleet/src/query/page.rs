@@ -2,23 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use bus_schema::{ClusterName, Health, WorkloadName};
+use bus_schema::{ClusterName, Health, WorkloadKind, WorkloadName};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::FleetDeployment;
+use crate::FleetWorkload;
 use diagnostics::ProblemCode;
 
 /// Deployments of many clusters, and the state of each cluster.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct FleetPage {
-    /// The deployments in the requested order. A page may have fewer than the limit although more follow.
-    pub items: Vec<FleetDeployment>,
+    /// The workloads in the requested order. A page may have fewer than the limit although more follow.
+    pub items: Vec<FleetWorkload>,
     /// Pass this as `continue` to get the next page; absent on the last page.
     #[serde(rename = "continue", skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
-    /// The totals of all deployments that match the filters, on all pages: in the clusters that answered, and as last known in those
+    /// The totals of all workloads that match the filters, on all pages: in the clusters that answered, and as last known in those
     /// that are offline.
     pub totals: FleetTotals,
     /// The number of clusters by how they answered.
@@ -31,16 +31,16 @@ pub struct FleetPage {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct FleetGroups {
     /// The groups in the requested order.
-    pub items: Vec<DeploymentGroup>,
+    pub items: Vec<WorkloadGroup>,
     /// Pass this as `continue` to get the next page; absent on the last page.
     #[serde(rename = "continue", skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
     /// The number of groups on all pages.
     pub groups: usize,
     /// Deployments that are in no group because their cluster has more names than a response holds; if there are any, the counts of
-    /// groups may be too low. Unhealthy deployments are counted first. A narrower filter counts all.
+    /// groups may be too low. Unhealthy workloads are counted first. A narrower filter counts all.
     pub not_grouped: u64,
-    /// The totals of all deployments that match the filters, including those in no group.
+    /// The totals of all workloads that match the filters, including those in no group.
     pub totals: FleetTotals,
     /// The number of clusters by how they answered.
     pub answers: AnswerCounts,
@@ -48,46 +48,48 @@ pub struct FleetGroups {
     pub clusters: Vec<ClusterAnswer>,
 }
 
-/// All deployments with one name.
+/// All workloads of one kind with one name.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct DeploymentGroup {
-    /// The name.
-    pub deployment_name: WorkloadName,
+pub struct WorkloadGroup {
+    /// Their kind.
+    pub kind: WorkloadKind,
+    /// Their name.
+    pub name: WorkloadName,
     /// How many there are.
-    pub deployments: u64,
+    pub workloads: u64,
     /// In how many clusters.
     pub clusters: u64,
-    /// The number of these clusters that are offline: their last known deployments are counted, with the health `unknown`.
+    /// The number of these clusters that are offline: their last known workloads are counted, with the health `unknown`.
     pub offline_clusters: u64,
-    /// The number of deployments by health; healths without any deployment are left out.
+    /// The number of workloads by health; healths without any workload are left out.
     #[schema(value_type = BTreeMap<String, u64>)]
     pub health: BTreeMap<Health, u64>,
     /// The number of versions, that is of different lists of images.
     pub version_count: usize,
     /// The most used versions, at most ten.
-    pub versions: Vec<DeploymentVersion>,
+    pub versions: Vec<WorkloadVersion>,
 }
 
 /// Deployments with the same name and the same images.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct DeploymentVersion {
+pub struct WorkloadVersion {
     /// The images of their containers, as written in the pod templates.
     pub images: Vec<String>,
-    /// The number of deployments with these images.
-    pub deployments: u64,
+    /// The number of workloads with these images.
+    pub workloads: u64,
     /// In how many clusters.
     pub clusters: u64,
-    /// The number of these deployments by health.
+    /// The number of these workloads by health.
     #[schema(value_type = BTreeMap<String, u64>)]
     pub health: BTreeMap<Health, u64>,
 }
 
-/// Totals of deployments.
+/// Totals of workloads.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FleetTotals {
     /// How many there are.
-    pub deployments: u64,
-    /// The number of deployments by health; healths without any deployment are left out.
+    pub workloads: u64,
+    /// The number of workloads by health; healths without any workload are left out.
     #[schema(value_type = BTreeMap<String, u64>)]
     pub health: BTreeMap<Health, u64>,
     /// The most used images; absent if counting was not requested.
@@ -104,8 +106,8 @@ pub struct FleetTotals {
 pub struct FleetImage {
     /// The image, as written in the pod templates.
     pub image: String,
-    /// The number of deployments that use it.
-    pub deployments: u64,
+    /// The number of workloads that use it.
+    pub workloads: u64,
     /// In how many clusters.
     pub clusters: u64,
 }
@@ -143,15 +145,15 @@ pub enum AnswerState {
     Answered {
         /// The response time.
         milliseconds: u64,
-        /// The number of its deployments that match the filters.
-        deployments: u64,
+        /// The number of its workloads that match the filters.
+        workloads: u64,
         /// Present if its agent has lost its API server: for how many seconds its answer may have been out of date.
         #[serde(skip_serializing_if = "Option::is_none")]
         stale_seconds: Option<u64>,
     },
-    /// It did not answer in time; none of its deployments are shown.
+    /// It did not answer in time; none of its workloads are shown.
     TimedOut,
-    /// It is offline; its last known deployments are shown, if there are any.
+    /// It is offline; its last known workloads are shown, if there are any.
     Offline(StaleNotice),
     /// Its agent answered with a fault.
     Refused {
@@ -173,19 +175,19 @@ pub struct StaleNotice {
     /// When its last heartbeat arrived.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_seen: Option<Timestamp>,
-    /// Present if its last known deployments are shown: when they were observed.
+    /// Present if its last known workloads are shown: when they were observed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub as_of: Option<Timestamp>,
     /// Also present then: how many seconds ago that was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stale_seconds: Option<u64>,
-    /// Also present then: the number of its last known deployments that match the filters.
+    /// Also present then: the number of its last known workloads that match the filters.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub deployments: Option<u64>,
-    /// Present and true if it had more deployments than are stored.
+    pub workloads: Option<u64>,
+    /// Present and true if it had more workloads than are stored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub truncated: Option<bool>,
-    /// Present if its stored deployments cannot be shown: the reason.
+    /// Present if its stored workloads cannot be shown: the reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }

@@ -12,7 +12,7 @@ use super::page::{FleetImage, FleetTotals};
 /// One cluster's totals, with numbers for images.
 #[derive(Debug)]
 pub struct Counted {
-    pub deployments: u64,
+    pub workloads: u64,
     health: BTreeMap<Health, u64>,
     images: Vec<(usize, u64)>,
     other_images: u64,
@@ -33,7 +33,7 @@ impl Images {
     /// Adds a cluster's totals. Most of its images have already been named by others.
     pub fn count(&mut self, totals: Totals<impl AsRef<str>>) -> Counted {
         let mut counted = Counted {
-            deployments: totals.deployments,
+            workloads: totals.workloads,
             health: totals.health,
             images: Vec::new(),
             other_images: totals.other_images,
@@ -54,15 +54,15 @@ impl Images {
         let mut sums = vec![(0_u64, 0_u64); self.0.as_ref().map_or(0, Numbers::len)];
         let mut other_images = 0_u64;
         for cluster in clusters {
-            totals.deployments = totals.deployments.saturating_add(cluster.deployments);
+            totals.workloads = totals.workloads.saturating_add(cluster.workloads);
             other_images = other_images.saturating_add(cluster.other_images);
             for (health, count) in cluster.health {
                 let sum = totals.health.entry(health).or_default();
                 *sum = sum.saturating_add(count);
             }
             for (number, uses) in cluster.images {
-                let (deployments, clusters) = &mut sums[number];
-                *deployments = deployments.saturating_add(uses);
+                let (workloads, clusters) = &mut sums[number];
+                *workloads = workloads.saturating_add(uses);
                 *clusters += 1;
             }
         }
@@ -78,24 +78,24 @@ impl Images {
 /// The most used images by name, and the number of uses of the others.
 fn most_used(numbers: Numbers, sums: &[(u64, u64)]) -> (Vec<FleetImage>, u64) {
     let counted = numbers.into_iter().map(|(image, number)| {
-        let (deployments, clusters) = sums[number];
+        let (workloads, clusters) = sums[number];
         FleetImage {
             image: image.into(),
-            deployments,
+            workloads,
             clusters,
         }
     });
     // Images of a cluster that was ignored in the end have no count.
     let mut named: Vec<_> = counted.filter(|image| image.clusters > 0).collect();
     let order = |a: &FleetImage, b: &FleetImage| {
-        (Reverse(a.deployments), &a.image).cmp(&(Reverse(b.deployments), &b.image))
+        (Reverse(a.workloads), &a.image).cmp(&(Reverse(b.workloads), &b.image))
     };
     if named.len() > Totals::IMAGES {
         named.select_nth_unstable_by(Totals::IMAGES, order);
     }
     let left_out = named.split_off(named.len().min(Totals::IMAGES));
     named.sort_unstable_by(order);
-    let others = left_out.iter().map(|image| image.deployments);
+    let others = left_out.iter().map(|image| image.workloads);
     (named, others.fold(0, u64::saturating_add))
 }
 
@@ -109,7 +109,7 @@ mod tests {
             .iter()
             .map(|(image, uses)| ((*image).to_owned(), *uses));
         Totals {
-            deployments: 3,
+            workloads: 3,
             health: [(Health::Failed, 1)].into(),
             images: ImageCounts(images.collect()),
             other_images,
@@ -135,7 +135,7 @@ mod tests {
             cluster(&[("b", 4)], 0),
             cluster(&many, 0),
         ]);
-        assert_eq!((totals.deployments, totals.health[&Health::Failed]), (9, 3));
+        assert_eq!((totals.workloads, totals.health[&Health::Failed]), (9, 3));
         let images = totals.images.unwrap();
         assert_eq!(images.len(), Totals::IMAGES);
         let first = |n: usize| (images[n].image.as_str(), images[n].clusters);
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn huge_counts_do_no_harm() {
         let totals = sum(vec![cluster(&[("a", u64::MAX)], u64::MAX); 3]);
-        let uses = totals.images.unwrap()[0].deployments;
+        let uses = totals.images.unwrap()[0].workloads;
         assert_eq!((uses, totals.other_images), (u64::MAX, Some(u64::MAX)));
     }
 
@@ -170,7 +170,7 @@ mod tests {
         let mut images = Images::new(false);
         let counted = images.count(cluster(&[("a", 1)], 2));
         let totals = images.totals([counted].into_iter());
-        assert_eq!(totals.deployments, 3);
+        assert_eq!(totals.workloads, 3);
         assert_eq!((totals.images, totals.other_images), (None, None));
     }
 }

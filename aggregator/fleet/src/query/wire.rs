@@ -57,7 +57,7 @@ pub fn payloads(
 mod tests {
     use std::collections::BTreeSet;
 
-    use bus_schema::{AnswerId, DeploymentFilter, Sort};
+    use bus_schema::{AnswerId, Sort, WorkloadFilter};
 
     use super::*;
 
@@ -74,7 +74,7 @@ mod tests {
             },
             scopes: vec![scope(clusters, "pay"), scope(&clusters[..5], "shop")],
             clusters: clusters.iter().map(Pattern::from).collect(),
-            filter: DeploymentFilter::default(),
+            filter: WorkloadFilter::default(),
             sort: Sort::default(),
             limit: 1,
             bytes: 1,

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use bus_schema::verb::DeploymentSummary;
-use bus_schema::{ClusterName, GoneDeployment, Namespace, WorkloadName};
+use bus_schema::verb::WorkloadSummary;
+use bus_schema::{ClusterName, Namespace, WorkloadKind, WorkloadName, WorkloadRef};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::FleetDeployment;
+use crate::FleetWorkload;
 use registry::{CHANGE_BYTES, ClusterView, RegistryEvent};
 
 /// An event.
@@ -23,14 +23,15 @@ pub struct Event {
     pub(super) part: Option<Arc<str>>,
 }
 
-/// The data of an event `deployment`.
+/// The data of an event `workload`.
 #[derive(Serialize)]
-struct DeploymentEvent<'a> {
+struct WorkloadEvent<'a> {
     cluster: &'a ClusterName,
     namespace: &'a Namespace,
-    deployment_name: &'a WorkloadName,
+    kind: WorkloadKind,
+    name: &'a WorkloadName,
     #[serde(skip_serializing_if = "Option::is_none")]
-    deployment: Option<&'a FleetDeployment>,
+    workload: Option<&'a FleetWorkload>,
 }
 
 impl Event {
@@ -63,7 +64,7 @@ impl Event {
         Self::about("cluster_gone", cluster, data)
     }
 
-    /// Changes of a cluster's deployments were missed. Only readers who may see all of them get the number.
+    /// Changes of a cluster's workloads were missed. Only readers who may see all of them get the number.
     #[must_use]
     pub fn gap(cluster: ClusterName, missed: Option<u64>) -> Self {
         let counted = missed.map(|missed| json!({ "cluster": cluster, "missed": missed }));
@@ -75,34 +76,36 @@ impl Event {
         }
     }
 
-    /// A deployment was created or changed.
+    /// A workload was created or changed.
     #[must_use]
-    pub fn changed(cluster: &ClusterName, deployment: DeploymentSummary) -> Self {
-        let deployment = FleetDeployment::now(cluster.clone(), deployment);
-        let data = written(&DeploymentEvent {
+    pub fn changed(cluster: &ClusterName, workload: WorkloadSummary) -> Self {
+        let workload = FleetWorkload::now(cluster.clone(), workload);
+        let data = written(&WorkloadEvent {
             cluster,
-            namespace: &deployment.deployment.namespace,
-            deployment_name: &deployment.deployment.deployment_name,
-            deployment: Some(&deployment),
+            namespace: &workload.workload.namespace,
+            kind: workload.workload.kind,
+            name: &workload.workload.name,
+            workload: Some(&workload),
         });
         Self {
-            namespace: Some(deployment.deployment.namespace),
-            ..Self::about("deployment", cluster.clone(), data)
+            namespace: Some(workload.workload.namespace),
+            ..Self::about("workload", cluster.clone(), data)
         }
     }
 
-    /// A deployment is gone.
+    /// A workload is gone.
     #[must_use]
-    pub fn gone(cluster: &ClusterName, gone: GoneDeployment) -> Self {
-        let data = written(&DeploymentEvent {
+    pub fn gone(cluster: &ClusterName, gone: WorkloadRef) -> Self {
+        let data = written(&WorkloadEvent {
             cluster,
             namespace: &gone.namespace,
-            deployment_name: &gone.deployment_name,
-            deployment: None,
+            kind: gone.kind,
+            name: &gone.name,
+            workload: None,
         });
         Self {
             namespace: Some(gone.namespace),
-            ..Self::about("deployment", cluster.clone(), data)
+            ..Self::about("workload", cluster.clone(), data)
         }
     }
 

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use bus_schema::{ClusterName, GoneDeployment, Pattern, Right};
+use bus_schema::{ClusterName, Pattern, Right, WorkloadKind, WorkloadRef};
 use futures::FutureExt as _;
 
 use super::*;
@@ -28,11 +28,12 @@ fn cluster(name: &str) -> ClusterName {
     name.parse().expect("a name")
 }
 
-/// An event that a deployment, named by its number, is gone.
+/// An event that a workload, named by its number, is gone.
 fn event(cluster_name: &str, namespace: &str, number: usize) -> Event {
-    let gone = GoneDeployment {
+    let gone = WorkloadRef {
         namespace: namespace.parse().expect("a namespace"),
-        deployment_name: format!("d{number}").parse().expect("a name"),
+        kind: WorkloadKind::Deployment,
+        name: format!("d{number}").parse().expect("a name"),
     };
     Event::gone(&cluster(cluster_name), gone)
 }
@@ -132,7 +133,7 @@ fn a_slow_reader_gets_a_gap_and_the_others_miss_nothing() {
         (vec!["gap"], "{}")
     );
     hub.publish(event("b", "pay", 0));
-    assert_eq!(names(&read(&mut slow)), ["deployment"]);
+    assert_eq!(names(&read(&mut slow)), ["workload"]);
     let ring = hub.ring();
     assert!(ring.end() - ring.begin() > 1000, "it is not emptied either");
 }
@@ -152,7 +153,7 @@ fn no_reader_learns_of_invisible_events_or_their_number() {
     hub.publish(Event::gap(cluster("b"), Some(7)));
     assert_eq!(read(&mut admin).len(), 6);
     let delivered = read(&mut pay);
-    assert_eq!(names(&delivered), ["deployment", "gap"]);
+    assert_eq!(names(&delivered), ["workload", "gap"]);
     assert!(delivered[0].data.contains(r#""d2""#));
     // Some of the seven may belong to other namespaces.
     assert_eq!(&*delivered[1].data, r#"{"cluster":"a"}"#);
@@ -175,7 +176,7 @@ fn a_reader_gets_what_it_selected() {
     hub.publish(event("dev", "pay", 3));
     hub.publish(Event::forgotten(cluster("prod-b")));
     hub.publish(Event::forgotten(cluster("dev")));
-    assert_eq!(names(&read(&mut reader)), ["deployment", "cluster_gone"]);
+    assert_eq!(names(&read(&mut reader)), ["workload", "cluster_gone"]);
 }
 
 #[tokio::test]
@@ -190,7 +191,7 @@ async fn a_reader_of_some_labels_gets_those_clusters_and_a_reset_when_the_select
     for name in ["a", "b", "c"] {
         hub.publish(event(name, "pay", 1));
     }
-    assert_eq!(names(&read(&mut reader)), ["deployment"]);
+    assert_eq!(names(&read(&mut reader)), ["workload"]);
     // Label changes without effect on the selection are ignored; others wake the reader up.
     labels.send_replace(labelled(&[("a", "env=prod,x=y"), ("b", "env=dev")]));
     assert_eq!(names(&read(&mut reader)), [""; 0]);
@@ -229,5 +230,5 @@ async fn a_reader_that_waits_is_woken() {
     let mut reader = reader(&hub, &all, None);
     read(&mut reader);
     let (delivered, ()) = tokio::join!(reader.next(), async { hub.publish(event("a", "pay", 1)) });
-    assert_eq!(delivered.name, "deployment");
+    assert_eq!(delivered.name, "workload");
 }

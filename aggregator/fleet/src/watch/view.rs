@@ -16,7 +16,7 @@ pub struct View {
     pub clusters: Vec<Pattern>,
     /// Only clusters selected by their labels; all if absent.
     pub selected: Option<SelectedClusters>,
-    /// Only deployments in these namespaces; all if empty.
+    /// Only workloads in these namespaces; all if empty.
     pub namespaces: Vec<Pattern>,
 }
 

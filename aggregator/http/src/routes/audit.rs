@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use bus_schema::{ClusterName, Namespace, OperationId, Right, WorkloadName};
+use bus_schema::{ClusterName, Namespace, OperationId, Right, WorkloadKind, WorkloadName};
 use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -34,6 +34,10 @@ pub struct Filter {
     namespace: Option<Namespace>,
     /// On this deployment.
     deployment_name: Option<WorkloadName>,
+    /// On a workload of this kind.
+    kind: Option<WorkloadKind>,
+    /// On a workload of this name, of any kind.
+    name: Option<WorkloadName>,
     /// This verb, `sign-in` or `sign-out`.
     verb: Option<String>,
     /// With this outcome.
@@ -81,6 +85,8 @@ pub async fn read_audit(
         cluster: filter.cluster,
         namespace: filter.namespace,
         deployment_name: filter.deployment_name,
+        kind: filter.kind,
+        name: filter.name,
         verb: filter.verb,
         outcome: filter.outcome,
         run: filter.run,

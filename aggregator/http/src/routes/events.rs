@@ -15,7 +15,7 @@ use crate::problem_response::ProblemResponse;
 /// The Kubernetes events of a deployment, newest first
 ///
 /// Those of its ReplicaSets and pods too.
-#[utoipa::path(get, path = "/workloads/{cluster}/{namespace}/{kind}/{name}/events", tag = "Deployments", params(WorkloadPath, Paging),
+#[utoipa::path(get, path = "/workloads/{cluster}/{namespace}/{kind}/{name}/events", tag = "Workloads", params(WorkloadPath, Paging),
     responses((status = 200, description = "The events", body = Page<EventSummary>), ProblemResponse))]
 pub async fn list_events(
     State(app): State<App>,

@@ -1,8 +1,8 @@
-//! `GET /deployments` and `GET /deployment-groups`
+//! `GET /workloads`, `GET /deployments` and `GET /workload-groups`
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
-use bus_schema::{Health, Pattern, WorkloadName};
+use bus_schema::{Health, Pattern, WorkloadKind, WorkloadName};
 use utoipa::IntoParams;
 
 use crate::app::App;
@@ -12,7 +12,30 @@ use fleet::{FleetGroups, FleetPage};
 
 pub(super) mod query;
 
-/// What both take, for the document alone: `query` reads it, strictly and with positions.
+/// Which kinds, for the document alone.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes what another reads")]
+struct Kinds {
+    /// Only of these kinds, separated by commas or repeated.
+    #[param(explode = false, min_items = 1)]
+    kind: Option<Vec<WorkloadKind>>,
+}
+
+/// The order and the totals of a list, likewise.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes what another reads")]
+struct Order {
+    /// `name` (if absent), `age` (youngest first), `health` (worst first) or `restarted_at`; with `-` in front, reversed.
+    #[param(pattern = "^-?(name|age|health|restarted_at)$")]
+    sort: Option<String>,
+    /// With `false`, the totals leave images out, which makes a large fleet's answer faster.
+    #[param(rename = "countImages")]
+    count_images: Option<bool>,
+}
+
+/// What all take, for the document alone: `query` reads it, strictly and with positions.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "it describes what another reads")]
@@ -53,21 +76,16 @@ struct Selection {
     timeout: Option<String>,
 }
 
-/// The deployments of the whole fleet
+/// The workloads of the whole fleet
 ///
 /// Queries every cluster that the caller may see, at once. The response says for each whether it answered, and comes after `timeout`
 /// at the latest: a cluster that does not answer is listed as such, and the others are not affected. A page continues after the last item
-/// of the previous one, so deployments that are created or deleted in between neither hide nor repeat others; sorted by a value that
-/// changes, a deployment may move between pages.
-#[utoipa::path(get, path = "/deployments", tag = "Deployments",
-    params(Selection,
-        ("sort" = Option<String>, Query, pattern = "^-?(name|age|health|restarted_at)$",
-            description = "`name` (if absent), `age` (youngest first), `health` (worst first) or `restarted_at`; with `-` in front, reversed."),
-        ("countImages" = Option<bool>, Query,
-            description = "With `false`, the totals leave images out, which makes a large fleet's answer faster."),
-    ),
-    responses((status = 200, description = "The deployments, and which clusters have answered", body = FleetPage), ProblemResponse))]
-pub async fn list_fleet_deployments(
+/// of the previous one, so workloads that are created or deleted in between neither hide nor repeat others; sorted by a value that
+/// changes, a workload may move between pages.
+#[utoipa::path(get, path = "/workloads", tag = "Workloads",
+    params(Kinds, Selection, Order),
+    responses((status = 200, description = "The workloads, and which clusters have answered", body = FleetPage), ProblemResponse))]
+pub async fn list_fleet_workloads(
     State(app): State<App>,
     caller: Caller,
     RawQuery(text): RawQuery,
@@ -76,17 +94,32 @@ pub async fn list_fleet_deployments(
     Ok(Json(app.queries.query(&caller.principal, &query).await?))
 }
 
-/// The deployments of the whole fleet, grouped by name
+/// The deployments of the whole fleet
 ///
-/// One group for each name: in how many clusters it is deployed, in which versions, and how its deployments are. Filters, clusters and
-/// pages are as in `GET /deployments`, which with `name` lists the deployments of a group.
-#[utoipa::path(get, path = "/deployment-groups", tag = "Deployments",
-    params(Selection,
+/// As `GET /workloads` with `kind=Deployment`.
+#[utoipa::path(get, path = "/deployments", tag = "Workloads",
+    params(Selection, Order),
+    responses((status = 200, description = "The deployments, and which clusters have answered", body = FleetPage), ProblemResponse))]
+pub async fn list_fleet_deployments(
+    State(app): State<App>,
+    caller: Caller,
+    RawQuery(text): RawQuery,
+) -> Result<Json<FleetPage>, ProblemResponse> {
+    let query = query::read_deployments(text.as_deref().unwrap_or_default())?;
+    Ok(Json(app.queries.query(&caller.principal, &query).await?))
+}
+
+/// The workloads of the whole fleet, grouped by kind and name
+///
+/// One group for each kind and name: in how many clusters it is deployed, in which versions, and how its workloads are. Filters, clusters
+/// and pages are as in `GET /workloads`, which with `kind` and `name` lists the workloads of a group.
+#[utoipa::path(get, path = "/workload-groups", tag = "Workloads",
+    params(Kinds, Selection,
         ("sort" = Option<String>, Query, pattern = "^-?(name|health)$",
-            description = "`health` (worst first, and then the most deployments of that health first; if absent) or `name`; with `-` in front, reversed."),
+            description = "`health` (worst first, and then the most workloads of that health first; if absent) or `name`; with `-` in front, reversed."),
     ),
     responses((status = 200, description = "The groups, and which clusters have answered", body = FleetGroups), ProblemResponse))]
-pub async fn list_deployment_groups(
+pub async fn list_workload_groups(
     State(app): State<App>,
     caller: Caller,
     RawQuery(text): RawQuery,

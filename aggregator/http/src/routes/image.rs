@@ -25,12 +25,12 @@ workload_body! {
     }
 }
 
-/// Change images of a deployment
+/// Change images of a workload
 ///
 /// Like `kubectl set image`, but all or nothing: an unknown container is `not_found`, and no image is changed. Responds when the cluster
 /// has accepted the change; follow the rollout with `GET /workloads/{cluster}/{namespace}/{kind}/{name}/rollout/watch`. The rollout of a
 /// paused deployment begins when it is resumed.
-#[utoipa::path(post, path = "/image", tag = "Deployments", request_body = ImageBody,
+#[utoipa::path(post, path = "/image", tag = "Workloads", request_body = ImageBody,
     responses((status = 200, description = "The images are set; the rollout goes on", body = Done<Imaged>), ProblemResponse))]
 pub async fn set_images(
     State(app): State<App>,

@@ -5,7 +5,8 @@ use axum::extract::State;
 use axum::response::Response;
 use bus_schema::verb::{LogReply, ReadLog};
 use bus_schema::{
-    ClusterName, ContainerName, LogChunk, Namespace, PodName, WorkloadName, WorkloadRef,
+    ClusterName, ContainerName, LogChunk, Namespace, PodName, WorkloadKind, WorkloadName,
+    WorkloadRef,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -31,8 +32,12 @@ pub struct LogBody {
     cluster: Option<ClusterName>,
     /// The namespace.
     namespace: Option<Namespace>,
-    /// The deployment; without it, the activity log is returned.
+    /// The deployment; without a workload, the activity log is returned.
     deployment_name: Option<WorkloadName>,
+    /// The workload's kind, in place of `deployment_name`.
+    kind: Option<WorkloadKind>,
+    /// The workload's name, in place of `deployment_name`.
+    name: Option<WorkloadName>,
     /// Only this pod; absent: all.
     pod: Option<PodName>,
     /// Only this container; absent: all.
@@ -59,7 +64,7 @@ pub struct LogBody {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum LogAnswer {
-    /// With `deployment_name`.
+    /// With a workload.
     Log(LogReply),
     /// Without it.
     Activity(AuditPage),
@@ -67,28 +72,32 @@ pub enum LogAnswer {
 
 /// Check a log
 ///
-/// With `deployment_name`, the lines of all its pods and containers, and the state of each; without it, the activity log, with the given filters.
-#[utoipa::path(post, path = "/log", tag = "Deployments", request_body = LogBody,
+/// With a workload, the lines of all its pods and containers, and the state of each; without it, the activity log, with the given filters.
+#[utoipa::path(post, path = "/log", tag = "Workloads", request_body = LogBody,
     responses((status = 200, description = "The lines", body = LogAnswer), ProblemResponse))]
 pub async fn read_log(
     State(app): State<App>,
     caller: Caller,
     extract::Json(body): extract::Json<LogBody>,
 ) -> Result<Json<LogAnswer>, ProblemResponse> {
-    let Some(deployment_name) = body.deployment_name else {
+    if body.deployment_name.is_none() && body.kind.is_none() && body.name.is_none() {
         let page = activity(&app, &caller, body).await?;
         return Ok(Json(LogAnswer::Activity(page)));
-    };
+    }
     let (Some(cluster), Some(namespace)) = (body.cluster, body.namespace) else {
         return Err(Problem::new(
             ProblemCode::InvalidValue,
-            "the log of a deployment needs the fields \"cluster\" and \"namespace\" too",
+            "the log of a workload needs the fields \"cluster\" and \"namespace\" too",
         )
         .field("cluster")
         .into());
     };
+    let target = WorkloadRef::from_fields(namespace, body.deployment_name, body.kind, body.name);
+    let target = target.map_err(|error| {
+        Problem::new(ProblemCode::InvalidValue, error.to_string()).field("deployment_name")
+    })?;
     let request = ReadLog {
-        target: WorkloadRef::deployment(namespace, deployment_name),
+        target,
         pod: body.pod,
         container: body.container,
         tail: body.tail,
@@ -110,12 +119,12 @@ async fn activity(app: &App, caller: &Caller, body: LogBody) -> Result<AuditPage
         ("previous", body.previous),
     ];
     if let Some((field, _)) = pods_only.iter().find(|(_, given)| *given) {
-        let detail = format!("{field}: goes with \"deployment_name\" only");
+        let detail = format!("{field}: goes with a workload only");
         return Err(Problem::new(ProblemCode::InvalidValue, detail).field(*field));
     }
     let tail = body.tail.unwrap_or(100);
     if !(1..=MOST).contains(&tail) {
-        let detail = format!("tail: use 1 to {MOST} without \"deployment_name\"");
+        let detail = format!("tail: use 1 to {MOST} without a workload");
         return Err(Problem::new(ProblemCode::InvalidValue, detail).field("tail"));
     }
     let filter = AuditFilter {
@@ -152,7 +161,7 @@ pub struct Since {
 ///
 /// Server-sent events: `lines` with a chunk of lines, the containers that have changed, the number of lines that had to be dropped, and the number of containers that are too
 /// many to be followed; `problem` when the log cannot be followed further, `end` with the reason when it ends.
-#[utoipa::path(get, path = "/workloads/{cluster}/{namespace}/{kind}/{name}/log/watch", tag = "Deployments", params(WorkloadPath, Since),
+#[utoipa::path(get, path = "/workloads/{cluster}/{namespace}/{kind}/{name}/log/watch", tag = "Workloads", params(WorkloadPath, Since),
     responses((status = 200, description = "Events: the lines", content_type = "text/event-stream", body = LogChunk), ProblemResponse))]
 pub async fn watch_log(
     State(app): State<App>,

@@ -14,7 +14,7 @@ use fleet::Done;
 /// Pause a deployment
 ///
 /// Like `kubectl rollout pause`: changes to its template roll out once it is resumed. Its pods go on running.
-#[utoipa::path(post, path = "/pause", tag = "Deployments", request_body = WorkloadBody,
+#[utoipa::path(post, path = "/pause", tag = "Workloads", request_body = WorkloadBody,
     responses((status = 200, description = "It is paused", body = Done<Paused>), ProblemResponse))]
 pub async fn pause_deployment(
     State(app): State<App>,

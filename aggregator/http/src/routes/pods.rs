@@ -13,7 +13,7 @@ use crate::extract::{Path, Query};
 use crate::problem_response::ProblemResponse;
 
 /// The pods of a deployment
-#[utoipa::path(get, path = "/workloads/{cluster}/{namespace}/{kind}/{name}/pods", tag = "Deployments", params(WorkloadPath, Paging),
+#[utoipa::path(get, path = "/workloads/{cluster}/{namespace}/{kind}/{name}/pods", tag = "Workloads", params(WorkloadPath, Paging),
     responses((status = 200, description = "The pods", body = Page<PodSummary>), ProblemResponse))]
 pub async fn list_pods(
     State(app): State<App>,

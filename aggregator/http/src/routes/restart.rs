@@ -51,13 +51,13 @@ pub struct RestartBody {
     confirm: Option<String>,
 }
 
-/// Restart a deployment, or many
+/// Restart a workload, or many
 ///
 /// Like `kubectl rollout restart`. With a name it responds when the cluster has accepted the change; follow the rollout with
-/// `GET /workloads/{cluster}/{namespace}/{kind}/{name}/rollout/watch`. Without a name all deployments of the namespace, or without a
+/// `GET /workloads/{cluster}/{namespace}/{kind}/{name}/rollout/watch`. Without a name all workloads of the namespace, or without a
 /// namespace all of the cluster, are restarted in a run with the default strategy: the response is 202 with the run, whose path is in
 /// `Location`. `POST /runs` has a preview, other strategies, and several clusters.
-#[utoipa::path(post, path = "/restart", tag = "Deployments", request_body = RestartBody,
+#[utoipa::path(post, path = "/restart", tag = "Workloads", request_body = RestartBody,
     responses((status = 200, description = "What was changed; the rollout goes on", body = Done<Restarted>),
         (status = 202, description = "A run was created; `Location` is its path", body = RunView), ProblemResponse))]
 pub async fn restart_deployment(

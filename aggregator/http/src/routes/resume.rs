@@ -15,7 +15,7 @@ use fleet::Done;
 ///
 /// Like `kubectl rollout resume`. Changes made to its template meanwhile roll out now; follow that with
 /// `GET /workloads/{cluster}/{namespace}/{kind}/{name}/rollout/watch`.
-#[utoipa::path(post, path = "/resume", tag = "Deployments", request_body = WorkloadBody,
+#[utoipa::path(post, path = "/resume", tag = "Workloads", request_body = WorkloadBody,
     responses((status = 200, description = "It is resumed; changes made meanwhile roll out", body = Done<Paused>), ProblemResponse))]
 pub async fn resume_deployment(
     State(app): State<App>,

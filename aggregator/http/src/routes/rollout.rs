@@ -23,7 +23,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// The status of a rollout
 ///
 /// By the rules of `kubectl rollout status`.
-#[utoipa::path(get, path = "/workloads/{cluster}/{namespace}/{kind}/{name}/rollout", tag = "Deployments", params(WorkloadPath),
+#[utoipa::path(get, path = "/workloads/{cluster}/{namespace}/{kind}/{name}/rollout", tag = "Workloads", params(WorkloadPath),
     responses((status = 200, description = "How far the rollout is", body = Rollout), ProblemResponse))]
 pub async fn get_rollout(
     State(app): State<App>,
@@ -44,7 +44,7 @@ pub async fn get_rollout(
 ///
 /// Server-sent events: `rollout` with the status each time that it changes, `problem` when the cluster cannot be queried. The stream
 /// ends when the rollout is complete, failed, or the deployment is gone; while it is paused or the cluster is offline the stream stays open.
-#[utoipa::path(get, path = "/workloads/{cluster}/{namespace}/{kind}/{name}/rollout/watch", tag = "Deployments", params(WorkloadPath),
+#[utoipa::path(get, path = "/workloads/{cluster}/{namespace}/{kind}/{name}/rollout/watch", tag = "Workloads", params(WorkloadPath),
     responses((status = 200, description = "Events: how far the rollout is, until it is over", content_type = "text/event-stream", body = Rollout), ProblemResponse))]
 pub async fn watch_rollout(
     State(app): State<App>,

@@ -29,11 +29,11 @@ workload_body! {
     }
 }
 
-/// Scale a deployment
+/// Scale a workload
 ///
 /// Like `kubectl scale`. Responds when the cluster has accepted the number; the pods follow. A paused deployment is scaled, too. An
 /// autoscaler (HPA) of the deployment may change the number again.
-#[utoipa::path(post, path = "/scale", tag = "Deployments", request_body = ScaleBody,
+#[utoipa::path(post, path = "/scale", tag = "Workloads", request_body = ScaleBody,
     responses((status = 200, description = "The number is set; pods are started or stopped", body = Done<Scaled>), ProblemResponse))]
 pub async fn scale_deployment(
     State(app): State<App>,

@@ -40,7 +40,7 @@ impl WorkloadPath {
 /// One workload
 ///
 /// Read from its cluster: its containers with requests and limits, its conditions, its revision, and the last operation on it.
-#[utoipa::path(get, path = "/workloads/{cluster}/{namespace}/{kind}/{name}", tag = "Deployments", params(WorkloadPath),
+#[utoipa::path(get, path = "/workloads/{cluster}/{namespace}/{kind}/{name}", tag = "Workloads", params(WorkloadPath),
     responses((status = 200, description = "The workload", body = Workload), ProblemResponse))]
 pub async fn get_workload(
     State(app): State<App>,

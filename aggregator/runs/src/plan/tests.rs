@@ -13,6 +13,7 @@ fn candidates(clusters: &[(&str, usize)]) -> Vec<Candidate> {
             replicas: 2,
             paused: false,
             recreate: false,
+            on_delete: false,
             health: Health::Healthy,
         };
         (0..*count).map(candidate).collect::<Vec<_>>()

@@ -4,11 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use bus_schema::{
-    ClusterName, DeploymentFilter, Filter, Health, HealthFilter, Namespace, Pattern, WorkloadKind,
+    ClusterName, Filter, Health, HealthFilter, Namespace, Pattern, WorkloadFilter, WorkloadKind,
     WorkloadName, WorkloadRef,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{PATTERNS, wrong};
@@ -100,8 +99,9 @@ impl TargetSelector {
 
     /// The filter that agents apply.
     #[must_use]
-    pub fn filter(&self) -> DeploymentFilter {
-        DeploymentFilter {
+    pub fn filter(&self) -> WorkloadFilter {
+        WorkloadFilter {
+            kinds: self.kinds.clone(),
             namespaces: self.namespaces.clone(),
             label_selector: self.label_selector.clone(),
             name: self.name.clone(),
@@ -134,13 +134,8 @@ impl FromStr for WorkloadPath {
         let (cluster, namespace, kind, name) = match tokens[..] {
             [cluster, namespace, name] => (cluster, namespace, WorkloadKind::Deployment, name),
             [cluster, namespace, kind, name] => {
-                let kind = serde_json::from_value(Value::from(kind));
-                (
-                    cluster,
-                    namespace,
-                    kind.map_err(|_| WorkloadPathError)?,
-                    name,
-                )
+                let kind = kind.parse().map_err(|_| WorkloadPathError)?;
+                (cluster, namespace, kind, name)
             }
             _ => return Err(WorkloadPathError),
         };
@@ -165,6 +160,7 @@ impl fmt::Display for WorkloadPath {
         } = &self.workload;
         match kind {
             WorkloadKind::Deployment => write!(f, "{}/{namespace}/{name}", self.cluster),
+            kind => write!(f, "{}/{namespace}/{kind}/{name}", self.cluster),
         }
     }
 }

@@ -168,11 +168,7 @@ impl TargetTask {
 
     /// The audit line of an operation that will never begin.
     fn expired(&self, id: &OperationId) -> Entry {
-        let target = audit::Target {
-            cluster: self.target.cluster.clone(),
-            namespace: Some(self.target.workload.namespace.clone()),
-            deployment_name: Some(self.target.workload.name.clone()),
-        };
+        let target = audit::Target::workload(&self.target.cluster, &self.target.workload);
         let (journal, run) = (&self.runs.journal, &self.run);
         Entry {
             detail: Some("it was interrupted before it began, so nothing was done".to_owned()),

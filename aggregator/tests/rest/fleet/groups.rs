@@ -13,12 +13,10 @@ use crate::last_known::{inventory, offline_page, stored_list};
 use crate::service::Answer;
 use crate::stack::Stack;
 
-const VERBS: [&str; 2] = ["fleet.deployments", "fleet.deployments.by-name"];
+const VERBS: [&str; 1] = ["fleet.workloads"];
 
 fn group<'a>(page: &'a Answer, name: &str) -> &'a Value {
-    let found = items(page)
-        .iter()
-        .find(|item| item["deployment_name"] == *name);
+    let found = items(page).iter().find(|item| item["name"] == *name);
     found.unwrap_or_else(|| panic!("no {name} in {page:?}"))
 }
 
@@ -30,7 +28,7 @@ async fn groups_count_what_the_list_shows_and_a_name_lists_its_group() {
     change(&stack, "cluster-a", Method::POST, "cart").await;
     let whole = async || {
         let page = stack.service.get("/deployments", &token).await;
-        (page.body["totals"]["deployments"] == 13).then_some(page)
+        (page.body["totals"]["workloads"] == 13).then_some(page)
     };
     let whole = stack.service.until("it is in the cache", whole).await;
     let mut expected = BTreeMap::<String, (BTreeSet<String>, u64, BTreeSet<String>)>::new();
@@ -42,17 +40,17 @@ async fn groups_count_what_the_list_shows_and_a_name_lists_its_group() {
         versions.insert(item["images"].to_string());
     }
 
-    let groups = stack.service.get("/deployment-groups", &token).await;
+    let groups = stack.service.get("/workload-groups", &token).await;
     assert_eq!(groups.status, StatusCode::OK, "{groups:?}");
     assert_eq!(items(&groups).len(), expected.len());
     assert_eq!(groups.body["groups"], json!(expected.len()));
     assert_eq!(groups.body["not_grouped"], 0);
-    assert_eq!(groups.body["totals"]["deployments"], 13);
+    assert_eq!(groups.body["totals"]["workloads"], 13);
     assert_eq!(groups.body["answers"], whole.body["answers"]);
     for (name, (clusters, deployments, versions)) in &expected {
         let group = group(&groups, name);
         assert_eq!(
-            (&group["clusters"], &group["deployments"]),
+            (&group["clusters"], &group["workloads"]),
             (&json!(clusters.len()), &json!(deployments))
         );
         assert_eq!(group["version_count"], json!(versions.len()));
@@ -65,12 +63,12 @@ async fn groups_count_what_the_list_shows_and_a_name_lists_its_group() {
 
         let path = format!("/deployments?name={name}");
         let listed = stack.service.get(&path, &token).await;
-        assert_eq!(listed.body["totals"]["deployments"], json!(deployments));
+        assert_eq!(listed.body["totals"]["workloads"], json!(deployments));
         assert!(names(&listed).iter().all(|(_, _, listed)| listed == name));
     }
     // A part of a name does not match.
     let part = stack.service.get("/deployments?name=fastapi", &token).await;
-    assert_eq!(part.body["totals"]["deployments"], 0);
+    assert_eq!(part.body["totals"]["workloads"], 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,14 +79,14 @@ async fn pages_of_groups_add_up_and_begin_with_the_worst() {
         change(&stack, "cluster-b", Method::POST, name).await;
     }
     let mut teller = Impostor::heard(&stack, "teller", &VERBS).await;
-    let count = |name: &str, health: &str| json!({"deployment_name": name, "images": ["x:1"], "health": health, "deployments": 2});
+    let count = |name: &str, health: &str| json!({"name": name, "images": ["x:1"], "health": health, "workloads": 2});
     let mut answer = share(&[]);
-    answer["totals"] = json!({"deployments": 6, "health": {"failed": 2, "degraded": 2},
+    answer["totals"] = json!({"workloads": 6, "health": {"failed": 2, "degraded": 2},
         "names": [count("two", "degraded"), count("three", "failed")], "other_names": 2});
     let _answers = teller.answers(vec![answer.to_string()]);
     stack.known(&["teller"]).await;
     let all = async || {
-        let page = stack.service.get("/deployment-groups", &token).await;
+        let page = stack.service.get("/workload-groups", &token).await;
         // The order no longer changes.
         let settled = json!({"failed": 2, "degraded": 2, "healthy": 10});
         (page.body["totals"]["health"] == settled).then_some(page)
@@ -102,11 +100,11 @@ async fn pages_of_groups_add_up_and_begin_with_the_worst() {
         ("-name", &["two", "three"]),
     ] {
         let query = format!("sort={sort}&limit=3");
-        let pages = pages_of(&stack, &token, "/deployment-groups", &query, None).await;
+        let pages = pages_of(&stack, &token, "/workload-groups", &query, None).await;
         let shown: Vec<_> = pages
             .iter()
             .flat_map(items)
-            .map(|group| group["deployment_name"].as_str().unwrap())
+            .map(|group| group["name"].as_str().unwrap())
             .collect();
         let distinct: BTreeSet<_> = shown.iter().collect();
         assert_eq!(shown.len(), items(&all).len(), "{sort}");
@@ -129,21 +127,21 @@ async fn groups_count_nothing_that_the_caller_may_not_see() {
     // In cluster-a the namespace pay, in cluster-b the namespace default, in cluster-c nothing.
     let token = stack.service.token("pieces").await;
     let list = stack.service.get("/deployments", &token).await;
-    let page = stack.service.get("/deployment-groups", &token).await;
+    let page = stack.service.get("/workload-groups", &token).await;
     let seen: BTreeSet<_> = names(&list).into_iter().map(|(_, _, name)| name).collect();
     let grouped: BTreeSet<_> = items(&page)
         .iter()
-        .map(|group| group["deployment_name"].as_str().unwrap().to_owned())
+        .map(|group| group["name"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(grouped, seen);
     let counted = items(&page)
         .iter()
-        .map(|group| group["deployments"].as_u64().unwrap());
+        .map(|group| group["workloads"].as_u64().unwrap());
     assert_eq!(counted.sum::<u64>(), 4);
-    assert_eq!(page.body["totals"]["deployments"], 4);
+    assert_eq!(page.body["totals"]["workloads"], 4);
     assert!(!page.body.to_string().contains("cluster-c"), "{page:?}");
     let no_grants = stack.service.token("nobody").await;
-    let nothing = stack.service.get("/deployment-groups", &no_grants).await;
+    let nothing = stack.service.get("/workload-groups", &no_grants).await;
     assert_eq!(nothing.body["items"], json!([]));
 }
 
@@ -153,17 +151,17 @@ async fn a_cluster_that_is_offline_is_counted_as_last_known_and_an_old_agent_ref
     let token = stack.service.token("viewer").await;
     let inventory = inventory(&stack).await;
     stored_list(&stack, &inventory, "cluster-b", |_, stored| {
-        stored.deployments == 4
+        stored.workloads == 4
     })
     .await;
     stack.agents.remove(1).stop().await;
     let list = offline_page(&stack.service, &token, "cluster-b").await;
-    let _old = Impostor::heard(&stack, "old", &VERBS[..1]).await;
+    let _old = Impostor::heard(&stack, "old", &["deployments"]).await;
     stack.known(&["old"]).await;
 
-    let page = stack.service.get("/deployment-groups", &token).await;
+    let page = stack.service.get("/workload-groups", &token).await;
     assert_eq!(row(&page, "cluster-b")["state"], "offline");
-    assert_eq!(row(&page, "cluster-b")["deployments"], 4);
+    assert_eq!(row(&page, "cluster-b")["workloads"], 4);
     let lost = items(&list)
         .iter()
         .filter(|item| item["cluster"] == "cluster-b");
@@ -172,7 +170,7 @@ async fn a_cluster_that_is_offline_is_counted_as_last_known_and_an_old_agent_ref
         assert_eq!(group["offline_clusters"], 1, "{group}");
         assert!(group["health"]["unknown"].as_u64() >= Some(1), "{group}");
     }
-    for path in ["/deployment-groups", "/deployments?name=cart"] {
+    for path in ["/workload-groups", "/deployments?name=cart"] {
         let page = stack.service.get(path, &token).await;
         let old = row(&page, "old");
         assert_eq!(
@@ -197,7 +195,7 @@ async fn what_is_wrong_with_a_question_for_groups_is_refused_by_its_field() {
         ("limit=0", "limit"),
         ("colour=red", "colour"),
     ] {
-        let path = format!("/deployment-groups?{query}");
+        let path = format!("/workload-groups?{query}");
         let answer = stack.service.get(&path, &token).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{query}");
         assert_eq!(answer.body["field"], *field, "{query}");
@@ -211,10 +209,10 @@ async fn an_agent_that_counts_what_is_no_name_spoils_its_own_row() {
     let mut liar = Impostor::heard(&stack, "liar", &VERBS).await;
     let mut answer = share(&[]);
     answer["totals"]["names"] =
-        json!([{"deployment_name": "<b>", "images": [], "health": "failed", "deployments": 1}]);
+        json!([{"name": "<b>", "images": [], "health": "failed", "workloads": 1}]);
     let _answers = liar.answers(vec![answer.to_string()]);
     stack.known(&["liar"]).await;
-    let page = stack.service.get("/deployment-groups", &token).await;
+    let page = stack.service.get("/workload-groups", &token).await;
     assert_eq!(row(&page, "liar")["state"], "misbehaving", "{page:?}");
     assert_eq!(page.body["answers"]["answered"], 1);
     assert!(!page.body["items"].to_string().contains("<b>"));

@@ -52,8 +52,8 @@ async fn pages_of_the_fleet_add_up_in_every_order() {
         assert_eq!(distinct.len(), 12, "{sort}");
         let by = |field: &str| shown.iter().map(|i| text(i, field)).collect::<Vec<_>>();
         match sort {
-            "name" => assert!(by("deployment_name").is_sorted()),
-            "-name" => assert!(by("deployment_name").is_sorted_by(|a, b| a >= b)),
+            "name" => assert!(by("name").is_sorted()),
+            "-name" => assert!(by("name").is_sorted_by(|a, b| a >= b)),
             "age" => assert!(by("created_at").is_sorted_by(|a, b| a >= b)),
             "-age" => assert!(by("created_at").is_sorted()),
             _ => {}
@@ -97,7 +97,7 @@ async fn what_comes_and_goes_between_pages_neither_hides_nor_doubles_what_stays(
             .service
             .until("the change is seen", async || {
                 let whole = stack.service.get("/deployments", &token).await;
-                (whole.body["totals"]["deployments"] == expected).then_some(())
+                (whole.body["totals"]["workloads"] == expected).then_some(())
             })
             .await;
     };

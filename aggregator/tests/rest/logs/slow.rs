@@ -102,7 +102,7 @@ impl Writer {
         let agent = Impostor::heard(stack, "writer", &[]).await;
         Self {
             logs: agent.hears("log").await,
-            lists: agent.hears("deployments").await,
+            lists: agent.hears("workloads").await,
             agent,
         }
     }

@@ -40,7 +40,7 @@ async fn a_hostile_feed_is_its_own_clusters_trouble() {
             .until("gap", |event| event["cluster"] == *name)
             .await;
         let last = wrong.contains("max");
-        hostile.say("deployment", wrong).await;
+        hostile.say("workload", wrong).await;
         if last {
             let missed = u64::MAX - 1;
             let gap = watcher
@@ -50,7 +50,7 @@ async fn a_hostile_feed_is_its_own_clusters_trouble() {
             // A number that does not continue from there is a miscount.
             let two = [("pay", "x"), ("pay", "y")];
             hostile
-                .say("deployment", changes(u64::MAX, &two).to_string())
+                .say("workload", changes(u64::MAX, &two).to_string())
                 .await;
             continue;
         }
@@ -62,7 +62,7 @@ async fn a_hostile_feed_is_its_own_clusters_trouble() {
     let body = json!({"cluster": "cluster-a", "namespace": target.0, "deployment_name": target.1});
     stack.service.post("/restart", &token, &body).await;
     watcher
-        .until("deployment", |event| of(event, "cluster-a", &target))
+        .until("workload", |event| of(event, "cluster-a", &target))
         .await;
 }
 
@@ -85,12 +85,12 @@ async fn a_flood_of_one_cluster_evicts_no_events_of_others() {
     for number in 1..=500_u64 {
         let counted = format!(r#""sequence":{}"#, number * 400);
         let change = change.replacen(r#""sequence":0"#, &counted, 1);
-        flood.say("deployment", change).await;
+        flood.say("workload", change).await;
     }
     let body = json!({"cluster": "cluster-a", "namespace": target.0, "deployment_name": target.1});
     stack.service.post("/restart", &token, &body).await;
     watcher
-        .until("deployment", |event| of(event, "cluster-a", &target))
+        .until("workload", |event| of(event, "cluster-a", &target))
         .await;
     let mut late = Watcher::open(&stack.service, "/watch", &token, Some(&known)).await;
     assert_eq!(late.next().await.name, "resumed");
@@ -112,11 +112,11 @@ async fn nothing_is_published_of_a_cluster_that_claims_anothers_name() {
     stack.service.post("/restart", &token, &body).await;
     loop {
         let seen = watcher.next().await;
-        if seen.name != "deployment" {
+        if seen.name != "workload" {
             continue;
         }
         assert_eq!(seen.data["cluster"], "cluster-b", "{seen:?}");
-        let line = &seen.data["deployment"];
+        let line = &seen.data["workload"];
         if line["health"] == "healthy" && line["restarted_at"].is_string() {
             break;
         }

@@ -22,11 +22,11 @@ async fn a_restart_is_seen_by_every_watcher() {
     let body = json!({"cluster": "cluster-a", "namespace": target.0, "deployment_name": target.1});
     stack.service.post("/restart", &token, &body).await;
     let restarted = |event: &Value| {
-        of(event, "cluster-a", &target) && event["deployment"]["restarted_at"].is_string()
+        of(event, "cluster-a", &target) && event["workload"]["restarted_at"].is_string()
     };
-    watcher.until("deployment", restarted).await;
-    let healthy = |event: &Value| restarted(event) && event["deployment"]["health"] == "healthy";
-    let event = watcher.until("deployment", healthy).await;
+    watcher.until("workload", restarted).await;
+    let healthy = |event: &Value| restarted(event) && event["workload"]["health"] == "healthy";
+    let event = watcher.until("workload", healthy).await;
     // The same row as in the list.
     let path = format!("/deployments?cluster=cluster-a&namespace={}", target.0);
     let list = stack.service.get(&path, &token).await;
@@ -34,7 +34,7 @@ async fn a_restart_is_seen_by_every_watcher() {
     let line = items
         .iter()
         .find(|item| item["deployment_name"] == *target.1);
-    assert_eq!(event["deployment"], *line.unwrap());
+    assert_eq!(event["workload"], *line.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -49,14 +49,13 @@ async fn a_stream_that_broke_goes_on_just_behind_the_last_event() {
     let publish = async |number: u64| {
         let name = format!("d{number}");
         let change = changes(number, &[("pay", &name)]).to_string();
-        teller.say("deployment", change).await;
+        teller.say("workload", change).await;
     };
-    let numbered =
-        |number: u64| move |event: &Value| event["deployment_name"] == format!("d{number}");
+    let numbered = |number: u64| move |event: &Value| event["name"] == format!("d{number}");
     for number in 1..=5 {
         publish(number).await;
     }
-    watcher.until("deployment", numbered(2)).await;
+    watcher.until("workload", numbered(2)).await;
     let last_id = watcher.last_id.clone();
     drop(watcher);
     let open = async |id: Option<&str>| {
@@ -73,8 +72,8 @@ async fn a_stream_that_broke_goes_on_just_behind_the_last_event() {
     let mut names = Vec::new();
     while names.len() < 4 {
         let seen = again.next().await;
-        if seen.name == "deployment" && seen.data["cluster"] == "teller" {
-            names.push(seen.data["deployment_name"].clone());
+        if seen.name == "workload" && seen.data["cluster"] == "teller" {
+            names.push(seen.data["name"].clone());
         }
     }
     assert_eq!(names, ["d3", "d4", "d5", "d6"]);
@@ -125,11 +124,11 @@ async fn each_change_is_published_once_by_two_agents_of_a_cluster() {
         loop {
             let seen = watcher.next().await;
             assert_ne!(seen.name, "gap", "{:?}", seen.data);
-            if seen.name != "deployment" || !of(&seen.data, "cluster-a", &target) {
+            if seen.name != "workload" || !of(&seen.data, "cluster-a", &target) {
                 continue;
             }
-            let healthy = seen.data["deployment"]["health"] == "healthy"
-                && seen.data["deployment"]["restarted_at"].is_string();
+            let healthy = seen.data["workload"]["health"] == "healthy"
+                && seen.data["workload"]["restarted_at"].is_string();
             published.push(seen.data);
             if healthy {
                 break;

@@ -31,20 +31,18 @@ async fn nothing_is_published_that_the_reader_may_not_see() {
         ("secret", "hidden-2"),
         ("pay", "last"),
     ];
-    teller
-        .say("deployment", changes(14, &all).to_string())
-        .await;
+    teller.say("workload", changes(14, &all).to_string()).await;
     let gap = admin
         .until("gap", |event| event["cluster"] == "teller")
         .await;
     assert_eq!(gap, json!({"cluster": "teller", "missed": 10}));
     admin
-        .until("deployment", |event| event["deployment_name"] == "last")
+        .until("workload", |event| event["name"] == "last")
         .await;
     let mut published = Vec::new();
     loop {
         let seen = pay.next().await;
-        let last = seen.data["deployment_name"] == "last";
+        let last = seen.data["name"] == "last";
         published.push(seen);
         if last {
             break;
@@ -103,14 +101,14 @@ async fn a_stream_ends_when_other_things_may_be_seen_and_the_next_one_shows_thos
     assert_eq!(narrowed.next().await.data, json!({"reason": "unknown_id"}));
     let published = [("secret", "hidden"), ("pay", "open")];
     teller
-        .say("deployment", changes(2, &published).to_string())
+        .say("workload", changes(2, &published).to_string())
         .await;
     for reader in [&mut narrowed, &mut other] {
         loop {
             let seen = reader.next().await;
             assert_ne!(seen.data["namespace"], "secret");
             assert_ne!(seen.name, "problem", "{:?}", seen.data);
-            if seen.data["deployment_name"] == "open" {
+            if seen.data["name"] == "open" {
                 break;
             }
         }

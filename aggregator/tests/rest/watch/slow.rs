@@ -30,17 +30,17 @@ async fn a_slow_reader_gets_a_gap_and_others_miss_nothing() {
         line["sequence"] = json!(number);
         line["changed"][0]["replicas"] = json!(number);
         for (teller, name) in tellers.iter().zip(["t1", "t2", "t3", "t4", "t5", "t6"]) {
-            teller.say("deployment", line.to_string()).await;
+            teller.say("workload", line.to_string()).await;
             let seen = async {
                 loop {
                     let seen = fast.next().await;
                     assert_ne!(seen.name, "gap", "{name} {number}: {:?}", seen.data);
-                    if seen.name == "deployment" && seen.data["cluster"] == name {
+                    if seen.name == "workload" && seen.data["cluster"] == name {
                         break seen.data;
                     }
                 }
             };
-            assert_eq!(seen.await["deployment"]["replicas"], number);
+            assert_eq!(seen.await["workload"]["replicas"], number);
         }
     }
     let mut slow = slow.hurries().await;
@@ -48,7 +48,7 @@ async fn a_slow_reader_gets_a_gap_and_others_miss_nothing() {
     // From there on it continues.
     line["sequence"] = json!(ROUNDS + 1);
     line["changed"][0]["replicas"] = json!(ROUNDS + 1);
-    tellers[0].say("deployment", line.to_string()).await;
-    let last = |event: &Value| event["deployment"]["replicas"] == ROUNDS + 1;
-    slow.until("deployment", last).await;
+    tellers[0].say("workload", line.to_string()).await;
+    let last = |event: &Value| event["workload"]["replicas"] == ROUNDS + 1;
+    slow.until("workload", last).await;
 }

@@ -7,14 +7,14 @@ const second = (about: object) => csv([{ ...entry, ...about }])[1];
 
 it('begins with the names of the columns', () => {
   expect(csv([])).toEqual([
-    'time,user,verb,cluster,namespace,deployment_name,outcome,reason,detail,address,operation_id,request_id\r\n',
+    'time,user,verb,cluster,namespace,kind,name,outcome,reason,detail,address,operation_id,request_id\r\n',
   ]);
 });
 
 it('writes each operation with its target', () => {
   const target = { cluster: 'prod-1', namespace: 'pay', deployment_name: 'cart' };
-  expect(second({ target })).toBe('2026-11-24T10:00:00Z,ana,restart,prod-1,pay,cart,succeeded,,,,,\r\n');
-  expect(second({ target: null })).toBe('2026-11-24T10:00:00Z,ana,restart,,,,succeeded,,,,,\r\n');
+  expect(second({ target })).toBe('2026-11-24T10:00:00Z,ana,restart,prod-1,pay,Deployment,cart,succeeded,,,,,\r\n');
+  expect(second({ target: null })).toBe('2026-11-24T10:00:00Z,ana,restart,,,,,succeeded,,,,,\r\n');
 });
 
 it.each([

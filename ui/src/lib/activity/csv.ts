@@ -1,6 +1,7 @@
 // The activity as a table for other programs (RFC 4180).
 
 import type { Schemas } from '$lib/api';
+import { targetOf } from '$lib/workload/ref';
 
 type Entry = Schemas['Entry'];
 
@@ -10,7 +11,8 @@ const columns: [string, (entry: Entry) => string | null | undefined][] = [
   ['verb', ({ verb }) => verb],
   ['cluster', ({ target }) => target?.cluster],
   ['namespace', ({ target }) => target?.namespace],
-  ['deployment_name', ({ target }) => target?.deployment_name],
+  ['kind', ({ target }) => targetOf(target)?.kind],
+  ['name', ({ target }) => targetOf(target)?.name],
   ['outcome', ({ outcome }) => outcome],
   ['reason', ({ reason }) => reason],
   ['detail', ({ detail }) => detail],

@@ -30,3 +30,8 @@ it('requests the time since, and nothing that is only in the URL', () => {
   });
   expect(parametersOf({ within: 'ever' }, now).since).toBeUndefined();
 });
+
+it('understands older links to the activity of a deployment', () => {
+  const filter = fromQuery(new URLSearchParams('?cluster=prod-1&deployment_name=cart'));
+  expect(filter).toEqual({ cluster: 'prod-1', kind: 'Deployment', name: 'cart' });
+});

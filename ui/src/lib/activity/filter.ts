@@ -2,8 +2,9 @@
 
 import type { Schemas } from '$lib/api';
 import { verbs } from '$lib/mutations/verbs';
+import type { Kind } from '$lib/workload/kinds';
 
-export const fields = ['user', 'verb', 'outcome', 'cluster', 'namespace', 'deployment_name'] as const;
+export const fields = ['user', 'verb', 'outcome', 'cluster', 'namespace', 'kind', 'name'] as const;
 export type Field = (typeof fields)[number];
 const names = [...fields, 'sign-ins', 'within'] as const;
 export type Filter = Partial<Record<(typeof names)[number], string>>;
@@ -33,8 +34,11 @@ export const outcomes = [
   'refused',
 ] as const satisfies Schemas['Outcome'][];
 
+/** Older links have the name of a deployment alone. */
 export function fromQuery(query: URLSearchParams): Filter {
-  return Object.fromEntries(names.flatMap((field) => (query.get(field) ? [[field, query.get(field)]] : [])));
+  const filter = names.flatMap((field) => (query.get(field) ? [[field, query.get(field)]] : []));
+  const deployment = query.get('deployment_name');
+  return { ...Object.fromEntries(filter), ...(deployment && { kind: 'Deployment', name: deployment }) };
 }
 
 /** `?user=ana&verb=restart`, or nothing. */
@@ -48,12 +52,13 @@ export function isForSignIns({ verb, outcome }: Filter): boolean {
   return verb === 'sign-in' || verb === 'sign-out' || outcome === 'refused';
 }
 
-/** The filter as API parameters. The API rejects unknown outcomes itself. */
+/** The filter as API parameters. The API rejects unknown outcomes and kinds itself. */
 export function parametersOf({ 'sign-ins': signIns, within = '', ...filter }: Filter, now = Date.now()) {
   const hours = ranges[within]?.hours;
   return {
     ...filter,
     outcome: filter.outcome as Schemas['Outcome'] | undefined,
+    kind: filter.kind as Kind | undefined,
     sign_ins: signIns || isForSignIns(filter) ? undefined : false,
     since: hours === undefined ? undefined : new Date(now - hours * 3_600_000).toISOString(),
   };

@@ -26,7 +26,7 @@ it('finds the restart that started the rollout', () => {
   expect(beginsRollout([newest, older], undefined)).toBeUndefined();
 });
 
-it('finds the newest restart of each deployment', () => {
+it('finds the newest restart of each workload', () => {
   const of = (deployment_name: string, outcome?: Schemas['Outcome']) => ({
     ...entry('2026-11-24T10:00:00Z', 'restart', outcome),
     target: { cluster: 'prod-1', namespace: 'pay', deployment_name },

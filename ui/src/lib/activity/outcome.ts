@@ -14,7 +14,7 @@ export function outcomeOf({ verb, outcome }: Pick<Entry, 'verb' | 'outcome'>): S
   return beginsRollout && outcome === 'succeeded' ? 'accepted' : outcome;
 }
 
-/** The newest accepted restart of each deployment, newest first. */
+/** The newest accepted restart of each workload, newest first. */
 export function newestRestarts(entries: Entry[]): Entry[] {
   const seen = new Set<string>();
   return entries.filter(({ verb, outcome, target }) => {
@@ -25,7 +25,7 @@ export function newestRestarts(entries: Entry[]): Entry[] {
   });
 }
 
-/** The operation that started the current rollout: the newest restart, unless others restarted the deployment since. */
+/** The operation that started the current rollout: the newest restart, unless others restarted the workload since. */
 export function beginsRollout(entries: Entry[], restartedAt: string | undefined | null): Entry | undefined {
   const newest = entries.find(({ verb, outcome }) => verb === 'restart' && outcome === 'succeeded');
   const isOfIt = newest && restartedAt && Date.parse(restartedAt) <= Date.parse(newest.time) + AHEAD;

@@ -88,16 +88,15 @@ export function needAttention(clusters: Cluster[]): Cluster[] {
 export interface Troubled {
   worst: 'failed' | 'degraded';
   words: string;
-  /** The search that shows them in the table of deployments. */
+  /** The search that shows them in the table of workloads. */
   search: string;
 }
 
-/** The deployments that need attention, in words; absent if there are none. */
+/** The workloads that need attention, in words; absent if there are none. */
 export function troubled({ failed = 0, degraded = 0 }: HealthCounts): Troubled | undefined {
   const rollouts = failed === 1 ? '1 rollout has failed' : `${failed.toLocaleString()} rollouts have failed`;
-  const deployments =
-    degraded === 1 ? '1 deployment is degraded' : `${degraded.toLocaleString()} deployments are degraded`;
-  const parts = [...(failed > 0 ? [rollouts] : []), ...(degraded > 0 ? [deployments] : [])];
+  const workloads = degraded === 1 ? '1 workload is degraded' : `${degraded.toLocaleString()} workloads are degraded`;
+  const parts = [...(failed > 0 ? [rollouts] : []), ...(degraded > 0 ? [workloads] : [])];
   if (parts.length === 0) return undefined;
   const healths = [...(failed > 0 ? ['failed'] : []), ...(degraded > 0 ? ['degraded'] : [])];
   return {

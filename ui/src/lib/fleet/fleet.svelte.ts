@@ -42,7 +42,7 @@ class Fleet {
   }
 
   #apply(changes: Change[]): void {
-    const about = changes.filter((change) => change.kind !== 'deployment');
+    const about = changes.filter((change) => change.kind !== 'workload');
     if (about.length === 0 || this.resource.value === undefined) {
       return;
     }

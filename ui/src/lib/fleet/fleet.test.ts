@@ -4,7 +4,7 @@ import type { Schemas } from '$lib/api';
 
 import { concerns, needAttention, troubled } from './attention';
 import { sortClusters } from './order';
-import { healthOf, totals } from './totals';
+import { healthOf, kindsOf, totals, workloadsOf } from './totals';
 
 type Cluster = Schemas['ClusterView'];
 
@@ -47,32 +47,46 @@ describe('attention', () => {
   });
 });
 
-describe('deployments that need attention', () => {
+describe('workloads that need attention', () => {
   it('are the failed and the degraded ones', () => {
     expect(troubled({ healthy: 3, progressing: 2 })).toBeUndefined();
     expect(troubled({ degraded: 1 })).toEqual({
       worst: 'degraded',
-      words: '1 deployment is degraded.',
+      words: '1 workload is degraded.',
       search: 'health:degraded',
     });
     expect(troubled({ failed: 1, degraded: 2 })).toEqual({
       worst: 'failed',
-      words: '1 rollout has failed, 2 deployments are degraded.',
+      words: '1 rollout has failed, 2 workloads are degraded.',
       search: 'health:failed,degraded',
     });
   });
 });
 
 describe('totals', () => {
-  it('count the deployments of an offline cluster as unknown, never as healthy', () => {
+  it('count the workloads of an offline cluster as unknown, never as healthy', () => {
     const gone = cluster('gone', { presence: 'offline' });
     expect(healthOf(gone)).toEqual({ unknown: 3 });
     expect(totals([cluster('here'), gone, cluster('new', { counts: null })])).toEqual({
       presence: { online: 2, stale: 0, offline: 1 },
-      deployments: 6,
+      workloads: 6,
+      kinds: { Deployment: 6 },
       health: { healthy: 2, failed: 1, unknown: 3 },
       uncounted: 1,
     });
+  });
+});
+
+describe('the workloads of a cluster', () => {
+  const counts = { deployments: 3, stateful_sets: 2, namespaces: 1, health: {} };
+  it('are those of all kinds that its agent counts', () => {
+    expect(workloadsOf(cluster('a', { counts }))).toBe(5);
+    expect(workloadsOf(cluster('a', { counts: null }))).toBeUndefined();
+    expect(kindsOf(counts)).toEqual([
+      { kind: 'Deployment', count: 3 },
+      { kind: 'StatefulSet', count: 2 },
+    ]);
+    expect(healthOf(cluster('gone', { presence: 'offline', counts }))).toEqual({ unknown: 5 });
   });
 });
 
@@ -95,7 +109,7 @@ describe('the order of clusters', () => {
     expect(names('-cluster')).toEqual(['skewed', 'gone', 'crashing', 'b', 'a']);
     expect(names('heard')[0]).toBe('gone');
     expect(names('health')[0]).toBe('crashing');
-    // A cluster that counts nothing is not a cluster without deployments.
-    expect(names('deployments')).toEqual(['b', 'crashing', 'gone', 'a', 'skewed']);
+    // A cluster that counts nothing is not a cluster without workloads.
+    expect(names('workloads')).toEqual(['b', 'crashing', 'gone', 'a', 'skewed']);
   });
 });

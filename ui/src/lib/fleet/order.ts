@@ -1,7 +1,7 @@
 // The order of clusters: by the selected column, worst first by default.
 
 import type { Cluster } from './fleet.svelte';
-import { healthOf } from './totals';
+import { healthOf, workloadsOf } from './totals';
 
 const presences = { offline: 0, stale: 1, online: 2 };
 
@@ -23,7 +23,7 @@ const orders: Record<string, Compare[]> = {
   worst: [byPresence, byConditions, byFailed, byDegraded],
   cluster: [],
   heard: [(one, other) => Date.parse(one.last_seen) - Date.parse(other.last_seen)],
-  deployments: [most(({ counts }) => counts?.deployments ?? -1)],
+  workloads: [most((cluster) => workloadsOf(cluster) ?? -1)],
   health: [byFailed, byDegraded, most((cluster) => healthOf(cluster).unknown ?? 0)],
 };
 

@@ -7,18 +7,19 @@ import { Batch } from './batch';
 import { SharedStream } from './shared';
 import type { StreamState } from './stream';
 
-export interface DeploymentChange {
+export interface WorkloadChange {
   cluster: string;
   namespace: string;
-  deployment_name: string;
+  kind: Schemas['WorkloadKind'];
+  name: string;
   /** Absent if it was deleted. */
-  deployment?: Schemas['FleetDeployment'];
+  workload?: Schemas['FleetWorkload'];
 }
 
 export type Change =
   | { kind: 'cluster'; cluster: Schemas['ClusterView'] }
   | { kind: 'cluster_gone'; cluster: string }
-  | { kind: 'deployment'; change: DeploymentChange };
+  | { kind: 'workload'; change: WorkloadChange };
 
 export interface Listener {
   changed?: (changes: Change[]) => void;
@@ -69,7 +70,7 @@ class Feed {
         gap: () => this.#reread(),
         cluster: (cluster: Schemas['ClusterView']) => this.#batch.add({ kind: 'cluster', cluster }),
         cluster_gone: ({ cluster }: { cluster: string }) => this.#batch.add({ kind: 'cluster_gone', cluster }),
-        deployment: (change: DeploymentChange) => this.#batch.add({ kind: 'deployment', change }),
+        workload: (change: WorkloadChange) => this.#batch.add({ kind: 'workload', change }),
       },
     });
   }

@@ -143,7 +143,7 @@ export class Log {
   }
 
   #ended(why: Schemas['StreamEnd'] | ApiProblem | undefined): void {
-    const gone = 'The deployment is gone.';
+    const gone = 'The workload is gone.';
     this.problem = why instanceof ApiProblem ? why : new ApiProblem({ code: 'not_found', title: gone, detail: gone });
     this.state = 'ended';
   }

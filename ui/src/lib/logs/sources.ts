@@ -12,7 +12,7 @@ export class Sources {
   #known = new Map<string, Source>();
   #next = 0;
 
-  constructor(readonly deployment: string) {}
+  constructor(readonly workload: string) {}
 
   get all(): Source[] {
     return [...this.#known.values()];
@@ -35,7 +35,7 @@ export class Sources {
 
   /** `x7k2p` of `cart-6d4cf56db6-x7k2p`; with the container if a pod has several. */
   label({ pod, container }: Source): string {
-    const last = pod.startsWith(`${this.deployment}-`) ? pod.slice(pod.lastIndexOf('-') + 1) : pod;
+    const last = pod.startsWith(`${this.workload}-`) ? pod.slice(pod.lastIndexOf('-') + 1) : pod;
     const alone = this.all.every((other) => other.pod !== pod || other.container === container);
     return alone ? last : `${last}/${container}`;
   }

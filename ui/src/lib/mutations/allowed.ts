@@ -4,18 +4,23 @@ import type { WorkloadRef } from '$lib/workload/ref';
 
 import { verbs, type Verb } from './verbs';
 
-type Where = Pick<WorkloadRef, 'cluster' | 'namespace'>;
+type Target = Pick<WorkloadRef, 'cluster' | 'namespace' | 'kind'>;
 
 function isEnabled({ name }: Verb, cluster: string): boolean {
   return fleet.byName.get(cluster)?.allowed_verbs.includes(name) ?? true;
 }
 
-/** Whether it may be done there, by somebody's grants and by what the cluster is enrolled for. The server decides. */
-export function mayUse(verb: Verb, { cluster, namespace }: Where): boolean {
-  return session.may(verb.right, cluster, namespace) && isEnabled(verb, cluster);
+/** Whether its kind has such a change, and somebody's grants allow it there. */
+function isGranted({ kinds, right }: Verb, { cluster, namespace, kind }: Target): boolean {
+  return kinds.includes(kind) && session.may(right, cluster, namespace);
+}
+
+/** Whether it may be done to such a workload, by its kind, somebody's grants and what the cluster is enrolled for. The server decides. */
+export function mayUse(verb: Verb, target: Target): boolean {
+  return isGranted(verb, target) && isEnabled(verb, target.cluster);
 }
 
 /** What somebody's grants allow there, and the cluster does not. */
-export function notEnabled({ cluster, namespace }: Where): Verb[] {
-  return verbs.filter((verb) => session.may(verb.right, cluster, namespace) && !isEnabled(verb, cluster));
+export function notEnabled(target: Target): Verb[] {
+  return verbs.filter((verb) => isGranted(verb, target) && !isEnabled(verb, target.cluster));
 }

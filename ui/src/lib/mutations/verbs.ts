@@ -3,10 +3,11 @@
 import type { Schemas } from '$lib/api';
 import type { IconName } from '$lib/icons';
 import type { Right } from '$lib/session/session.svelte';
+import { kinds, type Kind } from '$lib/workload/kinds';
 import type { WorkloadRef } from '$lib/workload/ref';
 
 /** The state that determines whether a verb is possible, as far as it is known. */
-export type State = Partial<Pick<Schemas['FleetDeployment'], 'paused' | 'replicas'>>;
+export type State = Partial<Pick<Schemas['FleetWorkload'], 'paused' | 'replicas' | 'on_delete'>>;
 
 /** A workload, and its state when the change was proposed. */
 export interface Candidate {
@@ -32,6 +33,8 @@ export interface Verb {
   /** Its key, on the page of a workload and in a table. */
   key: string;
   right: Right;
+  /** The kinds of workloads that have it. */
+  kinds: Kind[];
   /** What it does, shown in the confirmation. */
   confirm: string;
   /** Between its label and a name. */
@@ -42,6 +45,8 @@ export interface Verb {
   waitsWhilePaused?: boolean;
   /** Why it is not possible for this workload. */
   obstacle: (workload: State) => string | undefined;
+  /** Whether new pods replace the old ones, which somebody has to do by hand with the update strategy `OnDelete`. */
+  replacesPods?: boolean;
   /** Whether it starts a rollout, which is followed to its end. */
   beginsRollout: boolean;
 }
@@ -52,6 +57,8 @@ const restart: Verb = {
   icon: 'restart',
   key: 'r',
   right: 'restart',
+  kinds,
+  replacesPods: true,
   confirm: 'New pods replace the old ones, as with kubectl rollout restart.',
   obstacle: ({ paused }) => (paused ? 'It is paused and would not restart: resume it first' : undefined),
   beginsRollout: true,
@@ -63,6 +70,7 @@ const pause: Verb = {
   icon: 'pause',
   key: 'p',
   right: 'pause',
+  kinds: ['Deployment'],
   confirm: 'Its pods go on running; changes of its template wait until it is resumed, as with kubectl rollout pause.',
   obstacle: ({ paused }) => (paused ? 'It is paused already' : undefined),
   beginsRollout: false,
@@ -74,6 +82,7 @@ const resume: Verb = {
   icon: 'play',
   key: 'u',
   right: 'resume',
+  kinds: ['Deployment'],
   confirm: 'What was changed in its template while it was paused rolls out now, as with kubectl rollout resume.',
   obstacle: ({ paused }) => (paused ? undefined : 'It is not paused'),
   beginsRollout: true,
@@ -85,8 +94,9 @@ const scale: Verb = {
   icon: 'scale',
   key: 's',
   right: 'scale',
+  kinds: ['Deployment', 'StatefulSet'],
   confirm:
-    'Pods are started or stopped, as with kubectl scale. An autoscaler of the deployment may change the number again.',
+    'Pods are started or stopped, as with kubectl scale. An autoscaler of the workload may change the number again.',
   asksFor: 'replicas',
   obstacle: ({ replicas }) => (replicas === undefined ? 'It is not known yet how many replicas it has' : undefined),
   beginsRollout: true,
@@ -99,12 +109,17 @@ const image: Verb = {
   icon: 'image',
   key: 'i',
   right: 'image',
+  kinds,
+  replacesPods: true,
   confirm: 'Pods with the new images replace the old ones, as with kubectl set image.',
   asksFor: 'images',
   obstacle: () => undefined,
   beginsRollout: true,
   waitsWhilePaused: true,
 };
+
+/** What the update strategy `OnDelete` means. */
+export const ON_DELETE = 'a pod is replaced only when somebody deletes it, and runs the older version until then';
 
 export const verbs = [restart, scale, image, pause, resume];
 

@@ -50,7 +50,7 @@ function views(): Item[] {
   return settings.views.map(({ name, search }) => ({
     id: `view ${name}`,
     label: name,
-    run: to(`deployments${search}`),
+    run: to(`workloads${search}`),
   }));
 }
 
@@ -59,7 +59,7 @@ function clusters(): Item[] {
     id: `cluster ${cluster}`,
     label: cluster,
     state: presence,
-    run: to(`deployments?q=${encodeURIComponent(`cluster:${cluster}`)}`),
+    run: to(`workloads?q=${encodeURIComponent(`cluster:${cluster}`)}`),
   }));
 }
 

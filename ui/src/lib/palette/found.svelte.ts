@@ -1,4 +1,4 @@
-// Deployments matching a part of a name while it is typed, worst first, and the actions on them.
+// Workloads matching a part of a name while it is typed, worst first, and the actions on them.
 
 import { goto } from '$app/navigation';
 import { api, ask, type Schemas } from '$lib/api';
@@ -8,16 +8,16 @@ import { Resource } from '$lib/list/resource.svelte';
 import { mutations } from '$lib/mutations/mutations.svelte';
 import { mayUse } from '$lib/mutations/allowed';
 import { phrase, verbs, type Verb } from '$lib/mutations/verbs';
-import { pageOf, refOf } from '$lib/workload/ref';
+import { idOf, locationOf, pageOf, refOf } from '$lib/workload/ref';
 
 import type { Item } from './commands';
 
 const SHOWN = 8;
 const AFTER = 120;
-/** The actions on a deployment. */
+/** The actions on a workload. */
 const ACT = new RegExp(`^(${[...verbs.map(({ name }) => name), 'logs'].join('|')})\\s+(.*)$`);
 type Act = Verb | 'logs';
-type Deployment = Schemas['FleetDeployment'];
+type FleetWorkload = Schemas['FleetWorkload'];
 
 const NAME = /^[a-z0-9.-]{2,253}$/;
 
@@ -28,8 +28,8 @@ class Found {
   #page = new Resource((signal) =>
     ask(
       () =>
-        api.GET('/deployments', {
-          params: { query: { q: this.#text, sort: 'health', limit: SHOWN, timeout: '1s', countImages: false } },
+        api.GET('/workloads', {
+          params: { query: { ...this.#search(), sort: 'health', limit: SHOWN, timeout: '1s', countImages: false } },
           signal,
         }),
       signal,
@@ -54,19 +54,25 @@ class Found {
     }
   }
 
-  #may(row: Deployment): boolean {
+  /** Only of the kinds that have the action. */
+  #search() {
+    const act = this.#act;
+    return { q: this.#text, ...(act && act !== 'logs' && { kind: act.kinds }) };
+  }
+
+  #may(row: FleetWorkload): boolean {
     const act = this.#act;
     return act === undefined || act === 'logs' || mayUse(act, row);
   }
 
-  #item(row: Deployment): Item {
+  #item(row: FleetWorkload): Item {
     const target = refOf(row);
-    const { cluster, namespace, name } = target;
+    const { cluster, name } = target;
     const item = {
-      id: `deployment ${cluster} ${namespace} ${name}`,
+      id: `workload ${idOf(target)}`,
       state: row.last_health ?? row.health,
       lost: row.as_of ?? fleet.lost(cluster),
-      hint: `${cluster} / ${namespace}`,
+      hint: locationOf(target),
     };
     const act = this.#act;
     switch (act) {
@@ -85,10 +91,10 @@ class Found {
 
   /** The number of further matches. */
   #more(): Item[] {
-    const count = (this.#page.value?.totals.deployments ?? 0) - (this.#page.value?.items.length ?? 0);
+    const count = (this.#page.value?.totals.workloads ?? 0) - (this.#page.value?.items.length ?? 0);
     const search = searchHref(this.#text);
     return count > 0
-      ? [{ id: 'more deployments', label: `${count.toLocaleString()} more`, run: () => void goto(search) }]
+      ? [{ id: 'more workloads', label: `${count.toLocaleString()} more`, run: () => void goto(search) }]
       : [];
   }
 }

@@ -1,4 +1,4 @@
-// The rollout of one deployment: first loaded, which shows why it cannot be read, then followed until it ends. When the deployment
+// The rollout of one workload: first loaded, which shows why it cannot be read, then followed until it ends. When the workload
 // changes later, it is followed again.
 
 import { api, ask, type Schemas } from '$lib/api';

@@ -7,14 +7,6 @@ import type { Counts, Target } from './states';
 
 type Preview = Schemas['RunPreview'];
 
-/** Workloads in plans have a name of their kind. */
-export const nameOf = ({ deployment_name, name }: Pick<Target, 'deployment_name' | 'name'>): string =>
-  deployment_name ?? name ?? '';
-
-/** `cluster/namespace/name` */
-export const pathOf = (target: Pick<Target, 'cluster' | 'namespace' | 'deployment_name' | 'name'>): string =>
-  idOfRow({ ...target, deployment_name: nameOf(target) });
-
 export interface Reason {
   reason: string;
   workloads: number;
@@ -24,7 +16,7 @@ export interface Reason {
 
 /** Why workloads are left out: the most frequent reason first. */
 export function byReason({ skipped, skipped_reasons }: Pick<Preview, 'skipped' | 'skipped_reasons'>): Reason[] {
-  const listed = (reason: string) => skipped.filter((target) => target.reason === reason).map(pathOf);
+  const listed = (reason: string) => skipped.filter((target) => target.reason === reason).map(idOfRow);
   return skipped_reasons.map(({ reason, workloads }) => ({ reason, workloads, targets: listed(reason) }));
 }
 

@@ -1,17 +1,18 @@
 import { expect, it } from 'vitest';
 
-import { parse } from '$lib/deployments/search';
+import { parse } from '$lib/workloads/search';
 
-import { byName, ofSearch, searchText } from './selector';
+import { byName, narrowed, ofSearch, searchText } from './selector';
 
 const everything =
-  'cluster:prod-*,stage cluster-label:env=prod ns:pay health:failed,degraded image::1.4 label:team=x name:cart car';
+  'cluster:prod-*,stage cluster-label:env=prod ns:pay kind:StatefulSet health:failed,degraded image::1.4 label:team=x name:cart car';
 
 it('selects what a search finds', () => {
   expect(ofSearch(parse(everything))).toEqual({
     clusters: ['prod-*', 'stage'],
     cluster_label_selector: 'env=prod',
     namespaces: ['pay'],
+    kinds: ['StatefulSet'],
     label_selector: 'team=x',
     health: ['failed', 'degraded'],
     image: ':1.4',
@@ -34,4 +35,13 @@ it('names workloads that were chosen one by one', () => {
   expect(byName({ only: ['a/shop/cart', 'a/shop/db'] })).toBe('2 chosen by name');
   expect(byName({ exclude: ['a/shop/db'] })).toBe('without a/shop/db');
   expect(byName({})).toBe('');
+});
+
+it('is narrowed to the kinds that have a change', () => {
+  expect(narrowed({ q: 'db' }, ['Deployment', 'StatefulSet', 'DaemonSet'])).toEqual({ q: 'db' });
+  expect(narrowed({ q: 'db' }, ['Deployment'])).toEqual({ q: 'db', kinds: ['Deployment'] });
+  expect(narrowed({ kinds: ['StatefulSet', 'DaemonSet'] }, ['Deployment', 'StatefulSet'])).toEqual({
+    kinds: ['StatefulSet'],
+  });
+  expect(narrowed({ kinds: ['DaemonSet'] }, ['Deployment', 'StatefulSet'])).toBeUndefined();
 });

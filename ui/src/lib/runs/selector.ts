@@ -1,7 +1,8 @@
 // Which workloads a run is for: from a search or a selection, and back to the text of a search.
 
 import type { Schemas } from '$lib/api';
-import type { Search } from '$lib/deployments/search';
+import { kinds, type Kind } from '$lib/workload/kinds';
+import type { Search } from '$lib/workloads/search';
 
 /** What is absent is not filtered by. */
 export type Selector = Partial<Schemas['TargetSelector']>;
@@ -12,12 +13,21 @@ export function ofSearch({ query }: Pick<Search, 'query'>): Selector {
     ...(query.cluster?.length && { clusters: query.cluster }),
     ...(query.clusterLabelSelector && { cluster_label_selector: query.clusterLabelSelector }),
     ...(query.namespace?.length && { namespaces: query.namespace }),
+    ...(query.kind?.length && { kinds: query.kind }),
     ...(query.labelSelector && { label_selector: query.labelSelector }),
     ...(query.health?.length && { health: query.health }),
     ...(query.image && { image: query.image }),
     ...(query.name && { name: query.name }),
     ...(query.q && { q: query.q }),
   };
+}
+
+/** Of what is selected, the workloads of some kinds; `undefined` if it selects only others. */
+export function narrowed(selector: Selector, some: Kind[]): Selector | undefined {
+  const selected = selector.kinds?.length ? selector.kinds : kinds;
+  const both = selected.filter((kind) => some.includes(kind));
+  if (both.length === 0) return undefined;
+  return both.length === selected.length ? selector : { ...selector, kinds: both };
 }
 
 /** The text that finds the same in the search box, without what it cannot express. */
@@ -29,6 +39,7 @@ export function searchText(selector: Selector): string {
     ...list('cluster', selector.clusters),
     ...one('cluster-label', selector.cluster_label_selector),
     ...list('ns', selector.namespaces),
+    ...list('kind', selector.kinds),
     ...list('health', selector.health),
     ...one('image', selector.image),
     ...one('label', selector.label_selector),

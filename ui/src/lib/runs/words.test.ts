@@ -6,9 +6,9 @@ import { percent, progressAt, titleOf } from './words';
 const run = (action: string, targets: number) => ({ spec: { action }, targets }) as Run;
 
 it('names what a run does', () => {
-  expect(titleOf(run('restart', 412))).toBe('Restart 412 deployments');
-  expect(titleOf(run('image', 1))).toBe('Change images of 1 deployment');
-  expect(titleOf(run('rollback', 2))).toBe('rollback 2 deployments');
+  expect(titleOf(run('restart', 412))).toBe('Restart 412 workloads');
+  expect(titleOf(run('image', 1))).toBe('Change images of 1 workload');
+  expect(titleOf(run('rollback', 2))).toBe('rollback 2 workloads');
 });
 
 it('is at 100 % only when nothing is left', () => {

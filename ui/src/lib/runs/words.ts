@@ -5,14 +5,14 @@ import { phrase, verbs } from '$lib/mutations/verbs';
 import { countOf, done, left, progress, type Counts, type Run } from './states';
 import { ahead } from './times';
 
-/** A number of them, such as `412 deployments`. */
-export const deployments = (count: number): string =>
-  `${count.toLocaleString()} ${count === 1 ? 'deployment' : 'deployments'}`;
+/** A number of them, such as `412 workloads`. */
+export const workloads = (count: number): string =>
+  `${count.toLocaleString()} ${count === 1 ? 'workload' : 'workloads'}`;
 
-/** The run as a title, such as `Restart 412 deployments`. */
+/** The run as a title, such as `Restart 412 workloads`. */
 export function titleOf({ spec, targets }: Pick<Run, 'spec' | 'targets'>): string {
   const verb = verbs.find(({ name }) => name === spec.action);
-  return verb ? phrase(verb, deployments(targets)) : `${spec.action} ${deployments(targets)}`;
+  return verb ? phrase(verb, workloads(targets)) : `${spec.action} ${workloads(targets)}`;
 }
 
 /** How much of it has ended, or is not begun any more, in whole percent: 100 only when all is. */

@@ -26,7 +26,7 @@ class Settings {
   density = $state<Density>(load('density', 'normal'));
   /** Single-key shortcuts can interfere with speech input. */
   singleKeys = $state(load('single-keys', true));
-  /** Hidden columns of the table of deployments. */
+  /** Hidden columns of the table of workloads. */
   hiddenColumns = $state<string[]>(load('hidden-columns', ['created']));
   views = $state<{ name: string; search: string }[]>(load('views', []));
 

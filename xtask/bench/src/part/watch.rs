@@ -173,9 +173,9 @@ impl Events {
         loop {
             let (kind, data) = self.next().await?;
             match kind.as_str() {
-                "deployment" => {
+                "workload" => {
                     let data: Value = serde_json::from_str(&data)?;
-                    if let Some(number) = data["deployment"]["labels"][LABEL].as_str() {
+                    if let Some(number) = data["workload"]["labels"][LABEL].as_str() {
                         return Ok(number.parse()?);
                     }
                 }

@@ -1,8 +1,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use bus_schema::verb::DeploymentSummary;
-use bus_schema::{AnswerId, DeploymentFilter, Scope, SortKey};
+use bus_schema::verb::WorkloadSummary;
+use bus_schema::{AnswerId, Scope, SortKey, WorkloadFilter};
 use serde_json::{Value, json};
 
 use super::*;
@@ -28,7 +28,7 @@ fn request() -> FleetQueryRequest {
         },
         scopes: Vec::<Scope>::new(),
         clusters: vec![],
-        filter: DeploymentFilter::default(),
+        filter: WorkloadFilter::default(),
         sort: Sort::default(),
         limit: 3,
         bytes: 1024,
@@ -39,12 +39,12 @@ fn request() -> FleetQueryRequest {
 }
 
 fn item(namespace: &str, name: &str) -> Value {
-    json!({"namespace": namespace, "deployment_name": name, "replicas": 1, "ready": 1, "updated": 1, "available": 1,
+    json!({"namespace": namespace, "kind": "Deployment", "name": name, "replicas": 1, "ready": 1, "updated": 1, "available": 1,
         "images": ["web:1"], "health": "healthy"})
 }
 
 fn answer(items: &[Value]) -> Value {
-    json!({"items": items, "totals": {"deployments": items.len()}})
+    json!({"items": items, "totals": {"workloads": items.len()}})
 }
 
 fn try_read(answer: &Value, request: &FleetQueryRequest) -> Result<Part, String> {
@@ -64,7 +64,7 @@ fn a_valid_response_is_accepted_and_sorted() {
     let names: Vec<_> = read
         .items
         .iter()
-        .map(|item| format!("{}/{}", item.namespace, item.deployment_name))
+        .map(|item| format!("{}/{}", item.namespace, item.name))
         .collect();
     assert_eq!(names, ["shop-a/a", "shop-b/a", "shop-a/b"]);
 }
@@ -76,7 +76,7 @@ fn items_that_were_not_requested_invalidate_the_response() {
     let mut large = item("shop-a", "b");
     large["reason"] = json!("x".repeat(FRAME_BYTES + 2048));
     let mut invented = answer(std::slice::from_ref(&one));
-    invented["totals"]["deployments"] = json!(0);
+    invented["totals"]["workloads"] = json!(0);
     let mut images = answer(&[]);
     let counts = (0..=Totals::IMAGES).map(|n| (format!("i{n}"), json!(1)));
     images["totals"]["images"] = Value::Object(counts.collect());
@@ -95,7 +95,7 @@ fn items_that_were_not_requested_invalidate_the_response() {
         ("more of nothing", endless),
         ("no names", answer(&[item("SHOP", "a")])),
         ("no object", json!([1, 2])),
-        ("no items", json!({"totals": {"deployments": 0}})),
+        ("no items", json!({"totals": {"workloads": 0}})),
     ] {
         assert!(try_read(&wrong, &request()).is_err(), "{what}");
     }
@@ -143,11 +143,11 @@ fn every_accepted_item_can_be_shown() {
     let cluster: ClusterName = "cluster-a".parse().unwrap();
     for item in items {
         let taken = try_read(&answer(std::slice::from_ref(&item)), &request());
-        let summary = serde_json::from_value::<DeploymentSummary>(item.clone());
+        let summary = serde_json::from_value::<WorkloadSummary>(item.clone());
         assert_eq!(taken.is_ok(), summary.is_ok(), "{item}");
         if let (Ok(taken), Ok(summary)) = (taken, summary) {
             let shown = taken.items[0].shown(&cluster).unwrap();
-            assert_eq!(shown.deployment, summary, "{item}");
+            assert_eq!(shown.workload, summary, "{item}");
         }
     }
 }
@@ -156,7 +156,7 @@ fn every_accepted_item_can_be_shown() {
 fn nesting_without_end_and_what_is_no_json_are_refused() {
     let (request, cluster) = (request(), "cluster-a".parse().unwrap());
     let deep = format!(
-        r#"{{"items":[],"totals":{{"deployments":0}},"x":{}"#,
+        r#"{{"items":[],"totals":{{"workloads":0}},"x":{}"#,
         "[".repeat(200_000)
     );
     let deep_items = format!(r#"{{"items":{}"#, "[".repeat(100_000));
@@ -174,9 +174,10 @@ fn what_was_on_an_earlier_page_is_not_shown_again() {
     let mut request = request();
     request.after = Some(SortKey {
         rank: 0,
-        deployment_name: "b".parse().unwrap(),
+        name: "b".parse().unwrap(),
         cluster: "cluster-a".parse().unwrap(),
         namespace: "shop-a".parse().unwrap(),
+        kind: WorkloadKind::Deployment,
     });
     let items = [
         item("shop-a", "a"),
@@ -185,5 +186,5 @@ fn what_was_on_an_earlier_page_is_not_shown_again() {
     ];
     let read = try_read(&answer(&items), &request).unwrap();
     assert_eq!(read.items.len(), 1);
-    assert_eq!(read.items[0].deployment_name.as_str(), "c");
+    assert_eq!(read.items[0].name.as_str(), "c");
 }

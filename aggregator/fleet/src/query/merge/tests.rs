@@ -5,16 +5,19 @@ use proptest::prelude::*;
 
 use super::*;
 use bus_schema::ClusterName;
-use bus_schema::verb::DeploymentSummary;
+use bus_schema::verb::WorkloadSummary;
 
 type Name = (String, String, String);
 
-fn summary(namespace: &str, name: &str, restarted: i64) -> DeploymentSummary {
-    DeploymentSummary {
+fn summary(namespace: &str, name: &str, restarted: i64) -> WorkloadSummary {
+    WorkloadSummary {
         namespace: namespace.parse().unwrap(),
-        deployment_name: name.parse().unwrap(),
+        kind: WorkloadKind::Deployment,
+        deployment_name: None,
+        name: name.parse().unwrap(),
         paused: false,
         recreate: false,
+        on_delete: false,
         replicas: 1,
         ready: 1,
         updated: 1,
@@ -28,19 +31,20 @@ fn summary(namespace: &str, name: &str, restarted: i64) -> DeploymentSummary {
     }
 }
 
-/// A deployment of a cluster that is on a page.
+/// A workload of a cluster that is on a page.
 type OnPage = (ClusterName, Item);
 
 fn name((cluster, item): &OnPage) -> Name {
     let names = (cluster.to_string(), item.namespace.to_string());
-    (names.0, names.1, item.deployment_name.to_string())
+    (names.0, names.1, item.name.to_string())
 }
 
-fn item(sort: Sort, summary: &DeploymentSummary) -> Item {
+fn item(sort: Sort, summary: &WorkloadSummary) -> Item {
     Item {
         rank: sort.rank(summary.health, summary.created_at, summary.restarted_at),
         namespace: summary.namespace.clone(),
-        deployment_name: summary.deployment_name.clone(),
+        kind: summary.kind,
+        name: summary.name.clone(),
         shown: Snapshot::Now(Bytes::new()),
     }
 }
@@ -50,7 +54,8 @@ fn owned_page((items, next): Page<'_>) -> (Vec<OnPage>, Option<SortKey>) {
         let item = Item {
             rank: item.rank,
             namespace: item.namespace.clone(),
-            deployment_name: item.deployment_name.clone(),
+            kind: item.kind,
+            name: item.name.clone(),
             shown: Snapshot::Now(Bytes::new()),
         };
         (cluster.clone(), item)
@@ -58,7 +63,7 @@ fn owned_page((items, next): Page<'_>) -> (Vec<OnPage>, Option<SortKey>) {
     (items.into_iter().map(owned).collect(), next)
 }
 
-/// Clusters with their deployments: the restart time by namespace and name.
+/// Clusters with their workloads: the restart time by namespace and name.
 type Fleet = BTreeMap<String, BTreeMap<(String, String), i64>>;
 
 /// The response of a cluster's agent.
@@ -68,7 +73,7 @@ fn share(
     sort: Sort,
     after: Option<&SortKey>,
     limit: usize,
-) -> (Vec<DeploymentSummary>, bool) {
+) -> (Vec<WorkloadSummary>, bool) {
     let mut items: Vec<_> = held.iter().map(|((n, d), at)| summary(n, d, *at)).collect();
     items.retain(|item| {
         after.is_none_or(|after| {
@@ -189,12 +194,12 @@ proptest! {
             if after.is_none() {
                 break;
             }
-            if let Some((cluster, namespace, deployment, comes)) = changes.next() {
+            if let Some((cluster, namespace, workload, comes)) = changes.next() {
                 let held = fleet.entry(cluster).or_default();
                 if comes {
-                    held.insert((namespace, deployment), 1);
+                    held.insert((namespace, workload), 1);
                 } else {
-                    held.remove(&(namespace, deployment));
+                    held.remove(&(namespace, workload));
                 }
             }
             stays = stays.intersection(&all(&fleet)).cloned().collect();

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use bus_schema::{DEFAULT_LIMIT, HealthFilter, MAX_LIMIT, Pattern, Selector, Sort, SortBy};
+use bus_schema::{
+    DEFAULT_LIMIT, HealthFilter, MAX_LIMIT, Pattern, Selector, Sort, SortBy, WorkloadKind,
+};
 
 use diagnostics::{Problem, ProblemCode};
 use fleet::FleetQuery;
@@ -30,7 +32,20 @@ pub fn read(text: &str) -> Result<FleetQuery, Problem> {
     read_into(query, text)
 }
 
-/// The same, of groups by name.
+/// The same, of deployments alone.
+pub fn read_deployments(text: &str) -> Result<FleetQuery, Problem> {
+    let mut query = read(text)?;
+    if !query.filter.kinds.is_empty() {
+        return Err(wrong(
+            "kind",
+            "all of these are deployments; see `/workloads`",
+        ));
+    }
+    query.filter.kinds = vec![WorkloadKind::Deployment];
+    Ok(query)
+}
+
+/// The same, of groups by kind and name.
 pub fn read_groups(text: &str) -> Result<FleetQuery, Problem> {
     let query = FleetQuery {
         count_names: true,
@@ -53,7 +68,8 @@ fn read_into(mut query: FleetQuery, text: &str) -> Result<FleetQuery, Problem> {
     query.within = WITHIN;
     let mut given = Vec::<Cow<'_, str>>::new();
     for (field, value) in form_urlencoded::parse(text.as_bytes()) {
-        if given.contains(&field) && !matches!(&*field, "cluster" | "namespace" | "health") {
+        if given.contains(&field) && !matches!(&*field, "cluster" | "namespace" | "kind" | "health")
+        {
             return Err(wrong(&field, "it is given twice"));
         }
         take(&mut query, &field, &value)?;
@@ -66,6 +82,7 @@ fn take(query: &mut FleetQuery, field: &str, value: &str) -> Result<(), Problem>
     let filter = &mut query.filter;
     match field {
         "cluster" => patterns(field, value, &mut query.clusters)?,
+        "kind" => filter.kinds.extend(kinds(value)?),
         "namespace" => patterns(field, value, &mut filter.namespaces)?,
         "clusterLabelSelector" => {
             let selector = value.parse().map_err(|error| wrong(field, error))?;
@@ -130,6 +147,14 @@ pub fn looked_for(field: &str, value: &str) -> Result<String, Problem> {
         ));
     }
     Ok(value.to_owned())
+}
+
+/// Separated by commas.
+pub fn kinds(value: &str) -> Result<Vec<WorkloadKind>, Problem> {
+    let kinds = value.split(',').map(str::parse);
+    kinds
+        .collect::<Result<_, _>>()
+        .map_err(|error| wrong("kind", error))
 }
 
 /// Separated by commas.
@@ -211,6 +236,7 @@ mod tests {
             ("health=failed,ill", "health", "at position 7"),
             ("sort=colour", "sort", "restarted_at"),
             ("name=A_b", "name", "a-z"),
+            ("kind=Deployment,Pod", "kind", "StatefulSet"),
             ("limit=0", "limit", "1 to"),
             ("limit=many", "limit", "1 to"),
             ("countImages=no", "countImages", "true or false"),
