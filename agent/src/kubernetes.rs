@@ -7,6 +7,7 @@ mod fault;
 mod object;
 mod owned;
 mod pod;
+mod revisions;
 mod workload;
 
 use bus_schema::{Namespace, WorkloadKind};
@@ -25,6 +26,7 @@ pub use owned::{
 pub use pod::{
     Container, ContainerState, ContainerStatus, Pod, PodCondition, PodStatus, Probe, Terminated,
 };
+pub use revisions::{History, WholeReplicaSet, WholeRevision, with_history};
 pub use workload::{
     RESTARTED_AT, ReceivedWorkload, TemplateContainer, WorkloadObject, WorkloadStatus, revision_of,
     revisions_of,
@@ -95,6 +97,11 @@ impl Kubernetes {
 
     /// The ReplicaSets of one namespace.
     pub fn replica_sets(&self, namespace: &Namespace) -> Api<ReplicaSet> {
+        self.namespaced::<_, k8s::apps::v1::ReplicaSet>(namespace)
+    }
+
+    /// The ReplicaSets of one namespace with their templates.
+    pub fn whole_replica_sets(&self, namespace: &Namespace) -> Api<WholeReplicaSet> {
         self.namespaced::<_, k8s::apps::v1::ReplicaSet>(namespace)
     }
 

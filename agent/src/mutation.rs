@@ -7,6 +7,7 @@ mod deadline;
 mod fence;
 mod object;
 mod recorded;
+mod seen;
 
 use std::time::Duration;
 
@@ -20,29 +21,39 @@ use crate::agent::Cx;
 use crate::kubernetes::{CallError, WorkloadObject};
 use crate::rollout_limit::Admitted;
 
+pub use change_cause::{CHANGE_CAUSE, operation_of};
 use deadline::Deadline;
 use object::Object;
 pub use recorded::last_operation;
 use recorded::{Recorded, Standing};
+pub use seen::Seen;
 
 /// The number of lost responses to a mutation's patches after which it gives up.
 const LOST_ANSWERS: usize = 3;
 
 /// The part of a mutation that is specific to its verb.
 pub trait Change: Mutation {
+    /// Whether its patch depends on the present and the earlier pod templates.
+    const NEEDS_HISTORY: bool = false;
+
     /// The strategic merge patch that makes the change.
     ///
     /// # Errors
     /// If the object in its current state must not be changed like this.
-    fn patch(&self, seen: &WorkloadObject, now: Timestamp) -> Result<Value, Fault>;
+    fn patch(&self, seen: &Seen, now: Timestamp) -> Result<Value, Fault>;
 
     /// Whether the patch changes the pod template, so that a revision begins.
-    fn begins_revision(&self, _seen: &WorkloadObject) -> bool {
+    fn begins_revision(&self, _seen: &Seen) -> bool {
         false
     }
 
-    /// The reply, once the change has been made.
+    /// The reply, once the change has been made: all that can be said to a duplicate.
     fn reply(&self, after: &WorkloadObject) -> Self::Reply;
+
+    /// The reply of the delivery that has made the change.
+    fn first_reply(&self, _seen: &Seen, after: &WorkloadObject) -> Self::Reply {
+        self.reply(after)
+    }
 }
 
 /// Carries a mutation out exactly once, however often it is delivered.
@@ -65,7 +76,7 @@ pub async fn carry_out<M: Change>(cx: Cx, mutation: M) -> Result<M::Reply, Fault
     let object = Object::new(&cx, mutation.target(), deadline.until);
     let mut attempts = Attempts::new(deadline.until);
     loop {
-        let seen = match object.read().await {
+        let seen = match object.read_for::<M>().await {
             Ok(seen) => seen,
             Err(error) => return Err(attempts.failed(deadline.not_begun(error))),
         };
@@ -101,7 +112,7 @@ pub async fn carry_out<M: Change>(cx: Cx, mutation: M) -> Result<M::Reply, Fault
         match object.patch(&seen, patch).await {
             Ok(after) => {
                 rollout.into_iter().for_each(Admitted::keep);
-                return Ok(mutation.reply(&after));
+                return Ok(mutation.first_reply(&seen, &after));
             }
             Err(error) => {
                 let is_idempotent = guard.operation_id.is_some();

@@ -12,14 +12,16 @@ mod pod_status;
 mod pods;
 mod restart;
 mod resume;
+mod revisions;
 mod rollout;
 mod scale;
+mod undo;
 mod workloads;
 
 use std::time::Duration;
 
 use bus_schema::timing::WRITE_WITHIN;
-use bus_schema::verb::{Image, Pause, Restart, Resume, Scale};
+use bus_schema::verb::{Image, Pause, Restart, Resume, Scale, Undo};
 use bus_schema::{Access, Fault, Request, Verb};
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -44,8 +46,10 @@ pub fn routes() -> Vec<Route> {
         Route::to_change::<Resume>(),
         Route::to_change::<Scale>(),
         Route::to_change::<Image>(),
+        Route::to_change::<Undo>(),
         Route::to(Source::Kubernetes, get::get),
         Route::to(Source::Kubernetes, rollout::get),
+        Route::to(Source::Kubernetes, revisions::list),
         Route::to(Source::Kubernetes, log::read),
         Route::to(Source::Kubernetes, pods::list),
         Route::to(Source::Kubernetes, events::list),

@@ -155,7 +155,7 @@ pub struct Enroll {
     /// The agent's image.
     #[arg(long, env = "MCA_AGENT_IMAGE", default_value = AGENT_IMAGE, value_name = "IMAGE")]
     pub agent_image: ImageName,
-    /// The changes that the cluster's agent may make, separated by commas, such as `restart,pause,resume,scale`; empty: none.
+    /// The changes that the cluster's agent may make, separated by commas, such as `restart,pause,resume,scale,undo`; empty: none.
     #[arg(long, default_value_t, value_name = "VERBS")]
     pub verbs: AllowedVerbs,
     /// A label to add to the cluster, such as `env=prod`; can be repeated.

@@ -120,7 +120,7 @@ mod tests {
         for wrong in ["teleport", "rollout", "restart,", "Restart"] {
             let error = wrong.parse::<AllowedVerbs>().unwrap_err().to_string();
             assert!(
-                error.contains("image,pause,restart,resume,scale"),
+                error.contains("image,pause,restart,resume,scale,undo"),
                 "{error}"
             );
         }

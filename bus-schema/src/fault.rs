@@ -53,6 +53,8 @@ impl Fault {
             }
             line.push(c);
         }
+        // A blank at the end would not arrive.
+        line.truncate(line.trim_end().len());
         line
     }
 }
@@ -178,6 +180,8 @@ mod tests {
         );
         let header = fault.header();
         assert!(header.len() <= 200);
+        let cut = Fault::new(FaultCode::Internal, format!("{} b", "a".repeat(199)));
+        assert_eq!(cut.header(), "a".repeat(199));
         assert!(!header.chars().any(char::is_control), "{header:?}");
     }
 }

@@ -11,8 +11,10 @@ mod pause;
 mod pods;
 mod restart;
 mod resume;
+mod revisions;
 mod rollout;
 mod scale;
+mod undo;
 mod workloads;
 
 pub use events::{EventSummary, ListEvents};
@@ -25,8 +27,12 @@ pub use pause::{Pause, Paused};
 pub use pods::{ContainerSummary, ListPods, PodSummary};
 pub use restart::{Restart, Restarted};
 pub use resume::Resume;
+pub use revisions::{
+    ListRevisions, MAX_CAUSE_CHARS, MAX_REVISIONS, MAX_TEMPLATES, RevisionSummary, Revisions,
+};
 pub use rollout::{GetRollout, PodProblem, Rollout, RolloutState};
 pub use scale::{Scale, Scaled};
+pub use undo::{Undo, Undone, revision};
 pub use workloads::{ListDeployments, ListWorkloads, WorkloadSummary};
 
 use crate::Verb;
@@ -43,7 +49,9 @@ pub const VERBS: &[Verb] = &[
     Verb::of::<Resume>(),
     Verb::of::<Scale>(),
     Verb::of::<Image>(),
+    Verb::of::<Undo>(),
     Verb::of::<GetRollout>(),
+    Verb::of::<ListRevisions>(),
     Verb::of::<ReadLog>(),
     Verb::of::<ListPods>(),
     Verb::of::<ListEvents>(),

@@ -9,7 +9,7 @@ use super::workload::revision_of;
 use super::{CallError, Kubernetes, Pod, WorkloadObject, ask, is_controlled_by, name_of};
 
 /// The label that distinguishes a ReplicaSet's pods from those of the deployment's other ReplicaSets.
-const TEMPLATE_HASH: &str = "pod-template-hash";
+pub const TEMPLATE_HASH: &str = "pod-template-hash";
 
 /// The label that distinguishes the pods of one ControllerRevision from those of the others.
 const REVISION_HASH: &str = "controller-revision-hash";
@@ -211,7 +211,7 @@ async fn newest_set(
 }
 
 /// The workload's own selector; one that cannot be expressed in a query narrows nothing.
-fn selected(workload: &WorkloadObject) -> ListParams {
+pub fn selected(workload: &WorkloadObject) -> ListParams {
     match Selector::try_from(workload.spec.selector.clone()) {
         Ok(selector) => ListParams::default().labels_from(&selector),
         Err(_) => ListParams::default(),

@@ -1,36 +1,48 @@
 //! The object that a mutation changes: read, and patched on the condition that it has not changed since.
 
-use bus_schema::{WorkloadKind, WorkloadRef};
+use bus_schema::WorkloadRef;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::{Change, Seen};
 use crate::agent::Cx;
-use crate::kubernetes::{CallError, FIELD_MANAGER, ReceivedWorkload, WorkloadObject, ask};
+use crate::kubernetes::{
+    CallError, FIELD_MANAGER, Kubernetes, ReceivedWorkload, WorkloadObject, ask, with_history,
+};
 
 /// A workload in the API server, for calls with a deadline.
 pub struct Object<'a> {
+    kubernetes: &'a Kubernetes,
     api: Api<ReceivedWorkload>,
-    kind: WorkloadKind,
-    name: &'a str,
+    workload: &'a WorkloadRef,
     until: Instant,
 }
 
 impl<'a> Object<'a> {
-    pub fn new(cx: &Cx, workload: &'a WorkloadRef, until: Instant) -> Self {
+    pub fn new(cx: &'a Cx, workload: &'a WorkloadRef, until: Instant) -> Self {
         let kubernetes = &cx.agent.kubernetes;
         Self {
+            kubernetes,
             api: kubernetes.workloads(workload.kind, &workload.namespace),
-            kind: workload.kind,
-            name: workload.name.as_str(),
+            workload,
             until,
         }
     }
 
     pub async fn read(&self) -> Result<WorkloadObject, CallError> {
-        let received = ask(self.until, || self.api.get(self.name)).await?;
-        Ok(WorkloadObject::new(self.kind, received))
+        let received = ask(self.until, || self.api.get(self.workload.name.as_str())).await?;
+        Ok(WorkloadObject::new(self.workload.kind, received))
+    }
+
+    /// The object and what else the mutation depends on.
+    pub async fn read_for<M: Change>(&self) -> Result<Seen, CallError> {
+        if !M::NEEDS_HISTORY {
+            return self.read().await.map(Seen::from);
+        }
+        let read = with_history(self.kubernetes, self.workload, self.until);
+        read.await.map(Seen::from)
     }
 
     /// Fails with 409 if the object has changed since `seen`.
@@ -45,7 +57,8 @@ impl<'a> Object<'a> {
             ..PatchParams::default()
         };
         let patch = Patch::Strategic(patch);
-        let patched = ask(self.until, || self.api.patch(self.name, &params, &patch)).await?;
-        Ok(WorkloadObject::new(self.kind, patched))
+        let name = self.workload.name.as_str();
+        let patched = ask(self.until, || self.api.patch(name, &params, &patch)).await?;
+        Ok(WorkloadObject::new(self.workload.kind, patched))
     }
 }

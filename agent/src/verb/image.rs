@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::kubernetes::{TemplateContainer, WorkloadObject};
-use crate::mutation::Change;
+use crate::mutation::{Change, Seen};
 
 impl Change for Image {
-    fn patch(&self, seen: &WorkloadObject, _: Timestamp) -> Result<Value, Fault> {
+    fn patch(&self, seen: &Seen, _: Timestamp) -> Result<Value, Fault> {
         let template = &seen.spec.template.spec;
         let is_known = |name: &ContainerName| {
             is_one_of(&template.containers, name) || is_one_of(&template.init_containers, name)
@@ -36,7 +36,7 @@ impl Change for Image {
         Ok(json!({ "spec": { "template": { "spec": spec } } }))
     }
 
-    fn begins_revision(&self, seen: &WorkloadObject) -> bool {
+    fn begins_revision(&self, seen: &Seen) -> bool {
         let is_there = |change: &ContainerImage| {
             all(seen).any(|container| {
                 container.name == change.container.as_str()
@@ -47,17 +47,22 @@ impl Change for Image {
     }
 
     fn reply(&self, after: &WorkloadObject) -> Imaged {
-        let now = |container: &TemplateContainer| {
-            Some(ImageNow {
-                container: container.name.parse().ok()?,
-                image: container.image.clone(),
-            })
-        };
         Imaged {
             target: self.target.clone(),
-            images: all(after).filter_map(now).collect(),
+            images: images_of(after),
         }
     }
+}
+
+/// The images of all containers, init containers first, as they start.
+pub fn images_of(workload: &WorkloadObject) -> Vec<ImageNow> {
+    let now = |container: &TemplateContainer| {
+        Some(ImageNow {
+            container: container.name.parse().ok()?,
+            image: container.image.clone(),
+        })
+    };
+    all(workload).filter_map(now).collect()
 }
 
 fn is_one_of(containers: &[TemplateContainer], name: &ContainerName) -> bool {

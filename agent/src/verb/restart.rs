@@ -6,13 +6,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::kubernetes::{RESTARTED_AT, WorkloadObject};
-use crate::mutation::Change;
+use crate::mutation::{Change, Seen};
 
 /// Restarts within this time of each other get times one second apart.
 const QUICK: SignedDuration = SignedDuration::from_mins(1);
 
 impl Change for Restart {
-    fn patch(&self, seen: &WorkloadObject, now: Timestamp) -> Result<Value, Fault> {
+    fn patch(&self, seen: &Seen, now: Timestamp) -> Result<Value, Fault> {
         if seen.spec.paused {
             let message = "the deployment is paused and would not restart; resume it first \
                            (kubectl rollout resume)";
@@ -23,7 +23,7 @@ impl Change for Restart {
         Ok(json!({ "spec": { "template": { "metadata": { "annotations": annotations } } } }))
     }
 
-    fn begins_revision(&self, _: &WorkloadObject) -> bool {
+    fn begins_revision(&self, _: &Seen) -> bool {
         true
     }
 

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::kubernetes::WorkloadObject;
-use crate::mutation::Change;
+use crate::mutation::{Change, Seen};
 
 impl Change for Resume {
-    fn patch(&self, _: &WorkloadObject, _: Timestamp) -> Result<Value, Fault> {
+    fn patch(&self, _: &Seen, _: Timestamp) -> Result<Value, Fault> {
         Ok(json!({ "spec": { "paused": false } }))
     }
 

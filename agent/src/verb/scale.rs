@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::kubernetes::WorkloadObject;
-use crate::mutation::Change;
+use crate::mutation::{Change, Seen};
 use crate::rollout::wanted;
 
 impl Change for Scale {
-    fn patch(&self, seen: &WorkloadObject, _: Timestamp) -> Result<Value, Fault> {
+    fn patch(&self, seen: &Seen, _: Timestamp) -> Result<Value, Fault> {
         let present = replicas_of(seen);
         if let Some(expected) = self.current_replicas.filter(|number| *number != present) {
             return Err(changed(expected, present));

@@ -30,4 +30,5 @@ mod share;
 mod stage;
 mod tls;
 mod trouble;
+mod undo;
 mod watches;

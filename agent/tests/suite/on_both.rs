@@ -90,6 +90,13 @@ scenarios! {
         images_are_changed_once_and_roll_out,
         an_unknown_container_leaves_every_image_as_it_is,
         images_of_a_paused_deployment_roll_out_when_it_is_resumed,;
+    undo:
+        a_deployment_goes_back_to_exactly_what_it_was,
+        a_stateful_set_goes_back_to_exactly_what_it_was,
+        a_daemon_set_goes_back_to_exactly_what_it_was,
+        a_paused_deployment_is_not_undone,
+        an_undo_of_what_was_applied_warns,
+        templates_are_listed_without_their_secrets,;
     logs:
         the_last_lines_of_all_containers_are_merged_by_time,
         a_run_that_never_was_is_a_problem_of_its_container_alone,

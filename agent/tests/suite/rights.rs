@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use agent::TokenStore;
+use bus_schema::verb::Restart;
 use bus_schema::{AllowedVerbs, FaultCode, VERBS, WorkloadKind};
 use http::{Method, Request, StatusCode};
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -17,6 +18,7 @@ use xtask::{condition, required, workspace};
 use crate::deployment::Target;
 use crate::on_both::client;
 use crate::stage::{PATIENCE, Stage};
+use crate::undo::Workload;
 
 const NAMESPACE: &str = "multi-cluster-aggregator";
 
@@ -76,6 +78,9 @@ async fn the_agent_may_do_only_what_its_verbs_need_and_with_the_policy_only_its_
     make_the_other_kinds(&stage).await;
     let kinds = WorkloadKind::ALL.map(|kind| (kind, workloads(agent.clone(), kind)));
     each_verb_allows_its_own_patch(&plane, &kinds).await;
+    for kind in WorkloadKind::ALL {
+        a_restart_and_an_undo_pass(&plane, &stage, kind).await;
+    }
     others_are_not_touched(&stage).await;
     running.left().await;
 }
@@ -388,6 +393,15 @@ async fn each_verb_allows_its_own_patch(
                 "kubectl.kubernetes.io/restartedAt": time,
             } } } } })
         }
+        "undo" => {
+            let value = next().to_string();
+            let containers =
+                json!([{ "name": "web", "env": [{ "name": "UNDONE", "value": value }] }]);
+            json!({
+                "metadata": { "annotations": { "example.com/restored": value, "kubernetes.io/change-cause": format!("undo: {value}") } },
+                "spec": { "template": { "metadata": { "annotations": { "x": value } }, "spec": { "containers": containers } } },
+            })
+        }
         verb => panic!("no patch of {verb} is known here"),
     };
     let mut names: Vec<_> = AllowedVerbs::all().names().collect();
@@ -397,6 +411,10 @@ async fn each_verb_allows_its_own_patch(
         allow(plane, verb).await;
         let paused = *verb != "resume";
         let changes_nothing = |name: &str| name == if paused { "pause" } else { "resume" };
+        // The template of an earlier revision may be any.
+        let is_undone = |name: &str| *verb == "undo" && ["restart", "image"].contains(&name);
+        let is_refused =
+            |change: &Value| *verb != "undo" || change["spec"].get("template").is_none();
         for (kind, api) in workloads {
             if has(verb, *kind) {
                 let passes = format!("{verb} of a {kind} passes");
@@ -407,7 +425,7 @@ async fn each_verb_allows_its_own_patch(
             }
             let others = names.iter().filter(|other| *other != verb);
             let others = others.filter(|other| has(other, *kind) && !changes_nothing(other));
-            for other in others {
+            for other in others.filter(|other| !is_undone(other)) {
                 let refused = condition::met("the others are refused", PATIENCE, async || {
                     Ok(patch(api, &patch_of(other)).await.err())
                 });
@@ -417,7 +435,8 @@ async fn each_verb_allows_its_own_patch(
                     "{verb}, {other} of {kind}: {refused}"
                 );
             }
-            for other in changes_of_no_verb() {
+            let of_no_verb = changes_of_no_verb().into_iter().filter(is_refused);
+            for other in of_no_verb.chain(never()) {
                 let refused = patch(api, &other).await.unwrap_err();
                 assert!(
                     is_by_policy(&refused),
@@ -455,6 +474,32 @@ fn changes_of_no_verb() -> Vec<Value> {
     ]
 }
 
+/// Patches that no verb allows, `undo` included, which may change the template.
+fn never() -> Vec<Value> {
+    let with = |field: &str, value: Value| {
+        let mut patch = json!({ "metadata": {}, "spec": { "template": { "metadata": { "annotations": { "x": "never" } } } } });
+        patch["metadata"][field] = value;
+        patch
+    };
+    let mut replicas = with("annotations", json!({}));
+    replicas["spec"]["minReadySeconds"] = json!(3);
+    vec![
+        json!({ "metadata": { "annotations": { "example.com/without-template": "x" } } }),
+        with("annotations", json!({ "example.com/restored": null })),
+        with(
+            "annotations",
+            json!({ "multi-cluster-aggregator/operation": "$(reboot)" }),
+        ),
+        with(
+            "annotations",
+            json!({ "kubernetes.io/change-cause": "undo: two\nlines" }),
+        ),
+        with("labels", json!({ "x": "y" })),
+        with("finalizers", json!(["example.com/x"])),
+        replicas,
+    ]
+}
+
 /// A patch of one container of the template.
 fn container(change: Value) -> Value {
     json!({ "spec": { "template": { "spec": { "containers": [change] } } } })
@@ -479,6 +524,32 @@ async fn allow(plane: &ControlPlane, verb: &str) {
         &change,
     ];
     plane.kubectl(patch).await.unwrap();
+}
+
+/// As the agent makes them, whatever the API server adds to the object.
+async fn a_restart_and_an_undo_pass(plane: &ControlPlane, stage: &Stage, kind: WorkloadKind) {
+    let workload = Workload::create(stage, kind, &format!("policy-{}", kind.plural())).await;
+    workload.has(stage, 1).await;
+    let first = workload.template().await;
+    let undo = workload.undo(2, 1);
+    let restart = Restart {
+        target: workload.workload.clone(),
+        guard: workload.undo(1, 1).guard,
+    };
+    allow(plane, "restart").await;
+    let restarted = condition::met("a restart", PATIENCE, async || {
+        Ok(stage.ask(&restart).await.ok())
+    });
+    restarted.await.expect("restart is allowed");
+    workload.has(stage, 2).await;
+    let refused = stage.ask(&undo).await.unwrap_err();
+    assert_eq!(refused.code, FaultCode::InvalidRequest, "{refused}");
+    allow(plane, "undo").await;
+    let undone = condition::met("an undo", PATIENCE, async || {
+        Ok(stage.ask(&undo).await.ok())
+    });
+    undone.await.expect("undo is allowed");
+    assert_eq!(workload.template().await, first);
 }
 
 /// The policy applies to the agent alone: an administrator may change anything.

@@ -26,6 +26,7 @@ use registry::{Moment, Presence};
 use storage::bus::BusError;
 
 mod fence;
+mod previous_revision;
 
 /// A mutation that was carried out.
 #[derive(Debug, Clone, Serialize, ToSchema)]

@@ -47,10 +47,12 @@ mod pause;
 mod pods;
 mod restart;
 mod resume;
+mod revisions;
 mod rollout;
 mod runs;
 mod scale;
 mod session;
+mod undo;
 mod watch;
 mod workload;
 mod workload_body;
@@ -88,9 +90,12 @@ pub fn api() -> OpenApiRouter<App> {
         .routes(routes!(resume::resume_deployment))
         .routes(routes!(scale::scale_deployment))
         .routes(routes!(image::set_images))
+        .routes(routes!(undo::undo_workload))
         .routes(routes!(workload::get_workload))
         .routes(routes!(rollout::get_rollout))
         .routes(routes!(rollout::watch_rollout))
+        .routes(routes!(revisions::list_revisions))
+        .routes(routes!(revisions::diff_revisions))
         .routes(routes!(log::read_log))
         .routes(routes!(log::watch_log))
         .routes(routes!(pods::list_pods))

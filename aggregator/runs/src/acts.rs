@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::Runs;
 use crate::create::summary;
-use crate::record::{Approval, Run, RunId, TargetRecord};
+use crate::record::{Approval, Run, RunId};
 use crate::spec::{LONGEST, wrong};
 use crate::state::{Desired, RunState, TargetState};
 use crate::store::{unavailable, unknown};
@@ -167,16 +167,7 @@ impl Runs {
             .zip(records)
             .filter(|(_, (record, _))| states.0.contains(&record.state));
         let again: Vec<_> = again
-            .map(|(number, (record, revision))| {
-                (
-                    number,
-                    TargetRecord {
-                        attempt: record.attempt,
-                        ..TargetRecord::PENDING
-                    },
-                    revision,
-                )
-            })
+            .map(|(number, (record, revision))| (number, record.again(), revision))
             .collect();
         if again.is_empty() {
             return Err(wrong("states", "no target is in one of these states"));

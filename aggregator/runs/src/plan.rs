@@ -63,10 +63,11 @@ impl Candidate {
     #[must_use]
     pub fn obstacle(&self, action: &str) -> Option<&'static str> {
         match action {
-            "restart" | "image" if self.on_delete => {
+            "restart" | "image" | "undo" if self.on_delete => {
                 Some("its update strategy is OnDelete: only deleting its pods replaces them")
             }
             "restart" if self.paused => Some("it is paused and would not restart"),
+            "undo" if self.paused => Some("it is paused and would not roll back"),
             "pause" if self.paused => Some("it is paused already"),
             "resume" if !self.paused => Some("it is not paused"),
             _ => None,

@@ -153,6 +153,9 @@ pub struct TargetRecord {
     /// The time that a restart wrote: another one is somebody else's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restarted_at: Option<Timestamp>,
+    /// The revision that its undo goes back to, if the run names none: determined once, so that a second attempt does not go back further.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_revision: Option<u64>,
     /// The reason for its state, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -168,8 +171,19 @@ impl TargetRecord {
         complete_since: None,
         ended_at: None,
         restarted_at: None,
+        to_revision: None,
         reason: None,
     };
+
+    /// The same target, to be begun again.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self {
+            attempt: self.attempt,
+            to_revision: self.to_revision,
+            ..Self::PENDING
+        }
+    }
 }
 
 /// The lease of the replica that carries a run out.

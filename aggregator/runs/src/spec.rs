@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use bus_schema::verb::Undo;
 use bus_schema::{Access, Reason, VERBS, Verb};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,9 @@ const OF_RUN: [&str; 7] = [
     "fence",
 ];
 
+/// The parameter of an undo that a run may leave out: then it is each workload's previous revision.
+pub const TO_REVISION: &str = "to_revision";
+
 /// A run ends this long after its creation at the latest.
 pub const LONGEST: SignedDuration = SignedDuration::from_hours(7 * 24);
 
@@ -38,7 +42,8 @@ pub const LONGEST: SignedDuration = SignedDuration::from_hours(7 * 24);
 pub struct RunSpec {
     /// The change, by its verb: `restart`, `pause` and so on.
     pub action: String,
-    /// The parameters of the change, beside the workload; empty for `restart`.
+    /// The parameters of the change, beside the workload; empty for `restart`. An `undo` without `to_revision` goes back to the previous
+    /// revision of each workload.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     #[schema(value_type = Object)]
     pub parameters: Map<String, Value>,
@@ -116,6 +121,9 @@ impl RunSpec {
         for (field, name) in target {
             request.insert(field.to_owned(), Value::from(name));
         }
+        if verb == Verb::of::<Undo>() {
+            request.entry(TO_REVISION).or_insert_with(|| 1.into());
+        }
         let read = (verb.reread)(Value::Object(request));
         let read = read.map_err(|error| wrong("parameters", error))?;
         let is_own = |parameter: &str| {
@@ -167,7 +175,12 @@ mod tests {
             refused(json!({ "action": "scale", "parameters": { "replicas": 3 } })),
             None
         );
+        assert_eq!(refused(json!({ "action": "undo" })), None);
         for (changed, field) in [
+            (
+                json!({ "action": "undo", "parameters": { "to_revision": 0 } }),
+                "parameters",
+            ),
             (json!({ "action": "teleport" }), "action"),
             (json!({ "action": "rollout" }), "action"),
             (json!({ "action": "scale" }), "parameters"),

@@ -38,5 +38,6 @@ mod silence;
 mod slow_reader;
 mod stack;
 mod storm;
+mod undo;
 mod watch;
 mod watcher;

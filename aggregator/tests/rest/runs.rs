@@ -14,6 +14,7 @@ mod faults;
 mod notifications;
 mod refused;
 mod retention;
+mod undo;
 
 /// A strategy that does not wait longer than a test has to.
 fn quick() -> Value {

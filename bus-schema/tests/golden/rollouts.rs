@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use bus_schema::verb::{
-    ContainerImage, GetRollout, GetWorkload, Image, ImageNow, Imaged, Pause, Paused, PodProblem,
-    Restart, Restarted, Resume, Rollout, RolloutState, Scale, Scaled, TemplateContainer, Workload,
-    WorkloadCondition,
+    ContainerImage, GetRollout, GetWorkload, Image, ImageNow, Imaged, ListRevisions, Pause, Paused,
+    PodProblem, Restart, Restarted, Resume, RevisionSummary, Revisions, Rollout, RolloutState,
+    Scale, Scaled, TemplateContainer, Undo, Undone, Workload, WorkloadCondition,
 };
 
-use bus_schema::{WorkloadRef, WriteGuard};
+use bus_schema::{WorkloadKind, WorkloadRef, WriteGuard};
+
+use serde_json::json;
 
 use crate::{golden, name};
 
@@ -103,10 +105,6 @@ fn image() {
         guard,
     };
     golden("image.request", &image);
-    let now = |container: &str, image: &str| ImageNow {
-        container: name(container),
-        image: image.to_owned(),
-    };
     golden(
         "image.reply",
         &Imaged {
@@ -117,6 +115,94 @@ fn image() {
             ],
         },
     );
+}
+
+fn now(container: &str, image: &str) -> ImageNow {
+    ImageNow {
+        container: name(container),
+        image: image.to_owned(),
+    }
+}
+
+#[test]
+fn undo() {
+    let target = WorkloadRef::deployment(name("shop"), name("cart"));
+    let guard = WriteGuard {
+        operation_id: Some(name("019cb00b0e8-0123456789abcdef")),
+        ..WriteGuard::default()
+    };
+    let undo = Undo {
+        target,
+        to_revision: 3,
+        guard,
+    };
+    golden("undo.request", &undo);
+    let mut reply = Undone {
+        target: undo.target,
+        to_revision: 3,
+        unchanged: false,
+        images: vec![now("cart", "shop/cart:1.4.2")],
+        warnings: vec!["the next kubectl apply reverts this".to_owned()],
+    };
+    golden("undo.reply", &reply);
+    reply.warnings.clear();
+    reply.unchanged = true;
+    golden("undo.reply.unchanged", &reply);
+}
+
+#[test]
+fn the_revision_of_an_undo_is_counted_from_1() {
+    for revision in ["0", "-1", "1.5", "\"3\"", "null", "9223372036854775808"] {
+        let request =
+            format!(r#"{{"namespace":"shop","deployment_name":"cart","to_revision":{revision}}}"#);
+        assert!(
+            serde_json::from_str::<Undo>(&request).is_err(),
+            "{revision}"
+        );
+    }
+}
+
+#[test]
+fn revisions() {
+    let target = WorkloadRef {
+        kind: WorkloadKind::StatefulSet,
+        ..WorkloadRef::deployment(name("shop"), name("db"))
+    };
+    golden(
+        "revisions.request",
+        &ListRevisions {
+            target: target.clone(),
+            templates: vec![3, 4],
+        },
+    );
+    let cause = "image: OPS-7 (operation 019cb00b0e8-0123456789abcdef)";
+    let newest = RevisionSummary {
+        revision: 4,
+        current: true,
+        created_at: Some(name("2026-03-01T10:00:00Z")),
+        change_cause: Some(cause.to_owned()),
+        operation_id: Some(name("019cb00b0e8-0123456789abcdef")),
+        images: vec![now("db", "shop/db:2")],
+        template: Some(
+            json!({ "spec": { "containers": [{ "name": "db", "image": "shop/db:2" }] } }),
+        ),
+    };
+    let oldest = RevisionSummary {
+        revision: 1,
+        current: false,
+        created_at: None,
+        change_cause: None,
+        operation_id: None,
+        images: vec![now("db", "shop/db:1")],
+        template: None,
+    };
+    let revisions = Revisions {
+        target,
+        items: vec![newest, oldest],
+    };
+    golden("revisions.reply", &revisions);
+    assert_eq!(revisions.current(), Some(4));
+    assert_eq!(revisions.previous(), Some(1));
 }
 
 #[test]

@@ -106,6 +106,7 @@ pub async fn change<M: Mutation>(
 }
 
 /// The fields that all bodies have: those that name the workload, and the reason.
+#[derive(Clone)]
 pub struct Common {
     pub cluster: ClusterName,
     pub namespace: Namespace,
@@ -121,7 +122,7 @@ impl Common {
     ///
     /// # Errors
     /// [`ProblemCode::InvalidValue`] when the fields name no workload, or one in both forms.
-    fn target(self) -> Result<(ClusterName, WorkloadRef), Problem> {
+    pub fn target(self) -> Result<(ClusterName, WorkloadRef), Problem> {
         let Self {
             cluster,
             namespace,

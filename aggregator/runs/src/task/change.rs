@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus_schema::verb::Pause;
-use bus_schema::{OperationId, Request as _, WorkloadRef};
+use bus_schema::verb::{Pause, Undo};
+use bus_schema::{OperationId, Request as _, Verb, WorkloadRef};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{TargetError, TargetTask};
 use crate::record::TargetRecord;
-use crate::spec::OfflinePolicy;
+use crate::spec::{OfflinePolicy, TO_REVISION};
 use crate::state::TargetState;
 use audit::{Entry, Outcome, RequestSource};
 use diagnostics::{Problem, ProblemCode};
@@ -78,11 +78,6 @@ impl TargetTask {
         let verb = spec
             .verb()
             .map_err(|problem| TargetError::PermissionLost(problem.to_string()))?;
-        let mutation = SentMutation::of(verb, &self.target.workload, &spec.parameters);
-        let mutation = match mutation {
-            Ok(mutation) => mutation,
-            Err(error) => return Ok(Made::Ended(TargetState::Failed, error.to_string())),
-        };
         let (fleet, cluster) = (&self.runs.fleet, self.target.cluster.clone());
         let namespace = &self.target.workload.namespace;
         if !principal.grants.may(verb.right, &cluster, Some(namespace)) {
@@ -96,12 +91,26 @@ impl TargetTask {
         if let Err(problem) = fleet.may_change(&principal, &cluster, verb, &self.target.workload) {
             return Ok(Made::NotYet(problem));
         }
+        let to_revision = match self.to_revision(&principal, verb).await {
+            Ok(to_revision) => to_revision,
+            Err(problem) => return Ok(Made::NotYet(problem)),
+        };
+        let mut parameters = spec.parameters.clone();
+        if let Some(revision) = to_revision {
+            parameters.insert(TO_REVISION.to_owned(), revision.into());
+        }
+        let mutation = SentMutation::of(verb, &self.target.workload, &parameters);
+        let mutation = match mutation {
+            Ok(mutation) => mutation,
+            Err(error) => return Ok(Made::Ended(TargetState::Failed, error.to_string())),
+        };
         let id = self.runs.journal.new_id();
         self.write(TargetRecord {
             state: TargetState::Starting,
             attempt: self.record.attempt + 1,
             operation_id: Some(id.clone()),
             started_at: Some(self.runs.journal.now()),
+            to_revision,
             ..TargetRecord::PENDING
         })
         .await?;
@@ -135,6 +144,20 @@ impl TargetTask {
                 _ => Ok(Made::NotYet(problem)),
             },
         }
+    }
+
+    /// The revision that this target's undo goes back to, if the run names none: its previous one.
+    async fn to_revision(&self, principal: &Principal, verb: Verb) -> Result<Option<u64>, Problem> {
+        let is_named = self.run.spec.parameters.contains_key(TO_REVISION);
+        if verb != Verb::of::<Undo>() || is_named {
+            return Ok(None);
+        }
+        if let Some(resolved) = self.record.to_revision {
+            return Ok(Some(resolved));
+        }
+        let (fleet, target) = (&self.runs.fleet, &self.target);
+        let previous = fleet.previous_revision(principal, &target.cluster, &target.workload);
+        previous.await.map(Some)
     }
 
     /// What has become of an operation, by the audit. One that has no line there gets one, so that it can never begin.
@@ -192,11 +215,7 @@ impl TargetTask {
         match made {
             Made::NotYet(problem) => {
                 if record.state == TargetState::Starting {
-                    self.write(TargetRecord {
-                        attempt: record.attempt,
-                        ..TargetRecord::PENDING
-                    })
-                    .await?;
+                    self.write(record.again()).await?;
                 }
                 Ok(Some(problem))
             }
