@@ -78,7 +78,7 @@ test('changes that a cluster is not enrolled for are not offered, and its detail
   await signInAs(page, demo);
   await page.getByRole('button', { name: `Restart ${deployment_name}` }).waitFor();
   await page.getByText('Pause, Resume in cluster-a.').waitFor();
-  await page.getByText('scale,image,pause,resume', { exact: true }).waitFor();
+  await page.getByText('scale,image,undo,pause,resume', { exact: true }).waitFor();
   assert.equal(await page.getByRole('button', { name: /^Pause/ }).count(), 0);
   assert.deepEqual(await violations(page), []);
 });

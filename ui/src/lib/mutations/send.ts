@@ -5,7 +5,7 @@ import { named } from '$lib/workload/ref';
 
 import type { Candidate, Input, Verb } from './verbs';
 
-type Done = Schemas[`Done_${'Restarted' | 'Paused' | 'Scaled' | 'Imaged'}`];
+type Done = Schemas[`Done_${'Restarted' | 'Paused' | 'Scaled' | 'Imaged' | 'Undone'}`];
 type Call = (candidate: Candidate, input: Input) => Promise<{ data?: Done; error?: unknown; response: Response }>;
 
 const body = ({ target }: Candidate, { reason, confirm }: Input) => ({ ...named(target), reason, confirm });
@@ -28,6 +28,7 @@ const calls: Record<Verb['name'], Call> = {
     const { images = [] } = input;
     return api.POST('/image', { body: { ...body(candidate, input), images } });
   },
+  undo: (candidate, input) => api.POST('/undo', { body: body(candidate, input) }),
 };
 
 export function send({ name }: Verb, candidate: Candidate, input: Input): ReturnType<Call> {

@@ -118,10 +118,24 @@ const image: Verb = {
   waitsWhilePaused: true,
 };
 
+const undo: Verb = {
+  name: 'undo',
+  label: 'Undo last change',
+  preposition: 'of',
+  icon: 'undo',
+  key: 'z',
+  right: 'undo',
+  kinds,
+  replacesPods: true,
+  confirm: 'The pod template of the revision before replaces the present one, as with kubectl rollout undo.',
+  obstacle: ({ paused }) => (paused ? 'It is paused and would not roll out: resume it first' : undefined),
+  beginsRollout: true,
+};
+
 /** What the update strategy `OnDelete` means. */
 export const ON_DELETE = 'a pod is replaced only when somebody deletes it, and runs the older version until then';
 
-export const verbs = [restart, scale, image, pause, resume];
+export const verbs = [restart, scale, image, undo, pause, resume];
 
 /** `Restart cart`, `Change images of cart`. */
 export function phrase({ label, preposition }: Verb, name: string | undefined): string {
