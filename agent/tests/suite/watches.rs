@@ -1,7 +1,7 @@
 //! The agent's caches while the API server cannot be watched, and its conditions.
 
 use bus_schema::verb::{GetInfo, ListNamespaces, ListWorkloads};
-use bus_schema::{ConditionType, FaultCode};
+use bus_schema::{ConditionType, FaultCode, WorkloadKind};
 use k8s_sim::{Fault, Kind, Simulation, Verb};
 use xtask::condition;
 
@@ -145,5 +145,31 @@ async fn before_the_cluster_was_read_the_lists_say_so() {
             .len(),
         2
     );
+    agent.left().await;
+}
+
+/// Such as one whose ClusterRole is of an earlier version.
+#[tokio::test]
+async fn an_agent_that_may_not_read_a_kind_shows_the_others_and_says_so() {
+    let sim = Simulation::builder().deployments(2).stateful_sets(1);
+    let sim = sim.daemon_sets(1).start().await.unwrap();
+    let faults = sim.clusters()[0].faults();
+    faults.set(Fault::forbid(Verb::List, Kind::StatefulSet));
+    let (_sim, stage, agent) = Stage::with(sim).await;
+    let shown = condition::met("the other kinds", PATIENCE, async || {
+        let items = stage.ask(&ListWorkloads::default()).await?.items;
+        let kinds: Vec<_> = items.iter().map(|item| item.kind).collect();
+        Ok(kinds.contains(&WorkloadKind::DaemonSet).then_some(kinds))
+    });
+    let shown = shown.await.unwrap();
+    assert!(shown.contains(&WorkloadKind::Deployment), "{shown:?}");
+    assert!(!shown.contains(&WorkloadKind::StatefulSet), "{shown:?}");
+    let said = condition::met("the condition", PATIENCE, async || {
+        let conditions = stage.ask(&GetInfo {}).await?.conditions;
+        Ok(conditions.into_iter().next())
+    });
+    let said = said.await.unwrap();
+    assert_eq!(said.kind, ConditionType::Forbidden);
+    assert!(said.message.contains("statefulsets"), "{said:?}");
     agent.left().await;
 }
