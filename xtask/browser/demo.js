@@ -31,6 +31,9 @@ async function runningDemo(data) {
   return { ...JSON.parse(await readFile(join(data, 'demo.json'), 'utf8')), data, exited, stop: () => exited };
 }
 
+/** As many workloads as there are deployments, unless a test says otherwise. */
+const deploymentsAlone = ['--statefulsets', '0', '--daemonsets', '0'];
+
 /** Resolves to the content of `demo.json`, with `data`, `exited` and `stop()`. */
 export async function startDemo(...flags) {
   if (process.env.DEMO) {
@@ -38,7 +41,8 @@ export async function startDemo(...flags) {
   }
   const data = await mkdtemp(join(tmpdir(), 'demo-'));
   const anyPort = ['--http', '127.0.0.1:0', '--nats', '127.0.0.1:0'];
-  const { child, exited } = spawnDemo(...anyPort, '--data', data, ...flags);
+  const kinds = flags.includes('--statefulsets') ? [] : deploymentsAlone;
+  const { child, exited } = spawnDemo(...anyPort, '--data', data, ...kinds, ...flags);
   const stop = async () => {
     child.kill('SIGTERM');
     const end = await exited;

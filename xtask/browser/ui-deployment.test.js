@@ -15,7 +15,8 @@ let browser;
 let free;
 
 before(async () => {
-  demo = await startDemo('--clusters', '2', '--namespaces', '3', '--deployments', '26');
+  const sets = ['--statefulsets', '4', '--daemonsets', '2'];
+  demo = await startDemo('--clusters', '2', '--namespaces', '3', '--deployments', '26', ...sets);
   browser = await launch();
   const { items } = await (await signIn(demo)).get('/deployments?health=healthy&sort=name');
   free = items.filter(({ cluster, replicas }) => cluster === 'cluster-a' && replicas > 1);
@@ -145,8 +146,10 @@ test('a deployment is scaled if it has the replicas that were shown, by button, 
   /** The page shows a change of the cluster a little later. */
   const openWhenItShows = (replicas) =>
     eventually(`the dialog shows ${replicas} replicas`, async () => {
+      // A key that is pressed while the last dialog is still closing opens none.
       await page.keyboard.press('s');
-      if ((await number.inputValue()) === String(replicas)) return true;
+      const shown = await number.inputValue({ timeout: 2_000 }).catch(() => undefined);
+      if (shown === String(replicas)) return true;
       await close(page);
       return false;
     });
@@ -220,6 +223,25 @@ test('an image is changed in the dialog, which refuses what is no image, and its
   await page.getByRole('region', { name: 'Details' }).getByText('registry.example.com/shop/next:2.0').waitFor();
   await page.getByRole('region', { name: 'Activity' }).getByText('OPS-7', { exact: true }).waitFor();
   assert.deepEqual(page.seen.errors, []);
+});
+
+test('a StatefulSet and a DaemonSet are found by their kind, and restarted from their page', async (t) => {
+  for (const kind of ['StatefulSet', 'DaemonSet']) {
+    const page = await open(t);
+    const { items } = await (await signIn(demo)).get(`/workloads?kind=${kind}&cluster=cluster-a&health=healthy&sort=name`);
+    const [{ cluster, namespace, name }] = items;
+    await page.goto(`workloads/${cluster}/${namespace}/${kind}/${name}`);
+    const rollout = page.getByRole('region', { name: 'Rollout' });
+    await rollout.getByText('complete', { exact: true }).waitFor();
+    assert.equal(await page.getByRole('button', { name: /^Pause/ }).count(), 0);
+    assert.equal(await page.getByRole('button', { name: /^Scale/ }).count(), kind === 'StatefulSet' ? 1 : 0);
+    assert.deepEqual(await violations(page), []);
+    await page.getByRole('button', { name: `Restart ${name}` }).click();
+    await page.getByRole('dialog').getByRole('button', { name: /^Restart / }).click();
+    await page.getByRole('dialog').getByText('complete', { exact: true }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('region', { name: 'Activity' }).getByText('restart').first().waitFor();
+  }
 });
 
 test('a stuck restart says why, in the dialog and on the page', async (t) => {

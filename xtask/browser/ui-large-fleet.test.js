@@ -47,7 +47,7 @@ test('one of 100,000 deployments is found, restarted, and watched to its end', a
   const page = await openUi(browser, demo);
   t.after(() => page.context().close());
   page.setDefaultTimeout(WITHIN);
-  await page.getByRole('region', { name: 'Totals' }).getByText('100,000', { exact: true }).waitFor();
+  await page.getByRole('region', { name: 'Totals' }).getByText('100,000', { exact: true }).first().waitFor();
   await page.getByRole('link', { name: 'Workloads' }).first().click();
   await page.getByText('100,000 workloads').waitFor();
   await page.getByText('1,000 of 1,000 clusters answered').waitFor();

@@ -56,7 +56,8 @@ async function propose(page, search, change) {
   await page.goto(pathOf(search));
   await page.getByRole('grid', { name: 'Workloads' }).getByRole('row').nth(1).waitFor();
   await page.locator('summary').filter({ hasText: 'Change all' }).click();
-  await page.getByRole('button', { name: `${change} all that match…` }).click();
+  // Some changes are of some kinds alone, and say so.
+  await page.getByRole('button', { name: new RegExp(`^${change} all( .+)? that match…$`) }).click();
   await dialogOf(page).waitFor();
 }
 

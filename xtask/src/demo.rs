@@ -32,6 +32,12 @@ pub struct Options {
     /// Deployments in each simulated cluster
     #[arg(long, default_value_t = 20)]
     deployments: u32,
+    /// StatefulSets in each simulated cluster
+    #[arg(long, default_value_t = 4)]
+    statefulsets: u32,
+    /// DaemonSets in each simulated cluster
+    #[arg(long, default_value_t = 2)]
+    daemonsets: u32,
     /// Where the aggregator listens; port 0 is a free one
     #[arg(long, default_value = "127.0.0.1:8000")]
     http: SocketAddr,
@@ -59,6 +65,8 @@ impl Options {
             clusters: self.clusters,
             namespaces: self.namespaces,
             deployments: self.deployments,
+            statefulsets: self.statefulsets,
+            daemonsets: self.daemonsets,
         }
     }
 }

@@ -121,7 +121,7 @@ async fn a_revision_that_is_none_is_refused_with_its_field_and_the_rule() {
     let undoing = Undoing::start().await;
     let unprocessable = (StatusCode::UNPROCESSABLE_ENTITY, "invalid_request");
     for (parameters, (status, code), rule) in [
-        (json!({ "to_revision": 0 }), unprocessable, "counted from 1"),
+        (json!({ "to_revision": 0 }), unprocessable, "from 1"),
         (json!({ "to_revision": -1 }), unprocessable, "to_revision"),
         (json!({ "to_revision": 1.5 }), unprocessable, "to_revision"),
         (json!({ "to_revision": "3" }), unprocessable, "to_revision"),

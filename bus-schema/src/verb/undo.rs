@@ -1,8 +1,9 @@
 //! `cluster.<name>.undo`: restore an earlier revision of a workload as `kubectl rollout undo --to-revision` does.
 
+use std::fmt;
 use std::ops::Not;
 
-use serde::de::{Deserializer, Error as _};
+use serde::de::{self, Deserializer, Unexpected, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::ImageNow;
@@ -50,9 +51,71 @@ pub struct Undone {
 /// # Errors
 /// If it is not a whole number from 1.
 pub fn revision<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    let revision = u64::deserialize(deserializer)?;
-    if !(1..=i64::MAX.unsigned_abs()).contains(&revision) {
-        return Err(D::Error::custom("revisions are counted from 1"));
+    deserializer.deserialize_u64(Number)
+}
+
+struct Number;
+
+impl Visitor<'_> for Number {
+    type Value = u64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the number of a revision, from 1")
     }
-    Ok(revision)
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<u64, E> {
+        let found = (1..=i64::MAX.unsigned_abs()).contains(&number);
+        let wrong = || E::invalid_value(Unexpected::Unsigned(number), &self);
+        found.then_some(number).ok_or_else(wrong)
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<u64, E> {
+        match u64::try_from(number) {
+            Ok(number) => self.visit_u64(number),
+            Err(_) => Err(E::invalid_value(Unexpected::Signed(number), &self)),
+        }
+    }
+
+    /// JSON does not tell 3 from 3.0.
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<u64, E> {
+        let whole = (number.fract() == 0.0).then(|| format!("{number:.0}").parse().ok());
+        match whole.flatten() {
+            Some(number) => self.visit_u64(number),
+            None => Err(E::invalid_value(Unexpected::Float(number), &self)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn a_revision_is_a_whole_number_from_1() {
+        let read = |number: &Value| {
+            let undo =
+                json!({ "namespace": "shop", "deployment_name": "cart", "to_revision": number });
+            serde_json::from_value::<Undo>(undo).map(|undo| undo.to_revision)
+        };
+        for (number, expected) in [
+            (json!(1), 1),
+            (json!(86271.0), 86_271),
+            (json!(i64::MAX), i64::MAX.unsigned_abs()),
+        ] {
+            assert_eq!(read(&number).unwrap(), expected, "{number}");
+        }
+        for number in [
+            json!(0),
+            json!(-1),
+            json!(1.5),
+            json!(u64::MAX),
+            json!(1e300),
+            json!("3"),
+            json!(null),
+        ] {
+            let error = read(&number).unwrap_err().to_string();
+            assert!(error.contains("from 1"), "{number}: {error}");
+        }
+    }
 }

@@ -20,6 +20,8 @@ pub struct Size {
     pub clusters: u32,
     pub namespaces: u32,
     pub deployments: u32,
+    pub statefulsets: u32,
+    pub daemonsets: u32,
 }
 
 /// More processes than that are too many for one machine.

@@ -67,6 +67,8 @@ impl Fleet {
             .args(["--clusters", &size.clusters.to_string()])
             .args(["--namespaces", &size.namespaces.to_string()])
             .args(["--deployments", &size.deployments.to_string()])
+            .args(["--statefulsets", &size.statefulsets.to_string()])
+            .args(["--daemonsets", &size.daemonsets.to_string()])
             .arg("--kubeconfig-out")
             .arg(&kubeconfig);
         let simulator = start("k8s-sim", command, data)?;
@@ -88,8 +90,8 @@ impl Fleet {
             .args(["--clusters", &size.clusters.to_string()])
             .args(["--namespaces", &size.namespaces.to_string()])
             .args(["--deployments", &size.deployments.to_string()])
-            // As many as the simulator has by default.
-            .args(["--statefulsets", "4", "--daemonsets", "2"])
+            .args(["--statefulsets", &size.statefulsets.to_string()])
+            .args(["--daemonsets", &size.daemonsets.to_string()])
             .args(["--nats-url", &self.bus.url()])
             .arg("--bus-keys")
             .arg(self.bus.keys().aggregator_dir())

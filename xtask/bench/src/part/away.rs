@@ -93,7 +93,7 @@ async fn all_away(
         let offline = page["answers"]["offline"].as_u64();
         Ok((offline == Some(u64::try_from(clusters)?)).then_some(page))
     });
-    let known = offline.await?["totals"]["deployments"].clone();
+    let known = offline.await?["totals"]["workloads"].clone();
     ensure!(
         known.as_u64() == Some(u64::try_from(clusters * deployments)?),
         "{known} deployments are known of {clusters} clusters"

@@ -90,7 +90,7 @@ impl Bed {
                     .iter()
                     .filter(|it| it["presence"] == "online" && it["counts"].is_object());
                 let healthy = |it: &&serde_json::Value| {
-                    it["counts"]["health"]["healthy"] == it["counts"]["deployments"]
+                    it["counts"]["health"]["healthy"].as_u64() == Some(workloads(&it["counts"]))
                 };
                 Ok((online.filter(healthy).count() == self.clusters.len()).then_some(()))
             })
@@ -123,4 +123,10 @@ impl Bed {
             Err(_) => error,
         }
     }
+}
+
+/// The number of workloads of all kinds.
+fn workloads(counts: &serde_json::Value) -> u64 {
+    let kinds = ["deployments", "stateful_sets", "daemon_sets"];
+    kinds.iter().filter_map(|kind| counts[kind].as_u64()).sum()
 }
