@@ -233,6 +233,7 @@ test('a StatefulSet and a DaemonSet are found by their kind, and restarted from 
     await page.goto(`workloads/${cluster}/${namespace}/${kind}/${name}`);
     const rollout = page.getByRole('region', { name: 'Rollout' });
     await rollout.getByText('complete', { exact: true }).waitFor();
+    await page.getByRole('button', { name: `Restart ${name}` }).waitFor();
     assert.equal(await page.getByRole('button', { name: /^Pause/ }).count(), 0);
     assert.equal(await page.getByRole('button', { name: /^Scale/ }).count(), kind === 'StatefulSet' ? 1 : 0);
     assert.deepEqual(await violations(page), []);
