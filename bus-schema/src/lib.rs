@@ -29,6 +29,7 @@ mod sort;
 pub mod subject;
 pub mod timing;
 pub mod verb;
+mod whole_number;
 mod workload;
 mod workload_changes;
 

@@ -1,8 +1,8 @@
 //! Numbers of replicas in requests: their bounds, and refusals that say them.
 
-use std::fmt;
+use serde::de::{Deserializer, Error as _};
 
-use serde::de::{self, Deserializer, Visitor};
+use crate::whole_number::WholeNumber;
 
 /// The maximum number of replicas that may be asked for. Kubernetes would accept any `int32`, but is designed for clusters of at most
 /// 150,000 pods: a mistyped number must not fill a cluster with pods.
@@ -16,7 +16,7 @@ const MAX_PRESENT: u32 = i32::MAX.unsigned_abs();
 /// # Errors
 /// For other values; the message says the rule.
 pub fn desired<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    deserializer.deserialize_u32(AtMost(MAX_REPLICAS))
+    at_most(deserializer, MAX_REPLICAS)
 }
 
 /// Deserializes a number of replicas that the workload is expected to have.
@@ -24,39 +24,16 @@ pub fn desired<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Err
 /// # Errors
 /// For other values; the message says the rule.
 pub fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
-    let number = deserializer.deserialize_u32(AtMost(MAX_PRESENT));
-    number.map(Some)
+    at_most(deserializer, MAX_PRESENT).map(Some)
 }
 
-struct AtMost(u32);
-
-impl Visitor<'_> for AtMost {
-    type Value = u32;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a whole number of replicas from 0 to {}", self.0)
-    }
-
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<u32, E> {
-        let found = u32::try_from(number).ok().filter(|found| *found <= self.0);
-        found.ok_or_else(|| E::invalid_value(de::Unexpected::Unsigned(number), &self))
-    }
-
-    /// JSON does not tell 3 from 3.0.
-    fn visit_f64<E: de::Error>(self, number: f64) -> Result<u32, E> {
-        let whole = (number.fract() == 0.0).then(|| format!("{number:.0}").parse().ok());
-        match whole.flatten() {
-            Some(number) => self.visit_i64(number),
-            None => Err(E::invalid_value(de::Unexpected::Float(number), &self)),
-        }
-    }
-
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<u32, E> {
-        match u64::try_from(number) {
-            Ok(number) => self.visit_u64(number),
-            Err(_) => Err(E::invalid_value(de::Unexpected::Signed(number), &self)),
-        }
-    }
+fn at_most<'de, D: Deserializer<'de>>(deserializer: D, most: u32) -> Result<u32, D::Error> {
+    let number = deserializer.deserialize_u64(WholeNumber {
+        what: "a whole number of replicas",
+        least: 0,
+        most: most.into(),
+    })?;
+    u32::try_from(number).map_err(D::Error::custom)
 }
 
 #[cfg(test)]

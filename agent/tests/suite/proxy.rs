@@ -8,7 +8,7 @@ use bus_schema::verb::GetInfo;
 
 use crate::stage::{PATIENCE, Stage};
 
-/// The variables of a desk: the proxy is not for this machine, and knows nothing of it.
+/// The variables of a workstation behind a proxy: calls of its own addresses do not go through the proxy.
 #[tokio::test]
 async fn an_agent_reaches_an_api_server_that_no_proxy_names() {
     let (_sim, stage, agent) = Stage::simulated().await;

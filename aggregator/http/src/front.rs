@@ -7,7 +7,7 @@ use axum::Router;
 use crate::public_url::PublicUrl;
 use crate::{routes, sub_path, ui};
 
-/// The folder of the public URL cannot be told from a path of the service.
+/// The folder of the public URL is also a path of the service.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the public URL: the service itself has paths below {0}; publish it in a folder of another name"

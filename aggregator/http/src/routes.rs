@@ -124,7 +124,7 @@ pub fn api() -> OpenApiRouter<App> {
 /// The path of the document.
 const OPENAPI: &str = "/openapi.json";
 
-/// Whether the service has paths in this folder itself, so that the folder cannot be told from them.
+/// Whether the service has paths in this folder itself, so that a path would be ambiguous.
 #[must_use]
 pub fn has_folder(folder: &str) -> bool {
     let first = |path: &str| path.split('/').nth(1).unwrap_or_default().to_owned();

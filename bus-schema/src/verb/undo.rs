@@ -1,13 +1,13 @@
 //! `cluster.<name>.undo`: restore an earlier revision of a workload as `kubectl rollout undo --to-revision` does.
 
-use std::fmt;
 use std::ops::Not;
 
-use serde::de::{self, Deserializer, Unexpected, Visitor};
+use serde::de::Deserializer;
 use serde::{Deserialize, Serialize};
 
 use super::ImageNow;
 use super::mutation::mutation;
+use crate::whole_number::WholeNumber;
 use crate::{Right, WorkloadRef, WriteGuard};
 
 /// Gives a workload the pod template of an earlier revision. One that has this template already is left unchanged.
@@ -51,39 +51,11 @@ pub struct Undone {
 /// # Errors
 /// If it is not a whole number from 1.
 pub fn revision<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    deserializer.deserialize_u64(Number)
-}
-
-struct Number;
-
-impl Visitor<'_> for Number {
-    type Value = u64;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the number of a revision, from 1")
-    }
-
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<u64, E> {
-        let found = (1..=i64::MAX.unsigned_abs()).contains(&number);
-        let wrong = || E::invalid_value(Unexpected::Unsigned(number), &self);
-        found.then_some(number).ok_or_else(wrong)
-    }
-
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<u64, E> {
-        match u64::try_from(number) {
-            Ok(number) => self.visit_u64(number),
-            Err(_) => Err(E::invalid_value(Unexpected::Signed(number), &self)),
-        }
-    }
-
-    /// JSON does not tell 3 from 3.0.
-    fn visit_f64<E: de::Error>(self, number: f64) -> Result<u64, E> {
-        let whole = (number.fract() == 0.0).then(|| format!("{number:.0}").parse().ok());
-        match whole.flatten() {
-            Some(number) => self.visit_u64(number),
-            None => Err(E::invalid_value(Unexpected::Float(number), &self)),
-        }
-    }
+    deserializer.deserialize_u64(WholeNumber {
+        what: "the number of a revision",
+        least: 1,
+        most: i64::MAX.unsigned_abs(),
+    })
 }
 
 #[cfg(test)]
