@@ -100,17 +100,17 @@ impl Caches {
         watch.run().await;
     }
 
-    /// A fault until all caches have been filled once. A kind that the agent may not read does not make the others useless: it is left
-    /// out, which a condition says.
+    /// A fault until all caches have been filled once. A kind other than deployments that the agent may not read is left out, which a
+    /// condition says: it does not make the others useless.
     pub fn ready(&self) -> Result<(), Fault> {
-        let kinds = WorkloadKind::ALL.map(|kind| (kind.plural(), &self.freshness[kind as usize]));
-        let mut needed = kinds
+        let mut needed = WorkloadKind::ALL
             .into_iter()
-            .filter(|(_, freshness)| !freshness.is_refused())
+            .map(|kind| (kind, &self.freshness[kind as usize]))
+            .filter(|(kind, freshness)| kind.is_default() || !freshness.is_refused())
+            .map(|(kind, freshness)| (kind.plural(), freshness))
             .chain([("namespaces", &self.namespace_freshness)]);
         match needed.find(|(_, freshness)| !freshness.is_filled()) {
-            None if self.freshness[0].is_filled() => Ok(()),
-            None => Err(not_read("deployments", &self.freshness[0])),
+            None => Ok(()),
             Some((what, freshness)) => Err(not_read(what, freshness)),
         }
     }
